@@ -1,0 +1,300 @@
+//! Where checkpoints are kept: one small seam, two backends (sled, memory).
+//!
+//! **Invariants:** C1 (durable state never ahead of acknowledged), C2 (an object is done only after a durable
+//! commit).
+
+use std::fmt::{Debug, Display};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, FaultKind};
+use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
+use crate::route::shard_map::HashRange;
+
+/// Everything durable that a generation starts from. Finished objects are not in it: ask [`CheckpointStore::lookup`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Objects that have a number and are not finished, by queue and number.
+    pub unfinished: Vec<ObjectEntry>,
+    /// Per shard: what is known to be stored there.
+    pub cuts: Vec<ShardCut>,
+    /// Statistics per table.
+    pub tables: Vec<TableStatistics>,
+    /// The task as a whole.
+    pub task: TaskState,
+}
+
+/// An object that has a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectEntry {
+    /// Its durable number.
+    pub id: ObjectId,
+    /// The version that was listed.
+    pub version: ObjectVersion,
+    /// How far it is.
+    pub state: ObjectState,
+}
+
+/// How far an object is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ObjectState {
+    /// It has a number; nothing of it is settled.
+    Registered,
+    /// Some of it is settled.
+    Open(ObjectProgress),
+    /// All of it is settled.
+    Done(ObjectTotals),
+    /// It was set aside; everything before `watermark` is settled.
+    Quarantined {
+        /// Why, one sentence.
+        reason: String,
+        /// Up to where it was delivered.
+        watermark: Mark,
+        /// Totals up to there.
+        totals: ObjectTotals,
+    },
+}
+
+impl ObjectState {
+    /// Whether nothing more will be read of the object.
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Quarantined { .. })
+    }
+}
+
+/// The watermark of an open object and, above it, what single lanes are known to have settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectProgress {
+    /// Every record before this mark is settled (W2).
+    pub watermark: Mark,
+    /// The cut of this object: per hash range, the ordinal below which every record whose partition key falls
+    /// into the range is settled. Ranges do not overlap; a range that is missing has nothing above the watermark.
+    pub through: Vec<RangeThrough>,
+    /// The ordinal below which every dead letter of the object is durable.
+    pub dead_letters_through: u64,
+    /// Totals of the settled part.
+    pub totals: ObjectTotals,
+}
+
+/// One range of a cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeThrough {
+    /// The hash range.
+    pub range: HashRange,
+    /// Records with an ordinal below this one are settled in the range.
+    pub through: u64,
+}
+
+/// Counts of an object, or of its settled part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectTotals {
+    /// Records read.
+    pub records: u64,
+    /// Records that a shard acknowledged.
+    pub delivered: u64,
+    /// Records that are durably dead-lettered.
+    pub dead_lettered: u64,
+    /// Bytes of the decompressed object.
+    pub bytes: u64,
+}
+
+/// What is known to be stored in a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardCut {
+    /// The shard.
+    pub shard_id: String,
+    /// Its hash range when the cut was taken.
+    pub range: HashRange,
+    /// Sequence number of the last acknowledged record; `None` before the first.
+    pub last_sequence_number: Option<String>,
+    /// Sequence numbers of the last acknowledged request.
+    pub last_request: Vec<String>,
+    /// Records acknowledged by this shard since the task began.
+    pub records: u64,
+}
+
+/// Statistics of one table; names follow DMS's table statistics. `Q1`: read = delivered + dead-lettered + filtered
+/// + in flight; the stored part has nothing in flight.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableStatistics {
+    /// Schema name.
+    pub schema_name: String,
+    /// Table name.
+    pub table_name: String,
+    /// `FullLoadRows`: load rows delivered.
+    pub full_load_rows: u64,
+    /// `FullLoadErrorRows`: load rows dead-lettered.
+    pub full_load_error_rows: u64,
+    /// `AppliedInserts`: insert rows delivered.
+    pub applied_inserts: u64,
+    /// `AppliedUpdates`: update rows delivered.
+    pub applied_updates: u64,
+    /// `AppliedDeletes`: delete rows delivered.
+    pub applied_deletes: u64,
+    /// `AppliedDdls`: control records delivered.
+    pub applied_ddls: u64,
+    /// Change rows dead-lettered.
+    pub change_error_rows: u64,
+    /// Source bytes settled.
+    pub bytes: u64,
+    /// Objects finished.
+    pub objects_done: u64,
+    /// Objects set aside.
+    pub objects_quarantined: u64,
+    /// When the first record of the full load was read, milliseconds since the epoch.
+    pub full_load_start_ms: Option<i64>,
+    /// When the last record of the full load settled.
+    pub full_load_end_ms: Option<i64>,
+    /// When a record last settled.
+    pub last_update_ms: Option<i64>,
+}
+
+/// The phase a task is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Files that were there at the start are being read.
+    #[default]
+    FullLoad,
+    /// Change files are being read.
+    Changes,
+}
+
+/// What is stored of the task as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Its phase.
+    pub phase: Phase,
+    /// Fingerprint of everything in the configuration that changes what is sent.
+    pub configuration_fingerprint: String,
+    /// Identity of the stream the cuts speak of.
+    pub stream_identity: String,
+    /// Rows that could not be given to any table (unknown table, no operation).
+    pub unassigned_error_rows: u64,
+    /// When the task was first started, milliseconds since the epoch.
+    pub fresh_start_ms: Option<i64>,
+    /// Whether everything in flight was settled when the process ended.
+    pub clean_stop: bool,
+}
+
+/// One atomic step of the checkpoint: only what changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckpointDelta {
+    /// Objects whose state changed.
+    pub objects: Vec<(ObjectId, ObjectState)>,
+    /// Shards that acknowledged something.
+    pub cuts: Vec<ShardCut>,
+    /// Tables whose statistics changed.
+    pub tables: Vec<TableStatistics>,
+    /// The task, if it changed.
+    pub task: Option<TaskState>,
+}
+
+impl CheckpointDelta {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.cuts.is_empty() && self.tables.is_empty() && self.task.is_none()
+    }
+}
+
+/// A place that keeps checkpoints. Methods block: call them where blocking is allowed.
+///
+/// Every backend passes the same conformance suite.
+pub trait CheckpointStore: Debug + Display + Send + Sync {
+    /// Everything a generation starts from.
+    ///
+    /// # Errors
+    /// If the state cannot be read or does not decode.
+    fn load(&self) -> Result<Checkpoint, StoreError>;
+
+    /// The entry of each key in a queue, finished or not, in the order asked for.
+    ///
+    /// # Errors
+    /// If the state cannot be read or does not decode.
+    fn lookup(&self, queue: &QueueName, keys: &[&str]) -> Result<Vec<Option<ObjectEntry>>, StoreError>;
+
+    /// Gives each version the next number of the queue; durable when it returns. The keys must be new.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyRegistered`] if a key has a number, or an I/O error; then nothing was registered.
+    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError>;
+
+    /// Applies a delta: all or nothing, durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unregistered`] for an object without a number, [`StoreError::Regression`] if a watermark
+    /// would go back or a finished object would be reopened (W1), or an I/O error; then nothing was applied.
+    fn commit(&self, delta: &CheckpointDelta) -> Result<(), StoreError>;
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the state open.
+    #[error("{location} is in use by another process; stop it, or give this task a state of its own")]
+    Locked {
+        /// The state folder.
+        location: String,
+    },
+    /// The state cannot be created.
+    #[error("cannot create state in {location}: {detail}")]
+    Create {
+        /// The state folder.
+        location: String,
+        /// Why.
+        detail: String,
+    },
+    /// The state does not decode, was rolled back, belongs to another task or to a newer program.
+    #[error("state in {location} cannot be trusted: {detail}")]
+    Damaged {
+        /// The state folder.
+        location: String,
+        /// What was found and what to do.
+        detail: String,
+    },
+    /// Reading or writing failed.
+    #[error("state in {location}: {detail}")]
+    Io {
+        /// The state folder.
+        location: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// The object has no number: a bug.
+    #[error("object {id} was never registered")]
+    Unregistered {
+        /// The object.
+        id: ObjectId,
+    },
+    /// The key has a number already: a bug.
+    #[error("{key} has a number in queue {queue} already")]
+    AlreadyRegistered {
+        /// The queue.
+        queue: QueueName,
+        /// The key.
+        key: String,
+    },
+    /// The change would move a checkpoint backwards: a bug.
+    #[error("object {id} would go back: {detail}")]
+    Regression {
+        /// The object.
+        id: ObjectId,
+        /// From where to where.
+        detail: String,
+    },
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Locked { .. } => FaultKind::StateLocked,
+            StoreError::Create { .. } => FaultKind::StateCreate,
+            StoreError::Damaged { .. } => FaultKind::StateDamaged,
+            StoreError::Io { .. } => FaultKind::StateIo,
+            StoreError::Unregistered { .. }
+            | StoreError::AlreadyRegistered { .. }
+            | StoreError::Regression { .. } => FaultKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

@@ -1,0 +1,318 @@
+//! The configuration of a task, valid by construction: what [`load`] returns needs no further checks.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Table;
+
+/// A task, ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the task; also the task id in control records.
+    pub task: String,
+    /// What to read.
+    pub migration_type: MigrationType,
+    /// Where from.
+    pub source: SourceConfig,
+    /// The tables of the external table definition, in document order.
+    pub tables: Vec<Table>,
+    /// Where to.
+    pub target: TargetConfig,
+    /// What the messages look like.
+    pub message: MessageConfig,
+    /// How records are delivered.
+    pub delivery: DeliveryConfig,
+    /// What happens to bad rows and objects.
+    pub errors: ErrorsConfig,
+    /// Where the checkpoint lives.
+    pub state: StateConfig,
+    /// Limits on memory and parallelism.
+    pub limits: LimitsConfig,
+    /// OTLP over HTTP/protobuf endpoint, without a path; `None` sends nothing.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// What a task reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationType {
+    /// Files that are there when the task starts.
+    FullLoad,
+    /// Change files only.
+    Changes,
+    /// First the one, then the other.
+    FullLoadAndChanges,
+}
+
+impl MigrationType {
+    /// Whether load queues are read.
+    pub fn has_full_load(self) -> bool {
+        !matches!(self, Self::Changes)
+    }
+
+    /// Whether the change queue is read.
+    pub fn has_changes(self) -> bool {
+        !matches!(self, Self::FullLoad)
+    }
+}
+
+/// Where objects come from and how to read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceConfig {
+    /// The place.
+    pub location: SourceLocation,
+    /// Prefix in front of every table path and of `cdc_path`: empty, or ending in one slash.
+    pub bucket_folder: String,
+    /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes.
+    pub cdc_path: Option<String>,
+    /// The CSV dialect.
+    pub csv: CsvDialect,
+    /// What to do with a change file that appears behind the last one read.
+    pub late_files: LateFiles,
+    /// What to do with an object that changes while it is read.
+    pub changed_objects: ChangedObjects,
+    /// Pause between two listings for new files.
+    pub poll_interval: Duration,
+    /// Pause between two full listings, which find late files.
+    pub full_listing_interval: Duration,
+}
+
+/// A bucket or a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceLocation {
+    /// An S3 bucket.
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Region; `None` leaves it to the SDK's provider chain.
+        region: Option<String>,
+        /// Custom endpoint.
+        endpoint: Option<String>,
+        /// Whether the bucket goes into the path instead of the host name.
+        path_style: bool,
+        /// Account that must own the bucket.
+        expected_bucket_owner: Option<String>,
+    },
+    /// A folder on this machine.
+    Local {
+        /// The folder.
+        directory: PathBuf,
+    },
+}
+
+/// How to cut a CSV file into rows and fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CsvDialect {
+    /// Field delimiter, one or more bytes.
+    pub delimiter: Vec<u8>,
+    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped.
+    pub row_delimiter: Vec<u8>,
+    /// A bare field with this text is NULL; empty by default.
+    pub null_value: String,
+    /// Rows to skip at the head of each file: 0 or 1.
+    pub ignore_header_rows: u8,
+    /// Whether double quotes protect delimiters.
+    pub rfc4180: bool,
+    /// Whether the first field of a full-load row is an operation.
+    pub load_operation_column: LoadOperationColumn,
+}
+
+impl Default for CsvDialect {
+    fn default() -> Self {
+        Self {
+            delimiter: b",".to_vec(),
+            row_delimiter: b"\n".to_vec(),
+            null_value: String::new(),
+            ignore_header_rows: 0,
+            rfc4180: true,
+            load_operation_column: LoadOperationColumn::Detect,
+        }
+    }
+}
+
+/// Whether full-load rows start with an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoadOperationColumn {
+    /// Row by row: one field more than columns, and the first is `I`.
+    Detect,
+    /// Always.
+    Present,
+    /// Never.
+    Absent,
+}
+
+/// What to do with a change file that appears behind the last one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateFiles {
+    /// Read it now, after what was read.
+    Process,
+    /// Set it aside, visibly.
+    Quarantine,
+    /// Stop the task.
+    Stop,
+}
+
+/// What to do with an object that changes while it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedObjects {
+    /// Set the rest of it aside, visibly.
+    Quarantine,
+    /// Stop the task.
+    Stop,
+}
+
+/// A stream or a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetConfig {
+    /// An Amazon Kinesis data stream.
+    Kinesis {
+        /// Stream name.
+        stream: String,
+        /// Region; `None` leaves it to the SDK's provider chain.
+        region: Option<String>,
+        /// Custom endpoint.
+        endpoint: Option<String>,
+        /// Time allowed for one request.
+        request_timeout: Duration,
+    },
+    /// Files on this machine, one per shard.
+    Ndjson {
+        /// The folder.
+        path: PathBuf,
+        /// How many shards to pretend.
+        shards: u32,
+    },
+}
+
+/// What the messages look like; names follow DMS's `KinesisSettings`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent DMS setting")]
+pub struct MessageConfig {
+    /// `json` (tab-indented) or `json-unformatted`.
+    pub format: MessageFormat,
+    /// Adds the `control` object with the table definition to control records.
+    pub include_control_details: bool,
+    /// Keeps NULL and empty columns.
+    pub include_null_and_empty: bool,
+    /// Adds `partition-key-value` to the metadata.
+    pub include_partition_value: bool,
+    /// Puts `schema.table.` in front of primary-key partition keys.
+    pub partition_include_schema_table: bool,
+    /// Leaves the `0x` of binary values out.
+    pub no_hex_prefix: bool,
+    /// Whether drop-table and create-table records are sent.
+    pub control_records: bool,
+    /// Exact numbers, or through a double as DMS does.
+    pub number_format: NumberFormat,
+    /// The default partition key of change records.
+    pub change_partition_key: ChangePartitionKey,
+}
+
+impl Default for MessageConfig {
+    fn default() -> Self {
+        Self {
+            format: MessageFormat::Json,
+            include_control_details: false,
+            include_null_and_empty: false,
+            include_partition_value: false,
+            partition_include_schema_table: false,
+            no_hex_prefix: false,
+            control_records: true,
+            number_format: NumberFormat::Exact,
+            change_partition_key: ChangePartitionKey::SchemaTable,
+        }
+    }
+}
+
+/// White space of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageFormat {
+    /// Tab-indented, no newline at the end.
+    Json,
+    /// No white space, one newline at the end.
+    JsonUnformatted,
+}
+
+/// How integers above 2^53 and decimals are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NumberFormat {
+    /// Every digit as it is in the source.
+    Exact,
+    /// Through a double, as DMS prints it.
+    Dms,
+}
+
+/// The default partition key of change records (DMS: depends on `ParallelApplyThreads`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangePartitionKey {
+    /// `schema.table`: DMS's default (`ParallelApplyThreads` 0).
+    SchemaTable,
+    /// The primary key (`ParallelApplyThreads` above 0).
+    PrimaryKey,
+}
+
+/// How records are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryConfig {
+    /// What a partial failure may do to the order.
+    pub ordering: Ordering,
+    /// How fast a shard is written to.
+    pub pace: Pace,
+    /// How long a batch may wait for more records.
+    pub linger: Duration,
+}
+
+/// What a partial failure may do to the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ordering {
+    /// Failed records and later ones of the same partition key are sent again before anything newer.
+    Final,
+    /// Failed records are sent again alone.
+    None,
+}
+
+/// How fast a shard is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// The documented limits of a shard.
+    Service,
+    /// As fast as it goes.
+    Off,
+    /// Own limits per shard.
+    Custom {
+        /// Records per second and shard.
+        records_per_second: u32,
+        /// Bytes per second and shard.
+        bytes_per_second: u64,
+    },
+}
+
+/// What happens to bad rows and objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorsConfig {
+    /// Folder of the dead letters.
+    pub dead_letters: PathBuf,
+}
+
+/// Where the checkpoint lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateConfig {
+    /// Folder of the sled database, its identity file and its exports.
+    pub path: PathBuf,
+    /// Pause between two commits; the window is what is sent in that time.
+    pub commit_interval: Duration,
+}
+
+/// Limits on memory and parallelism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Bytes of rendered records in flight at most.
+    pub in_flight_bytes: u64,
+    /// Tables loaded in parallel.
+    pub files_in_parallel: usize,
+    /// Longest row in bytes.
+    pub row_bytes_max: usize,
+    /// Time a drain may take before the process gives up.
+    pub drain_timeout: Duration,
+    /// Restarts of the data path within ten minutes before the process gives up.
+    pub restarts_max: u32,
+}

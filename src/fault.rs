@@ -1,0 +1,104 @@
+//! The one place that says what kind of trouble something is: retry, reject or fatal, and with which exit code.
+
+use std::fmt;
+
+/// What to do about a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try the same again after a delay.
+    Retry,
+    /// This record or object can never succeed; set it aside and go on.
+    Reject,
+    /// Nothing will succeed until a person changes something; stop.
+    Fatal,
+}
+
+/// What a failed attempt may have done all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// It certainly had no effect.
+    NotApplied,
+    /// It may have had its effect: doubt.
+    MaybeApplied,
+}
+
+/// The class of a fault that ends a task; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A bug or a failure without a better class.
+    Internal,
+    /// Wrong command line.
+    Usage,
+    /// A data error stopped the task by policy.
+    Data,
+    /// Bucket, folder, stream or file is missing.
+    SourceMissing,
+    /// AWS was unreachable after retries.
+    Unreachable,
+    /// An actor panicked again and again.
+    Panic,
+    /// The state folder or an output cannot be created.
+    StateCreate,
+    /// Reading or writing state failed.
+    StateIo,
+    /// Another process holds the state.
+    StateLocked,
+    /// The state is damaged, belongs to another task, or is newer than this program.
+    StateDamaged,
+    /// Permission denied, by IAM or by the file system.
+    PermissionDenied,
+    /// The configuration is invalid.
+    Configuration,
+}
+
+impl FaultKind {
+    /// The process exit code (sysexits where they fit; see the README's table).
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 64,
+            Self::Data => 65,
+            Self::SourceMissing => 66,
+            Self::Unreachable => 69,
+            Self::Panic => 70,
+            Self::StateCreate => 73,
+            Self::StateIo => 74,
+            Self::StateLocked => 75,
+            Self::StateDamaged => 76,
+            Self::PermissionDenied => 77,
+            Self::Configuration => 78,
+        }
+    }
+
+    /// Whether a new generation could cure it.
+    pub fn is_worth_a_restart(self) -> bool {
+        matches!(self, Self::Internal | Self::Unreachable | Self::Panic)
+    }
+}
+
+/// A fault that ends an actor, a generation or the task: what failed, where, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its class.
+    pub kind: FaultKind,
+    /// Lowercase, no full stop: what failed, where, what to do.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of a kind with its message.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,107 @@
+//! The one in-flight budget. A reader takes a credit before it hands a chunk on; the credit rides with the
+//! chunk's slices and goes home when the last of them is settled, or when whatever held it is dropped.
+//!
+//! Actix mailboxes do not bound memory, so this is the only backpressure there is.
+//!
+//! **Invariants:** F1 (bytes in flight never exceed the budget), F2 (all credits are home after a drain or a
+//! teardown).
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Unit of account; keeps the permit count inside the semaphore's range.
+const UNIT_BYTES: u64 = 1024;
+
+/// The in-flight budget of a process, in bytes, accounted in KiB.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    permits: Arc<Semaphore>,
+    total_units: u32,
+}
+
+/// A share of the budget; comes home when dropped.
+#[derive(Debug)]
+pub struct Credit {
+    permit: OwnedSemaphorePermit,
+}
+
+impl Credit {
+    /// Bytes held, rounded up to the unit of account.
+    pub fn bytes_count(&self) -> u64 {
+        u64::try_from(self.permit.num_permits())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(UNIT_BYTES)
+    }
+}
+
+impl Budget {
+    /// A budget of `total_bytes`, at least one unit.
+    pub fn new(total_bytes: u64) -> Self {
+        let total_units = u32::try_from((total_bytes / UNIT_BYTES).max(1)).unwrap_or(u32::MAX);
+        let permits = Arc::new(Semaphore::new(
+            usize::try_from(total_units).unwrap_or(usize::MAX >> 4),
+        ));
+        Self { permits, total_units }
+    }
+
+    /// Waits until `bytes` are free and takes them. A request above the whole budget takes all of it, so that
+    /// one large chunk passes alone instead of waiting for ever.
+    pub async fn acquire(&self, bytes: u64) -> Credit {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES))
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.total_units);
+        #[expect(
+            clippy::expect_used,
+            reason = "the semaphore lives as long as the budget and is never closed"
+        )]
+        let permit = Arc::clone(&self.permits)
+            .acquire_many_owned(units)
+            .await
+            .expect("budget is never closed");
+        Credit { permit }
+    }
+
+    /// Waits until every credit is home (F2).
+    pub async fn all_home(&self) {
+        drop(self.acquire(u64::MAX).await);
+    }
+
+    /// Bytes in flight now.
+    pub fn in_flight_bytes(&self) -> u64 {
+        let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);
+        u64::from(self.total_units)
+            .saturating_sub(free)
+            .saturating_mul(UNIT_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_credit_comes_home_when_dropped() {
+        let budget = Budget::new(10 * UNIT_BYTES);
+        let credit = budget.acquire(3 * UNIT_BYTES + 1).await;
+        assert_eq!(budget.in_flight_bytes(), 4 * UNIT_BYTES);
+        assert_eq!(credit.bytes_count(), 4 * UNIT_BYTES);
+        drop(credit);
+        assert_eq!(budget.in_flight_bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_above_the_budget_waits_for_all_of_it() {
+        let budget = Budget::new(4 * UNIT_BYTES);
+        let small = budget.acquire(1).await;
+        let waiting = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.acquire(u64::MAX).await.bytes_count() }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(small);
+        assert_eq!(waiting.await.unwrap(), 4 * UNIT_BYTES);
+        budget.all_home().await;
+    }
+}

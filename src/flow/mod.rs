@@ -1,0 +1,3 @@
+//! Flow control: credits bound the bytes in flight; edges are the only code that touches actor addresses.
+
+pub mod budget;

@@ -1,0 +1,36 @@
+//! Limits of the services, and limits we set ourselves, as named constants.
+//!
+//! Kinesis: <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html> (read 2026-11);
+//! S3: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html> (read 2026-11).
+
+/// Records in one PutRecords request at most.
+pub const REQUEST_RECORDS_MAX: usize = 500;
+/// Bytes in one PutRecords request at most, messages and partition keys together.
+pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Bytes at which a request is sent without waiting for more records: one second of one shard's write limit.
+pub const REQUEST_BYTES_TARGET: usize = 1024 * 1024;
+/// Record size (message plus partition key) that a stream takes unless it was changed.
+pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
+/// Record size that a stream can be set to at most.
+pub const RECORD_BYTES_CEILING: usize = REQUEST_BYTES_MAX;
+/// Unicode characters in a partition key at most.
+pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
+/// Records a shard takes per second.
+pub const SHARD_RECORDS_PER_SECOND: u32 = 1_000;
+/// Bytes a shard takes per second.
+pub const SHARD_BYTES_PER_SECOND: u64 = 1024 * 1024;
+/// Keys in one page of an object listing.
+pub const LIST_PAGE_KEYS_MAX: usize = 1_000;
+/// Bytes of one chunk, unless a single record is larger.
+pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a rejected row that are kept in its dead letter.
+pub const DEAD_LETTER_ROW_BYTES_MAX: usize = 64 * 1024;
+
+const _: () = assert!(
+    REQUEST_BYTES_TARGET <= REQUEST_BYTES_MAX,
+    "a full request must be allowed"
+);
+const _: () = assert!(
+    RECORD_BYTES_CEILING <= REQUEST_BYTES_MAX,
+    "the largest record must fit into a request"
+);

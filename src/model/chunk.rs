@@ -1,0 +1,54 @@
+//! A chunk: a span of whole records of one object, as cut by the framer. Pure: no I/O, no clock.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::Span;
+
+/// A span of whole records. `records` has exactly `span.records_count()` entries, in file order.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Where the records stand in the object. Spans of an object tile it (W3).
+    pub span: Span,
+    /// The bytes of the span, header rows, blank lines and row delimiters included.
+    pub bytes: Bytes,
+    /// One entry per record.
+    pub records: Vec<RawRecord>,
+}
+
+/// One record as a range of its chunk's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Range in the chunk's bytes, without the row delimiter.
+    pub range: Range<u32>,
+    /// Lines between the start of the chunk and the start of this record.
+    pub line_delta: u32,
+    /// Whether the framer could cut it properly.
+    pub kind: RawRecordKind,
+}
+
+/// How the framer came to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawRecordKind {
+    /// A well-framed record.
+    Whole,
+    /// A quote was opened and not closed within the row limit (or the object): only the first line of it
+    /// is this record, reading goes on at the next line. To be dead-lettered.
+    UnclosedQuote,
+    /// Longer than the row limit; the range holds its beginning only. To be dead-lettered.
+    TooLong,
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Chunk({:?}, {} bytes, {} records)",
+            self.span,
+            self.bytes.len(),
+            self.records.len()
+        )
+    }
+}

@@ -1,0 +1,17 @@
+//! Plain values that travel through the pipeline: no I/O, no actors, no clock.
+
+pub mod batch;
+pub mod chunk;
+pub mod object;
+pub mod position;
+pub mod record;
+pub mod settle;
+pub mod table;
+
+pub use batch::{Batch, BatchRecord, Slice};
+pub use chunk::{Chunk, RawRecord, RawRecordKind};
+pub use object::{ObjectId, ObjectVersion, QueueName};
+pub use position::{Mark, Span};
+pub use record::{Operation, RejectedRecord};
+pub use settle::{Settled, SettledRun};
+pub use table::{Column, ColumnType, DateFormat, Table, TableIndex};

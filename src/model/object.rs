@@ -1,0 +1,68 @@
+//! Objects and the queues they are read in. Pure: no I/O, no clock.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// One version of an S3 object or a local file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ObjectVersion {
+    /// Full key (S3) or path relative to the source directory, with `/` between the parts.
+    pub key: String,
+    /// Entity tag without quotes; a local file gets one made of inode, length and modification time.
+    pub etag: String,
+    /// Size in bytes as stored.
+    pub size_bytes: u64,
+    /// Last modification, milliseconds since the Unix epoch.
+    pub modified_ms: i64,
+}
+
+/// Name of a queue: objects of one queue are read strictly one after another, in number order.
+///
+/// It is stored in the checkpoint, so it names the table and not its place in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct QueueName(Arc<str>);
+
+impl QueueName {
+    /// The load queue of a table, given its `schema.table` name.
+    pub fn load(table_full_name: &str) -> Self {
+        Self(format!("load:{table_full_name}").into())
+    }
+
+    /// The one queue of change files.
+    pub fn changes() -> Self {
+        Self("changes".into())
+    }
+
+    /// A queue name as it was stored.
+    pub fn from_stored(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The durable number of an object in its queue. Numbers are given once, in reading order, and never reused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectId {
+    /// The queue.
+    pub queue: QueueName,
+    /// Number within the queue, from 0.
+    pub number: u64,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.queue, self.number)
+    }
+}

@@ -1,0 +1,3 @@
+//! From partition key to shard.
+
+pub mod shard_map;

@@ -1,0 +1,140 @@
+//! Where records go: one small seam, several backends (Kinesis, NDJSON files, memory).
+
+use std::fmt::{Debug, Display};
+
+use async_trait::async_trait;
+
+use crate::fault::{Certainty, Fault, FaultKind};
+use crate::model::BatchRecord;
+use crate::route::shard_map::{Shard, ShardMap};
+
+/// What a stream is and takes, asked once per generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamDescription {
+    /// Its open shards.
+    pub shards: ShardMap,
+    /// Largest record (message plus partition key) it takes, in bytes.
+    pub record_bytes_max: usize,
+    /// Stable identity: ARN and creation time for Kinesis. Differs if a stream was re-created by the same name.
+    pub identity: String,
+}
+
+/// The answer to one record of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutEntry {
+    /// Stored, with its sequence number. There is no other way to say that a record was stored.
+    Stored {
+        /// The sequence number, decimal digits.
+        sequence_number: String,
+        /// The shard that took it.
+        shard_id: String,
+    },
+    /// Refused, or in doubt.
+    Failed {
+        /// The service's error code.
+        code: String,
+        /// The service's message.
+        message: String,
+        /// Throttling certainly stored nothing; anything else may have.
+        certainty: Certainty,
+    },
+}
+
+/// A place that takes records.
+///
+/// Every backend passes the same conformance suite.
+#[async_trait]
+pub trait RecordSink: Debug + Display + Send + Sync {
+    /// The open shards and limits of the stream.
+    ///
+    /// # Errors
+    /// If the stream is missing, not permitted or unreachable.
+    async fn describe(&self) -> Result<StreamDescription, SinkError>;
+
+    /// Puts records of one shard, once: no hidden retry. The answer has one entry per record, in order.
+    ///
+    /// # Errors
+    /// If the request failed as a whole.
+    async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError>;
+
+    /// Checks that the stream exists, is active and may be written to.
+    ///
+    /// # Errors
+    /// What is missing or not permitted.
+    async fn check(&self) -> Result<(), SinkError> {
+        self.describe().await.map(drop)
+    }
+}
+
+/// How a request failed as a whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SinkError {
+    /// The stream does not exist.
+    #[error("{stream} does not exist; create it or correct target.kinesis.stream")]
+    Missing {
+        /// The stream.
+        stream: String,
+    },
+    /// Not permitted.
+    #[error("{action} on {stream} was denied: {detail}")]
+    Denied {
+        /// The permission that is missing, for example `kinesis:PutRecords`.
+        action: &'static str,
+        /// The stream.
+        stream: String,
+        /// What the service said.
+        detail: String,
+    },
+    /// The whole request was throttled: nothing was stored.
+    #[error("{stream} throttled the request: {detail}")]
+    Throttled {
+        /// The stream.
+        stream: String,
+        /// What the service said.
+        detail: String,
+    },
+    /// Nothing was sent, or the service certainly stored nothing: expired token, connect refused.
+    #[error("{action} on {stream} did not reach the service: {detail}")]
+    NotSent {
+        /// What was tried.
+        action: &'static str,
+        /// The stream.
+        stream: String,
+        /// The error.
+        detail: String,
+    },
+    /// The outcome is unknown: time-out, reset, 5xx, an answer that could not be read.
+    #[error("the outcome of {action} on {stream} is unknown: {detail}")]
+    Doubtful {
+        /// What was tried.
+        action: &'static str,
+        /// The stream.
+        stream: String,
+        /// The error.
+        detail: String,
+    },
+    /// The request itself is wrong or the sink cannot work; trying again cannot help.
+    #[error("{action} on {stream} was refused: {detail}")]
+    Refused {
+        /// What was tried.
+        action: &'static str,
+        /// The stream.
+        stream: String,
+        /// What the service said.
+        detail: String,
+    },
+}
+
+impl From<SinkError> for Fault {
+    fn from(error: SinkError) -> Self {
+        let kind = match &error {
+            SinkError::Missing { .. } => FaultKind::SourceMissing,
+            SinkError::Denied { .. } => FaultKind::PermissionDenied,
+            SinkError::Throttled { .. } | SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
+                FaultKind::Unreachable
+            }
+            SinkError::Refused { .. } => FaultKind::StateIo,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

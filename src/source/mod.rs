@@ -1,0 +1,125 @@
+//! Where objects come from: one small seam, several backends (S3, a local folder, memory).
+
+use std::fmt::{Debug, Display};
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::fault::{Fault, FaultKind};
+use crate::model::ObjectVersion;
+
+/// The bytes of an object from some position to its end.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, SourceError>> + Send>>;
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPage {
+    /// Objects in key order (UTF-8 bytes), folder markers left out.
+    pub objects: Vec<ObjectVersion>,
+    /// Where the next page starts; `None` at the end of the listing.
+    pub next: Option<ListCursor>,
+}
+
+/// Continues a listing; holds the last key seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListCursor {
+    /// List keys greater than this one.
+    pub start_after: String,
+}
+
+/// A place that holds objects.
+///
+/// Every backend passes the same conformance suite. All methods may be called at once from several tasks.
+#[async_trait]
+pub trait ObjectSource: Debug + Display + Send + Sync {
+    /// One page of the objects under `prefix` with keys greater than the cursor's, in key order.
+    ///
+    /// # Errors
+    /// Retryable trouble is retried inside; what comes out is final for this call.
+    async fn list(&self, prefix: &str, after: Option<&ListCursor>) -> Result<ListPage, SourceError>;
+
+    /// The bytes of exactly this version from `position` (≤ size) on. A body that breaks, stalls or ends
+    /// short is resumed at the exact byte inside the stream; bytes of another version are never mixed in.
+    ///
+    /// # Errors
+    /// [`SourceError::Changed`] if the object is another version now, [`SourceError::Vanished`] if it is
+    /// gone; both may also come out of the stream later.
+    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError>;
+
+    /// Checks that the source exists and may be listed. Used before a run and by `validate --online`.
+    ///
+    /// # Errors
+    /// What is missing or not permitted.
+    async fn check(&self) -> Result<(), SourceError>;
+
+    /// `s3://bucket/key` or a path: how to name an object to people.
+    fn locate(&self, key: &str) -> String;
+}
+
+/// What can go wrong with a source.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SourceError {
+    /// The object is another version than the one asked for.
+    #[error("{location} changed while it was being read: its ETag is no longer {expected_etag}")]
+    Changed {
+        /// The object.
+        location: String,
+        /// The ETag asked for.
+        expected_etag: String,
+    },
+    /// The object is gone.
+    #[error("{location} vanished after it was listed")]
+    Vanished {
+        /// The object.
+        location: String,
+    },
+    /// The bucket or folder does not exist.
+    #[error("{location} does not exist")]
+    Missing {
+        /// The bucket or folder.
+        location: String,
+    },
+    /// Not permitted.
+    #[error("{action} on {location} was denied: {detail}")]
+    Denied {
+        /// The permission that is missing, for example `s3:ListBucket`.
+        action: &'static str,
+        /// Where.
+        location: String,
+        /// What the service or system said.
+        detail: String,
+    },
+    /// Unreachable after all retries.
+    #[error("{action} on {location} failed after {attempts} attempts: {detail}")]
+    Unreachable {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        location: String,
+        /// How often.
+        attempts: u32,
+        /// The last error.
+        detail: String,
+    },
+}
+
+impl SourceError {
+    /// Whether only this object is concerned, so that others can go on.
+    pub fn concerns_one_object(&self) -> bool {
+        matches!(self, Self::Changed { .. } | Self::Vanished { .. })
+    }
+}
+
+impl From<SourceError> for Fault {
+    fn from(error: SourceError) -> Self {
+        let kind = match &error {
+            SourceError::Changed { .. } | SourceError::Vanished { .. } => FaultKind::Data,
+            SourceError::Missing { .. } => FaultKind::SourceMissing,
+            SourceError::Denied { .. } => FaultKind::PermissionDenied,
+            SourceError::Unreachable { .. } => FaultKind::Unreachable,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
