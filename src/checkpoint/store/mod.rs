@@ -20,6 +20,8 @@ pub struct Checkpoint {
     pub cuts: Vec<ShardCut>,
     /// Statistics per table.
     pub tables: Vec<TableStatistics>,
+    /// The greatest key that has a number, per queue: a new key below it is late.
+    pub greatest_keys: Vec<(QueueName, String)>,
     /// The task as a whole.
     pub task: TaskState,
 }

@@ -1,0 +1,6 @@
+//! What people see of a running task.
+
+pub mod counters;
+#[cfg(feature = "planted-defects")]
+pub mod planted;
+pub mod status;

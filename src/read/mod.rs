@@ -1,0 +1,4 @@
+//! From objects to chunks of whole records.
+
+pub mod actor;
+pub mod framer;
