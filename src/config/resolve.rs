@@ -1,0 +1,155 @@
+//! Makes the configuration out of checked values: words become types, keys that contradict each other become
+//! problems. Pure: no I/O, no clock.
+
+mod source;
+mod target;
+
+use std::path::{Path, PathBuf};
+
+use super::problems::Report;
+use super::units::SizeText;
+use super::values::{Section, Values};
+use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig};
+use crate::model::Table;
+
+/// The path of the table definition, if the document gives one.
+pub(super) fn tables_path(values: &Values, folder: &Path) -> Option<PathBuf> {
+    values
+        .section("source")?
+        .text("tables")
+        .map(|path| joined(folder, path))
+}
+
+/// Makes the configuration; `None` if a value is missing, which is in the report already.
+pub(super) fn resolve(
+    values: &Values,
+    tables: Option<Vec<Table>>,
+    folder: &Path,
+    report: &mut Report,
+) -> Option<Config> {
+    let root = values.section("")?;
+    let migration_type = root.word("migration_type").and_then(migration_type);
+    // Every part is made before the first missing one ends it, so that each can report its problems.
+    let source = source::source(&root, migration_type, folder, report);
+    let target = target::target(&root, folder, report);
+    let limits = limits(&root, report);
+    let state = state(&root, folder);
+    if let (Some(source), Some(target)) = (&source, &target) {
+        source::check_output_is_not_input(source, &target.target, &root, report);
+    }
+    if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
+        source::check_folders(source, tables, migration_type, &root, report);
+    }
+    let target = target?;
+    let errors = root.section("errors")?;
+    Some(Config {
+        task: root.text("task")?.to_owned(),
+        migration_type: migration_type?,
+        source: source?,
+        tables: tables?,
+        target: target.target,
+        message: target.message,
+        delivery: target.delivery,
+        errors: ErrorsConfig {
+            dead_letters: joined(folder, errors.text("dead_letters")?),
+        },
+        state: state?,
+        limits: limits?,
+        otlp_endpoint: root
+            .section("telemetry")?
+            .section("otlp")?
+            .filled_text("endpoint"),
+    })
+}
+
+fn migration_type(word: &str) -> Option<MigrationType> {
+    match word {
+        "full-load" => Some(MigrationType::FullLoad),
+        "cdc" => Some(MigrationType::Changes),
+        "full-load-and-cdc" => Some(MigrationType::FullLoadAndChanges),
+        _ => None,
+    }
+}
+
+fn state(root: &Section<'_>, folder: &Path) -> Option<StateConfig> {
+    let state = root.section("state")?;
+    Some(StateConfig {
+        path: joined(folder, state.section("sled")?.text("path")?),
+        commit_interval: state.duration("commit_interval")?,
+    })
+}
+
+fn limits(root: &Section<'_>, report: &mut Report) -> Option<LimitsConfig> {
+    let section = root.section("limits")?;
+    let limits = LimitsConfig {
+        in_flight_bytes: section.number("in_flight")?,
+        files_in_parallel: section.number("files_in_parallel")?,
+        row_bytes_max: section.number("row")?,
+        drain_timeout: section.duration("drain_timeout")?,
+        restarts_max: section.number("restarts")?,
+    };
+    let row_bytes_max = section.number::<u64>("row")?;
+    if limits.in_flight_bytes < row_bytes_max.saturating_mul(2) {
+        let message = format!(
+            "`limits.in_flight` is {}, less than twice `limits.row` ({}): one long row would stop the task; raise the \
+             one or lower the other",
+            SizeText(limits.in_flight_bytes),
+            SizeText(row_bytes_max)
+        );
+        report.error(section.place("in_flight"), message);
+    }
+    Some(limits)
+}
+
+/// A path of the document: relative to its folder, and without `.` parts.
+fn joined(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path).components().collect()
+}
+
+/// A key prefix: without one slash at the start, with exactly one at the end, or empty.
+fn prefix(text: &str) -> String {
+    let text = text.strip_prefix('/').unwrap_or(text).trim_end_matches('/');
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{text}/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn prefixes_lose_one_slash_at_the_start_and_end_in_one() {
+        for (given, expected) in [
+            ("", ""),
+            ("/", ""),
+            ("cdc", "cdc/"),
+            ("/cdc", "cdc/"),
+            ("cdc//", "cdc/"),
+            ("a/b", "a/b/"),
+            ("//a", "/a/"),
+        ] {
+            assert_eq!(prefix(given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_folder_of_the_document() {
+        assert_eq!(joined(Path::new("conf"), "./a/b"), Path::new("conf/a/b"));
+        assert_eq!(joined(Path::new("/conf"), "/a"), Path::new("/a"));
+        assert_eq!(joined(Path::new("."), "a"), Path::new("./a"));
+        assert_eq!(joined(Path::new("/conf"), "../a"), Path::new("/conf/../a"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_prefix_is_empty_or_ends_in_exactly_one_slash(text: String) {
+            let prefix = prefix(&text);
+            prop_assert!(prefix.is_empty() || (prefix.ends_with('/') && !prefix.ends_with("//")));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Resolves `target`: where records go, what they look like, how they are delivered. Pure: no I/O, no clock.
+
+use std::path::Path;
+
+use super::super::problems::Report;
+use super::super::values::Section;
+use super::super::{
+    ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering, Pace,
+    TargetConfig,
+};
+use super::joined;
+use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+
+pub(super) struct Target {
+    pub(super) target: TargetConfig,
+    pub(super) message: MessageConfig,
+    pub(super) delivery: DeliveryConfig,
+}
+
+pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
+    let section = root.section("target")?;
+    let (target, place) = match (section.section("kinesis"), section.section("ndjson")) {
+        (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
+        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
+        (None, None) => return None,
+    };
+    let message = message(&place)?;
+    warn_about_pace(&place, report);
+    Some(Target {
+        target: target?,
+        message,
+        delivery: DeliveryConfig {
+            ordering: match place.word("ordering")? {
+                "final" => Ordering::Final,
+                _ => Ordering::None,
+            },
+            pace: pace(&place)?,
+            linger: place.duration("linger")?,
+        },
+    })
+}
+
+fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
+    Some(TargetConfig::Kinesis {
+        stream: section.text("stream")?.to_owned(),
+        region: section.filled_text("region"),
+        endpoint: section.filled_text("endpoint"),
+        request_timeout: section.duration("request_timeout")?,
+    })
+}
+
+fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
+    Some(TargetConfig::Ndjson {
+        path: joined(folder, section.text("path")?),
+        shards: section.number("shards")?,
+    })
+}
+
+fn message(section: &Section<'_>) -> Option<MessageConfig> {
+    Some(MessageConfig {
+        format: match section.word("message_format")? {
+            "json" => MessageFormat::Json,
+            _ => MessageFormat::JsonUnformatted,
+        },
+        include_control_details: section.boolean("include_control_details")?,
+        include_null_and_empty: section.boolean("include_null_and_empty")?,
+        include_partition_value: section.boolean("include_partition_value")?,
+        partition_include_schema_table: section.boolean("partition_include_schema_table")?,
+        no_hex_prefix: section.boolean("no_hex_prefix")?,
+        control_records: section.boolean("control_records")?,
+        number_format: match section.word("number_format")? {
+            "exact" => NumberFormat::Exact,
+            _ => NumberFormat::Dms,
+        },
+        change_partition_key: match section.word("change_partition_key")? {
+            "schema-table" => ChangePartitionKey::SchemaTable,
+            _ => ChangePartitionKey::PrimaryKey,
+        },
+    })
+}
+
+fn pace(section: &Section<'_>) -> Option<Pace> {
+    if let Some(custom) = section.section("pace") {
+        return Some(Pace::Custom {
+            records_per_second: custom.number("records_per_second")?,
+            bytes_per_second: custom.number("bytes_per_second")?,
+        });
+    }
+    match section.word("pace")? {
+        "service" => Some(Pace::Service),
+        _ => Some(Pace::Off),
+    }
+}
+
+/// More than a shard takes is no error: limits grow. Requests will be throttled until they do.
+fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
+    let Some(custom) = section.section("pace") else {
+        return;
+    };
+    let records = custom.number::<u32>("records_per_second");
+    if records.is_some_and(|records| records > SHARD_RECORDS_PER_SECOND) {
+        let message = format!(
+            "`pace.records_per_second` is above what a shard takes ({SHARD_RECORDS_PER_SECOND}); requests will be \
+             throttled: lower it, or use `pace: service`"
+        );
+        report.warning(custom.place("records_per_second"), message);
+    }
+    let bytes = custom.number::<u64>("bytes_per_second");
+    if bytes.is_some_and(|bytes| bytes > SHARD_BYTES_PER_SECOND) {
+        let message = "`pace.bytes_per_second` is above what a shard takes (1MiB); requests will be throttled: lower \
+                       it, or use `pace: service`";
+        report.warning(custom.place("bytes_per_second"), message);
+    }
+}

@@ -1,0 +1,267 @@
+//! Reads one YAML 1.2 document (JSON is a part of YAML) into a located tree. Pure: no I/O, no clock.
+//!
+//! Scalars follow the YAML 1.2 core schema: only `true` and `false` are booleans, so `no`, `off` and `y` are
+//! text. Anchors, aliases and tags are refused: a configuration that is read top to bottom needs none of them.
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
+
+use super::problems::{Place, Report};
+use super::tree::{Entry, NESTING_MAX, Node, Value, push_entry};
+
+/// Reads a document; `None` if it is not YAML or empty, with the reason in the report.
+pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader {
+        events: Parser::new_from_str(text),
+        report,
+    };
+    match reader.document() {
+        Ok(node) => node,
+        Err(error) => {
+            let message = format!("is not YAML: {}", error.info());
+            report.error(place_of(*error.marker()), message);
+            None
+        }
+    }
+}
+
+/// The value of a plain scalar by the core schema.
+pub(super) fn plain_scalar(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Boolean(true),
+        "false" | "False" | "FALSE" => Value::Boolean(false),
+        _ if is_number(text) => Value::Number(text.to_owned()),
+        _ => Value::Text(text.to_owned()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let radix = |prefix: &str, radix: u32| {
+        text.strip_prefix(prefix)
+            .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix)))
+    };
+    let decimal = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && unsigned.contains(|digit: char| digit.is_ascii_digit())
+        && unsigned.parse::<f64>().is_ok();
+    decimal
+        || radix("0x", 16)
+        || radix("0o", 8)
+        || matches!(unsigned, ".inf" | ".Inf" | ".INF")
+        || text == ".nan"
+}
+
+fn place_of(marker: Marker) -> Place {
+    Place {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+struct Reader<'text, 'report, T: granit_parser::BorrowedInput<'text>> {
+    events: Parser<'text, T>,
+    report: &'report mut Report,
+}
+
+impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
+    fn next(&mut self) -> Result<(Event<'text>, Place), ScanError> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, place_of(span.start))),
+            Some(Err(error)) => Err(error),
+            None => Ok((Event::StreamEnd, Place { line: 1, column: 1 })),
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, ScanError> {
+        let mut root: Option<Node> = None;
+        loop {
+            let (event, place) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::DocumentStart(..) if root.is_some() => {
+                    self.report.error(
+                        place,
+                        "a second document starts here; a configuration is one document",
+                    );
+                    return Ok(None);
+                }
+                Event::Scalar(..) | Event::MappingStart(..) | Event::SequenceStart(..) | Event::Alias(_) => {
+                    root = Some(self.node(event, place, 0)?);
+                }
+                _ => {}
+            }
+        }
+        if root.is_none() {
+            self.report.error(
+                None,
+                "is empty; `brigade init` writes a configuration to start from",
+            );
+        }
+        Ok(root)
+    }
+
+    fn node(&mut self, event: Event<'text>, place: Place, depth: usize) -> Result<Node, ScanError> {
+        self.refuse_decoration(&event, place);
+        if depth > NESTING_MAX {
+            let marker = Marker::new(0, place.line, place.column.saturating_sub(1));
+            return Err(ScanError::new(
+                marker,
+                format!("nested deeper than {NESTING_MAX} levels"),
+            ));
+        }
+        let value = match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) => plain_scalar(&text),
+            Event::Scalar(text, ..) => Value::Text(text.into_owned()),
+            Event::SequenceStart(..) => self.list(depth)?,
+            Event::MappingStart(..) => self.map(depth)?,
+            _ => Value::Null,
+        };
+        Ok(Node { place, value })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, ScanError> {
+        let mut nodes = Vec::new();
+        loop {
+            let (event, place) = self.next()?;
+            match event {
+                Event::SequenceEnd | Event::StreamEnd => return Ok(Value::List(nodes)),
+                event => nodes.push(self.node(event, place, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Value, ScanError> {
+        let mut entries = Vec::new();
+        loop {
+            let (event, place) = self.next()?;
+            let key = match event {
+                Event::MappingEnd | Event::StreamEnd => return Ok(Value::Map(entries)),
+                event => self.node(event, place, depth + 1)?,
+            };
+            let (event, value_place) = self.next()?;
+            let node = self.node(event, value_place, depth + 1)?;
+            match key.value {
+                Value::Text(key) => push_entry(&mut entries, Entry { key, place, node }, self.report),
+                other => {
+                    let message = format!("a key must be text, not {}; put it in quotes", other.describe());
+                    self.report.error(place, message);
+                }
+            }
+        }
+    }
+
+    fn refuse_decoration(&mut self, event: &Event<'_>, place: Place) {
+        let what = if matches!(event, Event::Alias(_)) {
+            "aliases (`*name`)"
+        } else if event.anchor_id().is_some() {
+            "anchors (`&name`)"
+        } else if event.tag().is_some() {
+            "tags (`!name`)"
+        } else {
+            return;
+        };
+        self.report.error(
+            place,
+            format!("{what} are not supported; write the value out, or put text in quotes"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let mut report = Report::new("t");
+        let _node = read(text, &mut report);
+        report.into_problems().iter().map(ToString::to_string).collect()
+    }
+
+    fn root(text: &str) -> Vec<Entry> {
+        let mut report = Report::new("t");
+        match read(text, &mut report).map(|node| node.value) {
+            Some(Value::Map(entries)) => entries,
+            other => panic!("{other:?} {:?}", report.into_problems()),
+        }
+    }
+
+    #[test]
+    fn every_node_knows_its_place() {
+        let entries = root("# head\nä: 1\nb:\n  - x\n  - {c: \"d\"}\n");
+        assert_eq!(entries[0].node.place, Place { line: 2, column: 4 });
+        assert_eq!(entries[1].place, Place { line: 3, column: 1 });
+        let Value::List(list) = &entries[1].node.value else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(list[1].place, Place { line: 5, column: 5 });
+        let Value::Map(inner) = &list[1].value else {
+            panic!("{list:?}")
+        };
+        assert_eq!(inner[0].node.place, Place { line: 5, column: 9 });
+    }
+
+    #[test]
+    fn only_the_booleans_of_yaml_1_2_are_booleans() {
+        for text in [
+            "no", "off", "y", "1h", "1_000", "1e", "0x", ".", "nan", "inf", "::1", "1.2.3",
+        ] {
+            assert_eq!(plain_scalar(text), Value::Text(text.into()), "{text}");
+        }
+        for text in [
+            "1", "-3", "+4", "0x1F", "0o7", "1.5", "1e3", ".5", ".inf", "-.inf", ".nan",
+        ] {
+            assert_eq!(plain_scalar(text), Value::Number(text.into()), "{text}");
+        }
+        assert_eq!(plain_scalar("True"), Value::Boolean(true));
+    }
+
+    #[test]
+    fn json_is_accepted() {
+        let entries = root("{\n\t\"a\": [1, true, null],\n\t\"b\": \"x\\u0041\"\n}");
+        assert_eq!(entries[1].node.value, Value::Text("xA".into()));
+    }
+
+    #[test]
+    fn repeated_keys_are_refused_with_both_places() {
+        assert_eq!(
+            problems("a: 1\nb: 2\na: 3\n"),
+            ["t:3:1: error: `a` is given twice, first at line 1; remove one of them"]
+        );
+    }
+
+    #[test]
+    fn what_a_configuration_does_not_need_is_refused() {
+        assert!(
+            problems("a: &x 1\n")[0].starts_with("t:1:"),
+            "{:?}",
+            problems("a: &x 1\n")
+        );
+        assert!(
+            problems("a: !x 1\n")[0].contains("tags"),
+            "{:?}",
+            problems("a: !x 1\n")
+        );
+        assert_eq!(problems("a: &x 1\nb: *x\n").len(), 2);
+        assert!(
+            problems("a: 1\n---\nb: 1\n")[0].contains("second document"),
+            "two documents"
+        );
+        assert!(
+            problems("1: a\n")[0].contains("must be text"),
+            "a number as a key"
+        );
+        assert!(problems("")[0].contains("is empty"), "nothing");
+        assert!(
+            problems(&"[".repeat(1000))[0].contains("is not YAML"),
+            "no stack overflow"
+        );
+    }
+
+    #[test]
+    fn broken_yaml_is_reported_with_its_place() {
+        let found = problems("a: 1\n  b: 2\n");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("t:2:"), "{found:?}");
+    }
+}
