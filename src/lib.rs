@@ -3,10 +3,13 @@
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
+pub mod encode;
 pub mod fault;
 pub mod flow;
 pub mod limits;
 pub mod model;
+pub mod parse;
+pub mod read;
 pub mod route;
 pub mod sink;
 pub mod source;

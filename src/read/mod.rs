@@ -2,3 +2,4 @@
 
 pub mod actor;
 pub mod framer;
+mod row_scanner;
