@@ -8,5 +8,7 @@ pub mod flow;
 pub mod limits;
 pub mod model;
 pub mod route;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod sink;
 pub mod source;
