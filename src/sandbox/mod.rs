@@ -6,10 +6,13 @@
 //! [`consumer`] reads the stream back, and [`verdict`] compares the two. Consumer and judge use neither the encoder
 //! nor the parser of the engine.
 
+pub mod blog_data;
+pub mod blog_row;
 pub mod clients;
 pub mod consumer;
 pub mod kinesis;
 pub mod meter;
+pub mod order;
 pub mod s3;
 pub mod server;
 
