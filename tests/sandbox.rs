@@ -5,9 +5,11 @@
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use bucket_brigade::route::shard_map::HashKey;
+use bucket_brigade::sandbox::clients::kinesis_client;
 use bucket_brigade::sandbox::consumer::read_stream;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sandbox::meter::Reading;
+use bucket_brigade::sandbox::null_kinesis::NullKinesis;
 use bucket_brigade::sandbox::s3::SandboxS3;
 use bytes::Bytes;
 
@@ -159,4 +161,65 @@ async fn enforced_limits_refuse_what_a_shard_does_not_take_in_a_second() {
     assert_eq!(read_count, reading.stored_count);
     assert_eq!(reading.stored_count + reading.refused_count, 10_000);
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_null_server_answers_as_the_real_one_and_keeps_nothing() {
+    let null = NullKinesis::start(2).await.unwrap();
+    let real = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
+    real.create_stream(STREAM, 2).await.unwrap();
+    let client = kinesis_client(&null.endpoint());
+    let request = client.put_records().stream_name(STREAM);
+    let answer = request.set_records(Some(entries(500))).send().await.unwrap();
+    let real_answer = put(&real, 500).await;
+    let shard_ids = |answer: &aws_sdk_kinesis::operation::put_records::PutRecordsOutput| -> Vec<String> {
+        answer
+            .records()
+            .iter()
+            .map(|entry| entry.shard_id().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(shard_ids(&answer), shard_ids(&real_answer));
+    let sequence_numbers: Vec<&str> = answer
+        .records()
+        .iter()
+        .filter_map(|entry| entry.sequence_number())
+        .collect();
+    assert!(
+        sequence_numbers.iter().all(|number| number.len() == 56),
+        "{sequence_numbers:?}"
+    );
+    assert!(sequence_numbers.is_sorted(), "sequence numbers must rise");
+
+    let payload_bytes: usize = (0..500).map(|number| format!("record {number}").len()).sum();
+    assert_eq!(null.payload_bytes(), u64::try_from(payload_bytes).unwrap());
+    assert_eq!(null.reading().stored_count, 500);
+
+    let ranges = |shards: &[aws_sdk_kinesis::types::Shard]| -> Vec<String> {
+        shards
+            .iter()
+            .map(|shard| format!("{} {:?}", shard.shard_id(), shard.hash_key_range()))
+            .collect()
+    };
+    let null_shards = client.list_shards().stream_name(STREAM).send().await.unwrap();
+    let real_shards = real
+        .client()
+        .list_shards()
+        .stream_name(STREAM)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ranges(null_shards.shards()), ranges(real_shards.shards()));
+    let summary = client
+        .describe_stream_summary()
+        .stream_name(STREAM)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        summary.stream_description_summary().unwrap().open_shard_count(),
+        2
+    );
+    null.stop().await.unwrap();
+    real.stop().await.unwrap();
 }

@@ -11,10 +11,13 @@ pub mod blog_row;
 pub mod clients;
 pub mod consumer;
 pub mod kinesis;
+mod message;
 pub mod meter;
+pub mod null_kinesis;
 pub mod order;
 pub mod s3;
 pub mod server;
+pub mod verdict;
 
 use std::io;
 

@@ -95,22 +95,22 @@ mod tests {
 
     #[test]
     fn replays_and_repairs_are_told_from_disorder() {
-        let cases: [(&[u64], (usize, usize, bool)); 12] = [
-            (&[], (0, 0, false)),
-            (&[1, 2, 5], (0, 0, false)),
-            (&[1, 2, 3, 2, 3, 4], (0, 0, false)),
-            (&[1, 2, 3, 3, 4], (0, 0, false)),
-            (&[1, 2, 3, 2, 3, 1, 2, 3, 4], (0, 0, false)),
-            (&[1, 3, 2, 3, 4], (1, 0, false)),
-            (&[1, 3, 2, 4], (1, 1, false)),
-            (&[1, 3, 2], (1, 0, true)),
-            (&[1, 2, 3, 1], (0, 0, true)),
-            (&[1, 2, 3, 1, 3, 4], (0, 1, false)),
-            (&[1, 2, 3, 2, 4, 5], (0, 1, false)),
-            (&[2, 1, 2, 1, 2], (1, 0, false)),
+        let cases = [
+            (vec![], (0, 0, false)),
+            (vec![1, 2, 5], (0, 0, false)),
+            (vec![1, 2, 3, 2, 3, 4], (0, 0, false)),
+            (vec![1, 2, 3, 3, 4], (0, 0, false)),
+            (vec![1, 2, 3, 2, 3, 1, 2, 3, 4], (0, 0, false)),
+            (vec![1, 3, 2, 3, 4], (1, 0, false)),
+            (vec![1, 3, 2, 4], (1, 1, false)),
+            (vec![1, 3, 2], (1, 0, true)),
+            (vec![1, 2, 3, 1], (0, 0, true)),
+            (vec![1, 2, 3, 1, 3, 4], (0, 1, false)),
+            (vec![1, 2, 3, 2, 4, 5], (0, 1, false)),
+            (vec![2, 1, 2, 1, 2], (1, 0, false)),
         ];
         for (rows, expected) in cases {
-            assert_eq!(judge(rows), expected, "{rows:?}");
+            assert_eq!(judge(&rows), expected, "{rows:?}");
         }
     }
 
