@@ -11,5 +11,7 @@ pub mod model;
 pub mod parse;
 pub mod read;
 pub mod route;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod sink;
 pub mod source;

@@ -116,7 +116,10 @@ impl ShardMap {
     /// # Errors
     /// [`ShardMapError::Empty`] if `count` is 0.
     pub fn uniform(count: u32) -> Result<Self, ShardMapError> {
-        let width = u128::MAX / u128::from(count.max(1));
+        let divisor = u128::from(count.max(1));
+        // The hash space has 2^128 points, one more than u128::MAX: a power of two divides it without a rest.
+        let is_divided = divisor > 1 && u128::MAX % divisor == divisor - 1;
+        let width = u128::MAX / divisor + u128::from(is_divided);
         let shards = (0..count).map(|index| {
             let start = width * u128::from(index);
             let end = if index + 1 == count {
@@ -203,6 +206,19 @@ mod tests {
             })
         );
         assert_eq!(ShardMap::new(vec![]), Err(ShardMapError::Empty));
+    }
+
+    #[test]
+    fn uniform_shards_are_split_where_kinesis_splits_them() {
+        let starts = |count| -> Vec<u128> {
+            let map = ShardMap::uniform(count).unwrap();
+            map.shards().iter().map(|shard| shard.range.start).collect()
+        };
+        assert_eq!(starts(1), [0]);
+        assert_eq!(starts(2), [0, 1 << 127]);
+        let third = 113_427_455_640_312_821_154_458_202_477_256_070_485;
+        assert_eq!(starts(3), [0, third, 2 * third]);
+        assert_eq!(starts(4), [0, 1 << 126, 1 << 127, 3 << 126]);
     }
 
     #[test]

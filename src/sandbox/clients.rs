@@ -1,0 +1,55 @@
+//! AWS SDK clients for the embedded servers: static credentials, one endpoint, nothing from the environment.
+
+use std::error::Error;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_types::error::display::DisplayErrorContext;
+
+use super::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, SandboxError};
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+/// A client of the embedded S3 server.
+pub fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config(endpoint)).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// A client of an embedded Kinesis server.
+pub fn kinesis_client(endpoint: &str) -> aws_sdk_kinesis::Client {
+    aws_sdk_kinesis::Client::new(&sdk_config(endpoint))
+}
+
+/// Environment variables that make the AWS SDK of a child process use the sandbox's account and nothing else.
+pub fn child_environment() -> [(&'static str, &'static str); 6] {
+    [
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_REGION", REGION),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ]
+}
+
+/// The error of a request, with all its causes.
+pub(super) fn request_error(
+    server: &'static str,
+    action: impl Into<String>,
+    error: impl Error,
+) -> SandboxError {
+    SandboxError::Request {
+        server,
+        action: action.into(),
+        detail: DisplayErrorContext(error).to_string(),
+    }
+}

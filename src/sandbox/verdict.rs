@@ -1,0 +1,381 @@
+//! The judge: compares what a consumer read with what the seed says must be there. Pure: no I/O, no clock.
+//!
+//! It makes the expected values again from the seed and takes no count from the engine.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::blog_data::BlogData;
+use super::consumer::{ConsumedRecord, ConsumedShard};
+use super::message::{Message, difference};
+use super::order::{DeliveryOrder, Step};
+
+/// Findings that are told in words; the others are only counted.
+const EXAMPLES_MAX: usize = 5;
+
+/// Takes record after record, shard after shard, and keeps the score.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    data: &'a BlogData,
+    deliveries: Vec<u32>,
+    by_key: HashMap<String, DeliveryOrder>,
+    by_shard: HashMap<String, DeliveryOrder>,
+    verdict: Verdict,
+}
+
+/// What the judge found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Rows in the files.
+    pub rows_in: u64,
+    /// Data records in the stream.
+    pub records_out: u64,
+    /// Control records in the stream.
+    pub control_records: u64,
+    /// Bytes of all messages.
+    pub payload_bytes: u64,
+    /// Rows without a record that says what the row says.
+    pub missing: u64,
+    /// Records beyond the first of their row.
+    pub repeated: u64,
+    /// Records of a row that say something else than the row.
+    pub wrong: u64,
+    /// Records that belong to no row or cannot be read.
+    pub foreign: u64,
+    /// Deliveries after which a partition key holds an older state than it was given.
+    pub out_of_order_by_key: u64,
+    /// The same, for a shard as a whole.
+    pub out_of_order_by_shard: u64,
+    /// Rows that came behind later rows of their shard, and were put right afterwards if they share a key.
+    pub late: u64,
+    /// The first few findings in words.
+    pub examples: Vec<String>,
+}
+
+/// What a run may have done and still pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Allowance {
+    /// Records that may be repeats.
+    pub repeats_max: u64,
+    /// How far file order must be kept.
+    pub file_order: FileOrder,
+}
+
+/// How far file order must be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileOrder {
+    /// All records of a shard come in file order.
+    PerShard,
+    /// All records of a partition key end in file order; a shard that refused records may mix keys.
+    PerKey,
+}
+
+impl Allowance {
+    /// Each row once, each shard in file order.
+    pub const NOTHING: Self = Self {
+        repeats_max: 0,
+        file_order: FileOrder::PerShard,
+    };
+}
+
+impl<'a> Judge<'a> {
+    /// A judge of this data set, who has seen nothing yet.
+    pub fn new(data: &'a BlogData) -> Self {
+        let rows_count = usize::try_from(data.rows_count()).unwrap_or(usize::MAX);
+        Self {
+            data,
+            deliveries: vec![0; rows_count],
+            by_key: HashMap::new(),
+            by_shard: HashMap::new(),
+            verdict: Verdict {
+                rows_in: data.rows_count(),
+                ..Verdict::default()
+            },
+        }
+    }
+
+    /// The verdict on a whole stream.
+    pub fn judge(data: &'a BlogData, stream: &[ConsumedShard]) -> Verdict {
+        let mut judge = Self::new(data);
+        for shard in stream {
+            for record in &shard.records {
+                judge.take(&shard.shard_id, record);
+            }
+        }
+        judge.finish()
+    }
+
+    /// Takes the next record of a shard. Parents come before their children.
+    pub fn take(&mut self, shard_id: &str, record: &ConsumedRecord) {
+        self.verdict.payload_bytes += u64::try_from(record.payload.len()).unwrap_or(u64::MAX);
+        let place = || format!("record {} of {shard_id}", record.sequence_number);
+        let message: Message<'_> = match serde_json::from_slice(&record.payload) {
+            Ok(message) => message,
+            Err(error) => {
+                self.verdict.records_out += 1;
+                self.verdict.foreign += 1;
+                self.tell(|| format!("{} cannot be read: {error}", place()));
+                return;
+            }
+        };
+        if message.metadata.record_type == "control" {
+            self.verdict.control_records += 1;
+            return;
+        }
+        self.verdict.records_out += 1;
+        let number = message.data.as_ref().map(|data| data.id);
+        let Some(number) = number.filter(|number| *number < self.data.rows_count()) else {
+            self.verdict.foreign += 1;
+            self.tell(|| format!("{} belongs to no row", place()));
+            return;
+        };
+        let row = self.data.row(number);
+        if let Some(difference) = difference(&row, &message, &record.partition_key) {
+            self.verdict.wrong += 1;
+            self.tell(|| format!("{} (row {number}): {difference}", place()));
+            return;
+        }
+        self.count_delivery(shard_id, &record.partition_key, number);
+    }
+
+    fn count_delivery(&mut self, shard_id: &str, partition_key: &str, number: u64) {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(deliveries) = self.deliveries.get_mut(index) {
+            self.verdict.repeated += u64::from(*deliveries > 0);
+            *deliveries = deliveries.saturating_add(1);
+        }
+        let in_key = deliver(&mut self.by_key, partition_key, number);
+        let in_shard = deliver(&mut self.by_shard, shard_id, number);
+        self.verdict.late += u64::from(in_shard == Step::Late);
+        self.verdict.out_of_order_by_key += u64::from(in_key == Step::OutOfOrder);
+        self.verdict.out_of_order_by_shard += u64::from(in_shard == Step::OutOfOrder);
+        if in_key == Step::OutOfOrder || in_shard == Step::OutOfOrder {
+            self.tell(|| format!("row {number} is out of order in {shard_id}"));
+        }
+    }
+
+    /// The verdict, when all records of the stream have been taken.
+    pub fn finish(mut self) -> Verdict {
+        let unfinished = |orders: &HashMap<String, DeliveryOrder>| {
+            let count = orders.values().filter(|order| order.is_unfinished()).count();
+            u64::try_from(count).unwrap_or(u64::MAX)
+        };
+        self.verdict.out_of_order_by_key += unfinished(&self.by_key);
+        self.verdict.out_of_order_by_shard += unfinished(&self.by_shard);
+        let deliveries = std::mem::take(&mut self.deliveries);
+        for (number, _) in (0_u64..)
+            .zip(deliveries)
+            .filter(|(_, deliveries)| *deliveries == 0)
+        {
+            self.verdict.missing += 1;
+            self.tell(|| format!("row {number} is missing"));
+        }
+        self.verdict
+    }
+
+    fn tell(&mut self, example: impl FnOnce() -> String) {
+        if self.verdict.examples.len() < EXAMPLES_MAX {
+            self.verdict.examples.push(example());
+        }
+    }
+}
+
+fn deliver(orders: &mut HashMap<String, DeliveryOrder>, name: &str, row: u64) -> Step {
+    match orders.get_mut(name) {
+        Some(order) => order.deliver(row),
+        None => orders.entry(name.to_owned()).or_default().deliver(row),
+    }
+}
+
+impl Verdict {
+    /// Whether the run did nothing that is not allowed.
+    pub fn passed(&self, allowance: Allowance) -> bool {
+        let shard_order = match allowance.file_order {
+            FileOrder::PerShard => self.out_of_order_by_shard + self.late,
+            FileOrder::PerKey => 0,
+        };
+        let never = self.missing + self.wrong + self.foreign + self.out_of_order_by_key;
+        never + shard_order == 0 && self.repeated <= allowance.repeats_max
+    }
+
+    /// The counts with their names, in the order in which people ask for them.
+    pub fn counts(&self) -> [(&'static str, u64); 9] {
+        [
+            ("rows in", self.rows_in),
+            ("records out", self.records_out),
+            ("missing", self.missing),
+            ("repeated", self.repeated),
+            ("wrong content", self.wrong),
+            ("foreign", self.foreign),
+            ("out of order per key", self.out_of_order_by_key),
+            ("out of order per shard", self.out_of_order_by_shard),
+            ("late in their shard", self.late),
+        ]
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in self.counts() {
+            writeln!(f, "  {name:<24}{count:>12}")?;
+        }
+        for example in &self.examples {
+            writeln!(f, "    {example}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sandbox::blog_data::BlogSize;
+    use crate::sandbox::blog_row::BlogRow;
+
+    const ROWS: u64 = 90;
+
+    fn record(row: &BlogRow) -> ConsumedRecord {
+        let value = row.value().map(|value| value.parse::<f64>().unwrap());
+        let message = json!({
+            "data": {
+                "ingest_time": row.ingest_time(), "doi": row.doi, "id": row.number, "value": value,
+                "data_sig": row.data_sig,
+            },
+            "metadata": {
+                "timestamp": "2020-08-13T00:00:00.000000Z", "record-type": "data",
+                "operation": row.operation.as_str(), "partition-key-type": "primary-key",
+                "schema-name": "schema01", "table-name": "table01",
+            },
+        });
+        ConsumedRecord {
+            sequence_number: row.number.to_string(),
+            partition_key: row.partition_key(),
+            payload: message.to_string().into_bytes(),
+        }
+    }
+
+    /// The verdict on a perfect delivery to one shard with something done to it.
+    fn judge(plant: impl FnOnce(&mut Vec<ConsumedRecord>)) -> Verdict {
+        let data = BlogData::new(BlogSize::Rows(ROWS), 1);
+        let mut records: Vec<ConsumedRecord> = data.rows().map(|row| record(&row)).collect();
+        plant(&mut records);
+        let shard_id = "shardId-000000000000".to_owned();
+        Judge::judge(&data, &[ConsumedShard { shard_id, records }])
+    }
+
+    fn edit(record: &mut ConsumedRecord, from: &str, to: &str) {
+        let text = String::from_utf8(record.payload.clone()).unwrap();
+        assert!(text.contains(from), "{text}");
+        record.payload = text.replacen(from, to, 1).into_bytes();
+    }
+
+    #[test]
+    fn a_perfect_delivery_passes() {
+        let verdict = judge(|_| ());
+        assert!(verdict.passed(Allowance::NOTHING), "{verdict}");
+        assert_eq!((verdict.rows_in, verdict.records_out), (ROWS, ROWS));
+    }
+
+    #[test]
+    fn a_lost_row_fails() {
+        let verdict = judge(|records| drop(records.remove(40)));
+        assert_eq!(verdict.missing, 1);
+        assert_eq!(verdict.examples, ["row 40 is missing"]);
+        assert!(!verdict.passed(Allowance::NOTHING));
+    }
+
+    #[test]
+    fn a_doubled_row_fails_unless_it_is_allowed() {
+        let verdict = judge(|records| records.insert(41, records[40].clone()));
+        assert_eq!((verdict.repeated, verdict.missing), (1, 0));
+        assert!(!verdict.passed(Allowance::NOTHING));
+        let allowance = Allowance {
+            repeats_max: 1,
+            ..Allowance::NOTHING
+        };
+        assert!(verdict.passed(allowance), "{verdict}");
+    }
+
+    #[test]
+    fn two_swapped_rows_of_a_key_fail_even_at_the_end() {
+        // Rows from 50 on are changes, which share one key.
+        for first in [60, 88] {
+            let verdict = judge(|records| records.swap(first, first + 1));
+            assert_eq!(
+                (verdict.missing, verdict.repeated, verdict.out_of_order_by_key),
+                (0, 0, 1)
+            );
+            let allowance = Allowance {
+                repeats_max: ROWS,
+                file_order: FileOrder::PerKey,
+            };
+            assert!(!verdict.passed(allowance), "{verdict}");
+        }
+    }
+
+    #[test]
+    fn two_swapped_rows_of_different_keys_break_the_order_of_the_shard_only() {
+        let verdict = judge(|records| records.swap(10, 11));
+        assert_eq!(
+            (verdict.out_of_order_by_key, verdict.out_of_order_by_shard),
+            (0, 1)
+        );
+        assert!(!verdict.passed(Allowance::NOTHING));
+    }
+
+    #[test]
+    fn a_changed_value_fails() {
+        let changes = [
+            ("\"operation\":\"load\"", "\"operation\":\"insert\""),
+            ("\"table-name\":\"table01\"", "\"table-name\":\"table02\""),
+            ("2020-08-13T00:00:20Z", "2020-08-13T00:00:20.0Z"),
+            ("\"id\":20", "\"more\":1,\"id\":20"),
+            ("\"id\":20", "\"id\":21"),
+            ("\"value\":", "\"value\":1"),
+            ("\"doi\":\"", "\"doi\":\" "),
+        ];
+        for (from, to) in changes {
+            let verdict = judge(|records| edit(&mut records[20], from, to));
+            assert_eq!(
+                (verdict.wrong + verdict.foreign, verdict.missing),
+                (1, 1),
+                "{from}: {verdict}"
+            );
+            assert!(!verdict.passed(Allowance::NOTHING));
+        }
+        let verdict = judge(|records| records[20].partition_key.push('x'));
+        assert_eq!((verdict.wrong, verdict.missing), (1, 1));
+    }
+
+    #[test]
+    fn a_record_of_no_row_fails_and_a_control_record_does_not() {
+        let verdict = judge(|records| edit(&mut records[20], "\"id\":20", "\"id\":90"));
+        assert_eq!((verdict.foreign, verdict.missing), (1, 1));
+        let verdict = judge(|records| {
+            let mut control = records[0].clone();
+            edit(
+                &mut control,
+                "\"record-type\":\"data\"",
+                "\"record-type\":\"control\"",
+            );
+            records.insert(0, control);
+        });
+        assert_eq!(verdict.control_records, 1);
+        assert!(verdict.passed(Allowance::NOTHING), "{verdict}");
+    }
+
+    #[test]
+    fn a_replay_that_leaves_something_out_fails() {
+        let verdict = judge(|records| {
+            let replay = [records[60].clone(), records[62].clone()];
+            records.splice(63..63, replay);
+        });
+        assert_eq!((verdict.missing, verdict.repeated), (0, 2));
+        assert_eq!(verdict.out_of_order_by_key, 1);
+    }
+}
