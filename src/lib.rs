@@ -1,17 +1,24 @@
 //! Bucket Brigade streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row.
 
-pub mod checkpoint;
-pub mod clock;
+pub mod cli;
 pub mod config;
-pub mod encode;
-pub mod fault;
-pub mod flow;
-pub mod limits;
 pub mod model;
-pub mod parse;
+pub mod source;
+pub mod discover;
 pub mod read;
+pub mod parse;
+pub mod encode;
 pub mod route;
+pub mod batch;
+pub mod publish;
+pub mod sink;
+pub mod deadletter;
+pub mod checkpoint;
+pub mod flow;
+pub mod supervise;
+pub mod observe;
+pub mod fault;
+pub mod limits;
+pub mod clock;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod sink;
-pub mod source;

@@ -4,3 +4,4 @@ pub mod counters;
 #[cfg(feature = "planted-defects")]
 pub mod planted;
 pub mod status;
+pub mod tracing;

@@ -1,3 +1,7 @@
-//! From the bytes of one record to its fields and values.
+//! From chunks to messages.
 
+pub mod actor;
+pub mod chunk_renderer;
+pub mod cost;
+pub mod messages;
 pub mod needle;

@@ -297,7 +297,7 @@ impl Wiring<'_> {
             clock: Arc::clone(&self.backends.clock),
         };
         let arbiter = self.placement.lane(lane);
-        self.nursery.spawn(&arbiter, format!("parser {lane}"), berth, move |fuse| Parser::new(parts, fuse));
+        self.nursery.spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| Parser::new(parts));
         address
     }
 
