@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Variables and files, so that tests need neither.
 pub trait Environment: Debug {
@@ -18,6 +18,14 @@ pub trait Environment: Debug {
     /// # Errors
     /// As the file system says.
     fn read_file(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The path from the root on.
+    ///
+    /// # Errors
+    /// If the path is empty, or the working directory is gone.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(path)
+    }
 }
 
 /// The variables of this process and the files of this machine.

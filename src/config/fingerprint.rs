@@ -11,7 +11,7 @@ use crate::model::Table;
 #[derive(Serialize)]
 struct Sent<'a> {
     task: &'a str,
-    place: Vec<&'a str>,
+    place: [String; 5],
     csv: &'a CsvDialect,
     tables: &'a [Table],
     message: &'a MessageConfig,
@@ -52,16 +52,19 @@ impl Config {
 }
 
 /// Where the files are; the region and the address style are ways to get there.
-fn place(source: &SourceConfig) -> Vec<&str> {
-    let mut parts = match &source.location {
-        SourceLocation::S3 { bucket, endpoint, .. } => {
-            vec!["s3", endpoint.as_deref().unwrap_or_default(), bucket]
-        }
-        SourceLocation::Local { directory } => vec!["local", directory.to_str().unwrap_or_default()],
+fn place(source: &SourceConfig) -> [String; 5] {
+    let (kind, server, container) = match &source.location {
+        SourceLocation::S3 { bucket, endpoint, .. } => ("s3", endpoint.clone(), bucket.clone()),
+        SourceLocation::Local { directory } => ("local", None, directory.to_string_lossy().into_owned()),
     };
-    parts.push(&source.bucket_folder);
-    parts.push(source.cdc_path.as_deref().unwrap_or_default());
-    parts
+    let cdc_path = source.cdc_path.clone();
+    [
+        kind.to_owned(),
+        server.unwrap_or_default(),
+        container,
+        source.bucket_folder.clone(),
+        cdc_path.unwrap_or_default(),
+    ]
 }
 
 #[cfg(test)]

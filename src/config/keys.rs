@@ -79,13 +79,15 @@ pub struct Choice {
     pub unavailable: &'static [&'static str],
 }
 
-/// Whether a key must be there.
+/// Whether a key must be there, with an example or the default as it would be written.
 #[derive(Debug)]
 pub enum Presence {
     /// It must; the text is an example.
     Required(&'static str),
     /// It need not; this is its value then.
     Default(&'static str),
+    /// It must, if other keys say so; the text is an example.
+    Conditional(&'static str),
     /// It need not, and without it nothing is set; the text is an example.
     Optional(&'static str),
 }
@@ -108,6 +110,17 @@ impl Group {
     /// The key with this name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.name == name)
+    }
+}
+
+impl Presence {
+    /// The example or the default.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Required(text) | Self::Default(text) | Self::Conditional(text) | Self::Optional(text) => {
+                text
+            }
+        }
     }
 }
 
@@ -194,8 +207,7 @@ mod tests {
     #[test]
     fn every_default_and_example_is_a_value_of_its_own_kind() {
         for (path, key) in all() {
-            let (Presence::Required(value) | Presence::Default(value) | Presence::Optional(value)) =
-                &key.presence;
+            let value = key.presence.text();
             if key.kind.group().is_none() || matches!(key.presence, Presence::Default(_)) {
                 let read = scalar::parse(&key.kind, value);
                 assert!(read.is_ok(), "{path}: {read:?}");

@@ -38,11 +38,23 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Config
 /// Every problem of the text and of the table definition it names.
 pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Result<Loaded, ConfigProblems> {
     let mut report = Report::new(path.display().to_string());
-    let folder = path.parent().unwrap_or(Path::new(""));
+    // Absolute, so that the same task has the same paths (and fingerprint) from whichever folder it is started.
+    let absolute = match environment.absolute(path) {
+        Ok(absolute) => absolute,
+        Err(error) => {
+            report.error(
+                None,
+                format!("has no absolute path: {error}; give the path from the root on"),
+            );
+            return Err(ConfigProblems(report.into_problems()));
+        }
+    };
+    let folder = absolute.parent().unwrap_or(&absolute);
+    let shown_folder = path.parent().unwrap_or(path);
     let mut of_tables = Vec::new();
     let config = yaml::read(text, &mut report).and_then(|root| {
         let values = walk::walk(&root, environment, &mut report);
-        let tables = resolve::tables_path(&values, folder)
+        let tables = resolve::tables_path(&values, shown_folder)
             .and_then(|path| load_tables(&path, environment, &mut of_tables));
         resolve::resolve(&values, tables, folder, &mut report)
     });

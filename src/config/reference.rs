@@ -54,30 +54,27 @@ struct Writer {
 
 impl Writer {
     fn group(&mut self, group: &'static Group, style: &Style, described: Option<&'static Group>) {
-        let mut first: Option<&'static Group> = None;
+        let mut first: Option<&'static Key> = None;
         for key in group.keys() {
             let is_alternative = group.exactly_one_of.contains(&key.name);
-            let already = described.is_some_and(|described| described.key(key.name).is_some());
-            if is_alternative && first.is_some() {
-                self.text.push('\n');
-                self.line(
-                    &style.commented(),
-                    &format!("# Instead of `{}`:", group.exactly_one_of.join("`, `")),
-                );
-                self.key(key, &style.commented(), first);
-            } else if already {
-                self.value(key, style, described);
-            } else {
-                self.key(key, style, None);
+            let is_described = described.is_some_and(|described| described.key(key.name).is_some());
+            match first.filter(|_| is_alternative) {
+                Some(first) => {
+                    self.text.push('\n');
+                    self.line(style, &format!("# Instead of `{}`:", first.name));
+                    self.key(key, &style.commented(), first.kind.group());
+                }
+                None if is_described => self.value(key, style, described),
+                None => self.key(key, style, None),
             }
             if is_alternative {
-                first = first.or(key.kind.group());
+                first = first.or(Some(key));
             }
         }
     }
 
     fn key(&mut self, key: &'static Key, style: &Style, described: Option<&'static Group>) {
-        if style.comment_at.is_none() {
+        if style.comment_at.is_none() && !self.text.ends_with(":\n") {
             self.text.push('\n');
         }
         for line in key.about.lines() {
@@ -87,6 +84,7 @@ impl Writer {
             let presence = match &key.presence {
                 Presence::Required(_) => "Required".to_owned(),
                 Presence::Default(text) => format!("Default {}", written(&key.kind, text)),
+                Presence::Conditional(_) => "Sometimes required".to_owned(),
                 Presence::Optional(_) => "Optional".to_owned(),
             };
             self.line(style, &format!("# {presence}. Allowed: {}.", key.kind.allowed()));
@@ -95,29 +93,21 @@ impl Writer {
     }
 
     fn value(&mut self, key: &'static Key, style: &Style, described: Option<&'static Group>) {
+        let line = format!("{}: {}", key.name, written(&key.kind, key.presence.text()));
         match (&key.kind, &key.presence) {
             (Kind::Group(below), _) => {
                 self.line(style, &format!("{}:", key.name));
                 self.group(below, &style.deeper(), described);
             }
-            (kind, Presence::Required(text) | Presence::Default(text)) => {
-                self.line(style, &format!("{}: {}", key.name, written(kind, text)));
+            (_, Presence::Required(_) | Presence::Default(_) | Presence::Conditional(_)) => {
+                self.line(style, &line)
             }
-            (kind, Presence::Optional(text)) => {
-                self.line(
-                    &style.commented(),
-                    &format!("{}: {}", key.name, written(kind, text)),
-                );
-            }
+            (_, Presence::Optional(_)) => self.line(&style.commented(), &line),
         }
-        if let Kind::ChoiceOrGroup(_, below) = &key.kind {
+        if let (Kind::ChoiceOrGroup(_, below), None) = (&key.kind, style.comment_at) {
             let values: Vec<_> = below
                 .keys()
-                .map(|key| match &key.presence {
-                    Presence::Required(text) | Presence::Default(text) | Presence::Optional(text) => {
-                        format!("{}: {}", key.name, written(&key.kind, text))
-                    }
-                })
+                .map(|key| format!("{}: {}", key.name, written(&key.kind, key.presence.text())))
                 .collect();
             self.line(
                 &style.commented(),

@@ -35,7 +35,7 @@ pub(super) fn resolve(
     let limits = limits(&root, report);
     let state = state(&root, folder);
     if let (Some(source), Some(target)) = (&source, &target) {
-        source::check_output_is_not_input(source, &target.target, &root, report);
+        source::check_output_is_not_input(source, &target.place, &root, report);
     }
     if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
         source::check_folders(source, tables, migration_type, &root, report);
@@ -47,7 +47,7 @@ pub(super) fn resolve(
         migration_type: migration_type?,
         source: source?,
         tables: tables?,
-        target: target.target,
+        target: target.place,
         message: target.message,
         delivery: target.delivery,
         errors: ErrorsConfig {

@@ -129,7 +129,7 @@ mod tests {
 
     const SECONDS: Kind = Kind::Duration {
         minimum: Duration::from_secs(1),
-        maximum: Duration::from_secs(60),
+        maximum: Duration::from_mins(1),
     };
     const SMALL: Kind = Kind::Integer {
         minimum: 1,

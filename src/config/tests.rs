@@ -95,7 +95,7 @@ fn a_small_document_gets_every_default() {
     assert_eq!(config.source.csv, CsvDialect::default());
     assert_eq!(config.message, MessageConfig::default());
     assert_eq!(config.source.poll_interval, Duration::from_secs(5));
-    assert_eq!(config.source.full_listing_interval, Duration::from_secs(60));
+    assert_eq!(config.source.full_listing_interval, Duration::from_mins(1));
     assert_eq!(config.delivery.pace, Pace::Service);
     assert_eq!(config.delivery.ordering, Ordering::Final);
     assert_eq!(config.delivery.linger, Duration::from_millis(100));
@@ -155,7 +155,9 @@ fn values_from_outside_are_filled_in_and_typed_by_their_key() {
 }
 
 #[test]
-fn each_mistake_is_named_with_its_cure() {
+fn each_wrong_value_is_named_with_its_cure() {
+    let stream =
+        |more: &str, expected: &str| check("stream: orders", &format!("stream: orders, {more}"), expected);
     check(
         "task: orders",
         "task: a b",
@@ -167,36 +169,11 @@ fn each_mistake_is_named_with_its_cure() {
         "`task` is missing; add it, for example `task: orders`",
     );
     check("version: 1", "version: 2", "allowed: 1");
+    check("full-load-and-cdc", "cdcc", "did you mean `cdc`?");
     check(
-        "migration_type: full-load-and-cdc",
-        "migration_type: cdcc",
-        "did you mean `cdc`?",
-    );
-    check(
-        "bucket: blog-source",
-        "buket: b, bucket: blog-source",
+        "bucket: b",
+        "buket: b, bucket: b",
         "`source.s3.buket` is unknown; did you mean `bucket`?",
-    );
-    check("stream: orders", "stream: orders, linger: 30", "has no unit");
-    check(
-        "stream: orders",
-        "stream: orders, poll_interval: 3s",
-        "it belongs at `source.poll_interval`",
-    );
-    check(
-        "stream: orders",
-        "stream: orders, delivery: dedupe",
-        "is not available in this version",
-    );
-    check(
-        "stream: orders",
-        "stream: orders, ordering: strict",
-        "is not available in this version",
-    );
-    check(
-        "stream: orders",
-        "stream: orders, control_records: yes",
-        "only `true` and `false`",
     );
     check(
         "stream: orders",
@@ -204,20 +181,32 @@ fn each_mistake_is_named_with_its_cure() {
         "environment variable NOPE",
     );
     check(
-        "stream: orders",
-        "stream: orders, pace: { records_per_second: 5 }",
+        "./t.json",
+        "./missing.json",
+        "/conf/missing.json: error: cannot be read",
+    );
+    stream("linger: 30", "has no unit");
+    stream("poll_interval: 3s", "it belongs at `source.poll_interval`");
+    stream("delivery: dedupe", "is not available in this version");
+    stream("ordering: strict", "is not available in this version");
+    stream("control_records: yes", "only `true` and `false`");
+    stream(
+        "pace: fast",
+        "`target.kinesis.pace` is the text \"fast\", which is not known",
+    );
+    stream(
+        "pace: { records_per_second: 5 }",
         "`target.kinesis.pace.bytes_per_second` is missing",
     );
-    check(
-        "stream: orders",
-        "stream: orders, secret_access_key: x",
-        "provider chain",
-    );
-    check(
-        "blog-source,",
-        "blog-source, expected_bucket_owner: 123456789012,",
-        "put it in quotes",
-    );
+    stream("secret_access_key: x", "provider chain");
+    let owner = "blog-source, expected_bucket_owner: 123456789012,";
+    check("blog-source,", owner, "put it in quotes");
+}
+
+#[test]
+fn each_contradiction_is_named_with_its_cure() {
+    let csv =
+        |csv: &str, expected: &str| check("  tables:", &format!("  csv: {{ {csv} }}\n  tables:"), expected);
     check(
         "  s3: {",
         "  local: { directory: a }\n  s3: {",
@@ -229,48 +218,46 @@ fn each_mistake_is_named_with_its_cure() {
         "cdc_path: 7",
         "`source.s3.cdc_path` is the number `7`",
     );
+    check("cdc_path: /cdc", "cdc_path: //", "names no folder");
     check("cdc_path: /cdc", "cdc_path: /s", "lie within one another");
     check(
-        "migration_type: full-load-and-cdc",
-        "migration_type: full-load",
-        "warning: `source.s3.cdc_path` has no effect",
+        "cdc_path: /cdc",
+        "cdc_path: s/t/changes",
+        "lie within one another",
     );
     check(
-        "./t.json",
-        "./missing.json",
-        "/conf/missing.json: error: cannot be read",
+        "full-load-and-cdc",
+        "full-load",
+        "warning: `source.s3.cdc_path` has no effect",
     );
     check(
         "target:",
         "limits: { in_flight: 1MiB }\ntarget:",
         "less than twice `limits.row`",
     );
-    check(
-        "  tables:",
-        "  full_listing_interval: 1s\n  tables:",
-        "shorter than `source.poll_interval`",
-    );
-    check("  tables:", "  csv: { null_value: \"\\N\" }\n  tables:", "U+0085");
-    check(
-        "  tables:",
-        "  csv: { null_value: null }\n  tables:",
-        "a literal null needs quotes",
-    );
-    check(
-        "  tables:",
-        "  csv: { delimiter: \"\\n\" }\n  tables:",
-        "contain one another",
-    );
-    check(
-        "  tables:",
-        "  csv: { delimiter: '\"' }\n  tables:",
-        "a delimiter contains a double quote",
-    );
+    let short = "  full_listing_interval: 1s\n  tables:";
+    check("  tables:", short, "shorter than `source.poll_interval`");
+    csv("null_value: \"\\N\"", "U+0085");
+    csv("null_value: null", "a literal null needs quotes");
+    csv("null_value: 'a,b'", "no field could ever be equal to it");
+    csv("delimiter: \"\\n\"", "contain one another");
+    csv("delimiter: '\"'", "a delimiter contains a double quote");
+    let fast = "stream: orders, pace: { records_per_second: 5000, bytes_per_second: 1MiB }";
     check(
         "stream: orders",
-        "stream: orders, pace: { records_per_second: 5000, bytes_per_second: 1MiB }",
-        "warning: `pace",
+        fast,
+        "warning: `pace.records_per_second` is above",
     );
+}
+
+#[test]
+fn output_is_not_written_where_input_is_read() {
+    let text = SMALL
+        .replace("s3: { bucket: blog-source,", "local: { directory: ./data,")
+        .replace("kinesis: { stream: orders }", "ndjson: { path: ./data/out }");
+    let found = problems(&text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("could be read as input"), "{found:#?}");
 }
 
 #[test]

@@ -29,8 +29,11 @@ pub(super) fn walk(root: &Node, environment: &dyn Environment, report: &mut Repo
     };
     match &root.value {
         Value::Map(entries) => walker.group(&keys::ROOT, entries, "", root.place),
-        other => {
-            let message = format!("a configuration is a group of keys, not {}", other.describe());
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+            let message = format!(
+                "a configuration is a group of keys, not {}",
+                root.value.describe()
+            );
             walker.report.error(root.place, message);
         }
     }
@@ -89,8 +92,10 @@ impl Walker<'_> {
         };
         let filled = interpolate(text, self.environment).map_err(|error| error.to_string())?;
         if filled.is_changed {
-            // A value from outside has no type of its own; the key gives it one.
-            return scalar::parse(kind, &filled.text);
+            // A value from outside has no type of its own; the key gives it one. It may be a secret, so no message
+            // shows any of it.
+            return scalar::parse(kind, &filled.text)
+                .map_err(|_| "is not allowed once it is filled in (its value is not shown)".to_owned());
         }
         scalar::from_value(kind, &Value::Text(filled.text))
     }
@@ -111,7 +116,7 @@ impl Walker<'_> {
                     self.values.insert(path, place, scalar);
                 }
             }
-            Presence::Optional(_) => {
+            Presence::Optional(_) | Presence::Conditional(_) => {
                 if let Kind::Group(below) = &key.kind
                     && !group.exactly_one_of.contains(&key.name)
                 {

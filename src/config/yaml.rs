@@ -59,50 +59,74 @@ fn place_of(marker: Marker) -> Place {
     }
 }
 
+/// What of the parser's events matters here.
+enum Token {
+    Scalar(Value),
+    ListStart,
+    MapStart,
+    CollectionEnd,
+    DocumentStart,
+    StreamEnd,
+    Other,
+}
+
 struct Reader<'text, 'report, T: granit_parser::BorrowedInput<'text>> {
     events: Parser<'text, T>,
     report: &'report mut Report,
 }
 
 impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
-    fn next(&mut self) -> Result<(Event<'text>, Place), ScanError> {
-        match self.events.next_event() {
-            Some(Ok((event, span))) => Ok((event, place_of(span.start))),
-            Some(Err(error)) => Err(error),
-            None => Ok((Event::StreamEnd, Place { line: 1, column: 1 })),
-        }
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser's enum is not exhaustive"
+    )]
+    fn next(&mut self) -> Result<(Token, Place), ScanError> {
+        let Some(next) = self.events.next_event() else {
+            return Ok((Token::StreamEnd, Place { line: 1, column: 1 }));
+        };
+        let (event, span) = next?;
+        let place = place_of(span.start);
+        self.refuse_decoration(&event, place);
+        let token = match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) => Token::Scalar(plain_scalar(&text)),
+            Event::Scalar(text, ..) => Token::Scalar(Value::Text(text.into_owned())),
+            Event::Alias(_) => Token::Scalar(Value::Null),
+            Event::SequenceStart(..) => Token::ListStart,
+            Event::MappingStart(..) => Token::MapStart,
+            Event::SequenceEnd | Event::MappingEnd => Token::CollectionEnd,
+            Event::DocumentStart(..) => Token::DocumentStart,
+            Event::StreamEnd => Token::StreamEnd,
+            _ => Token::Other,
+        };
+        Ok((token, place))
     }
 
     fn document(&mut self) -> Result<Option<Node>, ScanError> {
         let mut root: Option<Node> = None;
         loop {
-            let (event, place) = self.next()?;
-            match event {
-                Event::StreamEnd => break,
-                Event::DocumentStart(..) if root.is_some() => {
-                    self.report.error(
-                        place,
-                        "a second document starts here; a configuration is one document",
-                    );
+            let (token, place) = self.next()?;
+            match token {
+                Token::StreamEnd => break,
+                Token::DocumentStart if root.is_some() => {
+                    let message = "a second document starts here; a configuration is one document";
+                    self.report.error(place, message);
                     return Ok(None);
                 }
-                Event::Scalar(..) | Event::MappingStart(..) | Event::SequenceStart(..) | Event::Alias(_) => {
-                    root = Some(self.node(event, place, 0)?);
+                Token::DocumentStart | Token::CollectionEnd | Token::Other => {}
+                Token::Scalar(_) | Token::ListStart | Token::MapStart => {
+                    root = Some(self.node(token, place, 0)?)
                 }
-                _ => {}
             }
         }
+        let root = root.filter(|node| node.value != Value::Null);
         if root.is_none() {
-            self.report.error(
-                None,
-                "is empty; `brigade init` writes a configuration to start from",
-            );
+            let message = "is empty; `brigade init` writes a configuration to start from";
+            self.report.error(None, message);
         }
         Ok(root)
     }
 
-    fn node(&mut self, event: Event<'text>, place: Place, depth: usize) -> Result<Node, ScanError> {
-        self.refuse_decoration(&event, place);
+    fn node(&mut self, token: Token, place: Place, depth: usize) -> Result<Node, ScanError> {
         if depth > NESTING_MAX {
             let marker = Marker::new(0, place.line, place.column.saturating_sub(1));
             return Err(ScanError::new(
@@ -110,12 +134,11 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
                 format!("nested deeper than {NESTING_MAX} levels"),
             ));
         }
-        let value = match event {
-            Event::Scalar(text, ScalarStyle::Plain, ..) => plain_scalar(&text),
-            Event::Scalar(text, ..) => Value::Text(text.into_owned()),
-            Event::SequenceStart(..) => self.list(depth)?,
-            Event::MappingStart(..) => self.map(depth)?,
-            _ => Value::Null,
+        let value = match token {
+            Token::Scalar(value) => value,
+            Token::ListStart => self.list(depth)?,
+            Token::MapStart => self.map(depth)?,
+            Token::CollectionEnd | Token::DocumentStart | Token::StreamEnd | Token::Other => Value::Null,
         };
         Ok(Node { place, value })
     }
@@ -123,30 +146,29 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
     fn list(&mut self, depth: usize) -> Result<Value, ScanError> {
         let mut nodes = Vec::new();
         loop {
-            let (event, place) = self.next()?;
-            match event {
-                Event::SequenceEnd | Event::StreamEnd => return Ok(Value::List(nodes)),
-                event => nodes.push(self.node(event, place, depth + 1)?),
+            let (token, place) = self.next()?;
+            if matches!(token, Token::CollectionEnd | Token::StreamEnd) {
+                return Ok(Value::List(nodes));
             }
+            nodes.push(self.node(token, place, depth + 1)?);
         }
     }
 
     fn map(&mut self, depth: usize) -> Result<Value, ScanError> {
         let mut entries = Vec::new();
         loop {
-            let (event, place) = self.next()?;
-            let key = match event {
-                Event::MappingEnd | Event::StreamEnd => return Ok(Value::Map(entries)),
-                event => self.node(event, place, depth + 1)?,
-            };
-            let (event, value_place) = self.next()?;
-            let node = self.node(event, value_place, depth + 1)?;
-            match key.value {
-                Value::Text(key) => push_entry(&mut entries, Entry { key, place, node }, self.report),
-                other => {
-                    let message = format!("a key must be text, not {}; put it in quotes", other.describe());
-                    self.report.error(place, message);
-                }
+            let (token, place) = self.next()?;
+            if matches!(token, Token::CollectionEnd | Token::StreamEnd) {
+                return Ok(Value::Map(entries));
+            }
+            let key = self.node(token, place, depth + 1)?.value;
+            let (token, value_place) = self.next()?;
+            let node = self.node(token, value_place, depth + 1)?;
+            if let Value::Text(key) = key {
+                push_entry(&mut entries, Entry { key, place, node }, self.report);
+            } else {
+                let message = format!("a key must be text, not {}; put it in quotes", key.describe());
+                self.report.error(place, message);
             }
         }
     }
@@ -161,10 +183,8 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
         } else {
             return;
         };
-        self.report.error(
-            place,
-            format!("{what} are not supported; write the value out, or put text in quotes"),
-        );
+        let message = format!("{what} are not supported; write the value out, or put text in quotes");
+        self.report.error(place, message);
     }
 }
 

@@ -69,7 +69,7 @@ const READING: [Key; 6] = [
         name: "poll_interval",
         kind: Kind::Duration {
             minimum: Duration::from_millis(100),
-            maximum: Duration::from_secs(3_600),
+            maximum: Duration::from_hours(1),
         },
         presence: Presence::Default("5s"),
         about: "Pause between two listings for new files. Shorter is fresher and costs more list requests.",
@@ -78,7 +78,7 @@ const READING: [Key; 6] = [
         name: "full_listing_interval",
         kind: Kind::Duration {
             minimum: Duration::from_secs(1),
-            maximum: Duration::from_secs(86_400),
+            maximum: Duration::from_hours(24),
         },
         presence: Presence::Default("60s"),
         about: "Pause between two listings from the beginning, which find late files. Not below `poll_interval`.",
@@ -96,9 +96,9 @@ const FOLDER: Key = Key {
 const CDC_PATH: Key = Key {
     name: "cdc_path",
     kind: Kind::Text(&text::FOLDER),
-    presence: Presence::Optional("cdc"),
-    about: "Folder of the change files of all tables, below `bucket_folder`. Required when `migration_type` has\n\
-            changes; they are read in the order of their names.",
+    presence: Presence::Conditional("cdc"),
+    about: "Folder of the change files of all tables, below `bucket_folder`. They are read in the order of their\n\
+            names. Required when `migration_type` has changes, without effect when it has none.",
 };
 
 static S3: Group = Group {

@@ -58,7 +58,7 @@ static KINESIS: Group = Group {
                 name: "request_timeout",
                 kind: Kind::Duration {
                     minimum: Duration::from_secs(1),
-                    maximum: Duration::from_secs(300),
+                    maximum: Duration::from_mins(5),
                 },
                 presence: Presence::Default("30s"),
                 about: "Time for one request. A request that takes longer is in doubt, and its records may come twice.",

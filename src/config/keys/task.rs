@@ -96,7 +96,7 @@ static STATE: Group = Group {
             name: "commit_interval",
             kind: Kind::Duration {
                 minimum: Duration::from_millis(10),
-                maximum: Duration::from_secs(60),
+                maximum: Duration::from_mins(1),
             },
             presence: Presence::Default("1s"),
             about: "Pause between two durable checkpoints. What is sent in that time may be sent twice after a crash;\n\
@@ -150,7 +150,7 @@ static LIMITS: Group = Group {
             name: "drain_timeout",
             kind: Kind::Duration {
                 minimum: Duration::from_secs(1),
-                maximum: Duration::from_secs(3_600),
+                maximum: Duration::from_hours(1),
             },
             presence: Presence::Default("30s"),
             about: "Time to settle what is in flight after SIGTERM. Keep it below the grace period of the platform.",

@@ -60,8 +60,8 @@ pub static REGION: TextRule = TextRule {
 
 /// A URL with a scheme and a host, and nothing behind them.
 pub static URL: TextRule = TextRule {
-    allowed: "`http://` or `https://` with a host, perhaps a port, and no path",
-    pattern: "^(https?://[^/?#\\s]+/?)?$",
+    allowed: "`http://` or `https://` with a host, perhaps a port, no user and no path",
+    pattern: "^(https?://[^/?#@\\s]+/?)?$",
     accepts: |text| {
         let host = text
             .strip_prefix("http://")
@@ -69,7 +69,9 @@ pub static URL: TextRule = TextRule {
         text.is_empty()
             || host.is_some_and(|host| {
                 let host = host.strip_suffix('/').unwrap_or(host);
-                !host.is_empty() && !host.contains(['/', '?', '#']) && !host.contains(char::is_whitespace)
+                !host.is_empty()
+                    && !host.contains(['/', '?', '#', '@'])
+                    && !host.contains(char::is_whitespace)
             })
     },
 };
@@ -187,7 +189,13 @@ mod tests {
         check(
             &URL,
             &["http://127.0.0.1:4318", "https://h/", ""],
-            &["h:1", "http://", "http://h/v1/traces", "http://a b"],
+            &[
+                "h:1",
+                "http://",
+                "http://h/v1/traces",
+                "http://u:p@h",
+                "http://a b",
+            ],
         );
         check(&ACCOUNT, &["012345678901", ""], &["1234", "12345678901x"]);
         check(&REGION, &["us-west-2", ""], &["US-WEST-2", "us west"]);

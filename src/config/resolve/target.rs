@@ -12,30 +12,30 @@ use super::joined;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 
 pub(super) struct Target {
-    pub(super) target: TargetConfig,
+    pub(super) place: TargetConfig,
     pub(super) message: MessageConfig,
     pub(super) delivery: DeliveryConfig,
 }
 
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
-    let (target, place) = match (section.section("kinesis"), section.section("ndjson")) {
+    let (place, keys) = match (section.section("kinesis"), section.section("ndjson")) {
         (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
         (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
         (None, None) => return None,
     };
-    let message = message(&place)?;
-    warn_about_pace(&place, report);
+    let message = message(&keys)?;
+    warn_about_pace(&keys, report);
     Some(Target {
-        target: target?,
+        place: place?,
         message,
         delivery: DeliveryConfig {
-            ordering: match place.word("ordering")? {
+            ordering: match keys.word("ordering")? {
                 "final" => Ordering::Final,
                 _ => Ordering::None,
             },
-            pace: pace(&place)?,
-            linger: place.duration("linger")?,
+            pace: pace(&keys)?,
+            linger: keys.duration("linger")?,
         },
     })
 }
