@@ -3,6 +3,21 @@
 //! **Invariants:** C1 (durable state never ahead of acknowledged), C2 (an object is done only after a durable
 //! commit).
 
+pub mod codec;
+pub mod conformance;
+mod database;
+mod entries;
+pub mod export;
+pub mod folder;
+pub mod identity;
+pub mod import;
+pub mod keys;
+pub mod memory;
+pub mod rules;
+pub mod sled;
+mod state;
+mod upkeep;
+
 use std::fmt::{Debug, Display};
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +52,7 @@ pub struct ObjectEntry {
 
 /// How far an object is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ObjectState {
     /// It has a number; nothing of it is settled.
     Registered,

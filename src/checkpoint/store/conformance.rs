@@ -1,0 +1,161 @@
+//! What every backend promises, one function per promise, in the files below. Run on each backend by `tests/store_conformance.rs`.
+
+mod deltas;
+mod objects;
+
+use anyhow::Result;
+
+use super::{
+    CheckpointDelta, CheckpointStore, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
+    ShardCut, TableStatistics,
+};
+use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
+use crate::route::shard_map::HashRange;
+
+/// A backend under test.
+pub trait Backend {
+    /// The store.
+    fn store(&self) -> &dyn CheckpointStore;
+
+    /// Closes the store and opens what it left.
+    ///
+    /// # Errors
+    /// If that fails.
+    fn reopen(&mut self) -> Result<()>;
+}
+
+/// A promise by its name.
+pub type Behaviour = (&'static str, fn(&mut dyn Backend) -> Result<()>);
+
+/// Every promise; each is to be given an empty backend.
+pub const BEHAVIOURS: &[Behaviour] = &[
+    ("an_empty_store_has_nothing", deltas::an_empty_store_has_nothing),
+    (
+        "numbers_follow_the_order_given",
+        objects::numbers_follow_the_order_given,
+    ),
+    ("a_key_is_registered_once", objects::a_key_is_registered_once),
+    (
+        "lookup_answers_in_the_order_asked",
+        objects::lookup_answers_in_the_order_asked,
+    ),
+    (
+        "unfinished_objects_come_in_order",
+        objects::unfinished_objects_come_in_order,
+    ),
+    ("a_commit_is_all_or_nothing", deltas::a_commit_is_all_or_nothing),
+    ("a_commit_is_durable", deltas::a_commit_is_durable),
+    (
+        "a_delta_replaces_only_what_it_names",
+        deltas::a_delta_replaces_only_what_it_names,
+    ),
+    (
+        "a_watermark_never_goes_back",
+        objects::a_watermark_never_goes_back,
+    ),
+    ("finished_is_for_good", objects::finished_is_for_good),
+    (
+        "an_object_without_a_number_is_refused",
+        objects::an_object_without_a_number_is_refused,
+    ),
+    (
+        "one_delta_may_name_an_object_twice",
+        objects::one_delta_may_name_an_object_twice,
+    ),
+    (
+        "unusual_names_and_long_values_are_kept",
+        deltas::unusual_names_and_long_values_are_kept,
+    ),
+];
+
+/// The version of an object with a key.
+pub fn version(key: &str) -> ObjectVersion {
+    ObjectVersion {
+        key: key.to_owned(),
+        etag: format!("etag of {key}"),
+        size_bytes: 10,
+        modified_ms: 1_700_000_000_000,
+    }
+}
+
+/// A mark behind some records.
+pub fn mark(records: u64) -> Mark {
+    Mark {
+        position: records * 100,
+        ordinal: records,
+        line: records + 1,
+    }
+}
+
+/// An open object settled up to some records.
+pub fn open(records: u64) -> ObjectState {
+    let halves = HashRange {
+        start: 0,
+        end: u128::MAX / 2,
+    };
+    ObjectState::Open(ObjectProgress {
+        watermark: mark(records),
+        through: vec![RangeThrough {
+            range: halves,
+            through: records + 5,
+        }],
+        dead_letters_through: records,
+        totals: totals(records),
+    })
+}
+
+/// Totals of some records.
+pub fn totals(records: u64) -> ObjectTotals {
+    ObjectTotals {
+        records,
+        delivered: records,
+        dead_lettered: 0,
+        bytes: records * 100,
+    }
+}
+
+/// The cut of a shard.
+pub fn cut(shard_id: &str, records: u64) -> ShardCut {
+    ShardCut {
+        shard_id: shard_id.to_owned(),
+        range: HashRange::ALL,
+        last_sequence_number: Some(format!("4954{records:052}")),
+        last_request: (0..3).map(|index| format!("4954{index:052}")).collect(),
+        records,
+    }
+}
+
+/// A delta of one object.
+pub fn object_delta(id: &ObjectId, state: ObjectState) -> CheckpointDelta {
+    CheckpointDelta {
+        objects: vec![(id.clone(), state)],
+        ..CheckpointDelta::default()
+    }
+}
+
+fn table(table_name: &str, full_load_rows: u64) -> TableStatistics {
+    TableStatistics {
+        schema_name: "shop".to_owned(),
+        table_name: table_name.to_owned(),
+        full_load_rows,
+        last_update_ms: Some(-1),
+        ..TableStatistics::default()
+    }
+}
+
+fn register(backend: &dyn Backend, queue: &QueueName, keys: &[&str]) -> Result<Vec<ObjectId>> {
+    let versions: Vec<ObjectVersion> = keys.iter().map(|key| version(key)).collect();
+    Ok(backend.store().register(queue, &versions)?)
+}
+
+fn register_one(backend: &dyn Backend, key: &str) -> Result<ObjectId> {
+    let ids = register(backend, &QueueName::changes(), &[key])?;
+    ids.into_iter()
+        .next()
+        .ok_or_else(|| anyhow::anyhow!("no number for {key}"))
+}
+
+fn state_of(backend: &dyn Backend, queue: &QueueName, key: &str) -> Result<Option<ObjectState>> {
+    let found: Vec<Option<ObjectEntry>> = backend.store().lookup(queue, &[key])?;
+    Ok(found.into_iter().next().flatten().map(|object| object.state))
+}

@@ -1,0 +1,201 @@
+//! Promises about deltas: whole or not at all (C1), durable (C2), and nothing beyond what they name.
+
+use anyhow::{Result, ensure};
+
+use super::{Backend, cut, mark, open, register, register_one, state_of, table, version};
+use crate::checkpoint::store::{
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, Phase, RangeThrough, ShardCut,
+    TaskState,
+};
+use crate::model::{ObjectId, QueueName};
+use crate::route::shard_map::HashRange;
+
+/// Nothing is loaded, nothing is found, and doing nothing is allowed.
+pub(super) fn an_empty_store_has_nothing(backend: &mut dyn Backend) -> Result<()> {
+    backend.store().commit(&CheckpointDelta::default())?;
+    ensure!(
+        backend.store().register(&QueueName::changes(), &[])?.is_empty(),
+        "no number was asked for"
+    );
+    backend.reopen()?;
+    ensure!(
+        backend.store().load()? == Checkpoint::default(),
+        "the store must be empty"
+    );
+    ensure!(
+        state_of(backend, &QueueName::changes(), "a")?.is_none(),
+        "no object was registered"
+    );
+    Ok(())
+}
+
+/// A delta with one wrong part changes nothing.
+pub(super) fn a_commit_is_all_or_nothing(backend: &mut dyn Backend) -> Result<()> {
+    let id = register_one(backend, "a")?;
+    let before = backend.store().load()?;
+    let unknown = ObjectId {
+        queue: QueueName::changes(),
+        number: 1,
+    };
+    let delta = CheckpointDelta {
+        objects: vec![(id, open(5)), (unknown, open(5))],
+        cuts: vec![cut("shardId-0", 5)],
+        tables: vec![table("orders", 5)],
+        task: Some(TaskState {
+            clean_stop: true,
+            ..TaskState::default()
+        }),
+    };
+    ensure!(
+        backend.store().commit(&delta).is_err(),
+        "an unknown object must be refused"
+    );
+    ensure!(backend.store().load()? == before, "nothing may be applied");
+    backend.reopen()?;
+    ensure!(backend.store().load()? == before, "nothing may be stored");
+    Ok(())
+}
+
+/// What was committed is there after a reopening, with every field.
+pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
+    let id = register_one(backend, "a")?;
+    let task = TaskState {
+        phase: Phase::Changes,
+        configuration_fingerprint: "f".to_owned(),
+        stream_identity: "s".to_owned(),
+        unassigned_error_rows: 3,
+        fresh_start_ms: Some(4),
+        clean_stop: true,
+    };
+    let delta = CheckpointDelta {
+        objects: vec![(id.clone(), open(5))],
+        cuts: vec![cut("shardId-0", 5), cut("shardId-1", 6)],
+        tables: vec![table("orders", 5), table("users", 6)],
+        task: Some(task.clone()),
+    };
+    backend.store().commit(&delta)?;
+    backend.reopen()?;
+    let loaded = backend.store().load()?;
+    let unfinished = vec![ObjectEntry {
+        id,
+        version: version("a"),
+        state: open(5),
+    }];
+    ensure!(loaded.unfinished == unfinished, "objects {:?}", loaded.unfinished);
+    ensure!(loaded.cuts == delta.cuts, "cuts {:?}", loaded.cuts);
+    ensure!(loaded.tables == delta.tables, "tables {:?}", loaded.tables);
+    ensure!(loaded.task == task, "task {:?}", loaded.task);
+    Ok(())
+}
+
+/// Shards, tables and the task stay as they are when a delta does not name them.
+pub(super) fn a_delta_replaces_only_what_it_names(backend: &mut dyn Backend) -> Result<()> {
+    let task = Some(TaskState {
+        stream_identity: "s".to_owned(),
+        ..TaskState::default()
+    });
+    let first = CheckpointDelta {
+        cuts: vec![cut("shardId-0", 1), cut("shardId-1", 1)],
+        tables: vec![table("orders", 1), table("users", 1)],
+        task: task.clone(),
+        ..CheckpointDelta::default()
+    };
+    let second = CheckpointDelta {
+        cuts: vec![cut("shardId-1", 2)],
+        tables: vec![table("orders", 2)],
+        ..CheckpointDelta::default()
+    };
+    backend.store().commit(&first)?;
+    backend.store().commit(&second)?;
+    backend.reopen()?;
+    let loaded = backend.store().load()?;
+    ensure!(
+        loaded.cuts == [cut("shardId-0", 1), cut("shardId-1", 2)],
+        "cuts {:?}",
+        loaded.cuts
+    );
+    ensure!(
+        loaded.tables == [table("orders", 2), table("users", 1)],
+        "tables {:?}",
+        loaded.tables
+    );
+    ensure!(Some(loaded.task) == task, "the task was not named");
+    Ok(())
+}
+
+/// Keys as long as S3 allows, empty and odd names, and cuts of full requests come back as they were; a value that
+/// becomes short again leaves nothing behind.
+pub(super) fn unusual_names_and_long_values_are_kept(backend: &mut dyn Backend) -> Result<()> {
+    let queue = QueueName::load("größe/a\0b.\u{10FFFF}");
+    let long = "é".repeat(511);
+    let keys = [
+        "",
+        "\0",
+        "\0\u{1}",
+        "a",
+        "a\0\0",
+        &format!("{long}1"),
+        &format!("{long}2"),
+    ];
+    let ids = register(backend, &queue, &keys)?;
+    let through = (0..2_000).map(|index| RangeThrough {
+        range: HashRange {
+            start: index,
+            end: index,
+        },
+        through: u64::MAX,
+    });
+    let wide = |records| {
+        let (watermark, through) = (mark(records), through.clone().collect());
+        ObjectState::Open(ObjectProgress {
+            watermark,
+            through,
+            ..ObjectProgress::default()
+        })
+    };
+    let full_request = ShardCut {
+        last_request: vec!["4".repeat(56); 500],
+        ..cut("shardId-0", 500)
+    };
+    let objects = ids.iter().map(|id| (id.clone(), wide(1))).collect();
+    let cuts = vec![full_request.clone(), cut("shardId-1", 1)];
+    backend.store().commit(&CheckpointDelta {
+        objects,
+        cuts,
+        ..CheckpointDelta::default()
+    })?;
+    backend.reopen()?;
+    let found = backend.store().lookup(&queue, &keys)?;
+    let found_keys: Vec<&str> = found
+        .iter()
+        .flatten()
+        .map(|object| &*object.version.key)
+        .collect();
+    ensure!(found_keys == keys, "keys {found_keys:?}");
+    ensure!(
+        found.iter().flatten().all(|object| object.state == wide(1)),
+        "long states must come back"
+    );
+    ensure!(
+        backend.store().load()?.cuts == [full_request, cut("shardId-1", 1)],
+        "long cuts must come back"
+    );
+    let objects = ids.iter().map(|id| (id.clone(), open(2))).collect();
+    let cuts = vec![cut("shardId-0", 501)];
+    backend.store().commit(&CheckpointDelta {
+        objects,
+        cuts,
+        ..CheckpointDelta::default()
+    })?;
+    backend.reopen()?;
+    let loaded = backend.store().load()?;
+    ensure!(
+        loaded.unfinished.iter().all(|object| object.state == open(2)),
+        "short states must come back"
+    );
+    ensure!(
+        loaded.cuts == [cut("shardId-0", 501), cut("shardId-1", 1)],
+        "short cuts must come back"
+    );
+    Ok(())
+}
