@@ -8,6 +8,7 @@
 
 pub mod blog_data;
 pub mod blog_row;
+pub mod blog_task;
 pub mod clients;
 pub mod consumer;
 pub mod kinesis;
@@ -15,6 +16,7 @@ mod message;
 pub mod meter;
 pub mod null_kinesis;
 pub mod order;
+pub mod plant;
 pub mod s3;
 pub mod server;
 pub mod verdict;
