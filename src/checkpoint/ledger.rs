@@ -86,7 +86,7 @@ impl Ledger {
     /// The ledger of a new generation. `tables` names the task's tables in order; statistics and cuts are taken
     /// over from the checkpoint by name.
     pub fn new(checkpoint: &Checkpoint, tables: &[(String, String)], map: ShardMap) -> Self {
-        let cuts: Vec<_> = map.shards().iter().map(|shard| {
+        let cuts = map.shards().iter().map(|shard| {
             let stored = checkpoint.cuts.iter().find(|cut| cut.shard_id == shard.id).cloned();
             stored.unwrap_or_else(|| ShardCut {
                 shard_id: shard.id.clone(),
@@ -97,7 +97,7 @@ impl Ledger {
             })
         });
         let cuts: Vec<_> = cuts.collect();
-        let tables: Vec<_> = tables.iter().map(|(schema_name, table_name)| {
+        let tables = tables.iter().map(|(schema_name, table_name)| {
             let is_same = |t: &&TableStatistics| &t.schema_name == schema_name && &t.table_name == table_name;
             checkpoint.tables.iter().find(is_same).cloned().unwrap_or_else(|| TableStatistics {
                 schema_name: schema_name.clone(),

@@ -5,23 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::environment::ProcessEnvironment;
-use crate::config::{Config, load};
+use crate::config::{self, Config, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 
 pub mod backends;
-#[cfg(feature = "sandbox")]
-pub mod demo;
 mod progress;
 mod run;
-#[cfg(feature = "sandbox")]
-mod sandbox_crash;
-#[cfg(feature = "sandbox")]
-mod sandbox_engine;
-#[cfg(feature = "sandbox")]
-mod sandbox_folder;
-#[cfg(feature = "sandbox")]
-mod sandbox_report;
 mod signals;
 pub mod status;
 
@@ -37,9 +26,6 @@ pub struct Cli {
 enum Command {
     /// Run a task until it is done or told to stop
     Run(run::RunArgs),
-    /// Watch the whole way work on this machine, judged by an independent reader
-    #[cfg(feature = "sandbox")]
-    Demo(demo::DemoArgs),
 }
 
 /// Where the configuration is.
@@ -62,7 +48,7 @@ pub enum OutputFormat {
 impl ConfigPath {
     /// Loads the configuration; warnings go to standard error.
     fn load(&self) -> Result<(Config, PathBuf), Fault> {
-        let loaded = load::load(&self.config, &ProcessEnvironment)
+        let loaded = config::load(&self.config, &SystemEnvironment)
             .map_err(|problems| Fault::new(FaultKind::Configuration, problems.to_string()))?;
         for warning in &loaded.warnings {
             report(&warning.to_string());
@@ -79,8 +65,6 @@ impl Cli {
     pub fn run(&self) -> Result<u8, Fault> {
         match &self.command {
             Command::Run(args) => run::run(args),
-            #[cfg(feature = "sandbox")]
-            Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         }
     }
 }

@@ -159,7 +159,8 @@ async fn list_page(
         report_late(&new, &lateness)?;
         let ids = store.register(&queue, &new).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(new);
-        Ok(entries.map(|(id, version)| ObjectEntry { id, version, state: ObjectState::Registered }).collect())
+        let entries = entries.map(|(id, version)| ObjectEntry { id, version, state: ObjectState::Registered });
+        Ok::<Vec<_>, Fault>(entries.collect())
     });
     let new = work.await.map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     Ok(ListedPage { new, next })

@@ -183,7 +183,7 @@ impl FileReaderParts {
             Err(error) => return Ok(Err(error)),
         };
         let mut framer = Framer::new(&self.framing, resume.mark);
-        let mut chunk_number = 0;
+        let (mut chunk_number, mut is_at_end) = (0, false);
         loop {
             if self.stop.is_cancelled() {
                 return Ok(Ok(Reading::Stopped));
@@ -193,13 +193,16 @@ impl FileReaderParts {
                 chunk_number += 1;
                 continue;
             }
-            if framer.is_finished() {
+            if is_at_end {
                 break;
             }
             match bytes.next().await {
-                Some(Ok(more)) => framer.push(more),
+                Some(Ok(more)) => framer.push(&more),
                 Some(Err(error)) => return Ok(Err(error)),
-                None => framer.finish(),
+                None => {
+                    framer.finish();
+                    is_at_end = true;
+                }
             }
         }
         tracing::Span::current().record("records", framer.mark().ordinal);

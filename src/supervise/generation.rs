@@ -16,7 +16,7 @@ use crate::batch::actor::ShardBatcher;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::messages::CommitNow;
-use crate::checkpoint::store::{Checkpoint, CheckpointDelta, CheckpointStore};
+use crate::checkpoint::store::{Checkpoint, CheckpointDelta};
 use crate::config::Config;
 use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
 use crate::deadletter::files::DeadLetterFiles;

@@ -129,7 +129,7 @@ impl Nursery {
 }
 
 /// A mailbox that waits for its actor.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "an actix receiver has none")]
 pub struct Berth<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressReceiver<A>);
 
 fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {

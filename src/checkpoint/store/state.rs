@@ -22,6 +22,8 @@ pub(super) struct StoredQueue {
     pub(super) name: QueueName,
     pub(super) index: QueueIndex,
     pub(super) next_number: u64,
+    /// The greatest key that has a number.
+    pub(super) greatest_key: Option<String>,
 }
 
 /// An object as it is stored; its number is in the key.
@@ -102,10 +104,16 @@ impl State {
         }
         Ok(Checkpoint {
             unfinished,
+            greatest_keys: self.greatest_keys(),
             cuts: self.cuts()?,
             tables: self.tables()?,
             task: self.task()?,
         })
+    }
+
+    fn greatest_keys(&self) -> Vec<(QueueName, String)> {
+        let queues = self.queues.values();
+        queues.filter_map(|queue| Some((queue.name.clone(), queue.greatest_key.clone()?))).collect()
     }
 
     pub(super) fn task(&self) -> Result<TaskState, StoreError> {
@@ -245,6 +253,9 @@ impl State {
         };
         changes.put(key, self.database.encode(&place.number)?);
         queue.next_number += 1;
+        if queue.greatest_key.as_deref().is_none_or(|greatest| greatest < version.key.as_str()) {
+            queue.greatest_key = Some(version.key.clone());
+        }
         self.stage_object(changes, place, version, state)
     }
 
@@ -255,6 +266,7 @@ impl State {
             name: name.clone(),
             index: QueueIndex(index),
             next_number: 0,
+            greatest_key: None,
         })
     }
 
