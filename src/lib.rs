@@ -1,5 +1,6 @@
 //! Bucket Brigade streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row.
 
+mod aws;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;

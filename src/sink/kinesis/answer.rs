@@ -144,7 +144,7 @@ mod tests {
         let check = |given, expected: Option<(&str, Certainty)>| match (entry_of(given), expected) {
             (PutEntry::Stored { sequence_number, .. }, None) => assert_eq!(sequence_number, "7"),
             (PutEntry::Failed { code, certainty, .. }, Some(expected)) => {
-                assert_eq!((code.as_str(), certainty), expected)
+                assert_eq!((code.as_str(), certainty), expected);
             }
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         };
