@@ -1,4 +1,4 @@
-//! What the S3 source and the Kinesis sink share: reading errors of the SDK. Pure: no I/O, no clock.
+//! What the S3 source and the Kinesis sink share: reading errors of the SDK.
 
 use std::error::Error;
 use std::io;

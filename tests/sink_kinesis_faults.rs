@@ -29,11 +29,15 @@ use self::servers::scripted::{Ending, Reply, ScriptedServer};
 const TIMEOUT: Duration = Duration::from_millis(400);
 
 fn sink(shared: &SdkConfig, endpoint: &str) -> KinesisSink {
+    patient_sink(shared, endpoint, TIMEOUT)
+}
+
+fn patient_sink(shared: &SdkConfig, endpoint: &str, request_timeout: Duration) -> KinesisSink {
     let options = KinesisOptions {
         stream: "orders".to_owned(),
         region: None,
         endpoint: Some(endpoint.to_owned()),
-        request_timeout: TIMEOUT,
+        request_timeout,
     };
     KinesisSink::new(shared, options, Handle::current())
 }
@@ -175,7 +179,10 @@ async fn what_never_left_this_machine_is_not_sent() {
     let refused = put_to(&closed).await;
     assert_eq!(name_of(&refused), "not sent", "{refused:?}");
 
-    let unknown_host = put_to("http://no-such-host.invalid").await;
+    // Some machines look for a name for seconds.
+    let unknown = "http://no-such-host.invalid";
+    let patient = patient_sink(&servers::shared_configuration(), unknown, Duration::from_mins(1));
+    let unknown_host = patient.put(&shard(), &records()).await;
     assert_eq!(name_of(&unknown_host), "not sent", "{unknown_host:?}");
 }
 
@@ -209,4 +216,28 @@ async fn looking_is_repeated() {
         "{outcome}"
     );
     assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_from_the_first_answer() {
+    let body =
+        r#"{"__type":"InvalidSignatureException","message":"Signature expired: 1 is now earlier than 2"}"#;
+    let length = body.len().to_string();
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("content-length", length.as_str()),
+        ("date", "Fri, 01 Jan 2044 00:00:00 GMT"),
+    ];
+    let too_late = Reply::new(400, &headers, body.as_bytes());
+    let server = ScriptedServer::start(vec![too_late.clone(), too_late]).await;
+    let sink = sink(&servers::shared_configuration(), &server.endpoint);
+    for _request in 0..2 {
+        let outcome = sink.put(&shard(), &records()).await;
+        assert_eq!(name_of(&outcome), "not sent", "{outcome:?}");
+    }
+    let requests = server.requests();
+    let years = requests
+        .iter()
+        .map(|request| request.header("x-amz-date").unwrap().starts_with("2044"));
+    assert_eq!(years.collect::<Vec<_>>(), [false, true]);
 }

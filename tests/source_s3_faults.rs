@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bucket_brigade::model::ObjectVersion;
 use bucket_brigade::source::s3::{Patience, S3Options, S3Source};
-use bucket_brigade::source::{ObjectSource, SourceError};
+use bucket_brigade::source::{ListCursor, ObjectSource, SourceError};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::runtime::Handle;
@@ -42,6 +42,7 @@ fn source(server: &ScriptedServer) -> S3Source {
         region: None,
         endpoint: Some(server.endpoint.clone()),
         path_style: true,
+        checked_prefix: "orders/".to_owned(),
         expected_bucket_owner: Some("111122223333".to_owned()),
         patience: Patience {
             stall_timeout: Duration::from_millis(300),
@@ -221,6 +222,7 @@ async fn a_stream_that_is_dropped_closes_its_connection() {
         region: None,
         endpoint: Some(server.endpoint.clone()),
         path_style: true,
+        checked_prefix: "orders/".to_owned(),
         expected_bucket_owner: None,
         patience: patient,
     };
@@ -245,4 +247,71 @@ fn a_source_outlives_the_runtime_it_is_called_from() {
         let short_lived = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert_eq!(short_lived.block_on(read(&source, 0)).unwrap(), CONTENT);
     }
+}
+
+const PAGE: &str = r#"<?xml version="1.0"?><ListBucketResult><EncodingType>url</EncodingType>
+<IsTruncated>true</IsTruncated>
+<Contents><Key>a/1+%2B%0A</Key><ETag>"e1"</ETag><Size>3</Size><LastModified>2026-11-01T00:00:00.250Z</LastModified></Contents>
+<Contents><Key>a/b/</Key><ETag>"e2"</ETag><Size>0</Size></Contents>
+</ListBucketResult>"#;
+
+#[tokio::test]
+async fn a_listing_is_asked_for_again_and_read_exactly() {
+    let length = PAGE.len().to_string();
+    let page = Reply::new(200, &[("content-length", &length)], PAGE.as_bytes());
+    let server = ScriptedServer::start(vec![failure(503, "SlowDown"), page]).await;
+    let after = ListCursor {
+        start_after: "a/0 é".to_owned(),
+    };
+    let found = source(&server).list("a/", Some(&after)).await.unwrap();
+    let expected = ObjectVersion {
+        key: "a/1 +\n".to_owned(),
+        etag: "e1".to_owned(),
+        size_bytes: 3,
+        modified_ms: 1_793_491_200_250,
+    };
+    assert_eq!(found.objects, [expected]);
+    assert_eq!(found.next.unwrap().start_after, "a/b/");
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    for request in &requests {
+        for part in [
+            "list-type=2",
+            "prefix=a%2f",
+            "start-after=a%2f0%20%c3%a9",
+            "max-keys=1000",
+            "encoding-type=url",
+        ] {
+            assert!(request.head.contains(part), "{part}: {}", request.head);
+        }
+        assert_eq!(
+            request.header("x-amz-expected-bucket-owner"),
+            Some("111122223333")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_cannot_work_says_what_to_do() {
+    let check = async |reply: Reply, expected: &str| {
+        let server = ScriptedServer::start(vec![reply]).await;
+        let told = source(&server).check().await.unwrap_err().to_string();
+        assert!(told.contains(expected), "{told}");
+        assert_eq!(server.requests().len(), 1, "{told}");
+    };
+    let moved = [("x-amz-bucket-region", "eu-central-1"), ("content-length", "0")];
+    check(Reply::new(301, &moved, b""), "set source.s3.region to it").await;
+    check(
+        failure(403, "AccessDenied"),
+        "s3:ListBucket on s3://bucket/orders/ was denied",
+    )
+    .await;
+    check(failure(404, "NoSuchBucket"), "does not exist").await;
+    let directory_bucket = PAGE.replace("a/b/", "A");
+    let length = directory_bucket.len().to_string();
+    let page = Reply::new(200, &[("content-length", &length)], directory_bucket.as_bytes());
+    let server = ScriptedServer::start(vec![page]).await;
+    let told = source(&server).list("", None).await.unwrap_err().to_string();
+    assert!(told.contains("not in key order"), "{told}");
 }

@@ -52,6 +52,8 @@ pub struct S3Options {
     pub path_style: bool,
     /// Account that must own the bucket.
     pub expected_bucket_owner: Option<String>,
+    /// Prefix that [`ObjectSource::check`] lists; a role may be allowed to list the bucket's folder only.
+    pub checked_prefix: String,
     /// How long to try.
     pub patience: Patience,
 }
@@ -96,6 +98,7 @@ pub struct SourceCounters {
 /// An S3 bucket.
 pub struct S3Source {
     bucket: Arc<Bucket>,
+    checked_prefix: String,
     runtime: Handle,
 }
 
@@ -123,6 +126,7 @@ impl S3Source {
         };
         Self {
             bucket: Arc::new(bucket),
+            checked_prefix: options.checked_prefix,
             runtime,
         }
     }
@@ -180,8 +184,9 @@ impl ObjectSource for S3Source {
 
     async fn check(&self) -> Result<(), SourceError> {
         let bucket = Arc::clone(&self.bucket);
-        let location = self.locate("");
-        let listing = async move { bucket.list("", None, 1).await.map(drop) };
+        let prefix = self.checked_prefix.clone();
+        let location = self.locate(&prefix);
+        let listing = async move { bucket.list(&prefix, None, 1).await.map(drop) };
         self.run(Action::List, location, listing).await
     }
 

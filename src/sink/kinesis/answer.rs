@@ -1,4 +1,4 @@
-//! Reads the answers of the service. Pure: no I/O, no clock.
+//! Reads the answers of the service; nothing is sent here.
 //!
 //! A record counts as stored only if its own entry says so with a sequence number; the count of failed records
 //! in the answer is never looked at.

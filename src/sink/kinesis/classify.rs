@@ -1,4 +1,4 @@
-//! Says what a failed call means for the records in it. Pure: no I/O, no clock.
+//! Says what a failed call means for the records in it. It only reads errors; nothing is sent here.
 //!
 //! The question is always: can the service have stored something? Only what is provably unsent, and what the
 //! service itself says it turned away, counts as not stored. Everything else is doubt, which is never wrong.
@@ -82,6 +82,12 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
         (Some(text), None) | (None, Some(text)) => text.to_owned(),
         (None, None) => format!("HTTP status {status}"),
     };
+    if message
+        .is_some_and(|text| text.contains("Signature expired") || text.contains("Signature not yet current"))
+    {
+        // A clock is wrong. The SDK has learned by how much from this answer; the next request will fit.
+        return call.not_sent(detail);
+    }
     match code.unwrap_or_default() {
         "ProvisionedThroughputExceededException"
         | "LimitExceededException"

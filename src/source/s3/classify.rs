@@ -1,4 +1,4 @@
-//! Says what a failed request means. Pure: no I/O, no clock.
+//! Says what a failed request means. It only reads errors; nothing is sent here.
 
 use std::error::Error;
 
