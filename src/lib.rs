@@ -1,6 +1,9 @@
 //! Bucket Brigade streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row.
 
 pub mod cli;
+mod aws;
+pub mod checkpoint;
+pub mod clock;
 pub mod config;
 pub mod model;
 pub mod source;
@@ -13,12 +16,10 @@ pub mod batch;
 pub mod publish;
 pub mod sink;
 pub mod deadletter;
-pub mod checkpoint;
 pub mod flow;
 pub mod supervise;
 pub mod observe;
 pub mod fault;
 pub mod limits;
-pub mod clock;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -18,7 +18,7 @@ use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
-use aws_sdk_kinesis::config::{Builder, Region, StalledStreamProtectionConfig};
+use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard as ServiceShard, StreamDescriptionSummary};
 use tokio::runtime::Handle;
@@ -53,10 +53,7 @@ pub struct KinesisOptions {
 /// An Amazon Kinesis data stream.
 pub struct KinesisSink {
     stream: String,
-    /// Sends each PutRecords exactly once.
-    put_client: Client,
-    /// Repeats what only looks.
-    look_client: Client,
+    client: Client,
     runtime: Handle,
 }
 
@@ -64,23 +61,16 @@ impl KinesisSink {
     /// A stream, reached with the credentials of the shared configuration on the given runtime, which needs its
     /// I/O and time drivers and has to outlive the sink.
     pub fn new(shared: &SdkConfig, options: KinesisOptions, runtime: Handle) -> Self {
-        let put_configuration = configure(shared, &options).retry_config(RetryConfig::disabled());
-        let look_configuration = configure(shared, &options)
-            .retry_config(RetryConfig::standard().with_max_attempts(LOOK_ATTEMPTS_MAX));
         Self {
+            client: Client::from_conf(configure(shared, &options).build()),
             stream: options.stream,
-            put_client: Client::from_conf(put_configuration.build()),
-            look_client: Client::from_conf(look_configuration.build()),
             runtime,
         }
     }
 
     async fn summary(&self) -> Result<StreamDescriptionSummary, SinkError> {
         let call = self.call("kinesis:DescribeStreamSummary");
-        let request = self
-            .look_client
-            .describe_stream_summary()
-            .stream_name(&self.stream);
+        let request = self.client.describe_stream_summary().stream_name(&self.stream);
         let answer = self.run(&call, async move { request.send().await }).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let summary = output.stream_description_summary;
@@ -92,7 +82,7 @@ impl KinesisSink {
         let mut shards = Vec::new();
         let mut next_token = None;
         loop {
-            let request = self.look_client.list_shards().max_results(SHARDS_PER_PAGE);
+            let request = self.client.list_shards().max_results(SHARDS_PER_PAGE);
             // The service takes either the name or the token of the next page.
             let request = match next_token {
                 None => request.stream_name(&self.stream),
@@ -146,8 +136,13 @@ impl RecordSink for KinesisSink {
         let call = self.call("kinesis:PutRecords");
         let entries = records.iter().map(|record| request_entry(&call, record));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let request = self.put_client.put_records().stream_name(&self.stream);
-        let request = request.set_records(Some(entries));
+        let request = self
+            .client
+            .put_records()
+            .stream_name(&self.stream)
+            .set_records(Some(entries));
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let request = request.customize().config_override(once);
         let answer = self.run(&call, async move { request.send().await }).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         entries_of(&call, output.records, records.len())
@@ -168,11 +163,13 @@ impl fmt::Display for KinesisSink {
 
 fn configure(shared: &SdkConfig, options: &KinesisOptions) -> Builder {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(options.request_timeout))
+        // A connection that does not come about must be told apart from an answer that does not come.
+        .connect_timeout(CONNECT_TIMEOUT.min(options.request_timeout / 2))
         .operation_attempt_timeout(options.request_timeout)
         .build();
     let mut builder = Builder::from(shared)
         .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(LOOK_ATTEMPTS_MAX))
         // The request timeout alone decides when a request is given up.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &options.region {

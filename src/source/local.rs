@@ -254,3 +254,101 @@ fn file_error(action: &'static str, path: &Path, error: &io::Error) -> SourceErr
 fn display(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    async fn only_object(source: &LocalSource) -> ObjectVersion {
+        source.list("", None).await.unwrap().objects.pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_pages_of_a_listing_read_a_folder_once() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..=2 * LIST_PAGE_KEYS_MAX {
+            std::fs::write(directory.path().join(format!("{number:06}")), b"x").unwrap();
+        }
+        let source = LocalSource::new(directory.path());
+        let first = source.list("", None).await.unwrap();
+        std::fs::write(directory.path().join("z-later"), b"x").unwrap();
+        let second = source.list("", first.next.as_ref()).await.unwrap();
+        let third = source.list("", second.next.as_ref()).await.unwrap();
+        assert_eq!(third.objects.last().unwrap().key, "002000");
+        // A cursor that no half-done listing left behind starts a new one, which sees the new file.
+        let after = ListCursor {
+            start_after: "002000".to_owned(),
+        };
+        let newer = source.list("", Some(&after)).await.unwrap();
+        assert_eq!(newer.objects.last().unwrap().key, "z-later");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_grows_or_shrinks_while_it_is_read_is_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.csv");
+        for length in [10_u64, 900_000] {
+            std::fs::write(&path, vec![b'x'; 600_000]).unwrap();
+            let source = LocalSource::new(directory.path());
+            let mut body = source.read(&only_object(&source).await, 0).await.unwrap();
+            assert!(body.next().await.unwrap().is_ok());
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(length).unwrap();
+            let told = body.next().await.unwrap().unwrap_err();
+            assert!(matches!(told, SourceError::Changed { .. }), "{told}");
+            assert!(body.next().await.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_replaced_while_it_is_read_is_read_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a.csv"), vec![b'x'; 600_000]).unwrap();
+        let source = LocalSource::new(directory.path());
+        let mut body = source.read(&only_object(&source).await, 0).await.unwrap();
+        let first = body.next().await.unwrap().unwrap();
+        std::fs::write(directory.path().join("new"), b"y").unwrap();
+        std::fs::rename(directory.path().join("new"), directory.path().join("a.csv")).unwrap();
+        let mut read = first.to_vec();
+        while let Some(piece) = body.next().await {
+            read.extend(piece.unwrap());
+        }
+        assert!(read == vec![b'x'; 600_000]);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_cannot_be_a_source_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = LocalSource::new(directory.path().join("missing"));
+        assert!(matches!(missing.check().await, Err(SourceError::Missing { .. })));
+        assert!(matches!(
+            missing.list("", None).await,
+            Err(SourceError::Missing { .. })
+        ));
+        std::fs::write(directory.path().join("file"), b"x").unwrap();
+        let file = LocalSource::new(directory.path().join("file"));
+        assert!(matches!(file.check().await, Err(SourceError::Refused { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_key_cannot_leave_the_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        std::fs::write(outer.path().join("secret"), b"x").unwrap();
+        std::fs::create_dir(outer.path().join("folder")).unwrap();
+        let version = only_object(&LocalSource::new(outer.path())).await;
+        let source = LocalSource::new(outer.path().join("folder"));
+        for key in ["../secret", "./../secret", "/etc/hostname", "", "a//b"] {
+            let asked = ObjectVersion {
+                key: key.to_owned(),
+                ..version.clone()
+            };
+            let outcome = source.read(&asked, 0).await.err();
+            assert!(
+                matches!(outcome, Some(SourceError::Refused { .. })),
+                "{key}: {outcome:?}"
+            );
+        }
+    }
+}

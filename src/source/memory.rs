@@ -1,4 +1,4 @@
-//! Objects in memory, with scripted faults: the source of tests. No I/O, no clock.
+//! Objects in memory, with scripted faults: the source of tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

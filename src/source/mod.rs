@@ -11,6 +11,7 @@ use futures_util::Stream;
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
 
+pub mod conformance;
 pub mod local;
 pub mod memory;
 pub mod s3;

@@ -52,13 +52,36 @@ pub struct S3Options {
     pub path_style: bool,
     /// Account that must own the bucket.
     pub expected_bucket_owner: Option<String>,
-    /// Time without a byte after which a body (or an answer) is given up and asked for again.
-    pub stall_timeout: Duration,
+    /// Prefix that [`ObjectSource::check`] lists; a role may be allowed to list the bucket's folder only.
+    pub checked_prefix: String,
+    /// How long to try.
+    pub patience: Patience,
 }
 
-impl S3Options {
-    /// The stall timeout of production: far above any pause of a healthy connection, short against a poll.
-    pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to try before an object is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Time without a byte after which an answer or a body is given up and asked for again.
+    pub stall_timeout: Duration,
+    /// Attempts in a row that bring no byte.
+    pub attempts_max: u32,
+    /// Delay before the second attempt; it doubles from one to the next.
+    pub delay_first: Duration,
+    /// Longest delay.
+    pub delay_max: Duration,
+}
+
+impl Default for Patience {
+    /// A stall timeout far above any pause of a healthy connection, and about half a minute of delays on top of
+    /// the SDK's own attempts.
+    fn default() -> Self {
+        Self {
+            stall_timeout: Duration::from_secs(30),
+            attempts_max: 8,
+            delay_first: Duration::from_millis(200),
+            delay_max: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What came over the wire since a source was made.
@@ -75,6 +98,7 @@ pub struct SourceCounters {
 /// An S3 bucket.
 pub struct S3Source {
     bucket: Arc<Bucket>,
+    checked_prefix: String,
     runtime: Handle,
 }
 
@@ -84,7 +108,7 @@ struct Bucket {
     client: Client,
     name: String,
     owner: Option<String>,
-    stall_timeout: Duration,
+    patience: Patience,
     counters: SourceCounters,
 }
 
@@ -97,11 +121,12 @@ impl S3Source {
             client: Client::from_conf(configuration),
             name: options.bucket,
             owner: options.expected_bucket_owner,
-            stall_timeout: options.stall_timeout,
+            patience: options.patience,
             counters: SourceCounters::default(),
         };
         Self {
             bucket: Arc::new(bucket),
+            checked_prefix: options.checked_prefix,
             runtime,
         }
     }
@@ -159,8 +184,9 @@ impl ObjectSource for S3Source {
 
     async fn check(&self) -> Result<(), SourceError> {
         let bucket = Arc::clone(&self.bucket);
-        let location = self.locate("");
-        let listing = async move { bucket.list("", None, 1).await.map(drop) };
+        let prefix = self.checked_prefix.clone();
+        let location = self.locate(&prefix);
+        let listing = async move { bucket.list(&prefix, None, 1).await.map(drop) };
         self.run(Action::List, location, listing).await
     }
 
@@ -214,13 +240,17 @@ impl fmt::Display for S3Source {
 
 fn configure(shared: &SdkConfig, options: &S3Options) -> Builder {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(options.stall_timeout))
+        .connect_timeout(CONNECT_TIMEOUT.min(options.patience.stall_timeout))
         // Up to the head of an answer; the body has the same limit between any two pieces.
-        .operation_attempt_timeout(options.stall_timeout)
+        .operation_attempt_timeout(options.patience.stall_timeout)
         .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(SDK_ATTEMPTS_MAX)
+        .with_initial_backoff(options.patience.delay_first)
+        .with_max_backoff(options.patience.delay_max);
     let mut builder = Builder::from(shared)
         .force_path_style(options.path_style)
-        .retry_config(RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS_MAX))
+        .retry_config(retries)
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // A checksum of a whole object can be judged only after its last byte, when its rows are long on their

@@ -1,4 +1,4 @@
-//! Reads the answers of the service. Pure: no I/O, no clock.
+//! Reads the answers of the service; nothing is sent here.
 //!
 //! A record counts as stored only if its own entry says so with a sequence number; the count of failed records
 //! in the answer is never looked at.
@@ -144,7 +144,7 @@ mod tests {
         let check = |given, expected: Option<(&str, Certainty)>| match (entry_of(given), expected) {
             (PutEntry::Stored { sequence_number, .. }, None) => assert_eq!(sequence_number, "7"),
             (PutEntry::Failed { code, certainty, .. }, Some(expected)) => {
-                assert_eq!((code.as_str(), certainty), expected)
+                assert_eq!((code.as_str(), certainty), expected);
             }
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         };

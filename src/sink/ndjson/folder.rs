@@ -129,7 +129,7 @@ mod tests {
         ) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("shard");
-            let whole: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let whole: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, clippy::as_conversions, reason = "a random place in a short text")]
             let cut = (whole.len() as f64 * cut) as usize;
             fs::write(&path, &whole.as_bytes()[..cut]).unwrap();

@@ -1,7 +1,8 @@
 //! Reads one version of a file.
 //!
 //! The file stays open, so replacing it by rename does no harm. Whether it is still the version that was
-//! listed is asked before each piece is handed out, and once more at the end.
+//! listed is asked before each piece is handed out; a change within one tick of the file system's clock that keeps
+//! the length goes unnoticed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream as SdkBody;
@@ -22,14 +21,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Bucket;
 use super::classify::{Action, Trouble, trouble_of};
 use super::keys::bare_etag;
+use crate::aws::text_of;
 use crate::model::ObjectVersion;
 use crate::source::SourceError;
-
-/// Attempts in a row that bring no byte before the object is given up. With the delays below about half a
-/// minute, on top of the SDK's own attempts.
-const ATTEMPTS_WITHOUT_PROGRESS_MAX: u32 = 8;
-const DELAY_FIRST: Duration = Duration::from_millis(200);
-const DELAY_MAX: Duration = Duration::from_secs(10);
 
 /// Pieces read ahead. The HTTP client makes pieces of some KiB to some hundred KiB, so this is a few MiB at most.
 const PIECES_AHEAD: usize = 8;
@@ -53,10 +47,11 @@ pub(super) struct OpenObject {
 
 impl ObjectReader {
     pub(super) fn new(bucket: Arc<Bucket>, location: String, version: ObjectVersion, position: u64) -> Self {
+        let patience = bucket.patience;
         let delays = ExponentialBackoff {
-            initial_interval: DELAY_FIRST,
-            current_interval: DELAY_FIRST,
-            max_interval: DELAY_MAX,
+            initial_interval: patience.delay_first,
+            current_interval: patience.delay_first,
+            max_interval: patience.delay_max,
             multiplier: 2.0,
             // The number of attempts is the limit.
             max_elapsed_time: None,
@@ -88,7 +83,7 @@ impl ObjectReader {
         let Trouble::Passing(detail) = &trouble else {
             return Err(self.error(trouble));
         };
-        if self.attempts >= ATTEMPTS_WITHOUT_PROGRESS_MAX {
+        if self.attempts >= self.bucket.patience.attempts_max {
             return Err(self.error(trouble));
         }
         tracing::debug!(
@@ -98,7 +93,8 @@ impl ObjectReader {
             error = %detail,
             "the body broke off; asking for the rest"
         );
-        tokio::time::sleep(self.delays.next_backoff().unwrap_or(DELAY_MAX)).await;
+        let delay = self.delays.next_backoff();
+        tokio::time::sleep(delay.unwrap_or(self.bucket.patience.delay_max)).await;
         Ok(())
     }
 
@@ -193,11 +189,11 @@ impl OpenObject {
     }
 
     async fn next_piece(&mut self) -> Result<Bytes, Trouble> {
-        let piece = tokio::time::timeout(self.reader.bucket.stall_timeout, self.body.next()).await;
+        let piece = tokio::time::timeout(self.reader.bucket.patience.stall_timeout, self.body.next()).await;
         let piece = match piece {
             Err(_elapsed) => return Err(Trouble::Passing("the body stalled".to_owned())),
             Ok(None) => return Err(Trouble::Passing("the body ended short".to_owned())),
-            Ok(Some(Err(error))) => return Err(Trouble::Passing(error.to_string())),
+            Ok(Some(Err(error))) => return Err(Trouble::Passing(text_of(&error))),
             Ok(Some(Ok(piece))) => piece,
         };
         let reader = &mut self.reader;
@@ -256,5 +252,45 @@ impl Stream for ReadAhead {
             None => self.lost.take().map(Err),
         };
         Poll::Ready(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    fn read_ahead(rest_bytes: u64, items: Vec<Result<Bytes, SourceError>>) -> ReadAhead {
+        let (sender, pieces) = mpsc::channel(8);
+        for item in items {
+            sender.try_send(item).unwrap();
+        }
+        ReadAhead {
+            pieces,
+            rest_bytes,
+            lost: Some(SourceError::Missing {
+                location: "lost".into(),
+            }),
+            _reading: AbortOnDropHandle::new(tokio::spawn(async {})),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_stream_ends_without_an_error_only_after_the_last_byte() {
+        let pieces = || vec![Ok(Bytes::from("abc")), Ok(Bytes::from("de"))];
+        let whole: Vec<_> = read_ahead(5, pieces()).collect().await;
+        assert!(whole.len() == 2 && whole.iter().all(Result::is_ok), "{whole:?}");
+        let cut: Vec<_> = read_ahead(6, pieces()).collect().await;
+        assert!(cut.len() == 3 && cut[2].is_err(), "{cut:?}");
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_after_an_error() {
+        let vanished = SourceError::Vanished { location: "a".into() };
+        let items: Vec<_> = read_ahead(5, vec![Err(vanished), Ok(Bytes::from("abcde"))])
+            .collect()
+            .await;
+        assert!(items.len() == 1 && items[0].is_err(), "{items:?}");
     }
 }

@@ -1,10 +1,11 @@
-//! Says what a failed request means. Pure: no I/O, no clock.
+//! Says what a failed request means. It only reads errors; nothing is sent here.
 
 use std::error::Error;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::aws::text_of;
 use crate::source::SourceError;
 
 /// What was asked of the bucket.
@@ -94,7 +95,7 @@ where
         };
         return found.trouble(action);
     }
-    let detail = DisplayErrorContext(error).to_string();
+    let detail = text_of(error);
     if matches!(error, SdkError::ConstructionFailure(_)) {
         return Trouble::Refused(detail);
     }

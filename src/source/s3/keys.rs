@@ -1,4 +1,4 @@
-//! Reads a page of a listing. Pure: no I/O, no clock.
+//! Reads a page of a listing; nothing is sent here.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
