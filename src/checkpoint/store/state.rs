@@ -72,7 +72,7 @@ impl State {
     /// The state in an empty database: writes the identity.
     pub(super) fn create(
         folder: StateFolder,
-        database: Database,
+        mut database: Database,
         identity: Identity,
     ) -> Result<Self, StoreError> {
         let mut changes = Changes::default();
