@@ -1,5 +1,13 @@
 //! A state that is damaged, rolled back, foreign or in use is refused, and the message says what to do.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first surprise"
+)]
+
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -232,4 +240,49 @@ fn a_folder_that_cannot_be_made_is_a_failed_creation() {
     fs::write(folder.path().join("file"), b"").unwrap();
     let opened = open(&folder.path().join("file").join("state"));
     assert!(matches!(opened, Err(StoreError::Create { .. })), "{opened:?}");
+}
+
+/// sled alone opens some of these with single pages at an earlier state.
+#[test]
+fn zeroed_bytes_anywhere_are_found_or_harmless() {
+    let sound = tempfile::tempdir().unwrap();
+    let store = open(sound.path()).unwrap();
+    for round in 0..8 {
+        let keys: Vec<_> = (0..500)
+            .map(|number| version(&format!("{round}/{number:040}")))
+            .collect();
+        let ids = store.register(&QueueName::changes(), &keys).unwrap();
+        let objects = ids
+            .into_iter()
+            .map(|id| (id, ObjectState::Done(totals(round))))
+            .collect();
+        store
+            .commit(&CheckpointDelta {
+                objects,
+                ..CheckpointDelta::default()
+            })
+            .unwrap();
+    }
+    store.stop(1_700_000_000_000).unwrap();
+    let mut expected = Vec::new();
+    store.export(&mut expected).unwrap();
+    drop(store);
+    let length = fs::metadata(sound.path().join("sled").join("db")).unwrap().len();
+    let mut refused = 0;
+    for offset in (1..40).map(|part| part * length / 40) {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(sound.path(), folder.path());
+        let path = folder.path().join("sled").join("db");
+        let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.seek(SeekFrom::Start(offset)).unwrap();
+        file.write_all(&[0; 3]).unwrap();
+        drop(file);
+        let mut found = Vec::new();
+        match open(folder.path()).and_then(|store| store.export(&mut found)) {
+            Ok(_) => assert!(found == expected, "damage at {offset} of {length} went unnoticed"),
+            Err(StoreError::Damaged { .. }) => refused += 1,
+            Err(other) => panic!("damage at {offset} of {length}: {other}"),
+        }
+    }
+    assert!(refused > 0, "the test must damage something");
 }

@@ -1,5 +1,13 @@
 //! Nothing confirmed is lost when the process is killed, and the sizes of real tasks fit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first surprise"
+)]
+
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod conformance;
 mod database;
+pub mod digest;
 mod entries;
 pub mod export;
 pub mod folder;
@@ -13,6 +14,7 @@ pub mod identity;
 pub mod import;
 pub mod keys;
 pub mod memory;
+mod opening;
 pub mod rules;
 pub mod sled;
 mod state;

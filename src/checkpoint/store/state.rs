@@ -74,7 +74,7 @@ impl State {
     /// The state in an empty database: writes the identity.
     pub(super) fn create(
         folder: StateFolder,
-        database: Database,
+        mut database: Database,
         identity: Identity,
     ) -> Result<Self, StoreError> {
         let mut changes = Changes::default();
@@ -123,12 +123,19 @@ impl State {
             .unwrap_or_default())
     }
 
+    /// All cuts, by shard id.
     pub(super) fn cuts(&self) -> Result<Vec<ShardCut>, StoreError> {
-        self.values(Namespace::Cut)
+        let mut cuts: Vec<ShardCut> = self.values(Namespace::Cut)?;
+        cuts.sort_by(|left, right| left.shard_id.cmp(&right.shard_id));
+        Ok(cuts)
     }
 
+    /// All statistics, by schema and table name.
     pub(super) fn tables(&self) -> Result<Vec<TableStatistics>, StoreError> {
-        self.values(Namespace::Table)
+        let name = |table: &TableStatistics| (table.schema_name.clone(), table.table_name.clone());
+        let mut tables: Vec<TableStatistics> = self.values(Namespace::Table)?;
+        tables.sort_by_cached_key(name);
+        Ok(tables)
     }
 
     fn values<T: serde::de::DeserializeOwned>(&self, namespace: Namespace) -> Result<Vec<T>, StoreError> {
