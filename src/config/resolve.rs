@@ -28,7 +28,14 @@ pub(super) fn resolve(
     report: &mut Report,
 ) -> Option<Config> {
     let root = values.section("")?;
-    let migration_type = root.word("migration_type").and_then(migration_type);
+    let migration_type = root.choice(
+        "migration_type",
+        &[
+            ("full-load", MigrationType::FullLoad),
+            ("cdc", MigrationType::Changes),
+            ("full-load-and-cdc", MigrationType::FullLoadAndChanges),
+        ],
+    );
     // Every part is made before the first missing one ends it, so that each can report its problems.
     let source = source::source(&root, migration_type, folder, report);
     let target = target::target(&root, folder, report);
@@ -60,15 +67,6 @@ pub(super) fn resolve(
             .section("otlp")?
             .filled_text("endpoint"),
     })
-}
-
-fn migration_type(word: &str) -> Option<MigrationType> {
-    match word {
-        "full-load" => Some(MigrationType::FullLoad),
-        "cdc" => Some(MigrationType::Changes),
-        "full-load-and-cdc" => Some(MigrationType::FullLoadAndChanges),
-        _ => None,
-    }
 }
 
 fn state(root: &Section<'_>, folder: &Path) -> Option<StateConfig> {

@@ -29,15 +29,21 @@ pub(super) fn source(
         bucket_folder: prefix(place.text("bucket_folder")?),
         cdc_path,
         csv: csv?,
-        late_files: match section.word("late_files")? {
-            "process" => LateFiles::Process,
-            "quarantine" => LateFiles::Quarantine,
-            _ => LateFiles::Stop,
-        },
-        changed_objects: match section.word("changed_objects")? {
-            "quarantine" => ChangedObjects::Quarantine,
-            _ => ChangedObjects::Stop,
-        },
+        late_files: section.choice(
+            "late_files",
+            &[
+                ("process", LateFiles::Process),
+                ("quarantine", LateFiles::Quarantine),
+                ("stop", LateFiles::Stop),
+            ],
+        )?,
+        changed_objects: section.choice(
+            "changed_objects",
+            &[
+                ("quarantine", ChangedObjects::Quarantine),
+                ("stop", ChangedObjects::Stop),
+            ],
+        )?,
         poll_interval: section.duration("poll_interval")?,
         full_listing_interval: section.duration("full_listing_interval")?,
     })
@@ -155,11 +161,14 @@ fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
         null_value: null_value.to_owned(),
         ignore_header_rows: csv.number("ignore_header_rows")?,
         rfc4180,
-        load_operation_column: match csv.word("load_operation_column")? {
-            "detect" => LoadOperationColumn::Detect,
-            "present" => LoadOperationColumn::Present,
-            _ => LoadOperationColumn::Absent,
-        },
+        load_operation_column: csv.choice(
+            "load_operation_column",
+            &[
+                ("detect", LoadOperationColumn::Detect),
+                ("present", LoadOperationColumn::Present),
+                ("absent", LoadOperationColumn::Absent),
+            ],
+        )?,
     })
 }
 

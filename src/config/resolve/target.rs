@@ -30,10 +30,10 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
         place: place?,
         message,
         delivery: DeliveryConfig {
-            ordering: match keys.word("ordering")? {
-                "final" => Ordering::Final,
-                _ => Ordering::None,
-            },
+            ordering: keys.choice(
+                "ordering",
+                &[("final", Ordering::Final), ("none", Ordering::None)],
+            )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
         },
@@ -58,24 +58,30 @@ fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
 
 fn message(section: &Section<'_>) -> Option<MessageConfig> {
     Some(MessageConfig {
-        format: match section.word("message_format")? {
-            "json" => MessageFormat::Json,
-            _ => MessageFormat::JsonUnformatted,
-        },
+        format: section.choice(
+            "message_format",
+            &[
+                ("json", MessageFormat::Json),
+                ("json-unformatted", MessageFormat::JsonUnformatted),
+            ],
+        )?,
         include_control_details: section.boolean("include_control_details")?,
         include_null_and_empty: section.boolean("include_null_and_empty")?,
         include_partition_value: section.boolean("include_partition_value")?,
         partition_include_schema_table: section.boolean("partition_include_schema_table")?,
         no_hex_prefix: section.boolean("no_hex_prefix")?,
         control_records: section.boolean("control_records")?,
-        number_format: match section.word("number_format")? {
-            "exact" => NumberFormat::Exact,
-            _ => NumberFormat::Dms,
-        },
-        change_partition_key: match section.word("change_partition_key")? {
-            "schema-table" => ChangePartitionKey::SchemaTable,
-            _ => ChangePartitionKey::PrimaryKey,
-        },
+        number_format: section.choice(
+            "number_format",
+            &[("exact", NumberFormat::Exact), ("dms", NumberFormat::Dms)],
+        )?,
+        change_partition_key: section.choice(
+            "change_partition_key",
+            &[
+                ("schema-table", ChangePartitionKey::SchemaTable),
+                ("primary-key", ChangePartitionKey::PrimaryKey),
+            ],
+        )?,
     })
 }
 
@@ -86,10 +92,7 @@ fn pace(section: &Section<'_>) -> Option<Pace> {
             bytes_per_second: custom.number("bytes_per_second")?,
         });
     }
-    match section.word("pace")? {
-        "service" => Some(Pace::Service),
-        _ => Some(Pace::Off),
-    }
+    section.choice("pace", &[("service", Pace::Service), ("off", Pace::Off)])
 }
 
 /// More than a shard takes is no error: limits grow. Requests will be throttled until they do.
