@@ -75,6 +75,13 @@ pub(super) fn loaded() -> Config {
     load_text(SMALL).unwrap().config
 }
 
+/// The small document with a part of it replaced.
+pub(super) fn loaded_with(from: &str, to: &str) -> Config {
+    assert!(SMALL.contains(from), "{from}");
+    let loaded = load_text(&SMALL.replace(from, to));
+    loaded.unwrap_or_else(|problems| panic!("{problems}")).config
+}
+
 fn problems(text: &str) -> Vec<String> {
     match load_text(text) {
         Ok(loaded) => loaded.warnings.iter().map(ToString::to_string).collect(),

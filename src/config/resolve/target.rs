@@ -115,3 +115,118 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
         report.warning(custom.place("bytes_per_second"), message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::loaded_with;
+
+    #[test]
+    fn every_key_of_a_target_reaches_its_own_field() {
+        let config = loaded_with(
+            "stream: orders",
+            "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
+             include_control_details: true, ordering: none, linger: 7ms, number_format: dms, \
+             change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
+        );
+        assert_eq!(
+            config.target,
+            TargetConfig::Kinesis {
+                stream: "s".into(),
+                region: Some("eu-west-1".into()),
+                endpoint: Some("http://h:1".into()),
+                request_timeout: std::time::Duration::from_secs(9),
+            }
+        );
+        assert_eq!(
+            config.message,
+            MessageConfig {
+                format: MessageFormat::JsonUnformatted,
+                include_control_details: true,
+                number_format: NumberFormat::Dms,
+                change_partition_key: ChangePartitionKey::PrimaryKey,
+                ..MessageConfig::default()
+            }
+        );
+        assert_eq!(
+            config.delivery,
+            DeliveryConfig {
+                ordering: Ordering::None,
+                pace: Pace::Custom {
+                    records_per_second: 3,
+                    bytes_per_second: 4096,
+                },
+                linger: std::time::Duration::from_millis(7),
+            }
+        );
+    }
+
+    #[test]
+    fn each_switch_turns_its_own_setting_and_no_other() {
+        let plain = MessageConfig::default;
+        let switches = [
+            (
+                "include_control_details: true",
+                MessageConfig {
+                    include_control_details: true,
+                    ..plain()
+                },
+            ),
+            (
+                "include_null_and_empty: true",
+                MessageConfig {
+                    include_null_and_empty: true,
+                    ..plain()
+                },
+            ),
+            (
+                "include_partition_value: true",
+                MessageConfig {
+                    include_partition_value: true,
+                    ..plain()
+                },
+            ),
+            (
+                "partition_include_schema_table: true",
+                MessageConfig {
+                    partition_include_schema_table: true,
+                    ..plain()
+                },
+            ),
+            (
+                "no_hex_prefix: true",
+                MessageConfig {
+                    no_hex_prefix: true,
+                    ..plain()
+                },
+            ),
+            (
+                "control_records: false",
+                MessageConfig {
+                    control_records: false,
+                    ..plain()
+                },
+            ),
+        ];
+        for (line, expected) in switches {
+            let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
+            assert_eq!(config.message, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_files_has_its_own_keys() {
+        let config = loaded_with(
+            "kinesis: { stream: orders }",
+            "ndjson: { path: o, shards: 3, pace: service, ordering: none }",
+        );
+        let TargetConfig::Ndjson { path, shards } = config.target else {
+            panic!("{:?}", config.target);
+        };
+        assert_eq!((path.to_str(), shards), (Some("/conf/o"), 3));
+        assert_eq!(
+            (config.delivery.pace, config.delivery.ordering),
+            (Pace::Service, Ordering::None)
+        );
+    }
+}

@@ -381,12 +381,4 @@ proptest! {
         let (tables, problems) = read(SEED.get(..cut).unwrap());
         prop_assert!(tables.is_none() && problems.iter().any(|problem| problem.contains(": error: ")));
     }
-
-    #[test]
-    fn json_strings_are_read_as_serde_reads_them(text: String) {
-        let mut report = Report::new("t");
-        let node = json::read(&serde_json::to_string(&text).unwrap(), &mut report);
-        let expected = crate::config::tree::Value::Text(text);
-        prop_assert_eq!(node.map(|node| node.value), Some(expected));
-    }
 }
