@@ -1,5 +1,7 @@
 //! The files in `config/` load, use only keys that exist, and the reference names every key with its default.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -143,7 +143,7 @@ mod tests {
                 ("NESTED", "${NAME}"),
                 ("BAD", "a\nb"),
             ],
-            &[("/run/secrets/x", "hidden\n"), ("/run/two", "a\nb\n")],
+            &[("/run/secrets/x", "hidden \r\n"), ("/run/two", "a\nb\n")],
         );
         let actual = match interpolate(text, &environment) {
             Ok(filled) => filled.text,
@@ -167,7 +167,7 @@ mod tests {
         check("${OTHER:-}", "");
         check("${EMPTY:-x}", "x");
         check("${EMPTY}", "");
-        check("${file:/run/secrets/x}", "hidden");
+        check("${file:/run/secrets/x}", "hidden ");
         check("$$", "$");
         check("$${NAME}", "${NAME}");
         check("cost: 5$", "cost: 5$");

@@ -1,7 +1,7 @@
 //! The configuration of a task, valid by construction: what [`load`] returns needs no further checks.
 //!
-//! The way of a document: text, located tree ([`yaml`]), values compared with the one list of [`keys`]
-//! ([`walk`]), then the types of this file ([`resolve`]). Every step goes on after a problem, so that all
+//! The way of a document: text, located tree (`yaml`), values compared with the one list of [`keys`]
+//! (`walk`), then the types of this file (`resolve`). Every step goes on after a problem, so that all
 //! problems are reported at once, each with its place.
 
 pub mod dms;

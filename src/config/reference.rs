@@ -100,7 +100,7 @@ impl Writer {
                 self.group(below, &style.deeper(), described);
             }
             (_, Presence::Required(_) | Presence::Default(_) | Presence::Conditional(_)) => {
-                self.line(style, &line)
+                self.line(style, &line);
             }
             (_, Presence::Optional(_)) => self.line(&style.commented(), &line),
         }

@@ -28,7 +28,14 @@ pub(super) fn resolve(
     report: &mut Report,
 ) -> Option<Config> {
     let root = values.section("")?;
-    let migration_type = root.word("migration_type").and_then(migration_type);
+    let migration_type = root.choice(
+        "migration_type",
+        &[
+            ("full-load", MigrationType::FullLoad),
+            ("cdc", MigrationType::Changes),
+            ("full-load-and-cdc", MigrationType::FullLoadAndChanges),
+        ],
+    );
     // Every part is made before the first missing one ends it, so that each can report its problems.
     let source = source::source(&root, migration_type, folder, report);
     let target = target::target(&root, folder, report);
@@ -60,15 +67,6 @@ pub(super) fn resolve(
             .section("otlp")?
             .filled_text("endpoint"),
     })
-}
-
-fn migration_type(word: &str) -> Option<MigrationType> {
-    match word {
-        "full-load" => Some(MigrationType::FullLoad),
-        "cdc" => Some(MigrationType::Changes),
-        "full-load-and-cdc" => Some(MigrationType::FullLoadAndChanges),
-        _ => None,
-    }
 }
 
 fn state(root: &Section<'_>, folder: &Path) -> Option<StateConfig> {
@@ -118,9 +116,12 @@ fn prefix(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::tests::loaded_with;
 
     #[test]
     fn prefixes_lose_one_slash_at_the_start_and_end_in_one() {
@@ -143,6 +144,38 @@ mod tests {
         assert_eq!(joined(Path::new("/conf"), "/a"), Path::new("/a"));
         assert_eq!(joined(Path::new("."), "a"), Path::new("./a"));
         assert_eq!(joined(Path::new("/conf"), "../a"), Path::new("/conf/../a"));
+    }
+
+    #[test]
+    fn every_limit_reaches_its_own_field() {
+        let config = loaded_with(
+            "target:",
+            "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, restarts: 7 }\n\
+             state: { commit_interval: 20ms, sled: { path: /s } }\nerrors: { dead_letters: d }\n\
+             telemetry: { otlp: { endpoint: \"http://h:4318\" } }\ntarget:",
+        );
+        let expected = LimitsConfig {
+            in_flight_bytes: 3 << 20,
+            files_in_parallel: 2,
+            row_bytes_max: 4096,
+            drain_timeout: Duration::from_secs(6),
+            restarts_max: 7,
+        };
+        assert_eq!(config.limits, expected);
+        assert_eq!(config.state.path, Path::new("/s"));
+        assert_eq!(config.state.commit_interval, Duration::from_millis(20));
+        assert_eq!(config.errors.dead_letters, Path::new("/conf/d"));
+        assert_eq!(config.otlp_endpoint.as_deref(), Some("http://h:4318"));
+        assert_eq!(config.migration_type, MigrationType::FullLoadAndChanges);
+        let load = loaded_with("full-load-and-cdc", "full-load");
+        assert_eq!(
+            (load.migration_type, load.source.cdc_path),
+            (MigrationType::FullLoad, None)
+        );
+        assert_eq!(
+            loaded_with("full-load-and-cdc", "cdc").migration_type,
+            MigrationType::Changes
+        );
     }
 
     proptest! {

@@ -34,6 +34,7 @@ pub(super) fn from_value(kind: &Kind, value: &Value) -> Result<Scalar, String> {
         (Value::Null, _) => {
             Err("is no value; give one or remove the key (a literal null needs quotes)".to_owned())
         }
+        (_, Kind::Group(_)) => Err("is not a group of keys".to_owned()),
         (Value::List(_) | Value::Map(_), _) => Err("is not a single value".to_owned()),
         (Value::Boolean(value), Kind::Boolean) => Ok(Scalar::Boolean(*value)),
         (Value::Number(number), Kind::Integer { .. } | Kind::Duration { .. } | Kind::Size { .. }) => {

@@ -6,6 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use proptest::prelude::*;
+
+use super::keys::Kind;
 use super::*;
 
 /// An environment of fixed variables and files.
@@ -70,6 +73,13 @@ pub(super) fn load_text(text: &str) -> Result<Loaded, ConfigProblems> {
 
 pub(super) fn loaded() -> Config {
     load_text(SMALL).unwrap().config
+}
+
+/// The small document with a part of it replaced.
+pub(super) fn loaded_with(from: &str, to: &str) -> Config {
+    assert!(SMALL.contains(from), "{from}");
+    let loaded = load_text(&SMALL.replace(from, to));
+    loaded.unwrap_or_else(|problems| panic!("{problems}")).config
 }
 
 fn problems(text: &str) -> Vec<String> {
@@ -187,6 +197,12 @@ fn each_wrong_value_is_named_with_its_cure() {
     );
     stream("linger: 30", "has no unit");
     stream("poll_interval: 3s", "it belongs at `source.poll_interval`");
+    check(
+        "target:",
+        "state: { path: x }\ntarget:",
+        "it belongs at `state.sled.path`",
+    );
+    check("target:", "limits: 5\ntarget:", "which is not a group of keys");
     stream("delivery: dedupe", "is not available in this version");
     stream("ordering: strict", "is not available in this version");
     stream("control_records: yes", "only `true` and `false`");
@@ -296,4 +312,52 @@ fn a_value_from_outside_is_never_printed() {
     let found = problems(&SMALL.replace("stream: orders", "stream: \"${SECRET_BAD}\""));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(!found[0].contains("top secret"), "{found:?}");
+}
+
+#[test]
+fn every_word_of_every_choice_means_something() {
+    for (path, key) in keys::all() {
+        let (Kind::Choice(choice) | Kind::ChoiceOrGroup(choice, _)) = &key.kind else {
+            continue;
+        };
+        for word in choice.words {
+            let mut text = SMALL.to_owned();
+            if path.starts_with("target.ndjson.") {
+                text = text.replace("kinesis: { stream: orders }", "ndjson: { path: ./out }");
+            }
+            let line = format!("{}: {word}", key.name);
+            let text = match path.rsplit_once('.') {
+                None => text.replace("full-load-and-cdc", word),
+                Some(("source", _)) => text.replace("  tables:", &format!("  {line}\n  tables:")),
+                Some(("source.csv", _)) => {
+                    text.replace("  tables:", &format!("  csv: {{ {line} }}\n  tables:"))
+                }
+                Some(("errors", _)) => format!("{text}errors: {{ {line} }}\n"),
+                Some(_) => {
+                    text.replace(" }\n", &format!(", {line} }}\n"))
+                        .replacen(&format!(", {line}"), "", 1)
+                }
+            };
+            assert!(text.contains(&line), "{path}: {text}");
+            assert!(
+                load_text(&text).is_ok(),
+                "{path} = {word}: {:#?}",
+                problems(&text)
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_document_is_refused_with_a_reason_or_loads(
+        at in 0..SMALL.len(), removed in 0..8_usize, inserted in "[a-z:{}\\[\\]$\"' \n\t#&*!%|>-]{0,6}",
+    ) {
+        let end = SMALL.len().min(at + removed);
+        let text = format!("{}{inserted}{}", &SMALL.get(..at).unwrap(), &SMALL.get(end..).unwrap());
+        if let Err(ConfigProblems(problems)) = load_text(&text) {
+            prop_assert!(problems.iter().any(Problem::is_error), "{text}");
+            prop_assert!(!problems.iter().any(|problem| problem.message.contains("bug")), "{text}\n{problems:?}");
+        }
+    }
 }

@@ -110,6 +110,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// What a word of a choice means. A word without a meaning is a mistake in the code, and nothing.
+    pub(super) fn choice<T: Copy>(&self, name: &str, meanings: &[(&str, T)]) -> Option<T> {
+        let given = self.word(name)?;
+        meanings
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(_, meaning)| *meaning)
+    }
+
     fn scalar(&self, name: &str) -> Option<&'a Scalar> {
         let (_, scalar) = self.values.scalars.get(&join(&self.path, name))?;
         Some(scalar)

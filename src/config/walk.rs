@@ -160,10 +160,7 @@ impl Walker<'_> {
             )
         } else if let Some(known) = closest(&entry.key, group.keys().map(|key| key.name)) {
             format!("`{path}` is unknown; did you mean `{known}`?")
-        } else if let Some((elsewhere, _)) = keys::all()
-            .into_iter()
-            .find(|(_, key)| normalized(key.name) == name)
-        {
+        } else if let Some(elsewhere) = elsewhere(&name, prefix) {
             format!("`{path}` is unknown here; it belongs at `{elsewhere}`")
         } else {
             let known: Vec<_> = group.keys().map(|key| key.name).collect();
@@ -171,4 +168,17 @@ impl Walker<'_> {
         };
         self.report.error(entry.place, message);
     }
+}
+
+/// The path of a key with this name, the nearest to a group.
+fn elsewhere(normalized_name: &str, prefix: &str) -> Option<String> {
+    let near = |path: &str| {
+        let parts = path.split('.').zip(prefix.split('.'));
+        parts.take_while(|(one, other)| one == other).count()
+    };
+    keys::all()
+        .into_iter()
+        .filter(|(_, key)| normalized(key.name) == normalized_name)
+        .map(|(path, _)| path)
+        .max_by_key(|path| near(path))
 }

@@ -18,10 +18,21 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
     match reader.document() {
         Ok(node) => node,
         Err(error) => {
-            let message = format!("is not YAML: {}", error.info());
-            report.error(place_of(*error.marker()), message);
+            let place = place_of(*error.marker());
+            let message = format!("is not YAML: {}{}", error.info(), hint(text, place));
+            report.error(place, message);
             None
         }
+    }
+}
+
+/// The mistake that is made most often where `${VAR}` is allowed.
+fn hint(text: &str, place: Place) -> &'static str {
+    let line = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+    if line.contains("${") {
+        "; between braces, text with `${` needs quotes: \"${VAR}\""
+    } else {
+        ""
     }
 }
 
@@ -114,7 +125,7 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
                 }
                 Token::DocumentStart | Token::CollectionEnd | Token::Other => {}
                 Token::Scalar(_) | Token::ListStart | Token::MapStart => {
-                    root = Some(self.node(token, place, 0)?)
+                    root = Some(self.node(token, place, 0)?);
                 }
             }
         }
@@ -283,5 +294,7 @@ mod tests {
         let found = problems("a: 1\n  b: 2\n");
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("t:2:"), "{found:?}");
+        let found = problems("a: { b: ${X} }\n");
+        assert!(found[0].contains("needs quotes"), "{found:?}");
     }
 }

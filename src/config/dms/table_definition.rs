@@ -3,6 +3,8 @@
 //! Where DMS's documents say nothing about a mistake, what would silently change or lose rows is an error and
 //! what is merely odd is a warning.
 
+use std::collections::{HashMap, HashSet};
+
 use super::super::problems::{Place, Report};
 use super::super::tree::{Node, quoted};
 use super::columns::column;
@@ -102,12 +104,13 @@ fn columns(table: &Members<'_>, nodes: &[Node], report: &mut Report) -> Vec<Colu
         );
         report.error(table.place_of("TableColumnsTotal"), message);
     }
-    let mut columns: Vec<Column> = Vec::with_capacity(nodes.len());
+    let mut columns = Vec::with_capacity(nodes.len());
+    let mut names = HashSet::new();
     for (index, node) in nodes.iter().enumerate() {
         let Some(column) = column(node, format!("{}.TableColumns[{index}]", table.path), report) else {
             continue;
         };
-        if columns.iter().any(|other| other.name == column.name) {
+        if !names.insert(column.name.clone()) {
             let message = format!(
                 "{} has the column {} twice; rename one",
                 table.path,
@@ -151,11 +154,9 @@ fn check_count(members: &Members<'_>, tables_count: usize, report: &mut Report) 
 }
 
 fn check_names(tables: &[(Place, Table)], report: &mut Report) {
-    for (index, (place, table)) in tables.iter().enumerate() {
-        let mut earlier = tables.iter().take(index);
-        if let Some((first, _)) =
-            earlier.find(|(_, other)| other.owner == table.owner && other.name == table.name)
-        {
+    let mut seen: HashMap<(&str, &str), Place> = HashMap::new();
+    for (place, table) in tables {
+        if let Some(first) = seen.insert((&table.owner, &table.name), *place) {
             let message = format!(
                 "the table {} is there twice, first at line {}; remove one of them",
                 table.full_name(),
@@ -166,21 +167,28 @@ fn check_names(tables: &[(Place, Table)], report: &mut Report) {
     }
 }
 
+/// Warns about each table whose folder is, or lies in, the folder of another one.
 fn check_paths(tables: &[(Place, Table)], report: &mut Report) {
-    for (index, (place, table)) in tables.iter().enumerate() {
-        for (first, other) in tables.iter().take(index) {
-            if table.path.starts_with(&other.path) || other.path.starts_with(&table.path) {
-                let message = format!(
-                    "the TablePath {} of {} and {} of {} (line {}) lie within one another; the same files would be \
-                     loaded into both tables",
-                    quoted(&table.path),
-                    table.full_name(),
-                    quoted(&other.path),
-                    other.full_name(),
-                    first.line
-                );
-                report.warning(*place, message);
-            }
+    let mut owners: HashMap<&str, &(Place, Table)> = HashMap::new();
+    for located in tables {
+        owners.entry(&located.1.path).or_insert(located);
+    }
+    for (place, table) in tables {
+        let folders = table
+            .path
+            .match_indices('/')
+            .filter_map(|(at, _)| table.path.get(..=at));
+        let mut others = folders.filter_map(|folder| owners.get(folder));
+        if let Some((first, other)) = others.find(|(first, _)| first != place) {
+            let message = format!(
+                "the TablePath {} of {} lies in {} of {} (line {}); the same files would be loaded into both tables",
+                quoted(&table.path),
+                table.full_name(),
+                quoted(&other.path),
+                other.full_name(),
+                first.line
+            );
+            report.warning(*place, message);
         }
     }
 }

@@ -29,15 +29,21 @@ pub(super) fn source(
         bucket_folder: prefix(place.text("bucket_folder")?),
         cdc_path,
         csv: csv?,
-        late_files: match section.word("late_files")? {
-            "process" => LateFiles::Process,
-            "quarantine" => LateFiles::Quarantine,
-            _ => LateFiles::Stop,
-        },
-        changed_objects: match section.word("changed_objects")? {
-            "quarantine" => ChangedObjects::Quarantine,
-            _ => ChangedObjects::Stop,
-        },
+        late_files: section.choice(
+            "late_files",
+            &[
+                ("process", LateFiles::Process),
+                ("quarantine", LateFiles::Quarantine),
+                ("stop", LateFiles::Stop),
+            ],
+        )?,
+        changed_objects: section.choice(
+            "changed_objects",
+            &[
+                ("quarantine", ChangedObjects::Quarantine),
+                ("stop", ChangedObjects::Stop),
+            ],
+        )?,
         poll_interval: section.duration("poll_interval")?,
         full_listing_interval: section.duration("full_listing_interval")?,
     })
@@ -155,11 +161,14 @@ fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
         null_value: null_value.to_owned(),
         ignore_header_rows: csv.number("ignore_header_rows")?,
         rfc4180,
-        load_operation_column: match csv.word("load_operation_column")? {
-            "detect" => LoadOperationColumn::Detect,
-            "present" => LoadOperationColumn::Present,
-            _ => LoadOperationColumn::Absent,
-        },
+        load_operation_column: csv.choice(
+            "load_operation_column",
+            &[
+                ("detect", LoadOperationColumn::Detect),
+                ("present", LoadOperationColumn::Present),
+                ("absent", LoadOperationColumn::Absent),
+            ],
+        )?,
     })
 }
 
@@ -210,6 +219,72 @@ pub(super) fn check_output_is_not_input(
         report.error(
             target.and_then(|ndjson| ndjson.place("path")),
             "`target.ndjson.path` lies in `source.local.directory`; the output could be read as input: move it out",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::tests::loaded_with;
+
+    #[test]
+    fn every_key_of_a_source_reaches_its_own_field() {
+        let source = loaded_with(
+            "  s3: { bucket: blog-source,",
+            "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
+             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
+             load_operation_column: absent }\n  \
+             s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
+             expected_bucket_owner: \"012345678901\",",
+        )
+        .source;
+        let expected = SourceConfig {
+            location: SourceLocation::S3 {
+                bucket: "other".into(),
+                region: Some("r-1".into()),
+                endpoint: Some("https://e".into()),
+                path_style: true,
+                expected_bucket_owner: Some("012345678901".into()),
+            },
+            bucket_folder: "in/".into(),
+            cdc_path: Some("cdc/".into()),
+            csv: CsvDialect {
+                delimiter: b";".to_vec(),
+                row_delimiter: b"|".to_vec(),
+                null_value: "\\N".into(),
+                ignore_header_rows: 1,
+                rfc4180: false,
+                load_operation_column: LoadOperationColumn::Absent,
+            },
+            late_files: LateFiles::Quarantine,
+            changed_objects: ChangedObjects::Stop,
+            poll_interval: Duration::from_secs(2),
+            full_listing_interval: Duration::from_mins(3),
+        };
+        assert_eq!(source, expected);
+    }
+
+    #[test]
+    fn words_mean_what_they_say() {
+        let late = |word: &str| {
+            loaded_with("  tables:", &format!("  late_files: {word}\n  tables:"))
+                .source
+                .late_files
+        };
+        assert_eq!(
+            [late("process"), late("stop")],
+            [LateFiles::Process, LateFiles::Stop]
+        );
+        let column = |word: &str| {
+            let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
+            loaded_with("  tables:", &csv).source.csv.load_operation_column
+        };
+        assert_eq!(
+            [column("detect"), column("present")],
+            [LoadOperationColumn::Detect, LoadOperationColumn::Present]
         );
     }
 }
