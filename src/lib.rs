@@ -1,6 +1,7 @@
 //! Bucket Brigade streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row.
 
 pub mod checkpoint;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fault;
