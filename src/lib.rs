@@ -3,6 +3,7 @@
 pub mod cli;
 mod aws;
 pub mod checkpoint;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod model;

@@ -98,3 +98,13 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, Fault> {
         .map(|text| text + "\n")
         .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot write JSON: {error}")))
 }
+#[cfg(feature = "sandbox")]
+pub mod demo;
+#[cfg(feature = "sandbox")]
+mod sandbox_crash;
+#[cfg(feature = "sandbox")]
+mod sandbox_engine;
+#[cfg(feature = "sandbox")]
+mod sandbox_folder;
+#[cfg(feature = "sandbox")]
+mod sandbox_report;

@@ -12,11 +12,11 @@ pub enum Fault {
     DropRow,
     /// A record comes twice.
     RepeatRow,
-    /// Two neighbours change places.
+    /// Two neighbours of one partition key change places.
     SwapRows,
 }
 
-/// Plants one fault in the first page that is long enough.
+/// Plants one fault in the first page that has a place for it.
 #[derive(Debug)]
 pub struct Planter {
     fault: Option<Fault>,
@@ -30,21 +30,25 @@ impl Planter {
 
     /// Tampers with a page, once.
     pub fn tamper(&mut self, page: &mut Vec<ConsumedRecord>) {
-        if page.len() < PAGE_RECORDS_MIN {
-            return;
-        }
+        let Some(fault) = self.fault else { return };
         let middle = page.len() / 2;
-        match self.fault.take() {
-            Some(Fault::DropRow) => drop(page.remove(middle)),
-            Some(Fault::RepeatRow) => {
-                if let Some(record) = page.get(middle).cloned() {
-                    page.insert(middle, record);
-                }
-            }
-            Some(Fault::SwapRows) => page.swap(middle, middle + 1),
-            None => (),
+        match (fault, page.get(middle).cloned()) {
+            (Fault::DropRow, Some(_)) if page.len() >= PAGE_RECORDS_MIN => drop(page.remove(middle)),
+            (Fault::RepeatRow, Some(record)) if page.len() >= PAGE_RECORDS_MIN => page.insert(middle, record),
+            (Fault::SwapRows, Some(_)) => match first_neighbours(page) {
+                Some(first) => page.swap(first, first + 1),
+                None => return,
+            },
+            (Fault::DropRow | Fault::RepeatRow | Fault::SwapRows, _) => return,
         }
+        self.fault = None;
     }
+}
+
+/// The first record whose neighbour has the same partition key.
+fn first_neighbours(page: &[ConsumedRecord]) -> Option<usize> {
+    let mut pairs = page.iter().zip(page.iter().skip(1));
+    pairs.position(|(one, other)| one.partition_key == other.partition_key)
 }
 
 #[cfg(test)]
@@ -57,7 +61,7 @@ mod tests {
             let mut page: Vec<ConsumedRecord> = (0..*length)
                 .map(|number| ConsumedRecord {
                     sequence_number: number.to_string(),
-                    partition_key: String::new(),
+                    partition_key: number.min(5).to_string(),
                     payload: Vec::new(),
                 })
                 .collect();
@@ -75,7 +79,8 @@ mod tests {
         assert_eq!(dropped.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 10]);
         let repeated = tampered(Fault::RepeatRow, &[10]);
         assert_eq!(repeated[0][4..8], ["4", "5", "5", "6"]);
-        let swapped = tampered(Fault::SwapRows, &[10]);
-        assert_eq!(swapped[0][4..8], ["4", "6", "5", "7"]);
+        let swapped = tampered(Fault::SwapRows, &[6, 10]);
+        assert_eq!(swapped[0], ["0", "1", "2", "3", "4", "5"]);
+        assert_eq!(swapped[1][4..8], ["4", "6", "5", "7"]);
     }
 }

@@ -1,0 +1,337 @@
+//! `brigade demo`: the whole way on this machine, with a verdict at its end.
+//!
+//! Starts an S3 and a Kinesis server on loopback, writes the blog's data set through the S3 API, runs the production
+//! engine on it as a child process, reads the stream back with a consumer of its own, and judges every row.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills, windows_sum};
+use super::sandbox_engine::{Engine, WATCH_INTERVAL};
+use super::sandbox_folder::WorkFolder;
+use super::sandbox_report::{DemoReport, grouped, milliseconds, seconds};
+use crate::fault::{Fault, FaultKind};
+use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
+use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
+use crate::sandbox::consumer::{list_shards, read_shard};
+use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+use crate::sandbox::meter::Meter;
+use crate::sandbox::plant::{self, Planter};
+use crate::sandbox::s3::SandboxS3;
+use crate::sandbox::verdict::{Allowance, FileOrder, Judge, Verdict};
+
+/// Rows of a demo that is over in seconds.
+const ROWS_SMALL: u64 = 60_000;
+/// Rows of a demo with kills: enough that there is a middle to kill it in.
+const ROWS_CRASH: u64 = 180_000;
+/// Rows of a demo at the pace of the service. Two shards take 2,000 loaded rows a second, and all changes of the
+/// table go to one of them: about seven seconds.
+const ROWS_REAL_LIMITS: u64 = 9_000;
+/// Pause between two checkpoints of a demo with kills: short, so that there is something to resume from.
+const CRASH_COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// Pause between two checkpoints otherwise: the default of the engine.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// Seeds that are drawn are small enough to be typed again.
+const DRAWN_SEED_MAX: u64 = 999_999;
+/// Exit code if the verdict is not passed.
+const EXIT_FAILED: u8 = 1;
+/// Exit code after Ctrl-C.
+const EXIT_INTERRUPTED: u8 = 130;
+
+/// Stream a data set between two servers on this machine and judge what arrives.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Rows to stream [default: 60000; 180000 with --crash; 9000 with --real-limits]
+    #[arg(long, conflicts_with = "size", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows: Option<u64>,
+    /// Seed of the data and of the moments of the kills [default: drawn and printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// How much to stream: a few seconds' worth, or the nine files of the blog post at their full sizes
+    #[arg(long, value_enum, default_value_t = DemoSize::Small)]
+    pub size: DemoSize,
+    /// Enforce the write limits of shards at the server, and pace the engine as in production
+    #[arg(long)]
+    pub real_limits: bool,
+    /// Kill the engine with SIGKILL in the middle of the load, and start it again
+    #[arg(long)]
+    pub crash: bool,
+    /// How often to kill it
+    #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub kills: u64,
+    /// Keep the working folder: objects, configuration, state, log
+    #[arg(long)]
+    pub keep: bool,
+    /// Form of the verdict on stdout
+    #[arg(long, value_enum, default_value_t = DemoOutput::Text)]
+    pub output: DemoOutput,
+    /// Tamper with what the consumer read, to see the verdict fail
+    #[arg(long, value_enum, hide = true)]
+    pub plant: Option<plant::Fault>,
+}
+
+/// How much to stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoSize {
+    /// A few seconds' worth.
+    Small,
+    /// Five files of 5 MiB and four of 4.8 MiB, as in the blog post.
+    Blog,
+}
+
+/// Form of the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoOutput {
+    /// A table.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Runs the demo and returns the exit code: 0 if the verdict is passed, 1 if it is not.
+///
+/// # Errors
+/// [`Fault`] if there is no verdict: the engine failed, or a server, or the working folder.
+pub async fn run(args: DemoArgs) -> Result<u8, Fault> {
+    tokio::select! {
+        outcome = demonstrate(&args) => outcome,
+        // Everything of the demo is dropped with it: the engine is killed, the folder is removed.
+        Ok(()) = tokio::signal::ctrl_c() => Ok(EXIT_INTERRUPTED),
+    }
+}
+
+async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
+    let steps = Steps::start();
+    let seed = args
+        .seed
+        .unwrap_or_else(|| rand::random_range(0..=DRAWN_SEED_MAX));
+    let data = BlogData::new(size_of(args), seed);
+    let folder = WorkFolder::create(args.keep)?;
+    steps.tell(&format!("{} rows from seed {seed}", grouped(data.rows_count())));
+    if args.real_limits && args.rows.is_none() {
+        steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
+    }
+    let (s3, kinesis) = start_servers(args, &folder).await?;
+    steps.tell(&format!(
+        "S3 on {}, Kinesis on {}",
+        s3.endpoint(),
+        kinesis.endpoint()
+    ));
+    let source_bytes = upload(&data, &s3).await?;
+    write_configuration(args, &folder, &s3, &kinesis)?;
+    steps.tell(&format!(
+        "{} files in s3://{BUCKET}, the engine starts",
+        data.files().len()
+    ));
+
+    let started = Instant::now();
+    let kills = run_engine(args, &folder, kinesis.meter(), &data, seed).await?;
+    let engine_ms = milliseconds(started.elapsed());
+    steps.tell("the engine has ended, the stream is read back");
+    let verdict = read_and_judge(&kinesis, &data, args.plant).await?;
+
+    let reading = kinesis.meter().reading();
+    let allowance = allowance(args, &kills, reading.stored_behind_refused_count);
+    let report = DemoReport {
+        seed,
+        files: u64::try_from(data.files().len()).unwrap_or(u64::MAX),
+        source_bytes,
+        shards: SHARDS_COUNT,
+        real_limits: args.real_limits,
+        engine_ms,
+        refused: reading.refused_count,
+        kills,
+        allowance,
+        passed: verdict.passed(allowance),
+        verdict,
+    };
+    s3.stop().await?;
+    kinesis.stop().await?;
+    steps.tell("judged");
+    if args.keep {
+        steps.tell(&format!("kept {}", folder.path().display()));
+    }
+    print(&report, args.output)?;
+    Ok(if report.passed { 0 } else { EXIT_FAILED })
+}
+
+fn size_of(args: &DemoArgs) -> BlogSize {
+    match (args.rows, args.size) {
+        (Some(rows), DemoSize::Small | DemoSize::Blog) => BlogSize::Rows(rows),
+        (None, DemoSize::Blog) => BlogSize::Post,
+        (None, DemoSize::Small) if args.real_limits => BlogSize::Rows(ROWS_REAL_LIMITS),
+        (None, DemoSize::Small) if args.crash => BlogSize::Rows(ROWS_CRASH),
+        (None, DemoSize::Small) => BlogSize::Rows(ROWS_SMALL),
+    }
+}
+
+async fn start_servers(args: &DemoArgs, folder: &WorkFolder) -> Result<(SandboxS3, SandboxKinesis), Fault> {
+    let limits = if args.real_limits {
+        ShardLimits::Enforced
+    } else {
+        ShardLimits::Off
+    };
+    let s3 = SandboxS3::start(&folder.objects()).await?;
+    s3.create_bucket(BUCKET).await?;
+    let kinesis = SandboxKinesis::start(limits).await?;
+    kinesis.create_stream(STREAM, SHARDS_COUNT).await?;
+    Ok((s3, kinesis))
+}
+
+async fn upload(data: &BlogData, s3: &SandboxS3) -> Result<u64, Fault> {
+    let mut bytes_count = 0;
+    for file in data.files() {
+        let content = data.content(file);
+        bytes_count += u64::try_from(content.len()).unwrap_or(u64::MAX);
+        s3.put(BUCKET, &file.key, content).await?;
+    }
+    Ok(bytes_count)
+}
+
+fn write_configuration(
+    args: &DemoArgs,
+    folder: &WorkFolder,
+    s3: &SandboxS3,
+    kinesis: &SandboxKinesis,
+) -> Result<(), Fault> {
+    let task = BlogTask {
+        s3_endpoint: &s3.endpoint(),
+        kinesis_endpoint: &kinesis.endpoint(),
+        state: &folder.state(),
+        dead_letters: &folder.dead_letters(),
+        pace: if args.real_limits { "service" } else { "off" },
+        commit_interval: if args.crash {
+            CRASH_COMMIT_INTERVAL
+        } else {
+            COMMIT_INTERVAL
+        },
+    };
+    folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
+    folder.write(WorkFolder::CONFIGURATION_FILE, &task.configuration())
+}
+
+/// Runs the engine to its end, with kills if they are asked for.
+async fn run_engine(
+    args: &DemoArgs,
+    folder: &WorkFolder,
+    meter: &Meter,
+    data: &BlogData,
+    seed: u64,
+) -> Result<Vec<Kill>, Fault> {
+    let rows_count = data.rows_count();
+    let bar = progress_bar(rows_count)?;
+    let progress = || bar.set_position(meter.reading().stored_count.min(rows_count));
+    let kills = if args.crash {
+        let plan = KillPlan {
+            seed,
+            kills_max: args.kills,
+            rows_count,
+        };
+        let kills = run_over_kills(folder, meter, plan, progress).await?;
+        if mid_load_count(&kills, rows_count) == 0 {
+            let message = "the engine was done before it could be killed; give it more --rows";
+            return Err(Fault::new(FaultKind::Usage, message));
+        }
+        kills
+    } else {
+        let mut engine = Engine::start(folder)?;
+        while !engine.has_ended()? {
+            progress();
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+        Vec::new()
+    };
+    bar.finish_and_clear();
+    Ok(kills)
+}
+
+fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
+    let template = "  {wide_bar} {human_pos}/{human_len} records";
+    let style = ProgressStyle::with_template(template).map_err(|error| {
+        Fault::new(
+            FaultKind::Internal,
+            format!("the progress bar is broken: {error}"),
+        )
+    })?;
+    let bar = if io::stderr().is_terminal() {
+        ProgressBar::new(rows_count)
+    } else {
+        ProgressBar::hidden()
+    };
+    Ok(bar.with_style(style))
+}
+
+async fn read_and_judge(
+    kinesis: &SandboxKinesis,
+    data: &BlogData,
+    fault: Option<plant::Fault>,
+) -> Result<Verdict, Fault> {
+    let mut judge = Judge::new(data);
+    let mut planter = Planter::new(fault);
+    for shard_id in list_shards(kinesis.client(), STREAM).await? {
+        let take = |mut page: Vec<_>| {
+            planter.tamper(&mut page);
+            for record in &page {
+                judge.take(&shard_id, record);
+            }
+        };
+        read_shard(kinesis.client(), STREAM, &shard_id, take).await?;
+    }
+    Ok(judge.finish())
+}
+
+fn allowance(args: &DemoArgs, kills: &[Kill], stored_behind_refused: u64) -> Allowance {
+    let repairs = if args.real_limits {
+        stored_behind_refused
+    } else {
+        0
+    };
+    Allowance {
+        repeats_max: windows_sum(kills) + repairs,
+        file_order: if args.real_limits {
+            FileOrder::PerKey
+        } else {
+            FileOrder::PerShard
+        },
+    }
+}
+
+fn print(report: &DemoReport, output: DemoOutput) -> Result<(), Fault> {
+    let text = match output {
+        DemoOutput::Text => report.to_string(),
+        DemoOutput::Json => serde_json::to_string_pretty(report).map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("the verdict cannot be written: {error}"),
+            )
+        })?,
+    };
+    writeln!(io::stdout().lock(), "{text}")
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("cannot write to stdout: {error}")))
+}
+
+/// Tells on stderr what is going on, with the time since the start.
+#[derive(Debug)]
+struct Steps {
+    started: Instant,
+}
+
+impl Steps {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+
+    fn tell(&self, step: &str) {
+        let line = format!("[{:>8}] {step}", seconds(self.started.elapsed()));
+        // A demo whose stderr is closed goes on: its result is on stdout.
+        if writeln!(io::stderr().lock(), "{line}").is_err() {
+            tracing::debug!("stderr is closed");
+        }
+    }
+}

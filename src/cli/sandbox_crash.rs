@@ -1,0 +1,184 @@
+//! Kills the engine in the middle of its work, again and again, and measures after each kill what was in doubt.
+//!
+//! A restarted engine may repeat what it had sent since its last durable checkpoint, and nothing else. Both sides of
+//! that window are read while no engine runs, before the replay they bound: what the stream holds, at the server, and
+//! what the checkpoint covers, in the state.
+
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde::Serialize;
+
+use super::sandbox_engine::{Engine, WATCH_INTERVAL};
+use super::sandbox_folder::WorkFolder;
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::store::sled::{OpenOptions, SledStore};
+use crate::fault::{Fault, FaultKind};
+use crate::sandbox::blog_task::TASK;
+use crate::sandbox::meter::Meter;
+
+/// A kill comes at most this long after the record that was chosen for it, so that it hits any step of the engine.
+const JITTER_MAX_MS: u64 = 60;
+/// The server has carried out what reached it when its counters stand still for so long.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// One kill and what it left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Kill {
+    /// Records in the stream, repeats included.
+    pub(super) stored: u64,
+    /// Records that the last durable checkpoint covers.
+    pub(super) covered: u64,
+    /// Records that were sent since then, and that the next life may repeat.
+    pub(super) window: u64,
+}
+
+/// Runs the engine to its end over `kills_max` kills, at moments that depend on the seed and on its progress.
+pub(super) async fn run_over_kills(
+    folder: &WorkFolder,
+    meter: &Meter,
+    plan: KillPlan,
+    mut progress: impl FnMut(),
+) -> Result<Vec<Kill>, Fault> {
+    let mut rng = SmallRng::seed_from_u64(plan.seed);
+    let mut kills: Vec<Kill> = Vec::new();
+    loop {
+        let stored = meter.reading().stored_count;
+        let kills_left = plan.kills_max.saturating_sub(count(&kills));
+        let threshold = plan.next_kill(stored, kills_left, &mut rng);
+        let jitter = Duration::from_millis(rng.random_range(0..=JITTER_MAX_MS));
+        let mut engine = Engine::start(folder)?;
+        loop {
+            progress();
+            if engine.has_ended()? {
+                return Ok(kills);
+            }
+            if threshold.is_some_and(|threshold| meter.reading().stored_count >= threshold) {
+                break;
+            }
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+        tokio::time::sleep(jitter).await;
+        if engine.has_ended()? {
+            return Ok(kills);
+        }
+        engine.kill()?;
+        let stored = settled_count(meter).await;
+        let covered = covered_count(folder).await?;
+        kills.push(Kill::after(&kills, stored, covered));
+    }
+}
+
+/// How often to kill, and from which seed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KillPlan {
+    /// Seed of the moments.
+    pub(super) seed: u64,
+    /// Kills at most; fewer if the work is done before.
+    pub(super) kills_max: u64,
+    /// Rows in the files.
+    pub(super) rows_count: u64,
+}
+
+impl KillPlan {
+    /// The number of stored records at which the next kill is due: somewhere in this kill's share of what is left.
+    fn next_kill(self, stored: u64, kills_left: u64, rng: &mut SmallRng) -> Option<u64> {
+        let rows_left = self.rows_count.saturating_sub(stored);
+        let share = rows_left / kills_left.saturating_add(1).max(1);
+        (kills_left > 0).then(|| stored + rng.random_range(0..=share) + 1)
+    }
+}
+
+impl Kill {
+    /// A kill behind earlier ones. Records of earlier windows are in the stream for good and never covered, so only
+    /// what exceeds them is new.
+    fn after(earlier: &[Self], stored: u64, covered: u64) -> Self {
+        let window = stored
+            .saturating_sub(covered)
+            .saturating_sub(windows_sum(earlier));
+        Self {
+            stored,
+            covered,
+            window,
+        }
+    }
+}
+
+/// All that the kills together may have caused to be repeated.
+pub(super) fn windows_sum(kills: &[Kill]) -> u64 {
+    kills.iter().map(|kill| kill.window).sum()
+}
+
+/// Kills at which rows were certainly left to send.
+pub(super) fn mid_load_count(kills: &[Kill], rows_count: u64) -> u64 {
+    let hits = kills.iter().filter(|kill| kill.stored < rows_count);
+    u64::try_from(hits.count()).unwrap_or(u64::MAX)
+}
+
+fn count(kills: &[Kill]) -> u64 {
+    u64::try_from(kills.len()).unwrap_or(u64::MAX)
+}
+
+/// Records in the stream, when requests that outlived the engine have been carried out.
+async fn settled_count(meter: &Meter) -> u64 {
+    let mut reading = meter.reading();
+    loop {
+        tokio::time::sleep(QUIET).await;
+        let now = meter.reading();
+        if now == reading {
+            return now.stored_count;
+        }
+        reading = now;
+    }
+}
+
+/// Records that the durable checkpoint says are in the stream.
+async fn covered_count(folder: &WorkFolder) -> Result<u64, Fault> {
+    let path = folder.state();
+    let read = move || -> Result<u64, Fault> {
+        let store = SledStore::open(&path, &OpenOptions::new(TASK))?;
+        let checkpoint = store.load()?;
+        Ok(checkpoint.cuts.iter().map(|cut| cut.records).sum())
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|panicked| {
+        Fault::new(
+            FaultKind::Internal,
+            format!("reading the checkpoint failed: {panicked}"),
+        )
+    })?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_counts_only_what_earlier_windows_do_not() {
+        let mut kills = Vec::new();
+        for (stored, covered) in [(100, 80), (150, 130), (300, 250)] {
+            kills.push(Kill::after(&kills, stored, covered));
+        }
+        let windows: Vec<u64> = kills.iter().map(|kill| kill.window).collect();
+        assert_eq!(windows, [20, 0, 30]);
+        assert_eq!(windows_sum(&kills), 50);
+        assert_eq!(mid_load_count(&kills, 300), 2);
+    }
+
+    #[test]
+    fn kills_are_spread_over_the_rows_that_are_left() {
+        let plan = KillPlan {
+            seed: 1,
+            kills_max: 4,
+            rows_count: 1_000,
+        };
+        let mut rng = SmallRng::seed_from_u64(plan.seed);
+        let mut stored = 0;
+        for kills_left in (1..=4).rev() {
+            let next = plan.next_kill(stored, kills_left, &mut rng).unwrap();
+            assert!((stored + 1..=1_000).contains(&next), "{next} after {stored}");
+            stored = next;
+        }
+        assert_eq!(plan.next_kill(stored, 0, &mut rng), None);
+    }
+}

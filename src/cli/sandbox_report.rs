@@ -1,0 +1,171 @@
+//! The outcome of a demo, for people and for programs.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::sandbox_crash::{Kill, mid_load_count};
+use crate::sandbox::verdict::{Allowance, FileOrder, Verdict};
+
+/// Everything a demo found out. Its JSON form is what `--output json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DemoReport {
+    /// Seed of the data and of the kills.
+    pub(super) seed: u64,
+    /// Files in the bucket.
+    pub(super) files: u64,
+    /// Bytes of the files.
+    pub(super) source_bytes: u64,
+    /// Shards of the stream.
+    pub(super) shards: u32,
+    /// Whether shard limits were enforced and paced.
+    pub(super) real_limits: bool,
+    /// Time from the first start of the engine to its end, in milliseconds; restarts are part of it.
+    pub(super) engine_ms: u64,
+    /// Records that the server refused because of shard limits.
+    pub(super) refused: u64,
+    /// The kills, in order; empty without `--crash`.
+    pub(super) kills: Vec<Kill>,
+    /// What was allowed.
+    pub(super) allowance: Allowance,
+    /// What was found.
+    pub(super) verdict: Verdict,
+    /// Whether the one fits the other.
+    pub(super) passed: bool,
+}
+
+impl DemoReport {
+    /// One sentence on where the allowed number of repeats comes from.
+    fn bound(&self) -> String {
+        let allowed = grouped(self.allowance.repeats_max);
+        if !self.kills.is_empty() {
+            format!(
+                "at most {allowed} repeats allowed: what was in the stream after each kill and not in the last durable \
+                 checkpoint"
+            )
+        } else if self.real_limits {
+            format!(
+                "at most {allowed} repeats allowed: records stored behind a refused one of the same request"
+            )
+        } else {
+            "no repeats allowed: nothing was interrupted".to_owned()
+        }
+    }
+
+    fn write_kills(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kills.is_empty() {
+            return Ok(());
+        }
+        let hits = mid_load_count(&self.kills, self.verdict.rows_in);
+        writeln!(
+            f,
+            "\n  {} kills with SIGKILL, {hits} of them in mid-load",
+            self.kills.len()
+        )?;
+        for (number, kill) in (1..).zip(&self.kills) {
+            let (stored, covered, window) =
+                (grouped(kill.stored), grouped(kill.covered), grouped(kill.window));
+            writeln!(
+                f,
+                "    kill {number}: {stored} records in the stream, {covered} in the checkpoint, window {window}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DemoReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in self.verdict.counts() {
+            writeln!(f, "  {name:<24}{:>12}", grouped(count))?;
+        }
+        for example in &self.verdict.examples {
+            writeln!(f, "    {example}")?;
+        }
+        self.write_kills(f)?;
+        let elapsed = Duration::from_millis(self.engine_ms.max(1));
+        let rows = grouped(per_second(self.verdict.records_out, elapsed));
+        let source = megabytes_per_second(self.source_bytes, elapsed);
+        let sent = megabytes_per_second(self.verdict.payload_bytes, elapsed);
+        writeln!(
+            f,
+            "\n  {}: {rows} records/s, {source} MB/s read, {sent} MB/s sent",
+            seconds(elapsed)
+        )?;
+        writeln!(
+            f,
+            "  seed {}, {} files, {} shards, {} control records",
+            self.seed, self.files, self.shards, self.verdict.control_records
+        )?;
+        if self.real_limits {
+            let refused = grouped(self.refused);
+            writeln!(
+                f,
+                "  shard limits enforced and paced, {refused} records refused by the server"
+            )?;
+        }
+        if self.allowance.file_order == FileOrder::PerKey {
+            writeln!(
+                f,
+                "  order is judged per key: a refused record lets other keys overtake it"
+            )?;
+        }
+        writeln!(f, "  {}", self.bound())?;
+        let word = if self.passed { "PASSED" } else { "FAILED" };
+        write!(f, "\nverdict: {word}")
+    }
+}
+
+/// Digits in groups of three.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Seconds with two places.
+pub(super) fn seconds(elapsed: Duration) -> String {
+    format!("{:.2} s", elapsed.as_secs_f64())
+}
+
+/// Milliseconds, as far as 64 bits go.
+pub(super) fn milliseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn per_second(count: u64, elapsed: Duration) -> u64 {
+    count.saturating_mul(1_000) / milliseconds(elapsed).max(1)
+}
+
+/// Millions of bytes a second, with two places.
+fn megabytes_per_second(bytes: u64, elapsed: Duration) -> String {
+    let hundredths = per_second(bytes, elapsed) / 10_000;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_come_in_groups_of_three() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, expected) in cases {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn rates_are_per_second() {
+        let elapsed = Duration::from_millis(2_500);
+        assert_eq!(per_second(5_000, elapsed), 2_000);
+        assert_eq!(megabytes_per_second(31_400_000, elapsed), "12.56");
+    }
+}

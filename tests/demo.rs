@@ -1,0 +1,78 @@
+//! `brigade demo` as a user runs it: a process, its exit code, its verdict.
+#![cfg(feature = "sandbox")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs the demo with a temporary folder of its own, which must be empty afterwards.
+fn demo(arguments: &[&str]) -> Output {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_brigade"))
+        .args(["demo", "--output", "json"])
+        .args(arguments)
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    output
+}
+
+fn report(output: &Output) -> Value {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+}
+
+#[test]
+fn demo_delivers_every_row_once_and_in_order() {
+    let output = demo(&["--rows", "9000", "--seed", "7"]);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let verdict = &report["verdict"];
+    assert_eq!(
+        (&verdict["rows_in"], &verdict["records_out"]),
+        (&9_000.into(), &9_000.into())
+    );
+    for count in [
+        "missing",
+        "repeated",
+        "wrong",
+        "foreign",
+        "out_of_order_by_key",
+        "out_of_order_by_shard",
+    ] {
+        assert_eq!(verdict[count], 0, "{count}");
+    }
+}
+
+#[test]
+fn demo_with_kills_loses_nothing_and_repeats_only_the_window() {
+    let output = demo(&["--crash", "--kills", "3", "--rows", "60000", "--seed", "7"]);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let kills = report["kills"].as_array().unwrap();
+    assert!(!kills.is_empty(), "nothing was killed");
+    let window: u64 = kills.iter().map(|kill| kill["window"].as_u64().unwrap()).sum();
+    assert!(
+        report["verdict"]["repeated"].as_u64().unwrap() <= window,
+        "{report:#}"
+    );
+    assert_eq!(report["verdict"]["missing"], 0);
+}
+
+#[test]
+fn a_planted_fault_fails_the_verdict_and_the_process() {
+    for (fault, count) in [
+        ("drop-row", "missing"),
+        ("repeat-row", "repeated"),
+        ("swap-rows", "out_of_order_by_key"),
+    ] {
+        let output = demo(&["--rows", "900", "--seed", "7", "--plant", fault]);
+        let report = report(&output);
+        assert_eq!(output.status.code(), Some(1), "{fault}: {report:#}");
+        assert_eq!(report["passed"], false);
+        assert_eq!(report["verdict"][count], 1, "{fault}");
+    }
+}
