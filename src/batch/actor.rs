@@ -38,7 +38,13 @@ impl ShardBatcher {
     /// A batcher with nothing waiting.
     #[expect(clippy::disallowed_methods, reason = "tokio's clock: tests can pause it")]
     pub fn new(shard: ShardIndex, linger: Duration, publisher: Downstream<PublishBatch>) -> Self {
-        Self { packer: Packer::new(shard), linger, publisher, epoch: Instant::now(), state: State::Idle }
+        Self {
+            packer: Packer::new(shard),
+            linger,
+            publisher,
+            epoch: Instant::now(),
+            state: State::Idle,
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -50,7 +56,9 @@ impl ShardBatcher {
         if self.state == State::Publishing {
             return;
         }
-        let (now_ms, Some(since_ms)) = (self.now_ms(), self.packer.waiting_since_ms()) else { return };
+        let (now_ms, Some(since_ms)) = (self.now_ms(), self.packer.waiting_since_ms()) else {
+            return;
+        };
         let linger_ms = u64::try_from(self.linger.as_millis()).unwrap_or(u64::MAX);
         let due_ms = since_ms.saturating_add(linger_ms);
         if self.packer.is_full() || due_ms <= now_ms {
@@ -67,7 +75,9 @@ impl ShardBatcher {
     }
 
     fn publish(&mut self, now_ms: u64, context: &mut Context<Self>) {
-        let Some(batch) = self.packer.take(now_ms) else { return };
+        let Some(batch) = self.packer.take(now_ms) else {
+            return;
+        };
         self.state = State::Publishing;
         let publisher = self.publisher.clone();
         let push = async move { publisher.push(PublishBatch(batch)).await };

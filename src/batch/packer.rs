@@ -32,7 +32,13 @@ struct OpenSlice {
 impl Packer {
     /// An empty packer.
     pub fn new(shard: ShardIndex) -> Self {
-        Self { shard, slices: VecDeque::new(), waiting_count: 0, waiting_bytes: 0, since_ms: None }
+        Self {
+            shard,
+            slices: VecDeque::new(),
+            waiting_count: 0,
+            waiting_bytes: 0,
+            since_ms: None,
+        }
     }
 
     /// Takes in a slice that arrived at `now_ms` (any monotonic clock).
@@ -41,7 +47,11 @@ impl Packer {
         self.waiting_bytes += slice.records.iter().map(BatchRecord::bytes_count).sum::<usize>();
         self.since_ms.get_or_insert(now_ms);
         let records = slice.records.into_iter();
-        self.slices.push_back(OpenSlice { chunk: slice.chunk, records, credit: slice.credit });
+        self.slices.push_back(OpenSlice {
+            chunk: slice.chunk,
+            records,
+            credit: slice.credit,
+        });
     }
 
     /// Whether a request can be filled without waiting for more.
@@ -56,7 +66,12 @@ impl Packer {
 
     /// The next request; `None` only if nothing waits.
     pub fn take(&mut self, now_ms: u64) -> Option<Batch> {
-        let mut batch = Batch { shard: self.shard, records: Vec::new(), runs: Vec::new(), credits: Vec::new() };
+        let mut batch = Batch {
+            shard: self.shard,
+            records: Vec::new(),
+            runs: Vec::new(),
+            credits: Vec::new(),
+        };
         batch.records.reserve(self.waiting_count.min(REQUEST_RECORDS_MAX));
         let mut bytes = 0;
         while let Some(slice) = self.slices.front_mut() {
@@ -117,9 +132,15 @@ mod tests {
             partition_key: Bytes::from_static(b"k"),
             payload: Bytes::from(vec![b'x'; *size]),
         });
-        let object = ObjectId { queue: QueueName::changes(), number: 0 };
+        let object = ObjectId {
+            queue: QueueName::changes(),
+            number: 0,
+        };
         Slice {
-            chunk: ChunkRef { object, chunk_number: number },
+            chunk: ChunkRef {
+                object,
+                chunk_number: number,
+            },
             shard: ShardIndex(0),
             records: records.collect(),
             credit: Arc::clone(credit),

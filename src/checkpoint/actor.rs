@@ -59,12 +59,20 @@ impl Checkpointer {
     /// A checkpointer with an empty in-flight ledger.
     pub fn new(parts: CheckpointerParts) -> Self {
         let board = StatusBoard::new(&parts.status.borrow());
-        Self { parts, board, urgent: BTreeSet::new(), turn: Arc::default() }
+        Self {
+            parts,
+            board,
+            urgent: BTreeSet::new(),
+            turn: Arc::default(),
+        }
     }
 
     fn check(&self, result: Result<(), LedgerError>, context: &mut Context<Self>) {
         if let Err(error) = result {
-            self.fail(Fault::new(FaultKind::Internal, format!("checkpoint ledger: {error}")), context);
+            self.fail(
+                Fault::new(FaultKind::Internal, format!("checkpoint ledger: {error}")),
+                context,
+            );
         }
     }
 
@@ -75,13 +83,17 @@ impl Checkpointer {
 
     fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
-        let status = self.board.render(&self.parts.ledger, self.parts.budget.in_flight_bytes(), now_ms);
+        let status = self
+            .board
+            .render(&self.parts.ledger, self.parts.budget.in_flight_bytes(), now_ms);
         self.parts.status.send_replace(Arc::new(status));
     }
 
     /// Commits in the background; a second commit waits for the next tick.
     fn commit_soon(&mut self, context: &mut Context<Self>) {
-        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else {
+            return;
+        };
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         self.publish_status();
         if delta.is_empty() {
@@ -116,7 +128,11 @@ fn start_commit(
     delta: CheckpointDelta,
     turn: OwnedMutexGuard<()>,
 ) -> JoinHandle<Result<(), StoreError>> {
-    let span = tracing::info_span!("checkpoint.commit", objects = delta.objects.len(), shards = delta.cuts.len());
+    let span = tracing::info_span!(
+        "checkpoint.commit",
+        objects = delta.objects.len(),
+        shards = delta.cuts.len()
+    );
     tokio::task::spawn_blocking(move || {
         let result = span.in_scope(|| store.commit(&delta));
         drop(turn);
@@ -127,7 +143,10 @@ fn start_commit(
 async fn outcome(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), Fault> {
     match commit.await {
         Ok(result) => result.map_err(Fault::from),
-        Err(error) => Err(Fault::new(FaultKind::StateIo, format!("the checkpoint store panicked: {error}"))),
+        Err(error) => Err(Fault::new(
+            FaultKind::StateIo,
+            format!("the checkpoint store panicked: {error}"),
+        )),
     }
 }
 
@@ -166,7 +185,9 @@ impl Handler<ChunkParsed> for Checkpointer {
 
     fn handle(&mut self, message: ChunkParsed, context: &mut Context<Self>) {
         let result =
-            self.parts.ledger.chunk_parsed(&message.chunk, message.span, message.outstanding, message.tally);
+            self.parts
+                .ledger
+                .chunk_parsed(&message.chunk, message.span, message.outstanding, message.tally);
         self.check(result, context);
     }
 }
@@ -204,7 +225,11 @@ impl Handler<TaskNotice> for Checkpointer {
                 let now_ms = self.parts.clock.now_ms();
                 self.parts.ledger.load_completed(table, now_ms);
             }
-            TaskNotice::Listed { table, objects_known, is_complete } => {
+            TaskNotice::Listed {
+                table,
+                objects_known,
+                is_complete,
+            } => {
                 self.board.listed(table, objects_known, is_complete);
             }
         }
@@ -217,16 +242,20 @@ impl Handler<CommitNow> for Checkpointer {
     /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
     /// holds only what the other did not.
     fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
-        self.parts.ledger.change_task(|task| task.clean_stop = message.is_clean_stop);
+        self.parts
+            .ledger
+            .change_task(|task| task.clean_stop = message.is_clean_stop);
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         self.publish_status();
         let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
         let work = async move { outcome(start_commit(store, delta, turn.lock_owned().await)).await };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(move |result, actor, _context| {
-            if result.is_ok() {
-                actor.announce(finished);
-            }
-            result
-        })))
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            move |result, actor, _context| {
+                if result.is_ok() {
+                    actor.announce(finished);
+                }
+                result
+            },
+        )))
     }
 }

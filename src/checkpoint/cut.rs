@@ -23,7 +23,11 @@ impl SkipPlan {
         let mut ranges = progress.through.clone();
         ranges.sort_by_key(|entry| entry.range);
         let highest = ranges.iter().map(|entry| entry.through).max().unwrap_or(0);
-        Self { ranges, dead_letters_through: progress.dead_letters_through, highest }
+        Self {
+            ranges,
+            dead_letters_through: progress.dead_letters_through,
+            highest,
+        }
     }
 
     /// Whether the record is known to be stored in the shard its hash key falls into.
@@ -31,7 +35,9 @@ impl SkipPlan {
         if ordinal >= self.highest {
             return false;
         }
-        let after = self.ranges.partition_point(|entry| entry.range.start <= hash_key.0);
+        let after = self
+            .ranges
+            .partition_point(|entry| entry.range.start <= hash_key.0);
         let owner = after.checked_sub(1).and_then(|index| self.ranges.get(index));
         owner.is_some_and(|entry| entry.range.contains(hash_key) && ordinal < entry.through)
     }
@@ -68,15 +74,33 @@ impl ObjectCut {
             inside.sort_by_key(|(range, _)| *range);
             for (range, through) in inside {
                 if let Some(start) = next.filter(|start| *start < range.start) {
-                    let gap = HashRange { start, end: range.start - 1 };
-                    segments.push(Segment { range: gap, shard: ShardIndex(index), through: 0 });
+                    let gap = HashRange {
+                        start,
+                        end: range.start - 1,
+                    };
+                    segments.push(Segment {
+                        range: gap,
+                        shard: ShardIndex(index),
+                        through: 0,
+                    });
                 }
-                segments.push(Segment { range, shard: ShardIndex(index), through });
+                segments.push(Segment {
+                    range,
+                    shard: ShardIndex(index),
+                    through,
+                });
                 next = range.end.checked_add(1);
             }
             if let Some(start) = next.filter(|start| *start <= shard.range.end) {
-                let rest = HashRange { start, end: shard.range.end };
-                segments.push(Segment { range: rest, shard: ShardIndex(index), through: 0 });
+                let rest = HashRange {
+                    start,
+                    end: shard.range.end,
+                };
+                segments.push(Segment {
+                    range: rest,
+                    shard: ShardIndex(index),
+                    through: 0,
+                });
             }
         }
         Self { segments }
@@ -101,7 +125,10 @@ impl ObjectCut {
                     last.range.end = segment.range.end;
                 }
                 Some(_) | None => {
-                    ranges.push(RangeThrough { range: segment.range, through: segment.through });
+                    ranges.push(RangeThrough {
+                        range: segment.range,
+                        through: segment.through,
+                    });
                 }
             }
         }
@@ -122,7 +149,10 @@ mod tests {
         starts.dedup();
         let shards = starts.iter().enumerate().map(|(index, start)| Shard {
             id: format!("s{index}"),
-            range: HashRange { start: *start, end: starts.get(index + 1).map_or(u128::MAX, |next| next - 1) },
+            range: HashRange {
+                start: *start,
+                end: starts.get(index + 1).map_or(u128::MAX, |next| next - 1),
+            },
         });
         ShardMap::new(shards.collect()).unwrap()
     }
@@ -165,7 +195,10 @@ mod tests {
         let merged = map_of(&[]);
         let mut cut = ObjectCut::new(&stored(&parents, &[5, 9]), &merged);
         cut.settle(ShardIndex(0), 7);
-        let plan = SkipPlan::new(&ObjectProgress { through: cut.ahead_of(0), ..ObjectProgress::default() });
+        let plan = SkipPlan::new(&ObjectProgress {
+            through: cut.ahead_of(0),
+            ..ObjectProgress::default()
+        });
         assert!(plan.is_delivered(6, HashKey(0)) && !plan.is_delivered(7, HashKey(0)));
         assert!(plan.is_delivered(8, HashKey(u128::MAX)) && !plan.is_delivered(9, HashKey(u128::MAX)));
     }

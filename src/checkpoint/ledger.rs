@@ -87,7 +87,11 @@ impl Ledger {
     /// over from the checkpoint by name.
     pub fn new(checkpoint: &Checkpoint, tables: &[(String, String)], map: ShardMap) -> Self {
         let cuts = map.shards().iter().map(|shard| {
-            let stored = checkpoint.cuts.iter().find(|cut| cut.shard_id == shard.id).cloned();
+            let stored = checkpoint
+                .cuts
+                .iter()
+                .find(|cut| cut.shard_id == shard.id)
+                .cloned();
             stored.unwrap_or_else(|| ShardCut {
                 shard_id: shard.id.clone(),
                 range: shard.range,
@@ -99,11 +103,16 @@ impl Ledger {
         let cuts: Vec<_> = cuts.collect();
         let tables = tables.iter().map(|(schema_name, table_name)| {
             let is_same = |t: &&TableStatistics| &t.schema_name == schema_name && &t.table_name == table_name;
-            checkpoint.tables.iter().find(is_same).cloned().unwrap_or_else(|| TableStatistics {
-                schema_name: schema_name.clone(),
-                table_name: table_name.clone(),
-                ..TableStatistics::default()
-            })
+            checkpoint
+                .tables
+                .iter()
+                .find(is_same)
+                .cloned()
+                .unwrap_or_else(|| TableStatistics {
+                    schema_name: schema_name.clone(),
+                    table_name: table_name.clone(),
+                    ..TableStatistics::default()
+                })
         });
         let tables: Vec<_> = tables.collect();
         Self {
@@ -151,7 +160,10 @@ impl Ledger {
             is_changed: false,
         };
         self.objects.insert(entry.id.clone(), object);
-        Ok(ResumePoint { mark: progress.watermark, skip: SkipPlan::new(&progress) })
+        Ok(ResumePoint {
+            mark: progress.watermark,
+            skip: SkipPlan::new(&progress),
+        })
     }
 
     /// Registers a parsed chunk before any of its records can settle.
@@ -171,8 +183,13 @@ impl Ledger {
             }
         }
         let object = Self::object(&mut self.objects, &chunk.object)?;
-        let opened = object.watermark.open(chunk.chunk_number, span, outstanding, tally);
-        opened.map_err(|error| LedgerError::Watermark { id: chunk.object.clone(), error })?;
+        let opened = object
+            .watermark
+            .open(chunk.chunk_number, span, outstanding, tally);
+        opened.map_err(|error| LedgerError::Watermark {
+            id: chunk.object.clone(),
+            error,
+        })?;
         self.advance(&chunk.object)
     }
 
@@ -184,8 +201,13 @@ impl Ledger {
         for run in &settled.runs {
             let id = &run.chunk.object;
             let object = Self::object(&mut self.objects, id)?;
-            let result = object.watermark.settle(run.chunk.chunk_number, settled.lane, run.records_count);
-            result.map_err(|error| LedgerError::Watermark { id: id.clone(), error })?;
+            let result = object
+                .watermark
+                .settle(run.chunk.chunk_number, settled.lane, run.records_count);
+            result.map_err(|error| LedgerError::Watermark {
+                id: id.clone(),
+                error,
+            })?;
             match settled.lane {
                 Lane::Shard(shard) => object.cut.settle(shard, run.through),
                 Lane::DeadLetters => {
@@ -249,7 +271,11 @@ impl Ledger {
         for (id, table, is_done) in &finished {
             self.objects.remove(id);
             if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
-                *(if *is_done { &mut statistics.objects_done } else { &mut statistics.objects_quarantined }) += 1;
+                *(if *is_done {
+                    &mut statistics.objects_done
+                } else {
+                    &mut statistics.objects_quarantined
+                }) += 1;
             }
             table.iter().for_each(|table| self.mark_table(*table));
         }
@@ -295,7 +321,9 @@ impl Ledger {
         objects: &'a mut BTreeMap<ObjectId, OpenObject>,
         id: &ObjectId,
     ) -> Result<&'a mut OpenObject, LedgerError> {
-        objects.get_mut(id).ok_or_else(|| LedgerError::NotOpen(id.clone()))
+        objects
+            .get_mut(id)
+            .ok_or_else(|| LedgerError::NotOpen(id.clone()))
     }
 
     fn mark_table(&mut self, table: TableIndex) {
@@ -318,9 +346,11 @@ impl Ledger {
             self.is_task_changed |= tally.unassigned > 0;
             for table in &tally.tables {
                 let index = table.table.0;
-                if let (Some(statistics), Some(in_flight), Some(is_changed)) =
-                    (self.tables.get_mut(index), self.in_flight.get_mut(index), self.tables_changed.get_mut(index))
-                {
+                if let (Some(statistics), Some(in_flight), Some(is_changed)) = (
+                    self.tables.get_mut(index),
+                    self.in_flight.get_mut(index),
+                    self.tables_changed.get_mut(index),
+                ) {
                     table.add_to(statistics);
                     *in_flight = in_flight.saturating_sub(table.records());
                     *is_changed = true;
@@ -336,10 +366,19 @@ impl OpenObject {
     fn state(&self) -> (ObjectState, bool) {
         let watermark = self.watermark.mark();
         match &self.end {
-            Some(ObjectEnd::Complete) if self.watermark.is_settled() => (ObjectState::Done(self.totals), true),
+            Some(ObjectEnd::Complete) if self.watermark.is_settled() => {
+                (ObjectState::Done(self.totals), true)
+            }
             Some(ObjectEnd::Quarantined { reason }) if self.watermark.is_settled() => {
                 let reason = reason.clone();
-                (ObjectState::Quarantined { reason, watermark, totals: self.totals }, true)
+                (
+                    ObjectState::Quarantined {
+                        reason,
+                        watermark,
+                        totals: self.totals,
+                    },
+                    true,
+                )
             }
             Some(_) | None => {
                 let progress = ObjectProgress {
@@ -355,7 +394,10 @@ impl OpenObject {
 }
 
 fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
-    let taken = values.iter().zip(changed.iter()).filter(|(_, is_changed)| **is_changed);
+    let taken = values
+        .iter()
+        .zip(changed.iter())
+        .filter(|(_, is_changed)| **is_changed);
     let taken = taken.map(|(value, _)| value.clone()).collect();
     changed.fill(false);
     taken

@@ -108,7 +108,11 @@ impl ChunkTally {
         match table.map(|table| self.table(table)) {
             Some(tally) => {
                 tally.bytes += bytes;
-                *(if is_load { &mut tally.load_errors } else { &mut tally.change_errors }) += 1;
+                *(if is_load {
+                    &mut tally.load_errors
+                } else {
+                    &mut tally.change_errors
+                }) += 1;
             }
             None => self.unassigned += 1,
         }
@@ -116,10 +120,14 @@ impl ChunkTally {
 
     fn table(&mut self, table: TableIndex) -> &mut TableTally {
         // A load chunk has one table and a change chunk a few, so the newest is nearly always the right one.
-        let index = self.tables.iter().rposition(|tally| tally.table == table).unwrap_or_else(|| {
-            self.tables.push(TableTally::new(table));
-            self.tables.len() - 1
-        });
+        let index = self
+            .tables
+            .iter()
+            .rposition(|tally| tally.table == table)
+            .unwrap_or_else(|| {
+                self.tables.push(TableTally::new(table));
+                self.tables.len() - 1
+            });
         #[expect(clippy::indexing_slicing, reason = "the index was just found or pushed")]
         &mut self.tables[index]
     }

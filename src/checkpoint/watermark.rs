@@ -28,7 +28,9 @@ pub enum WatermarkError {
         number: u64,
     },
     /// More records settled on a lane than are outstanding there (D1).
-    #[error("{count} records of chunk {number} settled on {lane:?}, only {outstanding} are outstanding there")]
+    #[error(
+        "{count} records of chunk {number} settled on {lane:?}, only {outstanding} are outstanding there"
+    )]
     SettledTwice {
         /// The chunk.
         number: u64,
@@ -73,7 +75,12 @@ impl<T> OpenChunk<T> {
 impl<T> Watermark<T> {
     /// A watermark that resumes at a mark.
     pub fn resume(mark: Mark) -> Self {
-        Self { settled: mark, read: mark, first_number: 0, chunks: VecDeque::new() }
+        Self {
+            settled: mark,
+            read: mark,
+            first_number: 0,
+            chunks: VecDeque::new(),
+        }
     }
 
     /// Opens the next chunk with the number of records that each lane owes. A chunk that owes nothing is settled.
@@ -89,14 +96,21 @@ impl<T> Watermark<T> {
         tally: T,
     ) -> Result<(), WatermarkError> {
         if span.start != self.read {
-            return Err(WatermarkError::NotTiling { expected: self.read, found: span.start });
+            return Err(WatermarkError::NotTiling {
+                expected: self.read,
+                found: span.start,
+            });
         }
         let next = self.first_number + u64::try_from(self.chunks.len()).unwrap_or(u64::MAX);
         if number != next {
             return Err(WatermarkError::UnknownChunk { number });
         }
         self.read = span.end;
-        self.chunks.push_back(OpenChunk { end: span.end, outstanding, tally });
+        self.chunks.push_back(OpenChunk {
+            end: span.end,
+            outstanding,
+            tally,
+        });
         Ok(())
     }
 
@@ -113,14 +127,23 @@ impl<T> Watermark<T> {
             .checked_sub(self.first_number)
             .and_then(|index| self.chunks.get_mut(usize::try_from(index).ok()?))
             .ok_or(WatermarkError::UnknownChunk { number })?;
-        let owed = chunk.outstanding.iter_mut().find(|(owner, _)| *owner == lane).map(|(_, owed)| owed);
+        let owed = chunk
+            .outstanding
+            .iter_mut()
+            .find(|(owner, _)| *owner == lane)
+            .map(|(_, owed)| owed);
         let outstanding = owed.as_ref().map_or(0, |owed| **owed);
         match owed {
             Some(owed) if count <= outstanding => {
                 *owed -= count;
                 Ok(())
             }
-            Some(_) | None => Err(WatermarkError::SettledTwice { number, lane, count, outstanding }),
+            Some(_) | None => Err(WatermarkError::SettledTwice {
+                number,
+                lane,
+                count,
+                outstanding,
+            }),
         }
     }
 
@@ -161,10 +184,18 @@ mod tests {
     use crate::route::shard_map::ShardIndex;
 
     fn mark(ordinal: u64) -> Mark {
-        Mark { position: ordinal * 10, ordinal, line: ordinal }
+        Mark {
+            position: ordinal * 10,
+            ordinal,
+            line: ordinal,
+        }
     }
 
-    const LANES: [Lane; 3] = [Lane::Shard(ShardIndex(0)), Lane::Shard(ShardIndex(1)), Lane::DeadLetters];
+    const LANES: [Lane; 3] = [
+        Lane::Shard(ShardIndex(0)),
+        Lane::Shard(ShardIndex(1)),
+        Lane::DeadLetters,
+    ];
 
     proptest! {
         /// Against a naive model: the watermark is the end of the longest prefix of chunks that owe nothing.
@@ -207,9 +238,18 @@ mod tests {
     fn a_gap_and_an_overlap_are_refused() {
         let mut watermark = Watermark::resume(mark(3));
         for start in [2, 4] {
-            let span = Span { start: mark(start), end: mark(9) };
+            let span = Span {
+                start: mark(start),
+                end: mark(9),
+            };
             let refused = watermark.open(0, span, vec![], ());
-            assert_eq!(refused, Err(WatermarkError::NotTiling { expected: mark(3), found: mark(start) }));
+            assert_eq!(
+                refused,
+                Err(WatermarkError::NotTiling {
+                    expected: mark(3),
+                    found: mark(start)
+                })
+            );
         }
     }
 
@@ -217,7 +257,10 @@ mod tests {
     fn a_settled_chunk_behind_an_unsettled_one_waits() {
         let mut watermark = Watermark::resume(mark(0));
         for number in 0..2 {
-            let span = Span { start: mark(number), end: mark(number + 1) };
+            let span = Span {
+                start: mark(number),
+                end: mark(number + 1),
+            };
             watermark.open(number, span, vec![(LANES[0], 1)], number).unwrap();
         }
         watermark.settle(1, LANES[0], 1).unwrap();

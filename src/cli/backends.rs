@@ -15,7 +15,7 @@ use crate::sink::kinesis::{KinesisOptions, KinesisSink};
 use crate::sink::ndjson::NdjsonSink;
 use crate::source::ObjectSource;
 use crate::source::local::LocalSource;
-use crate::source::s3::{S3Options, S3Source};
+use crate::source::s3::{Patience, S3Options, S3Source};
 use crate::supervise::pipeline::Backends;
 
 /// Everything a task needs from outside, open.
@@ -36,7 +36,11 @@ pub async fn open(config: &Config) -> Result<Opened, Fault> {
     let store = open_store(config)?;
     let source = source(config).await;
     let sink = sink(config).await?;
-    Ok(Opened { source, sink, store: Arc::new(store) })
+    Ok(Opened {
+        source,
+        sink,
+        store: Arc::new(store),
+    })
 }
 
 /// Opens the checkpoint store of a task.
@@ -51,14 +55,21 @@ pub fn open_store(config: &Config) -> Result<SledStore, Fault> {
 pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
     match &config.source.location {
         SourceLocation::Local { directory } => Arc::new(LocalSource::new(directory)),
-        SourceLocation::S3 { bucket, region, endpoint, path_style, expected_bucket_owner } => {
+        SourceLocation::S3 {
+            bucket,
+            region,
+            endpoint,
+            path_style,
+            expected_bucket_owner,
+        } => {
             let options = S3Options {
                 bucket: bucket.clone(),
                 region: region.clone(),
                 endpoint: endpoint.clone(),
                 path_style: *path_style,
                 expected_bucket_owner: expected_bucket_owner.clone(),
-                stall_timeout: S3Options::STALL_TIMEOUT,
+                checked_prefix: config.source.bucket_folder.clone(),
+                patience: Patience::default(),
             };
             Arc::new(S3Source::new(&sdk().await, options, Handle::current()))
         }
@@ -74,14 +85,23 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
         TargetConfig::Ndjson { path, shards } => {
             Ok(Arc::new(NdjsonSink::open(path, *shards).map_err(Fault::from)?))
         }
-        TargetConfig::Kinesis { stream, region, endpoint, request_timeout } => {
+        TargetConfig::Kinesis {
+            stream,
+            region,
+            endpoint,
+            request_timeout,
+        } => {
             let options = KinesisOptions {
                 stream: stream.clone(),
                 region: region.clone(),
                 endpoint: endpoint.clone(),
                 request_timeout: *request_timeout,
             };
-            Ok(Arc::new(KinesisSink::new(&sdk().await, options, Handle::current())))
+            Ok(Arc::new(KinesisSink::new(
+                &sdk().await,
+                options,
+                Handle::current(),
+            )))
         }
     }
 }

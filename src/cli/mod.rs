@@ -9,8 +9,18 @@ use crate::config::{self, Config, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 
 pub mod backends;
+#[cfg(feature = "sandbox")]
+pub mod demo;
 mod progress;
 mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox_crash;
+#[cfg(feature = "sandbox")]
+mod sandbox_engine;
+#[cfg(feature = "sandbox")]
+mod sandbox_folder;
+#[cfg(feature = "sandbox")]
+mod sandbox_report;
 mod signals;
 pub mod status;
 
@@ -26,13 +36,22 @@ pub struct Cli {
 enum Command {
     /// Run a task until it is done or told to stop
     Run(run::RunArgs),
+    /// Watch the whole way work on this machine, judged by an independent reader
+    #[cfg(feature = "sandbox")]
+    Demo(demo::DemoArgs),
 }
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigPath {
     /// Configuration file
-    #[arg(short, long, env = "BRIGADE_CONFIG", default_value = "brigade.yaml", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        env = "BRIGADE_CONFIG",
+        default_value = "brigade.yaml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
 }
 
@@ -65,6 +84,8 @@ impl Cli {
     pub fn run(&self) -> Result<u8, Fault> {
         match &self.command {
             Command::Run(args) => run::run(args),
+            #[cfg(feature = "sandbox")]
+            Command::Demo(args) => runtime()?.block_on(demo::run(args.clone())),
         }
     }
 }
@@ -74,16 +95,22 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot start the I/O threads: {error}")))
+        .map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("cannot start the I/O threads: {error}"),
+            )
+        })
 }
 
 /// Writes a result to standard output.
 fn print(text: &str) -> Result<(), Fault> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Fault::new(FaultKind::StateIo, format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Fault::new(
+            FaultKind::StateIo,
+            format!("cannot write to standard output: {error}"),
+        )),
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -98,13 +125,3 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, Fault> {
         .map(|text| text + "\n")
         .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot write JSON: {error}")))
 }
-#[cfg(feature = "sandbox")]
-pub mod demo;
-#[cfg(feature = "sandbox")]
-mod sandbox_crash;
-#[cfg(feature = "sandbox")]
-mod sandbox_engine;
-#[cfg(feature = "sandbox")]
-mod sandbox_folder;
-#[cfg(feature = "sandbox")]
-mod sandbox_report;

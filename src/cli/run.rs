@@ -58,7 +58,11 @@ pub fn run(args: &RunArgs) -> Result<u8, Fault> {
     let runtime = super::runtime()?;
     let telemetry = crate::observe::tracing::start(config.otlp_endpoint.as_deref(), &config.task)?;
     tracing::info!(task = config.task, config = %path.display(), "starting");
-    let mode = if args.once { RunMode::Once } else { RunMode::Continuous };
+    let mode = if args.once {
+        RunMode::Once
+    } else {
+        RunMode::Continuous
+    };
     let config = Arc::new(config);
     let result = runtime.block_on(backends::open(&config)).and_then(|opened| {
         let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
@@ -121,9 +125,12 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
     let status: Arc<TaskStatus> = pipeline.status().borrow().clone();
     let counters = pipeline.counters().snapshot();
     let tables = || status.tables.iter().map(|table| &table.statistics);
-    let dead_lettered: u64 = tables().map(|t| t.full_load_error_rows + t.change_error_rows).sum();
-    let delivered =
-        tables().map(|t| t.full_load_rows + t.applied_inserts + t.applied_updates + t.applied_deletes).sum();
+    let dead_lettered: u64 = tables()
+        .map(|t| t.full_load_error_rows + t.change_error_rows)
+        .sum();
+    let delivered = tables()
+        .map(|t| t.full_load_rows + t.applied_inserts + t.applied_updates + t.applied_deletes)
+        .sum();
     Summary {
         schema_version: 1,
         end: match end {
@@ -133,7 +140,8 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,
         dead_lettered_rows: dead_lettered + status.unassigned_error_rows,
-        quarantined_objects: tables().map(|t| t.objects_quarantined).sum::<u64>() + status.changes.quarantined,
+        quarantined_objects: tables().map(|t| t.objects_quarantined).sum::<u64>()
+            + status.changes.quarantined,
         counters,
     }
 }

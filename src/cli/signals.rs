@@ -14,7 +14,9 @@ pub fn watch(runtime: &Handle, stop: CancellationToken) {
             return;
         };
         next(&mut terminate, &mut interrupt).await;
-        super::report("stopping: in-flight records are settled first; a second signal ends the process at once");
+        super::report(
+            "stopping: in-flight records are settled first; a second signal ends the process at once",
+        );
         stop.cancel();
         let code = next(&mut terminate, &mut interrupt).await;
         super::report("ended by a second signal; records in flight are sent again at the next start");

@@ -40,7 +40,10 @@ pub struct DeadLetterWriter {
 impl DeadLetterWriter {
     /// A writer into the given files.
     pub fn new(parts: DeadLetterWriterParts, files: DeadLetterFiles) -> Self {
-        Self { parts, files: Some(files) }
+        Self {
+            parts,
+            files: Some(files),
+        }
     }
 
     /// The lines of a message and the day they belong to.
@@ -57,7 +60,10 @@ impl DeadLetterWriter {
         };
         let mut lines = Vec::new();
         for record in &message.records {
-            let table = record.table.and_then(|table| self.parts.table_names.get(table.0)).cloned();
+            let table = record
+                .table
+                .and_then(|table| self.parts.table_names.get(table.0))
+                .cloned();
             serde_json::to_writer(&mut lines, &DeadLetter::new(origin, record, table))?;
             lines.push(b'\n');
         }
@@ -84,18 +90,24 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                 Err(error) => Err(error.to_string()),
             }
         };
-        AtomicResponse::new(Box::pin(write.into_actor(self).map(move |result, actor, context| match result {
-            Ok(files) => {
-                actor.files = Some(files);
-                let settled =
-                    Settled { lane: Lane::DeadLetters, runs: vec![message.run], sequence_numbers: Vec::new() };
-                actor.parts.checkpointer.notify(RecordsSettled(settled));
-            }
-            Err(error) => {
-                let message = format!("dead letters cannot be written: {error}; check errors.dead_letters");
-                actor.parts.fuse.blow(Fault::new(FaultKind::StateIo, message));
-                context.stop();
-            }
-        })))
+        AtomicResponse::new(Box::pin(write.into_actor(self).map(
+            move |result, actor, context| match result {
+                Ok(files) => {
+                    actor.files = Some(files);
+                    let settled = Settled {
+                        lane: Lane::DeadLetters,
+                        runs: vec![message.run],
+                        sequence_numbers: Vec::new(),
+                    };
+                    actor.parts.checkpointer.notify(RecordsSettled(settled));
+                }
+                Err(error) => {
+                    let message =
+                        format!("dead letters cannot be written: {error}; check errors.dead_letters");
+                    actor.parts.fuse.blow(Fault::new(FaultKind::StateIo, message));
+                    context.stop();
+                }
+            },
+        )))
     }
 }

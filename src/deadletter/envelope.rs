@@ -75,7 +75,10 @@ impl DeadLetter {
         };
         Self {
             schema_version: SCHEMA_VERSION,
-            id: format!("{}@{}#{}", origin.version.key, origin.version.etag, record.ordinal),
+            id: format!(
+                "{}@{}#{}",
+                origin.version.key, origin.version.etag, record.ordinal
+            ),
             time: origin.time.to_owned(),
             task: origin.task.to_owned(),
             object: origin.location.to_owned(),
@@ -107,9 +110,23 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_utf8_is_kept_as_hexadecimal() {
-        let id = ObjectId { queue: QueueName::changes(), number: 4 };
-        let version = ObjectVersion { key: "cdc/1".into(), etag: "e".into(), size_bytes: 9, modified_ms: 0 };
-        let origin = Origin { task: "t", location: "s3://b/cdc/1", id: &id, version: &version, time: "now" };
+        let id = ObjectId {
+            queue: QueueName::changes(),
+            number: 4,
+        };
+        let version = ObjectVersion {
+            key: "cdc/1".into(),
+            etag: "e".into(),
+            size_bytes: 9,
+            modified_ms: 0,
+        };
+        let origin = Origin {
+            task: "t",
+            location: "s3://b/cdc/1",
+            id: &id,
+            version: &version,
+            time: "now",
+        };
         let record = RejectedRecord {
             ordinal: 7,
             line: 8,

@@ -38,7 +38,11 @@ impl DeadLetterFiles {
     fn open_file(&self, day: &str) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
         let path = self.folder.join(format!("dead-letters-{day}.ndjson"));
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(path)?;
         if is_torn(&mut file)? {
             // A crash cut the last line: it was never settled, so its row comes again. Keep it apart.
             file.write_all(b"\n")?;
@@ -69,7 +73,9 @@ pub fn for_each(folder: &Path, mut each: impl FnMut(DeadLetter)) -> io::Result<(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
     paths.sort();
     let mut seen = HashSet::new();
@@ -92,12 +98,35 @@ mod tests {
     use crate::model::{ObjectId, ObjectVersion, QueueName, RejectedRecord};
 
     fn line(ordinal: u64) -> Vec<u8> {
-        let id = ObjectId { queue: QueueName::changes(), number: 0 };
-        let version = ObjectVersion { key: "k".into(), etag: "e".into(), size_bytes: 1, modified_ms: 0 };
-        let origin = Origin { task: "t", location: "k", id: &id, version: &version, time: "now" };
+        let id = ObjectId {
+            queue: QueueName::changes(),
+            number: 0,
+        };
+        let version = ObjectVersion {
+            key: "k".into(),
+            etag: "e".into(),
+            size_bytes: 1,
+            modified_ms: 0,
+        };
+        let origin = Origin {
+            task: "t",
+            location: "k",
+            id: &id,
+            version: &version,
+            time: "now",
+        };
         let (table, column, row) = (None, None, b"1,2".to_vec());
         let (code, reason) = ("field_count", String::new());
-        let record = RejectedRecord { ordinal, line: 1, position: 0, table, column, code, reason, row };
+        let record = RejectedRecord {
+            ordinal,
+            line: 1,
+            position: 0,
+            table,
+            column,
+            code,
+            reason,
+            row,
+        };
         let mut line = serde_json::to_vec(&DeadLetter::new(origin, &record, None)).unwrap();
         line.push(b'\n');
         line
@@ -106,10 +135,17 @@ mod tests {
     #[test]
     fn a_torn_line_and_a_repeated_line_are_left_out() {
         let folder = tempfile::tempdir().unwrap();
-        DeadLetterFiles::new(folder.path().into()).append("2026-01-01", &line(0)).unwrap();
+        DeadLetterFiles::new(folder.path().into())
+            .append("2026-01-01", &line(0))
+            .unwrap();
         let path = folder.path().join("dead-letters-2026-01-01.ndjson");
         let torn = line(1);
-        OpenOptions::new().append(true).open(path).unwrap().write_all(&torn[..20]).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .write_all(&torn[..20])
+            .unwrap();
         let mut writer = DeadLetterFiles::new(folder.path().into());
         writer.append("2026-01-01", &[line(1), line(0)].concat()).unwrap();
         writer.append("2026-01-02", &line(2)).unwrap();

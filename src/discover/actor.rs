@@ -58,7 +58,12 @@ pub struct Discoverer {
 impl Discoverer {
     /// A discoverer with nobody waiting.
     pub fn new(parts: DiscovererParts) -> Self {
-        Self { parts, waiting: VecDeque::new(), is_listing: false, is_stopping: false }
+        Self {
+            parts,
+            waiting: VecDeque::new(),
+            is_listing: false,
+            is_stopping: false,
+        }
     }
 
     /// Does whatever can be done now: announce, hand out, list.
@@ -101,7 +106,11 @@ impl Discoverer {
     fn list(&mut self, request: ListRequest, context: &mut Context<Self>) {
         self.is_listing = true;
         let lateness = Lateness {
-            greatest_key: self.parts.catalog.greatest_key(request.queue).map(ToOwned::to_owned),
+            greatest_key: self
+                .parts
+                .catalog
+                .greatest_key(request.queue)
+                .map(ToOwned::to_owned),
             policy: self.parts.catalog.late_files(request.queue),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
@@ -114,8 +123,14 @@ impl Discoverer {
                 Ok(page) => {
                     let now_ms = actor.parts.clock.now_ms();
                     actor.parts.catalog.listed(request.queue, page, now_ms);
-                    if let Some((table, objects_known, is_complete)) = actor.parts.catalog.counts(request.queue) {
-                        let notice = TaskNotice::Listed { table, objects_known, is_complete };
+                    if let Some((table, objects_known, is_complete)) =
+                        actor.parts.catalog.counts(request.queue)
+                    {
+                        let notice = TaskNotice::Listed {
+                            table,
+                            objects_known,
+                            is_complete,
+                        };
                         actor.parts.checkpointer.notify(notice);
                     }
                     actor.drive(context);
@@ -141,7 +156,10 @@ async fn list_page(
     request: &ListRequest,
     lateness: Lateness,
 ) -> Result<ListedPage, Fault> {
-    let page = source.list(&request.prefix, request.after.as_ref()).await.map_err(Fault::from)?;
+    let page = source
+        .list(&request.prefix, request.after.as_ref())
+        .await
+        .map_err(Fault::from)?;
     let (queue, next) = (request.name.clone(), page.next);
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
@@ -151,7 +169,10 @@ async fn list_page(
             match entry {
                 None => new.push(version.clone()),
                 Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
-                    tracing::debug!(key = version.key, "a finished object was replaced; it is not read again");
+                    tracing::debug!(
+                        key = version.key,
+                        "a finished object was replaced; it is not read again"
+                    );
                 }
                 Some(_) => {}
             }
@@ -159,15 +180,23 @@ async fn list_page(
         report_late(&new, &lateness)?;
         let ids = store.register(&queue, &new).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(new);
-        let entries = entries.map(|(id, version)| ObjectEntry { id, version, state: ObjectState::Registered });
+        let entries = entries.map(|(id, version)| ObjectEntry {
+            id,
+            version,
+            state: ObjectState::Registered,
+        });
         Ok::<Vec<_>, Fault>(entries.collect())
     });
-    let new = work.await.map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    let new = work
+        .await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     Ok(ListedPage { new, next })
 }
 
 fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> {
-    let late = new.iter().filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
+    let late = new
+        .iter()
+        .filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
     for version in late {
         tracing::warn!(key = version.key, policy = ?lateness.policy, "a file appeared behind the last one read");
         if lateness.policy == LateFiles::Stop {

@@ -126,7 +126,12 @@ impl Catalog {
             let after = is_open.then(|| queue.due(now_ms)).flatten()?;
             queue.listing = Listing::Running;
             let (name, prefix) = (queue.start.name.clone(), queue.start.prefix.clone());
-            Some(ListRequest { queue: index, name, prefix, after })
+            Some(ListRequest {
+                queue: index,
+                name,
+                prefix,
+                after,
+            })
         })
     }
 
@@ -140,18 +145,24 @@ impl Catalog {
     /// A listing failed for now; it is tried again at `retry_ms`.
     pub fn listing_failed(&mut self, request: &ListRequest) {
         if let Some(queue) = self.queues.get_mut(request.queue) {
-            queue.listing = Listing::Due { after: request.after.clone() };
+            queue.listing = Listing::Due {
+                after: request.after.clone(),
+            };
         }
     }
 
     /// The greatest key of a queue that has a number.
     pub fn greatest_key(&self, index: usize) -> Option<&str> {
-        self.queues.get(index).and_then(|queue| queue.start.greatest_key.as_deref())
+        self.queues
+            .get(index)
+            .and_then(|queue| queue.start.greatest_key.as_deref())
     }
 
     /// What to do with late files of a queue; load queues have none.
     pub fn late_files(&self, index: usize) -> LateFiles {
-        self.queues.get(index).map_or(LateFiles::Process, |queue| queue.start.late_files)
+        self.queues
+            .get(index)
+            .map_or(LateFiles::Process, |queue| queue.start.late_files)
     }
 
     /// A reader has read its object to the end.
@@ -164,9 +175,15 @@ impl Catalog {
     /// The next object for a reader: it stays with its queue while there is something in it.
     pub fn assign(&mut self, lane: usize) -> Option<Assignment> {
         let is_loading = self.is_loading;
-        let mut candidates: Vec<_> =
-            self.queues.iter_mut().filter(|queue| queue.is_ready(is_loading)).collect();
-        let own = candidates.iter().position(|queue| queue.last_reader == Some(lane)).unwrap_or(0);
+        let mut candidates: Vec<_> = self
+            .queues
+            .iter_mut()
+            .filter(|queue| queue.is_ready(is_loading))
+            .collect();
+        let own = candidates
+            .iter()
+            .position(|queue| queue.last_reader == Some(lane))
+            .unwrap_or(0);
         if own >= candidates.len() {
             return None;
         }
@@ -176,7 +193,11 @@ impl Catalog {
     /// Objects are durably done.
     pub fn done(&mut self, ids: &[ObjectId]) {
         for id in ids {
-            for queue in self.queues.iter_mut().filter(|queue| queue.start.name == id.queue) {
+            for queue in self
+                .queues
+                .iter_mut()
+                .filter(|queue| queue.start.name == id.queue)
+            {
                 queue.taken.remove(&id.number);
                 if queue.barrier == Some(id.number) {
                     queue.barrier = None;
@@ -188,13 +209,22 @@ impl Catalog {
     /// Load queues that became complete since the last call.
     pub fn newly_loaded(&mut self) -> Vec<TableIndex> {
         let mut loaded = Vec::new();
-        for queue in self.queues.iter_mut().filter(|queue| !queue.is_announced && queue.is_complete()) {
+        for queue in self
+            .queues
+            .iter_mut()
+            .filter(|queue| !queue.is_announced && queue.is_complete())
+        {
             if let Some(table) = queue.start.table {
                 queue.is_announced = true;
                 loaded.push(table);
             }
         }
-        if self.is_loading && self.queues.iter().all(|queue| queue.start.table.is_none() || queue.is_announced) {
+        if self.is_loading
+            && self
+                .queues
+                .iter()
+                .all(|queue| queue.start.table.is_none() || queue.is_announced)
+        {
             self.is_loading = false;
         }
         loaded
@@ -207,7 +237,9 @@ impl Catalog {
 
     /// Whether nothing is left to list, to read or to settle, now and for good.
     pub fn is_finished(&self) -> bool {
-        self.queues.iter().all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
+        self.queues
+            .iter()
+            .all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
     }
 
     /// Objects known and whether the listing is complete, of one queue, for progress displays.
@@ -256,7 +288,10 @@ impl Queue {
     }
 
     /// The start of the page that is due: `Some(None)` is the beginning.
-    #[expect(clippy::option_option, reason = "whether a page is due, and where it starts, are two questions")]
+    #[expect(
+        clippy::option_option,
+        reason = "whether a page is due, and where it starts, are two questions"
+    )]
     fn due(&self, now_ms: i64) -> Option<Option<ListCursor>> {
         if self.pending.len() >= PENDING_LOW_WATER {
             return None;
@@ -266,9 +301,12 @@ impl Queue {
             Listing::Running | Listing::Closed => None,
             Listing::Resting { next_ms } if *next_ms > now_ms => None,
             Listing::Resting { .. } if self.next_full_ms <= now_ms => Some(None),
-            Listing::Resting { .. } => {
-                Some(self.start.greatest_key.clone().map(|start_after| ListCursor { start_after }))
-            }
+            Listing::Resting { .. } => Some(
+                self.start
+                    .greatest_key
+                    .clone()
+                    .map(|start_after| ListCursor { start_after }),
+            ),
         }
     }
 
@@ -286,11 +324,19 @@ impl Queue {
         self.listing = match (page.next, self.start.watch) {
             (Some(next), _) => Listing::Due { after: Some(next) },
             (None, Watch::Once) => Listing::Closed,
-            (None, Watch::Poll { interval_ms, full_interval_ms }) => {
+            (
+                None,
+                Watch::Poll {
+                    interval_ms,
+                    full_interval_ms,
+                },
+            ) => {
                 if self.next_full_ms <= now_ms {
                     self.next_full_ms = now_ms + full_interval_ms;
                 }
-                Listing::Resting { next_ms: now_ms + interval_ms }
+                Listing::Resting {
+                    next_ms: now_ms + interval_ms,
+                }
             }
         };
     }
@@ -307,7 +353,11 @@ impl Queue {
         self.taken.insert(entry.id.number);
         self.reader = Some(lane);
         self.last_reader = Some(lane);
-        Some(Assignment { entry, table: self.start.table, work })
+        Some(Assignment {
+            entry,
+            table: self.start.table,
+            work,
+        })
     }
 
     fn is_complete(&self) -> bool {
@@ -323,5 +373,10 @@ pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
 
 /// The stand-in version that gives control records a place in the checkpoint.
 pub fn control_version() -> ObjectVersion {
-    ObjectVersion { key: CONTROL_KEY.into(), etag: String::new(), size_bytes: 0, modified_ms: 0 }
+    ObjectVersion {
+        key: CONTROL_KEY.into(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
+    }
 }

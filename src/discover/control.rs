@@ -28,12 +28,19 @@ pub struct ControlPlan(pub Vec<ControlRecord>);
 impl ControlPlan {
     /// What goes before a table's full load.
     pub fn before_load(table: TableIndex) -> Self {
-        Self(vec![ControlRecord::DropTable(table), ControlRecord::CreateTable(table)])
+        Self(vec![
+            ControlRecord::DropTable(table),
+            ControlRecord::CreateTable(table),
+        ])
     }
 
     /// What goes before the first change of a task.
     pub fn before_changes(migration_type: MigrationType, tables_count: usize) -> Self {
-        let tables = if migration_type.has_full_load() { 0 } else { tables_count };
+        let tables = if migration_type.has_full_load() {
+            0
+        } else {
+            tables_count
+        };
         let creates = (0..tables).map(|index| ControlRecord::CreateTable(TableIndex(index)));
         Self(creates.chain([ControlRecord::CreateExceptionsTable]).collect())
     }

@@ -47,11 +47,16 @@ pub async fn plan_queues(
             },
         };
         let start = queue_start(config, checkpoint, QueueName::changes(), prefix, Some(control));
-        starts.push(QueueStart { watch, late_files: config.source.late_files, ..start });
+        starts.push(QueueStart {
+            watch,
+            late_files: config.source.late_files,
+            ..start
+        });
     }
     let store = Arc::clone(store);
     let work = tokio::task::spawn_blocking(move || register_control(store.as_ref(), starts));
-    work.await.map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
+    work.await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
 }
 
 fn queue_start(
@@ -61,10 +66,17 @@ fn queue_start(
     prefix: String,
     control: Option<ControlPlan>,
 ) -> QueueStart {
-    let unfinished = checkpoint.unfinished.iter().filter(|entry| entry.id.queue == name).cloned().collect();
+    let unfinished = checkpoint
+        .unfinished
+        .iter()
+        .filter(|entry| entry.id.queue == name)
+        .cloned()
+        .collect();
     let greatest = checkpoint.greatest_keys.iter().find(|(queue, _)| *queue == name);
     QueueStart {
-        greatest_key: greatest.map(|(_, key)| key.clone()).filter(|key| key != CONTROL_KEY),
+        greatest_key: greatest
+            .map(|(_, key)| key.clone())
+            .filter(|key| key != CONTROL_KEY),
         control: control.filter(|_| config.message.control_records),
         name,
         table: None,
@@ -75,12 +87,17 @@ fn queue_start(
     }
 }
 
-fn register_control(store: &dyn CheckpointStore, mut starts: Vec<QueueStart>) -> Result<Vec<QueueStart>, Fault> {
+fn register_control(
+    store: &dyn CheckpointStore,
+    mut starts: Vec<QueueStart>,
+) -> Result<Vec<QueueStart>, Fault> {
     for start in starts.iter_mut().filter(|start| start.control.is_some()) {
         let known = store.lookup(&start.name, &[CONTROL_KEY]).map_err(Fault::from)?;
         if known.iter().all(Option::is_none) {
             let version = control_version();
-            let ids = store.register(&start.name, std::slice::from_ref(&version)).map_err(Fault::from)?;
+            let ids = store
+                .register(&start.name, std::slice::from_ref(&version))
+                .map_err(Fault::from)?;
             let entries = ids.into_iter().map(|id| ObjectEntry {
                 id,
                 version: version.clone(),

@@ -70,6 +70,36 @@ pub fn encode_control(
     }
 }
 
+/// DMS's table of rows that could not be applied, which a task with changes announces. Its schema has no name.
+pub fn exceptions_table() -> Table {
+    let column = |name: &str, column_type| Column {
+        name: name.to_owned(),
+        column_type,
+        nullable: false,
+        is_primary_key: false,
+    };
+    let text = |length| ColumnType::String { length: Some(length) };
+    Table {
+        owner: String::new(),
+        name: "awsdms_apply_exceptions".to_owned(),
+        path: String::new(),
+        columns: vec![
+            column("TASK_NAME", text(128)),
+            column("TABLE_OWNER", text(128)),
+            column("TABLE_NAME", text(128)),
+            column(
+                "ERROR_TIME",
+                ColumnType::DateTime {
+                    scale: 6,
+                    format: None,
+                },
+            ),
+            column("STATEMENT", ColumnType::Clob),
+            column("ERROR", ColumnType::Clob),
+        ],
+    }
+}
+
 fn write_table_definition(writer: &mut ObjectWriter, table: &Table) {
     writer.object("table-def");
     writer.object("columns");

@@ -34,7 +34,10 @@ where
     M::Result: Send,
 {
     fn clone(&self) -> Self {
-        Self { stage: self.stage, recipient: self.recipient.clone() }
+        Self {
+            stage: self.stage,
+            recipient: self.recipient.clone(),
+        }
     }
 }
 
@@ -49,7 +52,10 @@ where
         A: Actor<Context = Context<A>> + Handler<M>,
         Context<A>: ToEnvelope<A, M>,
     {
-        Self { stage, recipient: address.recipient() }
+        Self {
+            stage,
+            recipient: address.recipient(),
+        }
     }
 
     /// Hands a message on and waits for the reply.
@@ -57,7 +63,10 @@ where
     /// # Errors
     /// [`StageClosed`] if the actor is gone.
     pub async fn push(&self, message: M) -> Result<M::Result, StageClosed> {
-        self.recipient.send(message).await.map_err(|_closed| StageClosed { stage: self.stage })
+        self.recipient
+            .send(message)
+            .await
+            .map_err(|_closed| StageClosed { stage: self.stage })
     }
 }
 
@@ -77,7 +86,9 @@ where
     M::Result: Send,
 {
     fn clone(&self) -> Self {
-        Self { recipient: self.recipient.clone() }
+        Self {
+            recipient: self.recipient.clone(),
+        }
     }
 }
 
@@ -92,13 +103,18 @@ where
         A: Actor<Context = Context<A>> + Handler<M>,
         Context<A>: ToEnvelope<A, M>,
     {
-        Self { recipient: address.recipient() }
+        Self {
+            recipient: address.recipient(),
+        }
     }
 
     /// Leaves a message and goes on. If the actor is gone the message is dropped with it: the generation is
     /// about to be torn down, and nothing counts as settled that the next generation does not learn from the
     /// checkpoint.
-    #[expect(clippy::disallowed_methods, reason = "the one place: settlements are bounded by credits")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place: settlements are bounded by credits"
+    )]
     pub fn notify(&self, message: M) {
         self.recipient.do_send(message);
     }

@@ -15,7 +15,9 @@ pub struct Telemetry;
 /// If the exporter cannot be built.
 pub fn start(_otlp_endpoint: Option<&str>, _task: &str) -> Result<Telemetry, Fault> {
     let filter = EnvFilter::try_from_env("BRIGADE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(filter);
     tracing_subscriber::registry().with(layer).init();
     Ok(Telemetry)
 }

@@ -1,13 +1,13 @@
 //! `Parser`: turns the records of a chunk into messages and sends each to its shard's batcher.
 //!
-//! All thinking is in [`super::chunk_renderer`]. The order of what follows matters: first the chunk is registered
+//! All thinking is in [`super::chunk_router`]. The order of what follows matters: first the chunk is registered
 //! with the checkpointer, then its records go out, so that nothing can settle that is not registered.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::chunk_renderer::{ChunkRenderer, RenderedChunk};
+use super::chunk_router::{ChunkRouter, RoutedChunk};
 use super::messages::{ObjectContext, ParseChunk, ParseControl};
 use crate::batch::messages::PackSlice;
 use crate::checkpoint::messages::ChunkParsed;
@@ -43,7 +43,7 @@ pub struct ParserParts {
 /// The actor.
 #[derive(Debug)]
 pub struct Parser {
-    renderer: ChunkRenderer,
+    router: ChunkRouter,
     edges: Arc<Edges>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
@@ -59,21 +59,39 @@ struct Edges {
 impl Parser {
     /// A parser for every table of the task.
     pub fn new(parts: ParserParts) -> Self {
-        let renderer = ChunkRenderer::new(&parts.config, parts.stream);
-        let ParserParts { batchers, dead_letters, checkpointer, counters, clock, .. } = parts;
-        let edges = Arc::new(Edges { batchers, dead_letters, checkpointer });
-        Self { renderer, edges, counters, clock }
+        let router = ChunkRouter::new(&parts.config, parts.stream);
+        let ParserParts {
+            batchers,
+            dead_letters,
+            checkpointer,
+            counters,
+            clock,
+            ..
+        } = parts;
+        let edges = Arc::new(Edges {
+            batchers,
+            dead_letters,
+            checkpointer,
+        });
+        Self {
+            router,
+            edges,
+            counters,
+            clock,
+        }
     }
 
     fn hand_on(&self, outgoing: Outgoing) -> AtomicResponse<Self, ()> {
         self.counters.skipped(outgoing.rendered.skipped);
         let edges = Arc::clone(&self.edges);
         let work = async move { edges.send(outgoing).await };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|result, _actor, context: &mut Context<Self>| {
-            if result.is_err() {
-                context.stop();
-            }
-        })))
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            |result, _actor, context: &mut Context<Self>| {
+                if result.is_err() {
+                    context.stop();
+                }
+            },
+        )))
     }
 }
 
@@ -82,24 +100,49 @@ struct Outgoing {
     context: Arc<ObjectContext>,
     reference: ChunkRef,
     span: Span,
-    rendered: RenderedChunk,
+    rendered: RoutedChunk,
     credit: Arc<Credit>,
 }
 
 impl Edges {
     async fn send(&self, outgoing: Outgoing) -> Result<(), StageClosed> {
-        let Outgoing { context, reference, span, rendered, credit } = outgoing;
-        let RenderedChunk { slices, rejected, tally, .. } = rendered;
-        let mut outstanding: Vec<_> =
-            slices.iter().map(|(shard, records)| (Lane::Shard(*shard), count(records.len()))).collect();
+        let Outgoing {
+            context,
+            reference,
+            span,
+            rendered,
+            credit,
+        } = outgoing;
+        let RoutedChunk {
+            slices,
+            rejected,
+            tally,
+            ..
+        } = rendered;
+        let mut outstanding: Vec<_> = slices
+            .iter()
+            .map(|(shard, records)| (Lane::Shard(*shard), count(records.len())))
+            .collect();
         if !rejected.is_empty() {
             outstanding.push((Lane::DeadLetters, count(rejected.len())));
         }
-        self.checkpointer.notify(ChunkParsed { chunk: reference.clone(), span, outstanding, tally });
+        self.checkpointer.notify(ChunkParsed {
+            chunk: reference.clone(),
+            span,
+            outstanding,
+            tally,
+        });
         for (shard, records) in slices {
             if let Some(batcher) = self.batchers.get(shard.0) {
                 let (chunk, credit) = (reference.clone(), Arc::clone(&credit));
-                batcher.push(PackSlice(Slice { chunk, shard, records, credit })).await?;
+                batcher
+                    .push(PackSlice(Slice {
+                        chunk,
+                        shard,
+                        records,
+                        credit,
+                    }))
+                    .await?;
             }
         }
         if let Some(last) = rejected.last() {
@@ -108,7 +151,14 @@ impl Edges {
                 records_count: count(rejected.len()),
                 through: last.ordinal + 1,
             };
-            self.dead_letters.push(StoreRejected { context, records: rejected, run, credit }).await?;
+            self.dead_letters
+                .push(StoreRejected {
+                    context,
+                    records: rejected,
+                    run,
+                    credit,
+                })
+                .await?;
         }
         Ok(())
     }
@@ -126,10 +176,25 @@ impl Handler<ParseChunk> for Parser {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: ParseChunk, _context: &mut Context<Self>) -> Self::Result {
-        let ParseChunk { context, reference, chunk, credit } = message;
-        let rendered = tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
-            .in_scope(|| self.renderer.render(&chunk, context.table, &context.skip, self.clock.now_us()));
-        self.hand_on(Outgoing { context, reference, span: chunk.span, rendered, credit })
+        let ParseChunk {
+            context,
+            reference,
+            chunk,
+            credit,
+        } = message;
+        let rendered =
+            tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
+                .in_scope(|| {
+                    self.router
+                        .route(&chunk, context.table, &context.skip, self.clock.now_us())
+                });
+        self.hand_on(Outgoing {
+            context,
+            reference,
+            span: chunk.span,
+            rendered,
+            credit,
+        })
     }
 }
 
@@ -137,10 +202,24 @@ impl Handler<ParseControl> for Parser {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: ParseControl, _context: &mut Context<Self>) -> Self::Result {
-        let ParseControl { context, plan, resume_at, credit } = message;
+        let ParseControl {
+            context,
+            plan,
+            resume_at,
+            credit,
+        } = message;
         let now_us = self.clock.now_us();
-        let (span, rendered) = self.renderer.render_control(&plan, resume_at, &context.skip, now_us);
-        let reference = ChunkRef { object: context.id.clone(), chunk_number: 0 };
-        self.hand_on(Outgoing { context, reference, span, rendered, credit })
+        let (span, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
+        let reference = ChunkRef {
+            object: context.id.clone(),
+            chunk_number: 0,
+        };
+        self.hand_on(Outgoing {
+            context,
+            reference,
+            span,
+            rendered,
+            credit,
+        })
     }
 }

@@ -29,25 +29,40 @@ impl CostEstimate {
         let per_record: Vec<u64> = tables
             .iter()
             .map(|table| {
-                let names = table.columns.iter().map(|column| length(&column.name) + member).sum::<u64>();
+                let names = table
+                    .columns
+                    .iter()
+                    .map(|column| length(&column.name) + member)
+                    .sum::<u64>();
                 RECORD_BYTES_FIXED + names + length(&table.owner) + length(&table.name)
             })
             .collect();
         let per_change = per_record.iter().copied().max().unwrap_or(RECORD_BYTES_FIXED);
-        Self { per_record, per_change }
+        Self {
+            per_record,
+            per_change,
+        }
     }
 
     /// Bytes of a chunk's messages; `table` is `None` for change files.
     pub fn of_chunk(&self, chunk: &Chunk, table: Option<TableIndex>) -> u64 {
-        let per_record = table.and_then(|table| self.per_record.get(table.0)).unwrap_or(&self.per_change);
+        let per_record = table
+            .and_then(|table| self.per_record.get(table.0))
+            .unwrap_or(&self.per_change);
         let records = u64::try_from(chunk.records.len()).unwrap_or(u64::MAX);
         let bytes = u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX);
-        bytes.saturating_mul(2).saturating_add(records.saturating_mul(*per_record))
+        bytes
+            .saturating_mul(2)
+            .saturating_add(records.saturating_mul(*per_record))
     }
 
     /// Bytes of a queue's control records.
     pub fn of_control(&self) -> u64 {
-        self.per_record.iter().sum::<u64>().saturating_mul(2).saturating_add(self.per_change)
+        self.per_record
+            .iter()
+            .sum::<u64>()
+            .saturating_mul(2)
+            .saturating_add(self.per_change)
     }
 }
 

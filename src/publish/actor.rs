@@ -83,7 +83,10 @@ impl ShardPublisher {
             pacer,
             epoch: Instant::now(),
         };
-        Self { courier: Some(courier), fuse: parts.fuse }
+        Self {
+            courier: Some(courier),
+            fuse: parts.fuse,
+        }
     }
 }
 
@@ -97,18 +100,23 @@ impl Handler<PublishBatch> for ShardPublisher {
     fn handle(&mut self, message: PublishBatch, context: &mut Context<Self>) -> Self::Result {
         let Some(mut courier) = self.courier.take() else {
             // Cannot happen: an atomic response lets no second message in.
-            self.fuse.blow(Fault::new(FaultKind::Internal, "a second request for a shard with one in flight (O1)"));
+            self.fuse.blow(Fault::new(
+                FaultKind::Internal,
+                "a second request for a shard with one in flight (O1)",
+            ));
             context.stop();
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         };
         let delivery = async move { (courier.deliver(message.0).await, courier) };
-        AtomicResponse::new(Box::pin(delivery.into_actor(self).map(|(result, courier), actor, context| {
-            actor.courier = Some(courier);
-            if let Err(fault) = result {
-                actor.fuse.blow(fault);
-                context.stop();
-            }
-        })))
+        AtomicResponse::new(Box::pin(delivery.into_actor(self).map(
+            |(result, courier), actor, context| {
+                actor.courier = Some(courier);
+                if let Err(fault) = result {
+                    actor.fuse.blow(fault);
+                    context.stop();
+                }
+            },
+        )))
     }
 }
 
@@ -130,7 +138,10 @@ impl Courier {
         span.record("doubtful", counts.doubtful);
         self.count(counts, &batch.records);
         let settled = attempt.settle(batch.shard, batch.runs).map_err(|attempt| {
-            Fault::new(FaultKind::Internal, format!("an unacknowledged record at settlement (D1): {attempt:?}"))
+            Fault::new(
+                FaultKind::Internal,
+                format!("an unacknowledged record at settlement (D1): {attempt:?}"),
+            )
         })?;
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
@@ -142,8 +153,12 @@ impl Courier {
         let mut backoff = new_backoff();
         let mut silent_since: Option<Duration> = None;
         loop {
-            let to_send: Vec<BatchRecord> =
-                attempt.to_send().iter().filter_map(|index| records.get(*index)).cloned().collect();
+            let to_send: Vec<BatchRecord> = attempt
+                .to_send()
+                .iter()
+                .filter_map(|index| records.get(*index))
+                .cloned()
+                .collect();
             let bytes: usize = to_send.iter().map(BatchRecord::bytes_count).sum();
             let pause = self.pacer.book(self.epoch.elapsed(), to_send.len(), bytes);
             if !pause.is_zero() {
@@ -175,7 +190,11 @@ impl Courier {
         if now.saturating_sub(since) < UNREACHABLE_MAX {
             return Ok(());
         }
-        let message = format!("no answer for {} s from {}: {cause}", UNREACHABLE_MAX.as_secs(), self.sink);
+        let message = format!(
+            "no answer for {} s from {}: {cause}",
+            UNREACHABLE_MAX.as_secs(),
+            self.sink
+        );
         Err(Fault::new(FaultKind::Unreachable, message))
     }
 

@@ -63,7 +63,12 @@ pub enum Verdict {
 impl Attempt {
     /// A request of `count` records, none of them sent.
     pub fn new(count: usize, ordering: Ordering) -> Self {
-        Self { ordering, slots: vec![None; count], to_send: (0..count).collect(), counts: AttemptCounts::default() }
+        Self {
+            ordering,
+            slots: vec![None; count],
+            to_send: (0..count).collect(),
+            counts: AttemptCounts::default(),
+        }
     }
 
     /// Indexes of the records to send next, in order.
@@ -88,7 +93,10 @@ impl Attempt {
             Ok(entries) => {
                 self.counts.doubtful += count(self.to_send.len());
                 let cause = format!("{} answers to {} records", entries.len(), self.to_send.len());
-                Verdict::Again { is_throttled: false, cause }
+                Verdict::Again {
+                    is_throttled: false,
+                    cause,
+                }
             }
             Err(error) => self.judge_failure(error),
         }
@@ -100,12 +108,17 @@ impl Attempt {
     /// The attempt, if a record is not acknowledged or the runs speak of another number of records.
     pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Self> {
         let records: u64 = runs.iter().map(|run| run.records_count).sum();
-        let acknowledged: Option<Vec<String>> =
-            self.slots.iter().map(|slot| slot.as_ref().map(|proof| proof.sequence_number.clone())).collect();
+        let acknowledged: Option<Vec<String>> = self
+            .slots
+            .iter()
+            .map(|slot| slot.as_ref().map(|proof| proof.sequence_number.clone()))
+            .collect();
         match acknowledged {
-            Some(sequence_numbers) if count(sequence_numbers.len()) == records => {
-                Ok(Settled { lane: Lane::Shard(shard), runs, sequence_numbers })
-            }
+            Some(sequence_numbers) if count(sequence_numbers.len()) == records => Ok(Settled {
+                lane: Lane::Shard(shard),
+                runs,
+                sequence_numbers,
+            }),
             Some(_) | None => Err(self),
         }
     }
@@ -116,12 +129,21 @@ impl Attempt {
         match error {
             SinkError::Throttled { .. } => {
                 self.counts.refused += records;
-                Verdict::Again { is_throttled: true, cause }
+                Verdict::Again {
+                    is_throttled: true,
+                    cause,
+                }
             }
-            SinkError::NotSent { .. } => Verdict::Again { is_throttled: false, cause },
+            SinkError::NotSent { .. } => Verdict::Again {
+                is_throttled: false,
+                cause,
+            },
             SinkError::Doubtful { .. } => {
                 self.counts.doubtful += records;
-                Verdict::Again { is_throttled: false, cause }
+                Verdict::Again {
+                    is_throttled: false,
+                    cause,
+                }
             }
             SinkError::Missing { .. } | SinkError::Denied { .. } | SinkError::Refused { .. } => {
                 Verdict::Hopeless(Fault::from(error))
@@ -135,7 +157,11 @@ impl Attempt {
         let mut is_throttled = true;
         let mut cause = None;
         for (index, entry) in std::mem::take(&mut self.to_send).into_iter().zip(entries) {
-            let key = if self.ordering == Ordering::Final { key_of(index) } else { None };
+            let key = if self.ordering == Ordering::Final {
+                key_of(index)
+            } else {
+                None
+            };
             let slot = self.slots.get_mut(index);
             match planted(entry) {
                 PutEntry::Stored { sequence_number, .. } => {
@@ -147,7 +173,11 @@ impl Attempt {
                         again.push(index);
                     }
                 }
-                PutEntry::Failed { code, message, certainty } => {
+                PutEntry::Failed {
+                    code,
+                    message,
+                    certainty,
+                } => {
                     match certainty {
                         Certainty::NotApplied => self.counts.refused += 1,
                         Certainty::MaybeApplied => {
@@ -178,9 +208,10 @@ fn count(length: usize) -> u64 {
 fn planted(entry: PutEntry) -> PutEntry {
     use crate::observe::planted::{Defect, is_planted};
     match entry {
-        PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => {
-            PutEntry::Stored { sequence_number: "0".into(), shard_id: String::new() }
-        }
+        PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => PutEntry::Stored {
+            sequence_number: "0".into(),
+            shard_id: String::new(),
+        },
         PutEntry::Failed { .. } | PutEntry::Stored { .. } => entry,
     }
 }
@@ -199,12 +230,19 @@ mod tests {
     use crate::model::{ObjectId, QueueName};
 
     fn stored(number: usize) -> PutEntry {
-        PutEntry::Stored { sequence_number: number.to_string(), shard_id: "s".into() }
+        PutEntry::Stored {
+            sequence_number: number.to_string(),
+            shard_id: "s".into(),
+        }
     }
 
     fn refused() -> PutEntry {
         let code = "ProvisionedThroughputExceededException".into();
-        PutEntry::Failed { code, message: "slow down".into(), certainty: Certainty::NotApplied }
+        PutEntry::Failed {
+            code,
+            message: "slow down".into(),
+            certainty: Certainty::NotApplied,
+        }
     }
 
     fn key(index: usize, keys: &[u8]) -> Option<Bytes> {
@@ -212,8 +250,18 @@ mod tests {
     }
 
     fn runs(records_count: u64) -> Vec<SettledRun> {
-        let object = ObjectId { queue: QueueName::changes(), number: 0 };
-        vec![SettledRun { chunk: ChunkRef { object, chunk_number: 0 }, records_count, through: records_count }]
+        let object = ObjectId {
+            queue: QueueName::changes(),
+            number: 0,
+        };
+        vec![SettledRun {
+            chunk: ChunkRef {
+                object,
+                chunk_number: 0,
+            },
+            records_count,
+            through: records_count,
+        }]
     }
 
     proptest! {
@@ -263,7 +311,16 @@ mod tests {
     fn ordering_none_sends_only_failed_records_again() {
         let mut attempt = Attempt::new(3, Ordering::None);
         let verdict = attempt.judge(Ok(vec![stored(1), refused(), stored(2)]), |_| key(0, b"k"));
-        assert!(matches!(verdict, Verdict::Again { is_throttled: true, .. }), "{verdict:?}");
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Again {
+                    is_throttled: true,
+                    ..
+                }
+            ),
+            "{verdict:?}"
+        );
         assert_eq!(attempt.to_send(), [1]);
     }
 
@@ -271,7 +328,16 @@ mod tests {
     fn an_answer_of_another_length_settles_nothing() {
         let mut attempt = Attempt::new(2, Ordering::Final);
         let verdict = attempt.judge(Ok(vec![stored(1)]), |_| None);
-        assert!(matches!(verdict, Verdict::Again { is_throttled: false, .. }), "{verdict:?}");
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Again {
+                    is_throttled: false,
+                    ..
+                }
+            ),
+            "{verdict:?}"
+        );
         assert_eq!((attempt.to_send(), attempt.counts().doubtful), (&[0, 1][..], 2));
         assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
     }

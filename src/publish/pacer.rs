@@ -32,16 +32,25 @@ impl Pacer {
                 records_per_second: u64::from(SHARD_RECORDS_PER_SECOND) * HEADROOM_PERCENT / 100,
                 bytes_per_second: SHARD_BYTES_PER_SECOND * HEADROOM_PERCENT / 100,
             }),
-            Pace::Custom { records_per_second, bytes_per_second } => {
-                Some(Rates { records_per_second: u64::from(records_per_second), bytes_per_second })
-            }
+            Pace::Custom {
+                records_per_second,
+                bytes_per_second,
+            } => Some(Rates {
+                records_per_second: u64::from(records_per_second),
+                bytes_per_second,
+            }),
         };
-        Self { limits, next_start: Duration::ZERO }
+        Self {
+            limits,
+            next_start: Duration::ZERO,
+        }
     }
 
     /// Books a request at `now` (time since any fixed moment) and says how long to wait before sending it.
     pub fn book(&mut self, now: Duration, records_count: usize, bytes_count: usize) -> Duration {
-        let Some(rates) = self.limits else { return Duration::ZERO };
+        let Some(rates) = self.limits else {
+            return Duration::ZERO;
+        };
         let start = self.next_start.max(now);
         let cost = seconds_of(records_count, rates.records_per_second)
             .max(seconds_of(bytes_count, rates.bytes_per_second));
@@ -51,7 +60,9 @@ impl Pacer {
 }
 
 fn seconds_of(amount: usize, per_second: u64) -> Duration {
-    let nanoseconds = u128::try_from(amount).unwrap_or(u128::MAX).saturating_mul(1_000_000_000);
+    let nanoseconds = u128::try_from(amount)
+        .unwrap_or(u128::MAX)
+        .saturating_mul(1_000_000_000);
     let nanoseconds = nanoseconds / u128::from(per_second.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
@@ -94,6 +105,9 @@ mod tests {
         assert!(pacer.book(Duration::from_secs(5), 500, 1_000) > Duration::from_millis(500));
         assert_eq!(pacer.book(Duration::from_secs(60), 1, 1), Duration::ZERO);
         let mut off = Pacer::new(Pace::Off);
-        assert_eq!(off.book(Duration::ZERO, 500, 1) + off.book(Duration::ZERO, 500, 1), Duration::ZERO);
+        assert_eq!(
+            off.book(Duration::ZERO, 500, 1) + off.book(Duration::ZERO, 500, 1),
+            Duration::ZERO
+        );
     }
 }

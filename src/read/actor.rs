@@ -66,7 +66,9 @@ pub struct FileReader {
 impl FileReader {
     /// A reader without an object.
     pub fn new(parts: FileReaderParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self {
+            parts: Arc::new(parts),
+        }
     }
 }
 
@@ -115,8 +117,13 @@ impl FileReaderParts {
     async fn run(&self) -> Result<(), Ending> {
         let mut read: Option<ObjectId> = None;
         while !self.stop.is_cancelled() {
-            let request = NextObject { lane: self.lane, read: read.take() };
-            let Some(assignment) = self.discoverer.push(request).await? else { break };
+            let request = NextObject {
+                lane: self.lane,
+                read: read.take(),
+            };
+            let Some(assignment) = self.discoverer.push(request).await? else {
+                break;
+            };
             let id = assignment.entry.id.clone();
             let span = tracing::info_span!(
                 "read.object",
@@ -139,8 +146,14 @@ impl FileReaderParts {
     async fn process(&self, assignment: Assignment) -> Result<Reading, Ending> {
         let Assignment { entry, table, work } = assignment;
         let is_urgent = matches!(work, Work::Control(_));
-        let open = OpenObject { entry: entry.clone(), table, is_urgent };
-        let Some(resume) = self.open.push(open).await? else { return Err(Ending::Closed) };
+        let open = OpenObject {
+            entry: entry.clone(),
+            table,
+            is_urgent,
+        };
+        let Some(resume) = self.open.push(open).await? else {
+            return Err(Ending::Closed);
+        };
         tracing::Span::current().record("resume_ordinal", resume.mark.ordinal);
         let context = Arc::new(ObjectContext {
             id: entry.id,
@@ -154,7 +167,14 @@ impl FileReaderParts {
             Work::Control(plan) => {
                 let credit = Arc::new(self.budget.acquire(self.cost.of_control()).await);
                 let mark = resume.mark;
-                self.control.push(ParseControl { context, plan, resume_at: mark, credit }).await?;
+                self.control
+                    .push(ParseControl {
+                        context,
+                        plan,
+                        resume_at: mark,
+                        credit,
+                    })
+                    .await?;
                 Ok(Reading::End(ObjectEnd::Complete))
             }
             Work::Read => match self.read(&context, resume).await? {
@@ -168,7 +188,9 @@ impl FileReaderParts {
     fn judge(&self, error: SourceError, location: &str) -> Result<Reading, Ending> {
         if error.concerns_one_object() && self.changed_objects == ChangedObjects::Quarantine {
             tracing::error!(object = location, error = %error, "object set aside; its remaining rows are not sent");
-            return Ok(Reading::End(ObjectEnd::Quarantined { reason: error.to_string() }));
+            return Ok(Reading::End(ObjectEnd::Quarantined {
+                reason: error.to_string(),
+            }));
         }
         Err(Ending::Fault(Fault::from(error)))
     }
@@ -221,9 +243,19 @@ impl FileReaderParts {
     async fn hand_on(&self, context: &Arc<ObjectContext>, number: u64, chunk: Chunk) -> Result<(), Ending> {
         let cost = self.cost.of_chunk(&chunk, context.table);
         let credit = Arc::new(self.budget.acquire(cost).await);
-        let reference = ChunkRef { object: context.id.clone(), chunk_number: number };
+        let reference = ChunkRef {
+            object: context.id.clone(),
+            chunk_number: number,
+        };
         let context = Arc::clone(context);
-        self.chunks.push(ParseChunk { context, reference, chunk, credit }).await?;
+        self.chunks
+            .push(ParseChunk {
+                context,
+                reference,
+                chunk,
+                credit,
+            })
+            .await?;
         Ok(())
     }
 }

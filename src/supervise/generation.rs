@@ -105,7 +105,12 @@ impl Generation {
         let batchers = wiring.start_shards(&checkpointer);
         let dead_letters = wiring.start_dead_letters(&checkpointer);
         wiring.start_checkpointer(checkpointer_berth, &discoverer, status);
-        wiring.start_discoverer(discoverer_berth, Catalog::new(queues), &checkpointer, finished.clone());
+        wiring.start_discoverer(
+            discoverer_berth,
+            Catalog::new(queues),
+            &checkpointer,
+            finished.clone(),
+        );
         for lane in 0..config.limits.files_in_parallel {
             let parser = wiring.start_parser(lane, &batchers, &dead_letters, &checkpointer);
             wiring.start_reader(lane, &parser, &discoverer, &checkpointer, readers_stop.clone());
@@ -170,7 +175,9 @@ impl Generation {
 
     fn drain_timed_out(&self) -> Fault {
         let (bytes, seconds) = (self.budget.in_flight_bytes(), self.drain_timeout.as_secs());
-        let message = format!("{bytes} bytes still in flight after {seconds} s of draining are sent again at the next start");
+        let message = format!(
+            "{bytes} bytes still in flight after {seconds} s of draining are sent again at the next start"
+        );
         Fault::new(FaultKind::DrainTimeout, message)
     }
 
@@ -180,14 +187,21 @@ impl Generation {
         self.nursery.abort_all().await;
         // Joining threads blocks, and the actors are gone: nothing is left that could be waited for.
         let placement = self.placement;
-        if tokio::task::spawn_blocking(move || placement.stop()).await.is_err() {
+        if tokio::task::spawn_blocking(move || placement.stop())
+            .await
+            .is_err()
+        {
             tracing::error!("a thread of the generation panicked while it ended");
         }
     }
 }
 
 /// Loads the checkpoint and marks the task as running, durably, before anything is sent.
-async fn begin(config: &Arc<Config>, backends: &Backends, stream: &StreamDescription) -> Result<Checkpoint, Fault> {
+async fn begin(
+    config: &Arc<Config>,
+    backends: &Backends,
+    stream: &StreamDescription,
+) -> Result<Checkpoint, Fault> {
     let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
     let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
     let work = tokio::task::spawn_blocking(move || {
@@ -195,20 +209,31 @@ async fn begin(config: &Arc<Config>, backends: &Backends, stream: &StreamDescrip
         let task = &mut checkpoint.task;
         let is_fresh = task.fresh_start_ms.is_none();
         if !is_fresh && task.configuration_fingerprint != fingerprint {
-            tracing::warn!("the configuration changed since the last run; rows not yet settled are sent in the new form");
+            tracing::warn!(
+                "the configuration changed since the last run; rows not yet settled are sent in the new form"
+            );
         }
         if !is_fresh && task.stream_identity != identity {
-            tracing::warn!(was = task.stream_identity, is = identity, "the stream is not the one of the last run");
+            tracing::warn!(
+                was = task.stream_identity,
+                is = identity,
+                "the stream is not the one of the last run"
+            );
         }
         task.fresh_start_ms.get_or_insert(now_ms);
         task.configuration_fingerprint = fingerprint;
         task.stream_identity = identity;
         task.clean_stop = false;
-        let delta = CheckpointDelta { task: Some(task.clone()), ..CheckpointDelta::default() };
+        let delta = CheckpointDelta {
+            task: Some(task.clone()),
+            ..CheckpointDelta::default()
+        };
         store.commit(&delta)?;
         Ok(checkpoint)
     });
-    let result = work.await.map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
+    let result = work
+        .await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
     result.map_err(|error: crate::checkpoint::store::StoreError| Fault::from(error))
 }
 
@@ -223,13 +248,26 @@ impl Wiring<'_> {
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
             let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
-            self.nursery.spawn(&arbiter, format!("publisher {name}"), publisher_berth, move |fuse| {
-                ShardPublisher::new(ShardPublisherParts { shard, sink, delivery, checkpointer, counters, fuse })
-            });
+            self.nursery.spawn(
+                &arbiter,
+                format!("publisher {name}"),
+                publisher_berth,
+                move |fuse| {
+                    ShardPublisher::new(ShardPublisherParts {
+                        shard,
+                        sink,
+                        delivery,
+                        checkpointer,
+                        counters,
+                        fuse,
+                    })
+                },
+            );
             let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
-            self.nursery.spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
-                ShardBatcher::new(ShardIndex(index), linger, publisher)
-            });
+            self.nursery
+                .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
+                    ShardBatcher::new(ShardIndex(index), linger, publisher)
+                });
             batchers.push(batcher);
         }
         batchers
@@ -239,11 +277,33 @@ impl Wiring<'_> {
         let (address, berth) = Nursery::berth();
         let files = DeadLetterFiles::new(self.config.errors.dead_letters.clone());
         let task = self.config.task.clone();
-        let table_names = self.config.tables.iter().map(crate::model::Table::full_name).collect();
-        let (clock, checkpointer) = (Arc::clone(&self.backends.clock), Upstream::to(checkpointer.clone()));
-        self.nursery.spawn(&self.placement.control(), "dead-letter writer", berth, move |fuse| {
-            DeadLetterWriter::new(DeadLetterWriterParts { task, table_names, clock, checkpointer, fuse }, files)
-        });
+        let table_names = self
+            .config
+            .tables
+            .iter()
+            .map(crate::model::Table::full_name)
+            .collect();
+        let (clock, checkpointer) = (
+            Arc::clone(&self.backends.clock),
+            Upstream::to(checkpointer.clone()),
+        );
+        self.nursery.spawn(
+            &self.placement.control(),
+            "dead-letter writer",
+            berth,
+            move |fuse| {
+                DeadLetterWriter::new(
+                    DeadLetterWriterParts {
+                        task,
+                        table_names,
+                        clock,
+                        checkpointer,
+                        fuse,
+                    },
+                    files,
+                )
+            },
+        );
         address
     }
 
@@ -253,16 +313,30 @@ impl Wiring<'_> {
         discoverer: &Addr<Discoverer>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) {
-        let names: Vec<_> =
-            self.config.tables.iter().map(|table| (table.owner.clone(), table.name.clone())).collect();
+        let names: Vec<_> = self
+            .config
+            .tables
+            .iter()
+            .map(|table| (table.owner.clone(), table.name.clone()))
+            .collect();
         let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
         let discoverer = Upstream::to(discoverer.clone());
-        self.nursery.spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
-            let parts = CheckpointerParts { ledger, store, discoverer, interval, budget, clock, status, fuse };
-            Checkpointer::new(parts)
-        });
+        self.nursery
+            .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
+                let parts = CheckpointerParts {
+                    ledger,
+                    store,
+                    discoverer,
+                    interval,
+                    budget,
+                    clock,
+                    status,
+                    fuse,
+                };
+                Checkpointer::new(parts)
+            });
     }
 
     fn start_discoverer(
@@ -272,11 +346,26 @@ impl Wiring<'_> {
         checkpointer: &Addr<Checkpointer>,
         finished: CancellationToken,
     ) {
-        let (source, store) = (Arc::clone(&self.backends.source), Arc::clone(&self.backends.store));
-        let (clock, checkpointer) = (Arc::clone(&self.backends.clock), Upstream::to(checkpointer.clone()));
-        self.nursery.spawn(&self.placement.control(), "discoverer", berth, move |fuse| {
-            Discoverer::new(DiscovererParts { catalog, source, store, checkpointer, clock, finished, fuse })
-        });
+        let (source, store) = (
+            Arc::clone(&self.backends.source),
+            Arc::clone(&self.backends.store),
+        );
+        let (clock, checkpointer) = (
+            Arc::clone(&self.backends.clock),
+            Upstream::to(checkpointer.clone()),
+        );
+        self.nursery
+            .spawn(&self.placement.control(), "discoverer", berth, move |fuse| {
+                Discoverer::new(DiscovererParts {
+                    catalog,
+                    source,
+                    store,
+                    checkpointer,
+                    clock,
+                    finished,
+                    fuse,
+                })
+            });
     }
 
     fn start_parser(
@@ -290,14 +379,21 @@ impl Wiring<'_> {
         let parts = ParserParts {
             config: Arc::clone(self.config),
             stream: self.stream.clone(),
-            batchers: batchers.iter().cloned().map(|batcher| Downstream::to("batch", batcher)).collect(),
+            batchers: batchers
+                .iter()
+                .cloned()
+                .map(|batcher| Downstream::to("batch", batcher))
+                .collect(),
             dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
             checkpointer: Upstream::to(checkpointer.clone()),
             counters: Arc::clone(&self.counters),
             clock: Arc::clone(&self.backends.clock),
         };
         let arbiter = self.placement.lane(lane);
-        self.nursery.spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| Parser::new(parts));
+        self.nursery
+            .spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| {
+                Parser::new(parts)
+            });
         address
     }
 
@@ -318,26 +414,33 @@ impl Wiring<'_> {
         let changed_objects = self.config.source.changed_objects;
         let cost = CostEstimate::new(&self.config.tables, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
-        let (open, ended) = (Downstream::to("checkpoint", checkpointer.clone()), Upstream::to(checkpointer.clone()));
-        let (chunks, control) = (Downstream::to("parse", parser.clone()), Downstream::to("parse", parser.clone()));
+        let (open, ended) = (
+            Downstream::to("checkpoint", checkpointer.clone()),
+            Upstream::to(checkpointer.clone()),
+        );
+        let (chunks, control) = (
+            Downstream::to("parse", parser.clone()),
+            Downstream::to("parse", parser.clone()),
+        );
         let arbiter = self.placement.lane(lane);
         let (_, berth) = Nursery::berth::<FileReader>();
-        self.nursery.spawn(&arbiter, format!("reader {lane}"), berth, move |fuse| {
-            FileReader::new(FileReaderParts {
-                lane,
-                source,
-                framing,
-                changed_objects,
-                discoverer,
-                open,
-                ended,
-                chunks,
-                control,
-                budget,
-                cost,
-                stop,
-                fuse,
-            })
-        });
+        self.nursery
+            .spawn(&arbiter, format!("reader {lane}"), berth, move |fuse| {
+                FileReader::new(FileReaderParts {
+                    lane,
+                    source,
+                    framing,
+                    changed_objects,
+                    discoverer,
+                    open,
+                    ended,
+                    chunks,
+                    control,
+                    budget,
+                    cost,
+                    stop,
+                    fuse,
+                })
+            });
     }
 }

@@ -75,7 +75,13 @@ impl Pipeline {
             process_id: std::process::id(),
             ..TaskStatus::default()
         };
-        Self { config, backends, mode, counters: Arc::default(), status: watch::Sender::new(Arc::new(status)) }
+        Self {
+            config,
+            backends,
+            mode,
+            counters: Arc::default(),
+            status: watch::Sender::new(Arc::new(status)),
+        }
     }
 
     /// The status, published at every commit.
@@ -98,7 +104,8 @@ impl Pipeline {
         let mut policy = RestartPolicy::new(self.config.limits.restarts_max);
         let epoch = Instant::now();
         for number in 1.. {
-            self.status.send_modify(|status| Arc::make_mut(status).generation = number);
+            self.status
+                .send_modify(|status| Arc::make_mut(status).generation = number);
             let fault = match self.live(number, &stop).await {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
                 Ok(GenerationEnd::Drained) => return Ok(RunEnd::Drained),

@@ -35,7 +35,10 @@ pub struct RestartPolicy {
 impl RestartPolicy {
     /// A budget of restarts within ten minutes.
     pub fn new(restarts_max: u32) -> Self {
-        Self { restarts_max: usize::try_from(restarts_max).unwrap_or(usize::MAX), recent: VecDeque::new() }
+        Self {
+            restarts_max: usize::try_from(restarts_max).unwrap_or(usize::MAX),
+            recent: VecDeque::new(),
+        }
     }
 
     /// Decides about a failure at `now` (time since any fixed moment).
@@ -43,7 +46,11 @@ impl RestartPolicy {
         if !fault.kind.is_worth_a_restart() {
             return Decision::GiveUp(fault);
         }
-        while self.recent.front().is_some_and(|at| now.saturating_sub(*at) > WINDOW) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|at| now.saturating_sub(*at) > WINDOW)
+        {
             self.recent.pop_front();
         }
         if self.recent.len() >= self.restarts_max {
@@ -55,7 +62,9 @@ impl RestartPolicy {
             return Decision::GiveUp(Fault::new(fault.kind, message));
         }
         let doublings = u32::try_from(self.recent.len()).unwrap_or(u32::MAX);
-        let after = DELAY_INITIAL.saturating_mul(2_u32.saturating_pow(doublings)).min(DELAY_MAX);
+        let after = DELAY_INITIAL
+            .saturating_mul(2_u32.saturating_pow(doublings))
+            .min(DELAY_MAX);
         self.recent.push_back(now);
         Decision::Restart { after }
     }
@@ -65,8 +74,14 @@ impl RestartPolicy {
 pub fn fault_of(exit: ChildExit) -> Option<Fault> {
     match exit.exit {
         Exit::Finished | Exit::Cancelled => None,
-        Exit::Failed(fault) => Some(Fault::new(fault.kind, format!("{}: {}", exit.name, fault.message))),
-        Exit::Panicked(text) => Some(Fault::new(FaultKind::Panic, format!("{} panicked: {text}", exit.name))),
+        Exit::Failed(fault) => Some(Fault::new(
+            fault.kind,
+            format!("{}: {}", exit.name, fault.message),
+        )),
+        Exit::Panicked(text) => Some(Fault::new(
+            FaultKind::Panic,
+            format!("{} panicked: {text}", exit.name),
+        )),
     }
 }
 
@@ -79,15 +94,33 @@ mod tests {
         let mut policy = RestartPolicy::new(2);
         let fault = || Fault::new(FaultKind::Panic, "p");
         let at = Duration::from_secs;
-        assert_eq!(policy.decide(fault(), at(0)), Decision::Restart { after: Duration::from_millis(500) });
-        assert_eq!(policy.decide(fault(), at(1)), Decision::Restart { after: Duration::from_secs(1) });
+        assert_eq!(
+            policy.decide(fault(), at(0)),
+            Decision::Restart {
+                after: Duration::from_millis(500)
+            }
+        );
+        assert_eq!(
+            policy.decide(fault(), at(1)),
+            Decision::Restart {
+                after: Duration::from_secs(1)
+            }
+        );
         assert!(matches!(policy.decide(fault(), at(2)), Decision::GiveUp(_)));
-        assert_eq!(policy.decide(fault(), at(1_000)), Decision::Restart { after: Duration::from_millis(500) });
+        assert_eq!(
+            policy.decide(fault(), at(1_000)),
+            Decision::Restart {
+                after: Duration::from_millis(500)
+            }
+        );
     }
 
     #[test]
     fn what_a_person_must_change_is_not_retried() {
         let denied = Fault::new(FaultKind::PermissionDenied, "kinesis:PutRecords");
-        assert_eq!(RestartPolicy::new(5).decide(denied.clone(), Duration::ZERO), Decision::GiveUp(denied));
+        assert_eq!(
+            RestartPolicy::new(5).decide(denied.clone(), Duration::ZERO),
+            Decision::GiveUp(denied)
+        );
     }
 }

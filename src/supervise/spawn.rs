@@ -65,7 +65,13 @@ pub struct Nursery {
 impl Default for Nursery {
     fn default() -> Self {
         let (exits, reports) = mpsc::unbounded_channel();
-        Self { abort: CancellationToken::new(), exits, reports, spawned: 0, ended: 0 }
+        Self {
+            abort: CancellationToken::new(),
+            exits,
+            reports,
+            spawned: 0,
+            ended: 0,
+        }
     }
 }
 
@@ -110,7 +116,10 @@ impl Nursery {
         });
         if !is_alive {
             let exit = Exit::Panicked("its arbiter thread is gone".into());
-            drop(reporter.send(ChildExit { name: spare_name, exit }));
+            drop(reporter.send(ChildExit {
+                name: spare_name,
+                exit,
+            }));
         }
     }
 
@@ -135,6 +144,8 @@ pub struct Berth<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressRec
 fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
     match panic.downcast::<String>() {
         Ok(text) => *text,
-        Err(panic) => panic.downcast::<&'static str>().map_or_else(|_| "no message".into(), |text| (*text).into()),
+        Err(panic) => panic
+            .downcast::<&'static str>()
+            .map_or_else(|_| "no message".into(), |text| (*text).into()),
     }
 }

@@ -118,7 +118,10 @@ impl Shared {
             let known = greatest.entry(queue).or_insert(key);
             *known = (*known).max(key);
         }
-        greatest.into_iter().map(|(queue, key)| (queue.clone(), key.clone())).collect()
+        greatest
+            .into_iter()
+            .map(|(queue, key)| (queue.clone(), key.clone()))
+            .collect()
     }
 
     fn object(&self, id: &ObjectId) -> Option<&ObjectEntry> {

@@ -113,7 +113,9 @@ impl State {
 
     fn greatest_keys(&self) -> Vec<(QueueName, String)> {
         let queues = self.queues.values();
-        queues.filter_map(|queue| Some((queue.name.clone(), queue.greatest_key.clone()?))).collect()
+        queues
+            .filter_map(|queue| Some((queue.name.clone(), queue.greatest_key.clone()?)))
+            .collect()
     }
 
     pub(super) fn task(&self) -> Result<TaskState, StoreError> {
@@ -260,7 +262,11 @@ impl State {
         };
         changes.put(key, self.database.encode(&place.number)?);
         queue.next_number += 1;
-        if queue.greatest_key.as_deref().is_none_or(|greatest| greatest < version.key.as_str()) {
+        if queue
+            .greatest_key
+            .as_deref()
+            .is_none_or(|greatest| greatest < version.key.as_str())
+        {
             queue.greatest_key = Some(version.key.clone());
         }
         self.stage_object(changes, place, version, state)
