@@ -226,7 +226,7 @@ async fn a_wrong_clock_is_corrected_from_the_first_answer() {
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
         ("content-length", length.as_str()),
-        ("date", "Fri, 01 Jan 2044 00:00:00 GMT"),
+        ("date", "Fri, 01 Jul 2044 00:00:00 GMT"),
     ];
     let too_late = Reply::new(400, &headers, body.as_bytes());
     let server = ScriptedServer::start(vec![too_late.clone(), too_late]).await;
@@ -240,4 +240,45 @@ async fn a_wrong_clock_is_corrected_from_the_first_answer() {
         .iter()
         .map(|request| request.header("x-amz-date").unwrap().starts_with("2044"));
     assert_eq!(years.collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn the_shards_of_all_pages_make_the_map() {
+    let summary = r#"{"StreamDescriptionSummary":{"StreamName":"orders","StreamARN":"arn","StreamStatus":"UPDATING",
+        "RetentionPeriodHours":24,"StreamCreationTimestamp":1.5,"EnhancedMonitoring":[],"OpenShardCount":2,
+        "MaxRecordSizeInKiB":2048}}"#;
+    let half = u128::MAX / 2;
+    let page = |id: &str, start: u128, end: u128, rest: &str| {
+        let range = format!(r#"{{"StartingHashKey":"{start}","EndingHashKey":"{end}"}}"#);
+        let numbers = r#"{"StartingSequenceNumber":"1"}"#;
+        json(
+            200,
+            &format!(
+                r#"{{"Shards":[{{"ShardId":"{id}","HashKeyRange":{range},"SequenceNumberRange":{numbers}}}]{rest}}}"#
+            ),
+        )
+    };
+    let first = || page("right", half + 1, u128::MAX, r#","NextToken":"more""#);
+    let server = ScriptedServer::start(vec![json(200, summary), first(), page("left", 0, half, "")]).await;
+    let described = sink(&servers::shared_configuration(), &server.endpoint)
+        .describe()
+        .await
+        .unwrap();
+    let ids: Vec<_> = described
+        .shards
+        .shards()
+        .iter()
+        .map(|shard| shard.id.as_str())
+        .collect();
+    assert_eq!(ids, ["left", "right"]);
+    assert_eq!(described.record_bytes_max, 2 * 1024 * 1024);
+    assert_eq!(described.identity, "arn@1.500000000");
+
+    let gap = page("left", 0, half - 1, "");
+    let server = ScriptedServer::start(vec![json(200, summary), first(), gap]).await;
+    let told = sink(&servers::shared_configuration(), &server.endpoint)
+        .describe()
+        .await
+        .unwrap_err();
+    assert!(matches!(told, SinkError::Doubtful { .. }), "{told}");
 }
