@@ -26,13 +26,12 @@ use tokio::runtime::Handle;
 
 use self::servers::scripted::{Ending, Reply, ScriptedServer};
 
-const TIMEOUT: Duration = Duration::from_millis(400);
+/// For servers that answer, however busy this machine is.
+const LONG: Duration = Duration::from_mins(1);
+/// For servers that do not.
+const SHORT: Duration = Duration::from_millis(500);
 
-fn sink(shared: &SdkConfig, endpoint: &str) -> KinesisSink {
-    patient_sink(shared, endpoint, TIMEOUT)
-}
-
-fn patient_sink(shared: &SdkConfig, endpoint: &str, request_timeout: Duration) -> KinesisSink {
+fn sink(shared: &SdkConfig, endpoint: &str, request_timeout: Duration) -> KinesisSink {
     let options = KinesisOptions {
         stream: "orders".to_owned(),
         region: None,
@@ -74,8 +73,8 @@ fn failure(status: u16, code: &str) -> Reply {
     )
 }
 
-async fn put_to(endpoint: &str) -> Result<Vec<PutEntry>, SinkError> {
-    sink(&servers::shared_configuration(), endpoint)
+async fn put_to(endpoint: &str, request_timeout: Duration) -> Result<Vec<PutEntry>, SinkError> {
+    sink(&servers::shared_configuration(), endpoint, request_timeout)
         .put(&shard(), &records())
         .await
 }
@@ -94,8 +93,13 @@ fn name_of(outcome: &Result<Vec<PutEntry>, SinkError>) -> &'static str {
 
 /// Puts once; exactly one request has to come, whatever becomes of it.
 async fn check(reply: Reply, expected: &str) {
+    let request_timeout = if reply.ending == Ending::Silence {
+        SHORT
+    } else {
+        LONG
+    };
     let server = ScriptedServer::start(vec![reply.clone(), reply]).await;
-    let outcome = put_to(&server.endpoint).await;
+    let outcome = put_to(&server.endpoint, request_timeout).await;
     assert_eq!(name_of(&outcome), expected, "{outcome:?}");
     let requests = server.requests();
     assert_eq!(requests.len(), 1, "{outcome:?}");
@@ -156,7 +160,7 @@ async fn each_record_has_its_own_answer() {
         {"SequenceNumber":"49590338271490256608559692538361571095921575989136588898","ShardId":"shardId-000000000003"}
     ]}"#;
     let server = ScriptedServer::start(vec![json(200, body)]).await;
-    let entries = put_to(&server.endpoint).await.unwrap();
+    let entries = put_to(&server.endpoint, LONG).await.unwrap();
     let expected = [
         PutEntry::Failed {
             code: "ProvisionedThroughputExceededException".to_owned(),
@@ -176,13 +180,10 @@ async fn what_never_left_this_machine_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let refused = put_to(&closed).await;
+    let refused = put_to(&closed, LONG).await;
     assert_eq!(name_of(&refused), "not sent", "{refused:?}");
 
-    // Some machines look for a name for seconds.
-    let unknown = "http://no-such-host.invalid";
-    let patient = patient_sink(&servers::shared_configuration(), unknown, Duration::from_mins(1));
-    let unknown_host = patient.put(&shard(), &records()).await;
+    let unknown_host = put_to("http://no-such-host.invalid", LONG).await;
     assert_eq!(name_of(&unknown_host), "not sent", "{unknown_host:?}");
 }
 
@@ -195,7 +196,9 @@ async fn without_credentials_nothing_is_sent() {
         .region(Region::new(servers::REGION))
         .build();
     let server = ScriptedServer::start(Vec::new()).await;
-    let outcome = sink(&keyless, &server.endpoint).put(&shard(), &records()).await;
+    let outcome = sink(&keyless, &server.endpoint, LONG)
+        .put(&shard(), &records())
+        .await;
     assert_eq!(server.requests().len(), 0);
     assert_eq!(name_of(&outcome), "not sent", "{outcome:?}");
 }
@@ -208,7 +211,10 @@ async fn looking_is_repeated() {
     ])
     .await;
     let shared = servers::shared_configuration();
-    let outcome = sink(&shared, &server.endpoint).describe().await.unwrap_err();
+    let outcome = sink(&shared, &server.endpoint, LONG)
+        .describe()
+        .await
+        .unwrap_err();
     assert!(
         outcome
             .to_string()
@@ -226,11 +232,11 @@ async fn a_wrong_clock_is_corrected_from_the_first_answer() {
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
         ("content-length", length.as_str()),
-        ("date", "Fri, 01 Jan 2044 00:00:00 GMT"),
+        ("date", "Fri, 01 Jul 2044 00:00:00 GMT"),
     ];
     let too_late = Reply::new(400, &headers, body.as_bytes());
     let server = ScriptedServer::start(vec![too_late.clone(), too_late]).await;
-    let sink = sink(&servers::shared_configuration(), &server.endpoint);
+    let sink = sink(&servers::shared_configuration(), &server.endpoint, LONG);
     for _request in 0..2 {
         let outcome = sink.put(&shard(), &records()).await;
         assert_eq!(name_of(&outcome), "not sent", "{outcome:?}");
@@ -240,4 +246,45 @@ async fn a_wrong_clock_is_corrected_from_the_first_answer() {
         .iter()
         .map(|request| request.header("x-amz-date").unwrap().starts_with("2044"));
     assert_eq!(years.collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn the_shards_of_all_pages_make_the_map() {
+    let summary = r#"{"StreamDescriptionSummary":{"StreamName":"orders","StreamARN":"arn","StreamStatus":"UPDATING",
+        "RetentionPeriodHours":24,"StreamCreationTimestamp":1.5,"EnhancedMonitoring":[],"OpenShardCount":2,
+        "MaxRecordSizeInKiB":2048}}"#;
+    let half = u128::MAX / 2;
+    let page = |id: &str, start: u128, end: u128, rest: &str| {
+        let range = format!(r#"{{"StartingHashKey":"{start}","EndingHashKey":"{end}"}}"#);
+        let numbers = r#"{"StartingSequenceNumber":"1"}"#;
+        json(
+            200,
+            &format!(
+                r#"{{"Shards":[{{"ShardId":"{id}","HashKeyRange":{range},"SequenceNumberRange":{numbers}}}]{rest}}}"#
+            ),
+        )
+    };
+    let first = || page("right", half + 1, u128::MAX, r#","NextToken":"more""#);
+    let server = ScriptedServer::start(vec![json(200, summary), first(), page("left", 0, half, "")]).await;
+    let described = sink(&servers::shared_configuration(), &server.endpoint, LONG)
+        .describe()
+        .await
+        .unwrap();
+    let ids: Vec<_> = described
+        .shards
+        .shards()
+        .iter()
+        .map(|shard| shard.id.as_str())
+        .collect();
+    assert_eq!(ids, ["left", "right"]);
+    assert_eq!(described.record_bytes_max, 2 * 1024 * 1024);
+    assert_eq!(described.identity, "arn@1.500000000");
+
+    let gap = page("left", 0, half - 1, "");
+    let server = ScriptedServer::start(vec![json(200, summary), first(), gap]).await;
+    let told = sink(&servers::shared_configuration(), &server.endpoint, LONG)
+        .describe()
+        .await
+        .unwrap_err();
+    assert!(matches!(told, SinkError::Doubtful { .. }), "{told}");
 }

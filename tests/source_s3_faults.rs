@@ -36,7 +36,16 @@ fn size() -> u64 {
     u64::try_from(CONTENT.len()).unwrap()
 }
 
+/// For servers that answer, however busy this machine is.
+const LONG: Duration = Duration::from_mins(1);
+/// For servers that fall silent.
+const SHORT: Duration = Duration::from_secs(1);
+
 fn source(server: &ScriptedServer) -> S3Source {
+    source_with(server, LONG)
+}
+
+fn source_with(server: &ScriptedServer, stall_timeout: Duration) -> S3Source {
     let options = S3Options {
         bucket: "bucket".to_owned(),
         region: None,
@@ -45,7 +54,7 @@ fn source(server: &ScriptedServer) -> S3Source {
         checked_prefix: "orders/".to_owned(),
         expected_bucket_owner: Some("111122223333".to_owned()),
         patience: Patience {
-            stall_timeout: Duration::from_millis(300),
+            stall_timeout,
             attempts_max: 4,
             delay_first: Duration::from_millis(1),
             delay_max: Duration::from_millis(5),
@@ -81,8 +90,10 @@ async fn read(source: &S3Source, position: u64) -> Result<Bytes, SourceError> {
 
 /// Reads the whole object from a script; answers the outcome and the requested ranges.
 async fn read_scripted(replies: Vec<Reply>) -> (Result<Bytes, SourceError>, Vec<Option<String>>) {
+    let falls_silent = replies.iter().any(|reply| reply.ending == Ending::Silence);
     let server = ScriptedServer::start(replies).await;
-    let outcome = read(&source(&server), 0).await;
+    let source = source_with(&server, if falls_silent { SHORT } else { LONG });
+    let outcome = read(&source, 0).await;
     let requests = server.requests();
     for request in &requests {
         assert_eq!(request.header("if-match"), Some(ETAG), "{}", request.head);
@@ -216,17 +227,7 @@ async fn the_end_of_an_object_needs_no_request() {
 #[tokio::test]
 async fn a_stream_that_is_dropped_closes_its_connection() {
     let mut server = ScriptedServer::start(vec![part(0, 10).ending(Ending::Silence)]).await;
-    let patient = Patience::default();
-    let options = S3Options {
-        bucket: "bucket".to_owned(),
-        region: None,
-        endpoint: Some(server.endpoint.clone()),
-        path_style: true,
-        checked_prefix: "orders/".to_owned(),
-        expected_bucket_owner: None,
-        patience: patient,
-    };
-    let source = S3Source::new(&servers::shared_configuration(), options, Handle::current());
+    let source = source(&server);
     let mut body = source.read(&version(), 0).await.unwrap();
     assert_eq!(body.next().await.unwrap().unwrap(), CONTENT.split_at(10).0);
     drop(body);

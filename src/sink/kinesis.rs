@@ -36,6 +36,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const LOOK_ATTEMPTS_MAX: u32 = 5;
 /// Shards asked for at once; the service's maximum.
 const SHARDS_PER_PAGE: i32 = 1_000;
+/// Pages of shards read at most; far above the largest stream, so only a server that turns in circles gets there.
+const SHARD_PAGES_MAX: usize = 1_000;
 
 /// Where the stream is and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -81,7 +83,7 @@ impl KinesisSink {
         let call = self.call("kinesis:ListShards");
         let mut shards = Vec::new();
         let mut next_token = None;
-        loop {
+        for _page in 0..SHARD_PAGES_MAX {
             let request = self.client.list_shards().max_results(SHARDS_PER_PAGE);
             // The service takes either the name or the token of the next page.
             let request = match next_token {
@@ -91,11 +93,14 @@ impl KinesisSink {
             let answer = self.run(&call, async move { request.send().await }).await?;
             let page = answer.map_err(|error| classify(&call, &error))?;
             shards.extend(page.shards.unwrap_or_default());
-            next_token = page.next_token;
+            next_token = page.next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
                 return Ok(shards);
             }
         }
+        Err(call.doubtful(format!(
+            "the list of shards goes on after {SHARD_PAGES_MAX} pages"
+        )))
     }
 
     fn call(&self, action: &'static str) -> Call<'_> {

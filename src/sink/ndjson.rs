@@ -145,3 +145,70 @@ impl fmt::Display for NdjsonSink {
         write!(f, "files in {}", self.directory.display())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn record(payload: &'static [u8]) -> BatchRecord {
+        BatchRecord {
+            ordinal: 7,
+            partition_key: Bytes::from("key"),
+            payload: Bytes::from(payload),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_is_what_the_module_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = NdjsonSink::open(directory.path(), 1).unwrap();
+        let shard = sink.describe().await.unwrap().shards.shards()[0].clone();
+        let entries = sink
+            .put(&shard, &[record(b"{\"a\":\"\xc3\xbc\"}\n"), record(b"2")])
+            .await
+            .unwrap();
+        let content = std::fs::read_to_string(directory.path().join("shard-000.ndjson")).unwrap();
+        let first = "{\"partition_key\":\"key\",\"payload\":\"{\\\"a\\\":\\\"ü\\\"}\\n\"}\n";
+        assert_eq!(
+            content,
+            format!("{first}{{\"partition_key\":\"key\",\"payload\":\"2\"}}\n")
+        );
+        let PutEntry::Stored { sequence_number, .. } = &entries[1] else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(*sequence_number, first.len().to_string());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = NdjsonSink::open(directory.path(), 2).unwrap();
+        let shard = sink.describe().await.unwrap().shards.shards()[0].clone();
+        let no_text = sink
+            .put(&shard, &[record(b"text"), record(b"\xff")])
+            .await
+            .unwrap_err();
+        assert!(no_text.to_string().contains("record #7 is no text"), "{no_text}");
+        let unknown = Shard {
+            id: "shardId-000000000009".to_owned(),
+            ..shard
+        };
+        let refused = sink.put(&unknown, &[record(b"text")]).await.unwrap_err();
+        assert!(matches!(refused, SinkError::Refused { .. }), "{refused}");
+        for number in 0..2 {
+            let path = directory.path().join(format!("shard-{number:03}.ndjson"));
+            assert_eq!(std::fs::metadata(path).unwrap().len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_a_folder_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let refused = NdjsonSink::open(file.path(), 1).unwrap_err();
+        assert!(matches!(refused, SinkError::Refused { .. }), "{refused}");
+        let directory = tempfile::tempdir().unwrap();
+        assert!(NdjsonSink::open(directory.path(), 0).is_err());
+    }
+}

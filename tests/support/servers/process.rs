@@ -1,6 +1,6 @@
 //! Starts the servers and stops exactly the processes that were started.
 //!
-//! Each server runs until its standard input closes, so it also ends when the test program is killed.
+//! moto and kinesalite run until their standard input closes, so they also end when the test program is killed.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -25,7 +25,8 @@ pub enum Ending {
 #[derive(Debug, Clone)]
 pub struct Reply {
     bytes: Vec<u8>,
-    ending: Ending,
+    /// What follows the bytes.
+    pub ending: Ending,
 }
 
 impl Reply {
