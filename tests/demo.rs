@@ -1,6 +1,6 @@
 //! `brigade demo` as a user runs it: a process, its exit code, its verdict.
 #![cfg(feature = "sandbox")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output};
 

@@ -117,7 +117,7 @@ impl Opened {
         Backends {
             source: Arc::clone(&self.source),
             sink: Arc::clone(&self.sink),
-            store: Arc::clone(&self.store) as Arc<dyn CheckpointStore>,
+            store: self.store(),
             clock: Arc::new(SystemClock),
         }
     }

@@ -4,7 +4,6 @@
 //! engine on it as a child process, reads the stream back with a consumer of its own, and judges every row.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,14 +12,14 @@ use tokio::time::Instant;
 use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills, windows_sum};
 use super::sandbox_engine::{Engine, WATCH_INTERVAL};
 use super::sandbox_folder::WorkFolder;
-use super::sandbox_report::{DemoReport, grouped, milliseconds, seconds};
+use super::sandbox_report::{DemoReport, SCHEMA_VERSION, grouped, milliseconds, seconds};
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
 use crate::sandbox::consumer::{list_shards, read_shard};
 use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use crate::sandbox::meter::Meter;
-use crate::sandbox::plant::{self, Planter};
+use crate::sandbox::plant::{PlantedFault, Planter};
 use crate::sandbox::s3::SandboxS3;
 use crate::sandbox::verdict::{Allowance, FileOrder, Judge, Verdict};
 
@@ -32,9 +31,9 @@ const ROWS_CRASH: u64 = 180_000;
 /// table go to one of them: about seven seconds.
 const ROWS_REAL_LIMITS: u64 = 9_000;
 /// Pause between two checkpoints of a demo with kills: short, so that there is something to resume from.
-const CRASH_COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+const CRASH_COMMIT_INTERVAL_MS: u64 = 200;
 /// Pause between two checkpoints otherwise: the default of the engine.
-const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+const COMMIT_INTERVAL_MS: u64 = 1_000;
 /// Seeds that are drawn are small enough to be typed again.
 const DRAWN_SEED_MAX: u64 = 999_999;
 /// Exit code if the verdict is not passed.
@@ -71,7 +70,7 @@ pub struct DemoArgs {
     pub output: DemoOutput,
     /// Tamper with what the consumer read, to see the verdict fail
     #[arg(long, value_enum, hide = true)]
-    pub plant: Option<plant::Fault>,
+    pub plant: Option<PlantedFault>,
 }
 
 /// How much to stream.
@@ -137,6 +136,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     let reading = kinesis.meter().reading();
     let allowance = allowance(args, &kills, reading.stored_behind_refused_count);
     let report = DemoReport {
+        schema_version: SCHEMA_VERSION,
         seed,
         files: u64::try_from(data.files().len()).unwrap_or(u64::MAX),
         source_bytes,
@@ -204,10 +204,10 @@ fn write_configuration(
         state: &folder.state(),
         dead_letters: &folder.dead_letters(),
         pace: if args.real_limits { "service" } else { "off" },
-        commit_interval: if args.crash {
-            CRASH_COMMIT_INTERVAL
+        commit_interval_ms: if args.crash {
+            CRASH_COMMIT_INTERVAL_MS
         } else {
-            COMMIT_INTERVAL
+            COMMIT_INTERVAL_MS
         },
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
@@ -268,7 +268,7 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
 async fn read_and_judge(
     kinesis: &SandboxKinesis,
     data: &BlogData,
-    fault: Option<plant::Fault>,
+    fault: Option<PlantedFault>,
 ) -> Result<Verdict, Fault> {
     let mut judge = Judge::new(data);
     let mut planter = Planter::new(fault);

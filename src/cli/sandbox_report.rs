@@ -8,9 +8,14 @@ use serde::Serialize;
 use super::sandbox_crash::{Kill, mid_load_count};
 use crate::sandbox::verdict::{Allowance, FileOrder, Verdict};
 
+/// Version of the JSON shape; a member that changes its meaning or goes away makes a new one.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
 /// Everything a demo found out. Its JSON form is what `--output json` prints.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DemoReport {
+    /// Version of this shape.
+    pub(super) schema_version: u32,
     /// Seed of the data and of the kills.
     pub(super) seed: u64,
     /// Files in the bucket.

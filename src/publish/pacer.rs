@@ -55,7 +55,7 @@ impl Pacer {
         let cost = seconds_of(records_count, rates.records_per_second)
             .max(seconds_of(bytes_count, rates.bytes_per_second));
         self.next_start = start + cost;
-        start - now
+        start.saturating_sub(now)
     }
 }
 

@@ -2,7 +2,6 @@
 //! configuration file that `brigade run` takes. Pure: no I/O, no clock.
 
 use std::path::Path;
-use std::time::Duration;
 
 /// Name of the task.
 pub const TASK: &str = "blog";
@@ -28,8 +27,8 @@ pub struct BlogTask<'a> {
     pub dead_letters: &'a Path,
     /// `service` or `off`.
     pub pace: &'a str,
-    /// Pause between two durable checkpoints.
-    pub commit_interval: Duration,
+    /// Pause between two durable checkpoints, in milliseconds.
+    pub commit_interval_ms: u64,
 }
 
 impl BlogTask<'_> {
@@ -39,11 +38,11 @@ impl BlogTask<'_> {
             s3_endpoint,
             kinesis_endpoint,
             pace,
+            commit_interval_ms,
             ..
         } = self;
         let state = quoted(self.state);
         let dead_letters = quoted(self.dead_letters);
-        let commit_interval_ms = self.commit_interval.as_millis();
         let region = super::REGION;
         format!(
             r#"version: 1
@@ -92,12 +91,15 @@ mod tests {
             state: Path::new("/tmp/a \"b\": #c"),
             dead_letters: Path::new("/tmp/d"),
             pace: "off",
-            commit_interval: Duration::from_millis(200),
+            commit_interval_ms: 200,
         };
-        let configuration: serde_json::Value = serde_saphyr::from_str(&task.configuration()).unwrap();
-        assert_eq!(configuration["state"]["sled"]["path"], "/tmp/a \"b\": #c");
-        assert_eq!(configuration["state"]["commit_interval"], "200ms");
-        assert_eq!(configuration["target"]["kinesis"]["pace"], "off");
-        assert_eq!(configuration["source"]["s3"]["endpoint"], "http://127.0.0.1:1");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("table-definition.json"), BlogTask::table_definition()).unwrap();
+        let path = folder.path().join("brigade.yaml");
+        let loaded = crate::config::load_str(&task.configuration(), &path, &crate::config::SystemEnvironment);
+        let config = loaded.unwrap().config;
+        assert_eq!(config.state.path, Path::new("/tmp/a \"b\": #c"));
+        assert_eq!(config.state.commit_interval, std::time::Duration::from_millis(200));
+        assert_eq!(config.delivery.pace, crate::config::Pace::Off);
     }
 }

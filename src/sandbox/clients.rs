@@ -1,12 +1,24 @@
-//! AWS SDK clients for the embedded servers: static credentials, one endpoint, nothing from the environment.
+//! AWS SDK clients for the embedded servers: static credentials, one endpoint, nothing from the environment, no proxy.
 
 use std::error::Error;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, SandboxError};
+
+/// The SDK's client would follow `HTTP_PROXY`, also to loopback.
+fn direct_http_client() -> SharedHttpClient {
+    let connector = Connector::builder()
+        .proxy_config(ProxyConfig::disabled())
+        .build_http();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_settings, _components| connector.clone())
+}
 
 fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "sandbox");
@@ -14,6 +26,7 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(direct_http_client())
         .endpoint_url(endpoint)
         .build()
 }
@@ -30,12 +43,14 @@ pub fn kinesis_client(endpoint: &str) -> aws_sdk_kinesis::Client {
 }
 
 /// Environment variables that make the AWS SDK of a child process use the sandbox's account and nothing else.
-pub fn child_environment() -> [(&'static str, &'static str); 6] {
+pub fn child_environment() -> [(&'static str, &'static str); 8] {
     [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         ("AWS_REGION", REGION),
         ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("NO_PROXY", "127.0.0.1"),
+        ("no_proxy", "127.0.0.1"),
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
     ]

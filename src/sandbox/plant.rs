@@ -7,7 +7,7 @@ const PAGE_RECORDS_MIN: usize = 10;
 
 /// A fault to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Fault {
+pub enum PlantedFault {
     /// A record is taken away.
     DropRow,
     /// A record comes twice.
@@ -19,12 +19,12 @@ pub enum Fault {
 /// Plants one fault in the first page that has a place for it.
 #[derive(Debug)]
 pub struct Planter {
-    fault: Option<Fault>,
+    fault: Option<PlantedFault>,
 }
 
 impl Planter {
     /// A planter of this fault, or of none.
-    pub fn new(fault: Option<Fault>) -> Self {
+    pub fn new(fault: Option<PlantedFault>) -> Self {
         Self { fault }
     }
 
@@ -33,13 +33,15 @@ impl Planter {
         let Some(fault) = self.fault else { return };
         let middle = page.len() / 2;
         match (fault, page.get(middle).cloned()) {
-            (Fault::DropRow, Some(_)) if page.len() >= PAGE_RECORDS_MIN => drop(page.remove(middle)),
-            (Fault::RepeatRow, Some(record)) if page.len() >= PAGE_RECORDS_MIN => page.insert(middle, record),
-            (Fault::SwapRows, Some(_)) => match first_neighbours(page) {
+            (PlantedFault::DropRow, Some(_)) if page.len() >= PAGE_RECORDS_MIN => drop(page.remove(middle)),
+            (PlantedFault::RepeatRow, Some(record)) if page.len() >= PAGE_RECORDS_MIN => {
+                page.insert(middle, record);
+            }
+            (PlantedFault::SwapRows, Some(_)) => match first_neighbours(page) {
                 Some(first) => page.swap(first, first + 1),
                 None => return,
             },
-            (Fault::DropRow | Fault::RepeatRow | Fault::SwapRows, _) => return,
+            (PlantedFault::DropRow | PlantedFault::RepeatRow | PlantedFault::SwapRows, _) => return,
         }
         self.fault = None;
     }
@@ -55,7 +57,7 @@ fn first_neighbours(page: &[ConsumedRecord]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn tampered(fault: Fault, pages: &[u8]) -> Vec<Vec<String>> {
+    fn tampered(fault: PlantedFault, pages: &[u8]) -> Vec<Vec<String>> {
         let mut planter = Planter::new(Some(fault));
         let page = |length: &u8| -> Vec<String> {
             let mut page: Vec<ConsumedRecord> = (0..*length)
@@ -73,13 +75,13 @@ mod tests {
 
     #[test]
     fn one_fault_is_planted_in_the_first_long_page() {
-        let untouched = tampered(Fault::DropRow, &[9]);
+        let untouched = tampered(PlantedFault::DropRow, &[9]);
         assert_eq!(untouched[0].len(), 9);
-        let dropped = tampered(Fault::DropRow, &[2, 10, 10]);
+        let dropped = tampered(PlantedFault::DropRow, &[2, 10, 10]);
         assert_eq!(dropped.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 10]);
-        let repeated = tampered(Fault::RepeatRow, &[10]);
+        let repeated = tampered(PlantedFault::RepeatRow, &[10]);
         assert_eq!(repeated[0][4..8], ["4", "5", "5", "6"]);
-        let swapped = tampered(Fault::SwapRows, &[6, 10]);
+        let swapped = tampered(PlantedFault::SwapRows, &[6, 10]);
         assert_eq!(swapped[0], ["0", "1", "2", "3", "4", "5"]);
         assert_eq!(swapped[1][4..8], ["4", "6", "5", "7"]);
     }
