@@ -49,6 +49,8 @@ pub enum FaultKind {
     PermissionDenied,
     /// The configuration is invalid.
     Configuration,
+    /// A drain took longer than it may.
+    DrainTimeout,
 }
 
 impl FaultKind {
@@ -67,6 +69,7 @@ impl FaultKind {
             Self::StateDamaged => 76,
             Self::PermissionDenied => 77,
             Self::Configuration => 78,
+            Self::DrainTimeout => 143,
         }
     }
 

@@ -1,3 +1,26 @@
 //! The `brigade` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use bucket_brigade::cli::{Cli, report};
+use bucket_brigade::fault::FaultKind;
+use clap::Parser;
+use clap::error::ErrorKind;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if is_help { 0 } else { FaultKind::Usage.exit_code() });
+        }
+    };
+    match cli.run() {
+        Ok(code) => ExitCode::from(code),
+        Err(fault) => {
+            report(&format!("error: {fault}"));
+            ExitCode::from(fault.kind.exit_code())
+        }
+    }
+}

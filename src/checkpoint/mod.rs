@@ -1,3 +1,9 @@
 //! The durable truth: which records of which object are settled, and where the stream stood then.
 
+pub mod actor;
+pub mod cut;
+pub mod ledger;
+pub mod messages;
 pub mod store;
+pub mod tally;
+pub mod watermark;

@@ -1,8 +1,37 @@
 //! The configuration of a task, valid by construction: what [`load`] returns needs no further checks.
+//!
+//! The way of a document: text, located tree (`yaml`), values compared with the one list of [`keys`]
+//! (`walk`), then the types of this file (`resolve`). Every step goes on after a problem, so that all
+//! problems are reported at once, each with its place.
+
+pub mod dms;
+mod environment;
+mod fingerprint;
+mod interpolate;
+pub mod keys;
+mod load;
+pub mod problems;
+mod reference;
+mod resolve;
+mod scalar;
+mod schema;
+mod suggest;
+mod tree;
+pub mod units;
+mod values;
+mod walk;
+mod yaml;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
+pub use self::environment::{Environment, SystemEnvironment};
+pub use self::load::{Loaded, load, load_str};
+pub use self::problems::{ConfigProblems, Place, Problem, Severity};
+pub use self::reference::reference;
+pub use self::schema::json_schema;
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -100,7 +129,7 @@ pub enum SourceLocation {
 }
 
 /// How to cut a CSV file into rows and fields.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct CsvDialect {
     /// Field delimiter, one or more bytes.
     pub delimiter: Vec<u8>,
@@ -130,7 +159,7 @@ impl Default for CsvDialect {
 }
 
 /// Whether full-load rows start with an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum LoadOperationColumn {
     /// Row by row: one field more than columns, and the first is `I`.
     Detect,
@@ -184,7 +213,7 @@ pub enum TargetConfig {
 }
 
 /// What the messages look like; names follow DMS's `KinesisSettings`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent DMS setting")]
 pub struct MessageConfig {
     /// `json` (tab-indented) or `json-unformatted`.
@@ -224,7 +253,7 @@ impl Default for MessageConfig {
 }
 
 /// White space of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum MessageFormat {
     /// Tab-indented, no newline at the end.
     Json,
@@ -233,7 +262,7 @@ pub enum MessageFormat {
 }
 
 /// How integers above 2^53 and decimals are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum NumberFormat {
     /// Every digit as it is in the source.
     Exact,
@@ -242,7 +271,7 @@ pub enum NumberFormat {
 }
 
 /// The default partition key of change records (DMS: depends on `ParallelApplyThreads`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum ChangePartitionKey {
     /// `schema.table`: DMS's default (`ParallelApplyThreads` 0).
     SchemaTable,
@@ -316,3 +345,6 @@ pub struct LimitsConfig {
     /// Restarts of the data path within ten minutes before the process gives up.
     pub restarts_max: u32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,9 +62,10 @@ impl Budget {
         Credit { permit }
     }
 
-    /// Waits until every credit is home (F2).
-    pub async fn all_home(&self) {
-        drop(self.acquire(u64::MAX).await);
+    /// Waits until every credit is home (F2). Whoever holds the credit that comes back keeps it so: nothing new
+    /// can be taken into flight.
+    pub async fn all_home(&self) -> Credit {
+        self.acquire(u64::MAX).await
     }
 
     /// Bytes in flight now.
@@ -102,6 +103,6 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(small);
         assert_eq!(waiting.await.unwrap(), 4 * UNIT_BYTES);
-        budget.all_home().await;
+        assert_eq!(budget.all_home().await.bytes_count(), 4 * UNIT_BYTES);
     }
 }

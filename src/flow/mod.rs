@@ -1,3 +1,4 @@
 //! Flow control: credits bound the bytes in flight; edges are the only code that touches actor addresses.
 
 pub mod budget;
+pub mod edge;

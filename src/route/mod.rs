@@ -1,3 +1,4 @@
 //! From partition key to shard.
 
+pub mod partition_key;
 pub mod shard_map;

@@ -8,6 +8,11 @@ use crate::fault::{Certainty, Fault, FaultKind};
 use crate::model::BatchRecord;
 use crate::route::shard_map::{Shard, ShardMap};
 
+pub mod conformance;
+pub mod kinesis;
+pub mod memory;
+pub mod ndjson;
+
 /// What a stream is and takes, asked once per generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamDescription {

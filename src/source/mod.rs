@@ -1,5 +1,6 @@
 //! Where objects come from: one small seam, several backends (S3, a local folder, memory).
 
+use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
@@ -9,6 +10,11 @@ use futures_util::Stream;
 
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
+
+pub mod conformance;
+pub mod local;
+pub mod memory;
+pub mod s3;
 
 /// The bytes of an object from some position to its end.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, SourceError>> + Send>>;
@@ -56,6 +62,26 @@ pub trait ObjectSource: Debug + Display + Send + Sync {
 
     /// `s3://bucket/key` or a path: how to name an object to people.
     fn locate(&self, key: &str) -> String;
+
+    /// Bytes of objects that came from the backend since the source was made, whoever asked for them. What a
+    /// resume reads a second time counts a second time.
+    fn bytes_read(&self) -> u64;
+}
+
+/// A key fit for messages and logs: control characters are escaped, so that a key cannot forge a log line.
+pub fn printable(key: &str) -> Cow<'_, str> {
+    if key.chars().any(char::is_control) {
+        let escape = |character: char| {
+            if character.is_control() {
+                character.escape_default().to_string()
+            } else {
+                character.to_string()
+            }
+        };
+        key.chars().map(escape).collect::<String>().into()
+    } else {
+        key.into()
+    }
 }
 
 /// What can go wrong with a source.
@@ -91,6 +117,16 @@ pub enum SourceError {
         /// What the service or system said.
         detail: String,
     },
+    /// The source cannot work as it is; trying again cannot help.
+    #[error("{action} on {location} cannot work: {detail}")]
+    Refused {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        location: String,
+        /// Why, and what to do.
+        detail: String,
+    },
     /// Unreachable after all retries.
     #[error("{action} on {location} failed after {attempts} attempts: {detail}")]
     Unreachable {
@@ -118,8 +154,20 @@ impl From<SourceError> for Fault {
             SourceError::Changed { .. } | SourceError::Vanished { .. } => FaultKind::Data,
             SourceError::Missing { .. } => FaultKind::SourceMissing,
             SourceError::Denied { .. } => FaultKind::PermissionDenied,
+            SourceError::Refused { .. } => FaultKind::Configuration,
             SourceError::Unreachable { .. } => FaultKind::Unreachable,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_cannot_forge_a_log_line() {
+        assert_eq!(printable("a b/ü.csv"), "a b/ü.csv");
+        assert_eq!(printable("a\nERROR \u{1b}[31m"), "a\\nERROR \\u{1b}[31m");
     }
 }

@@ -62,10 +62,8 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "one_delta_may_name_an_object_twice",
         objects::one_delta_may_name_an_object_twice,
     ),
-    (
-        "unusual_names_and_long_values_are_kept",
-        deltas::unusual_names_and_long_values_are_kept,
-    ),
+    ("unusual_names_are_kept", deltas::unusual_names_are_kept),
+    ("long_values_are_kept", deltas::long_values_are_kept),
 ];
 
 /// The version of an object with a key.

@@ -1,25 +1,26 @@
 //! sled, made trustworthy: atomic changes, a flush that reaches the disk, errors instead of panics.
 //!
-//! Three facts about sled 0.34 shape this file. `flush` does not fsync on Linux, so [`Database::durable_flush`] does.
+//! Four facts about sled 0.34 shape this file. `flush` does not fsync on Linux, so [`Database::durable_flush`] does.
 //! Pages beyond 128 KiB go to files that are never synced, so long values are stored in parts. A batch is atomic
-//! within one tree, so there is one tree, with namespaces.
+//! within one tree, so there is one tree, with namespaces. A damaged place may show as old pages between new ones,
+//! so a digest of all entries is stored with every step and compared when the database is opened.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_of};
+use super::digest::EntriesDigest;
+use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_count, parts_of};
 use super::folder::{StateFolder, leads_to, sync_folder};
+use super::keys::Namespace;
+use super::opening::{from_sled, open_without_panic, when_unlocked};
 use super::{StoreError, codec};
 
-/// Memory for pages; the default would be a gigabyte.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// sled splits a page above this many entries.
 const PAGE_ENTRIES_MAX: usize = 17;
 /// Bytes of a key in the database at most; see `keys`.
@@ -30,8 +31,6 @@ const _: () = assert!(
     PAGE_ENTRIES_MAX * (PART_BYTES_MAX + KEY_BYTES_MAX) < PAGE_BYTES_MAX,
     "a full page must stay in the file that is synced"
 );
-/// Time between two attempts to take the lock.
-const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// What one atomic step writes: whole values by key, `None` removes.
 #[derive(Debug, Default)]
@@ -56,6 +55,7 @@ impl Changes {
 /// An open sled database. Not for concurrent use: whoever owns it holds a lock.
 pub(super) struct Database {
     tree: sled::Db,
+    digest: EntriesDigest,
     file: File,
     folder: StateFolder,
 }
@@ -73,11 +73,12 @@ impl Database {
         if is_new {
             fs::create_dir_all(folder.database_folder()).map_err(|error| folder.create(error))?;
         }
-        let tree = when_unlocked(lock_wait, || open_without_panic(folder))?;
+        let (tree, digest) = when_unlocked(lock_wait, || open_without_panic(folder))?;
         let path = folder.database_file();
         let file = File::open(&path).map_err(|error| folder.io(format!("{}: {error}", path.display())))?;
         let database = Self {
             tree,
+            digest,
             file,
             folder: folder.clone(),
         };
@@ -137,22 +138,35 @@ impl Database {
     }
 
     /// Applies all changes or none; durable when it returns. After an error the database must not be used again.
-    pub(super) fn apply(&self, changes: Changes) -> Result<(), StoreError> {
+    pub(super) fn apply(&mut self, changes: Changes) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
+        let mut digest = self.digest;
         for (key, value) in changes.writes {
-            let parts_before = self.parts_count(&key)?;
-            let parts = value.as_deref().map(parts_of).unwrap_or_default();
-            let parts_after = parts.len();
-            for (number, part) in parts.into_iter().enumerate() {
-                batch.insert(self.part_key(&key, number)?, part);
+            let mut old = self.parts(&key)?.into_iter();
+            for (number, part) in value
+                .as_deref()
+                .map(parts_of)
+                .unwrap_or_default()
+                .into_iter()
+                .enumerate()
+            {
+                let part_key = self.part_key(&key, number)?;
+                digest.add(&part_key, &part);
+                if let Some((_, old_part)) = old.next() {
+                    digest.remove(&part_key, &old_part);
+                }
+                batch.insert(part_key, part);
             }
-            for number in parts_after..parts_before {
-                batch.remove(self.part_key(&key, number)?);
+            for (part_key, old_part) in old {
+                digest.remove(&part_key, &old_part);
+                batch.remove(part_key);
             }
         }
+        batch.insert(&Namespace::Digest.prefix(), self.encode(&digest)?);
         self.tree
             .apply_batch(batch)
             .map_err(|error| self.sled_error(&error))?;
+        self.digest = digest;
         self.durable_flush()
     }
 
@@ -176,16 +190,32 @@ impl Database {
         }
     }
 
-    fn parts_count(&self, key: &[u8]) -> Result<usize, StoreError> {
-        let first = self
-            .tree
-            .get(self.part_key(key, 0)?)
-            .map_err(|error| self.sled_error(&error))?;
-        let Some(first) = first else { return Ok(0) };
-        match first.split_first_chunk() {
-            Some((count, _)) => Ok(usize::from(u16::from_be_bytes(*count))),
-            None => Err(self.damaged_entry(key, "it is too short")),
+    /// The stored parts of a key, with their keys.
+    fn parts(&self, key: &[u8]) -> Result<Vec<(Vec<u8>, sled::IVec)>, StoreError> {
+        let mut parts = Vec::new();
+        let mut count = 1;
+        for number in 0.. {
+            if number >= count {
+                break;
+            }
+            let part_key = self.part_key(key, number)?;
+            let part = self
+                .tree
+                .get(&part_key)
+                .map_err(|error| self.sled_error(&error))?;
+            match part {
+                Some(part) => {
+                    if number == 0 {
+                        count =
+                            parts_count(&part).ok_or_else(|| self.damaged_entry(key, "it is too short"))?;
+                    }
+                    parts.push((part_key, part));
+                }
+                None if number == 0 => break,
+                None => return Err(self.damaged_entry(key, format!("part {number} is missing"))),
+            }
         }
+        Ok(parts)
     }
 
     fn part_key(&self, key: &[u8], number: usize) -> Result<Vec<u8>, StoreError> {
@@ -210,58 +240,6 @@ impl Database {
     }
 }
 
-/// A lock can outlive its process for a moment, so it is asked for more than once.
-pub(super) fn when_unlocked<T>(
-    lock_wait: Duration,
-    mut attempt: impl FnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut waited = Duration::ZERO;
-    loop {
-        match attempt() {
-            Err(StoreError::Locked { .. }) if waited < lock_wait => {
-                thread::sleep(LOCK_RETRY_DELAY);
-                waited += LOCK_RETRY_DELAY;
-            }
-            result => return result,
-        }
-    }
-}
-
-/// sled panics on some damage; a thread of its own turns that into an error.
-fn open_without_panic(folder: &StateFolder) -> Result<sled::Db, StoreError> {
-    // The background flusher is off: it would only log its failures, and we flush at every change.
-    let config = sled::Config::new()
-        .path(folder.database_folder())
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(None);
-    let opened = thread::Builder::new()
-        .name("open-checkpoint".to_owned())
-        .spawn(move || config.open())
-        .map_err(|error| folder.io(format!("cannot start a thread: {error}")))?
-        .join();
-    match opened {
-        Ok(Ok(tree)) => Ok(tree),
-        Ok(Err(error)) => Err(from_sled(folder, &error)),
-        Err(_) => Err(folder.damaged("the database is damaged so badly that opening it panicked")),
-    }
-}
-
-fn from_sled(folder: &StateFolder, error: &sled::Error) -> StoreError {
-    match error {
-        // sled has no kind for it; the text is all there is.
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            StoreError::Locked {
-                location: folder.to_string(),
-            }
-        }
-        sled::Error::Io(error) => folder.io(error),
-        sled::Error::Corruption { .. }
-        | sled::Error::CollectionNotFound(_)
-        | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_) => folder.damaged(format!("the database is damaged ({error})")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +248,7 @@ mod tests {
         Database::open(&StateFolder::new(folder.path()), Duration::from_secs(5)).unwrap()
     }
 
-    fn put(database: &Database, key: &[u8], text: &str) {
+    fn put(database: &mut Database, key: &[u8], text: &str) {
         let mut changes = Changes::default();
         changes.put(key.to_vec(), database.encode(&text).unwrap());
         database.apply(changes).unwrap();
@@ -279,18 +257,19 @@ mod tests {
     #[test]
     fn a_value_grows_and_shrinks_over_many_parts() {
         let folder = tempfile::tempdir().unwrap();
-        let database = database(&folder);
+        let mut database = database(&folder);
         for length in [0, 100, 4_090, 4_091, 4_092, 50_000, 9_000, 1] {
             let text = "x".repeat(length);
-            put(&database, b"kb", "after");
-            put(&database, b"k", &text);
-            put(&database, b"j", "before");
+            put(&mut database, b"kb", "after");
+            put(&mut database, b"k", &text);
+            put(&mut database, b"j", "before");
             assert_eq!(
                 database.value::<String>(b"k").unwrap(),
                 Some(text),
                 "{length} characters"
             );
-            let entries: Result<Vec<(Vec<u8>, String)>, StoreError> = database.scan_prefix(b"").collect();
+            let entries: Result<Vec<(Vec<u8>, String)>, StoreError> =
+                database.scan(b"j".to_vec()..b"l".to_vec()).collect();
             assert_eq!(
                 entries.unwrap().len(),
                 3,
@@ -302,10 +281,10 @@ mod tests {
     #[test]
     fn long_values_stay_in_the_file_that_is_synced() {
         let folder = tempfile::tempdir().unwrap();
-        let database = database(&folder);
+        let mut database = database(&folder);
         for round in 0..3 {
             for number in 0..40_u8 {
-                put(&database, &[b'c', number], &format!("{round}").repeat(30_000));
+                put(&mut database, &[b'c', number], &format!("{round}").repeat(30_000));
             }
         }
         let blobs = folder.path().join("sled").join("blobs");
@@ -316,22 +295,23 @@ mod tests {
     #[test]
     fn a_longer_key_is_not_taken_for_a_missing_one() {
         let folder = tempfile::tempdir().unwrap();
-        let database = database(&folder);
-        put(&database, b"kb", "other");
+        let mut database = database(&folder);
+        put(&mut database, b"kb", "other");
         assert_eq!(database.value::<String>(b"k").unwrap(), None, "only kb is there");
     }
 
     #[test]
     fn a_missing_part_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        let database = database(&folder);
+        let mut database = database(&folder);
         for number in [0, 1, 2] {
-            put(&database, b"k", &"x".repeat(12_000));
+            let key = [b'k', u8::try_from(number).unwrap()];
+            put(&mut database, &key, &"x".repeat(12_000));
             database
                 .tree
-                .remove(database.part_key(b"k", number).unwrap())
+                .remove(database.part_key(&key, number).unwrap())
                 .unwrap();
-            let read = database.value::<String>(b"k");
+            let read = database.value::<String>(&key);
             assert!(
                 matches!(read, Err(StoreError::Damaged { .. })),
                 "part {number}: {read:?}"
@@ -340,9 +320,33 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_old_missing_or_too_many_is_found_at_the_next_opening() {
+        let changes: [fn(&sled::Db, &[u8], sled::IVec); 3] = [
+            |tree, key, old| assert!(tree.insert(key, old).unwrap().is_some(), "it was replaced"),
+            |tree, key, _| assert!(tree.remove(key).unwrap().is_some(), "it was there"),
+            |tree, _, old| assert!(tree.insert(b"new", old).unwrap().is_none(), "it was not there"),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let folder = tempfile::tempdir().unwrap();
+            let mut database = database(&folder);
+            put(&mut database, b"k", "one");
+            let part_key = database.part_key(b"k", 0).unwrap();
+            let old = database.tree.get(&part_key).unwrap().unwrap();
+            put(&mut database, b"k", "two");
+            change(&database.tree, &part_key, old);
+            drop(database);
+            let opened = Database::open(&StateFolder::new(folder.path()), Duration::from_secs(5));
+            assert!(
+                matches!(opened, Err(StoreError::Damaged { .. })),
+                "change {number}: {opened:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_database_deleted_under_us_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let database = database(&folder);
+        let mut database = database(&folder);
         fs::remove_dir_all(folder.path().join("sled")).unwrap();
         let applied = database.apply(Changes::default());
         assert!(matches!(applied, Err(StoreError::Io { .. })), "{applied:?}");

@@ -33,6 +33,12 @@ struct Part {
     bytes: sled::IVec,
 }
 
+/// How many parts a value has, by its first part.
+pub(super) fn parts_count(first: &[u8]) -> Option<usize> {
+    let (count, _) = first.split_first_chunk()?;
+    Some(usize::from(u16::from_be_bytes(*count)))
+}
+
 /// Whole entries, put together from their parts.
 pub(super) struct Entries<'a, T> {
     pub(super) database: &'a Database,

@@ -15,6 +15,8 @@ const NAME_END: u8 = 0xFF;
 /// The kinds of entries, by the first byte of their key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Namespace {
+    /// The digest of all other entries: one entry.
+    Digest,
     /// The identity of the database: one entry.
     Identity,
     /// The state of the task: one entry.
@@ -37,6 +39,7 @@ impl Namespace {
     /// The first byte of the keys; also the prefix of all of them.
     pub fn prefix(self) -> [u8; 1] {
         match self {
+            Self::Digest => *b"d",
             Self::Identity => *b"i",
             Self::Task => *b"t",
             Self::Queue => *b"q",

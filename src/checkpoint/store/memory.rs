@@ -112,6 +112,18 @@ impl MemoryStore {
 }
 
 impl Shared {
+    fn greatest_keys(&self) -> Vec<(QueueName, String)> {
+        let mut greatest: BTreeMap<&QueueName, &String> = BTreeMap::new();
+        for (queue, key) in self.numbers.keys() {
+            let known = greatest.entry(queue).or_insert(key);
+            *known = (*known).max(key);
+        }
+        greatest
+            .into_iter()
+            .map(|(queue, key)| (queue.clone(), key.clone()))
+            .collect()
+    }
+
     fn object(&self, id: &ObjectId) -> Option<&ObjectEntry> {
         self.queues.get(&id.queue)?.get(usize::try_from(id.number).ok()?)
     }
@@ -174,6 +186,7 @@ impl CheckpointStore for MemoryStore {
                 .filter(|object| !object.state.is_finished())
                 .cloned()
                 .collect(),
+            greatest_keys: shared.greatest_keys(),
             cuts: shared.cuts.values().cloned().collect(),
             tables: shared.tables.values().cloned().collect(),
             task: shared.task.clone(),

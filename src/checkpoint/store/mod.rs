@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod conformance;
 mod database;
+pub mod digest;
 mod entries;
 pub mod export;
 pub mod folder;
@@ -13,6 +14,7 @@ pub mod identity;
 pub mod import;
 pub mod keys;
 pub mod memory;
+mod opening;
 pub mod rules;
 pub mod sled;
 mod state;
@@ -35,6 +37,8 @@ pub struct Checkpoint {
     pub cuts: Vec<ShardCut>,
     /// Statistics per table.
     pub tables: Vec<TableStatistics>,
+    /// The greatest key that has a number, per queue: a new key below it is late.
+    pub greatest_keys: Vec<(QueueName, String)>,
     /// The task as a whole.
     pub task: TaskState,
 }

@@ -10,10 +10,12 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::database::{Changes, Database, when_unlocked};
+use super::database::{Changes, Database};
 use super::folder::{StateFolder, sync_folder};
 use super::identity::{Identity, agree};
+use super::opening::when_unlocked;
 use super::state::{State, content_of};
+use super::upkeep::Upkeep;
 use super::{Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, StoreError};
 use crate::model::{ObjectId, ObjectVersion, QueueName};
 
@@ -51,7 +53,7 @@ pub(super) struct Guarded {
     pub(super) state: State,
     /// Why nothing more is written, once writing failed: what is in memory may not be what is on the disk.
     failure: Option<String>,
-    pub(super) upkeep: super::upkeep::Upkeep,
+    pub(super) upkeep: Upkeep,
 }
 
 impl fmt::Debug for SledStore {
@@ -94,7 +96,7 @@ impl SledStore {
         let guarded = Guarded {
             state,
             failure: None,
-            upkeep: super::upkeep::Upkeep::default(),
+            upkeep: Upkeep::default(),
         };
         Ok(Self {
             folder,

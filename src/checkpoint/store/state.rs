@@ -22,6 +22,8 @@ pub(super) struct StoredQueue {
     pub(super) name: QueueName,
     pub(super) index: QueueIndex,
     pub(super) next_number: u64,
+    /// The greatest key that has a number.
+    pub(super) greatest_key: Option<String>,
 }
 
 /// An object as it is stored; its number is in the key.
@@ -72,7 +74,7 @@ impl State {
     /// The state in an empty database: writes the identity.
     pub(super) fn create(
         folder: StateFolder,
-        database: Database,
+        mut database: Database,
         identity: Identity,
     ) -> Result<Self, StoreError> {
         let mut changes = Changes::default();
@@ -102,10 +104,18 @@ impl State {
         }
         Ok(Checkpoint {
             unfinished,
+            greatest_keys: self.greatest_keys(),
             cuts: self.cuts()?,
             tables: self.tables()?,
             task: self.task()?,
         })
+    }
+
+    fn greatest_keys(&self) -> Vec<(QueueName, String)> {
+        let queues = self.queues.values();
+        queues
+            .filter_map(|queue| Some((queue.name.clone(), queue.greatest_key.clone()?)))
+            .collect()
     }
 
     pub(super) fn task(&self) -> Result<TaskState, StoreError> {
@@ -115,12 +125,19 @@ impl State {
             .unwrap_or_default())
     }
 
+    /// All cuts, by shard id.
     pub(super) fn cuts(&self) -> Result<Vec<ShardCut>, StoreError> {
-        self.values(Namespace::Cut)
+        let mut cuts: Vec<ShardCut> = self.values(Namespace::Cut)?;
+        cuts.sort_by(|left, right| left.shard_id.cmp(&right.shard_id));
+        Ok(cuts)
     }
 
+    /// All statistics, by schema and table name.
     pub(super) fn tables(&self) -> Result<Vec<TableStatistics>, StoreError> {
-        self.values(Namespace::Table)
+        let name = |table: &TableStatistics| (table.schema_name.clone(), table.table_name.clone());
+        let mut tables: Vec<TableStatistics> = self.values(Namespace::Table)?;
+        tables.sort_by_cached_key(name);
+        Ok(tables)
     }
 
     fn values<T: serde::de::DeserializeOwned>(&self, namespace: Namespace) -> Result<Vec<T>, StoreError> {
@@ -245,6 +262,13 @@ impl State {
         };
         changes.put(key, self.database.encode(&place.number)?);
         queue.next_number += 1;
+        if queue
+            .greatest_key
+            .as_deref()
+            .is_none_or(|greatest| greatest < version.key.as_str())
+        {
+            queue.greatest_key = Some(version.key.clone());
+        }
         self.stage_object(changes, place, version, state)
     }
 
@@ -255,6 +279,7 @@ impl State {
             name: name.clone(),
             index: QueueIndex(index),
             next_number: 0,
+            greatest_key: None,
         })
     }
 

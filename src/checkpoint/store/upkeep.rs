@@ -1,6 +1,7 @@
 //! What the store does now and then: the side file and the automatic exports.
 
 use std::fs;
+use std::io;
 
 use super::StoreError;
 use super::export::write_export;
@@ -93,12 +94,15 @@ impl Guarded {
         let time = jiff::Timestamp::from_millisecond(now_ms).map_err(|error| failed(error.to_string()))?;
         fs::create_dir_all(folder.exports_folder()).map_err(|error| failed(error.to_string()))?;
         let name = format!("checkpoint-{}.jsonl", time.strftime("%Y%m%dT%H%M%SZ"));
+        let mut cause = None;
         write_durably(&folder.exports_folder().join(name), |out| {
-            write_export(&self.state, out)
-                .map(|_| ())
-                .map_err(std::io::Error::other)
+            write_export(&self.state, out).map(|_| ()).map_err(|error| {
+                let shown = io::Error::other(error.to_string());
+                cause = Some(error);
+                shown
+            })
         })
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| cause.unwrap_or_else(|| failed(error.to_string())))?;
         let exports = folder.exports()?;
         for path in exports.iter().rev().skip(EXPORTS_KEPT) {
             fs::remove_file(path).map_err(|error| failed(error.to_string()))?;

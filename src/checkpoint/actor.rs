@@ -1,0 +1,261 @@
+//! `Checkpointer`: keeps the ledger, commits it once per interval, and tells the discoverer which objects are done.
+//!
+//! It awaits no other actor, so asking it cannot close a cycle.
+//!
+//! **Invariants:** C1 (what is committed was settled), C2 (`ObjectDone` leaves only after a durable commit).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::task::JoinHandle;
+
+use super::ledger::{Ledger, LedgerError, ResumePoint};
+use super::messages::{ChunkParsed, CommitNow, ObjectEnded, OpenObject, RecordsSettled, TaskNotice};
+use super::store::{CheckpointDelta, CheckpointStore, StoreError};
+use crate::clock::Clock;
+use crate::discover::messages::ObjectsDone;
+use crate::fault::{Fault, FaultKind};
+use crate::flow::budget::Budget;
+use crate::flow::edge::Upstream;
+use crate::model::ObjectId;
+use crate::observe::status::{StatusBoard, TaskStatus};
+use crate::supervise::spawn::Fuse;
+
+/// What a checkpointer is made of.
+#[derive(Debug)]
+pub struct CheckpointerParts {
+    /// The ledger of this generation.
+    pub ledger: Ledger,
+    /// Where commits go.
+    pub store: Arc<dyn CheckpointStore>,
+    /// Who wants to know of finished objects.
+    pub discoverer: Upstream<ObjectsDone>,
+    /// Time between two commits.
+    pub interval: Duration,
+    /// The in-flight budget, for the status.
+    pub budget: Budget,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where the status is published.
+    pub status: watch::Sender<Arc<TaskStatus>>,
+    /// Ends the actor with a fault.
+    pub fuse: Fuse,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct Checkpointer {
+    parts: CheckpointerParts,
+    board: StatusBoard,
+    urgent: BTreeSet<ObjectId>,
+    /// Held by the commit that is under way, so that commits reach the store in the order they were taken.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Checkpointer {
+    /// A checkpointer with an empty in-flight ledger.
+    pub fn new(parts: CheckpointerParts) -> Self {
+        let board = StatusBoard::new(&parts.status.borrow());
+        Self {
+            parts,
+            board,
+            urgent: BTreeSet::new(),
+            turn: Arc::default(),
+        }
+    }
+
+    fn check(&self, result: Result<(), LedgerError>, context: &mut Context<Self>) {
+        if let Err(error) = result {
+            self.fail(
+                Fault::new(FaultKind::Internal, format!("checkpoint ledger: {error}")),
+                context,
+            );
+        }
+    }
+
+    fn fail(&self, fault: Fault, context: &mut Context<Self>) {
+        self.parts.fuse.blow(fault);
+        context.stop();
+    }
+
+    fn publish_status(&mut self) {
+        let now_ms = self.parts.clock.now_ms();
+        let status = self
+            .board
+            .render(&self.parts.ledger, self.parts.budget.in_flight_bytes(), now_ms);
+        self.parts.status.send_replace(Arc::new(status));
+    }
+
+    /// Commits in the background; a second commit waits for the next tick.
+    fn commit_soon(&mut self, context: &mut Context<Self>) {
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else {
+            return;
+        };
+        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
+        self.publish_status();
+        if delta.is_empty() {
+            return;
+        }
+        let commit = outcome(start_commit(Arc::clone(&self.parts.store), delta, turn)).into_actor(self);
+        context.spawn(commit.map(move |result, actor, context| match result {
+            Ok(()) => actor.announce(finished),
+            Err(fault) => actor.fail(fault, context),
+        }));
+    }
+
+    fn announce(&mut self, finished: Vec<ObjectId>) {
+        for id in &finished {
+            self.urgent.remove(id);
+        }
+        if !finished.is_empty() {
+            self.parts.discoverer.notify(ObjectsDone { ids: finished });
+        }
+    }
+
+    fn commit_if_urgent(&mut self, id: &ObjectId, context: &mut Context<Self>) {
+        if self.urgent.contains(id) && self.parts.ledger.is_settled(id) {
+            self.commit_soon(context);
+        }
+    }
+}
+
+/// Starts at once, polled or not: the turn must come back even while the actor waits for something else.
+fn start_commit(
+    store: Arc<dyn CheckpointStore>,
+    delta: CheckpointDelta,
+    turn: OwnedMutexGuard<()>,
+) -> JoinHandle<Result<(), StoreError>> {
+    let span = tracing::info_span!(
+        "checkpoint.commit",
+        objects = delta.objects.len(),
+        shards = delta.cuts.len()
+    );
+    tokio::task::spawn_blocking(move || {
+        let result = span.in_scope(|| store.commit(&delta));
+        drop(turn);
+        result
+    })
+}
+
+async fn outcome(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), Fault> {
+    match commit.await {
+        Ok(result) => result.map_err(Fault::from),
+        Err(error) => Err(Fault::new(
+            FaultKind::StateIo,
+            format!("the checkpoint store panicked: {error}"),
+        )),
+    }
+}
+
+impl Actor for Checkpointer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        self.publish_status();
+        context.run_interval(self.parts.interval, |actor, context| actor.commit_soon(context));
+    }
+}
+
+impl Handler<OpenObject> for Checkpointer {
+    type Result = Option<ResumePoint>;
+
+    fn handle(&mut self, message: OpenObject, context: &mut Context<Self>) -> Self::Result {
+        let now_ms = self.parts.clock.now_ms();
+        if message.is_urgent {
+            self.urgent.insert(message.entry.id.clone());
+        }
+        match self.parts.ledger.open(&message.entry, message.table, now_ms) {
+            Ok(resume) => {
+                self.board.opened(&message.entry, message.table);
+                Some(resume)
+            }
+            Err(error) => {
+                self.check(Err(error), context);
+                None
+            }
+        }
+    }
+}
+
+impl Handler<ChunkParsed> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: ChunkParsed, context: &mut Context<Self>) {
+        let result =
+            self.parts
+                .ledger
+                .chunk_parsed(&message.chunk, message.span, message.outstanding, message.tally);
+        self.check(result, context);
+    }
+}
+
+impl Handler<RecordsSettled> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordsSettled, context: &mut Context<Self>) {
+        let result = self.parts.ledger.settled(&message.0);
+        self.check(result, context);
+        if let Some(run) = message.0.runs.last() {
+            self.commit_if_urgent(&run.chunk.object, context);
+        }
+    }
+}
+
+impl Handler<ObjectEnded> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: ObjectEnded, context: &mut Context<Self>) {
+        self.board.ended(&message.id, &message.end);
+        let result = self.parts.ledger.ended(&message.id, message.end);
+        self.check(result, context);
+        self.commit_if_urgent(&message.id, context);
+    }
+}
+
+impl Handler<TaskNotice> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: TaskNotice, _context: &mut Context<Self>) {
+        match message {
+            TaskNotice::Phase(phase) => self.parts.ledger.change_task(|task| task.phase = phase),
+            TaskNotice::LoadCompleted(table) => {
+                let now_ms = self.parts.clock.now_ms();
+                self.parts.ledger.load_completed(table, now_ms);
+            }
+            TaskNotice::Listed {
+                table,
+                objects_known,
+                is_complete,
+            } => {
+                self.board.listed(table, objects_known, is_complete);
+            }
+        }
+    }
+}
+
+impl Handler<CommitNow> for Checkpointer {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
+    /// holds only what the other did not.
+    fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
+        self.parts
+            .ledger
+            .change_task(|task| task.clean_stop = message.is_clean_stop);
+        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
+        self.publish_status();
+        let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
+        let work = async move { outcome(start_commit(store, delta, turn.lock_owned().await)).await };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            move |result, actor, _context| {
+                if result.is_ok() {
+                    actor.announce(finished);
+                }
+                result
+            },
+        )))
+    }
+}

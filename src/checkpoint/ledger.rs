@@ -1,0 +1,414 @@
+//! The ledger: every open object with its watermark and cut, every shard's cut, every table's statistics, and what
+//! of it changed since the last commit. Pure: no I/O, no clock.
+//!
+//! **Invariants:** W1 to W3 and D1 through [`Watermark`]; C1 (a delta holds nothing that is not settled);
+//! C2 (an object is finished only in a delta); Q1 (read = delivered + dead-lettered + in flight).
+
+use std::collections::BTreeMap;
+
+use super::cut::{ObjectCut, SkipPlan};
+use super::store::{
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, Phase, ShardCut,
+    TableStatistics, TaskState,
+};
+use super::tally::ChunkTally;
+use super::watermark::{Watermark, WatermarkError};
+use crate::model::settle::{ChunkRef, Lane, Settled};
+use crate::model::{Mark, ObjectId, Span, TableIndex};
+use crate::route::shard_map::ShardMap;
+
+/// Where to go on with an object, and what of it is known to be settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// Where to read from.
+    pub mark: Mark,
+    /// What to skip from there on.
+    pub skip: SkipPlan,
+}
+
+/// How reading an object ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectEnd {
+    /// It was read to its end.
+    Complete,
+    /// The rest of it is set aside.
+    Quarantined {
+        /// Why, one sentence.
+        reason: String,
+    },
+}
+
+/// A message to the ledger that does not fit its state: always a bug.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The object is not open.
+    #[error("object {0} is not open")]
+    NotOpen(ObjectId),
+    /// The object is open already.
+    #[error("object {0} is open already")]
+    OpenAlready(ObjectId),
+    /// A chunk or settlement does not fit the object.
+    #[error("object {id}: {error}")]
+    Watermark {
+        /// The object.
+        id: ObjectId,
+        /// What does not fit.
+        error: WatermarkError,
+    },
+}
+
+#[derive(Debug)]
+struct OpenObject {
+    table: Option<TableIndex>,
+    watermark: Watermark<ChunkTally>,
+    cut: ObjectCut,
+    dead_letters_through: u64,
+    totals: ObjectTotals,
+    end: Option<ObjectEnd>,
+    is_changed: bool,
+}
+
+/// The pure heart of the checkpointer.
+#[derive(Debug)]
+pub struct Ledger {
+    map: ShardMap,
+    objects: BTreeMap<ObjectId, OpenObject>,
+    cuts: Vec<ShardCut>,
+    cuts_changed: Vec<bool>,
+    tables: Vec<TableStatistics>,
+    tables_changed: Vec<bool>,
+    in_flight: Vec<u64>,
+    task: TaskState,
+    is_task_changed: bool,
+}
+
+impl Ledger {
+    /// The ledger of a new generation. `tables` names the task's tables in order; statistics and cuts are taken
+    /// over from the checkpoint by name.
+    pub fn new(checkpoint: &Checkpoint, tables: &[(String, String)], map: ShardMap) -> Self {
+        let cuts = map.shards().iter().map(|shard| {
+            let stored = checkpoint
+                .cuts
+                .iter()
+                .find(|cut| cut.shard_id == shard.id)
+                .cloned();
+            stored.unwrap_or_else(|| ShardCut {
+                shard_id: shard.id.clone(),
+                range: shard.range,
+                last_sequence_number: None,
+                last_request: Vec::new(),
+                records: 0,
+            })
+        });
+        let cuts: Vec<_> = cuts.collect();
+        let tables = tables.iter().map(|(schema_name, table_name)| {
+            let is_same = |t: &&TableStatistics| &t.schema_name == schema_name && &t.table_name == table_name;
+            checkpoint
+                .tables
+                .iter()
+                .find(is_same)
+                .cloned()
+                .unwrap_or_else(|| TableStatistics {
+                    schema_name: schema_name.clone(),
+                    table_name: table_name.clone(),
+                    ..TableStatistics::default()
+                })
+        });
+        let tables: Vec<_> = tables.collect();
+        Self {
+            cuts_changed: vec![false; cuts.len()],
+            tables_changed: vec![true; tables.len()],
+            in_flight: vec![0; tables.len()],
+            map,
+            objects: BTreeMap::new(),
+            cuts,
+            tables,
+            task: checkpoint.task.clone(),
+            is_task_changed: false,
+        }
+    }
+
+    /// Opens an object where its checkpoint left it.
+    ///
+    /// # Errors
+    /// [`LedgerError::OpenAlready`] if it is open.
+    pub fn open(
+        &mut self,
+        entry: &ObjectEntry,
+        table: Option<TableIndex>,
+        now_ms: i64,
+    ) -> Result<ResumePoint, LedgerError> {
+        if self.objects.contains_key(&entry.id) {
+            return Err(LedgerError::OpenAlready(entry.id.clone()));
+        }
+        let progress = match &entry.state {
+            ObjectState::Open(progress) => progress.clone(),
+            ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+                ObjectProgress::default()
+            }
+        };
+        if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
+            statistics.full_load_start_ms.get_or_insert(now_ms);
+        }
+        let object = OpenObject {
+            table,
+            watermark: Watermark::resume(progress.watermark),
+            cut: ObjectCut::new(&progress.through, &self.map),
+            dead_letters_through: progress.dead_letters_through,
+            totals: progress.totals,
+            end: None,
+            is_changed: false,
+        };
+        self.objects.insert(entry.id.clone(), object);
+        Ok(ResumePoint {
+            mark: progress.watermark,
+            skip: SkipPlan::new(&progress),
+        })
+    }
+
+    /// Registers a parsed chunk before any of its records can settle.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the chunk does not continue its object (W3).
+    pub fn chunk_parsed(
+        &mut self,
+        chunk: &ChunkRef,
+        span: Span,
+        outstanding: Vec<(Lane, u64)>,
+        tally: ChunkTally,
+    ) -> Result<(), LedgerError> {
+        for table in &tally.tables {
+            if let Some(in_flight) = self.in_flight.get_mut(table.table.0) {
+                *in_flight += table.records();
+            }
+        }
+        let object = Self::object(&mut self.objects, &chunk.object)?;
+        let opened = object
+            .watermark
+            .open(chunk.chunk_number, span, outstanding, tally);
+        opened.map_err(|error| LedgerError::Watermark {
+            id: chunk.object.clone(),
+            error,
+        })?;
+        self.advance(&chunk.object)
+    }
+
+    /// Settles records on their lane.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if records settle that are not outstanding (D1).
+    pub fn settled(&mut self, settled: &Settled) -> Result<(), LedgerError> {
+        for run in &settled.runs {
+            let id = &run.chunk.object;
+            let object = Self::object(&mut self.objects, id)?;
+            let result = object
+                .watermark
+                .settle(run.chunk.chunk_number, settled.lane, run.records_count);
+            result.map_err(|error| LedgerError::Watermark {
+                id: id.clone(),
+                error,
+            })?;
+            match settled.lane {
+                Lane::Shard(shard) => object.cut.settle(shard, run.through),
+                Lane::DeadLetters => {
+                    object.dead_letters_through = object.dead_letters_through.max(run.through);
+                }
+            }
+            object.is_changed = true;
+            self.advance(id)?;
+        }
+        if let Lane::Shard(shard) = settled.lane
+            && let Some(cut) = self.cuts.get_mut(shard.0)
+        {
+            cut.records += u64::try_from(settled.sequence_numbers.len()).unwrap_or(u64::MAX);
+            cut.last_sequence_number = settled.sequence_numbers.last().cloned();
+            cut.last_request.clone_from(&settled.sequence_numbers);
+            if let Some(is_changed) = self.cuts_changed.get_mut(shard.0) {
+                *is_changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that no further chunk of the object will come.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotOpen`].
+    pub fn ended(&mut self, id: &ObjectId, end: ObjectEnd) -> Result<(), LedgerError> {
+        let object = Self::object(&mut self.objects, id)?;
+        object.end = Some(end);
+        object.is_changed = true;
+        Ok(())
+    }
+
+    /// Changes what is stored of the task as a whole.
+    pub fn change_task(&mut self, change: impl FnOnce(&mut TaskState)) {
+        let before = self.task.clone();
+        change(&mut self.task);
+        self.is_task_changed |= self.task != before;
+    }
+
+    /// Notes that a table's full load is complete.
+    pub fn load_completed(&mut self, table: TableIndex, now_ms: i64) {
+        if let Some(statistics) = self.tables.get_mut(table.0) {
+            statistics.full_load_end_ms.get_or_insert(now_ms);
+            self.mark_table(table);
+        }
+    }
+
+    /// Everything that changed since the last call, as one atomic step, with the objects that it finishes.
+    pub fn take_delta(&mut self, now_ms: i64) -> (CheckpointDelta, Vec<ObjectId>) {
+        let mut delta = CheckpointDelta::default();
+        let mut finished = Vec::new();
+        for (id, object) in self.objects.iter_mut().filter(|(_, object)| object.is_changed) {
+            object.is_changed = false;
+            let (state, is_finished) = object.state();
+            if is_finished {
+                finished.push((id.clone(), object.table, matches!(state, ObjectState::Done(_))));
+            }
+            delta.objects.push((id.clone(), state));
+        }
+        for (id, table, is_done) in &finished {
+            self.objects.remove(id);
+            if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
+                *(if *is_done {
+                    &mut statistics.objects_done
+                } else {
+                    &mut statistics.objects_quarantined
+                }) += 1;
+            }
+            table.iter().for_each(|table| self.mark_table(*table));
+        }
+        delta.cuts = take_changed(&self.cuts, &mut self.cuts_changed);
+        if !delta.cuts.is_empty() {
+            for (statistics, is_changed) in self.tables.iter_mut().zip(&self.tables_changed) {
+                if *is_changed {
+                    statistics.last_update_ms = Some(now_ms);
+                }
+            }
+        }
+        delta.tables = take_changed(&self.tables, &mut self.tables_changed);
+        delta.task = std::mem::take(&mut self.is_task_changed).then(|| self.task.clone());
+        (delta, finished.into_iter().map(|(id, ..)| id).collect())
+    }
+
+    /// Statistics of the settled part, by table.
+    pub fn tables(&self) -> &[TableStatistics] {
+        &self.tables
+    }
+
+    /// Records in flight, by table.
+    pub fn in_flight(&self) -> &[u64] {
+        &self.in_flight
+    }
+
+    /// What is stored of the task as a whole.
+    pub fn task(&self) -> &TaskState {
+        &self.task
+    }
+
+    /// The shards' cuts, by shard index.
+    pub fn cuts(&self) -> &[ShardCut] {
+        &self.cuts
+    }
+
+    /// Whether an object is read to its end and settled, but not yet in a delta.
+    pub fn is_settled(&self, id: &ObjectId) -> bool {
+        self.objects.get(id).is_some_and(|object| object.state().1)
+    }
+
+    fn object<'a>(
+        objects: &'a mut BTreeMap<ObjectId, OpenObject>,
+        id: &ObjectId,
+    ) -> Result<&'a mut OpenObject, LedgerError> {
+        objects
+            .get_mut(id)
+            .ok_or_else(|| LedgerError::NotOpen(id.clone()))
+    }
+
+    fn mark_table(&mut self, table: TableIndex) {
+        if let Some(is_changed) = self.tables_changed.get_mut(table.0) {
+            *is_changed = true;
+        }
+    }
+
+    /// Adds up what the watermark moved over.
+    fn advance(&mut self, id: &ObjectId) -> Result<(), LedgerError> {
+        let object = Self::object(&mut self.objects, id)?;
+        let tallies = object.watermark.advance();
+        object.is_changed |= !tallies.is_empty();
+        for tally in tallies {
+            object.totals.records += tally.records;
+            object.totals.delivered += tally.delivered;
+            object.totals.dead_lettered += tally.dead_lettered;
+            object.totals.bytes += tally.bytes;
+            self.task.unassigned_error_rows += tally.unassigned;
+            self.is_task_changed |= tally.unassigned > 0;
+            for table in &tally.tables {
+                let index = table.table.0;
+                if let (Some(statistics), Some(in_flight), Some(is_changed)) = (
+                    self.tables.get_mut(index),
+                    self.in_flight.get_mut(index),
+                    self.tables_changed.get_mut(index),
+                ) {
+                    table.add_to(statistics);
+                    *in_flight = in_flight.saturating_sub(table.records());
+                    *is_changed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OpenObject {
+    /// What to store of the object now, and whether that is its end.
+    fn state(&self) -> (ObjectState, bool) {
+        let watermark = self.watermark.mark();
+        match &self.end {
+            Some(ObjectEnd::Complete) if self.watermark.is_settled() => {
+                (ObjectState::Done(self.totals), true)
+            }
+            Some(ObjectEnd::Quarantined { reason }) if self.watermark.is_settled() => {
+                let reason = reason.clone();
+                (
+                    ObjectState::Quarantined {
+                        reason,
+                        watermark,
+                        totals: self.totals,
+                    },
+                    true,
+                )
+            }
+            Some(_) | None => {
+                let progress = ObjectProgress {
+                    watermark,
+                    through: self.cut.ahead_of(watermark.ordinal),
+                    dead_letters_through: self.dead_letters_through,
+                    totals: self.totals,
+                };
+                (ObjectState::Open(progress), false)
+            }
+        }
+    }
+}
+
+fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
+    let taken = values
+        .iter()
+        .zip(changed.iter())
+        .filter(|(_, is_changed)| **is_changed);
+    let taken = taken.map(|(value, _)| value.clone()).collect();
+    changed.fill(false);
+    taken
+}
+
+impl Phase {
+    /// The phase as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullLoad => "full_load",
+            Self::Changes => "changes",
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What the checkpointer takes in. Settlements and notices are never awaited; `OpenObject` and `CommitNow` are.
+
+use actix::prelude::*;
+
+use super::ledger::{ObjectEnd, ResumePoint};
+use super::store::{ObjectEntry, Phase};
+use super::tally::ChunkTally;
+use crate::fault::Fault;
+use crate::model::settle::{ChunkRef, Lane};
+use crate::model::{ObjectId, Settled, Span, TableIndex};
+
+/// Opens an object where its checkpoint left it; the reply says where to read on.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<ResumePoint>")]
+pub struct OpenObject {
+    /// The object.
+    pub entry: ObjectEntry,
+    /// Its table, for a full-load file.
+    pub table: Option<TableIndex>,
+    /// Whether others wait for this object: it is committed as soon as it is settled.
+    pub is_urgent: bool,
+}
+
+/// A chunk was parsed; comes before any of its records can settle.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChunkParsed {
+    /// The chunk.
+    pub chunk: ChunkRef,
+    /// Its span.
+    pub span: Span,
+    /// How many records each lane owes.
+    pub outstanding: Vec<(Lane, u64)>,
+    /// What it contributes once it is settled.
+    pub tally: ChunkTally,
+}
+
+/// Records are settled.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RecordsSettled(pub Settled);
+
+/// No further chunk of the object will come.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ObjectEnded {
+    /// The object.
+    pub id: ObjectId,
+    /// How.
+    pub end: ObjectEnd,
+}
+
+/// The discoverer learned something about the task as a whole.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub enum TaskNotice {
+    /// The task entered a phase.
+    Phase(Phase),
+    /// Every file of the table's full load is settled.
+    LoadCompleted(TableIndex),
+    /// How many objects of a queue are known, and whether its listing is complete; for progress displays.
+    Listed {
+        /// The table, or `None` for change files.
+        table: Option<TableIndex>,
+        /// Objects known.
+        objects_known: u64,
+        /// Whether no more are expected for now.
+        is_complete: bool,
+    },
+}
+
+/// Commits what is settled, durably, before it replies.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub struct CommitNow {
+    /// Whether this is the last commit of a drained task.
+    pub is_clean_stop: bool,
+}

@@ -1,0 +1,134 @@
+//! What a chunk contributes to the statistics once all of it is settled. Pure: no I/O, no clock.
+
+use crate::checkpoint::store::TableStatistics;
+use crate::model::{Operation, TableIndex};
+
+/// Counts of one chunk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChunkTally {
+    /// Bytes of the span.
+    pub bytes: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Records that become messages.
+    pub delivered: u64,
+    /// Records that become dead letters.
+    pub dead_lettered: u64,
+    /// Dead letters that belong to no table.
+    pub unassigned: u64,
+    /// Counts per table, each table once.
+    pub tables: Vec<TableTally>,
+}
+
+/// Counts of one chunk for one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableTally {
+    /// The table.
+    pub table: TableIndex,
+    /// Load rows to deliver.
+    pub loads: u64,
+    /// Insert rows to deliver.
+    pub inserts: u64,
+    /// Update rows to deliver.
+    pub updates: u64,
+    /// Delete rows to deliver.
+    pub deletes: u64,
+    /// Control records to deliver.
+    pub ddls: u64,
+    /// Load rows to dead-letter.
+    pub load_errors: u64,
+    /// Change rows to dead-letter.
+    pub change_errors: u64,
+    /// Source bytes of the rows.
+    pub bytes: u64,
+}
+
+impl TableTally {
+    fn new(table: TableIndex) -> Self {
+        Self {
+            table,
+            loads: 0,
+            inserts: 0,
+            updates: 0,
+            deletes: 0,
+            ddls: 0,
+            load_errors: 0,
+            change_errors: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Records of the table, delivered or not.
+    pub fn records(&self) -> u64 {
+        let delivered = self.loads + self.inserts + self.updates + self.deletes + self.ddls;
+        delivered + self.load_errors + self.change_errors
+    }
+
+    /// Adds the counts to the table's statistics.
+    pub fn add_to(&self, statistics: &mut TableStatistics) {
+        statistics.full_load_rows += self.loads;
+        statistics.applied_inserts += self.inserts;
+        statistics.applied_updates += self.updates;
+        statistics.applied_deletes += self.deletes;
+        statistics.applied_ddls += self.ddls;
+        statistics.full_load_error_rows += self.load_errors;
+        statistics.change_error_rows += self.change_errors;
+        statistics.bytes += self.bytes;
+    }
+}
+
+impl ChunkTally {
+    /// Counts a record that becomes a message.
+    pub fn deliver(&mut self, table: TableIndex, operation: Operation, bytes: u64) {
+        self.records += 1;
+        self.delivered += 1;
+        let tally = self.table(table);
+        tally.bytes += bytes;
+        match operation {
+            Operation::Load => tally.loads += 1,
+            Operation::Insert => tally.inserts += 1,
+            Operation::Update => tally.updates += 1,
+            Operation::Delete => tally.deletes += 1,
+        }
+    }
+
+    /// Counts a control record.
+    pub fn control(&mut self, table: Option<TableIndex>) {
+        self.records += 1;
+        self.delivered += 1;
+        if let Some(table) = table {
+            self.table(table).ddls += 1;
+        }
+    }
+
+    /// Counts a record that becomes a dead letter.
+    pub fn reject(&mut self, table: Option<TableIndex>, is_load: bool, bytes: u64) {
+        self.records += 1;
+        self.dead_lettered += 1;
+        match table.map(|table| self.table(table)) {
+            Some(tally) => {
+                tally.bytes += bytes;
+                *(if is_load {
+                    &mut tally.load_errors
+                } else {
+                    &mut tally.change_errors
+                }) += 1;
+            }
+            None => self.unassigned += 1,
+        }
+    }
+
+    fn table(&mut self, table: TableIndex) -> &mut TableTally {
+        // A load chunk has one table and a change chunk a few, so the newest is nearly always the right one.
+        let index = self
+            .tables
+            .iter()
+            .rposition(|tally| tally.table == table)
+            .unwrap_or_else(|| {
+                self.tables.push(TableTally::new(table));
+                self.tables.len() - 1
+            });
+        #[expect(clippy::indexing_slicing, reason = "the index was just found or pushed")]
+        &mut self.tables[index]
+    }
+}

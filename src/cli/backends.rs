@@ -1,0 +1,129 @@
+//! Builds what a task needs from outside, as its configuration says.
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use tokio::runtime::Handle;
+
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::store::sled::{OpenOptions, SledStore};
+use crate::clock::SystemClock;
+use crate::config::{Config, SourceLocation, TargetConfig};
+use crate::fault::Fault;
+use crate::sink::RecordSink;
+use crate::sink::kinesis::{KinesisOptions, KinesisSink};
+use crate::sink::ndjson::NdjsonSink;
+use crate::source::ObjectSource;
+use crate::source::local::LocalSource;
+use crate::source::s3::{Patience, S3Options, S3Source};
+use crate::supervise::pipeline::Backends;
+
+/// Everything a task needs from outside, open.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where objects come from.
+    pub source: Arc<dyn ObjectSource>,
+    /// Where records go.
+    pub sink: Arc<dyn RecordSink>,
+    store: Arc<SledStore>,
+}
+
+/// Opens the state, the source and the target of a task.
+///
+/// # Errors
+/// If the state cannot be opened; source and target are reached later.
+pub async fn open(config: &Config) -> Result<Opened, Fault> {
+    let store = open_store(config)?;
+    let source = source(config).await;
+    let sink = sink(config).await?;
+    Ok(Opened {
+        source,
+        sink,
+        store: Arc::new(store),
+    })
+}
+
+/// Opens the checkpoint store of a task.
+///
+/// # Errors
+/// If it is in use, damaged, of another task, or cannot be created.
+pub fn open_store(config: &Config) -> Result<SledStore, Fault> {
+    SledStore::open(&config.state.path, &OpenOptions::new(config.task.clone())).map_err(Fault::from)
+}
+
+/// The source of a task.
+pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
+    match &config.source.location {
+        SourceLocation::Local { directory } => Arc::new(LocalSource::new(directory)),
+        SourceLocation::S3 {
+            bucket,
+            region,
+            endpoint,
+            path_style,
+            expected_bucket_owner,
+        } => {
+            let options = S3Options {
+                bucket: bucket.clone(),
+                region: region.clone(),
+                endpoint: endpoint.clone(),
+                path_style: *path_style,
+                expected_bucket_owner: expected_bucket_owner.clone(),
+                checked_prefix: config.source.bucket_folder.clone(),
+                patience: Patience::default(),
+            };
+            Arc::new(S3Source::new(&sdk().await, options, Handle::current()))
+        }
+    }
+}
+
+/// The target of a task.
+///
+/// # Errors
+/// If a local target cannot be created.
+pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
+    match &config.target {
+        TargetConfig::Ndjson { path, shards } => {
+            Ok(Arc::new(NdjsonSink::open(path, *shards).map_err(Fault::from)?))
+        }
+        TargetConfig::Kinesis {
+            stream,
+            region,
+            endpoint,
+            request_timeout,
+        } => {
+            let options = KinesisOptions {
+                stream: stream.clone(),
+                region: region.clone(),
+                endpoint: endpoint.clone(),
+                request_timeout: *request_timeout,
+            };
+            Ok(Arc::new(KinesisSink::new(
+                &sdk().await,
+                options,
+                Handle::current(),
+            )))
+        }
+    }
+}
+
+/// Credentials come from the SDK's provider chain alone, never from a file of ours.
+async fn sdk() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest()).load().await
+}
+
+impl Opened {
+    /// As the pipeline takes them.
+    pub fn backends(&self) -> Backends {
+        Backends {
+            source: Arc::clone(&self.source),
+            sink: Arc::clone(&self.sink),
+            store: Arc::clone(&self.store) as Arc<dyn CheckpointStore>,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The store, for what only the durable backend has: upkeep, export.
+    pub fn store(&self) -> Arc<SledStore> {
+        Arc::clone(&self.store)
+    }
+}

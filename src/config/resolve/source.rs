@@ -1,0 +1,290 @@
+//! Resolves `source`, and checks what its keys say against each other. Pure: no I/O, no clock.
+
+use std::path::Path;
+
+use super::super::problems::{Place, Report};
+use super::super::tree::quoted;
+use super::super::values::Section;
+use super::super::{
+    ChangedObjects, CsvDialect, LateFiles, LoadOperationColumn, MigrationType, SourceConfig, SourceLocation,
+    TargetConfig,
+};
+use super::{joined, prefix};
+use crate::model::Table;
+
+pub(super) fn source(
+    root: &Section<'_>,
+    migration_type: Option<MigrationType>,
+    folder: &Path,
+    report: &mut Report,
+) -> Option<SourceConfig> {
+    let section = root.section("source")?;
+    let csv = section.section("csv").and_then(|csv| dialect(&csv, report));
+    check_intervals(&section, report);
+    let place = section.section("s3").or_else(|| section.section("local"))?;
+    let cdc_path =
+        migration_type.and_then(|migration_type| cdc_path(&section, &place, migration_type, report));
+    Some(SourceConfig {
+        location: location(&section, folder)?,
+        bucket_folder: prefix(place.text("bucket_folder")?),
+        cdc_path,
+        csv: csv?,
+        late_files: section.choice(
+            "late_files",
+            &[
+                ("process", LateFiles::Process),
+                ("quarantine", LateFiles::Quarantine),
+                ("stop", LateFiles::Stop),
+            ],
+        )?,
+        changed_objects: section.choice(
+            "changed_objects",
+            &[
+                ("quarantine", ChangedObjects::Quarantine),
+                ("stop", ChangedObjects::Stop),
+            ],
+        )?,
+        poll_interval: section.duration("poll_interval")?,
+        full_listing_interval: section.duration("full_listing_interval")?,
+    })
+}
+
+fn location(source: &Section<'_>, folder: &Path) -> Option<SourceLocation> {
+    if let Some(s3) = source.section("s3") {
+        return Some(SourceLocation::S3 {
+            bucket: s3.text("bucket")?.to_owned(),
+            region: s3.filled_text("region"),
+            endpoint: s3.filled_text("endpoint"),
+            path_style: s3.boolean("path_style")?,
+            expected_bucket_owner: s3.filled_text("expected_bucket_owner"),
+        });
+    }
+    let local = source.section("local")?;
+    Some(SourceLocation::Local {
+        directory: joined(folder, local.text("directory")?),
+    })
+}
+
+fn cdc_path(
+    source: &Section<'_>,
+    place: &Section<'_>,
+    migration_type: MigrationType,
+    report: &mut Report,
+) -> Option<String> {
+    let kind = if source.section("s3").is_some() {
+        "s3"
+    } else {
+        "local"
+    };
+    let key = format!("source.{kind}.cdc_path");
+    let given = place.filled_text("cdc_path");
+    match (given, migration_type.has_changes()) {
+        (None, false) => None,
+        (Some(_), false) => {
+            let message = format!("`{key}` has no effect, because `migration_type` is full-load");
+            report.warning(place.place("cdc_path"), message);
+            None
+        }
+        (None, true) if place.is_broken("cdc_path") => None,
+        (None, true) => {
+            let message = format!(
+                "`{key}` is missing; add it, for example `cdc_path: cdc`. A task with ongoing replication from S3 needs \
+                 the folder of its change files, as in DMS"
+            );
+            report.error(source.place(kind), message);
+            None
+        }
+        (Some(given), true) => {
+            let path = prefix(&given);
+            if path.is_empty() {
+                let message = format!(
+                    "`{key}` is {}, which names no folder; name the folder",
+                    quoted(&given)
+                );
+                report.error(place.place("cdc_path"), message);
+                return None;
+            }
+            Some(path)
+        }
+    }
+}
+
+fn check_intervals(source: &Section<'_>, report: &mut Report) {
+    if let (Some(poll), Some(full)) = (
+        source.duration("poll_interval"),
+        source.duration("full_listing_interval"),
+    ) && full < poll
+    {
+        report.error(
+            source.place("full_listing_interval"),
+            "`source.full_listing_interval` is shorter than `source.poll_interval`; every poll would be a full \
+             listing: raise the one or lower the other",
+        );
+    }
+}
+
+fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
+    let delimiter = csv.text("delimiter")?;
+    let row_delimiter = csv.text("row_delimiter")?;
+    let null_value = csv.text("null_value")?;
+    let rfc4180 = csv.boolean("rfc4180")?;
+    let mut refuse = |place: Option<Place>, message: &str| report.error(place, message);
+    if delimiter.contains(row_delimiter) || row_delimiter.contains(delimiter) {
+        refuse(
+            csv.place("delimiter"),
+            "`source.csv.delimiter` and `source.csv.row_delimiter` contain one another; fields and rows could not be \
+             told apart: change one of them",
+        );
+    }
+    if rfc4180 && (delimiter.contains('"') || row_delimiter.contains('"')) {
+        refuse(
+            csv.place("rfc4180"),
+            "`source.csv.rfc4180` is true, and a delimiter contains a double quote; set it to false or change the \
+             delimiter",
+        );
+    }
+    if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
+        refuse(
+            csv.place("null_value"),
+            "`source.csv.null_value` contains a delimiter, so no field could ever be equal to it; change one of them",
+        );
+    }
+    if null_value.contains('\u{85}') {
+        refuse(
+            csv.place("null_value"),
+            r"`source.csv.null_value` has the character U+0085: that is what YAML makes of \N in double quotes; write '\N' in single quotes",
+        );
+    }
+    Some(CsvDialect {
+        delimiter: delimiter.as_bytes().to_vec(),
+        row_delimiter: row_delimiter.as_bytes().to_vec(),
+        null_value: null_value.to_owned(),
+        ignore_header_rows: csv.number("ignore_header_rows")?,
+        rfc4180,
+        load_operation_column: csv.choice(
+            "load_operation_column",
+            &[
+                ("detect", LoadOperationColumn::Detect),
+                ("present", LoadOperationColumn::Present),
+                ("absent", LoadOperationColumn::Absent),
+            ],
+        )?,
+    })
+}
+
+/// Refuses a change folder below a table's folder or the other way round: rows would be read as what they are not.
+pub(super) fn check_folders(
+    source: &SourceConfig,
+    tables: &[Table],
+    migration_type: MigrationType,
+    root: &Section<'_>,
+    report: &mut Report,
+) {
+    let Some(cdc_path) = source
+        .cdc_path
+        .as_deref()
+        .filter(|_| migration_type.has_full_load())
+    else {
+        return;
+    };
+    let section = root.section("source");
+    let section = section.and_then(|source| source.section("s3").or_else(|| source.section("local")));
+    let place = section.and_then(|section| section.place("cdc_path"));
+    for table in tables {
+        if cdc_path.starts_with(&table.path) || table.path.starts_with(cdc_path) {
+            let message = format!(
+                "`cdc_path` {} and the TablePath {} of {} lie within one another: change files would be read as \
+                 full-load files or the other way round; move one of them",
+                quoted(cdc_path),
+                quoted(&table.path),
+                table.full_name()
+            );
+            report.error(place, message);
+        }
+    }
+}
+
+/// Refuses to write the output where the input is read.
+pub(super) fn check_output_is_not_input(
+    source: &SourceConfig,
+    target: &TargetConfig,
+    root: &Section<'_>,
+    report: &mut Report,
+) {
+    if let (SourceLocation::Local { directory }, TargetConfig::Ndjson { path, .. }) =
+        (&source.location, target)
+        && path.starts_with(directory)
+    {
+        let target = root.section("target").and_then(|target| target.section("ndjson"));
+        report.error(
+            target.and_then(|ndjson| ndjson.place("path")),
+            "`target.ndjson.path` lies in `source.local.directory`; the output could be read as input: move it out",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::tests::loaded_with;
+
+    #[test]
+    fn every_key_of_a_source_reaches_its_own_field() {
+        let source = loaded_with(
+            "  s3: { bucket: blog-source,",
+            "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
+             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
+             load_operation_column: absent }\n  \
+             s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
+             expected_bucket_owner: \"012345678901\",",
+        )
+        .source;
+        let expected = SourceConfig {
+            location: SourceLocation::S3 {
+                bucket: "other".into(),
+                region: Some("r-1".into()),
+                endpoint: Some("https://e".into()),
+                path_style: true,
+                expected_bucket_owner: Some("012345678901".into()),
+            },
+            bucket_folder: "in/".into(),
+            cdc_path: Some("cdc/".into()),
+            csv: CsvDialect {
+                delimiter: b";".to_vec(),
+                row_delimiter: b"|".to_vec(),
+                null_value: "\\N".into(),
+                ignore_header_rows: 1,
+                rfc4180: false,
+                load_operation_column: LoadOperationColumn::Absent,
+            },
+            late_files: LateFiles::Quarantine,
+            changed_objects: ChangedObjects::Stop,
+            poll_interval: Duration::from_secs(2),
+            full_listing_interval: Duration::from_mins(3),
+        };
+        assert_eq!(source, expected);
+    }
+
+    #[test]
+    fn words_mean_what_they_say() {
+        let late = |word: &str| {
+            loaded_with("  tables:", &format!("  late_files: {word}\n  tables:"))
+                .source
+                .late_files
+        };
+        assert_eq!(
+            [late("process"), late("stop")],
+            [LateFiles::Process, LateFiles::Stop]
+        );
+        let column = |word: &str| {
+            let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
+            loaded_with("  tables:", &csv).source.csv.load_operation_column
+        };
+        assert_eq!(
+            [column("detect"), column("present")],
+            [LoadOperationColumn::Detect, LoadOperationColumn::Present]
+        );
+    }
+}

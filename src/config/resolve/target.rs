@@ -1,0 +1,232 @@
+//! Resolves `target`: where records go, what they look like, how they are delivered. Pure: no I/O, no clock.
+
+use std::path::Path;
+
+use super::super::problems::Report;
+use super::super::values::Section;
+use super::super::{
+    ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering, Pace,
+    TargetConfig,
+};
+use super::joined;
+use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+
+pub(super) struct Target {
+    pub(super) place: TargetConfig,
+    pub(super) message: MessageConfig,
+    pub(super) delivery: DeliveryConfig,
+}
+
+pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
+    let section = root.section("target")?;
+    let (place, keys) = match (section.section("kinesis"), section.section("ndjson")) {
+        (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
+        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
+        (None, None) => return None,
+    };
+    let message = message(&keys)?;
+    warn_about_pace(&keys, report);
+    Some(Target {
+        place: place?,
+        message,
+        delivery: DeliveryConfig {
+            ordering: keys.choice(
+                "ordering",
+                &[("final", Ordering::Final), ("none", Ordering::None)],
+            )?,
+            pace: pace(&keys)?,
+            linger: keys.duration("linger")?,
+        },
+    })
+}
+
+fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
+    Some(TargetConfig::Kinesis {
+        stream: section.text("stream")?.to_owned(),
+        region: section.filled_text("region"),
+        endpoint: section.filled_text("endpoint"),
+        request_timeout: section.duration("request_timeout")?,
+    })
+}
+
+fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
+    Some(TargetConfig::Ndjson {
+        path: joined(folder, section.text("path")?),
+        shards: section.number("shards")?,
+    })
+}
+
+fn message(section: &Section<'_>) -> Option<MessageConfig> {
+    Some(MessageConfig {
+        format: section.choice(
+            "message_format",
+            &[
+                ("json", MessageFormat::Json),
+                ("json-unformatted", MessageFormat::JsonUnformatted),
+            ],
+        )?,
+        include_control_details: section.boolean("include_control_details")?,
+        include_null_and_empty: section.boolean("include_null_and_empty")?,
+        include_partition_value: section.boolean("include_partition_value")?,
+        partition_include_schema_table: section.boolean("partition_include_schema_table")?,
+        no_hex_prefix: section.boolean("no_hex_prefix")?,
+        control_records: section.boolean("control_records")?,
+        number_format: section.choice(
+            "number_format",
+            &[("exact", NumberFormat::Exact), ("dms", NumberFormat::Dms)],
+        )?,
+        change_partition_key: section.choice(
+            "change_partition_key",
+            &[
+                ("schema-table", ChangePartitionKey::SchemaTable),
+                ("primary-key", ChangePartitionKey::PrimaryKey),
+            ],
+        )?,
+    })
+}
+
+fn pace(section: &Section<'_>) -> Option<Pace> {
+    if let Some(custom) = section.section("pace") {
+        return Some(Pace::Custom {
+            records_per_second: custom.number("records_per_second")?,
+            bytes_per_second: custom.number("bytes_per_second")?,
+        });
+    }
+    section.choice("pace", &[("service", Pace::Service), ("off", Pace::Off)])
+}
+
+/// More than a shard takes is no error: limits grow. Requests will be throttled until they do.
+fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
+    let Some(custom) = section.section("pace") else {
+        return;
+    };
+    let records = custom.number::<u32>("records_per_second");
+    if records.is_some_and(|records| records > SHARD_RECORDS_PER_SECOND) {
+        let message = format!(
+            "`pace.records_per_second` is above what a shard takes ({SHARD_RECORDS_PER_SECOND}); requests will be \
+             throttled: lower it, or use `pace: service`"
+        );
+        report.warning(custom.place("records_per_second"), message);
+    }
+    let bytes = custom.number::<u64>("bytes_per_second");
+    if bytes.is_some_and(|bytes| bytes > SHARD_BYTES_PER_SECOND) {
+        let message = "`pace.bytes_per_second` is above what a shard takes (1MiB); requests will be throttled: lower \
+                       it, or use `pace: service`";
+        report.warning(custom.place("bytes_per_second"), message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::loaded_with;
+
+    #[test]
+    fn every_key_of_a_target_reaches_its_own_field() {
+        let config = loaded_with(
+            "stream: orders",
+            "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
+             include_control_details: true, ordering: none, linger: 7ms, number_format: dms, \
+             change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
+        );
+        assert_eq!(
+            config.target,
+            TargetConfig::Kinesis {
+                stream: "s".into(),
+                region: Some("eu-west-1".into()),
+                endpoint: Some("http://h:1".into()),
+                request_timeout: std::time::Duration::from_secs(9),
+            }
+        );
+        assert_eq!(
+            config.message,
+            MessageConfig {
+                format: MessageFormat::JsonUnformatted,
+                include_control_details: true,
+                number_format: NumberFormat::Dms,
+                change_partition_key: ChangePartitionKey::PrimaryKey,
+                ..MessageConfig::default()
+            }
+        );
+        assert_eq!(
+            config.delivery,
+            DeliveryConfig {
+                ordering: Ordering::None,
+                pace: Pace::Custom {
+                    records_per_second: 3,
+                    bytes_per_second: 4096,
+                },
+                linger: std::time::Duration::from_millis(7),
+            }
+        );
+    }
+
+    #[test]
+    fn each_switch_turns_its_own_setting_and_no_other() {
+        let plain = MessageConfig::default;
+        let switches = [
+            (
+                "include_control_details: true",
+                MessageConfig {
+                    include_control_details: true,
+                    ..plain()
+                },
+            ),
+            (
+                "include_null_and_empty: true",
+                MessageConfig {
+                    include_null_and_empty: true,
+                    ..plain()
+                },
+            ),
+            (
+                "include_partition_value: true",
+                MessageConfig {
+                    include_partition_value: true,
+                    ..plain()
+                },
+            ),
+            (
+                "partition_include_schema_table: true",
+                MessageConfig {
+                    partition_include_schema_table: true,
+                    ..plain()
+                },
+            ),
+            (
+                "no_hex_prefix: true",
+                MessageConfig {
+                    no_hex_prefix: true,
+                    ..plain()
+                },
+            ),
+            (
+                "control_records: false",
+                MessageConfig {
+                    control_records: false,
+                    ..plain()
+                },
+            ),
+        ];
+        for (line, expected) in switches {
+            let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
+            assert_eq!(config.message, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_files_has_its_own_keys() {
+        let config = loaded_with(
+            "kinesis: { stream: orders }",
+            "ndjson: { path: o, shards: 3, pace: service, ordering: none }",
+        );
+        let TargetConfig::Ndjson { path, shards } = config.target else {
+            panic!("{:?}", config.target);
+        };
+        assert_eq!((path.to_str(), shards), (Some("/conf/o"), 3));
+        assert_eq!(
+            (config.delivery.pace, config.delivery.ordering),
+            (Pace::Service, Ordering::None)
+        );
+    }
+}

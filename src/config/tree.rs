@@ -1,0 +1,79 @@
+//! A document as a tree that knows the place of every node; YAML and JSON both become this.
+//! Pure: no I/O, no clock.
+
+use super::problems::{Place, Report};
+
+/// Collections may be nested this deep; real documents need a handful.
+pub(super) const NESTING_MAX: usize = 64;
+
+/// A value and where it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// Where it starts.
+    pub place: Place,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node holds. Numbers keep their spelling, so nothing is lost and nothing is rounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// `null`, `~` or nothing at all.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number as it was written.
+    Number(String),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in document order, without repeated keys.
+    Map(Vec<Entry>),
+}
+
+/// One key of a mapping with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key starts.
+    pub place: Place,
+    /// Its value.
+    pub node: Node,
+}
+
+impl Value {
+    /// What it is and, for a scalar, how it was written: for messages.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing (null)".to_owned(),
+            Self::Boolean(value) => format!("`{value}`"),
+            Self::Number(text) => format!("the number `{text}`"),
+            Self::Text(text) => format!("the text {}", quoted(text)),
+            Self::List(_) => "a list".to_owned(),
+            Self::Map(_) => "a group of keys".to_owned(),
+        }
+    }
+}
+
+/// Text as it is shown to people: in double quotes, escaped, and not endless.
+pub(super) fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    let shown: String = text.chars().take(SHOWN_MAX).collect();
+    let rest = if shown.len() < text.len() { "…" } else { "" };
+    format!("{shown:?}{rest}")
+}
+
+/// Adds an entry to a mapping, refusing a key that is there already.
+pub(super) fn push_entry(entries: &mut Vec<Entry>, entry: Entry, report: &mut Report) {
+    if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
+        let message = format!(
+            "`{}` is given twice, first at line {}; remove one of them",
+            entry.key, first.place.line
+        );
+        report.error(entry.place, message);
+    } else {
+        entries.push(entry);
+    }
+}

@@ -1,0 +1,126 @@
+//! The checked values of a document by key path. Pure: no I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::keys::join;
+use super::problems::Place;
+use super::scalar::Scalar;
+
+/// The checked values of a document, defaults included.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    scalars: BTreeMap<String, (Place, Scalar)>,
+    groups: BTreeMap<String, Place>,
+    broken: BTreeSet<String>,
+}
+
+impl Values {
+    /// Notes the value of a key.
+    pub(super) fn insert(&mut self, path: &str, place: Place, scalar: Scalar) {
+        self.scalars.insert(path.to_owned(), (place, scalar));
+    }
+
+    /// Notes that a key is there with a value that cannot be used, so that nobody calls it missing.
+    pub(super) fn insert_broken(&mut self, path: &str) {
+        self.broken.insert(path.to_owned());
+    }
+
+    /// Notes that a group is there.
+    pub(super) fn insert_group(&mut self, path: &str, place: Place) {
+        self.groups.insert(path.to_owned(), place);
+    }
+
+    /// The values below a key, if the key is there.
+    pub(super) fn section(&self, path: &str) -> Option<Section<'_>> {
+        self.groups.contains_key(path).then(|| Section {
+            values: self,
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// The values below one key. A getter has nothing where the document has a problem, which is reported already.
+#[derive(Debug, Clone)]
+pub(super) struct Section<'a> {
+    values: &'a Values,
+    path: String,
+}
+
+impl<'a> Section<'a> {
+    /// Where a key of this section is; the section itself if the key is not written down.
+    pub(super) fn place(&self, name: &str) -> Option<Place> {
+        let path = join(&self.path, name);
+        let scalar = self.values.scalars.get(&path).map(|(place, _)| *place);
+        scalar.or_else(|| self.values.groups.get(&path).copied())
+    }
+
+    /// Whether a key is there with a value that cannot be used.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.values.broken.contains(&join(&self.path, name))
+    }
+
+    /// The section below a key of this section, if it is there.
+    pub(super) fn section(&self, name: &str) -> Option<Section<'a>> {
+        self.values.section(&join(&self.path, name))
+    }
+
+    /// Text.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        match self.scalar(name)? {
+            Scalar::Text(text) => Some(text),
+            Scalar::Duration(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+        }
+    }
+
+    /// Text that stands for nothing when it is empty, as an unset variable gives it.
+    pub(super) fn filled_text(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// A duration.
+    pub(super) fn duration(&self, name: &str) -> Option<Duration> {
+        match self.scalar(name)? {
+            Scalar::Duration(duration) => Some(*duration),
+            Scalar::Text(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+        }
+    }
+
+    /// A whole number or a size, in the type that is needed.
+    pub(super) fn number<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
+        match self.scalar(name)? {
+            Scalar::Number(number) => T::try_from(*number).ok(),
+            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+        }
+    }
+
+    /// True or false.
+    pub(super) fn boolean(&self, name: &str) -> Option<bool> {
+        match self.scalar(name)? {
+            Scalar::Boolean(value) => Some(*value),
+            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Word(_) => None,
+        }
+    }
+
+    /// One of the words of a choice.
+    pub(super) fn word(&self, name: &str) -> Option<&'static str> {
+        match self.scalar(name)? {
+            Scalar::Word(word) => Some(word),
+            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Boolean(_) => None,
+        }
+    }
+
+    /// What a word of a choice means. A word without a meaning is a mistake in the code, and nothing.
+    pub(super) fn choice<T: Copy>(&self, name: &str, meanings: &[(&str, T)]) -> Option<T> {
+        let given = self.word(name)?;
+        meanings
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(_, meaning)| *meaning)
+    }
+
+    fn scalar(&self, name: &str) -> Option<&'a Scalar> {
+        let (_, scalar) = self.values.scalars.get(&join(&self.path, name))?;
+        Some(scalar)
+    }
+}

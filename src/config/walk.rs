@@ -1,0 +1,184 @@
+//! Compares a document with the list of keys and collects every problem in one go. Pure but for the
+//! [`Environment`] passed in.
+
+use super::environment::Environment;
+use super::interpolate::interpolate;
+use super::keys::{self, Group, Key, Kind, Presence, join};
+use super::problems::{Place, Report};
+use super::scalar::{self, Scalar};
+use super::suggest::{closest, normalized};
+use super::tree::{Entry, Node, Value};
+use super::values::Values;
+
+/// Parts of names that only secrets have.
+const SECRETS: &[&str] = &[
+    "accesskey",
+    "secretkey",
+    "secretaccess",
+    "sessiontoken",
+    "password",
+    "credential",
+];
+
+/// Checks the document and returns the values of all keys that are there or have a default.
+pub(super) fn walk(root: &Node, environment: &dyn Environment, report: &mut Report) -> Values {
+    let mut walker = Walker {
+        environment,
+        report,
+        values: Values::default(),
+    };
+    match &root.value {
+        Value::Map(entries) => walker.group(&keys::ROOT, entries, "", root.place),
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+            let message = format!(
+                "a configuration is a group of keys, not {}",
+                root.value.describe()
+            );
+            walker.report.error(root.place, message);
+        }
+    }
+    walker.values
+}
+
+struct Walker<'a> {
+    environment: &'a dyn Environment,
+    report: &'a mut Report,
+    values: Values,
+}
+
+impl Walker<'_> {
+    fn group(&mut self, group: &'static Group, entries: &[Entry], prefix: &str, place: Place) {
+        self.values.insert_group(prefix, place);
+        for entry in entries {
+            match group.key(&entry.key) {
+                Some(key) => self.key(key, &join(prefix, key.name), entry),
+                None => self.unknown(group, prefix, entry),
+            }
+        }
+        for key in group.keys() {
+            let is_given = entries.iter().any(|entry| entry.key == key.name);
+            if !is_given {
+                self.missing(group, key, &join(prefix, key.name), place);
+            }
+        }
+        self.exactly_one(group, entries, prefix, place);
+    }
+
+    fn key(&mut self, key: &'static Key, path: &str, entry: &Entry) {
+        match (&key.kind, &entry.node.value) {
+            (Kind::Group(group) | Kind::ChoiceOrGroup(_, group), Value::Map(entries)) => {
+                self.group(group, entries, path, entry.place);
+            }
+            // All keys of the group are commented out.
+            (Kind::Group(group), Value::Null) => self.group(group, &[], path, entry.place),
+            (kind, value) => match self.scalar(kind, value) {
+                Ok(scalar) => self.values.insert(path, entry.node.place, scalar),
+                Err(problem) => {
+                    let message = format!(
+                        "`{path}` is {}, which {problem}; allowed: {}",
+                        value.describe(),
+                        kind.allowed()
+                    );
+                    self.report.error(entry.node.place, message);
+                    self.values.insert_broken(path);
+                }
+            },
+        }
+    }
+
+    fn scalar(&self, kind: &Kind, value: &Value) -> Result<Scalar, String> {
+        let Value::Text(text) = value else {
+            return scalar::from_value(kind, value);
+        };
+        let filled = interpolate(text, self.environment).map_err(|error| error.to_string())?;
+        if filled.is_changed {
+            // A value from outside has no type of its own; the key gives it one. It may be a secret, so no message
+            // shows any of it.
+            return scalar::parse(kind, &filled.text)
+                .map_err(|_| "is not allowed once it is filled in (its value is not shown)".to_owned());
+        }
+        scalar::from_value(kind, &Value::Text(filled.text))
+    }
+
+    fn missing(&mut self, group: &Group, key: &'static Key, path: &str, place: Place) {
+        match &key.presence {
+            Presence::Required(example) => {
+                let example = match key.kind.group() {
+                    Some(_) => String::new(),
+                    None => format!(", for example `{}: {example}`", key.name),
+                };
+                let about = key.about.replace('\n', " ");
+                self.report
+                    .error(place, format!("`{path}` is missing; add it{example}. {about}"));
+            }
+            Presence::Default(text) => {
+                if let Ok(scalar) = scalar::parse(&key.kind, text) {
+                    self.values.insert(path, place, scalar);
+                }
+            }
+            Presence::Optional(_) | Presence::Conditional(_) => {
+                if let Kind::Group(below) = &key.kind
+                    && !group.exactly_one_of.contains(&key.name)
+                {
+                    self.group(below, &[], path, place);
+                }
+            }
+        }
+    }
+
+    fn exactly_one(&mut self, group: &Group, entries: &[Entry], prefix: &str, place: Place) {
+        if group.exactly_one_of.is_empty() {
+            return;
+        }
+        let names = group.exactly_one_of.join("`, `");
+        let mut given = entries
+            .iter()
+            .filter(|entry| group.exactly_one_of.contains(&entry.key.as_str()));
+        match (given.next(), given.next()) {
+            (None, _) => self.report.error(
+                place,
+                format!("`{prefix}` needs exactly one of `{names}`; add one"),
+            ),
+            (Some(_), None) => {}
+            (Some(first), Some(second)) => self.report.error(
+                second.place,
+                format!(
+                    "`{prefix}` has `{}` and, at line {}, `{}`; give exactly one of `{names}`",
+                    second.key, first.place.line, first.key
+                ),
+            ),
+        }
+    }
+
+    fn unknown(&mut self, group: &Group, prefix: &str, entry: &Entry) {
+        let path = join(prefix, &entry.key);
+        let name = normalized(&entry.key);
+        let message = if SECRETS.iter().any(|secret| name.contains(secret)) {
+            format!(
+                "`{path}` is refused: no credentials in this file; AWS credentials come from the SDK's provider chain \
+                 (environment, profile, SSO, container or instance role)"
+            )
+        } else if let Some(known) = closest(&entry.key, group.keys().map(|key| key.name)) {
+            format!("`{path}` is unknown; did you mean `{known}`?")
+        } else if let Some(elsewhere) = elsewhere(&name, prefix) {
+            format!("`{path}` is unknown here; it belongs at `{elsewhere}`")
+        } else {
+            let known: Vec<_> = group.keys().map(|key| key.name).collect();
+            format!("`{path}` is unknown; known here: {}", known.join(", "))
+        };
+        self.report.error(entry.place, message);
+    }
+}
+
+/// The path of a key with this name, the nearest to a group.
+fn elsewhere(normalized_name: &str, prefix: &str) -> Option<String> {
+    let near = |path: &str| {
+        let parts = path.split('.').zip(prefix.split('.'));
+        parts.take_while(|(one, other)| one == other).count()
+    };
+    keys::all()
+        .into_iter()
+        .filter(|(_, key)| normalized(key.name) == normalized_name)
+        .map(|(path, _)| path)
+        .max_by_key(|path| near(path))
+}

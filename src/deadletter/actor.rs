@@ -1,0 +1,113 @@
+//! `DeadLetterWriter`: makes rejected rows durable, then settles them (D2).
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::envelope::{DeadLetter, Origin};
+use super::files::DeadLetterFiles;
+use super::messages::StoreRejected;
+use crate::checkpoint::messages::RecordsSettled;
+use crate::clock::Clock;
+use crate::fault::{Fault, FaultKind};
+use crate::flow::edge::Upstream;
+use crate::model::Settled;
+use crate::model::settle::Lane;
+use crate::supervise::spawn::Fuse;
+
+/// What a dead-letter writer is made of.
+#[derive(Debug)]
+pub struct DeadLetterWriterParts {
+    /// The task's name.
+    pub task: String,
+    /// `schema.table` of each table.
+    pub table_names: Vec<String>,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Who wants to know of settled records.
+    pub checkpointer: Upstream<RecordsSettled>,
+    /// Ends the actor with a fault.
+    pub fuse: Fuse,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct DeadLetterWriter {
+    parts: DeadLetterWriterParts,
+    files: Option<DeadLetterFiles>,
+}
+
+impl DeadLetterWriter {
+    /// A writer into the given files.
+    pub fn new(parts: DeadLetterWriterParts, files: DeadLetterFiles) -> Self {
+        Self {
+            parts,
+            files: Some(files),
+        }
+    }
+
+    /// The lines of a message and the day they belong to.
+    fn render(&self, message: &StoreRejected) -> Result<(String, Vec<u8>), serde_json::Error> {
+        let now = jiff::Timestamp::from_microsecond(self.parts.clock.now_us()).unwrap_or_default();
+        let (time, day) = (now.to_string(), now.strftime("%Y-%m-%d").to_string());
+        let context = &message.context;
+        let origin = Origin {
+            task: &self.parts.task,
+            location: &context.location,
+            id: &context.id,
+            version: &context.version,
+            time: &time,
+        };
+        let mut lines = Vec::new();
+        for record in &message.records {
+            let table = record
+                .table
+                .and_then(|table| self.parts.table_names.get(table.0))
+                .cloned();
+            serde_json::to_writer(&mut lines, &DeadLetter::new(origin, record, table))?;
+            lines.push(b'\n');
+        }
+        Ok((day, lines))
+    }
+}
+
+impl Actor for DeadLetterWriter {
+    type Context = Context<Self>;
+}
+
+impl Handler<StoreRejected> for DeadLetterWriter {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
+        let rendered = self.render(&message);
+        let files = self.files.take();
+        let write = async move {
+            let (day, lines) = rendered.map_err(|error| error.to_string())?;
+            let mut files = files.ok_or("an earlier write failed")?;
+            let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
+            match work.await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        AtomicResponse::new(Box::pin(write.into_actor(self).map(
+            move |result, actor, context| match result {
+                Ok(files) => {
+                    actor.files = Some(files);
+                    let settled = Settled {
+                        lane: Lane::DeadLetters,
+                        runs: vec![message.run],
+                        sequence_numbers: Vec::new(),
+                    };
+                    actor.parts.checkpointer.notify(RecordsSettled(settled));
+                }
+                Err(error) => {
+                    let message =
+                        format!("dead letters cannot be written: {error}; check errors.dead_letters");
+                    actor.parts.fuse.blow(Fault::new(FaultKind::StateIo, message));
+                    context.stop();
+                }
+            },
+        )))
+    }
+}

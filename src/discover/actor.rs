@@ -1,0 +1,253 @@
+//! `Discoverer`: lists, gives new objects their durable numbers, and hands them to readers that ask.
+//!
+//! It awaits no other actor, so asking it cannot close a cycle.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::catalog::{Catalog, ListRequest, ListedPage, is_late};
+use super::messages::{Assignment, NextObject, ObjectsDone, StopAssigning};
+use crate::checkpoint::messages::TaskNotice;
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, Phase};
+use crate::clock::Clock;
+use crate::config::LateFiles;
+use crate::fault::{Fault, FaultKind};
+use crate::flow::edge::Upstream;
+use crate::model::ObjectVersion;
+use crate::source::ObjectSource;
+use crate::supervise::spawn::Fuse;
+
+/// How often the catalogue is asked whether a listing is due.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+
+/// What a discoverer is made of.
+#[derive(Debug)]
+pub struct DiscovererParts {
+    /// The catalogue of this generation.
+    pub catalog: Catalog,
+    /// Where objects are.
+    pub source: Arc<dyn ObjectSource>,
+    /// Which keys are known.
+    pub store: Arc<dyn CheckpointStore>,
+    /// Who keeps the task's state.
+    pub checkpointer: Upstream<TaskNotice>,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Cancelled when everything present is settled and no more is expected.
+    pub finished: CancellationToken,
+    /// Ends the actor with a fault.
+    pub fuse: Fuse,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct Discoverer {
+    parts: DiscovererParts,
+    waiting: VecDeque<(usize, oneshot::Sender<Option<Assignment>>)>,
+    is_listing: bool,
+    is_stopping: bool,
+}
+
+impl Discoverer {
+    /// A discoverer with nobody waiting.
+    pub fn new(parts: DiscovererParts) -> Self {
+        Self {
+            parts,
+            waiting: VecDeque::new(),
+            is_listing: false,
+            is_stopping: false,
+        }
+    }
+
+    /// Does whatever can be done now: announce, hand out, list.
+    fn drive(&mut self, context: &mut Context<Self>) {
+        let was_loading = self.parts.catalog.is_loading();
+        for table in self.parts.catalog.newly_loaded() {
+            self.parts.checkpointer.notify(TaskNotice::LoadCompleted(table));
+        }
+        if was_loading && !self.parts.catalog.is_loading() {
+            self.parts.checkpointer.notify(TaskNotice::Phase(Phase::Changes));
+        }
+        self.hand_out();
+        if self.parts.catalog.is_finished() {
+            self.parts.finished.cancel();
+        } else if !self.is_listing && !self.is_stopping {
+            let now_ms = self.parts.clock.now_ms();
+            if let Some(request) = self.parts.catalog.next_listing(now_ms) {
+                self.list(request, context);
+            }
+        }
+    }
+
+    fn hand_out(&mut self) {
+        while let Some((lane, reply)) = self.waiting.pop_front() {
+            if self.is_stopping {
+                drop(reply.send(None));
+                continue;
+            }
+            let Some(assignment) = self.parts.catalog.assign(lane) else {
+                self.waiting.push_front((lane, reply));
+                return;
+            };
+            if reply.send(Some(assignment)).is_err() {
+                // The reader died with its generation; this catalogue dies with it.
+                return;
+            }
+        }
+    }
+
+    fn list(&mut self, request: ListRequest, context: &mut Context<Self>) {
+        self.is_listing = true;
+        let lateness = Lateness {
+            greatest_key: self
+                .parts
+                .catalog
+                .greatest_key(request.queue)
+                .map(ToOwned::to_owned),
+            policy: self.parts.catalog.late_files(request.queue),
+        };
+        let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
+        let span = tracing::info_span!("discover.list", queue = %request.name, prefix = request.prefix);
+        let asked = request.clone();
+        let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
+        context.spawn(work.into_actor(self).map(move |result, actor, context| {
+            actor.is_listing = false;
+            match result {
+                Ok(page) => {
+                    let now_ms = actor.parts.clock.now_ms();
+                    actor.parts.catalog.listed(request.queue, page, now_ms);
+                    if let Some((table, objects_known, is_complete)) =
+                        actor.parts.catalog.counts(request.queue)
+                    {
+                        let notice = TaskNotice::Listed {
+                            table,
+                            objects_known,
+                            is_complete,
+                        };
+                        actor.parts.checkpointer.notify(notice);
+                    }
+                    actor.drive(context);
+                }
+                Err(fault) => {
+                    actor.parts.fuse.blow(fault);
+                    context.stop();
+                }
+            }
+        }));
+    }
+}
+
+struct Lateness {
+    greatest_key: Option<String>,
+    policy: LateFiles,
+}
+
+/// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
+async fn list_page(
+    source: Arc<dyn ObjectSource>,
+    store: Arc<dyn CheckpointStore>,
+    request: &ListRequest,
+    lateness: Lateness,
+) -> Result<ListedPage, Fault> {
+    let page = source
+        .list(&request.prefix, request.after.as_ref())
+        .await
+        .map_err(Fault::from)?;
+    let (queue, next) = (request.name.clone(), page.next);
+    let work = tokio::task::spawn_blocking(move || {
+        let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
+        let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
+        let mut new: Vec<ObjectVersion> = Vec::new();
+        for (version, entry) in page.objects.iter().zip(found) {
+            match entry {
+                None => new.push(version.clone()),
+                Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
+                    tracing::debug!(
+                        key = version.key,
+                        "a finished object was replaced; it is not read again"
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        report_late(&new, &lateness)?;
+        let ids = store.register(&queue, &new).map_err(Fault::from)?;
+        let entries = ids.into_iter().zip(new);
+        let entries = entries.map(|(id, version)| ObjectEntry {
+            id,
+            version,
+            state: ObjectState::Registered,
+        });
+        Ok::<Vec<_>, Fault>(entries.collect())
+    });
+    let new = work
+        .await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    Ok(ListedPage { new, next })
+}
+
+fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> {
+    let late = new
+        .iter()
+        .filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
+    for version in late {
+        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file appeared behind the last one read");
+        if lateness.policy == LateFiles::Stop {
+            let message = format!(
+                "{} appeared behind {}, the last file read, and late_files is stop; read it with late_files: process",
+                version.key,
+                lateness.greatest_key.as_deref().unwrap_or_default(),
+            );
+            return Err(Fault::new(FaultKind::Data, message));
+        }
+    }
+    Ok(())
+}
+
+impl Actor for Discoverer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.run_interval(HEARTBEAT, Self::drive);
+        self.drive(context);
+    }
+}
+
+impl Handler<NextObject> for Discoverer {
+    type Result = ResponseFuture<Option<Assignment>>;
+
+    fn handle(&mut self, message: NextObject, context: &mut Context<Self>) -> Self::Result {
+        if message.read.is_some() {
+            self.parts.catalog.released(message.lane);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.waiting.push_back((message.lane, reply));
+        self.drive(context);
+        Box::pin(answer.map(Result::unwrap_or_default))
+    }
+}
+
+impl Handler<ObjectsDone> for Discoverer {
+    type Result = ();
+
+    fn handle(&mut self, message: ObjectsDone, context: &mut Context<Self>) {
+        self.parts.catalog.done(&message.ids);
+        self.drive(context);
+    }
+}
+
+impl Handler<StopAssigning> for Discoverer {
+    type Result = ();
+
+    fn handle(&mut self, _message: StopAssigning, _context: &mut Context<Self>) {
+        self.is_stopping = true;
+        self.hand_out();
+    }
+}

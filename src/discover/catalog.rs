@@ -1,0 +1,382 @@
+//! The catalogue of objects: queues, what waits in them, what is being read, what to list next. Pure: no I/O, no
+//! clock.
+//!
+//! Objects of one queue are handed out strictly one after another, in number order; several queues are read in
+//! parallel. The change queue opens when every load queue is complete.
+//!
+//! Advice for changing this file: whether a key is new is decided by the store alone, never by the cursor here;
+//! the cursor only saves listing.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::control::{CONTROL_KEY, ControlPlan};
+use super::messages::{Assignment, Work};
+use crate::checkpoint::store::ObjectEntry;
+use crate::config::LateFiles;
+use crate::model::{ObjectId, ObjectVersion, QueueName, TableIndex};
+use crate::source::ListCursor;
+
+/// A queue is listed further when fewer objects than this wait in it.
+const PENDING_LOW_WATER: usize = 1_000;
+
+/// How a queue is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Once, to its end.
+    Once,
+    /// Again and again: a short listing behind the last key, and now and then a full one.
+    Poll {
+        /// Milliseconds between two listings.
+        interval_ms: i64,
+        /// Milliseconds between two full listings.
+        full_interval_ms: i64,
+    },
+}
+
+/// What a queue starts from.
+#[derive(Debug, Clone)]
+pub struct QueueStart {
+    /// Its name.
+    pub name: QueueName,
+    /// Its table, for a load queue.
+    pub table: Option<TableIndex>,
+    /// Prefix of its objects.
+    pub prefix: String,
+    /// How it is listed.
+    pub watch: Watch,
+    /// What to do with late files.
+    pub late_files: LateFiles,
+    /// The control records that go first.
+    pub control: Option<ControlPlan>,
+    /// Objects that have a number and are not finished.
+    pub unfinished: Vec<ObjectEntry>,
+    /// The greatest key that has a number.
+    pub greatest_key: Option<String>,
+}
+
+/// A page to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRequest {
+    /// Index of the queue.
+    pub queue: usize,
+    /// Name of the queue.
+    pub name: QueueName,
+    /// Prefix to list.
+    pub prefix: String,
+    /// Where to start.
+    pub after: Option<ListCursor>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Listing {
+    /// A page is due; `after` continues a listing that is under way.
+    Due { after: Option<ListCursor> },
+    /// A page was asked for.
+    Running,
+    /// Complete for now.
+    Resting { next_ms: i64 },
+    /// Complete for good.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Queue {
+    start: QueueStart,
+    listing: Listing,
+    pending: VecDeque<(ObjectEntry, Work)>,
+    taken: BTreeSet<u64>,
+    reader: Option<usize>,
+    last_reader: Option<usize>,
+    barrier: Option<u64>,
+    known: u64,
+    next_full_ms: i64,
+    is_announced: bool,
+}
+
+/// The catalogue.
+#[derive(Debug)]
+pub struct Catalog {
+    queues: Vec<Queue>,
+    is_loading: bool,
+}
+
+/// What a page told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPage {
+    /// The new objects, with their numbers.
+    pub new: Vec<ObjectEntry>,
+    /// Where the next page starts.
+    pub next: Option<ListCursor>,
+}
+
+impl Catalog {
+    /// A catalogue of the given queues; load queues first.
+    pub fn new(starts: Vec<QueueStart>) -> Self {
+        let queues: Vec<_> = starts.into_iter().map(Queue::new).collect();
+        let is_loading = queues.iter().any(|queue| queue.start.table.is_some());
+        Self { queues, is_loading }
+    }
+
+    /// The next page to list, if one is due.
+    pub fn next_listing(&mut self, now_ms: i64) -> Option<ListRequest> {
+        let is_loading = self.is_loading;
+        let mut open = self.queues.iter_mut().enumerate();
+        open.find_map(|(index, queue)| {
+            let is_open = queue.start.table.is_some() || !is_loading;
+            let after = is_open.then(|| queue.due(now_ms)).flatten()?;
+            queue.listing = Listing::Running;
+            let (name, prefix) = (queue.start.name.clone(), queue.start.prefix.clone());
+            Some(ListRequest {
+                queue: index,
+                name,
+                prefix,
+                after,
+            })
+        })
+    }
+
+    /// Takes in a page. Entries must come in number order.
+    pub fn listed(&mut self, index: usize, page: ListedPage, now_ms: i64) {
+        if let Some(queue) = self.queues.get_mut(index) {
+            queue.listed(page, now_ms);
+        }
+    }
+
+    /// A listing failed for now; it is tried again at `retry_ms`.
+    pub fn listing_failed(&mut self, request: &ListRequest) {
+        if let Some(queue) = self.queues.get_mut(request.queue) {
+            queue.listing = Listing::Due {
+                after: request.after.clone(),
+            };
+        }
+    }
+
+    /// The greatest key of a queue that has a number.
+    pub fn greatest_key(&self, index: usize) -> Option<&str> {
+        self.queues
+            .get(index)
+            .and_then(|queue| queue.start.greatest_key.as_deref())
+    }
+
+    /// What to do with late files of a queue; load queues have none.
+    pub fn late_files(&self, index: usize) -> LateFiles {
+        self.queues
+            .get(index)
+            .map_or(LateFiles::Process, |queue| queue.start.late_files)
+    }
+
+    /// A reader has read its object to the end.
+    pub fn released(&mut self, lane: usize) {
+        for queue in self.queues.iter_mut().filter(|queue| queue.reader == Some(lane)) {
+            queue.reader = None;
+        }
+    }
+
+    /// The next object for a reader: it stays with its queue while there is something in it.
+    pub fn assign(&mut self, lane: usize) -> Option<Assignment> {
+        let is_loading = self.is_loading;
+        let mut candidates: Vec<_> = self
+            .queues
+            .iter_mut()
+            .filter(|queue| queue.is_ready(is_loading))
+            .collect();
+        let own = candidates
+            .iter()
+            .position(|queue| queue.last_reader == Some(lane))
+            .unwrap_or(0);
+        if own >= candidates.len() {
+            return None;
+        }
+        candidates.swap_remove(own).take(lane)
+    }
+
+    /// Objects are durably done.
+    pub fn done(&mut self, ids: &[ObjectId]) {
+        for id in ids {
+            for queue in self
+                .queues
+                .iter_mut()
+                .filter(|queue| queue.start.name == id.queue)
+            {
+                queue.taken.remove(&id.number);
+                if queue.barrier == Some(id.number) {
+                    queue.barrier = None;
+                }
+            }
+        }
+    }
+
+    /// Load queues that became complete since the last call.
+    pub fn newly_loaded(&mut self) -> Vec<TableIndex> {
+        let mut loaded = Vec::new();
+        for queue in self
+            .queues
+            .iter_mut()
+            .filter(|queue| !queue.is_announced && queue.is_complete())
+        {
+            if let Some(table) = queue.start.table {
+                queue.is_announced = true;
+                loaded.push(table);
+            }
+        }
+        if self.is_loading
+            && self
+                .queues
+                .iter()
+                .all(|queue| queue.start.table.is_none() || queue.is_announced)
+        {
+            self.is_loading = false;
+        }
+        loaded
+    }
+
+    /// Whether load queues are still being read.
+    pub fn is_loading(&self) -> bool {
+        self.is_loading
+    }
+
+    /// Whether nothing is left to list, to read or to settle, now and for good.
+    pub fn is_finished(&self) -> bool {
+        self.queues
+            .iter()
+            .all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
+    }
+
+    /// Objects known and whether the listing is complete, of one queue, for progress displays.
+    pub fn counts(&self, index: usize) -> Option<(Option<TableIndex>, u64, bool)> {
+        let queue = self.queues.get(index)?;
+        let is_complete = matches!(queue.listing, Listing::Resting { .. } | Listing::Closed);
+        Some((queue.start.table, queue.known, is_complete))
+    }
+}
+
+impl Queue {
+    fn new(mut start: QueueStart) -> Self {
+        let mut unfinished = std::mem::take(&mut start.unfinished);
+        unfinished.sort_by_key(|entry| entry.id.number);
+        let mut queue = Self {
+            start,
+            listing: Listing::Due { after: None },
+            pending: VecDeque::new(),
+            taken: BTreeSet::new(),
+            reader: None,
+            last_reader: None,
+            barrier: None,
+            known: 0,
+            next_full_ms: i64::MIN,
+            is_announced: false,
+        };
+        for entry in unfinished {
+            queue.enqueue(entry, None);
+        }
+        queue
+    }
+
+    fn enqueue(&mut self, entry: ObjectEntry, quarantine: Option<String>) {
+        let work = match (&self.start.control, quarantine) {
+            (_, Some(reason)) => Work::Quarantine(reason),
+            (Some(plan), None) if entry.version.key == CONTROL_KEY => {
+                self.barrier = Some(entry.id.number);
+                Work::Control(plan.clone())
+            }
+            (Some(_) | None, None) => {
+                self.known += 1;
+                Work::Read
+            }
+        };
+        self.pending.push_back((entry, work));
+    }
+
+    /// The start of the page that is due: `Some(None)` is the beginning.
+    #[expect(
+        clippy::option_option,
+        reason = "whether a page is due, and where it starts, are two questions"
+    )]
+    fn due(&self, now_ms: i64) -> Option<Option<ListCursor>> {
+        if self.pending.len() >= PENDING_LOW_WATER {
+            return None;
+        }
+        match &self.listing {
+            Listing::Due { after } => Some(after.clone()),
+            Listing::Running | Listing::Closed => None,
+            Listing::Resting { next_ms } if *next_ms > now_ms => None,
+            Listing::Resting { .. } if self.next_full_ms <= now_ms => Some(None),
+            Listing::Resting { .. } => Some(
+                self.start
+                    .greatest_key
+                    .clone()
+                    .map(|start_after| ListCursor { start_after }),
+            ),
+        }
+    }
+
+    fn listed(&mut self, page: ListedPage, now_ms: i64) {
+        for entry in page.new {
+            let key = &entry.version.key;
+            let is_late = is_late(key, self.start.greatest_key.as_deref());
+            let quarantine = (is_late && self.start.late_files == LateFiles::Quarantine)
+                .then(|| format!("{key} appeared behind the last file read (late_files: quarantine)"));
+            if key != CONTROL_KEY && !is_late {
+                self.start.greatest_key = Some(key.clone());
+            }
+            self.enqueue(entry, quarantine);
+        }
+        self.listing = match (page.next, self.start.watch) {
+            (Some(next), _) => Listing::Due { after: Some(next) },
+            (None, Watch::Once) => Listing::Closed,
+            (
+                None,
+                Watch::Poll {
+                    interval_ms,
+                    full_interval_ms,
+                },
+            ) => {
+                if self.next_full_ms <= now_ms {
+                    self.next_full_ms = now_ms + full_interval_ms;
+                }
+                Listing::Resting {
+                    next_ms: now_ms + interval_ms,
+                }
+            }
+        };
+    }
+
+    fn is_ready(&self, is_loading: bool) -> bool {
+        let is_open = self.start.table.is_some() || !is_loading;
+        let next = self.pending.front().map(|(entry, _)| entry.id.number);
+        let is_behind_barrier = self.barrier.is_some_and(|barrier| next != Some(barrier));
+        is_open && self.reader.is_none() && next.is_some() && !is_behind_barrier
+    }
+
+    fn take(&mut self, lane: usize) -> Option<Assignment> {
+        let (entry, work) = self.pending.pop_front()?;
+        self.taken.insert(entry.id.number);
+        self.reader = Some(lane);
+        self.last_reader = Some(lane);
+        Some(Assignment {
+            entry,
+            table: self.start.table,
+            work,
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        let is_listed = matches!(self.listing, Listing::Resting { .. } | Listing::Closed);
+        is_listed && self.pending.is_empty() && self.taken.is_empty()
+    }
+}
+
+/// Whether a key that has no number comes behind keys that have one.
+pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
+    key != CONTROL_KEY && greatest_key.is_some_and(|greatest| key < greatest)
+}
+
+/// The stand-in version that gives control records a place in the checkpoint.
+pub fn control_version() -> ObjectVersion {
+    ObjectVersion {
+        key: CONTROL_KEY.into(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
+    }
+}

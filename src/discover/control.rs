@@ -1,0 +1,47 @@
+//! Which control records a task sends at its start. Pure: no I/O, no clock.
+//!
+//! DMS sends `drop-table` and `create-table` per table before a full load; a changes-only task sends
+//! `create-table` per table and one for its exceptions table.
+
+use crate::config::MigrationType;
+use crate::model::TableIndex;
+
+/// Key of the stand-in object that gives a queue's control records their place in the checkpoint. It lies under no
+/// prefix that is ever listed, and sorts before every ordinary key, so that it is never the greatest of its queue.
+pub const CONTROL_KEY: &str = "!control-records";
+
+/// One control record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlRecord {
+    /// `drop-table` of a table.
+    DropTable(TableIndex),
+    /// `create-table` of a table.
+    CreateTable(TableIndex),
+    /// `create-table` of `awsdms_apply_exceptions`.
+    CreateExceptionsTable,
+}
+
+/// Control records that are sent together, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlPlan(pub Vec<ControlRecord>);
+
+impl ControlPlan {
+    /// What goes before a table's full load.
+    pub fn before_load(table: TableIndex) -> Self {
+        Self(vec![
+            ControlRecord::DropTable(table),
+            ControlRecord::CreateTable(table),
+        ])
+    }
+
+    /// What goes before the first change of a task.
+    pub fn before_changes(migration_type: MigrationType, tables_count: usize) -> Self {
+        let tables = if migration_type.has_full_load() {
+            0
+        } else {
+            tables_count
+        };
+        let creates = (0..tables).map(|index| ControlRecord::CreateTable(TableIndex(index)));
+        Self(creates.chain([ControlRecord::CreateExceptionsTable]).collect())
+    }
+}

@@ -1,0 +1,114 @@
+//! Which queues a task has and where each of them starts: configuration and checkpoint brought together.
+
+use std::sync::Arc;
+
+use super::catalog::{QueueStart, Watch, control_version};
+use super::control::{CONTROL_KEY, ControlPlan};
+use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, Phase};
+use crate::config::{Config, LateFiles};
+use crate::fault::{Fault, FaultKind};
+use crate::model::{QueueName, TableIndex};
+use crate::supervise::pipeline::RunMode;
+
+/// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
+/// first of their queue.
+///
+/// # Errors
+/// If the state cannot be read or written.
+pub async fn plan_queues(
+    config: &Arc<Config>,
+    checkpoint: &Checkpoint,
+    mode: RunMode,
+    store: &Arc<dyn CheckpointStore>,
+) -> Result<Vec<QueueStart>, Fault> {
+    let mut starts = Vec::new();
+    let is_loading = checkpoint.task.phase == Phase::FullLoad;
+    if config.migration_type.has_full_load() && is_loading {
+        for (index, table) in config.tables.iter().enumerate() {
+            let prefix = format!("{}{}", config.source.bucket_folder, table.path);
+            let control = Some(ControlPlan::before_load(TableIndex(index)));
+            let name = QueueName::load(&table.full_name());
+            starts.push(QueueStart {
+                table: Some(TableIndex(index)),
+                watch: Watch::Once,
+                late_files: LateFiles::Process,
+                ..queue_start(config, checkpoint, name, prefix, control)
+            });
+        }
+    }
+    if let (true, Some(cdc_path)) = (config.migration_type.has_changes(), &config.source.cdc_path) {
+        let prefix = format!("{}{cdc_path}", config.source.bucket_folder);
+        let control = ControlPlan::before_changes(config.migration_type, config.tables.len());
+        let watch = match mode {
+            RunMode::Once => Watch::Once,
+            RunMode::Continuous => Watch::Poll {
+                interval_ms: milliseconds(config.source.poll_interval),
+                full_interval_ms: milliseconds(config.source.full_listing_interval),
+            },
+        };
+        let start = queue_start(config, checkpoint, QueueName::changes(), prefix, Some(control));
+        starts.push(QueueStart {
+            watch,
+            late_files: config.source.late_files,
+            ..start
+        });
+    }
+    let store = Arc::clone(store);
+    let work = tokio::task::spawn_blocking(move || register_control(store.as_ref(), starts));
+    work.await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
+}
+
+fn queue_start(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    name: QueueName,
+    prefix: String,
+    control: Option<ControlPlan>,
+) -> QueueStart {
+    let unfinished = checkpoint
+        .unfinished
+        .iter()
+        .filter(|entry| entry.id.queue == name)
+        .cloned()
+        .collect();
+    let greatest = checkpoint.greatest_keys.iter().find(|(queue, _)| *queue == name);
+    QueueStart {
+        greatest_key: greatest
+            .map(|(_, key)| key.clone())
+            .filter(|key| key != CONTROL_KEY),
+        control: control.filter(|_| config.message.control_records),
+        name,
+        table: None,
+        prefix,
+        watch: Watch::Once,
+        late_files: LateFiles::Process,
+        unfinished,
+    }
+}
+
+fn register_control(
+    store: &dyn CheckpointStore,
+    mut starts: Vec<QueueStart>,
+) -> Result<Vec<QueueStart>, Fault> {
+    for start in starts.iter_mut().filter(|start| start.control.is_some()) {
+        let known = store.lookup(&start.name, &[CONTROL_KEY]).map_err(Fault::from)?;
+        if known.iter().all(Option::is_none) {
+            let version = control_version();
+            let ids = store
+                .register(&start.name, std::slice::from_ref(&version))
+                .map_err(Fault::from)?;
+            let entries = ids.into_iter().map(|id| ObjectEntry {
+                id,
+                version: version.clone(),
+                state: ObjectState::Registered,
+            });
+            start.unfinished.splice(0..0, entries);
+        }
+    }
+    Ok(starts)
+}
+
+fn milliseconds(time: std::time::Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

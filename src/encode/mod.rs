@@ -1,0 +1,7 @@
+//! From rows to messages.
+
+pub mod control;
+pub mod json;
+pub mod json_text;
+mod layout;
+pub mod timestamp;

@@ -1,0 +1,69 @@
+//! Counts of the whole process, for summaries and tests: plain atomics, added to per request or chunk, never per row.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::publish::attempt::AttemptCounts;
+
+/// The counts. They start at zero with the process and survive generations.
+#[derive(Debug, Default)]
+pub struct Counters {
+    requests: AtomicU64,
+    records: AtomicU64,
+    bytes: AtomicU64,
+    refused: AtomicU64,
+    doubtful: AtomicU64,
+    repeated: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// The counts at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CountersSnapshot {
+    /// PutRecords requests sent.
+    pub requests: u64,
+    /// Records acknowledged.
+    pub records: u64,
+    /// Bytes of acknowledged records, messages and partition keys.
+    pub bytes: u64,
+    /// Records that were refused for certain and sent again.
+    pub refused: u64,
+    /// Records whose outcome was unknown and that were sent again.
+    pub doubtful: u64,
+    /// Records that were stored and sent again to keep the order.
+    pub repeated: u64,
+    /// Records that the checkpoint proved to be stored and that were not sent.
+    pub skipped: u64,
+}
+
+impl Counters {
+    /// A request was acknowledged.
+    pub fn published(&self, counts: AttemptCounts, records: usize, bytes: usize) {
+        self.requests.fetch_add(counts.requests, Ordering::Relaxed);
+        self.refused.fetch_add(counts.refused, Ordering::Relaxed);
+        self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
+        self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
+        self.records
+            .fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.bytes
+            .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Records of a chunk were skipped with a proof (D3).
+    pub fn skipped(&self, records: u64) {
+        self.skipped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// The counts now.
+    pub fn snapshot(&self) -> CountersSnapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CountersSnapshot {
+            requests: read(&self.requests),
+            records: read(&self.records),
+            bytes: read(&self.bytes),
+            refused: read(&self.refused),
+            doubtful: read(&self.doubtful),
+            repeated: read(&self.repeated),
+            skipped: read(&self.skipped),
+        }
+    }
+}

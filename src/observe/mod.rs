@@ -1,0 +1,7 @@
+//! What people see of a running task.
+
+pub mod counters;
+#[cfg(feature = "planted-defects")]
+pub mod planted;
+pub mod status;
+pub mod tracing;

@@ -1,0 +1,225 @@
+//! `Parser`: turns the records of a chunk into messages and sends each to its shard's batcher.
+//!
+//! All thinking is in [`super::chunk_router`]. The order of what follows matters: first the chunk is registered
+//! with the checkpointer, then its records go out, so that nothing can settle that is not registered.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::chunk_router::{ChunkRouter, RoutedChunk};
+use super::messages::{ObjectContext, ParseChunk, ParseControl};
+use crate::batch::messages::PackSlice;
+use crate::checkpoint::messages::ChunkParsed;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deadletter::messages::StoreRejected;
+use crate::flow::budget::Credit;
+use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::model::settle::{ChunkRef, Lane, SettledRun};
+use crate::model::{Slice, Span};
+use crate::observe::counters::Counters;
+use crate::sink::StreamDescription;
+
+/// What a parser is made of.
+#[derive(Debug)]
+pub struct ParserParts {
+    /// The task.
+    pub config: Arc<Config>,
+    /// The stream: its shards and record limit.
+    pub stream: StreamDescription,
+    /// The batcher of each shard, by shard index.
+    pub batchers: Vec<Downstream<PackSlice>>,
+    /// Who stores rejected rows.
+    pub dead_letters: Downstream<StoreRejected>,
+    /// Who keeps the ledger.
+    pub checkpointer: Upstream<ChunkParsed>,
+    /// Process-wide counts.
+    pub counters: Arc<Counters>,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct Parser {
+    router: ChunkRouter,
+    edges: Arc<Edges>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+struct Edges {
+    batchers: Vec<Downstream<PackSlice>>,
+    dead_letters: Downstream<StoreRejected>,
+    checkpointer: Upstream<ChunkParsed>,
+}
+
+impl Parser {
+    /// A parser for every table of the task.
+    pub fn new(parts: ParserParts) -> Self {
+        let router = ChunkRouter::new(&parts.config, parts.stream);
+        let ParserParts {
+            batchers,
+            dead_letters,
+            checkpointer,
+            counters,
+            clock,
+            ..
+        } = parts;
+        let edges = Arc::new(Edges {
+            batchers,
+            dead_letters,
+            checkpointer,
+        });
+        Self {
+            router,
+            edges,
+            counters,
+            clock,
+        }
+    }
+
+    fn hand_on(&self, outgoing: Outgoing) -> AtomicResponse<Self, ()> {
+        self.counters.skipped(outgoing.rendered.skipped);
+        let edges = Arc::clone(&self.edges);
+        let work = async move { edges.send(outgoing).await };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            |result, _actor, context: &mut Context<Self>| {
+                if result.is_err() {
+                    context.stop();
+                }
+            },
+        )))
+    }
+}
+
+/// A rendered chunk on its way out.
+struct Outgoing {
+    context: Arc<ObjectContext>,
+    reference: ChunkRef,
+    span: Span,
+    rendered: RoutedChunk,
+    credit: Arc<Credit>,
+}
+
+impl Edges {
+    async fn send(&self, outgoing: Outgoing) -> Result<(), StageClosed> {
+        let Outgoing {
+            context,
+            reference,
+            span,
+            rendered,
+            credit,
+        } = outgoing;
+        let RoutedChunk {
+            slices,
+            rejected,
+            tally,
+            ..
+        } = rendered;
+        let mut outstanding: Vec<_> = slices
+            .iter()
+            .map(|(shard, records)| (Lane::Shard(*shard), count(records.len())))
+            .collect();
+        if !rejected.is_empty() {
+            outstanding.push((Lane::DeadLetters, count(rejected.len())));
+        }
+        self.checkpointer.notify(ChunkParsed {
+            chunk: reference.clone(),
+            span,
+            outstanding,
+            tally,
+        });
+        for (shard, records) in slices {
+            if let Some(batcher) = self.batchers.get(shard.0) {
+                let (chunk, credit) = (reference.clone(), Arc::clone(&credit));
+                batcher
+                    .push(PackSlice(Slice {
+                        chunk,
+                        shard,
+                        records,
+                        credit,
+                    }))
+                    .await?;
+            }
+        }
+        if let Some(last) = rejected.last() {
+            let run = SettledRun {
+                chunk: reference,
+                records_count: count(rejected.len()),
+                through: last.ordinal + 1,
+            };
+            self.dead_letters
+                .push(StoreRejected {
+                    context,
+                    records: rejected,
+                    run,
+                    credit,
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+impl Actor for Parser {
+    type Context = Context<Self>;
+}
+
+impl Handler<ParseChunk> for Parser {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, message: ParseChunk, _context: &mut Context<Self>) -> Self::Result {
+        let ParseChunk {
+            context,
+            reference,
+            chunk,
+            credit,
+        } = message;
+        let rendered =
+            tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
+                .in_scope(|| {
+                    self.router
+                        .route(&chunk, context.table, &context.skip, self.clock.now_us())
+                });
+        self.hand_on(Outgoing {
+            context,
+            reference,
+            span: chunk.span,
+            rendered,
+            credit,
+        })
+    }
+}
+
+impl Handler<ParseControl> for Parser {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, message: ParseControl, _context: &mut Context<Self>) -> Self::Result {
+        let ParseControl {
+            context,
+            plan,
+            resume_at,
+            credit,
+        } = message;
+        let now_us = self.clock.now_us();
+        let (span, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
+        let reference = ChunkRef {
+            object: context.id.clone(),
+            chunk_number: 0,
+        };
+        self.hand_on(Outgoing {
+            context,
+            reference,
+            span,
+            rendered,
+            credit,
+        })
+    }
+}

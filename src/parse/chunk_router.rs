@@ -1,0 +1,261 @@
+//! Renders a chunk and routes it: which messages go to which shard, which rows are rejected, which are known to be
+//! settled, and what it all adds up to. Pure: no I/O, no clock.
+//!
+//! **Invariants:** D3 (a record is skipped only with a proof), Q1 (every record of the chunk is counted once).
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::row::{RenderedChunk, RowRenderer, RowSource};
+use crate::checkpoint::cut::SkipPlan;
+use crate::checkpoint::tally::ChunkTally;
+use crate::config::{Config, MessageConfig};
+use crate::discover::control::{ControlPlan, ControlRecord};
+use crate::encode::control::{ControlOperation, encode_control, exceptions_table};
+use crate::encode::timestamp::MessageTimestamp;
+use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
+use crate::model::{BatchRecord, Chunk, Mark, RejectedRecord, Span, Table, TableIndex};
+use crate::route::shard_map::{HashKey, ShardIndex};
+use crate::sink::StreamDescription;
+
+/// A chunk, rendered and routed.
+#[derive(Debug)]
+pub struct RoutedChunk {
+    /// The messages to send, by shard, each in file order, none empty.
+    pub slices: Vec<(ShardIndex, Vec<BatchRecord>)>,
+    /// The rows to dead-letter, in file order.
+    pub rejected: Vec<RejectedRecord>,
+    /// What the chunk contributes once it is settled.
+    pub tally: ChunkTally,
+    /// Records that the checkpoint proves to be settled.
+    pub skipped: u64,
+}
+
+/// Renders and routes the chunks of every table of a task.
+#[derive(Debug)]
+pub struct ChunkRouter {
+    rows: RowRenderer,
+    task: String,
+    tables: Vec<Table>,
+    message: MessageConfig,
+    stream: StreamDescription,
+    /// Where each record of the current chunk stands in the buffers, by shard; kept to reuse its memory.
+    places: Vec<Vec<Place>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    ordinal: u64,
+    payload: Range<usize>,
+    partition_key: Range<usize>,
+}
+
+impl ChunkRouter {
+    /// A router for the tables of a task and the shards of a stream.
+    pub fn new(config: &Config, stream: StreamDescription) -> Self {
+        Self {
+            rows: RowRenderer::new(&config.tables, &config.source.csv, &config.message),
+            task: config.task.clone(),
+            tables: config.tables.clone(),
+            message: config.message.clone(),
+            places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
+            stream,
+        }
+    }
+
+    /// Renders the records of a chunk at a time given in microseconds since the Unix epoch. `table` is `None` for
+    /// change files, whose rows name theirs.
+    pub fn route(
+        &mut self,
+        chunk: &Chunk,
+        table: Option<TableIndex>,
+        skip: &SkipPlan,
+        now_us: i64,
+    ) -> RoutedChunk {
+        let source = table.map_or(RowSource::Changes, RowSource::Load);
+        let rendered = self
+            .rows
+            .render_chunk(source, chunk, &MessageTimestamp::from_unix_us(now_us));
+        let RenderedChunk {
+            payloads,
+            keys,
+            records,
+            rejected,
+        } = rendered;
+        let mut tally = ChunkTally {
+            bytes: chunk.span.bytes_count(),
+            ..ChunkTally::default()
+        };
+        let (mut skipped, mut too_large) = (0, Vec::new());
+        for record in records {
+            let size = record.payload.len() + record.key.len();
+            if size > self.stream.record_bytes_max {
+                too_large.push(self.reject_too_large(chunk, record.ordinal, record.table, size));
+                continue;
+            }
+            tally.deliver(record.table, record.operation, raw_length(chunk, record.ordinal));
+            let place = Place {
+                ordinal: record.ordinal,
+                payload: record.payload,
+                partition_key: record.key,
+            };
+            skipped += self.place(place, &keys, skip);
+        }
+        let mut rejected = rejected;
+        if !too_large.is_empty() {
+            rejected.append(&mut too_large);
+            rejected.sort_by_key(|record| record.ordinal);
+        }
+        for record in &rejected {
+            tally.reject(record.table, table.is_some(), raw_length(chunk, record.ordinal));
+        }
+        let rejected_count = rejected.len();
+        rejected.retain(|record| !skip.is_dead_lettered(record.ordinal));
+        skipped += count(rejected_count - rejected.len());
+        RoutedChunk {
+            slices: self.cut(payloads, keys),
+            rejected,
+            tally,
+            skipped,
+        }
+    }
+
+    /// Renders control records, from the one at `resume_at` on; gives their span in the stand-in object.
+    pub fn route_control(
+        &mut self,
+        plan: &ControlPlan,
+        resume_at: Mark,
+        skip: &SkipPlan,
+        now_us: i64,
+    ) -> (Span, RoutedChunk) {
+        let timestamp = MessageTimestamp::from_unix_us(now_us);
+        let (mut payloads, mut keys) = (Vec::new(), Vec::new());
+        let (mut tally, mut skipped, mut end) = (ChunkTally::default(), 0, resume_at);
+        for (record, ordinal) in plan
+            .0
+            .iter()
+            .zip(0..)
+            .filter(|(_, ordinal)| *ordinal >= resume_at.ordinal)
+        {
+            end = Mark {
+                position: ordinal + 1,
+                ordinal: ordinal + 1,
+                line: ordinal + 1,
+            };
+            let exceptions = exceptions_table();
+            let (table, operation) = match record {
+                ControlRecord::DropTable(table) => (Some(*table), ControlOperation::DropTable),
+                ControlRecord::CreateTable(table) => (Some(*table), ControlOperation::CreateTable),
+                ControlRecord::CreateExceptionsTable => (None, ControlOperation::CreateTable),
+            };
+            let definition = table
+                .and_then(|table| self.tables.get(table.0))
+                .unwrap_or(&exceptions);
+            let message = encode_control(&self.task, definition, operation, &self.message, &timestamp);
+            let (payload_start, key_start) = (payloads.len(), keys.len());
+            payloads.extend_from_slice(&message.payload);
+            keys.extend_from_slice(&message.partition_key);
+            tally.control(table);
+            let (payload, partition_key) = (payload_start..payloads.len(), key_start..keys.len());
+            skipped += self.place(
+                Place {
+                    ordinal,
+                    payload,
+                    partition_key,
+                },
+                &keys,
+                skip,
+            );
+        }
+        let slices = self.cut(payloads, keys);
+        (
+            Span {
+                start: resume_at,
+                end,
+            },
+            RoutedChunk {
+                slices,
+                rejected: Vec::new(),
+                tally,
+                skipped,
+            },
+        )
+    }
+
+    /// Puts a record with its shard, unless it is known to be stored there; gives the number of records skipped.
+    fn place(&mut self, place: Place, keys: &[u8], skip: &SkipPlan) -> u64 {
+        let key = keys.get(place.partition_key.clone()).unwrap_or_default();
+        let hash_key = HashKey::of_partition_key(key);
+        if skip.is_delivered(place.ordinal, hash_key) {
+            return 1;
+        }
+        let shard = self.stream.shards.locate(hash_key);
+        if let Some(places) = self.places.get_mut(shard.0) {
+            places.push(place);
+        }
+        0
+    }
+
+    fn reject_too_large(
+        &self,
+        chunk: &Chunk,
+        ordinal: u64,
+        table: TableIndex,
+        size: usize,
+    ) -> RejectedRecord {
+        let limit = self.stream.record_bytes_max;
+        let raw = raw_record(chunk, ordinal);
+        let (line_delta, range) = raw.map_or((0, 0..0), |raw| (raw.line_delta, raw.range.clone()));
+        let row = chunk
+            .bytes
+            .get(index(range.start)..index(range.end))
+            .unwrap_or_default();
+        RejectedRecord {
+            ordinal,
+            line: chunk.span.start.line + u64::from(line_delta) + 1,
+            position: chunk.span.start.position + u64::from(range.start),
+            table: Some(table),
+            column: None,
+            code: "record_too_large",
+            reason: format!("the message has {size} bytes with its partition key; the stream takes {limit}"),
+            row: row.get(..DEAD_LETTER_ROW_BYTES_MAX).unwrap_or(row).to_vec(),
+        }
+    }
+
+    /// Cuts the buffers into records by shard.
+    fn cut(&mut self, payloads: Vec<u8>, keys: Vec<u8>) -> Vec<(ShardIndex, Vec<BatchRecord>)> {
+        let (payloads, keys) = (Bytes::from(payloads), Bytes::from(keys));
+        let shards = self
+            .places
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, places)| !places.is_empty());
+        let slices = shards.map(|(index, places)| {
+            let records = places.drain(..).map(|place| BatchRecord {
+                ordinal: place.ordinal,
+                partition_key: keys.slice(place.partition_key),
+                payload: payloads.slice(place.payload),
+            });
+            (ShardIndex(index), records.collect())
+        });
+        slices.collect()
+    }
+}
+
+fn raw_record(chunk: &Chunk, ordinal: u64) -> Option<&crate::model::RawRecord> {
+    let index = usize::try_from(ordinal.checked_sub(chunk.span.start.ordinal)?).ok()?;
+    chunk.records.get(index)
+}
+
+fn raw_length(chunk: &Chunk, ordinal: u64) -> u64 {
+    raw_record(chunk, ordinal).map_or(0, |raw| u64::from(raw.range.end - raw.range.start))
+}
+
+fn index(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,266 @@
+//! Dates and times as DMS prints them. Pure: no I/O, no clock.
+//!
+//! Without a declared format the general DMS notations are read, ISO 8601 among them. A date-time with `Z` or an
+//! offset is converted to UTC; without, it is taken as it stands, as DMS does. Calendars are checked: there
+//! is no 31 April. A fraction is cut, never rounded, and left out when nothing but zeros remains.
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
+
+use super::convert::{Excerpt, ValueProblem};
+use crate::model::DateFormat;
+
+/// Fraction digits of a second that are ever kept.
+const FRACTION_DIGITS_MAX: u8 = 9;
+/// Largest offset from UTC in hours.
+const OFFSET_HOURS_MAX: i64 = 18;
+
+/// Appends a date; a time behind it must be one, and is left out.
+///
+/// # Errors
+/// If the text is not a date in the format.
+pub(super) fn write_date(
+    out: &mut Vec<u8>,
+    text: &[u8],
+    format: Option<DateFormat>,
+) -> Result<(), ValueProblem> {
+    let mut rest = text;
+    let date = (|| {
+        let date = read_date(&mut rest, format)?;
+        if !rest.is_empty() {
+            read_separator(&mut rest)?;
+            read_time(&mut rest)?;
+        }
+        rest.is_empty().then_some(date)
+    })();
+    let date = date.ok_or_else(|| problem("not_a_date", "a date", text, format))?;
+    out.push(b'"');
+    push_date(out, date);
+    out.push(b'"');
+    Ok(())
+}
+
+/// Appends a time of day; a date in front of it must be one, and is left out.
+///
+/// # Errors
+/// If the text is not a time in the format.
+pub(super) fn write_time(
+    out: &mut Vec<u8>,
+    text: &[u8],
+    format: Option<DateFormat>,
+) -> Result<(), ValueProblem> {
+    let alone = |mut rest| read_time(&mut rest).filter(|_| rest.is_empty());
+    let with_date = |mut rest| {
+        read_date(&mut rest, format)?;
+        read_separator(&mut rest)?;
+        read_time(&mut rest).filter(|_| rest.is_empty())
+    };
+    let (time, fraction) = alone(text)
+        .or_else(|| with_date(text))
+        .ok_or_else(|| problem("not_a_time", "a time of day", text, format))?;
+    // The type has no scale: as many digits as there are, without trailing zeros.
+    let digits = fraction.get(..FRACTION_DIGITS_MAX.into()).unwrap_or(fraction);
+    let length = digits
+        .iter()
+        .rposition(|digit| *digit != b'0')
+        .map_or(0, |last| last + 1);
+    out.push(b'"');
+    push_time(out, time);
+    push_fraction(out, digits.get(..length).unwrap_or_default());
+    out.push(b'"');
+    Ok(())
+}
+
+/// Appends a date and time in UTC with `scale` fraction digits, or none if they are all zero. A date alone
+/// is its midnight.
+///
+/// # Errors
+/// If the text is not a date and time in the format.
+pub(super) fn write_date_time(
+    out: &mut Vec<u8>,
+    text: &[u8],
+    scale: u8,
+    format: Option<DateFormat>,
+) -> Result<(), ValueProblem> {
+    let (value, fraction) = read_date_time(text, format)
+        .ok_or_else(|| problem("not_a_date_time", "a date and time", text, format))?;
+    out.push(b'"');
+    push_date(out, value.date());
+    out.push(b'T');
+    push_time(out, value.time());
+    let scale = usize::from(scale.min(FRACTION_DIGITS_MAX));
+    let kept = fraction.get(..scale).unwrap_or(fraction);
+    if kept.iter().any(|digit| *digit != b'0') {
+        push_fraction(out, kept);
+        out.resize(out.len() + scale - kept.len(), b'0');
+    }
+    out.extend_from_slice(b"Z\"");
+    Ok(())
+}
+
+fn read_date_time(text: &[u8], format: Option<DateFormat>) -> Option<(DateTime, &[u8])> {
+    let mut rest = text;
+    let date = read_date(&mut rest, format)?;
+    if rest.is_empty() {
+        return Some((date.to_datetime(Time::midnight()), b""));
+    }
+    read_separator(&mut rest)?;
+    let (time, fraction) = read_time(&mut rest)?;
+    let local = date.to_datetime(time);
+    if rest.is_empty() {
+        return Some((local, fraction));
+    }
+    let utc = local.checked_sub(read_offset(rest)?).ok()?;
+    // Only years of four digits can be written.
+    (1..=9_999).contains(&utc.year()).then_some((utc, fraction))
+}
+
+fn read_date(rest: &mut &[u8], format: Option<DateFormat>) -> Option<Date> {
+    let (year, month, day) = match format {
+        Some(DateFormat::MonthDayYearSlashed { .. }) => {
+            let month = read_digits(rest, 2)?;
+            read_byte(rest, b'/')?;
+            let day = read_digits(rest, 2)?;
+            read_byte(rest, b'/')?;
+            (read_digits(rest, 4)?, month, day)
+        }
+        Some(DateFormat::YearMonthDayPlain { .. }) => (
+            read_digits(rest, 4)?,
+            read_digits(rest, 2)?,
+            read_digits(rest, 2)?,
+        ),
+        Some(DateFormat::YearMonthDayDashed { .. }) => read_year_month_day(rest, b"-")?,
+        Some(DateFormat::YearMonthDaySlashed { .. }) => read_year_month_day(rest, b"/")?,
+        None => read_year_month_day(rest, b"-:/")?,
+    };
+    if year == 0 {
+        return None;
+    }
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+/// A date with one of the separators, the same one twice.
+fn read_year_month_day(rest: &mut &[u8], separators: &[u8]) -> Option<(i16, i16, i16)> {
+    let year = read_digits(rest, 4)?;
+    let separator = *rest.first().filter(|byte| separators.contains(byte))?;
+    read_byte(rest, separator)?;
+    let month = read_digits(rest, 2)?;
+    read_byte(rest, separator)?;
+    Some((year, month, read_digits(rest, 2)?))
+}
+
+/// One `T`, or blanks.
+fn read_separator(rest: &mut &[u8]) -> Option<()> {
+    if read_byte(rest, b'T').is_none() {
+        read_byte(rest, b' ')?;
+        *rest = rest.trim_ascii_start();
+    }
+    Some(())
+}
+
+/// Hour, minute and second, and the digits of the fraction.
+fn read_time<'a>(rest: &mut &'a [u8]) -> Option<(Time, &'a [u8])> {
+    let hour = read_digits(rest, 2)?;
+    read_byte(rest, b':')?;
+    let minute = read_digits(rest, 2)?;
+    read_byte(rest, b':')?;
+    let second = read_digits(rest, 2)?;
+    let narrow = |value: i16| i8::try_from(value).ok();
+    if second > 59 {
+        return None;
+    }
+    let time = Time::new(narrow(hour)?, narrow(minute)?, narrow(second)?, 0).ok()?;
+    if read_byte(rest, b'.').is_none() {
+        return Some((time, b""));
+    }
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (fraction, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    (length > 0).then_some((time, fraction))
+}
+
+/// `Z`, `+hh`, `+hhmm` or `+hh:mm` to the end of the text.
+fn read_offset(text: &[u8]) -> Option<SignedDuration> {
+    let mut rest = text.trim_ascii_start();
+    if rest.eq_ignore_ascii_case(b"Z") {
+        return Some(SignedDuration::ZERO);
+    }
+    let is_negative = read_byte(&mut rest, b'-').is_some();
+    if !is_negative {
+        read_byte(&mut rest, b'+')?;
+    }
+    let hours = i64::from(read_digits(&mut rest, 2)?);
+    let minutes = if rest.is_empty() {
+        0
+    } else {
+        // The colon is optional.
+        let _colon = read_byte(&mut rest, b':');
+        i64::from(read_digits(&mut rest, 2)?)
+    };
+    if !rest.is_empty() || hours > OFFSET_HOURS_MAX || minutes > 59 {
+        return None;
+    }
+    let offset = SignedDuration::from_mins(hours * 60 + minutes);
+    Some(if is_negative { -offset } else { offset })
+}
+
+fn read_byte(rest: &mut &[u8], byte: u8) -> Option<()> {
+    *rest = rest.strip_prefix(&[byte])?;
+    Some(())
+}
+
+/// Exactly so many digits, at most four.
+fn read_digits(rest: &mut &[u8], count: usize) -> Option<i16> {
+    let (digits, behind) = rest.split_at_checked(count)?;
+    *rest = behind;
+    digits.iter().try_fold(0_i16, |value, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| value * 10 + i16::from(digit - b'0'))
+    })
+}
+
+fn push_date(out: &mut Vec<u8>, date: Date) {
+    let year = date.year().unsigned_abs();
+    for part in [year / 100, year % 100] {
+        push_two_digits(out, part);
+    }
+    for part in [date.month(), date.day()] {
+        out.push(b'-');
+        push_two_digits(out, part.unsigned_abs().into());
+    }
+}
+
+fn push_time(out: &mut Vec<u8>, time: Time) {
+    push_two_digits(out, time.hour().unsigned_abs().into());
+    for part in [time.minute(), time.second()] {
+        out.push(b':');
+        push_two_digits(out, part.unsigned_abs().into());
+    }
+}
+
+fn push_two_digits(out: &mut Vec<u8>, value: u16) {
+    let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
+    out.extend_from_slice(&[digit(value / 10), digit(value)]);
+}
+
+fn push_fraction(out: &mut Vec<u8>, digits: &[u8]) {
+    if !digits.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(digits);
+    }
+}
+
+fn problem(code: &'static str, what: &str, text: &[u8], format: Option<DateFormat>) -> ValueProblem {
+    let pattern = match format {
+        Some(DateFormat::YearMonthDayDashed { .. }) => "YYYY-MM-dd HH:mm:ss",
+        Some(DateFormat::YearMonthDaySlashed { .. }) => "YYYY/MM/dd HH:mm:ss",
+        Some(DateFormat::MonthDayYearSlashed { .. }) => "MM/dd/YYYY HH:mm:ss",
+        Some(DateFormat::YearMonthDayPlain { .. }) => "YYYYMMdd HH:mm:ss",
+        None => "YYYY-MM-DD HH:MM:SS.F",
+    };
+    ValueProblem::new(
+        code,
+        format!("{} is not {what} in the form {pattern}", Excerpt(text)),
+    )
+}

@@ -1,0 +1,6 @@
+//! From requests to acknowledged records: one publisher per shard, one request in flight (O1).
+
+pub mod actor;
+pub mod attempt;
+pub mod messages;
+pub mod pacer;

@@ -1,0 +1,261 @@
+//! `FileReader`: asks for an object, reads it from its checkpoint on, cuts it into chunks of whole records, and
+//! hands them to its parser one by one.
+//!
+//! It takes a credit before it hands a chunk on, so the bytes in flight stay within the budget (F1). It stops
+//! between chunks, never inside one.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::framer::{Framer, FramerConfig};
+use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
+use crate::checkpoint::messages::{ObjectEnded, OpenObject};
+use crate::config::ChangedObjects;
+use crate::discover::messages::{Assignment, NextObject, Work};
+use crate::fault::{Fault, FaultKind};
+use crate::flow::budget::Budget;
+use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::model::settle::ChunkRef;
+use crate::model::{Chunk, ObjectId};
+use crate::parse::cost::CostEstimate;
+use crate::parse::messages::{ObjectContext, ParseChunk, ParseControl};
+use crate::source::{ObjectSource, SourceError};
+use crate::supervise::spawn::Fuse;
+
+/// What a reader is made of.
+#[derive(Debug)]
+pub struct FileReaderParts {
+    /// Which lane it is.
+    pub lane: usize,
+    /// Where objects are.
+    pub source: Arc<dyn ObjectSource>,
+    /// How to cut them.
+    pub framing: FramerConfig,
+    /// What to do with an object that changes while it is read.
+    pub changed_objects: ChangedObjects,
+    /// Who hands out objects.
+    pub discoverer: Downstream<NextObject>,
+    /// Who knows where to go on.
+    pub open: Downstream<OpenObject>,
+    /// Who wants to know of an object's end.
+    pub ended: Upstream<ObjectEnded>,
+    /// The parser of this lane, for chunks.
+    pub chunks: Downstream<ParseChunk>,
+    /// The parser of this lane, for control records.
+    pub control: Downstream<ParseControl>,
+    /// The in-flight budget.
+    pub budget: Budget,
+    /// How many bytes a chunk will be in flight.
+    pub cost: CostEstimate,
+    /// Cancelled when reading is to stop.
+    pub stop: CancellationToken,
+    /// Ends the actor with a fault.
+    pub fuse: Fuse,
+}
+
+/// The actor. Its only work is one loop.
+#[derive(Debug)]
+pub struct FileReader {
+    parts: Arc<FileReaderParts>,
+}
+
+impl FileReader {
+    /// A reader without an object.
+    pub fn new(parts: FileReaderParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+}
+
+impl Actor for FileReader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        let parts = Arc::clone(&self.parts);
+        let work = async move { parts.run().await };
+        context.spawn(work.into_actor(self).map(|result, actor, context| {
+            if let Err(Ending::Fault(fault)) = result {
+                actor.parts.fuse.blow(fault);
+            }
+            context.stop();
+        }));
+    }
+}
+
+/// Why a reader ends early.
+enum Ending {
+    /// A neighbour is gone; the supervisor knows already.
+    Closed,
+    /// A fault of its own.
+    Fault(Fault),
+}
+
+impl From<StageClosed> for Ending {
+    fn from(_closed: StageClosed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// How reading one object ended.
+enum Reading {
+    End(ObjectEnd),
+    Stopped,
+}
+
+impl FileReaderParts {
+    async fn run(&self) -> Result<(), Ending> {
+        let mut read: Option<ObjectId> = None;
+        while !self.stop.is_cancelled() {
+            let request = NextObject {
+                lane: self.lane,
+                read: read.take(),
+            };
+            let Some(assignment) = self.discoverer.push(request).await? else {
+                break;
+            };
+            let id = assignment.entry.id.clone();
+            let span = tracing::info_span!(
+                "read.object",
+                object = %id,
+                key = assignment.entry.version.key,
+                size = assignment.entry.version.size_bytes,
+                etag = assignment.entry.version.etag,
+                resume_ordinal = tracing::field::Empty,
+                records = tracing::field::Empty,
+            );
+            match self.process(assignment).instrument(span).await? {
+                Reading::End(end) => self.ended.notify(ObjectEnded { id: id.clone(), end }),
+                Reading::Stopped => break,
+            }
+            read = Some(id);
+        }
+        Ok(())
+    }
+
+    async fn process(&self, assignment: Assignment) -> Result<Reading, Ending> {
+        let Assignment { entry, table, work } = assignment;
+        let is_urgent = matches!(work, Work::Control(_));
+        let open = OpenObject {
+            entry: entry.clone(),
+            table,
+            is_urgent,
+        };
+        let Some(resume) = self.open.push(open).await? else {
+            return Err(Ending::Closed);
+        };
+        tracing::Span::current().record("resume_ordinal", resume.mark.ordinal);
+        let context = Arc::new(ObjectContext {
+            id: entry.id,
+            location: self.source.locate(&entry.version.key),
+            version: entry.version,
+            table,
+            skip: resume.skip.clone(),
+        });
+        match work {
+            Work::Quarantine(reason) => Ok(Reading::End(ObjectEnd::Quarantined { reason })),
+            Work::Control(plan) => {
+                let credit = Arc::new(self.budget.acquire(self.cost.of_control()).await);
+                let mark = resume.mark;
+                self.control
+                    .push(ParseControl {
+                        context,
+                        plan,
+                        resume_at: mark,
+                        credit,
+                    })
+                    .await?;
+                Ok(Reading::End(ObjectEnd::Complete))
+            }
+            Work::Read => match self.read(&context, resume).await? {
+                Ok(reading) => Ok(reading),
+                Err(error) => self.judge(error, &context.location),
+            },
+        }
+    }
+
+    /// Trouble with one object sets it aside; other trouble ends the generation.
+    fn judge(&self, error: SourceError, location: &str) -> Result<Reading, Ending> {
+        if error.concerns_one_object() && self.changed_objects == ChangedObjects::Quarantine {
+            tracing::error!(object = location, error = %error, "object set aside; its remaining rows are not sent");
+            return Ok(Reading::End(ObjectEnd::Quarantined {
+                reason: error.to_string(),
+            }));
+        }
+        Err(Ending::Fault(Fault::from(error)))
+    }
+
+    async fn read(
+        &self,
+        context: &Arc<ObjectContext>,
+        resume: ResumePoint,
+    ) -> Result<Result<Reading, SourceError>, Ending> {
+        let mut bytes = match self.source.read(&context.version, resume.mark.position).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut framer = Framer::new(&self.framing, resume.mark);
+        let (mut chunk_number, mut is_at_end) = (0, false);
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(Ok(Reading::Stopped));
+            }
+            if let Some(chunk) = framer.next_chunk() {
+                self.hand_on(context, chunk_number, chunk).await?;
+                chunk_number += 1;
+                continue;
+            }
+            if is_at_end {
+                break;
+            }
+            match bytes.next().await {
+                Some(Ok(more)) => framer.push(&more),
+                Some(Err(error)) => return Ok(Err(error)),
+                None => {
+                    framer.finish();
+                    is_at_end = true;
+                }
+            }
+        }
+        tracing::Span::current().record("records", framer.mark().ordinal);
+        if framer.mark().position < context.version.size_bytes {
+            let message = format!(
+                "{} ended at byte {} of {}",
+                context.location,
+                framer.mark().position,
+                context.version.size_bytes
+            );
+            return Err(Ending::Fault(Fault::new(FaultKind::Internal, message)));
+        }
+        Ok(Ok(Reading::End(ObjectEnd::Complete)))
+    }
+
+    async fn hand_on(&self, context: &Arc<ObjectContext>, number: u64, chunk: Chunk) -> Result<(), Ending> {
+        let cost = self.cost.of_chunk(&chunk, context.table);
+        let credit = Arc::new(self.budget.acquire(cost).await);
+        let reference = ChunkRef {
+            object: context.id.clone(),
+            chunk_number: number,
+        };
+        let context = Arc::clone(context);
+        self.chunks
+            .push(ParseChunk {
+                context,
+                reference,
+                chunk,
+                credit,
+            })
+            .await?;
+        Ok(())
+    }
+}

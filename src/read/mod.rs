@@ -1,0 +1,5 @@
+//! From objects to chunks of whole records.
+
+pub mod actor;
+pub mod framer;
+mod row_scanner;

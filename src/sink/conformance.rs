@@ -1,0 +1,267 @@
+//! What every [`RecordSink`] promises: one function per behaviour, run against each backend by tests.
+//!
+//! A stream cannot be emptied, so each call recognises its own records by a word in their partition keys.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a broken promise has to fail the test that asked"
+)]
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::future;
+
+use super::{PutEntry, RecordSink};
+use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
+use crate::model::BatchRecord;
+use crate::route::shard_map::{HashKey, Shard};
+
+/// A sink, and the means to look into it.
+#[async_trait]
+pub trait SinkStage: Debug + Send + Sync {
+    /// The sink.
+    fn sink(&self) -> &dyn RecordSink;
+
+    /// How many open shards the stream has.
+    fn shards_count(&self) -> usize;
+
+    /// Everything that is stored in a shard, in the order in which consumers see it.
+    async fn stored(&self, shard: &Shard) -> Vec<SeenRecord>;
+}
+
+/// A record as a consumer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRecord {
+    /// Sequence number.
+    pub sequence_number: String,
+    /// Partition key.
+    pub partition_key: String,
+    /// Message.
+    pub payload: Bytes,
+}
+
+/// Runs all functions of this module.
+pub async fn run_all(stage: &dyn SinkStage) {
+    a_stream_is_described_the_same_each_time(stage).await;
+    records_are_stored_where_they_were_put_in_order(stage).await;
+    a_full_request_is_answered_record_by_record(stage).await;
+    later_requests_come_after_earlier_ones(stage).await;
+    shards_are_written_at_once(stage).await;
+    text_is_kept_byte_for_byte(stage).await;
+    the_largest_record_fits(stage).await;
+}
+
+/// Shards, limits and identity stay as long as nobody changes the stream.
+pub async fn a_stream_is_described_the_same_each_time(stage: &dyn SinkStage) {
+    let first = stage.sink().describe().await.expect("a description");
+    assert_eq!(first.shards.shards().len(), stage.shards_count(), "{stage:?}");
+    assert!(
+        first.record_bytes_max >= RECORD_BYTES_DEFAULT,
+        "{stage:?}: {}",
+        first.record_bytes_max
+    );
+    assert!(!first.identity.is_empty(), "{stage:?} has no identity");
+    let second = stage.sink().describe().await.expect("a description");
+    assert_eq!(second, first, "{stage:?}");
+    stage
+        .sink()
+        .check()
+        .await
+        .expect("what can be described passes the check");
+}
+
+/// The shard that is answered is the one that was meant, and the records are found there in order under the
+/// sequence numbers that were answered.
+pub async fn records_are_stored_where_they_were_put_in_order(stage: &dyn SinkStage) {
+    let word = unique("order");
+    for shard in shards_of(stage).await {
+        let records = records_for(&shard, &word, 20);
+        let numbers = put_all(stage, &shard, &records).await;
+        let seen = seen_of(stage, &shard, &word).await;
+        let found: Vec<_> = seen
+            .iter()
+            .map(|record| (&record.sequence_number, &record.payload))
+            .collect();
+        let expected: Vec<_> = numbers
+            .iter()
+            .zip(records.iter().map(|record| &record.payload))
+            .collect();
+        assert_eq!(found, expected, "{stage:?}: {}", shard.id);
+    }
+}
+
+/// As many records as a request may have.
+pub async fn a_full_request_is_answered_record_by_record(stage: &dyn SinkStage) {
+    let word = unique("full");
+    let shards = shards_of(stage).await;
+    let shard = shards.first().expect("a shard");
+    let records = records_for(shard, &word, REQUEST_RECORDS_MAX);
+    put_all(stage, shard, &records).await;
+    let seen = seen_of(stage, shard, &word).await;
+    assert_eq!(payloads_of(&seen), payloads_sent(&records), "{stage:?}");
+}
+
+/// Order holds over requests, and sequence numbers rise over requests.
+pub async fn later_requests_come_after_earlier_ones(stage: &dyn SinkStage) {
+    let word = unique("later");
+    let shards = shards_of(stage).await;
+    let shard = shards.last().expect("a shard");
+    let records = records_for(shard, &word, 30);
+    let mut numbers = Vec::new();
+    for request in records.chunks(7) {
+        numbers.extend(put_all(stage, shard, request).await);
+    }
+    let rises = numbers.windows(2).all(|pair| match pair {
+        [earlier, later] => (earlier.len(), earlier) < (later.len(), later),
+        _ => false,
+    });
+    assert!(rises, "{stage:?}: {numbers:?}");
+    let seen = seen_of(stage, shard, &word).await;
+    assert_eq!(payloads_of(&seen), payloads_sent(&records), "{stage:?}");
+}
+
+/// One request per shard, all of them at the same time.
+pub async fn shards_are_written_at_once(stage: &dyn SinkStage) {
+    let word = unique("parallel");
+    let shards = shards_of(stage).await;
+    let batches: Vec<_> = shards
+        .iter()
+        .map(|shard| (shard, records_for(shard, &word, 50)))
+        .collect();
+    future::join_all(
+        batches
+            .iter()
+            .map(|(shard, records)| put_all(stage, shard, records)),
+    )
+    .await;
+    for (shard, records) in &batches {
+        let seen = seen_of(stage, shard, &word).await;
+        assert_eq!(
+            payloads_of(&seen),
+            payloads_sent(records),
+            "{stage:?}: {}",
+            shard.id
+        );
+    }
+}
+
+/// Nothing is escaped, trimmed or normalised on the way.
+pub async fn text_is_kept_byte_for_byte(stage: &dyn SinkStage) {
+    let word = unique("text");
+    let shards = shards_of(stage).await;
+    let shard = shards.first().expect("a shard");
+    let payloads = [
+        "x",
+        " ",
+        "\n",
+        "{\n\t\"a\":\t\"\\u0000\"\n}",
+        "\"quoted\"",
+        "ü ｆ 😀 \u{2028}",
+        "e\u{301}",
+        "\u{feff}bom",
+    ];
+    let mut records = records_for(shard, &word, payloads.len());
+    for (record, payload) in records.iter_mut().zip(payloads) {
+        record.payload = Bytes::from(payload);
+    }
+    let long_keys =
+        (0..).map(|number| format!("{word}-{number}-{}", "ü".repeat(PARTITION_KEY_CHARACTERS_MAX)));
+    let long_keys = long_keys.map(|key| key.chars().take(PARTITION_KEY_CHARACTERS_MAX).collect::<String>());
+    records.extend(fitting(shard, long_keys).take(1).map(|key| record(99, key)));
+    put_all(stage, shard, &records).await;
+    let seen = seen_of(stage, shard, &word).await;
+    assert_eq!(payloads_of(&seen), payloads_sent(&records), "{stage:?}");
+    let keys: Vec<_> = seen
+        .iter()
+        .map(|record| record.partition_key.as_bytes())
+        .collect();
+    let expected: Vec<_> = records.iter().map(|record| &*record.partition_key).collect();
+    assert_eq!(keys, expected, "{stage:?}");
+}
+
+/// A record of exactly the size that every stream takes.
+pub async fn the_largest_record_fits(stage: &dyn SinkStage) {
+    let word = unique("large");
+    let shards = shards_of(stage).await;
+    let shard = shards.first().expect("a shard");
+    let mut records = records_for(shard, &word, 1);
+    for record in &mut records {
+        let payload_bytes = RECORD_BYTES_DEFAULT - record.partition_key.len();
+        record.payload = Bytes::from("x".repeat(payload_bytes));
+        assert_eq!(
+            record.bytes_count(),
+            RECORD_BYTES_DEFAULT,
+            "the record is not the largest one"
+        );
+    }
+    put_all(stage, shard, &records).await;
+    let seen = seen_of(stage, shard, &word).await;
+    assert!(payloads_of(&seen) == payloads_sent(&records), "{stage:?}");
+}
+
+/// A word that no earlier call has used.
+fn unique(word: &str) -> String {
+    format!("{word}-{:08x}", rand::random::<u32>())
+}
+
+async fn shards_of(stage: &dyn SinkStage) -> Vec<Shard> {
+    let description = stage.sink().describe().await.expect("a description");
+    description.shards.shards().to_vec()
+}
+
+/// Puts records that must all be stored; answers their sequence numbers.
+async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) -> Vec<String> {
+    let entries = stage.sink().put(shard, records).await.expect("an answer");
+    assert_eq!(entries.len(), records.len(), "{stage:?}: entries of the answer");
+    let numbers = entries.into_iter().map(|entry| match entry {
+        PutEntry::Stored {
+            sequence_number,
+            shard_id,
+        } => {
+            assert_eq!(shard_id, shard.id, "{stage:?}");
+            Some(sequence_number)
+        }
+        PutEntry::Failed { .. } => None,
+    });
+    let numbers: Option<Vec<_>> = numbers.collect();
+    numbers.expect("every record is stored")
+}
+
+async fn seen_of(stage: &dyn SinkStage, shard: &Shard, word: &str) -> Vec<SeenRecord> {
+    let mut seen = stage.stored(shard).await;
+    seen.retain(|record| record.partition_key.starts_with(word));
+    seen
+}
+
+fn payloads_of(seen: &[SeenRecord]) -> Vec<&[u8]> {
+    seen.iter().map(|record| &*record.payload).collect()
+}
+
+fn payloads_sent(records: &[BatchRecord]) -> Vec<&[u8]> {
+    records.iter().map(|record| &*record.payload).collect()
+}
+
+/// Records with different partition keys that start with `word` and belong to the shard.
+fn records_for(shard: &Shard, word: &str, count: usize) -> Vec<BatchRecord> {
+    let keys = (0..).map(|number| format!("{word}-{number}"));
+    let ordinals = 0_u64..;
+    fitting(shard, keys)
+        .take(count)
+        .zip(ordinals)
+        .map(|(key, ordinal)| record(ordinal, key))
+        .collect()
+}
+
+fn fitting(shard: &Shard, keys: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    keys.filter(|key| shard.range.contains(HashKey::of_partition_key(key.as_bytes())))
+}
+
+fn record(ordinal: u64, partition_key: String) -> BatchRecord {
+    BatchRecord {
+        ordinal,
+        payload: Bytes::from(format!("{{\"ordinal\":{ordinal},\"key\":\"{partition_key}\"}}\n")),
+        partition_key: Bytes::from(partition_key),
+    }
+}

@@ -1,0 +1,199 @@
+//! Records to an Amazon Kinesis data stream.
+//!
+//! One call of [`RecordSink::put`] is one HTTP request: the SDK's retries are off for PutRecords, because a hidden
+//! retry is a hidden duplicate. They stay on for the calls that only look.
+//!
+//! Calls run on the runtime given to [`KinesisSink::new`]: connections belong to the runtime they were opened on
+//! and must not die with the short-lived runtime of an actor.
+
+mod answer;
+mod classify;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
+use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard as ServiceShard, StreamDescriptionSummary};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::answer::{entries_of, open_shards, record_bytes_max, usable_identity};
+use self::classify::{Call, classify};
+use super::{PutEntry, RecordSink, SinkError, StreamDescription};
+use crate::model::BatchRecord;
+use crate::route::shard_map::{Shard, ShardMap};
+
+/// Time allowed for opening a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Attempts of a call that only looks.
+const LOOK_ATTEMPTS_MAX: u32 = 5;
+/// Shards asked for at once; the service's maximum.
+const SHARDS_PER_PAGE: i32 = 1_000;
+/// Pages of shards read at most; far above the largest stream, so only a server that turns in circles gets there.
+const SHARD_PAGES_MAX: usize = 1_000;
+
+/// Where the stream is and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct KinesisOptions {
+    /// Stream name.
+    pub stream: String,
+    /// Region; `None` leaves it to the shared configuration.
+    pub region: Option<String>,
+    /// Custom endpoint.
+    pub endpoint: Option<String>,
+    /// Time allowed for one request.
+    pub request_timeout: Duration,
+}
+
+/// An Amazon Kinesis data stream.
+pub struct KinesisSink {
+    stream: String,
+    client: Client,
+    runtime: Handle,
+}
+
+impl KinesisSink {
+    /// A stream, reached with the credentials of the shared configuration on the given runtime, which needs its
+    /// I/O and time drivers and has to outlive the sink.
+    pub fn new(shared: &SdkConfig, options: KinesisOptions, runtime: Handle) -> Self {
+        Self {
+            client: Client::from_conf(configure(shared, &options).build()),
+            stream: options.stream,
+            runtime,
+        }
+    }
+
+    async fn summary(&self) -> Result<StreamDescriptionSummary, SinkError> {
+        let call = self.call("kinesis:DescribeStreamSummary");
+        let request = self.client.describe_stream_summary().stream_name(&self.stream);
+        let answer = self.run(&call, async move { request.send().await }).await?;
+        let output = answer.map_err(|error| classify(&call, &error))?;
+        let summary = output.stream_description_summary;
+        summary.ok_or_else(|| call.doubtful("the answer holds no description".to_owned()))
+    }
+
+    async fn shards(&self) -> Result<Vec<ServiceShard>, SinkError> {
+        let call = self.call("kinesis:ListShards");
+        let mut shards = Vec::new();
+        let mut next_token = None;
+        for _page in 0..SHARD_PAGES_MAX {
+            let request = self.client.list_shards().max_results(SHARDS_PER_PAGE);
+            // The service takes either the name or the token of the next page.
+            let request = match next_token {
+                None => request.stream_name(&self.stream),
+                Some(token) => request.next_token(token),
+            };
+            let answer = self.run(&call, async move { request.send().await }).await?;
+            let page = answer.map_err(|error| classify(&call, &error))?;
+            shards.extend(page.shards.unwrap_or_default());
+            next_token = page.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(shards);
+            }
+        }
+        Err(call.doubtful(format!(
+            "the list of shards goes on after {SHARD_PAGES_MAX} pages"
+        )))
+    }
+
+    fn call(&self, action: &'static str) -> Call<'_> {
+        Call {
+            action,
+            stream: &self.stream,
+        }
+    }
+
+    /// Runs a call on the sink's own runtime; it ends if the caller gives up.
+    async fn run<T: Send + 'static>(
+        &self,
+        call: &Call<'_>,
+        request: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let running = AbortOnDropHandle::new(self.runtime.spawn(request));
+        running.await.map_err(|error| call.doubtful(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl RecordSink for KinesisSink {
+    async fn describe(&self) -> Result<StreamDescription, SinkError> {
+        let summary = self.summary().await?;
+        let identity = usable_identity(&self.call("kinesis:DescribeStreamSummary"), &summary)?;
+        let call = self.call("kinesis:ListShards");
+        let open = open_shards(&call, &self.shards().await?)?;
+        // Between the steps of a resharding the open shards may leave a gap for a moment.
+        let shards = ShardMap::new(open).map_err(|error| call.doubtful(error.to_string()))?;
+        Ok(StreamDescription {
+            shards,
+            record_bytes_max: record_bytes_max(&summary),
+            identity,
+        })
+    }
+
+    async fn put(&self, _shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
+        let call = self.call("kinesis:PutRecords");
+        let entries = records.iter().map(|record| request_entry(&call, record));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let request = self
+            .client
+            .put_records()
+            .stream_name(&self.stream)
+            .set_records(Some(entries));
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let request = request.customize().config_override(once);
+        let answer = self.run(&call, async move { request.send().await }).await?;
+        let output = answer.map_err(|error| classify(&call, &error))?;
+        entries_of(&call, output.records, records.len())
+    }
+}
+
+impl fmt::Debug for KinesisSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KinesisSink({})", self.stream)
+    }
+}
+
+impl fmt::Display for KinesisSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kinesis stream {}", self.stream)
+    }
+}
+
+fn configure(shared: &SdkConfig, options: &KinesisOptions) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        // A connection that does not come about must be told apart from an answer that does not come.
+        .connect_timeout(CONNECT_TIMEOUT.min(options.request_timeout / 2))
+        .operation_attempt_timeout(options.request_timeout)
+        .build();
+    let mut builder = Builder::from(shared)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(LOOK_ATTEMPTS_MAX))
+        // The request timeout alone decides when a request is given up.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(region) = &options.region {
+        builder.set_region(Some(Region::new(region.clone())));
+    }
+    if let Some(endpoint) = &options.endpoint {
+        builder.set_endpoint_url(Some(endpoint.clone()));
+    }
+    builder
+}
+
+fn request_entry(call: &Call<'_>, record: &BatchRecord) -> Result<PutRecordsRequestEntry, SinkError> {
+    let refuse = |detail: String| call.refused(format!("record #{}: {detail}", record.ordinal));
+    let partition_key = std::str::from_utf8(&record.partition_key);
+    let partition_key =
+        partition_key.map_err(|error| refuse(format!("its partition key is no text: {error}")))?;
+    PutRecordsRequestEntry::builder()
+        .partition_key(partition_key)
+        .data(Blob::new(Vec::from(record.payload.clone())))
+        .build()
+        .map_err(|error| refuse(error.to_string()))
+}

@@ -1,0 +1,264 @@
+//! Reads the answers of the service; nothing is sent here.
+//!
+//! A record counts as stored only if its own entry says so with a sequence number; the count of failed records
+//! in the answer is never looked at.
+
+use aws_sdk_kinesis::types::{
+    PutRecordsResultEntry, RecordDistributionStrategy, Shard as ServiceShard, StreamDescriptionSummary,
+    StreamStatus,
+};
+
+use super::classify::Call;
+use crate::fault::Certainty;
+use crate::limits::{RECORD_BYTES_CEILING, RECORD_BYTES_DEFAULT};
+use crate::route::shard_map::{HashRange, Shard};
+use crate::sink::{PutEntry, SinkError};
+
+/// The one code that says a record was certainly not stored.
+const THROTTLED: &str = "ProvisionedThroughputExceededException";
+
+/// One entry per record, or doubt if the answer is not about the records that were sent.
+pub(super) fn entries_of(
+    call: &Call<'_>,
+    answered: Vec<PutRecordsResultEntry>,
+    sent_count: usize,
+) -> Result<Vec<PutEntry>, SinkError> {
+    if answered.len() == sent_count {
+        return Ok(answered.into_iter().map(entry_of).collect());
+    }
+    let answered_count = answered.len();
+    Err(call.doubtful(format!(
+        "the answer has {answered_count} entries for {sent_count} records"
+    )))
+}
+
+fn entry_of(entry: PutRecordsResultEntry) -> PutEntry {
+    let code = entry.error_code.filter(|code| !code.is_empty());
+    match (code, entry.sequence_number, entry.shard_id) {
+        (None, Some(sequence_number), Some(shard_id)) => PutEntry::Stored {
+            sequence_number,
+            shard_id,
+        },
+        (code, _, _) => {
+            let code = code.unwrap_or_else(|| "MissingSequenceNumber".to_owned());
+            PutEntry::Failed {
+                certainty: if code == THROTTLED {
+                    Certainty::NotApplied
+                } else {
+                    Certainty::MaybeApplied
+                },
+                message: entry.error_message.unwrap_or_default(),
+                code,
+            }
+        }
+    }
+}
+
+/// ARN and creation time of a stream that can be written to.
+pub(super) fn usable_identity(
+    call: &Call<'_>,
+    summary: &StreamDescriptionSummary,
+) -> Result<String, SinkError> {
+    let status = &summary.stream_status;
+    if *status != StreamStatus::Active && *status != StreamStatus::Updating {
+        return Err(call.refused(format!("its status is {status}; wait until it is ACTIVE")));
+    }
+    if summary.record_distribution_strategy == Some(RecordDistributionStrategy::Auto) {
+        return Err(call.refused(
+            "it spreads records without regard to partition keys, so no order can be kept; \
+             set its record distribution strategy to USER_PARTITION_KEY"
+                .to_owned(),
+        ));
+    }
+    let created = &summary.stream_creation_timestamp;
+    Ok(format!(
+        "{}@{}.{:09}",
+        summary.stream_arn,
+        created.secs(),
+        created.subsec_nanos()
+    ))
+}
+
+/// The largest record the stream takes.
+pub(super) fn record_bytes_max(summary: &StreamDescriptionSummary) -> usize {
+    let kibibytes = summary
+        .max_record_size_in_kib
+        .and_then(|count| usize::try_from(count).ok());
+    let bytes = kibibytes.and_then(|count| count.checked_mul(1024));
+    // Servers without the setting leave it out or answer 0.
+    let set = bytes.filter(|bytes| *bytes > 0).unwrap_or(RECORD_BYTES_DEFAULT);
+    set.min(RECORD_BYTES_CEILING)
+}
+
+/// The shards that still take records: those without a last sequence number.
+pub(super) fn open_shards(call: &Call<'_>, shards: &[ServiceShard]) -> Result<Vec<Shard>, SinkError> {
+    let open = shards.iter().filter(|shard| {
+        let range = shard.sequence_number_range.as_ref();
+        range.is_none_or(|range| range.ending_sequence_number.is_none())
+    });
+    open.map(|shard| open_shard(shard).ok_or_else(|| unreadable_range(call, shard)))
+        .collect()
+}
+
+fn open_shard(shard: &ServiceShard) -> Option<Shard> {
+    let range = shard.hash_key_range.as_ref()?;
+    Some(Shard {
+        id: shard.shard_id.clone(),
+        range: HashRange {
+            start: range.starting_hash_key.parse().ok()?,
+            end: range.ending_hash_key.parse().ok()?,
+        },
+    })
+}
+
+fn unreadable_range(call: &Call<'_>, shard: &ServiceShard) -> SinkError {
+    call.doubtful(format!("the hash key range of {} cannot be read", shard.shard_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_kinesis::primitives::DateTime;
+    use aws_sdk_kinesis::types::{HashKeyRange, SequenceNumberRange};
+
+    use super::*;
+
+    const CALL: Call<'_> = Call {
+        action: "kinesis:PutRecords",
+        stream: "orders",
+    };
+
+    fn entry(
+        sequence_number: Option<&str>,
+        shard_id: Option<&str>,
+        code: Option<&str>,
+    ) -> PutRecordsResultEntry {
+        PutRecordsResultEntry::builder()
+            .set_sequence_number(sequence_number.map(Into::into))
+            .set_shard_id(shard_id.map(Into::into))
+            .set_error_code(code.map(Into::into))
+            .build()
+    }
+
+    #[test]
+    fn a_record_is_stored_only_if_its_entry_says_so_without_an_error() {
+        let check = |given, expected: Option<(&str, Certainty)>| match (entry_of(given), expected) {
+            (PutEntry::Stored { sequence_number, .. }, None) => assert_eq!(sequence_number, "7"),
+            (PutEntry::Failed { code, certainty, .. }, Some(expected)) => {
+                assert_eq!((code.as_str(), certainty), expected);
+            }
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        };
+        check(entry(Some("7"), Some("s"), None), None);
+        check(entry(Some("7"), Some("s"), Some("")), None);
+        check(
+            entry(None, None, Some(THROTTLED)),
+            Some((THROTTLED, Certainty::NotApplied)),
+        );
+        let failure = Some(("InternalFailure", Certainty::MaybeApplied));
+        check(entry(None, None, Some("InternalFailure")), failure);
+        check(entry(Some("7"), Some("s"), Some("InternalFailure")), failure);
+        let missing = Some(("MissingSequenceNumber", Certainty::MaybeApplied));
+        check(entry(None, Some("s"), None), missing);
+        check(entry(Some("7"), None, None), missing);
+    }
+
+    #[test]
+    fn an_answer_of_another_length_is_doubt_and_never_success() {
+        for answered_count in [0, 1, 3] {
+            let answered = vec![entry(Some("7"), Some("s"), None); answered_count];
+            let outcome = entries_of(&CALL, answered, 2);
+            assert!(matches!(outcome, Err(SinkError::Doubtful { .. })), "{outcome:?}");
+        }
+    }
+
+    fn summary(status: StreamStatus) -> aws_sdk_kinesis::types::builders::StreamDescriptionSummaryBuilder {
+        StreamDescriptionSummary::builder()
+            .stream_name("orders")
+            .stream_arn("arn:aws:kinesis:eu-west-1:1:stream/orders")
+            .stream_status(status)
+            .retention_period_hours(24)
+            .stream_creation_timestamp(DateTime::from_millis(1_700_000_000_123))
+            .set_enhanced_monitoring(Some(Vec::new()))
+            .open_shard_count(1)
+    }
+
+    #[test]
+    fn only_a_stream_that_takes_records_by_key_is_usable() {
+        let identity = |builder: aws_sdk_kinesis::types::builders::StreamDescriptionSummaryBuilder| {
+            usable_identity(&CALL, &builder.build().unwrap())
+        };
+        for status in [StreamStatus::Active, StreamStatus::Updating] {
+            let expected = "arn:aws:kinesis:eu-west-1:1:stream/orders@1700000000.123000000";
+            assert_eq!(identity(summary(status)).unwrap(), expected);
+        }
+        for status in [StreamStatus::Creating, StreamStatus::Deleting] {
+            assert!(
+                identity(summary(status))
+                    .unwrap_err()
+                    .to_string()
+                    .contains("wait until")
+            );
+        }
+        let spread =
+            summary(StreamStatus::Active).record_distribution_strategy(RecordDistributionStrategy::Auto);
+        assert!(
+            identity(spread)
+                .unwrap_err()
+                .to_string()
+                .contains("USER_PARTITION_KEY")
+        );
+    }
+
+    #[test]
+    fn the_record_size_is_what_the_stream_says_within_the_limits() {
+        let check = |kibibytes, expected| {
+            let builder = summary(StreamStatus::Active).set_max_record_size_in_kib(kibibytes);
+            assert_eq!(
+                record_bytes_max(&builder.build().unwrap()),
+                expected,
+                "{kibibytes:?}"
+            );
+        };
+        check(None, RECORD_BYTES_DEFAULT);
+        check(Some(0), RECORD_BYTES_DEFAULT);
+        check(Some(-1), RECORD_BYTES_DEFAULT);
+        check(Some(2048), 2 * 1024 * 1024);
+        check(Some(i32::MAX), RECORD_BYTES_CEILING);
+    }
+
+    fn shard(id: &str, start: &str, end: &str, last: Option<&str>) -> ServiceShard {
+        let range = HashKeyRange::builder()
+            .starting_hash_key(start)
+            .ending_hash_key(end);
+        let numbers = SequenceNumberRange::builder().starting_sequence_number("0");
+        ServiceShard::builder()
+            .shard_id(id)
+            .hash_key_range(range.build().unwrap())
+            .sequence_number_range(
+                numbers
+                    .set_ending_sequence_number(last.map(Into::into))
+                    .build()
+                    .unwrap(),
+            )
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn closed_shards_are_left_out_and_unreadable_ranges_are_not() {
+        let last = u128::MAX.to_string();
+        let shards = [
+            shard("parent", "0", &last, Some("9")),
+            shard("child", "0", &last, None),
+        ];
+        let open = open_shards(&CALL, &shards).unwrap();
+        assert_eq!(
+            open,
+            [Shard {
+                id: "child".into(),
+                range: HashRange::ALL
+            }]
+        );
+        assert!(open_shards(&CALL, &[shard("odd", "0", "many", None)]).is_err());
+    }
+}

@@ -1,0 +1,296 @@
+//! Reads one version of an object and never lets go: a body that breaks, stalls or ends short is asked for
+//! again from the exact byte, and bytes of another version are never mixed in.
+//!
+//! A task of its own reads ahead of the parser; it ends when the stream is dropped.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream as SdkBody;
+use backoff::ExponentialBackoff;
+use backoff::backoff::Backoff;
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Bucket;
+use super::classify::{Action, Trouble, trouble_of};
+use super::keys::bare_etag;
+use crate::aws::text_of;
+use crate::model::ObjectVersion;
+use crate::source::SourceError;
+
+/// Pieces read ahead. The HTTP client makes pieces of some KiB to some hundred KiB, so this is a few MiB at most.
+const PIECES_AHEAD: usize = 8;
+
+/// Asks for the bytes of one version, again and again if it has to be.
+pub(super) struct ObjectReader {
+    bucket: Arc<Bucket>,
+    location: String,
+    version: ObjectVersion,
+    /// Everything before it was handed out.
+    position: u64,
+    attempts: u32,
+    delays: ExponentialBackoff,
+}
+
+/// A reader with an open body.
+pub(super) struct OpenObject {
+    reader: ObjectReader,
+    body: SdkBody,
+}
+
+impl ObjectReader {
+    pub(super) fn new(bucket: Arc<Bucket>, location: String, version: ObjectVersion, position: u64) -> Self {
+        let patience = bucket.patience;
+        let delays = ExponentialBackoff {
+            initial_interval: patience.delay_first,
+            current_interval: patience.delay_first,
+            max_interval: patience.delay_max,
+            multiplier: 2.0,
+            // The number of attempts is the limit.
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        };
+        Self {
+            bucket,
+            location,
+            version,
+            position,
+            attempts: 0,
+            delays,
+        }
+    }
+
+    /// Opens a body at the position; tries again as long as it makes sense.
+    pub(super) async fn open(mut self) -> Result<OpenObject, SourceError> {
+        loop {
+            match self.request().await {
+                Ok(body) => return Ok(OpenObject { reader: self, body }),
+                Err(trouble) => self.wait_after(trouble).await?,
+            }
+        }
+    }
+
+    /// Waits before the next attempt, or gives up.
+    async fn wait_after(&mut self, trouble: Trouble) -> Result<(), SourceError> {
+        self.attempts += 1;
+        let Trouble::Passing(detail) = &trouble else {
+            return Err(self.error(trouble));
+        };
+        if self.attempts >= self.bucket.patience.attempts_max {
+            return Err(self.error(trouble));
+        }
+        tracing::debug!(
+            object = %self.location,
+            position = self.position,
+            attempt = self.attempts,
+            error = %detail,
+            "the body broke off; asking for the rest"
+        );
+        let delay = self.delays.next_backoff();
+        tokio::time::sleep(delay.unwrap_or(self.bucket.patience.delay_max)).await;
+        Ok(())
+    }
+
+    async fn request(&self) -> Result<SdkBody, Trouble> {
+        self.bucket.counters.get_requests.fetch_add(1, Ordering::Relaxed);
+        let request = self.bucket.client.get_object();
+        let request = request
+            .bucket(&self.bucket.name)
+            .key(&self.version.key)
+            .set_expected_bucket_owner(self.bucket.owner.clone())
+            .if_match(format!("\"{}\"", self.version.etag))
+            .set_range((self.position > 0).then(|| format!("bytes={}-", self.position)));
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| trouble_of(Action::Get, &error))?;
+        self.judge(&answer)?;
+        Ok(answer.body)
+    }
+
+    /// Checks that the answer holds exactly the bytes that were asked for.
+    fn judge(&self, answer: &GetObjectOutput) -> Result<(), Trouble> {
+        if answer.e_tag().map(bare_etag) != Some(self.version.etag.as_str()) {
+            return Err(Trouble::Changed);
+        }
+        let size = self.version.size_bytes;
+        let rest = size.saturating_sub(self.position);
+        if let Some(length) = answer.content_length()
+            && u64::try_from(length) != Ok(rest)
+        {
+            let text = format!("the answer has {length} bytes instead of {rest}");
+            return Err(Trouble::Passing(text));
+        }
+        let expected = format!("bytes {}-{}/{size}", self.position, size.saturating_sub(1));
+        match answer.content_range() {
+            None if self.position == 0 => Ok(()),
+            Some(range) if range == expected => Ok(()),
+            found => {
+                let found = found.unwrap_or("none");
+                let text = format!("the answer has the range {found:?} instead of {expected:?}");
+                Err(Trouble::Passing(text))
+            }
+        }
+    }
+
+    fn error(&self, trouble: Trouble) -> SourceError {
+        trouble.into_error(
+            Action::Get,
+            self.location.clone(),
+            &self.version.etag,
+            self.attempts,
+        )
+    }
+
+    fn rest_bytes(&self) -> u64 {
+        self.version.size_bytes.saturating_sub(self.position)
+    }
+}
+
+impl OpenObject {
+    /// Starts to read ahead on the runtime.
+    pub(super) fn read_ahead(self, runtime: &Handle) -> ReadAhead {
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let lost = self
+            .reader
+            .error(Trouble::Passing("the reading task ended early".to_owned()));
+        ReadAhead {
+            rest_bytes: self.reader.rest_bytes(),
+            pieces,
+            lost: Some(lost),
+            _reading: AbortOnDropHandle::new(runtime.spawn(self.feed(sender))),
+        }
+    }
+
+    /// Hands out pieces until the object is read, cannot be read, or nobody wants more.
+    async fn feed(mut self, sender: mpsc::Sender<Result<Bytes, SourceError>>) {
+        while self.reader.rest_bytes() > 0 {
+            match self.next_piece().await {
+                Ok(piece) => {
+                    if sender.send(Ok(piece)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(trouble) => match self.reopen(trouble).await {
+                    Ok(reopened) => self = reopened,
+                    Err(error) => {
+                        // If nobody listens any more, nobody misses the error.
+                        sender.send(Err(error)).await.ok();
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn next_piece(&mut self) -> Result<Bytes, Trouble> {
+        let piece = tokio::time::timeout(self.reader.bucket.patience.stall_timeout, self.body.next()).await;
+        let piece = match piece {
+            Err(_elapsed) => return Err(Trouble::Passing("the body stalled".to_owned())),
+            Ok(None) => return Err(Trouble::Passing("the body ended short".to_owned())),
+            Ok(Some(Err(error))) => return Err(Trouble::Passing(text_of(&error))),
+            Ok(Some(Ok(piece))) => piece,
+        };
+        let reader = &mut self.reader;
+        let bytes_count = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        reader
+            .bucket
+            .counters
+            .body_bytes
+            .fetch_add(bytes_count, Ordering::Relaxed);
+        if bytes_count > reader.rest_bytes() {
+            return Err(Trouble::Passing("the body is longer than the object".to_owned()));
+        }
+        if bytes_count > 0 {
+            reader.position = reader.position.saturating_add(bytes_count);
+            reader.attempts = 0;
+            reader.delays.reset();
+        }
+        Ok(piece)
+    }
+
+    async fn reopen(mut self, trouble: Trouble) -> Result<Self, SourceError> {
+        self.reader.wait_after(trouble).await?;
+        self.reader.open().await
+    }
+}
+
+/// The pieces of an object, read ahead. It ends without an error only after the last byte.
+pub(super) struct ReadAhead {
+    pieces: mpsc::Receiver<Result<Bytes, SourceError>>,
+    rest_bytes: u64,
+    lost: Option<SourceError>,
+    _reading: AbortOnDropHandle<()>,
+}
+
+impl Stream for ReadAhead {
+    type Item = Result<Bytes, SourceError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.rest_bytes == 0 {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(piece) = self.pieces.poll_recv(context) else {
+            return Poll::Pending;
+        };
+        let item = match piece {
+            Some(Ok(piece)) => {
+                let bytes_count = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                self.rest_bytes = self.rest_bytes.saturating_sub(bytes_count);
+                Some(Ok(piece))
+            }
+            Some(Err(error)) => {
+                self.rest_bytes = 0;
+                Some(Err(error))
+            }
+            // A panic of the reading task must not look like the end of the object.
+            None => self.lost.take().map(Err),
+        };
+        Poll::Ready(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    fn read_ahead(rest_bytes: u64, items: Vec<Result<Bytes, SourceError>>) -> ReadAhead {
+        let (sender, pieces) = mpsc::channel(8);
+        for item in items {
+            sender.try_send(item).unwrap();
+        }
+        ReadAhead {
+            pieces,
+            rest_bytes,
+            lost: Some(SourceError::Missing {
+                location: "lost".into(),
+            }),
+            _reading: AbortOnDropHandle::new(tokio::spawn(async {})),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_stream_ends_without_an_error_only_after_the_last_byte() {
+        let pieces = || vec![Ok(Bytes::from("abc")), Ok(Bytes::from("de"))];
+        let whole: Vec<_> = read_ahead(5, pieces()).collect().await;
+        assert!(whole.len() == 2 && whole.iter().all(Result::is_ok), "{whole:?}");
+        let cut: Vec<_> = read_ahead(6, pieces()).collect().await;
+        assert!(cut.len() == 3 && cut[2].is_err(), "{cut:?}");
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_after_an_error() {
+        let vanished = SourceError::Vanished { location: "a".into() };
+        let items: Vec<_> = read_ahead(5, vec![Err(vanished), Ok(Bytes::from("abcde"))])
+            .collect()
+            .await;
+        assert!(items.len() == 1 && items[0].is_err(), "{items:?}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Says what a failed request means. It only reads errors; nothing is sent here.
+
+use std::error::Error;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws::text_of;
+use crate::source::SourceError;
+
+/// What was asked of the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// List objects.
+    List,
+    /// Get an object or a range of it.
+    Get,
+}
+
+impl Action {
+    /// The IAM action.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "s3:ListBucket",
+            Self::Get => "s3:GetObject",
+        }
+    }
+}
+
+/// What a failed request means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The object is another version.
+    Changed,
+    /// The object is gone.
+    Vanished,
+    /// The bucket does not exist.
+    Missing,
+    /// A permission is missing.
+    Denied(String),
+    /// It can never work as it is configured.
+    Refused(String),
+    /// It may work the next time.
+    Passing(String),
+}
+
+impl Trouble {
+    /// The error for whoever asked.
+    pub(super) fn into_error(
+        self,
+        action: Action,
+        location: String,
+        etag: &str,
+        attempts: u32,
+    ) -> SourceError {
+        let action = action.as_str();
+        match self {
+            Self::Changed => SourceError::Changed {
+                location,
+                expected_etag: etag.to_owned(),
+            },
+            Self::Vanished => SourceError::Vanished { location },
+            Self::Missing => SourceError::Missing { location },
+            Self::Denied(detail) => SourceError::Denied {
+                action,
+                location,
+                detail,
+            },
+            Self::Refused(detail) => SourceError::Refused {
+                action,
+                location,
+                detail,
+            },
+            Self::Passing(detail) => SourceError::Unreachable {
+                action,
+                location,
+                attempts,
+                detail,
+            },
+        }
+    }
+}
+
+/// What an error of the SDK means.
+pub(super) fn trouble_of<E>(action: Action, error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if let SdkError::ServiceError(answer) = error {
+        let found = Answer {
+            status: answer.raw().status().as_u16(),
+            code: answer.err().code(),
+            message: answer.err().message(),
+            bucket_region: answer.raw().headers().get("x-amz-bucket-region"),
+        };
+        return found.trouble(action);
+    }
+    let detail = text_of(error);
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return Trouble::Refused(detail);
+    }
+    // Time-outs, refused and broken connections, credentials that did not load, unreadable answers.
+    Trouble::Passing(detail)
+}
+
+/// An answer that is an error.
+#[derive(Debug, Clone, Copy)]
+struct Answer<'a> {
+    status: u16,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    bucket_region: Option<&'a str>,
+}
+
+impl Answer<'_> {
+    fn trouble(self, action: Action) -> Trouble {
+        match (self.status, self.code.unwrap_or_default()) {
+            (_, "NoSuchBucket") => Trouble::Missing,
+            (_, "NoSuchKey" | "NoSuchVersion") => Trouble::Vanished,
+            // A range that begins inside the version begins outside of what is there now.
+            (_, "PreconditionFailed" | "InvalidRange") | (412 | 416, _) => Trouble::Changed,
+            (
+                _,
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException",
+            )
+            | (300..=399, _) => Trouble::Refused(self.wrong_region()),
+            (_, "InvalidObjectState") => Trouble::Refused(format!(
+                "{}; restore the object from its archive class first",
+                self.detail()
+            )),
+            // New credentials are on their way, or the SDK corrects its clock.
+            (_, "ExpiredToken" | "RequestTimeTooSkewed" | "RequestTimeout" | "SlowDown") => {
+                Trouble::Passing(self.detail())
+            }
+            (401 | 403, _) => Trouble::Denied(self.detail()),
+            (404, _) => match action {
+                Action::List => Trouble::Missing,
+                Action::Get => Trouble::Vanished,
+            },
+            (408 | 409 | 429, _) => Trouble::Passing(self.detail()),
+            (400..=499, _) => Trouble::Refused(self.detail()),
+            _other => Trouble::Passing(self.detail()),
+        }
+    }
+
+    fn wrong_region(self) -> String {
+        match self.bucket_region {
+            Some(region) => format!("the bucket is in region {region}; set source.s3.region to it"),
+            None => format!(
+                "{}; correct source.s3.region or source.s3.endpoint",
+                self.detail()
+            ),
+        }
+    }
+
+    fn detail(self) -> String {
+        match (self.code, self.message) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(text), None) | (None, Some(text)) => text.to_owned(),
+            (None, None) => format!("HTTP status {}", self.status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(trouble: &Trouble) -> &'static str {
+        match trouble {
+            Trouble::Changed => "changed",
+            Trouble::Vanished => "vanished",
+            Trouble::Missing => "missing",
+            Trouble::Denied(_) => "denied",
+            Trouble::Refused(_) => "refused",
+            Trouble::Passing(_) => "passing",
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_meaning() {
+        let check = |action: Action, status: u16, code: &str, expected: &str| {
+            let answer = Answer {
+                status,
+                code: Some(code).filter(|code| !code.is_empty()),
+                message: None,
+                bucket_region: None,
+            };
+            assert_eq!(
+                name_of(&answer.trouble(action)),
+                expected,
+                "{action:?} {status} {code}"
+            );
+        };
+        check(Action::Get, 412, "PreconditionFailed", "changed");
+        check(Action::Get, 412, "", "changed");
+        check(Action::Get, 416, "InvalidRange", "changed");
+        check(Action::Get, 404, "NoSuchKey", "vanished");
+        check(Action::Get, 404, "", "vanished");
+        check(Action::Get, 404, "NoSuchBucket", "missing");
+        check(Action::List, 404, "", "missing");
+        check(Action::Get, 403, "AccessDenied", "denied");
+        check(Action::Get, 403, "InvalidAccessKeyId", "denied");
+        check(Action::Get, 403, "InvalidObjectState", "refused");
+        check(Action::Get, 403, "RequestTimeTooSkewed", "passing");
+        check(Action::Get, 400, "ExpiredToken", "passing");
+        check(Action::List, 301, "PermanentRedirect", "refused");
+        check(Action::List, 400, "AuthorizationHeaderMalformed", "refused");
+        check(Action::List, 400, "InvalidArgument", "refused");
+        for status in [408, 429, 500, 502, 503, 504] {
+            check(Action::Get, status, "", "passing");
+        }
+    }
+
+    #[test]
+    fn a_wrong_region_names_the_right_one() {
+        let answer = Answer {
+            status: 301,
+            code: Some("PermanentRedirect"),
+            message: Some("use another endpoint"),
+            bucket_region: Some("eu-central-1"),
+        };
+        let expected = "the bucket is in region eu-central-1; set source.s3.region to it";
+        assert_eq!(
+            answer.trouble(Action::List),
+            Trouble::Refused(expected.to_owned())
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! Lives of the data path: wiring, death watch, restarts, shutdown.
+
+pub mod generation;
+pub mod pipeline;
+pub mod placement;
+pub mod policy;
+pub mod spawn;

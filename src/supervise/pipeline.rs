@@ -1,0 +1,151 @@
+//! The pipeline: one life of the data path after another, each built from the checkpoint.
+//!
+//! Why all actors of the path live and die together: a dead actor takes its queued messages with it, and a dying
+//! sender cancels messages that are already queued downstream. The checkpoint is the only state that is easy to
+//! prove right, so every restart begins there.
+//!
+//! **Invariants:** F2 (all credits home after a drain), G1 (no message crosses generations: addresses die with
+//! theirs).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::generation::{Generation, GenerationEnd};
+use super::policy::{Decision, RestartPolicy};
+use crate::checkpoint::store::CheckpointStore;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fault::{Fault, FaultKind};
+use crate::observe::counters::Counters;
+use crate::observe::status::{STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::sink::RecordSink;
+use crate::source::ObjectSource;
+
+/// Everything a task needs from outside.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// Where objects come from.
+    pub source: Arc<dyn ObjectSource>,
+    /// Where records go.
+    pub sink: Arc<dyn RecordSink>,
+    /// Where the checkpoint is kept.
+    pub store: Arc<dyn CheckpointStore>,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// When everything that is present is settled.
+    Once,
+    /// Never, if there are changes to wait for.
+    Continuous,
+}
+
+/// How a run ended without a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything present is settled.
+    Finished,
+    /// It was asked to stop, and everything in flight was settled and committed.
+    Drained,
+}
+
+/// A task.
+#[derive(Debug)]
+pub struct Pipeline {
+    config: Arc<Config>,
+    backends: Backends,
+    mode: RunMode,
+    counters: Arc<Counters>,
+    status: watch::Sender<Arc<TaskStatus>>,
+}
+
+impl Pipeline {
+    /// A task that has not started.
+    pub fn new(config: Arc<Config>, backends: Backends, mode: RunMode) -> Self {
+        let status = TaskStatus {
+            schema_version: STATUS_SCHEMA_VERSION,
+            task: config.task.clone(),
+            process_id: std::process::id(),
+            ..TaskStatus::default()
+        };
+        Self {
+            config,
+            backends,
+            mode,
+            counters: Arc::default(),
+            status: watch::Sender::new(Arc::new(status)),
+        }
+    }
+
+    /// The status, published at every commit.
+    pub fn status(&self) -> watch::Receiver<Arc<TaskStatus>> {
+        self.status.subscribe()
+    }
+
+    /// Counts of the whole process.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Runs until everything is settled, until `stop` is cancelled and the task is drained, or until a fault
+    /// that no restart cures. Must run inside an actix system.
+    ///
+    /// # Errors
+    /// The fault that ended the task.
+    #[expect(clippy::disallowed_methods, reason = "tokio's clock: tests can pause it")]
+    pub async fn run(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
+        let mut policy = RestartPolicy::new(self.config.limits.restarts_max);
+        let epoch = Instant::now();
+        for number in 1.. {
+            self.status
+                .send_modify(|status| Arc::make_mut(status).generation = number);
+            let fault = match self.live(number, &stop).await {
+                Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
+                Ok(GenerationEnd::Drained) => return Ok(RunEnd::Drained),
+                Err(fault) => fault,
+            };
+            if stop.is_cancelled() {
+                return Err(fault);
+            }
+            match policy.decide(fault.clone(), epoch.elapsed()) {
+                Decision::GiveUp(fault) => return Err(fault),
+                Decision::Restart { after } => {
+                    let delay_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                    tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
+                    self.pause(after, &stop).await;
+                }
+            }
+        }
+        Err(Fault::new(FaultKind::Internal, "ran out of generation numbers"))
+    }
+
+    /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
+    async fn live(&self, number: u32, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
+        let mut generation = Generation::build(
+            &self.config,
+            &self.backends,
+            self.mode,
+            Arc::clone(&self.counters),
+            self.status.clone(),
+        )
+        .await?;
+        tracing::info!(generation = number, "started");
+        let end = generation.watch(stop).await;
+        generation.tear_down().await;
+        end
+    }
+
+    async fn pause(&self, time: Duration, stop: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Watched spawning: every actor's end is noticed and reported with its reason.
+//!
+//! `actix::Supervisor` keeps the broken struct and never restarts after a panic, so each actor's future is
+//! watched through its `JoinHandle` instead, and the generation is rebuilt as a whole.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::dev::channel::channel;
+use actix::prelude::*;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::fault::Fault;
+
+/// Mailboxes do not bound anything in actix 0.13 (see `flow`), so the number does not matter.
+const MAILBOX_CAPACITY: usize = 16;
+
+/// Carries the reason for which an actor stops itself to whoever watches it.
+#[derive(Debug, Clone, Default)]
+pub struct Fuse(Arc<OnceLock<Fault>>);
+
+impl Fuse {
+    /// Notes the fault; the actor stops its context right after. The first fault counts.
+    pub fn blow(&self, fault: Fault) {
+        self.0.get_or_init(|| fault);
+    }
+
+    fn take(&self) -> Option<Fault> {
+        self.0.get().cloned()
+    }
+}
+
+/// How an actor ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It had nothing left to do, or its addresses were all gone.
+    Finished,
+    /// It gave up with a fault.
+    Failed(Fault),
+    /// It panicked.
+    Panicked(String),
+    /// The supervisor aborted it.
+    Cancelled,
+}
+
+/// An actor's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildExit {
+    /// Which actor, for example `publisher shardId-000000000001`.
+    pub name: String,
+    /// How.
+    pub exit: Exit,
+}
+
+/// Spawns the actors of one generation and watches them.
+#[derive(Debug)]
+pub struct Nursery {
+    abort: CancellationToken,
+    exits: mpsc::UnboundedSender<ChildExit>,
+    reports: mpsc::UnboundedReceiver<ChildExit>,
+    spawned: usize,
+    ended: usize,
+}
+
+impl Default for Nursery {
+    fn default() -> Self {
+        let (exits, reports) = mpsc::unbounded_channel();
+        Self {
+            abort: CancellationToken::new(),
+            exits,
+            reports,
+            spawned: 0,
+            ended: 0,
+        }
+    }
+}
+
+impl Nursery {
+    /// An address to wire with, before its actor exists.
+    pub fn berth<A: Actor<Context = Context<A>>>() -> (Addr<A>, Berth<A>) {
+        let (sender, receiver) = channel(MAILBOX_CAPACITY);
+        (Addr::new(sender), Berth(receiver))
+    }
+
+    /// Starts an actor in its berth on an arbiter.
+    pub fn spawn<A, F>(&mut self, arbiter: &ArbiterHandle, name: impl Into<String>, berth: Berth<A>, make: F)
+    where
+        A: Actor<Context = Context<A>>,
+        F: FnOnce(Fuse) -> A + Send + 'static,
+    {
+        let (name, exits, abort) = (name.into(), self.exits.clone(), self.abort.clone());
+        self.spawned += 1;
+        let reporter = exits.clone();
+        let spare_name = name.clone();
+        let is_alive = arbiter.spawn_fn(move || {
+            let fuse = Fuse::default();
+            let actor = make(fuse.clone());
+            let mut life = actix::spawn(Context::with_receiver(berth.0).into_future(actor));
+            actix::spawn(async move {
+                let joined = tokio::select! {
+                    joined = &mut life => joined,
+                    () = abort.cancelled() => {
+                        life.abort();
+                        life.await
+                    }
+                };
+                let exit = match (joined, fuse.take()) {
+                    (Ok(_), Some(fault)) => Exit::Failed(fault),
+                    (Ok(_), None) => Exit::Finished,
+                    (Err(error), _) if error.is_panic() => Exit::Panicked(panic_text(error.into_panic())),
+                    (Err(_), _) => Exit::Cancelled,
+                };
+                // The receiver lives as long as the generation; a report after it has no reader and no meaning.
+                drop(exits.send(ChildExit { name, exit }));
+            });
+        });
+        if !is_alive {
+            let exit = Exit::Panicked("its arbiter thread is gone".into());
+            drop(reporter.send(ChildExit {
+                name: spare_name,
+                exit,
+            }));
+        }
+    }
+
+    /// The next end of an actor.
+    pub async fn next_exit(&mut self) -> Option<ChildExit> {
+        let exit = self.reports.recv().await;
+        self.ended += usize::from(exit.is_some());
+        exit
+    }
+
+    /// Aborts every actor and waits until all of them are gone.
+    pub async fn abort_all(&mut self) {
+        self.abort.cancel();
+        while self.ended < self.spawned && self.next_exit().await.is_some() {}
+    }
+}
+
+/// A mailbox that waits for its actor.
+#[expect(missing_debug_implementations, reason = "an actix receiver has none")]
+pub struct Berth<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressReceiver<A>);
+
+fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast::<&'static str>()
+            .map_or_else(|_| "no message".into(), |text| (*text).into()),
+    }
+}

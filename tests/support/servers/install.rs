@@ -1,0 +1,80 @@
+//! Installs the servers once, however many test programs ask at the same time.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MOTO: &str = "5.2.5";
+const KINESALITE: &str = "3.3.3";
+const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
+
+/// The Python interpreter that has moto.
+pub fn moto() -> Result<PathBuf, String> {
+    let folder = once(&format!("moto-{MOTO}"), |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/pip");
+        run(Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .arg(format!("moto[server]=={MOTO}")))
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+/// The folder of Node modules that has kinesalite.
+pub fn kinesalite() -> Result<PathBuf, String> {
+    let folder = once(&format!("kinesalite-{KINESALITE}"), |folder| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
+            .arg(folder);
+        run(npm.arg(format!("kinesalite@{KINESALITE}")))
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// The `minio` program.
+pub fn minio() -> Result<PathBuf, String> {
+    let folder = once(&format!("minio-{MINIO}"), |folder| {
+        let mut go = Command::new("go");
+        go.env("GOBIN", folder)
+            .args(["install", "-trimpath", "-ldflags=-s -w"]);
+        run(go.arg(format!("github.com/minio/minio@{MINIO}")))
+    })?;
+    Ok(folder.join("minio"))
+}
+
+/// A folder below `target/test-servers` that `install` has filled, now or earlier.
+///
+/// The lock is held while one program installs; others wait for it. A marker, written last, tells a whole
+/// installation from one that was interrupted.
+fn once(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .ok_or("no target folder")?
+        .join("test-servers");
+    let text = |error: std::io::Error| format!("{}: {error}", root.display());
+    fs::create_dir_all(&root).map_err(text)?;
+    let lock = File::create(root.join(format!("{name}.lock"))).map_err(text)?;
+    lock.lock().map_err(text)?;
+    let folder = root.join(name);
+    let marker = folder.join("INSTALLED");
+    if !marker.exists() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(text)?;
+        }
+        fs::create_dir_all(&folder).map_err(text)?;
+        install(&folder)?;
+        fs::write(&marker, name).map_err(text)?;
+    }
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}: {}: {}", output.status, complaint.trim()))
+}

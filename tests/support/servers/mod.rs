@@ -1,0 +1,84 @@
+//! Independent servers for tests: other people's code speaks S3 and Kinesis, on 127.0.0.1 and a free port.
+//!
+//! They are installed on first use into `target/test-servers/` from pinned versions. Where that is not possible
+//! a test says `SKIPPED: …` and why; with `BRIGADE_TEST_SERVERS=required` it fails instead.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test target uses some of the servers"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot be set up has to fail, and one that is skipped has to say so"
+)]
+
+pub mod install;
+pub mod process;
+pub mod scripted;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use self::process::ServerProcess;
+
+/// Access key of every test server.
+pub const ACCESS_KEY: &str = "brigade-test";
+/// Secret key of every test server.
+pub const SECRET_KEY: &str = "brigade-test-secret";
+/// Region that every test speaks of.
+pub const REGION: &str = "eu-west-1";
+
+/// The shared configuration of the AWS clients of a test.
+pub fn shared_configuration() -> SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+/// moto (Python): S3 and, without resharding, Kinesis.
+pub fn moto() -> Option<ServerProcess> {
+    or_skip(
+        "moto",
+        install::moto().and_then(|python| process::start_moto(&python)),
+    )
+}
+
+/// kinesalite (Node): Kinesis.
+pub fn kinesalite() -> Option<ServerProcess> {
+    or_skip(
+        "kinesalite",
+        install::kinesalite().and_then(|modules| process::start_kinesalite(&modules)),
+    )
+}
+
+/// `minio` (Go): S3. Only with `BRIGADE_TEST_MINIO=1`, because its build takes minutes.
+pub fn minio() -> Option<ServerProcess> {
+    if std::env::var_os("BRIGADE_TEST_MINIO").is_none_or(|value| value != "1") {
+        eprintln!("SKIPPED: minio: BRIGADE_TEST_MINIO is not 1");
+        return None;
+    }
+    or_skip(
+        "minio",
+        install::minio().and_then(|program| process::start_minio(&program)),
+    )
+}
+
+fn or_skip(name: &str, started: Result<ServerProcess, String>) -> Option<ServerProcess> {
+    match started {
+        Ok(server) => Some(server),
+        Err(reason) if std::env::var("BRIGADE_TEST_SERVERS").is_ok_and(|value| value == "required") => {
+            panic!("{name}: {reason}");
+        }
+        Err(reason) => {
+            eprintln!("SKIPPED: {name}: {reason}");
+            None
+        }
+    }
+}
