@@ -159,7 +159,7 @@ mod tests {
         #[test]
         fn seventeen_digits_read_back_as_the_same_double(value in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
             let back: f64 = general(value, 17).parse().unwrap();
-            prop_assert_eq!(back, value);
+            prop_assert!(back.total_cmp(&value).is_eq() || value == 0.0, "{} became {}", value, back);
         }
     }
 }
