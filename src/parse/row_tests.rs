@@ -1,9 +1,11 @@
 //! Whole rows: operation columns, rejections, keys, and the forms of a message.
 
+use proptest::prelude::*;
+
 use super::row::{RenderedChunk, RowRenderer, RowSource};
 use crate::config::{ChangePartitionKey, CsvDialect, LoadOperationColumn, MessageConfig, MessageFormat};
 use crate::encode::timestamp::MessageTimestamp;
-use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
+use crate::limits::{DEAD_LETTER_ROW_BYTES_MAX, PARTITION_KEY_CHARACTERS_MAX};
 use crate::model::{Chunk, Column, ColumnType, Mark, Operation, RejectedRecord, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
 
@@ -13,7 +15,7 @@ const TIMESTAMP_US: i64 = 1_750_507_607_878_570;
 /// The row limit of these tests.
 const ROW_BYTES_MAX: usize = 100_000;
 
-/// `hr.employee(id, name, note)` and `hr.pair(a, b)`, a table whose key has two columns.
+/// `hr.employee(id, name, note)`, `hr.pair(a, b)` whose key has two columns, and `hr.page(url)`.
 fn tables() -> Vec<Table> {
     let text = ColumnType::String { length: Some(10) };
     let column = |name: &str, column_type, nullable, is_primary_key| Column {
@@ -44,6 +46,7 @@ fn tables() -> Vec<Table> {
                 column("b", text, true, true),
             ],
         ),
+        table("page", vec![column("url", ColumnType::Clob, false, true)]),
     ]
 }
 
@@ -292,4 +295,53 @@ fn an_empty_data_object_has_the_white_space_of_the_c_library() {
         "{text}"
     );
     assert!(text.ends_with("\t\t\"table-name\":\t\"pair\"\n\t}\n}"), "{text}");
+}
+
+#[test]
+fn a_long_key_is_hashed_and_shown_in_full() {
+    let message = MessageConfig {
+        include_partition_value: true,
+        ..unformatted()
+    };
+    let url = "a".repeat(PARTITION_KEY_CHARACTERS_MAX + 1);
+    let source = RowSource::Load(TableIndex(2));
+    let rendered = render_with(&CsvDialect::default(), &message, source, url.as_bytes());
+    assert_eq!(rendered.keys.len(), 64);
+    let text = String::from_utf8(rendered.payloads).unwrap();
+    assert!(
+        text.contains(&format!("\"partition-key-value\":\"{url}\"")),
+        "{text}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_record_becomes_one_json_message_or_one_rejection(
+        rows in proptest::collection::vec("[IUDx]?,?(employee|pair|page)?,?(hr)?,?[0-9a\"\\\\, -]{0,12}\n", 1..20),
+        noise in proptest::collection::vec(any::<u8>(), 0..30),
+        formatted: bool,
+    ) {
+        let csv = [rows.concat().as_bytes(), &noise].concat();
+        let dialect = CsvDialect::default();
+        let message = MessageConfig {
+            format: if formatted { MessageFormat::Json } else { MessageFormat::JsonUnformatted },
+            ..MessageConfig::default()
+        };
+        for source in [LOAD, RowSource::Load(TableIndex(2)), RowSource::Changes] {
+            let rendered = render_with(&dialect, &message, source, &csv);
+            let mut ordinals: Vec<_> = rendered.records.iter().map(|record| record.ordinal).collect();
+            ordinals.extend(rendered.rejected.iter().map(|rejected| rejected.ordinal));
+            ordinals.sort_unstable();
+            let expected: Vec<_> = (0..chunk(&dialect, &csv).span.end.ordinal).collect();
+            prop_assert_eq!(ordinals, expected);
+            let mut end = (0, 0);
+            for record in &rendered.records {
+                prop_assert_eq!((record.payload.start, record.key.start), end);
+                end = (record.payload.end, record.key.end);
+                let json: Result<serde_json::Value, _> = serde_json::from_slice(&rendered.payloads[record.payload.clone()]);
+                prop_assert!(json.is_ok(), "{:?}", json);
+            }
+            prop_assert_eq!(end, (rendered.payloads.len(), rendered.keys.len()));
+        }
+    }
 }
