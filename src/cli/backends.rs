@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, SdkConfig};
 use tokio::runtime::Handle;
 
-use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
 use crate::config::{Config, SourceLocation, TargetConfig};

@@ -94,12 +94,19 @@ mod tests {
             commit_interval_ms: 200,
         };
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("table-definition.json"), BlogTask::table_definition()).unwrap();
+        std::fs::write(
+            folder.path().join("table-definition.json"),
+            super::super::blog_data::TABLE_DEFINITION,
+        )
+        .unwrap();
         let path = folder.path().join("brigade.yaml");
         let loaded = crate::config::load_str(&task.configuration(), &path, &crate::config::SystemEnvironment);
         let config = loaded.unwrap().config;
         assert_eq!(config.state.path, Path::new("/tmp/a \"b\": #c"));
-        assert_eq!(config.state.commit_interval, std::time::Duration::from_millis(200));
+        assert_eq!(
+            config.state.commit_interval,
+            std::time::Duration::from_millis(200)
+        );
         assert_eq!(config.delivery.pace, crate::config::Pace::Off);
     }
 }
