@@ -25,7 +25,7 @@ use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
 use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
-use crate::flow::budget::{Budget, Credit};
+use crate::flow::budget::{AllHome, Budget};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::observe::counters::Counters;
@@ -58,7 +58,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
-    closing_credit: Option<Credit>,
+    all_home: Option<AllHome>,
 }
 
 /// What all wiring needs.
@@ -124,7 +124,7 @@ impl Generation {
             stop_assigning: Upstream::to(discoverer),
             commit: Downstream::to("checkpoint", checkpointer),
             drain_timeout: config.limits.drain_timeout,
-            closing_credit: None,
+            all_home: None,
         })
     }
 
@@ -159,7 +159,7 @@ impl Generation {
         let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
         tokio::pin!(all_home);
         // Held until the actors are gone, so that no reader takes another chunk into flight behind the commit.
-        self.closing_credit = loop {
+        self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
                 exit = self.nursery.next_exit() => {
