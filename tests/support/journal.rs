@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
 use bucket_brigade::checkpoint::store::{
-    Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, StoreError,
+    Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError,
 };
 use bucket_brigade::model::{BatchRecord, ObjectId, ObjectVersion, QueueName};
 use bucket_brigade::route::shard_map::Shard;
@@ -28,6 +28,8 @@ use tokio::sync::watch;
 pub(crate) enum Event {
     /// A generation took over what was durable.
     Loaded,
+    /// Objects got numbers, and what they start as.
+    Registered(Vec<(ObjectId, ObjectState)>),
     /// A request: what was stored of it, and the sequence numbers that the task was told.
     Put {
         stream: usize,
@@ -259,9 +261,18 @@ impl CheckpointStore for WatchedStore {
         self.inner.lookup(queue, keys)
     }
 
-    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError> {
-        let _state = self.alive()?;
-        self.inner.register(queue, versions)
+    fn register_as(
+        &self,
+        queue: &QueueName,
+        objects: &[(ObjectVersion, ObjectState)],
+    ) -> Result<Vec<ObjectId>, StoreError> {
+        let mut state = self.alive()?;
+        let ids = self.inner.register_as(queue, objects)?;
+        let states = objects.iter().map(|(_, state)| state.clone());
+        state
+            .events
+            .push(Event::Registered(ids.iter().cloned().zip(states).collect()));
+        Ok(ids)
     }
 
     fn commit(&self, delta: &CheckpointDelta) -> Result<(), StoreError> {

@@ -153,6 +153,14 @@ impl<'a> Oracle<'a> {
                 self.proved = covered.collect();
                 self.in_this_life.clear();
             }
+            Event::Registered(objects) => {
+                let finished = objects.into_iter().filter(|(_, state)| state.is_finished());
+                for (id, state) in finished {
+                    if let Some(index) = self.objects.get(&id) {
+                        self.durable.insert(*index, state);
+                    }
+                }
+            }
             Event::Put {
                 stream,
                 shard,
