@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::cut::{ObjectCut, SkipPlan};
 use super::store::{
-    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, Phase, ShardCut,
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, ShardCut,
     TableStatistics, TaskState,
 };
 use super::tally::ChunkTally;
@@ -403,14 +403,4 @@ fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
     let taken = taken.map(|(value, _)| value.clone()).collect();
     changed.fill(false);
     taken
-}
-
-impl Phase {
-    /// The phase as text.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FullLoad => "full_load",
-            Self::Changes => "changes",
-        }
-    }
 }

@@ -3,6 +3,8 @@
 pub mod actor;
 pub mod cut;
 pub mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 pub mod messages;
 pub mod store;
 pub mod tally;

@@ -142,15 +142,6 @@ impl Catalog {
         }
     }
 
-    /// A listing failed for now; it is tried again at `retry_ms`.
-    pub fn listing_failed(&mut self, request: &ListRequest) {
-        if let Some(queue) = self.queues.get_mut(request.queue) {
-            queue.listing = Listing::Due {
-                after: request.after.clone(),
-            };
-        }
-    }
-
     /// The greatest key of a queue that has a number.
     pub fn greatest_key(&self, index: usize) -> Option<&str> {
         self.queues

@@ -180,6 +180,16 @@ pub enum Phase {
     Changes,
 }
 
+impl Phase {
+    /// The phase as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullLoad => "full_load",
+            Self::Changes => "changes",
+        }
+    }
+}
+
 /// What is stored of the task as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
