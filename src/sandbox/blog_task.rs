@@ -82,21 +82,27 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Pace, SystemEnvironment, load_str};
+    use crate::sandbox::blog_data::TABLE_DEFINITION;
 
     #[test]
-    fn a_path_with_blanks_and_quotes_stays_one_string() {
+    fn the_engine_takes_the_configuration_without_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(TABLE_DEFINITION_FILE), TABLE_DEFINITION).unwrap();
+        let state = folder.path().join("a \"b\": #c");
         let task = BlogTask {
             s3_endpoint: "http://127.0.0.1:1",
             kinesis_endpoint: "http://127.0.0.1:2",
-            state: Path::new("/tmp/a \"b\": #c"),
+            state: &state,
             dead_letters: Path::new("/tmp/d"),
             pace: "off",
             commit_interval_ms: 200,
         };
-        let configuration: serde_json::Value = serde_saphyr::from_str(&task.configuration()).unwrap();
-        assert_eq!(configuration["state"]["sled"]["path"], "/tmp/a \"b\": #c");
-        assert_eq!(configuration["state"]["commit_interval"], "200ms");
-        assert_eq!(configuration["target"]["kinesis"]["pace"], "off");
-        assert_eq!(configuration["source"]["s3"]["endpoint"], "http://127.0.0.1:1");
+        let path = folder.path().join("brigade.yaml");
+        let loaded = load_str(&task.configuration(), &path, &SystemEnvironment).unwrap();
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(loaded.config.state.path, state);
+        assert_eq!(loaded.config.state.commit_interval.as_millis(), 200);
+        assert_eq!(loaded.config.delivery.pace, Pace::Off);
     }
 }
