@@ -36,7 +36,6 @@ enum State {
 
 impl ShardBatcher {
     /// A batcher with nothing waiting.
-    #[expect(clippy::disallowed_methods, reason = "tokio's clock: tests can pause it")]
     pub fn new(shard: ShardIndex, linger: Duration, publisher: Downstream<PublishBatch>) -> Self {
         Self {
             packer: Packer::new(shard),

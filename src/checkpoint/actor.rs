@@ -155,7 +155,7 @@ impl Actor for Checkpointer {
 
     fn started(&mut self, context: &mut Context<Self>) {
         self.publish_status();
-        context.run_interval(self.parts.interval, |actor, context| actor.commit_soon(context));
+        context.run_interval(self.parts.interval, Self::commit_soon);
     }
 }
 

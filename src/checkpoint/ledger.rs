@@ -277,7 +277,9 @@ impl Ledger {
                     &mut statistics.objects_quarantined
                 }) += 1;
             }
-            table.iter().for_each(|table| self.mark_table(*table));
+            if let Some(table) = table {
+                self.mark_table(*table);
+            }
         }
         delta.cuts = take_changed(&self.cuts, &mut self.cuts_changed);
         if !delta.cuts.is_empty() {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, SdkConfig};
 use tokio::runtime::Handle;
 
-use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
 use crate::config::{Config, SourceLocation, TargetConfig};
@@ -117,7 +116,7 @@ impl Opened {
         Backends {
             source: Arc::clone(&self.source),
             sink: Arc::clone(&self.sink),
-            store: Arc::clone(&self.store) as Arc<dyn CheckpointStore>,
+            store: self.store(),
             clock: Arc::new(SystemClock),
         }
     }

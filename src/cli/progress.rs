@@ -9,14 +9,14 @@ use crate::observe::status::TaskStatus;
 
 /// Draws progress lines while a task runs; draws nothing if standard error is not a terminal.
 #[derive(Debug)]
-pub struct Progress;
+pub(super) struct Progress;
 
 impl Progress {
     /// Starts drawing.
-    pub fn start(_runtime: &Handle, _status: watch::Receiver<Arc<TaskStatus>>) -> Self {
+    pub(super) fn start(_runtime: &Handle, _status: watch::Receiver<Arc<TaskStatus>>) -> Self {
         Self
     }
 
     /// Draws the last lines and stops.
-    pub fn finish(self) {}
+    pub(super) fn finish(self) {}
 }

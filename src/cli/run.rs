@@ -23,7 +23,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigPath,
     /// End when everything that is present is settled
@@ -53,7 +53,7 @@ struct Summary {
 ///
 /// # Errors
 /// The fault that ended the task.
-pub fn run(args: &RunArgs) -> Result<u8, Fault> {
+pub(super) fn run(args: &RunArgs) -> Result<u8, Fault> {
     let (config, path) = args.config.load()?;
     let runtime = super::runtime()?;
     let telemetry = crate::observe::tracing::start(config.otlp_endpoint.as_deref(), &config.task)?;

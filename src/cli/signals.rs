@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Cancels `stop` at the first signal; ends the process with 128 + signal number at the second.
-pub fn watch(runtime: &Handle, stop: CancellationToken) {
+pub(super) fn watch(runtime: &Handle, stop: CancellationToken) {
     runtime.spawn(async move {
         let (Ok(mut terminate), Ok(mut interrupt)) =
             (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))

@@ -100,7 +100,13 @@ impl DeadLetter {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 0x0f] {
+            digits.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    digits
 }
 
 #[cfg(test)]

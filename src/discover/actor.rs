@@ -115,17 +115,15 @@ impl Discoverer {
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
         let span = tracing::info_span!("discover.list", queue = %request.name, prefix = request.prefix);
-        let asked = request.clone();
+        let (queue, asked) = (request.queue, request);
         let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
             actor.is_listing = false;
             match result {
                 Ok(page) => {
                     let now_ms = actor.parts.clock.now_ms();
-                    actor.parts.catalog.listed(request.queue, page, now_ms);
-                    if let Some((table, objects_known, is_complete)) =
-                        actor.parts.catalog.counts(request.queue)
-                    {
+                    actor.parts.catalog.listed(queue, page, now_ms);
+                    if let Some((table, objects_known, is_complete)) = actor.parts.catalog.counts(queue) {
                         let notice = TaskNotice::Listed {
                             table,
                             objects_known,

@@ -150,3 +150,61 @@ fn type_name(column_type: ColumnType) -> &'static str {
         ColumnType::Byte { .. } | ColumnType::Blob => "BINARY",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            owner: "hr".into(),
+            name: "pay".into(),
+            path: "hr/pay/".into(),
+            columns: vec![Column {
+                name: "amount".into(),
+                column_type: ColumnType::Numeric {
+                    precision: 5,
+                    scale: 2,
+                },
+                nullable: false,
+                is_primary_key: true,
+            }],
+        }
+    }
+
+    fn payload(operation: ControlOperation, include_control_details: bool) -> String {
+        let message = MessageConfig {
+            include_control_details,
+            ..MessageConfig::default()
+        };
+        let timestamp = MessageTimestamp::from_unix_us(0);
+        let record = encode_control("nightly", &table(), operation, &message, &timestamp);
+        assert_eq!(record.partition_key, b"nightly.hr.pay");
+        String::from_utf8(record.payload).unwrap()
+    }
+
+    #[test]
+    fn details_come_first_and_only_if_asked_for() {
+        let metadata = "\t\"metadata\":\t{\n\t\t\"timestamp\":\t\"1970-01-01T00:00:00.000000Z\",\n\t\t\"record-type\":\t\
+                        \"control\",\n\t\t\"operation\":\t\"drop-table\",\n\t\t\"partition-key-type\":\t\"task-id\",\n\
+                        \t\t\"schema-name\":\t\"hr\",\n\t\t\"table-name\":\t\"pay\"\n\t}\n}";
+        assert_eq!(
+            payload(ControlOperation::DropTable, false),
+            format!("{{\n{metadata}")
+        );
+        let with_details = format!("{{\n\t\"control\":\t{{\n\t}},\n{metadata}");
+        assert_eq!(payload(ControlOperation::DropTable, true), with_details);
+    }
+
+    #[test]
+    fn a_decimal_column_shows_precision_and_scale() {
+        let text = payload(ControlOperation::CreateTable, true);
+        let compact: String = text.split_whitespace().collect();
+        assert!(
+            compact.contains(
+                "{\"amount\":{\"type\":\"DECIMAL\",\"precision\":5,\"scale\":2,\"nullable\":false}},\"primary-key\":[\"amount\"]"
+            ),
+            "{text}"
+        );
+    }
+}

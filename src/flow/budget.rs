@@ -48,18 +48,14 @@ impl Budget {
     /// Waits until `bytes` are free and takes them. A request above the whole budget takes all of it, so that
     /// one large chunk passes alone instead of waiting for ever.
     pub async fn acquire(&self, bytes: u64) -> Credit {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES))
-            .unwrap_or(u32::MAX)
-            .clamp(1, self.total_units);
-        #[expect(
-            clippy::expect_used,
-            reason = "the semaphore lives as long as the budget and is never closed"
-        )]
-        let permit = Arc::clone(&self.permits)
-            .acquire_many_owned(units)
-            .await
-            .expect("budget is never closed");
-        Credit { permit }
+        let wanted = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        let units = wanted.max(1).min(self.total_units);
+        loop {
+            // The semaphore is never closed, so the first turn always succeeds.
+            if let Ok(permit) = Arc::clone(&self.permits).acquire_many_owned(units).await {
+                return Credit { permit };
+            }
+        }
     }
 
     /// Waits until every credit is home (F2). Whoever holds the credit that comes back keeps it so: nothing new

@@ -7,12 +7,14 @@ use bytes::Bytes;
 
 use super::Span;
 
-/// A span of whole records. `records` has exactly `span.records_count()` entries, in file order.
+/// A span of whole records. `records` has exactly `span.records_count()` entries, in file order; there may be
+/// none, if the span holds header rows and blank lines only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Chunk {
     /// Where the records stand in the object. Spans of an object tile it (W3).
     pub span: Span,
-    /// The bytes of the span, header rows, blank lines and row delimiters included.
+    /// The bytes of the span, header rows, blank lines and row delimiters included. They end early only
+    /// behind a row longer than the limit, which is always the last of its chunk: its rest was thrown away.
     pub bytes: Bytes,
     /// One entry per record.
     pub records: Vec<RawRecord>,

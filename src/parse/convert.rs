@@ -70,11 +70,8 @@ pub fn read_field<'a>(
     column: &Column,
     null_value: &[u8],
 ) -> Result<FieldValue<'a>, ValueProblem> {
-    let text = match column.column_type {
-        // DMS cuts texts at the first NUL for this target.
-        ColumnType::String { .. } | ColumnType::Clob => {
-            field.text.split(|byte| *byte == 0).next().unwrap_or_default()
-        }
+    let (text, marker) = match column.column_type {
+        ColumnType::String { .. } | ColumnType::Clob => (until_nul(field.text), field.text),
         ColumnType::Int1
         | ColumnType::Int2
         | ColumnType::Int4
@@ -91,9 +88,10 @@ pub fn read_field<'a>(
         | ColumnType::Time { .. }
         | ColumnType::DateTime { .. }
         | ColumnType::Byte { .. }
-        | ColumnType::Blob => field.text.trim_ascii(),
+        | ColumnType::Blob => (field.text.trim_ascii(), field.text.trim_ascii()),
     };
-    let is_null = field.quoting == Quoting::Bare && (text == null_value || field.text == null_value);
+    let is_marker = marker == null_value || field.text == null_value;
+    let is_null = is_marker && field.quoting == Quoting::Bare;
     if !is_null {
         return Ok(FieldValue::Text(text));
     }
@@ -104,6 +102,12 @@ pub fn read_field<'a>(
         "null_not_allowed",
         "the field is NULL, and the table definition does not make the column nullable",
     ))
+}
+
+/// DMS cuts texts at the first NUL for this target.
+fn until_nul(text: &[u8]) -> &[u8] {
+    let length = memchr::memchr(0, text).unwrap_or(text.len());
+    text.get(..length).unwrap_or_default()
 }
 
 /// Appends the JSON value of a text that is not NULL.

@@ -245,7 +245,9 @@ mod tests {
             match result {
                 csv_core::ReadFieldResult::Field { record_end: false } => {}
                 csv_core::ReadFieldResult::Field { record_end: true } => return fields,
-                other => panic!("unexpected {other:?}"),
+                csv_core::ReadFieldResult::InputEmpty
+                | csv_core::ReadFieldResult::OutputFull
+                | csv_core::ReadFieldResult::End => panic!("{result:?} in the middle of a record"),
             }
         }
     }

@@ -4,10 +4,16 @@ pub mod actor;
 pub mod chunk_router;
 pub mod convert;
 pub mod cost;
+#[cfg(test)]
+mod convert_tests;
 pub mod csv;
 mod date_time;
 mod general_format;
 pub mod messages;
 pub mod needle;
 mod number;
+#[cfg(test)]
+mod number_tests;
 pub mod row;
+#[cfg(test)]
+mod row_tests;

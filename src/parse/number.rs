@@ -8,15 +8,11 @@ use std::io::Write as _;
 use std::str;
 
 use super::convert::{Excerpt, ValueProblem};
-use super::general_format::write_general;
+use super::general_format::{parse_written, write_general, write_round_trip};
 use crate::config::NumberFormat;
 
 /// Digits of a single that `%.9g` prints.
 const SINGLE_DIGITS: u8 = 9;
-/// Decimal digits that survive in every double.
-const DOUBLE_DIGITS: u8 = 15;
-/// Decimal digits that tell all doubles apart.
-const DOUBLE_DIGITS_EXACT: u8 = 17;
 
 /// The integers of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,19 +203,6 @@ fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -
         "number_out_of_range",
         format!("{} is beyond the range of the type", Excerpt(text)),
     ))
-}
-
-fn write_round_trip(out: &mut Vec<u8>, value: f64) {
-    let start = out.len();
-    write_general(out, value, DOUBLE_DIGITS);
-    if parse_written(out, start) != Some(value) {
-        out.truncate(start);
-        write_general(out, value, DOUBLE_DIGITS_EXACT);
-    }
-}
-
-fn parse_written(out: &[u8], start: usize) -> Option<f64> {
-    str::from_utf8(out.get(start..)?).ok()?.parse().ok()
 }
 
 /// Replaces the number written since `start` by what DMS makes of it.

@@ -14,6 +14,8 @@ use crate::model::{Chunk, Operation, RawRecord, RawRecordKind, RejectedRecord, T
 
 /// Fields in front of the values of a change row: operation, table, schema.
 const CHANGE_FIELDS: usize = 3;
+/// Messages are not expected to be more times as large as their rows; if they are, the buffer grows.
+const GROWTH_MAX: usize = 16;
 
 /// What kind of file the records come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct RowRenderer {
     /// Tables by schema, then name.
     tables: HashMap<Vec<u8>, HashMap<Vec<u8>, TableIndex>>,
     load_operation_column: LoadOperationColumn,
+    /// Bytes of the last chunk and of its messages: how much room the next one is likely to need.
+    last_sizes: (usize, usize),
 }
 
 /// Why a record is rejected, before its place is added.
@@ -91,6 +95,7 @@ impl RowRenderer {
             columns_counts: tables.iter().map(|table| table.columns.len()).collect(),
             tables: by_name,
             load_operation_column: dialect.load_operation_column,
+            last_sizes: (1, 2),
         }
     }
 
@@ -101,9 +106,11 @@ impl RowRenderer {
         chunk: &Chunk,
         timestamp: &MessageTimestamp,
     ) -> RenderedChunk {
+        let (input_bytes, payload_bytes) = self.last_sizes;
+        let growth = (payload_bytes / input_bytes.max(1) + 1).min(GROWTH_MAX);
+        let expected = chunk.bytes.len() * growth;
         let mut rendered = RenderedChunk {
-            // Messages repeat the column names: more often twice than once the size of the row.
-            payloads: Vec::with_capacity(chunk.bytes.len() * 2),
+            payloads: Vec::with_capacity(expected),
             keys: Vec::with_capacity(chunk.records.len() * 8),
             records: Vec::with_capacity(chunk.records.len()),
             rejected: Vec::new(),
@@ -111,6 +118,7 @@ impl RowRenderer {
         for (raw, ordinal) in chunk.records.iter().zip(chunk.span.start.ordinal..) {
             self.render(source, chunk, raw, ordinal, timestamp, &mut rendered);
         }
+        self.last_sizes = (chunk.bytes.len(), rendered.payloads.len());
         rendered
     }
 

@@ -31,7 +31,7 @@ const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
 /// Longest delay between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long requests may fail without a single answer from the service before the generation gives up.
-const UNREACHABLE_MAX: Duration = Duration::from_secs(120);
+const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 
 /// What a publisher is made of.
 #[derive(Debug)]
@@ -71,7 +71,6 @@ struct Courier {
 
 impl ShardPublisher {
     /// A publisher with nothing in flight.
-    #[expect(clippy::disallowed_methods, reason = "tokio's clock: tests can pause it")]
     pub fn new(parts: ShardPublisherParts) -> Self {
         let pacer = Pacer::new(parts.delivery.pace);
         let courier = Courier {

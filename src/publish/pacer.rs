@@ -55,7 +55,7 @@ impl Pacer {
         let cost = seconds_of(records_count, rates.records_per_second)
             .max(seconds_of(bytes_count, rates.bytes_per_second));
         self.next_start = start + cost;
-        start - now
+        start.saturating_sub(now)
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
         let mut pacer = Pacer::new(Pace::Service);
         assert_eq!(pacer.book(Duration::from_secs(5), 500, 1_000), Duration::ZERO);
         assert!(pacer.book(Duration::from_secs(5), 500, 1_000) > Duration::from_millis(500));
-        assert_eq!(pacer.book(Duration::from_secs(60), 1, 1), Duration::ZERO);
+        assert_eq!(pacer.book(Duration::from_mins(1), 1, 1), Duration::ZERO);
         let mut off = Pacer::new(Pace::Off);
         assert_eq!(
             off.book(Duration::ZERO, 500, 1) + off.book(Duration::ZERO, 500, 1),

@@ -295,7 +295,6 @@ impl RowScanner {
                 from += self.field_delimiter.find(buffer.get(from..segment_end)?)?;
                 from += self.field_delimiter.bytes_count();
                 at_field_start = true;
-                // The lookahead never goes back: a quote inside the delimiter was stepped over.
             }
         }
     }

@@ -161,7 +161,9 @@ mod tests {
     fn key(rule: &PartitionKeyRule, values: &[&str]) -> Result<String, &'static str> {
         let mut keys = b"earlier".to_vec();
         let mut writer = PartitionKeyWriter::new(rule, &mut keys);
-        values.iter().for_each(|value| writer.add(value.as_bytes()));
+        for value in values {
+            writer.add(value.as_bytes());
+        }
         writer.finish().map_err(|problem| problem.code)?;
         Ok(String::from_utf8(keys)
             .unwrap()
@@ -177,13 +179,22 @@ mod tests {
             change_partition_key: ChangePartitionKey::PrimaryKey,
             ..default.clone()
         };
-        use PartitionKeyType::{PrimaryKey, SchemaTable};
         for (keys_count, operation, message, expected) in [
-            (1, Operation::Load, &default, PrimaryKey),
-            (0, Operation::Load, &default, SchemaTable),
-            (1, Operation::Update, &default, SchemaTable),
-            (1, Operation::Delete, &applied_in_parallel, PrimaryKey),
-            (0, Operation::Insert, &applied_in_parallel, SchemaTable),
+            (1, Operation::Load, &default, PartitionKeyType::PrimaryKey),
+            (0, Operation::Load, &default, PartitionKeyType::SchemaTable),
+            (1, Operation::Update, &default, PartitionKeyType::SchemaTable),
+            (
+                1,
+                Operation::Delete,
+                &applied_in_parallel,
+                PartitionKeyType::PrimaryKey,
+            ),
+            (
+                0,
+                Operation::Insert,
+                &applied_in_parallel,
+                PartitionKeyType::SchemaTable,
+            ),
         ] {
             let rule = PartitionKeyRule::new(&table(keys_count), operation, message);
             assert_eq!(

@@ -99,7 +99,6 @@ impl Pipeline {
     ///
     /// # Errors
     /// The fault that ended the task.
-    #[expect(clippy::disallowed_methods, reason = "tokio's clock: tests can pause it")]
     pub async fn run(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
         let mut policy = RestartPolicy::new(self.config.limits.restarts_max);
         let epoch = Instant::now();

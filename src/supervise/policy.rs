@@ -7,7 +7,7 @@ use super::spawn::{ChildExit, Exit};
 use crate::fault::{Fault, FaultKind};
 
 /// Restarts are counted over this time.
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_mins(10);
 /// Delay before the first restart; doubles with each further one in the window.
 const DELAY_INITIAL: Duration = Duration::from_millis(500);
 /// Longest delay.

@@ -105,8 +105,8 @@ impl Nursery {
                     }
                 };
                 let exit = match (joined, fuse.take()) {
-                    (Ok(_), Some(fault)) => Exit::Failed(fault),
-                    (Ok(_), None) => Exit::Finished,
+                    (Ok(()), Some(fault)) => Exit::Failed(fault),
+                    (Ok(()), None) => Exit::Finished,
                     (Err(error), _) if error.is_panic() => Exit::Panicked(panic_text(error.into_panic())),
                     (Err(_), _) => Exit::Cancelled,
                 };
