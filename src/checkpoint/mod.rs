@@ -8,3 +8,5 @@ mod open_object;
 pub mod store;
 pub mod tally;
 pub mod watermark;
+#[cfg(test)]
+mod ledger_tests;

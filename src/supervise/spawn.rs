@@ -226,8 +226,7 @@ mod tests {
         for (order, expected) in [(Order::GiveUp, given_up), (Order::Panic, panicked)] {
             let mut nursery = Nursery::default();
             let (address, _counted) = start(&mut nursery);
-            // Whether a reply still comes is not what this is about.
-            drop(Downstream::to("count", address).push(order).await);
+            Upstream::to(address).notify(order);
             let exit = nursery.next_exit().await.map(|exit| exit.exit);
             assert_eq!(exit, Some(expected));
         }
