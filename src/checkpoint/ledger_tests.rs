@@ -130,22 +130,19 @@ impl Model {
             self.records[ordinal].1 = true;
             sequence_numbers.push(ordinal.to_string());
             let through = mark(ordinal).ordinal + 1;
-            match runs
+            if let Some(run) = runs
                 .last_mut()
                 .filter(|run| run.chunk.chunk_number == chunk_number)
             {
-                Some(run) => (run.records_count, run.through) = (run.records_count + 1, through),
-                None => {
-                    let chunk = ChunkRef {
-                        object: self.id.clone(),
-                        chunk_number,
-                    };
-                    runs.push(SettledRun {
-                        chunk,
-                        records_count: 1,
-                        through,
-                    });
-                }
+                (run.records_count, run.through) = (run.records_count + 1, through);
+            } else {
+                let object = self.id.clone();
+                let chunk = ChunkRef { object, chunk_number };
+                runs.push(SettledRun {
+                    chunk,
+                    records_count: 1,
+                    through,
+                });
             }
         }
         let lane = LANES[lane];

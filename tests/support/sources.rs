@@ -2,8 +2,9 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     unreachable_pub,
-    reason = "a test fails by panicking; a test program has no public"
+    reason = "a test fails by panicking, and a test program has no public"
 )]
 
 use std::fs;
