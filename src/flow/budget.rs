@@ -77,6 +77,7 @@ impl Budget {
 mod tests {
     use super::*;
 
+    /// F2.
     #[tokio::test]
     async fn a_credit_comes_home_when_dropped() {
         let budget = Budget::new(10 * UNIT_BYTES);
@@ -87,6 +88,7 @@ mod tests {
         assert_eq!(budget.in_flight_bytes(), 0);
     }
 
+    /// F1.
     #[tokio::test]
     async fn a_request_above_the_budget_waits_for_all_of_it() {
         let budget = Budget::new(4 * UNIT_BYTES);
