@@ -7,6 +7,7 @@
 //! teardown).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,12 +19,34 @@ const UNIT_BYTES: u64 = 1024;
 pub struct Budget {
     permits: Arc<Semaphore>,
     total_units: u32,
+    /// Whether someone holds the whole budget back, with nothing in flight.
+    is_closed: Arc<AtomicBool>,
 }
 
 /// A share of the budget; comes home when dropped.
 #[derive(Debug)]
 pub struct Credit {
     permit: OwnedSemaphorePermit,
+}
+
+/// Every credit is home, and none is given out until this is dropped.
+#[derive(Debug)]
+pub struct AllHome {
+    credit: Credit,
+    is_closed: Arc<AtomicBool>,
+}
+
+impl AllHome {
+    /// Bytes held back: the whole budget.
+    pub fn bytes_count(&self) -> u64 {
+        self.credit.bytes_count()
+    }
+}
+
+impl Drop for AllHome {
+    fn drop(&mut self) {
+        self.is_closed.store(false, Ordering::Release);
+    }
 }
 
 impl Credit {
@@ -42,7 +65,11 @@ impl Budget {
         let permits = Arc::new(Semaphore::new(
             usize::try_from(total_units).unwrap_or(usize::MAX >> 4),
         ));
-        Self { permits, total_units }
+        Self {
+            permits,
+            total_units,
+            is_closed: Arc::default(),
+        }
     }
 
     /// Waits until `bytes` are free and takes them. A request above the whole budget takes all of it, so that
@@ -58,14 +85,20 @@ impl Budget {
         }
     }
 
-    /// Waits until every credit is home (F2). Whoever holds the credit that comes back keeps it so: nothing new
-    /// can be taken into flight.
-    pub async fn all_home(&self) -> Credit {
-        self.acquire(u64::MAX).await
+    /// Waits until every credit is home (F2), and keeps it so: nothing new can be taken into flight until what
+    /// comes back is dropped.
+    pub async fn all_home(&self) -> AllHome {
+        let credit = self.acquire(u64::MAX).await;
+        self.is_closed.store(true, Ordering::Release);
+        let is_closed = Arc::clone(&self.is_closed);
+        AllHome { credit, is_closed }
     }
 
     /// Bytes in flight now.
     pub fn in_flight_bytes(&self) -> u64 {
+        if self.is_closed.load(Ordering::Acquire) {
+            return 0;
+        }
         let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);
         u64::from(self.total_units)
             .saturating_sub(free)
@@ -102,5 +135,21 @@ mod tests {
         drop(small);
         assert_eq!(waiting.await.unwrap(), 4 * UNIT_BYTES);
         assert_eq!(budget.all_home().await.bytes_count(), 4 * UNIT_BYTES);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_at_the_end_is_not_in_flight() {
+        let budget = Budget::new(4 * UNIT_BYTES);
+        let all_home = budget.all_home().await;
+        assert_eq!(budget.in_flight_bytes(), 0);
+        let waiting = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.acquire(1).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "a closed budget gives nothing out");
+        drop(all_home);
+        let credit = waiting.await.unwrap();
+        assert_eq!(budget.in_flight_bytes(), credit.bytes_count());
     }
 }

@@ -22,7 +22,7 @@ use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
 use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
-use crate::flow::budget::{Budget, Credit};
+use crate::flow::budget::{AllHome, Budget};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::observe::counters::Counters;
 use crate::observe::status::TaskStatus;
@@ -48,7 +48,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
-    closing_credit: Option<Credit>,
+    all_home: Option<AllHome>,
 }
 
 impl Generation {
@@ -102,7 +102,7 @@ impl Generation {
             stop_assigning: Upstream::to(discoverer),
             commit: Downstream::to("checkpoint", checkpointer),
             drain_timeout: config.limits.drain_timeout,
-            closing_credit: None,
+            all_home: None,
         })
     }
 
@@ -137,7 +137,7 @@ impl Generation {
         let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
         tokio::pin!(all_home);
         // Held until the actors are gone, so that no reader takes another chunk into flight behind the commit.
-        self.closing_credit = loop {
+        self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
                 exit = self.nursery.next_exit() => {

@@ -96,8 +96,12 @@ impl Nursery {
         let spare_name = name.clone();
         let is_alive = arbiter.spawn_fn(move || {
             let fuse = Fuse::default();
-            let actor = make(fuse.clone());
-            let mut life = actix::spawn(Context::with_receiver(berth.0).into_future(actor));
+            let own_fuse = fuse.clone();
+            // The actor is made inside the watched task, so that a panic while it is made is noticed as well.
+            let mut life = actix::spawn(async move {
+                let actor = make(own_fuse);
+                Context::with_receiver(berth.0).into_future(actor).await;
+            });
             actix::spawn(async move {
                 let joined = tokio::select! {
                     joined = &mut life => joined,
@@ -151,6 +155,10 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
             .map_or_else(|_| "no message".into(), |text| (*text).into()),
     }
 }
+
+#[cfg(test)]
+#[path = "spawn_tests.rs"]
+mod exits;
 
 #[cfg(test)]
 mod tests {
@@ -217,18 +225,5 @@ mod tests {
         notified.notify(Order::Count);
         tokio::task::yield_now().await;
         assert_eq!(counted.load(Ordering::SeqCst), 1);
-    }
-
-    #[actix::test]
-    async fn an_end_is_reported_with_its_reason() {
-        let given_up = Exit::Failed(Fault::new(FaultKind::StateIo, "disk full"));
-        let panicked = Exit::Panicked("planted".into());
-        for (order, expected) in [(Order::GiveUp, given_up), (Order::Panic, panicked)] {
-            let mut nursery = Nursery::default();
-            let (address, _counted) = start(&mut nursery);
-            Upstream::to(address).notify(order);
-            let exit = nursery.next_exit().await.map(|exit| exit.exit);
-            assert_eq!(exit, Some(expected));
-        }
     }
 }
