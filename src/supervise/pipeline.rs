@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
-use crate::observe::status::{STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::observe::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus, remember};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
 
@@ -84,7 +84,16 @@ impl Pipeline {
         }
     }
 
-    /// The status, published at every commit.
+    /// Names objects that earlier runs set aside, so that they stay visible. To be called before the run.
+    pub fn remember_quarantined(&self, objects: impl IntoIterator<Item = QuarantinedObject>) {
+        self.status.send_modify(|status| {
+            for object in objects {
+                remember(&mut Arc::make_mut(status).quarantined, object);
+            }
+        });
+    }
+
+    /// The status, published several times a second.
     pub fn status(&self) -> watch::Receiver<Arc<TaskStatus>> {
         self.status.subscribe()
     }
