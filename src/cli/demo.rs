@@ -20,6 +20,7 @@ use crate::sandbox::consumer::{list_shards, read_shard};
 use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use crate::sandbox::meter::Meter;
 use crate::sandbox::plant::{PlantedFault, Planter};
+use crate::sandbox::refusals::Refusals;
 use crate::sandbox::s3::SandboxS3;
 use crate::sandbox::verdict::{Allowance, FileOrder, Judge, Verdict};
 
@@ -62,6 +63,9 @@ pub struct DemoArgs {
     /// How often to kill it
     #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=100))]
     pub kills: u64,
+    /// Refuse this share of all records, in per cent, as a throttled stream does
+    #[arg(long, default_value_t = 0, hide = true, value_parser = clap::value_parser!(u8).range(0..=60))]
+    pub refuse: u8,
     /// Keep the working folder: objects, configuration, state, log
     #[arg(long)]
     pub keep: bool,
@@ -114,7 +118,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     if args.real_limits && args.rows.is_none() {
         steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
     }
-    let (s3, kinesis) = start_servers(args, &folder).await?;
+    let (s3, kinesis) = start_servers(args, seed, &folder).await?;
     steps.tell(&format!(
         "S3 on {}, Kinesis on {}",
         s3.endpoint(),
@@ -169,7 +173,11 @@ fn size_of(args: &DemoArgs) -> BlogSize {
     }
 }
 
-async fn start_servers(args: &DemoArgs, folder: &WorkFolder) -> Result<(SandboxS3, SandboxKinesis), Fault> {
+async fn start_servers(
+    args: &DemoArgs,
+    seed: u64,
+    folder: &WorkFolder,
+) -> Result<(SandboxS3, SandboxKinesis), Fault> {
     let limits = if args.real_limits {
         ShardLimits::Enforced
     } else {
@@ -177,7 +185,7 @@ async fn start_servers(args: &DemoArgs, folder: &WorkFolder) -> Result<(SandboxS
     };
     let s3 = SandboxS3::start(&folder.objects()).await?;
     s3.create_bucket(BUCKET).await?;
-    let kinesis = SandboxKinesis::start(limits).await?;
+    let kinesis = SandboxKinesis::start(limits, &Refusals::new(args.refuse, seed)).await?;
     kinesis.create_stream(STREAM, SHARDS_COUNT).await?;
     Ok((s3, kinesis))
 }
@@ -285,14 +293,11 @@ async fn read_and_judge(
 }
 
 fn allowance(args: &DemoArgs, kills: &[Kill], stored_behind_refused: u64) -> Allowance {
-    let repairs = if args.real_limits {
-        stored_behind_refused
-    } else {
-        0
-    };
+    let is_throttled = args.real_limits || args.refuse > 0;
+    let repairs = if is_throttled { stored_behind_refused } else { 0 };
     Allowance {
         repeats_max: windows_sum(kills) + repairs,
-        file_order: if args.real_limits {
+        file_order: if is_throttled {
             FileOrder::PerKey
         } else {
             FileOrder::PerShard
