@@ -11,6 +11,7 @@ use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{
     CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
 };
+use crate::discover::control::CONTROL_KEY;
 use crate::model::QueueName;
 use crate::source::printable;
 
@@ -67,7 +68,9 @@ impl CheckpointReport {
             };
             let name = counts.queue.clone();
             store.for_each_object(&name, &mut |entry| {
-                counts.count(&entry.state);
+                if entry.version.key != CONTROL_KEY {
+                    counts.count(&entry.state);
+                }
                 if matches!(entry.state, ObjectState::Quarantined { .. }) {
                     report.quarantined.push_back(entry);
                     if report.quarantined.len() > limit {

@@ -92,7 +92,7 @@ pub struct ConfigPath {
 struct Output {
     /// Form of the result on standard output
     #[arg(
-        short,
+        short = 'o',
         long = "output",
         env = "BRIGADE_OUTPUT",
         value_enum,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backends;
 use super::progress::Progress;
 use super::status::dead_lettered_rows;
+use super::text::counted;
 use super::{ConfigPath, Output, OutputFormat, status_file};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{ObjectState, StoreError};
@@ -178,11 +179,11 @@ impl Summary {
         let text = match format {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => format!(
-                "{}: {} rows delivered, {} dead-lettered, {} objects set aside ({} skipped as already stored, {} sent again)\n",
+                "{}: {} delivered, {} dead-lettered, {} set aside ({} skipped as already stored, {} sent again)\n",
                 self.end,
-                self.delivered_rows,
-                self.dead_lettered_rows,
-                self.quarantined_objects,
+                counted(self.delivered_rows, "row"),
+                counted(self.dead_lettered_rows, "row"),
+                counted(self.quarantined_objects, "object"),
                 self.counters.skipped,
                 self.counters.refused + self.counters.doubtful + self.counters.repeated,
             ),

@@ -99,7 +99,11 @@ impl Findings {
         }));
         if let Some(config) = config {
             let tables = counted(u64::try_from(config.tables.len()).unwrap_or(u64::MAX), "table");
-            text += &lines([format!("{}: valid, task {}, {tables}", path.display(), config.task)]);
+            text += &lines([format!(
+                "{}: valid, task {}, {tables}",
+                path.display(),
+                config.task
+            )]);
         }
         super::print(&text)
     }
