@@ -1,12 +1,7 @@
 //! The commands as a user runs them: the real binary, its exit code, what it prints where. One test per exit code
 //! that can be provoked from outside; 1 and 70 are bugs.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;
@@ -18,7 +13,7 @@ use task_folder::{Ended, Settings, TaskFolder, wait_until};
 
 /// A user without rights, by number: no name is needed.
 const NOBODY: u32 = 65_534;
-/// Control records of the task: two before the load, none before the changes of a full load.
+/// Rows of the task: two loaded, two changes.
 const ROWS: u64 = 4;
 
 fn task() -> TaskFolder {
@@ -278,6 +273,20 @@ fn tables_have_the_words_of_dms() {
         assert_eq!(table[name], value, "{name}: {report:#}");
     }
     assert_eq!(task.json(&["run", "--once"])["delivered_rows"], ROWS);
+}
+
+#[test]
+fn a_run_that_never_got_going_hides_nothing_of_the_last_one() {
+    let task = task();
+    task.brigade(&["run", "--once"]).expect(0);
+    let (status, tables) = (task.json(&["status"]), task.json(&["tables"]));
+    task.configure(&Settings {
+        source: "./nowhere".into(),
+        ..Settings::default()
+    });
+    task.brigade(&["run", "--once"]).expect(66);
+    assert_eq!(task.json(&["tables"]), tables);
+    assert_eq!(task.json(&["status"])["shards"], status["shards"]);
 }
 
 #[test]

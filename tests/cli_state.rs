@@ -1,11 +1,6 @@
 //! Stopping, starting again, and handling the state and the dead letters from the command line.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;
@@ -21,6 +16,16 @@ const SLOW_TARGET: &str = "  ndjson:
       bytes_per_second: 1MiB
 ";
 
+/// A target that is slow enough to be stopped in the middle of 20,000 rows.
+const PACED_TARGET: &str = "  ndjson:
+    path: ./out
+    shards: 2
+    message_format: json-unformatted
+    pace:
+      records_per_second: 5000
+      bytes_per_second: 100MiB
+";
+
 fn slow_task(limits: &'static str) -> TaskFolder {
     let task = TaskFolder::new(&Settings {
         target: SLOW_TARGET.into(),
@@ -28,13 +33,17 @@ fn slow_task(limits: &'static str) -> TaskFolder {
         ..Settings::default()
     });
     let rows = (0..3_000).map(|id| format!("{id},1.00,\n"));
-    task.write("data/shop/orders/LOAD2.csv", &rows.collect::<String>());
+    task.write("data/shop/orders/LOAD1.csv", &rows.collect::<String>());
     task
 }
 
 #[test]
 fn sigterm_drains_and_the_next_start_sends_nothing_again() {
-    let task = TaskFolder::new(&Settings::default());
+    let task = TaskFolder::new(&Settings {
+        limits: "  in_flight: 2MiB\n",
+        target: PACED_TARGET.into(),
+        ..Settings::default()
+    });
     let rows = (10..20_000).map(|id| format!("{id},1.00,some text\n"));
     task.write("data/shop/orders/LOAD2.csv", &rows.collect::<String>());
     let mut running = task.start();
@@ -48,6 +57,7 @@ fn sigterm_drains_and_the_next_start_sends_nothing_again() {
     );
     assert_eq!(stopped["in_flight_bytes"], 0);
     let before = task.records_count();
+    assert!(before < 19_000, "it was stopped in mid-load: {before}");
 
     let summary = task.json(&["run", "--once"]);
     assert_eq!(
@@ -90,7 +100,9 @@ fn id_of(line: &str) -> String {
 fn a_drain_over_its_limit_is_exit_143() {
     let task = slow_task("  restarts: 0\n  drain_timeout: 1s\n");
     let mut running = task.start();
-    wait_until("something is out", || task.records_count() > 0);
+    wait_until("rows are out behind the control records", || {
+        task.records_count() > 2
+    });
     running.terminate();
     running.read_until("limits.drain_timeout");
     assert_eq!(running.exit_code(), Some(143));
@@ -101,7 +113,9 @@ fn a_drain_over_its_limit_is_exit_143() {
 fn a_second_signal_ends_the_process_at_once_with_143() {
     let task = slow_task("  restarts: 0\n  drain_timeout: 1h\n");
     let mut running = task.start();
-    wait_until("something is out", || task.records_count() > 0);
+    wait_until("rows are out behind the control records", || {
+        task.records_count() > 2
+    });
     running.terminate();
     running.read_until("stopping: ");
     running.terminate();

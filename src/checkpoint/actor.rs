@@ -86,13 +86,7 @@ impl Checkpointer {
 
     fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
-        // A drain ends with the whole budget in one hand, so that nothing new goes into flight.
-        let is_drained = self.parts.ledger.task().clean_stop;
-        let in_flight_bytes = if is_drained {
-            0
-        } else {
-            self.parts.budget.in_flight_bytes()
-        };
+        let in_flight_bytes = self.parts.budget.in_flight_bytes();
         let status = self.board.render(&self.parts.ledger, in_flight_bytes, now_ms);
         self.parts.status.send_replace(Arc::new(status));
     }

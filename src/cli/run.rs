@@ -14,7 +14,7 @@ use super::status::dead_lettered_rows;
 use super::text::counted;
 use super::{ConfigPath, Output, OutputFormat, status_file};
 use crate::checkpoint::store::sled::SledStore;
-use crate::checkpoint::store::{ObjectState, StoreError};
+use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
@@ -70,7 +70,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Fault> {
     let config = Arc::new(config);
     let result = runtime.block_on(backends::open(&config)).and_then(|opened| {
         let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
-        pipeline.remember_quarantined(quarantined(&opened.store()).map_err(Fault::from)?);
+        show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
         let stop = CancellationToken::new();
         super::signals::watch(runtime.handle(), stop.clone());
         let board = status_board(&runtime, &config, &pipeline);
@@ -109,6 +109,12 @@ async fn keep_up(store: Arc<SledStore>) {
             Err(error) => tracing::error!(%error, "upkeep of the state panicked"),
         }
     }
+}
+
+/// Shows what is known before anything is asked of the outside, which may take long or fail.
+fn show_checkpoint(pipeline: &Pipeline, store: &SledStore) -> Result<(), StoreError> {
+    pipeline.show_checkpoint(&store.load()?, quarantined(store)?);
+    Ok(())
 }
 
 /// The newest objects that earlier runs set aside.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
-use crate::checkpoint::store::{ObjectEntry, Phase, TableStatistics};
+use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
 use crate::discover::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
 
@@ -105,6 +105,33 @@ pub struct ShardStatus {
     pub last_sequence_number: Option<String>,
 }
 
+impl TaskStatus {
+    /// Takes over what a checkpoint says; what it does not know stays.
+    pub fn show(&mut self, checkpoint: &Checkpoint) {
+        self.phase = checkpoint.task.phase;
+        self.clean_stop = checkpoint.task.clean_stop;
+        self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
+        let tables = checkpoint.tables.iter().cloned();
+        self.tables = tables
+            .map(|statistics| TableStatus {
+                statistics,
+                ..TableStatus::default()
+            })
+            .collect();
+        self.shards = checkpoint.cuts.iter().map(ShardStatus::of).collect();
+    }
+}
+
+impl ShardStatus {
+    fn of(cut: &ShardCut) -> Self {
+        Self {
+            shard_id: cut.shard_id.clone(),
+            records: cut.records,
+            last_sequence_number: cut.last_sequence_number.clone(),
+        }
+    }
+}
+
 /// What the checkpointer knows besides the ledger.
 #[derive(Debug)]
 pub struct StatusBoard {
@@ -189,11 +216,7 @@ impl StatusBoard {
 
     /// The status now.
     pub fn render(&mut self, ledger: &Ledger, in_flight_bytes: u64, now_ms: i64) -> TaskStatus {
-        let shards = ledger.cuts().iter().map(|cut| ShardStatus {
-            shard_id: cut.shard_id.clone(),
-            records: cut.records,
-            last_sequence_number: cut.last_sequence_number.clone(),
-        });
+        let shards = ledger.cuts().iter().map(ShardStatus::of);
         TaskStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             task: self.task.clone(),

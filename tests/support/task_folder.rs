@@ -1,5 +1,12 @@
 //! A task in a folder of its own, and the real binary to run it with.
 
+#![allow(dead_code, unreachable_pub, reason = "each test target uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has to fail"
+)]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
