@@ -4,6 +4,9 @@ pub mod actor;
 pub mod cut;
 pub mod ledger;
 pub mod messages;
+mod open_object;
 pub mod store;
 pub mod tally;
 pub mod watermark;
+#[cfg(test)]
+mod ledger_tests;

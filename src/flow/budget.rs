@@ -103,6 +103,7 @@ impl Budget {
 mod tests {
     use super::*;
 
+    /// F2.
     #[tokio::test]
     async fn who_waits_for_everything_is_not_in_flight() {
         let budget = Budget::new(64 * 1024);
@@ -129,6 +130,7 @@ mod tests {
         assert_eq!(budget.in_flight_bytes(), 0);
     }
 
+    /// F1.
     #[tokio::test]
     async fn a_request_above_the_budget_waits_for_all_of_it() {
         let budget = Budget::new(4 * UNIT_BYTES);

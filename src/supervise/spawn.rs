@@ -2,6 +2,8 @@
 //!
 //! `actix::Supervisor` keeps the broken struct and never restarts after a panic, so each actor's future is
 //! watched through its `JoinHandle` instead, and the generation is rebuilt as a whole.
+//!
+//! **Invariants:** G1 (once [`Nursery::abort_all`] returns, no actor of the generation handles anything any more).
 
 use std::sync::{Arc, OnceLock};
 
@@ -147,5 +149,86 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
         Err(panic) => panic
             .downcast::<&'static str>()
             .map_or_else(|_| "no message".into(), |text| (*text).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::fault::FaultKind;
+    use crate::flow::edge::{Downstream, Upstream};
+
+    #[derive(Debug, Message)]
+    #[rtype(result = "()")]
+    enum Order {
+        Count,
+        GiveUp,
+        Panic,
+    }
+
+    struct Counter {
+        counted: Arc<AtomicU32>,
+        fuse: Fuse,
+    }
+
+    impl Actor for Counter {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Order> for Counter {
+        type Result = ();
+
+        fn handle(&mut self, order: Order, context: &mut Context<Self>) {
+            match order {
+                Order::Count => {
+                    self.counted.fetch_add(1, Ordering::SeqCst);
+                }
+                Order::GiveUp => {
+                    self.fuse.blow(Fault::new(FaultKind::StateIo, "disk full"));
+                    context.stop();
+                }
+                Order::Panic => panic!("planted"),
+            }
+        }
+    }
+
+    fn start(nursery: &mut Nursery) -> (Addr<Counter>, Arc<AtomicU32>) {
+        let counted = Arc::new(AtomicU32::new(0));
+        let (address, berth) = Nursery::berth::<Counter>();
+        let mine = Arc::clone(&counted);
+        nursery.spawn(&Arbiter::current(), "counter", berth, move |fuse| Counter {
+            counted: mine,
+            fuse,
+        });
+        (address, counted)
+    }
+
+    /// G1.
+    #[actix::test]
+    async fn nothing_reaches_an_actor_of_a_generation_that_was_torn_down() {
+        let mut nursery = Nursery::default();
+        let (address, counted) = start(&mut nursery);
+        let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
+        awaited.push(Order::Count).await.unwrap();
+        nursery.abort_all().await;
+        assert!(awaited.push(Order::Count).await.is_err());
+        notified.notify(Order::Count);
+        tokio::task::yield_now().await;
+        assert_eq!(counted.load(Ordering::SeqCst), 1);
+    }
+
+    #[actix::test]
+    async fn an_end_is_reported_with_its_reason() {
+        let given_up = Exit::Failed(Fault::new(FaultKind::StateIo, "disk full"));
+        let panicked = Exit::Panicked("planted".into());
+        for (order, expected) in [(Order::GiveUp, given_up), (Order::Panic, panicked)] {
+            let mut nursery = Nursery::default();
+            let (address, _counted) = start(&mut nursery);
+            Upstream::to(address).notify(order);
+            let exit = nursery.next_exit().await.map(|exit| exit.exit);
+            assert_eq!(exit, Some(expected));
+        }
     }
 }

@@ -318,6 +318,16 @@ pub enum StoreError {
     },
 }
 
+impl Phase {
+    /// The phase as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullLoad => "full_load",
+            Self::Changes => "changes",
+        }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
