@@ -22,7 +22,7 @@ use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
 use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
-use crate::flow::budget::{AllHome, Budget};
+use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::observe::counters::Counters;
 use crate::observe::status::TaskStatus;
@@ -48,7 +48,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
-    all_home: Option<AllHome>,
+    all_home: Option<Credit>,
 }
 
 impl Generation {

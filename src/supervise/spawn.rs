@@ -165,40 +165,25 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::fault::FaultKind;
     use crate::flow::edge::{Downstream, Upstream};
 
     #[derive(Debug, Message)]
     #[rtype(result = "()")]
-    enum Order {
-        Count,
-        GiveUp,
-        Panic,
-    }
+    struct Count;
 
     struct Counter {
         counted: Arc<AtomicU32>,
-        fuse: Fuse,
     }
 
     impl Actor for Counter {
         type Context = Context<Self>;
     }
 
-    impl Handler<Order> for Counter {
+    impl Handler<Count> for Counter {
         type Result = ();
 
-        fn handle(&mut self, order: Order, context: &mut Context<Self>) {
-            match order {
-                Order::Count => {
-                    self.counted.fetch_add(1, Ordering::SeqCst);
-                }
-                Order::GiveUp => {
-                    self.fuse.blow(Fault::new(FaultKind::StateIo, "disk full"));
-                    context.stop();
-                }
-                Order::Panic => panic!("planted"),
-            }
+        fn handle(&mut self, _count: Count, _context: &mut Context<Self>) {
+            self.counted.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -206,9 +191,8 @@ mod tests {
         let counted = Arc::new(AtomicU32::new(0));
         let (address, berth) = Nursery::berth::<Counter>();
         let mine = Arc::clone(&counted);
-        nursery.spawn(&Arbiter::current(), "counter", berth, move |fuse| Counter {
+        nursery.spawn(&Arbiter::current(), "counter", berth, move |_fuse| Counter {
             counted: mine,
-            fuse,
         });
         (address, counted)
     }
@@ -219,10 +203,10 @@ mod tests {
         let mut nursery = Nursery::default();
         let (address, counted) = start(&mut nursery);
         let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
-        awaited.push(Order::Count).await.unwrap();
+        awaited.push(Count).await.unwrap();
         nursery.abort_all().await;
-        assert!(awaited.push(Order::Count).await.is_err());
-        notified.notify(Order::Count);
+        assert!(awaited.push(Count).await.is_err());
+        notified.notify(Count);
         tokio::task::yield_now().await;
         assert_eq!(counted.load(Ordering::SeqCst), 1);
     }
