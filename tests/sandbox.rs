@@ -203,7 +203,6 @@ async fn the_null_server_answers_as_the_real_one_and_keeps_nothing() {
     let payload_bytes: usize = (0..500).map(|number| format!("record {number}").len()).sum();
     assert_eq!(null.payload_bytes(), u64::try_from(payload_bytes).unwrap());
     assert_eq!(null.reading().stored_count, 500);
-
     let ranges = |shards: &[aws_sdk_kinesis::types::Shard]| -> Vec<String> {
         shards
             .iter()

@@ -6,6 +6,7 @@ pub mod ledger;
 #[cfg(test)]
 mod ledger_tests;
 pub mod messages;
+mod open_object;
 pub mod store;
 pub mod tally;
 pub mod watermark;

@@ -123,12 +123,7 @@ impl Discoverer {
                 Ok(page) => {
                     let now_ms = actor.parts.clock.now_ms();
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    if let Some((table, objects_known, is_complete)) = actor.parts.catalog.counts(queue) {
-                        let notice = TaskNotice::Listed {
-                            table,
-                            objects_known,
-                            is_complete,
-                        };
+                    if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }
                     actor.drive(context);

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::messages::{Assignment, Work};
+use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::config::LateFiles;
 use crate::model::{ObjectId, ObjectVersion, QueueName, TableIndex};
@@ -89,6 +90,7 @@ struct Queue {
     last_reader: Option<usize>,
     barrier: Option<u64>,
     known: u64,
+    known_bytes: u64,
     next_full_ms: i64,
     is_announced: bool,
 }
@@ -233,11 +235,15 @@ impl Catalog {
             .all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
     }
 
-    /// Objects known and whether the listing is complete, of one queue, for progress displays.
-    pub fn counts(&self, index: usize) -> Option<(Option<TableIndex>, u64, bool)> {
+    /// What is known of one queue, for progress displays.
+    pub fn notice(&self, index: usize) -> Option<TaskNotice> {
         let queue = self.queues.get(index)?;
-        let is_complete = matches!(queue.listing, Listing::Resting { .. } | Listing::Closed);
-        Some((queue.start.table, queue.known, is_complete))
+        Some(TaskNotice::Listed {
+            table: queue.start.table,
+            objects_known: queue.known,
+            known_bytes: queue.known_bytes,
+            is_complete: matches!(queue.listing, Listing::Resting { .. } | Listing::Closed),
+        })
     }
 }
 
@@ -254,6 +260,7 @@ impl Queue {
             last_reader: None,
             barrier: None,
             known: 0,
+            known_bytes: 0,
             next_full_ms: i64::MIN,
             is_announced: false,
         };
@@ -272,6 +279,7 @@ impl Queue {
             }
             (Some(_) | None, ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
                 self.known += 1;
+                self.known_bytes += entry.unsettled_bytes();
                 Work::Read
             }
         };

@@ -7,7 +7,7 @@
 //! teardown).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,33 +19,23 @@ const UNIT_BYTES: u64 = 1024;
 pub struct Budget {
     permits: Arc<Semaphore>,
     total_units: u32,
-    /// Whether someone holds the whole budget back, with nothing in flight.
-    is_closed: Arc<AtomicBool>,
+    /// Units in credits. The semaphore cannot tell: it sets permits aside for whoever waits for many.
+    held_units: Arc<AtomicU64>,
 }
 
 /// A share of the budget; comes home when dropped.
 #[derive(Debug)]
 pub struct Credit {
     permit: OwnedSemaphorePermit,
+    /// Where it counts as in flight, and with how many units.
+    in_flight: Option<(Arc<AtomicU64>, u64)>,
 }
 
-/// Every credit is home, and none is given out until this is dropped.
-#[derive(Debug)]
-pub struct AllHome {
-    credit: Credit,
-    is_closed: Arc<AtomicBool>,
-}
-
-impl AllHome {
-    /// Bytes held back: the whole budget.
-    pub fn bytes_count(&self) -> u64 {
-        self.credit.bytes_count()
-    }
-}
-
-impl Drop for AllHome {
+impl Drop for Credit {
     fn drop(&mut self) {
-        self.is_closed.store(false, Ordering::Release);
+        if let Some((held_units, units)) = &self.in_flight {
+            held_units.fetch_sub(*units, Ordering::Relaxed);
+        }
     }
 }
 
@@ -68,7 +58,7 @@ impl Budget {
         Self {
             permits,
             total_units,
-            is_closed: Arc::default(),
+            held_units: Arc::default(),
         }
     }
 
@@ -77,38 +67,58 @@ impl Budget {
     pub async fn acquire(&self, bytes: u64) -> Credit {
         let wanted = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = wanted.max(1).min(self.total_units);
+        let permit = self.take(units).await;
+        self.held_units.fetch_add(u64::from(units), Ordering::Relaxed);
+        Credit {
+            permit,
+            in_flight: Some((Arc::clone(&self.held_units), u64::from(units))),
+        }
+    }
+
+    async fn take(&self, units: u32) -> OwnedSemaphorePermit {
         loop {
             // The semaphore is never closed, so the first turn always succeeds.
             if let Ok(permit) = Arc::clone(&self.permits).acquire_many_owned(units).await {
-                return Credit { permit };
+                return permit;
             }
         }
     }
 
-    /// Waits until every credit is home (F2), and keeps it so: nothing new can be taken into flight until what
-    /// comes back is dropped.
-    pub async fn all_home(&self) -> AllHome {
-        let credit = self.acquire(u64::MAX).await;
-        self.is_closed.store(true, Ordering::Release);
-        let is_closed = Arc::clone(&self.is_closed);
-        AllHome { credit, is_closed }
+    /// Waits until every credit is home (F2). Whoever holds the credit that comes back keeps it so: nothing new
+    /// can be taken into flight.
+    pub async fn all_home(&self) -> Credit {
+        Credit {
+            permit: self.take(self.total_units).await,
+            in_flight: None,
+        }
     }
 
     /// Bytes in flight now.
     pub fn in_flight_bytes(&self) -> u64 {
-        if self.is_closed.load(Ordering::Acquire) {
-            return 0;
-        }
-        let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);
-        u64::from(self.total_units)
-            .saturating_sub(free)
-            .saturating_mul(UNIT_BYTES)
+        self.held_units.load(Ordering::Relaxed).saturating_mul(UNIT_BYTES)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// F2.
+    #[tokio::test]
+    async fn who_waits_for_everything_is_not_in_flight() {
+        let budget = Budget::new(64 * 1024);
+        let credit = budget.acquire(1024).await;
+        let waiting = budget.all_home();
+        tokio::pin!(waiting);
+        assert!(
+            futures_util::poll!(waiting.as_mut()).is_pending(),
+            "a credit is out"
+        );
+        assert_eq!(budget.in_flight_bytes(), 1024);
+        drop(credit);
+        let _all = waiting.await;
+        assert_eq!(budget.in_flight_bytes(), 0);
+    }
 
     #[tokio::test]
     async fn a_credit_comes_home_when_dropped() {
@@ -120,6 +130,7 @@ mod tests {
         assert_eq!(budget.in_flight_bytes(), 0);
     }
 
+    /// F1.
     #[tokio::test]
     async fn a_request_above_the_budget_waits_for_all_of_it() {
         let budget = Budget::new(4 * UNIT_BYTES);
@@ -133,21 +144,5 @@ mod tests {
         drop(small);
         assert_eq!(waiting.await.unwrap(), 4 * UNIT_BYTES);
         assert_eq!(budget.all_home().await.bytes_count(), 4 * UNIT_BYTES);
-    }
-
-    #[tokio::test]
-    async fn what_is_held_back_at_the_end_is_not_in_flight() {
-        let budget = Budget::new(4 * UNIT_BYTES);
-        let all_home = budget.all_home().await;
-        assert_eq!(budget.in_flight_bytes(), 0);
-        let waiting = tokio::spawn({
-            let budget = budget.clone();
-            async move { budget.acquire(1).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "a closed budget gives nothing out");
-        drop(all_home);
-        let credit = waiting.await.unwrap();
-        assert_eq!(budget.in_flight_bytes(), credit.bytes_count());
     }
 }

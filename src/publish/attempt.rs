@@ -300,6 +300,7 @@ mod tests {
     proptest! {
         /// Any history of partial failures: nothing is settled before it was stored, and in `final` the last
         /// stored copies of a key's records stand in file order.
+        /// O2.
         #[test]
         fn final_order_keeps_the_last_state_of_each_key(
             keys in prop::collection::vec(0_u8..4, 1..40),
@@ -397,6 +398,7 @@ mod tests {
         assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
     }
 
+    /// D1.
     #[test]
     fn runs_that_do_not_add_up_are_not_settled() {
         let mut attempt = Attempt::new(1, Ordering::Final, 500);

@@ -102,6 +102,12 @@ fn assert_tiles(chunks: &[Chunk], start: Mark, input: &[u8]) {
     );
 }
 
+/// The content of a row that a delimiter ends.
+fn content(dialect: &CsvDialect, row: &[u8]) -> Vec<u8> {
+    let ends_in_return = dialect.row_delimiter[..] == *b"\n" && row.ends_with(b"\r");
+    row[..row.len() - usize::from(ends_in_return)].to_vec()
+}
+
 /// Finds the rows byte by byte: slow, and plain to see. Gives a row as content, start of the next row, kind.
 fn slow_row(
     dialect: &CsvDialect,
@@ -134,12 +140,7 @@ fn slow_row(
             }
             (false, _) if rest.starts_with(delimiter) => {
                 let next = at + delimiter.len();
-                let ends_in_return = delimiter == b"\n" && window[start..at].ends_with(b"\r");
-                return (
-                    window[start..at - usize::from(ends_in_return)].to_vec(),
-                    next,
-                    RawRecordKind::Whole,
-                );
+                return (content(dialect, &window[start..at]), next, RawRecordKind::Whole);
             }
             (false, [b'"', ..]) if at_field_start && dialect.rfc4180 => {
                 in_quotes = true;
@@ -154,8 +155,7 @@ fn slow_row(
     let line_end = next_line(start, window).filter(|_| in_quotes);
     match line_end {
         Some(end) => {
-            let ends_in_return = delimiter == b"\n" && window[start..end].ends_with(b"\r");
-            let text = window[start..end - usize::from(ends_in_return)].to_vec();
+            let text = content(dialect, &window[start..end]);
             (text, end + delimiter.len(), RawRecordKind::UnclosedQuote)
         }
         None if is_over || window.len() - start > row_max => too_long(),
@@ -220,6 +220,7 @@ fn dialects() -> impl Strategy<Value = CsvDialect> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// W3.
     #[test]
     fn the_pieces_do_not_matter_and_spans_tile(
         input in tokens(), dialect in dialects(), row_max in 1_usize..40, chunk_max in 1_usize..40,

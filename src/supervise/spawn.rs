@@ -2,6 +2,8 @@
 //!
 //! `actix::Supervisor` keeps the broken struct and never restarts after a panic, so each actor's future is
 //! watched through its `JoinHandle` instead, and the generation is rebuilt as a whole.
+//!
+//! **Invariants:** G1 (once [`Nursery::abort_all`] returns, no actor of the generation handles anything any more).
 
 use std::sync::{Arc, OnceLock};
 
@@ -155,121 +157,57 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 #[cfg(test)]
+#[path = "spawn_tests.rs"]
+mod exits;
+
+#[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
-    use crate::fault::FaultKind;
+    use crate::flow::edge::{Downstream, Upstream};
 
-    /// What an actor does as it starts.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Life {
-        Stop,
-        Fail,
-        Panic,
-        PanicInFuture,
-        Stay,
-        PanicAsItIsMade,
+    #[derive(Debug, Message)]
+    #[rtype(result = "()")]
+    struct Count;
+
+    struct Counter {
+        counted: Arc<AtomicU32>,
     }
 
-    struct Probe {
-        life: Life,
-        fuse: Fuse,
-    }
-
-    impl Actor for Probe {
+    impl Actor for Counter {
         type Context = Context<Self>;
+    }
 
-        fn started(&mut self, context: &mut Context<Self>) {
-            match self.life {
-                Life::Stop => context.stop(),
-                Life::Fail => {
-                    self.fuse.blow(Fault::new(FaultKind::Data, "the first"));
-                    self.fuse.blow(Fault::new(FaultKind::Internal, "the second"));
-                    context.stop();
-                }
-                Life::Panic => panic!("as told"),
-                Life::PanicInFuture => {
-                    let work = async { panic!("in a future, number {}", 7) };
-                    context.spawn(work.into_actor(self));
-                }
-                Life::Stay | Life::PanicAsItIsMade => {}
-            }
+    impl Handler<Count> for Counter {
+        type Result = ();
+
+        fn handle(&mut self, _count: Count, _context: &mut Context<Self>) {
+            self.counted.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// Spawns one actor per life on a thread of its own and runs the check.
-    fn with_probes(lives: &[Life], check: impl AsyncFnOnce(&mut Nursery)) {
-        actix::System::new().block_on(async {
-            let (arbiter, mut nursery) = (Arbiter::new(), Nursery::default());
-            let mut addresses = Vec::new();
-            for life in lives.iter().copied() {
-                let (address, berth) = Nursery::berth();
-                addresses.push(address);
-                nursery.spawn(&arbiter.handle(), format!("{life:?}"), berth, move |fuse| {
-                    assert!(life != Life::PanicAsItIsMade, "no actor today");
-                    Probe { life, fuse }
-                });
-            }
-            let time = std::time::Duration::from_secs(10);
-            let checked = tokio::time::timeout(time, check(&mut nursery)).await;
-            assert!(checked.is_ok(), "an end was not reported");
-            arbiter.stop();
-            arbiter.join().unwrap();
+    fn start(nursery: &mut Nursery) -> (Addr<Counter>, Arc<AtomicU32>) {
+        let counted = Arc::new(AtomicU32::new(0));
+        let (address, berth) = Nursery::berth::<Counter>();
+        let mine = Arc::clone(&counted);
+        nursery.spawn(&Arbiter::current(), "counter", berth, move |_fuse| Counter {
+            counted: mine,
         });
+        (address, counted)
     }
 
-    fn exit_of(life: Life) -> Exit {
-        let mut found = None;
-        with_probes(&[life], async |nursery| found = nursery.next_exit().await);
-        let found = found.unwrap();
-        assert_eq!(found.name, format!("{life:?}"));
-        found.exit
-    }
-
-    #[test]
-    fn every_kind_of_end_is_reported_with_its_reason() {
-        assert_eq!(exit_of(Life::Stop), Exit::Finished);
-        assert_eq!(
-            exit_of(Life::Fail),
-            Exit::Failed(Fault::new(FaultKind::Data, "the first"))
-        );
-        assert_eq!(exit_of(Life::Panic), Exit::Panicked("as told".into()));
-        let in_future = Exit::Panicked("in a future, number 7".into());
-        assert_eq!(exit_of(Life::PanicInFuture), in_future);
-    }
-
-    #[test]
-    fn a_panic_while_the_actor_is_made_is_reported_as_well() {
-        assert_eq!(
-            exit_of(Life::PanicAsItIsMade),
-            Exit::Panicked("no actor today".into())
-        );
-    }
-
-    #[test]
-    fn after_an_abort_no_actor_is_left() {
-        with_probes(
-            &[Life::Stay, Life::Stop, Life::Stay, Life::Panic],
-            async |nursery| {
-                nursery.abort_all().await;
-                assert_eq!((nursery.ended, nursery.spawned), (4, 4));
-            },
-        );
-    }
-
-    #[test]
-    fn a_thread_that_is_gone_is_reported() {
-        actix::System::new().block_on(async {
-            let (arbiter, mut nursery) = (Arbiter::new(), Nursery::default());
-            let handle = arbiter.handle();
-            arbiter.stop();
-            arbiter.join().unwrap();
-            let (_address, berth) = Nursery::berth();
-            nursery.spawn(&handle, "late", berth, |fuse| Probe {
-                life: Life::Stay,
-                fuse,
-            });
-            let found = nursery.next_exit().await.unwrap();
-            assert!(matches!(found.exit, Exit::Panicked(_)), "{found:?}");
-        });
+    /// G1.
+    #[actix::test]
+    async fn nothing_reaches_an_actor_of_a_generation_that_was_torn_down() {
+        let mut nursery = Nursery::default();
+        let (address, counted) = start(&mut nursery);
+        let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
+        awaited.push(Count).await.unwrap();
+        nursery.abort_all().await;
+        assert!(awaited.push(Count).await.is_err());
+        notified.notify(Count);
+        tokio::task::yield_now().await;
+        assert_eq!(counted.load(Ordering::SeqCst), 1);
     }
 }

@@ -54,6 +54,20 @@ pub struct ObjectEntry {
     pub state: ObjectState,
 }
 
+impl ObjectEntry {
+    /// Bytes that are still to be read and settled.
+    pub fn unsettled_bytes(&self) -> u64 {
+        match &self.state {
+            ObjectState::Registered => self.version.size_bytes,
+            ObjectState::Open(progress) => self
+                .version
+                .size_bytes
+                .saturating_sub(progress.watermark.position),
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } => 0,
+        }
+    }
+}
+
 /// How far an object is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
