@@ -11,6 +11,7 @@ use crate::fault::{Fault, FaultKind};
 pub mod backends;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod logging;
 mod progress;
 mod run;
 #[cfg(feature = "sandbox")]
@@ -28,6 +29,8 @@ pub mod status;
 #[derive(Debug, Parser)]
 #[command(name = "brigade", version, about, propagate_version = true)]
 pub struct Cli {
+    #[command(flatten)]
+    logging: logging::LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,7 +86,7 @@ impl Cli {
     /// The fault to report; its kind decides the exit code.
     pub fn run(&self) -> Result<u8, Fault> {
         match &self.command {
-            Command::Run(args) => run::run(args),
+            Command::Run(args) => run::run(args, &self.logging),
             #[cfg(feature = "sandbox")]
             Command::Demo(args) => runtime()?.block_on(demo::run(args.clone())),
         }

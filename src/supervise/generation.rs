@@ -29,6 +29,7 @@ use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::observe::counters::Counters;
+use crate::observe::object_trace::Destination;
 use crate::observe::status::TaskStatus;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
@@ -247,6 +248,7 @@ impl Wiring<'_> {
             let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let destination = Destination::from(&self.config.target);
             let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
             self.nursery.spawn(
                 &arbiter,
@@ -257,6 +259,7 @@ impl Wiring<'_> {
                         shard,
                         sink,
                         delivery,
+                        destination,
                         checkpointer,
                         counters,
                         fuse,
