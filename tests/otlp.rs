@@ -34,12 +34,15 @@ const SMALL_ROWS_COUNT: usize = 1_200;
 /// A full load begins with two control records: drop the table, create it.
 const CONTROL_RECORDS_COUNT: usize = 2;
 
-/// A folder with two files, and a task that reads them into one file.
-fn task(folder: &Path, otlp: &str) {
+/// A large file and a small one.
+const TWO_FILES: [(&str, usize); 2] = [("large.csv", LARGE_ROWS_COUNT), ("small.csv", SMALL_ROWS_COUNT)];
+
+/// A folder with files of so many rows, and a task that reads them into one file.
+fn task(folder: &Path, otlp: &str, files: &[(&str, usize)]) {
     let table = folder.join("source/s/t");
     fs::create_dir_all(&table).unwrap();
     fs::write(folder.join("table-definition.json"), TABLE_DEFINITION).unwrap();
-    for (name, count) in [("large.csv", LARGE_ROWS_COUNT), ("small.csv", SMALL_ROWS_COUNT)] {
+    for &(name, count) in files {
         let rows: Vec<String> = (0..count).map(|row| format!("{row},name {row}\n")).collect();
         fs::write(table.join(name), rows.concat()).unwrap();
     }
@@ -116,6 +119,12 @@ fn attribute(span: &Value, key: &str) -> Option<String> {
     )
 }
 
+/// The spans of files; the records that create the table have an object without a file.
+fn files(spans: &[Value]) -> Vec<&Value> {
+    let is_file = |span: &&Value| attribute(span, "key").is_some_and(|key| key.starts_with("s/t/"));
+    named(spans, "read.object").into_iter().filter(is_file).collect()
+}
+
 fn links_to(span: &Value, other: &Value) -> bool {
     let links = span["links"].as_array().map(Vec::as_slice).unwrap_or_default();
     links
@@ -130,16 +139,13 @@ fn the_way_of_an_object_is_one_trace_and_no_row_has_a_span() {
     let Some(receiver) = servers::oteltap(&file) else {
         return;
     };
-    task(folder.path(), &receiver.endpoint);
+    task(folder.path(), &receiver.endpoint, &TWO_FILES);
     let (output, _) = run(folder.path(), &[]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
 
     let spans = spans(&file, |spans| !named(spans, "run").is_empty());
-    // The records that create the table are a third, without a file.
-    let is_file =
-        |span: &&Value| attribute(span, "key").is_some_and(|key| Path::new(&key).extension().is_some());
-    let objects: Vec<&Value> = named(&spans, "read.object").into_iter().filter(is_file).collect();
+    let objects = files(&spans);
     assert_eq!(objects.len(), 2, "{objects:#?}");
     for object in &objects {
         let key = attribute(object, "key").unwrap();
@@ -187,13 +193,43 @@ fn the_way_of_an_object_is_one_trace_and_no_row_has_a_span() {
 }
 
 #[test]
+fn a_request_with_rows_of_several_files_leads_to_each_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("spans.ndjson");
+    let Some(receiver) = servers::oteltap(&file) else {
+        return;
+    };
+    task(
+        folder.path(),
+        &receiver.endpoint,
+        &[("a.csv", 1), ("b.csv", 2), ("c.csv", 1)],
+    );
+    let (output, _) = run(folder.path(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    let spans = spans(&file, |spans| !named(spans, "run").is_empty());
+    let requests = named(&spans, "publish.put_records");
+    let objects = files(&spans);
+    assert_eq!(objects.len(), 3, "{objects:#?}");
+    for object in objects {
+        let is_reached =
+            |request: &&Value| request["parentSpanId"] == object["spanId"] || links_to(request, object);
+        assert!(
+            requests.iter().any(is_reached),
+            "no request of {object:#} in {requests:#?}"
+        );
+    }
+    // The files are read within the linger of a request, so this is about links at all.
+    assert!(requests.len() < 4, "{requests:#?}");
+}
+
+#[test]
 fn a_run_that_fails_still_sends_its_spans() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("spans.ndjson");
     let Some(receiver) = servers::oteltap(&file) else {
         return;
     };
-    task(folder.path(), &receiver.endpoint);
+    task(folder.path(), &receiver.endpoint, &TWO_FILES);
     // A file where the folder of the state has to be.
     fs::write(folder.path().join("state"), "").unwrap();
     let (output, _) = run(folder.path(), &[]);
@@ -220,7 +256,7 @@ fn an_endpoint_that_never_answers_disturbs_nothing() {
 
 fn assert_undisturbed(endpoint: &str) {
     let folder = tempfile::tempdir().unwrap();
-    task(folder.path(), endpoint);
+    task(folder.path(), endpoint, &TWO_FILES);
     let (output, time) = run(folder.path(), &["--log-format", "json"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
