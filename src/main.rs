@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             report(&format!("error: {fault}"));
+            if let Some(help) = fault.kind.help() {
+                report(&format!("help: {help}"));
+            }
             ExitCode::from(fault.kind.exit_code())
         }
     }

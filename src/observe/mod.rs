@@ -4,4 +4,5 @@ pub mod counters;
 #[cfg(feature = "planted-defects")]
 pub mod planted;
 pub mod status;
+pub mod terminal;
 pub mod tracing;
