@@ -1,5 +1,9 @@
 //! The whole path without faults: full load, changes, control records, order, memory.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail"
+)]
 mod support;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod support;
 use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::config::{ChangedObjects, LateFiles};
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::source::SourceError;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 
@@ -46,6 +47,21 @@ fn a_body_that_breaks_is_read_on_in_a_new_generation() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 3, "two breaks, two restarts");
+    judge(&world, &between_lives());
+}
+
+#[test]
+fn a_listing_that_fails_is_done_again_in_a_new_generation() {
+    let (world, _key) = world_of_three();
+    world.source.fail_next_list(SourceError::Unreachable {
+        action: "list",
+        location: "memory".to_owned(),
+        attempts: 1,
+        detail: "injected".to_owned(),
+    });
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    assert_eq!(run.status.generation, 2, "one failure, one restart");
     judge(&world, &between_lives());
 }
 

@@ -1,17 +1,26 @@
 //! Stopped and killed tasks: a clean stop repeats nothing, a kill repeats at most what no commit covered, and nothing
 //! is ever missing.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
+)]
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bucket_brigade::config::ChangePartitionKey;
+use bucket_brigade::fault::FaultKind;
+use bucket_brigade::observe::status::TaskStatus;
+use bucket_brigade::sink::memory::PutFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
-use support::oracle::{Expectation, Repeats, judge};
+use support::oracle::{Expectation, Order, Repeats, judge};
 use support::pipeline::World;
 
 /// Seeds of the kill test.
@@ -65,6 +74,29 @@ fn a_task_that_is_stopped_drains_and_goes_on_without_a_repeat() {
                 ..Expectation::flawless()
             },
         );
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        judge(&world, &Expectation::flawless());
+    }
+}
+
+#[test]
+fn a_stop_waits_for_dead_letters_that_are_being_written() {
+    for _ in 0..5 {
+        let mut data = Data::new(1).with_note_bytes(2_500);
+        let all_bad: Vec<_> = (0..500).map(|ordinal| (ordinal, Defect::KeyNotANumber)).collect();
+        for _ in 0..3 {
+            data.load_with(0, 500, &all_bad);
+        }
+        let world = World::new(data, 1);
+        let run = world.run_while(RunMode::Once, async |mut running| {
+            let has_begun = |status: &Arc<TaskStatus>| {
+                let mut tables = status.tables.iter();
+                tables.any(|table| table.statistics.full_load_error_rows > 0)
+            };
+            running.until(has_begun).await;
+            running.stop.cancel();
+        });
+        run.assert_ended(RunEnd::Drained);
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
         judge(&world, &Expectation::flawless());
     }
@@ -155,4 +187,75 @@ fn a_task_that_is_killed_and_finds_other_shards_misses_nothing() {
         assert!(world.streams.len() > 1, "it was never killed");
     }
     assert!(fates.skipped > 0, "no cut proved anything: {fates:?}");
+}
+
+/// A stream that answers badly now and then.
+fn scatter_faults(world: &World, rng: &mut SmallRng) {
+    for shard in 0..world.shards_count() {
+        for _ in 0..12 {
+            let listed: Vec<usize> = (0..4).map(|_| rng.random_range(0..40)).collect();
+            let fault = match rng.random_range(0..5) {
+                0 => PutFault::ThrottleRecords(listed),
+                1 => PutFault::FailRecords(listed),
+                2 => PutFault::StoreButFailRecords(listed),
+                3 => PutFault::StoreThenTimeOut,
+                _ => PutFault::ThrottleRequest,
+            };
+            // No fault for most requests: an empty list strikes nothing.
+            let is_struck = rng.random_bool(0.4);
+            let calm = PutFault::ThrottleRecords(Vec::new());
+            world
+                .stream()
+                .script_for(shard, if is_struck { fault } else { calm });
+        }
+    }
+}
+
+#[test]
+fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_right() {
+    for seed in 200..208 {
+        eprintln!("SEED={seed}");
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut world = world(3);
+        world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;
+        let mut expectation = Expectation {
+            repeats: Repeats::Anytime,
+            order: Order::LastState,
+            is_complete: false,
+            ..Expectation::flawless()
+        };
+        for _ in 0..2 {
+            scatter_faults(&world, &mut rng);
+            let steps_before = rng.random_range(0..40);
+            world.run_until(Kill {
+                steps_before,
+                is_applied: true,
+            });
+            judge(&world, &expectation);
+        }
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        expectation.is_complete = true;
+        judge(&world, &expectation);
+    }
+}
+
+#[test]
+fn a_drain_that_takes_too_long_ends_and_the_next_run_goes_on() {
+    let mut world = world(2);
+    world.config.limits.drain_timeout = Duration::from_millis(50);
+    world.put_delay = Duration::from_mins(10);
+    let run = world.run_while(RunMode::Once, async |mut running| {
+        running.until(|status| status.in_flight_bytes > 0).await;
+        running.stop.cancel();
+    });
+    let fault = run.end.unwrap_err();
+    assert_eq!(
+        (fault.kind, fault.kind.exit_code()),
+        (FaultKind::DrainTimeout, 143),
+        "{fault}"
+    );
+    judge(&world, &between_lives(false));
+    world.put_delay = Duration::ZERO;
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &between_lives(true));
 }

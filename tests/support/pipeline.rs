@@ -42,6 +42,7 @@ pub(crate) struct World {
     pub(crate) streams: Vec<MemorySink>,
     pub(crate) journal: Journal,
     pub(crate) put_delay: Duration,
+    shards_count: usize,
     _folder: tempfile::TempDir,
 }
 
@@ -145,6 +146,7 @@ impl World {
             store: MemoryStore::new(),
             streams: Vec::new(),
             put_delay: Duration::ZERO,
+            shards_count: 0,
             _folder: folder,
         };
         world.reshard(shards_count);
@@ -153,6 +155,7 @@ impl World {
 
     /// Goes on with a stream of other shards; what was stored stays in the old ones.
     pub(crate) fn reshard(&mut self, shards_count: u32) {
+        self.shards_count = usize::try_from(shards_count).unwrap();
         let shards = ShardMap::uniform(shards_count).unwrap();
         self.streams.push(MemorySink::new(shards));
     }
@@ -160,6 +163,11 @@ impl World {
     /// The stream in use.
     pub(crate) fn stream(&self) -> &MemorySink {
         self.streams.last().unwrap()
+    }
+
+    /// How many shards the stream in use has.
+    pub(crate) fn shards_count(&self) -> usize {
+        self.shards_count
     }
 
     /// Puts a file of the data set into the bucket.
