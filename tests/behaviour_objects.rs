@@ -175,9 +175,9 @@ fn late_world(late_files: LateFiles) -> (World, String) {
 fn a_late_file_is_read_behind_the_others() {
     let (world, key) = late_world(LateFiles::Process);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 3).await;
+        running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
-        running.until(|status| status.changes.ended == 4).await;
+        running.until(|status| status.changes.ended == 3).await;
         running.stop.cancel();
     });
     run.assert_ended(RunEnd::Drained);
@@ -192,7 +192,7 @@ fn a_late_file_is_read_behind_the_others() {
 fn a_late_file_is_set_aside_where_that_is_wanted() {
     let (world, key) = late_world(LateFiles::Quarantine);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 3).await;
+        running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
         running.until(|status| status.changes.quarantined == 1).await;
         running.stop.cancel();

@@ -117,7 +117,7 @@ fn a_task_that_waits_for_changes_stops_at_once() {
     data.changes(10);
     let world = World::new(data, 1);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 2).await;
+        running.until(|status| status.changes.ended == 1).await;
         running.stop.cancel();
     });
     run.assert_ended(RunEnd::Drained);
