@@ -114,7 +114,14 @@ impl Discoverer {
             policy: self.parts.catalog.late_files(request.queue),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
-        let span = tracing::info_span!("discover.list", queue = %request.name, prefix = request.prefix);
+        let span = tracing::info_span!(
+            parent: None,
+            "discover.list",
+            queue = %request.name,
+            prefix = request.prefix,
+            seen = tracing::field::Empty,
+            new = tracing::field::Empty,
+        );
         let (queue, asked) = (request.queue, request);
         let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
@@ -167,7 +174,7 @@ async fn list_page(
         .list(&request.prefix, request.after.as_ref())
         .await
         .map_err(Fault::from)?;
-    let (queue, next) = (request.name.clone(), page.next);
+    let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
@@ -200,6 +207,9 @@ async fn list_page(
     let new = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    tracing::Span::current()
+        .record("seen", seen)
+        .record("new", new.len());
     Ok(ListedPage { new, next })
 }
 
