@@ -188,9 +188,12 @@ fn a_task_that_is_killed_and_finds_other_shards_misses_nothing() {
         live_and_die(&mut world, seed, &mut fates, |world| {
             world.reshard(counts.next().unwrap());
         });
-        assert!(world.streams.len() > 1, "it was never killed");
     }
-    assert!(fates.skipped > 0, "no cut proved anything: {fates:?}");
+    let is_telling = fates.kills > 6 && fates.skipped > 0;
+    assert!(
+        is_telling,
+        "the kills missed, or no cut proved anything: {fates:?}"
+    );
 }
 
 /// A stream that answers badly now and then.
@@ -224,7 +227,7 @@ fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_rig
         world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;
         let mut expectation = Expectation {
             repeats: Repeats::Anytime,
-            order: Order::LastState,
+            order: Order::NotYet,
             is_complete: false,
             ..Expectation::flawless()
         };
@@ -239,6 +242,7 @@ fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_rig
         }
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
         expectation.is_complete = true;
+        expectation.order = Order::LastState;
         judge(&world, &expectation);
     }
 }

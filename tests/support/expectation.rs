@@ -18,6 +18,9 @@ pub(crate) enum Order {
     PerShard,
     /// The last deliveries of a partition key come in file order (`ordering: final` over partial failures).
     LastState,
+    /// None: a task was killed while it sent records again, so older states may stand behind newer ones until the
+    /// next life has caught up.
+    NotYet,
 }
 
 /// What a test expects beyond what always holds.

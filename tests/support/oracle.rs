@@ -301,6 +301,9 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
+        if self.expectation.order == Order::NotYet {
+            return;
+        }
         let mut lasts: BTreeMap<Place, usize> = BTreeMap::new();
         for (moment, (_, _, place)) in self.deliveries.iter().enumerate() {
             lasts.insert(*place, moment);
