@@ -16,16 +16,16 @@ const DEFECT_VARIABLE: &str = "BRIGADE_PLANTED_DEFECT";
 pub(crate) struct Arguments {
     /// How often to kill
     #[arg(long, default_value_t = 50)]
-    count: u64,
+    pub(crate) count: u64,
     /// Seed of the data, of the moments and of the refusals
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Rows of the data set
     #[arg(long, default_value_t = 300_000)]
-    rows: u64,
+    pub(crate) rows: u64,
     /// Share of records that the stream refuses, in per cent
     #[arg(long, default_value_t = 5)]
-    refuse: u8,
+    pub(crate) refuse: u8,
 }
 
 impl Default for Arguments {

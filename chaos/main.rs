@@ -77,7 +77,12 @@ fn main() -> ExitCode {
 fn quick() -> Verdict {
     let window = window::run(&window::Arguments::default())?;
     println!("window: {window}");
-    let undisturbed = kills::Arguments { count: 10, rows: 150_000, refuse: 0, ..kills::Arguments::default() };
+    let undisturbed = kills::Arguments {
+        count: 10,
+        rows: 150_000,
+        refuse: 0,
+        ..kills::Arguments::default()
+    };
     let in_shard_order = kills::run(&undisturbed)?;
     println!("kills without refusals: {in_shard_order}");
     kills::run(&kills::Arguments::default())

@@ -10,6 +10,7 @@ use crate::flow::budget::Credit;
 use crate::limits::{REQUEST_BYTES_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::settle::{ChunkRef, SettledRun};
 use crate::model::{Batch, BatchRecord, Slice};
+use crate::observe::object_trace::ObjectTrace;
 use crate::route::shard_map::ShardIndex;
 
 /// The records that wait for one shard.
@@ -27,6 +28,7 @@ struct OpenSlice {
     chunk: ChunkRef,
     records: std::vec::IntoIter<BatchRecord>,
     credit: Arc<Credit>,
+    trace: ObjectTrace,
 }
 
 impl Packer {
@@ -51,6 +53,7 @@ impl Packer {
             chunk: slice.chunk,
             records,
             credit: slice.credit,
+            trace: slice.trace,
         });
     }
 
@@ -71,6 +74,7 @@ impl Packer {
             records: Vec::new(),
             runs: Vec::new(),
             credits: Vec::new(),
+            traces: Vec::new(),
         };
         batch.records.reserve(self.waiting_count.min(REQUEST_RECORDS_MAX));
         let mut bytes = 0;
@@ -79,6 +83,9 @@ impl Packer {
             if let Some(run) = taken {
                 batch.runs.push(run);
                 batch.credits.push(Arc::clone(&slice.credit));
+                if !batch.traces.last().is_some_and(|last| last.is_same(&slice.trace)) {
+                    batch.traces.push(slice.trace.clone());
+                }
             }
             if slice.records.as_slice().is_empty() {
                 self.slices.pop_front();
@@ -144,6 +151,7 @@ mod tests {
             shard: ShardIndex(0),
             records: records.collect(),
             credit: Arc::clone(credit),
+            trace: ObjectTrace::none(),
         }
     }
 

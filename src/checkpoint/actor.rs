@@ -4,13 +4,15 @@
 //!
 //! **Invariants:** C1 (what is committed was settled), C2 (`ObjectDone` leaves only after a durable commit).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 use super::ledger::{Ledger, LedgerError, ResumePoint};
 use super::messages::{ChunkParsed, CommitNow, ObjectEnded, OpenObject, RecordsSettled, TaskNotice};
@@ -21,6 +23,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::Budget;
 use crate::flow::edge::Upstream;
 use crate::model::ObjectId;
+use crate::observe::object_trace::commit_span;
 use crate::observe::status::{StatusBoard, TaskStatus};
 use crate::supervise::spawn::Fuse;
 
@@ -54,6 +57,8 @@ pub struct Checkpointer {
     parts: CheckpointerParts,
     board: StatusBoard,
     urgent: BTreeSet<ObjectId>,
+    /// Traces of the open objects, if they are traced.
+    traces: BTreeMap<ObjectId, SpanContext>,
     /// Held by the commit that is under way, so that commits reach the store in the order they were taken.
     turn: Arc<Mutex<()>>,
 }
@@ -66,6 +71,7 @@ impl Checkpointer {
             parts,
             board,
             urgent: BTreeSet::new(),
+            traces: BTreeMap::new(),
             turn: Arc::default(),
         }
     }
@@ -100,11 +106,18 @@ impl Checkpointer {
         if delta.is_empty() {
             return;
         }
-        let commit = outcome(start_commit(Arc::clone(&self.parts.store), delta, turn)).into_actor(self);
+        let span = self.commit_span(&delta, &finished);
+        let commit = start_commit(Arc::clone(&self.parts.store), delta, span, turn);
+        let commit = outcome(commit).into_actor(self);
         context.spawn(commit.map(move |result, actor, context| match result {
             Ok(()) => actor.announce(finished),
             Err(fault) => actor.fail(fault, context),
         }));
+    }
+
+    fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
+        let traces = finished.iter().filter_map(|id| self.traces.remove(id));
+        commit_span(delta.objects.len(), delta.cuts.len(), traces.collect())
     }
 
     fn announce(&mut self, finished: Vec<ObjectId>) {
@@ -127,13 +140,9 @@ impl Checkpointer {
 fn start_commit(
     store: Arc<dyn CheckpointStore>,
     delta: CheckpointDelta,
+    span: Span,
     turn: OwnedMutexGuard<()>,
 ) -> JoinHandle<Result<(), StoreError>> {
-    let span = tracing::info_span!(
-        "checkpoint.commit",
-        objects = delta.objects.len(),
-        shards = delta.cuts.len()
-    );
     tokio::task::spawn_blocking(move || {
         let result = span.in_scope(|| store.commit(&delta));
         drop(turn);
@@ -168,6 +177,9 @@ impl Handler<OpenObject> for Checkpointer {
         let now_ms = self.parts.clock.now_ms();
         if message.is_urgent {
             self.urgent.insert(message.entry.id.clone());
+        }
+        if let Some(trace) = message.trace {
+            self.traces.insert(message.entry.id.clone(), trace);
         }
         match self.parts.ledger.open(&message.entry, message.table, now_ms) {
             Ok(resume) => {
@@ -251,7 +263,11 @@ impl Handler<CommitNow> for Checkpointer {
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         self.publish_status();
         let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
-        let work = async move { outcome(start_commit(store, delta, turn.lock_owned().await)).await };
+        let span = self.commit_span(&delta, &finished);
+        let work = async move {
+            let turn = turn.lock_owned().await;
+            outcome(start_commit(store, delta, span, turn)).await
+        };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             move |result, actor, _context| {
                 if result.is_ok() {

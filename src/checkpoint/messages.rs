@@ -1,6 +1,7 @@
 //! What the checkpointer takes in. Settlements and notices are never awaited; `OpenObject` and `CommitNow` are.
 
 use actix::prelude::*;
+use opentelemetry::trace::SpanContext;
 
 use super::ledger::{ObjectEnd, ResumePoint};
 use super::store::{ObjectEntry, Phase};
@@ -19,6 +20,8 @@ pub struct OpenObject {
     pub table: Option<TableIndex>,
     /// Whether others wait for this object: it is committed as soon as it is settled.
     pub is_urgent: bool,
+    /// What the commit that finishes it links to, if it is traced.
+    pub trace: Option<SpanContext>,
 }
 
 /// A chunk was parsed; comes before any of its records can settle.

@@ -16,6 +16,7 @@ mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod logging;
 mod progress;
 mod rates;
 mod run;
@@ -46,6 +47,8 @@ mod validate;
     arg_required_else_help = true
 )]
 pub struct Cli {
+    #[command(flatten)]
+    logging: logging::LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -134,7 +137,7 @@ impl Cli {
     /// The fault to report; its kind decides the exit code.
     pub fn run(&self) -> Result<u8, Fault> {
         match &self.command {
-            Command::Run(args) => run::run(args),
+            Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),

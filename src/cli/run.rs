@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::backends;
+use super::logging::LogArgs;
 use super::progress::Progress;
 use super::status::dead_lettered_rows;
 use super::text::counted;
@@ -57,38 +60,51 @@ struct Summary {
 ///
 /// # Errors
 /// The fault that ended the task.
-pub(super) fn run(args: &RunArgs) -> Result<u8, Fault> {
+pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     let (config, path) = args.config.load()?;
     let runtime = super::runtime()?;
-    let telemetry = crate::observe::tracing::start(config.otlp_endpoint.as_deref(), &config.task)?;
-    tracing::info!(task = config.task, config = %path.display(), "starting");
+    let telemetry = logging.start(Some(&config))?;
     let mode = if args.once {
         RunMode::Once
     } else {
         RunMode::Continuous
     };
-    let config = Arc::new(config);
-    let result = runtime.block_on(backends::open(&config)).and_then(|opened| {
-        let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
-        show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
-        let stop = CancellationToken::new();
-        super::signals::watch(runtime.handle(), stop.clone());
-        let board = status_board(&runtime, &config, &pipeline);
-        let upkeep = runtime.spawn(keep_up(opened.store()));
-        let progress = Progress::start(runtime.handle(), pipeline.status());
-        let end = run_in_system(&pipeline, stop);
-        progress.finish(runtime.handle());
-        runtime.block_on(board);
-        upkeep.abort();
-        // The fault that ended the task says more than one that may follow from it.
-        let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
-        let end = end.and_then(|end| stopped.map(|()| end))?;
-        Ok(summarize(end, &pipeline, opened.source.as_ref()))
+    let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
+    let result = span.in_scope(|| {
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
+        let result = execute(config, mode, &runtime);
+        if let Err(fault) = &result {
+            span.set_status(Status::error(fault.to_string()));
+        }
+        result
     });
+    // Spans are sent when they are closed.
+    drop(span);
     telemetry.stop();
     let summary = result?;
     summary.print(args.output.format)?;
     Ok(summary.exit_code(args.fail_on_dead_letters))
+}
+
+/// Runs the task, from opening its state to closing it.
+fn execute(config: Config, mode: RunMode, runtime: &tokio::runtime::Runtime) -> Result<Summary, Fault> {
+    let config = Arc::new(config);
+    let opened = runtime.block_on(backends::open(&config))?;
+    let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
+    show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
+    let stop = CancellationToken::new();
+    super::signals::watch(runtime.handle(), stop.clone());
+    let board = status_board(runtime, &config, &pipeline);
+    let upkeep = runtime.spawn(keep_up(opened.store()));
+    let progress = Progress::start(runtime.handle(), pipeline.status());
+    let end = run_in_system(&pipeline, stop);
+    progress.finish(runtime.handle());
+    runtime.block_on(board);
+    upkeep.abort();
+    // The fault that ended the task says more than one that may follow from it.
+    let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
+    let end = end.and_then(|end| stopped.map(|()| end))?;
+    Ok(summarize(end, &pipeline, opened.source.as_ref()))
 }
 
 /// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.

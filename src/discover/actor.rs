@@ -15,12 +15,12 @@ use tracing::Instrument;
 use super::catalog::{Catalog, ListRequest, ListedPage, is_late};
 use super::messages::{Assignment, NextObject, ObjectsDone, StopAssigning};
 use crate::checkpoint::messages::TaskNotice;
-use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, Phase};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, Phase};
 use crate::clock::Clock;
 use crate::config::LateFiles;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::model::ObjectVersion;
+use crate::model::{Mark, ObjectVersion};
 use crate::source::ObjectSource;
 use crate::supervise::spawn::Fuse;
 
@@ -114,7 +114,14 @@ impl Discoverer {
             policy: self.parts.catalog.late_files(request.queue),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
-        let span = tracing::info_span!("discover.list", queue = %request.name, prefix = request.prefix);
+        let span = tracing::info_span!(
+            parent: None,
+            "discover.list",
+            queue = %request.name,
+            prefix = request.prefix,
+            seen = tracing::field::Empty,
+            new = tracing::field::Empty,
+        );
         let (queue, asked) = (request.queue, request);
         let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
@@ -142,6 +149,20 @@ struct Lateness {
     policy: LateFiles,
 }
 
+impl Lateness {
+    /// What a new key starts as: a late file is set aside before anybody can find it to read.
+    fn state_of(&self, key: &str) -> ObjectState {
+        if self.policy == LateFiles::Quarantine && is_late(key, self.greatest_key.as_deref()) {
+            return ObjectState::Quarantined {
+                reason: format!("{key} appeared behind the last file read (late_files: quarantine)"),
+                watermark: Mark::START,
+                totals: ObjectTotals::default(),
+            };
+        }
+        ObjectState::Registered
+    }
+}
+
 /// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
 async fn list_page(
     source: Arc<dyn ObjectSource>,
@@ -153,7 +174,7 @@ async fn list_page(
         .list(&request.prefix, request.after.as_ref())
         .await
         .map_err(Fault::from)?;
-    let (queue, next) = (request.name.clone(), page.next);
+    let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
@@ -171,18 +192,24 @@ async fn list_page(
             }
         }
         report_late(&new, &lateness)?;
-        let ids = store.register(&queue, &new).map_err(Fault::from)?;
-        let entries = ids.into_iter().zip(new);
-        let entries = entries.map(|(id, version)| ObjectEntry {
-            id,
-            version,
-            state: ObjectState::Registered,
-        });
+        let objects: Vec<_> = new
+            .into_iter()
+            .map(|version| {
+                let state = lateness.state_of(&version.key);
+                (version, state)
+            })
+            .collect();
+        let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
+        let entries = ids.into_iter().zip(objects);
+        let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
         Ok::<Vec<_>, Fault>(entries.collect())
     });
     let new = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    tracing::Span::current()
+        .record("seen", seen)
+        .record("new", new.len());
     Ok(ListedPage { new, next })
 }
 

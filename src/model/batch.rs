@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::settle::ChunkRef;
 use crate::flow::budget::Credit;
+use crate::observe::object_trace::ObjectTrace;
 use crate::route::shard_map::ShardIndex;
 
 /// One rendered record: the message and its partition key.
@@ -44,6 +45,8 @@ pub struct Slice {
     pub records: Vec<BatchRecord>,
     /// The chunk's share of the in-flight budget; goes home when the last slice of the chunk is settled.
     pub credit: Arc<Credit>,
+    /// The trace of the chunk's object.
+    pub trace: ObjectTrace,
 }
 
 /// The content of one PutRecords request: records of one shard, within the service limits (B1).
@@ -57,4 +60,6 @@ pub struct Batch {
     pub runs: Vec<super::settle::SettledRun>,
     /// Credits of the chunks, held until the batch is settled.
     pub credits: Vec<Arc<Credit>>,
+    /// Traces of the objects the records come from, each once, in the same order.
+    pub traces: Vec<ObjectTrace>,
 }

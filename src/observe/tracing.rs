@@ -1,28 +1,144 @@
-//! Logs.
+//! Logs, on standard error, and spans, to an OTLP endpoint if one is configured.
 
-use tracing_subscriber::EnvFilter;
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::fault::Fault;
+use super::otlp;
+use crate::fault::{Fault, FaultKind};
+
+/// Target of everything that this crate logs.
+const OWN_TARGET: &str = "bucket_brigade";
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOptions {
+    /// One JSON object per line instead of text.
+    pub is_json: bool,
+    /// A level for this program, or directives as `tracing` reads them, for example `warn,bucket_brigade=debug`.
+    pub filter: String,
+}
+
+/// Where the spans of a task go.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanTarget<'a> {
+    /// Base URL of the OTLP endpoint.
+    pub endpoint: &'a str,
+    /// Name of the task.
+    pub task: &'a str,
+}
 
 /// Running telemetry; stop it before the process ends.
 #[derive(Debug)]
-pub struct Telemetry;
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
 
-/// Starts logging to standard error.
+/// Starts logging, and tracing if there is somewhere to send spans to.
 ///
 /// # Errors
-/// If the exporter cannot be built.
-pub fn start(_otlp_endpoint: Option<&str>, _task: &str) -> Result<Telemetry, Fault> {
-    let filter = EnvFilter::try_from_env("BRIGADE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_filter(filter);
-    tracing_subscriber::registry().with(layer).init();
-    Ok(Telemetry)
+/// If the filter or the endpoint is wrong, or if logging was started before.
+pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Telemetry, Fault> {
+    let provider = spans
+        .map(|target| otlp::provider(target.endpoint, target.task))
+        .transpose()?;
+    let span_layer = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer(OWN_TARGET))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(Targets::new().with_target(OWN_TARGET, LevelFilter::INFO))
+    });
+    tracing_subscriber::registry()
+        .with(log_layer(options)?)
+        .with(span_layer)
+        .try_init()
+        .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot start logging: {error}")))?;
+    Ok(Telemetry { provider })
 }
 
 impl Telemetry {
-    /// Sends what is left.
-    pub fn stop(self) {}
+    /// Sends what is left, for a few seconds at most.
+    pub fn stop(self) {
+        let stopped = self
+            .provider
+            .map(|provider| provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT));
+        if let Some(Err(error)) = stopped {
+            tracing::warn!(%error, "the last spans were not delivered");
+        }
+    }
+}
+
+fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Fault> {
+    let filter = EnvFilter::try_new(directives(&options.filter)).map_err(|error| {
+        let message = format!(
+            "log level {:?}: {error}; give error, warn, info, debug or trace",
+            options.filter
+        );
+        Fault::new(FaultKind::Usage, message)
+    })?;
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::NONE);
+    if options.is_json {
+        let layer = layer.json().flatten_event(true).with_span_list(false);
+        return Ok(layer.with_filter(filter).boxed());
+    }
+    let no_color = std::env::var_os("NO_COLOR");
+    let layer = layer
+        .with_target(false)
+        .with_ansi(is_coloured(std::io::stderr().is_terminal(), no_color.as_deref()));
+    Ok(layer.with_filter(filter).boxed())
+}
+
+/// A bare level is meant for this program; the crates below it speak up only if something is wrong.
+fn directives(filter: &str) -> String {
+    match filter.trim().parse::<LevelFilter>() {
+        Ok(level) => format!("{},{OWN_TARGET}={level}", level.min(LevelFilter::WARN)),
+        Err(_) => filter.to_owned(),
+    }
+}
+
+/// Colour is for terminals whose user did not decline it (<https://no-color.org>).
+fn is_coloured(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_for_this_program_and_others_only_warn() {
+        assert_eq!(directives("debug"), "warn,bucket_brigade=debug");
+        assert_eq!(directives("INFO"), "warn,bucket_brigade=info");
+        assert_eq!(directives("error"), "error,bucket_brigade=error");
+        assert_eq!(directives("off"), "off,bucket_brigade=off");
+        assert_eq!(directives("hyper=trace"), "hyper=trace");
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_a_usage_fault() {
+        let options = LogOptions {
+            is_json: false,
+            filter: "bucket_brigade=loud".into(),
+        };
+        let fault = log_layer(&options).err().unwrap();
+        assert_eq!(fault.kind, FaultKind::Usage, "{fault}");
+    }
+
+    #[test]
+    fn colour_is_for_terminals_whose_user_did_not_decline_it() {
+        assert!(is_coloured(true, None));
+        assert!(is_coloured(true, Some(OsStr::new(""))));
+        assert!(!is_coloured(true, Some(OsStr::new("1"))));
+        assert!(!is_coloured(false, None));
+    }
 }

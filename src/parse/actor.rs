@@ -141,6 +141,7 @@ impl Edges {
                         shard,
                         records,
                         credit,
+                        trace: context.trace.clone(),
                     }))
                     .await?;
             }

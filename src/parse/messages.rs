@@ -9,6 +9,7 @@ use crate::discover::control::ControlPlan;
 use crate::flow::budget::Credit;
 use crate::model::settle::ChunkRef;
 use crate::model::{Chunk, Mark, ObjectId, ObjectVersion, TableIndex};
+use crate::observe::object_trace::ObjectTrace;
 
 /// What all chunks of an open object share.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct ObjectContext {
     pub table: Option<TableIndex>,
     /// What the checkpoint proves to be settled above the watermark.
     pub skip: SkipPlan,
+    /// Its trace.
+    pub trace: ObjectTrace,
 }
 
 /// A chunk to parse. The reply means "accepted": the chunk is registered with the checkpointer, its messages wait

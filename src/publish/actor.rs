@@ -13,7 +13,7 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::attempt::{Attempt, AttemptCounts, Verdict};
+use super::attempt::{Attempt, Verdict};
 use super::messages::PublishBatch;
 use super::pacer::Pacer;
 use crate::checkpoint::messages::RecordsSettled;
@@ -23,6 +23,7 @@ use crate::flow::edge::Upstream;
 use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
+use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
 use crate::sink::RecordSink;
 use crate::supervise::spawn::Fuse;
@@ -43,6 +44,8 @@ pub struct ShardPublisherParts {
     pub sink: Arc<dyn RecordSink>,
     /// Order and pace.
     pub delivery: DeliveryConfig,
+    /// What to call the place where records go in traces.
+    pub destination: Destination,
     /// Who wants to know of settled records.
     pub checkpointer: Upstream<RecordsSettled>,
     /// Process-wide counts.
@@ -63,6 +66,7 @@ pub struct ShardPublisher {
 struct Courier {
     shard: Shard,
     sink: Arc<dyn RecordSink>,
+    destination: Destination,
     delivery: DeliveryConfig,
     checkpointer: Upstream<RecordsSettled>,
     counters: Arc<Counters>,
@@ -79,6 +83,7 @@ impl ShardPublisher {
         let courier = Courier {
             shard: parts.shard,
             sink: parts.sink,
+            destination: parts.destination,
             delivery: parts.delivery,
             checkpointer: parts.checkpointer,
             counters: parts.counters,
@@ -126,20 +131,13 @@ impl Handler<PublishBatch> for ShardPublisher {
 impl Courier {
     /// Sends a request until every record of it is acknowledged, then settles it.
     async fn deliver(&mut self, batch: Batch) -> Result<(), Fault> {
-        let span = tracing::info_span!(
-            "publish.put_records",
-            shard = self.shard.id,
-            records = batch.records.len(),
-            requests = tracing::field::Empty,
-            refused = tracing::field::Empty,
-            doubtful = tracing::field::Empty,
-        );
-        let attempt = self.attempt(&batch.records).instrument(span.clone()).await?;
-        let counts = attempt.counts();
-        span.record("requests", counts.requests);
-        span.record("refused", counts.refused);
-        span.record("doubtful", counts.doubtful);
-        self.count(counts, &batch.records);
+        let span = RequestSpan::start(&batch, &self.shard.id, &self.destination);
+        let attempt = self.attempt(&batch.records).instrument(span.span()).await;
+        let attempt = attempt.inspect_err(|fault| span.failed(fault))?;
+        let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
+        span.settled(attempt.counts(), bytes);
+        self.counters
+            .published(attempt.counts(), batch.records.len(), bytes);
         let settled = attempt.settle(batch.shard, batch.runs).map_err(|attempt| {
             Fault::new(
                 FaultKind::Internal,
@@ -219,11 +217,6 @@ impl Courier {
         } else {
             tracing::warn!(shard, records, delay_ms, cause, "request failed, sending again");
         }
-    }
-
-    fn count(&self, counts: AttemptCounts, records: &[BatchRecord]) {
-        let bytes: usize = records.iter().map(BatchRecord::bytes_count).sum();
-        self.counters.published(counts, records.len(), bytes);
     }
 }
 

@@ -21,6 +21,7 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
 use crate::model::settle::ChunkRef;
 use crate::model::{Chunk, ObjectId};
+use crate::observe::object_trace::ObjectTrace;
 use crate::parse::cost::CostEstimate;
 use crate::parse::messages::{ObjectContext, ParseChunk, ParseControl};
 use crate::source::{ObjectSource, SourceError};
@@ -125,16 +126,11 @@ impl FileReaderParts {
                 break;
             };
             let id = assignment.entry.id.clone();
-            let span = tracing::info_span!(
-                "read.object",
-                object = %id,
-                key = assignment.entry.version.key,
-                size = assignment.entry.version.size_bytes,
-                etag = assignment.entry.version.etag,
-                resume_ordinal = tracing::field::Empty,
-                records = tracing::field::Empty,
-            );
-            match self.process(assignment).instrument(span).await? {
+            let location = self.source.locate(&assignment.entry.version.key);
+            let trace = ObjectTrace::start(&assignment.entry, &location);
+            let span = trace.span().clone();
+            let work = self.process(assignment, location, trace);
+            match work.instrument(span).await? {
                 Reading::End(end) => self.ended.notify(ObjectEnded { id: id.clone(), end }),
                 Reading::Stopped => break,
             }
@@ -143,24 +139,31 @@ impl FileReaderParts {
         Ok(())
     }
 
-    async fn process(&self, assignment: Assignment) -> Result<Reading, Ending> {
+    async fn process(
+        &self,
+        assignment: Assignment,
+        location: String,
+        trace: ObjectTrace,
+    ) -> Result<Reading, Ending> {
         let Assignment { entry, table, work } = assignment;
         let is_urgent = matches!(work, Work::Control(_));
         let open = OpenObject {
             entry: entry.clone(),
             table,
             is_urgent,
+            trace: trace.context(),
         };
         let Some(resume) = self.open.push(open).await? else {
             return Err(Ending::Closed);
         };
-        tracing::Span::current().record("resume_ordinal", resume.mark.ordinal);
+        trace.resumed_at(resume.mark.ordinal);
         let context = Arc::new(ObjectContext {
             id: entry.id,
-            location: self.source.locate(&entry.version.key),
+            location,
             version: entry.version,
             table,
             skip: resume.skip.clone(),
+            trace,
         });
         match work {
             Work::Quarantine(reason) => Ok(Reading::End(ObjectEnd::Quarantined { reason })),
@@ -227,7 +230,7 @@ impl FileReaderParts {
                 }
             }
         }
-        tracing::Span::current().record("records", framer.mark().ordinal);
+        context.trace.read_to(framer.mark().ordinal);
         if framer.mark().position < context.version.size_bytes {
             let message = format!(
                 "{} ended at byte {} of {}",

@@ -146,7 +146,9 @@ mod tests {
     fn overlapping_repairs_leave_the_last_state() {
         let count = |rows: &[u64]| {
             let mut last = LastDeliveries::default();
-            rows.iter().for_each(|row| last.deliver(*row));
+            for row in rows {
+                last.deliver(*row);
+            }
             last.out_of_order_count()
         };
         assert_eq!(count(&[1, 3, 5, 2, 4, 3, 4, 5]), 0);

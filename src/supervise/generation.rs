@@ -48,7 +48,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
-    closing_credit: Option<Credit>,
+    all_home: Option<Credit>,
 }
 
 impl Generation {
@@ -102,7 +102,7 @@ impl Generation {
             stop_assigning: Upstream::to(discoverer),
             commit: Downstream::to("checkpoint", checkpointer),
             drain_timeout: config.limits.drain_timeout,
-            closing_credit: None,
+            all_home: None,
         })
     }
 
@@ -137,7 +137,7 @@ impl Generation {
         let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
         tokio::pin!(all_home);
         // Held until the actors are gone, so that no reader takes another chunk into flight behind the commit.
-        self.closing_credit = loop {
+        self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
                 exit = self.nursery.next_exit() => {

@@ -96,8 +96,12 @@ impl Nursery {
         let spare_name = name.clone();
         let is_alive = arbiter.spawn_fn(move || {
             let fuse = Fuse::default();
-            let actor = make(fuse.clone());
-            let mut life = actix::spawn(Context::with_receiver(berth.0).into_future(actor));
+            let own_fuse = fuse.clone();
+            // The actor is made inside the watched task, so that a panic while it is made is noticed as well.
+            let mut life = actix::spawn(async move {
+                let actor = make(own_fuse);
+                Context::with_receiver(berth.0).into_future(actor).await;
+            });
             actix::spawn(async move {
                 let joined = tokio::select! {
                     joined = &mut life => joined,
@@ -153,44 +157,33 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 #[cfg(test)]
+#[path = "spawn_tests.rs"]
+mod exits;
+
+#[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::fault::FaultKind;
     use crate::flow::edge::{Downstream, Upstream};
 
     #[derive(Debug, Message)]
     #[rtype(result = "()")]
-    enum Order {
-        Count,
-        GiveUp,
-        Panic,
-    }
+    struct Count;
 
     struct Counter {
         counted: Arc<AtomicU32>,
-        fuse: Fuse,
     }
 
     impl Actor for Counter {
         type Context = Context<Self>;
     }
 
-    impl Handler<Order> for Counter {
+    impl Handler<Count> for Counter {
         type Result = ();
 
-        fn handle(&mut self, order: Order, context: &mut Context<Self>) {
-            match order {
-                Order::Count => {
-                    self.counted.fetch_add(1, Ordering::SeqCst);
-                }
-                Order::GiveUp => {
-                    self.fuse.blow(Fault::new(FaultKind::StateIo, "disk full"));
-                    context.stop();
-                }
-                Order::Panic => panic!("planted"),
-            }
+        fn handle(&mut self, _count: Count, _context: &mut Context<Self>) {
+            self.counted.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -198,9 +191,8 @@ mod tests {
         let counted = Arc::new(AtomicU32::new(0));
         let (address, berth) = Nursery::berth::<Counter>();
         let mine = Arc::clone(&counted);
-        nursery.spawn(&Arbiter::current(), "counter", berth, move |fuse| Counter {
+        nursery.spawn(&Arbiter::current(), "counter", berth, move |_fuse| Counter {
             counted: mine,
-            fuse,
         });
         (address, counted)
     }
@@ -211,24 +203,11 @@ mod tests {
         let mut nursery = Nursery::default();
         let (address, counted) = start(&mut nursery);
         let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
-        awaited.push(Order::Count).await.unwrap();
+        awaited.push(Count).await.unwrap();
         nursery.abort_all().await;
-        assert!(awaited.push(Order::Count).await.is_err());
-        notified.notify(Order::Count);
+        assert!(awaited.push(Count).await.is_err());
+        notified.notify(Count);
         tokio::task::yield_now().await;
         assert_eq!(counted.load(Ordering::SeqCst), 1);
-    }
-
-    #[actix::test]
-    async fn an_end_is_reported_with_its_reason() {
-        let given_up = Exit::Failed(Fault::new(FaultKind::StateIo, "disk full"));
-        let panicked = Exit::Panicked("planted".into());
-        for (order, expected) in [(Order::GiveUp, given_up), (Order::Panic, panicked)] {
-            let mut nursery = Nursery::default();
-            let (address, _counted) = start(&mut nursery);
-            Upstream::to(address).notify(order);
-            let exit = nursery.next_exit().await.map(|exit| exit.exit);
-            assert_eq!(exit, Some(expected));
-        }
     }
 }

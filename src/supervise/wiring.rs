@@ -22,6 +22,7 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::observe::counters::Counters;
+use crate::observe::object_trace::Destination;
 use crate::observe::status::TaskStatus;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
@@ -53,6 +54,7 @@ impl Wiring<'_> {
             let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let destination = Destination::from(&self.config.target);
             let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
             self.nursery.spawn(
                 &arbiter,
@@ -63,6 +65,7 @@ impl Wiring<'_> {
                         shard,
                         sink,
                         delivery,
+                        destination,
                         checkpointer,
                         counters,
                         fuse,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MOTO: &str = "5.2.5";
+const OTELTAP: &str = "1.0.0";
 const KINESALITE: &str = "3.3.3";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
@@ -16,6 +17,18 @@ pub fn moto() -> Result<PathBuf, String> {
         run(Command::new(pip)
             .args(["install", "--quiet", "--disable-pip-version-check"])
             .arg(format!("moto[server]=={MOTO}")))
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+/// The Python interpreter that has oteltap.
+pub fn oteltap() -> Result<PathBuf, String> {
+    let folder = once(&format!("oteltap-{OTELTAP}"), |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/pip");
+        run(Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .arg(format!("oteltap=={OTELTAP}")))
     })?;
     Ok(folder.join("bin/python"))
 }

@@ -58,6 +58,14 @@ pub fn kinesalite() -> Option<ServerProcess> {
     )
 }
 
+/// oteltap (Python): takes spans over OTLP and writes them to a file.
+pub fn oteltap(spans: &std::path::Path) -> Option<ServerProcess> {
+    or_skip(
+        "oteltap",
+        install::oteltap().and_then(|python| process::start_oteltap(&python, spans)),
+    )
+}
+
 /// `minio` (Go): S3. Only with `BRIGADE_TEST_MINIO=1`, because its build takes minutes.
 pub fn minio() -> Option<ServerProcess> {
     if std::env::var_os("BRIGADE_TEST_MINIO").is_none_or(|value| value != "1") {

@@ -1,6 +1,6 @@
 //! Starts the servers and stops exactly the processes that were started.
 //!
-//! moto and kinesalite run until their standard input closes, so they also end when the test program is killed.
+//! moto, kinesalite and oteltap run until their standard input closes, so they also end when the test program is killed.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -16,6 +16,36 @@ server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
+"#;
+
+/// Takes the file that it writes spans to, one JSON object per line; prints its port.
+///
+/// The receiver does not tell a port that the system chose, so the program looks for one and tries anew.
+const OTELTAP_PROGRAM: &str = r#"
+import asyncio, socket, sys
+from google.protobuf.json_format import MessageToJson
+from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
+
+async def start():
+    for attempt in range(20):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        try:
+            return port, await OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)).start()
+        except Exception as error:
+            last = error
+    raise last
+
+async def main():
+    port, receiver = await start()
+    asyncio.get_running_loop().run_in_executor(None, sys.stdin.read).add_done_callback(lambda _: sys.exit(0))
+    print(port, flush=True)
+    with open(sys.argv[1], "w") as spans:
+        async for span in receiver.stream_traces():
+            print(MessageToJson(span, indent=None), file=spans, flush=True)
+
+asyncio.run(main())
 "#;
 
 const KINESALITE_PROGRAM: &str = r"
@@ -44,6 +74,11 @@ impl Drop for ServerProcess {
 /// Starts moto with the interpreter that has it.
 pub fn start_moto(python: &Path) -> Result<ServerProcess, String> {
     start_announced(Command::new(python).arg("-c").arg(MOTO_PROGRAM))
+}
+
+/// Starts oteltap with the interpreter that has it; it writes the spans it receives to a file.
+pub fn start_oteltap(python: &Path, spans: &Path) -> Result<ServerProcess, String> {
+    start_announced(Command::new(python).arg("-c").arg(OTELTAP_PROGRAM).arg(spans))
 }
 
 /// Starts kinesalite from the folder of its modules.

@@ -1,0 +1,65 @@
+//! The engine as a user runs it: the real program on a folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use bucket_brigade::sandbox::clients::child_environment;
+
+use super::Trouble;
+use super::child::{Cost, measure};
+
+/// Stream that records go to.
+pub const STREAM: &str = "bench";
+/// Folder of the objects.
+pub const SOURCE: &str = "source";
+
+/// Writes a task that streams the folder [`SOURCE`] of `folder` to a Kinesis endpoint, as fast as it goes.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn write_task(folder: &Path, table_definition: &str, endpoint: &str) -> Result<(), Trouble> {
+    let configuration = format!(
+        r#"version: 1
+task: bench
+migration_type: full-load
+source:
+  local:
+    directory: ./{SOURCE}
+  tables: ./table-definition.json
+target:
+  kinesis:
+    stream: {STREAM}
+    region: us-west-2
+    endpoint: "{endpoint}"
+    pace: off
+    message_format: json-unformatted
+errors:
+  dead_letters: ./dead-letters
+state:
+  sled:
+    path: ./state
+"#
+    );
+    fs::write(folder.join("table-definition.json"), table_definition)?;
+    fs::write(folder.join("brigade.yaml"), configuration)?;
+    Ok(())
+}
+
+/// Runs the task of a folder from the beginning.
+///
+/// # Errors
+/// If the engine fails.
+pub fn run(folder: &Path) -> Result<Cost, Trouble> {
+    let state = folder.join("state");
+    if state.exists() {
+        fs::remove_dir_all(state)?;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
+    command
+        .args(["run", "--once", "--log-level", "warn", "--config"])
+        .arg(folder.join("brigade.yaml"))
+        .envs(child_environment())
+        .env_remove("AWS_PROFILE");
+    measure(&mut command, false)
+}

@@ -1,0 +1,124 @@
+//! Sends spans to an OTLP endpoint, over HTTP with protobuf.
+//!
+//! Spans are a side show: they are queued without waiting, dropped if the queue is full, and given up after a few
+//! seconds at the end. An endpoint that is dead, slow or mute disturbs nothing but itself.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::{Protocol, SpanExporter as OtlpExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter,
+};
+
+use crate::fault::{Fault, FaultKind};
+
+/// Where OTLP over HTTP takes spans, behind the configured endpoint.
+const TRACES_PATH: &str = "/v1/traces";
+/// Longest time one request to the endpoint may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time between two requests.
+const DELAY_MAX: Duration = Duration::from_secs(1);
+/// Spans that wait to be sent; more are dropped.
+const QUEUE_SPANS_MAX: usize = 8_192;
+/// Longest time the end of a run waits for the endpoint.
+pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The provider of a task's tracer, with a thread of its own that sends.
+///
+/// # Errors
+/// If the endpoint is no address that spans can be sent to.
+pub(super) fn provider(endpoint: &str, task: &str) -> Result<SdkTracerProvider, Fault> {
+    if !endpoint.starts_with("http://") {
+        let message = format!(
+            "telemetry.otlp.endpoint {endpoint}: spans are sent over plain HTTP; name a collector nearby that \
+             forwards them"
+        );
+        return Err(Fault::new(FaultKind::Configuration, message));
+    }
+    let exporter = OtlpExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(traces_url(endpoint))
+        .with_timeout(REQUEST_TIMEOUT)
+        .build()
+        .map_err(|error| {
+            let message = format!("telemetry.otlp.endpoint {endpoint}: {error}; correct or remove it");
+            Fault::new(FaultKind::Configuration, message)
+        })?;
+    let batches = BatchConfigBuilder::default()
+        .with_max_queue_size(QUEUE_SPANS_MAX)
+        .with_scheduled_delay(DELAY_MAX)
+        .build();
+    let exporter = WatchedExporter {
+        exporter,
+        is_failing: AtomicBool::new(false),
+    };
+    let processor = BatchSpanProcessor::builder(exporter)
+        .with_batch_config(batches)
+        .build();
+    let resource = Resource::builder()
+        .with_service_name("bucket-brigade")
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("brigade.task", task.to_owned()))
+        .build();
+    Ok(SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .with_resource(resource)
+        .build())
+}
+
+fn traces_url(endpoint: &str) -> String {
+    format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/'))
+}
+
+/// Says once when spans cannot be delivered, and once when they can again: the exporter itself is silent.
+#[derive(Debug)]
+struct WatchedExporter {
+    exporter: OtlpExporter,
+    is_failing: AtomicBool,
+}
+
+impl SpanExporter for WatchedExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let result = self.exporter.export(batch).await;
+        let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
+        match &result {
+            Err(error) if !was_failing => {
+                tracing::warn!(%error, "spans cannot be delivered and are dropped");
+            }
+            Ok(()) if was_failing => tracing::info!("spans are delivered again"),
+            Ok(()) | Err(_) => {}
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_cannot_be_spoken_to_is_refused_at_the_start() {
+        let fault = provider("https://h:4318", "task").unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Configuration, "{fault}");
+    }
+
+    #[test]
+    fn the_path_is_appended_to_the_endpoint_once() {
+        for endpoint in ["http://h:4318", "http://h:4318/"] {
+            assert_eq!(traces_url(endpoint), "http://h:4318/v1/traces");
+        }
+    }
+}
