@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             if error.kind() == ErrorKind::MissingSubcommand {
-                // Variables of the environment count as arguments, so clap does not see that there are none.
+                // clap leaves the help out as soon as an option has a value, be it from the environment.
                 report(&Cli::command().render_help().to_string());
             } else {
                 drop(error.print());

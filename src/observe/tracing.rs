@@ -88,7 +88,7 @@ fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sy
         Fault::new(FaultKind::Usage, message)
     })?;
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| super::terminal::StandardError)
         .with_span_events(FmtSpan::NONE);
     if options.is_json {
         let layer = layer.json().flatten_event(true).with_span_list(false);
