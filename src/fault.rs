@@ -73,6 +73,27 @@ impl FaultKind {
         }
     }
 
+    /// What to do about it in general; `None` where each message says it.
+    pub fn help(self) -> Option<&'static str> {
+        match self {
+            Self::Internal | Self::Panic => Some(
+                "the checkpoint is safe, start the task again; if this comes back, it is a bug to be reported",
+            ),
+            Self::Usage | Self::Configuration | Self::StateLocked | Self::StateDamaged => None,
+            Self::Data => Some("correct the data or the policy named above, then start the task again"),
+            Self::SourceMissing => {
+                Some("create it, or correct the name; `brigade validate --online` checks all of them")
+            }
+            Self::Unreachable => Some(
+                "check endpoint, region, network and credentials; `brigade validate --online` tries them",
+            ),
+            Self::StateCreate => Some("choose a place that exists and may be written"),
+            Self::StateIo => Some("check the disk: free space, permissions, its health"),
+            Self::PermissionDenied => Some("grant the permission, or use credentials that have it"),
+            Self::DrainTimeout => Some("nothing is lost; allow more time with limits.drain_timeout"),
+        }
+    }
+
     /// Whether a new generation could cure it.
     pub fn is_worth_a_restart(self) -> bool {
         matches!(self, Self::Internal | Self::Unreachable | Self::Panic)

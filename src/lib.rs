@@ -1,4 +1,60 @@
 //! Bucket Brigade streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row.
+//!
+//! It is a program, `brigade`; this library exists so that its parts can be tested and read. Begin with
+//! [`supervise::generation`], which builds the whole path in one function, or follow a row.
+//!
+//! # A row's way
+//!
+//! 1. [`discover`] lists the bucket, gives each new object a durable number in its queue (one queue per table, one for
+//!    the change files), and hands objects to readers, of each queue strictly one after another.
+//! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows. It
+//!    takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
+//! 3. [`parse`] makes typed values of the row's fields, [`encode`] the bytes of its DMS message, [`route`] its
+//!    partition key and with that its shard. What the checkpoint proves to be in the stream already is skipped here.
+//! 4. A row that cannot become a message goes to [`deadletter`], which makes it durable before it counts as settled.
+//! 5. [`batch`] packs the rows of one shard into requests within the service's limits.
+//! 6. [`publish`] sends one request per shard at a time, judges the answer record by record, and repeats what has to
+//!    be repeated until every record of it is acknowledged. Only then the request is settled.
+//! 7. Settlements go back to [`checkpoint`], which moves the watermark of the object over whatever is settled without
+//!    a gap, and the cut of the shard; once per interval it commits both, atomically and durably.
+//! 8. The credit comes home when the last record of the chunk is settled. That is the only backpressure there is.
+//! 9. When all of an object is settled and committed, the discoverer learns of it and goes on in its queue.
+//! 10. If any actor dies, [`supervise`] takes down all of them and builds a new generation from the checkpoint.
+//!
+//! # Code map
+//!
+//! The modules below stand in the order of the data. A stage folder holds `messages.rs` (what comes in), pure files
+//! (the thinking: no I/O, no clock, and `tests/tidy.rs` sees to it), and `actor.rs` (a thin shell). Seams are nouns with
+//! small traits: [`source::ObjectSource`], [`sink::RecordSink`], [`checkpoint::store::CheckpointStore`] and
+//! [`clock::Clock`]; every backend of the first three passes the same conformance suite. What kind of trouble something
+//! is, and with which exit code it ends, is said in one place: [`fault`].
+//!
+//! What the library does *not* do, on purpose: no message carries a single row; nothing is acknowledged in `Drop`; no
+//! actor is restarted alone; no retry hides in the AWS SDK; nothing but [`flow::edge`] touches an actor's address;
+//! nothing but [`clock`] asks for the time of day.
+//!
+//! # Invariants
+//!
+//! The ids stand wherever one of them is relied on, enforced or tested; `tests/tidy.rs` checks that each is.
+//!
+//! | Id | What always holds | Enforced in |
+//! |---|---|---|
+//! | W1 | A watermark never goes back | [`checkpoint::watermark`], [`checkpoint::store::rules`] |
+//! | W2 | A watermark is never past the first record that is not settled | [`checkpoint::watermark`] |
+//! | W3 | The spans of an object tile it | [`read::framer`], [`checkpoint::watermark`] |
+//! | C1 | Durable state is never ahead of what was acknowledged | [`checkpoint::ledger`], [`checkpoint::actor`] |
+//! | C2 | An object is done only after a durable commit | [`checkpoint::actor`], [`checkpoint::store`] |
+//! | C3 | The shards of a map cover the whole hash space, each point once | [`route::shard_map`] |
+//! | D1 | Each record settles exactly once | [`publish::attempt`], [`checkpoint::watermark`] |
+//! | D2 | A dead letter is durable before its row settles | [`deadletter::files`], [`deadletter::actor`] |
+//! | D3 | A record is skipped only with a proof that it is settled | [`checkpoint::cut`], [`parse::chunk_router`] |
+//! | O1 | One request per shard is in flight | [`publish::actor`] |
+//! | O2 | Order is kept as `ordering` promises | [`publish::attempt`] |
+//! | B1 | Every request is within the service's limits, and none is empty | [`batch::packer`] |
+//! | F1 | Bytes in flight stay within the budget | [`flow::budget`] |
+//! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
+//! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |
+//! | Q1 | Rows read = delivered + dead-lettered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 
 // The command line, and what it reads.
 pub mod cli;

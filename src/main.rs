@@ -7,10 +7,6 @@ use bucket_brigade::fault::FaultKind;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Half of a run's allocations are made on one thread and freed on another, which this one is better at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -24,6 +20,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             report(&format!("error: {fault}"));
+            if let Some(help) = fault.kind.help() {
+                report(&format!("help: {help}"));
+            }
             ExitCode::from(fault.kind.exit_code())
         }
     }

@@ -184,6 +184,7 @@ async fn what_the_service_would_not_take_is_refused() {
     assert!(sink.stored_in_all().is_empty());
 }
 
+/// O1.
 #[tokio::test]
 async fn two_requests_to_one_shard_at_once_are_noticed() {
     let (sink, shard) = setting();

@@ -98,6 +98,7 @@ fn run_child_and_kill(folder: &Path, confirmations: usize) -> u64 {
     steps.last().unwrap_or(last)
 }
 
+/// C2: what the caller was told is there.
 #[test]
 fn what_was_confirmed_survives_kill_9_and_no_step_is_torn() {
     let folder = tempfile::tempdir().unwrap();

@@ -162,6 +162,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+        /// B1.
         #[test]
         fn requests_are_the_input_in_order_and_within_the_limits(
             slices in prop::collection::vec(

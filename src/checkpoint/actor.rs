@@ -27,6 +27,9 @@ use crate::observe::object_trace::commit_span;
 use crate::observe::status::{StatusBoard, TaskStatus};
 use crate::supervise::spawn::Fuse;
 
+/// Time between two statuses; what a person sees as steady.
+const STATUS_INTERVAL: Duration = Duration::from_millis(200);
+
 /// What a checkpointer is made of.
 #[derive(Debug)]
 pub struct CheckpointerParts {
@@ -89,9 +92,8 @@ impl Checkpointer {
 
     fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
-        let status = self
-            .board
-            .render(&self.parts.ledger, self.parts.budget.in_flight_bytes(), now_ms);
+        let in_flight_bytes = self.parts.budget.in_flight_bytes();
+        let status = self.board.render(&self.parts.ledger, in_flight_bytes, now_ms);
         self.parts.status.send_replace(Arc::new(status));
     }
 
@@ -101,7 +103,6 @@ impl Checkpointer {
             return;
         };
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
-        self.publish_status();
         if delta.is_empty() {
             return;
         }
@@ -164,6 +165,7 @@ impl Actor for Checkpointer {
 
     fn started(&mut self, context: &mut Context<Self>) {
         self.publish_status();
+        context.run_interval(STATUS_INTERVAL, |actor, _context| actor.publish_status());
         context.run_interval(self.parts.interval, Self::commit_soon);
     }
 }
@@ -241,9 +243,10 @@ impl Handler<TaskNotice> for Checkpointer {
             TaskNotice::Listed {
                 table,
                 objects_known,
+                known_bytes,
                 is_complete,
             } => {
-                self.board.listed(table, objects_known, is_complete);
+                self.board.listed(table, objects_known, known_bytes, is_complete);
             }
         }
     }

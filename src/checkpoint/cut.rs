@@ -167,6 +167,7 @@ mod tests {
     }
 
     proptest! {
+        /// D3: whatever happened to the shards meanwhile.
         #[test]
         fn a_cut_proves_the_same_after_any_reshard(
             old in prop::collection::vec(any::<u128>(), 0..5),

@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::cut::{ObjectCut, SkipPlan};
+pub use super::open_object::ObjectEnd;
+use super::open_object::OpenObject;
 use super::store::{
-    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, Phase, ShardCut,
-    TableStatistics, TaskState,
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ShardCut, TableStatistics,
+    TaskState,
 };
 use super::tally::ChunkTally;
 use super::watermark::{Watermark, WatermarkError};
@@ -24,18 +26,6 @@ pub struct ResumePoint {
     pub mark: Mark,
     /// What to skip from there on.
     pub skip: SkipPlan,
-}
-
-/// How reading an object ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObjectEnd {
-    /// It was read to its end.
-    Complete,
-    /// The rest of it is set aside.
-    Quarantined {
-        /// Why, one sentence.
-        reason: String,
-    },
 }
 
 /// A message to the ledger that does not fit its state: always a bug.
@@ -55,17 +45,6 @@ pub enum LedgerError {
         /// What does not fit.
         error: WatermarkError,
     },
-}
-
-#[derive(Debug)]
-struct OpenObject {
-    table: Option<TableIndex>,
-    watermark: Watermark<ChunkTally>,
-    cut: ObjectCut,
-    dead_letters_through: u64,
-    totals: ObjectTotals,
-    end: Option<ObjectEnd>,
-    is_changed: bool,
 }
 
 /// The pure heart of the checkpointer.
@@ -363,38 +342,6 @@ impl Ledger {
     }
 }
 
-impl OpenObject {
-    /// What to store of the object now, and whether that is its end.
-    fn state(&self) -> (ObjectState, bool) {
-        let watermark = self.watermark.mark();
-        match &self.end {
-            Some(ObjectEnd::Complete) if self.watermark.is_settled() => {
-                (ObjectState::Done(self.totals), true)
-            }
-            Some(ObjectEnd::Quarantined { reason }) if self.watermark.is_settled() => {
-                let reason = reason.clone();
-                (
-                    ObjectState::Quarantined {
-                        reason,
-                        watermark,
-                        totals: self.totals,
-                    },
-                    true,
-                )
-            }
-            Some(_) | None => {
-                let progress = ObjectProgress {
-                    watermark,
-                    through: self.cut.ahead_of(watermark.ordinal),
-                    dead_letters_through: self.dead_letters_through,
-                    totals: self.totals,
-                };
-                (ObjectState::Open(progress), false)
-            }
-        }
-    }
-}
-
 fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
     let taken = values
         .iter()
@@ -403,14 +350,4 @@ fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
     let taken = taken.map(|(value, _)| value.clone()).collect();
     changed.fill(false);
     taken
-}
-
-impl Phase {
-    /// The phase as text.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FullLoad => "full_load",
-            Self::Changes => "changes",
-        }
-    }
 }

@@ -67,6 +67,8 @@ pub enum TaskNotice {
         table: Option<TableIndex>,
         /// Objects known.
         objects_known: u64,
+        /// Bytes of them that were not settled when the generation started.
+        known_bytes: u64,
         /// Whether no more are expected for now.
         is_complete: bool,
     },

@@ -3,7 +3,10 @@
 pub mod actor;
 pub mod cut;
 pub mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 pub mod messages;
+mod open_object;
 pub mod store;
 pub mod tally;
 pub mod watermark;

@@ -199,6 +199,7 @@ mod tests {
 
     proptest! {
         /// Against a naive model: the watermark is the end of the longest prefix of chunks that owe nothing.
+        /// W1, W2.
         #[test]
         fn it_equals_the_longest_settled_prefix(
             owed in prop::collection::vec(prop::array::uniform3(0_u64..3), 1..12),
@@ -234,6 +235,7 @@ mod tests {
         }
     }
 
+    /// W3.
     #[test]
     fn a_gap_and_an_overlap_are_refused() {
         let mut watermark = Watermark::resume(mark(3));

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
 use crate::config::{Config, SourceLocation, TargetConfig};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::sink::RecordSink;
 use crate::sink::kinesis::{KinesisOptions, KinesisSink};
 use crate::sink::ndjson::NdjsonSink;
@@ -82,7 +82,9 @@ pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
 pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
     match &config.target {
         TargetConfig::Ndjson { path, shards } => {
-            Ok(Arc::new(NdjsonSink::open(path, *shards).map_err(Fault::from)?))
+            let sink = NdjsonSink::open(path, *shards);
+            let sink = sink.map_err(|error| Fault::new(FaultKind::StateCreate, error.to_string()))?;
+            Ok(Arc::new(sink))
         }
         TargetConfig::Kinesis {
             stream,

@@ -3,7 +3,7 @@
 //! Starts an S3 and a Kinesis server on loopback, writes the blog's data set through the S3 API, runs the production
 //! engine on it as a child process, reads the stream back with a consumer of its own, and judges every row.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +13,7 @@ use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills, windo
 use super::sandbox_engine::{Engine, WATCH_INTERVAL};
 use super::sandbox_folder::WorkFolder;
 use super::sandbox_report::{DemoReport, SCHEMA_VERSION, grouped, milliseconds, seconds};
+use super::{OutputFormat, print, to_json};
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
@@ -20,6 +21,7 @@ use crate::sandbox::consumer::{list_shards, read_shard};
 use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use crate::sandbox::meter::Meter;
 use crate::sandbox::plant::{PlantedFault, Planter};
+use crate::sandbox::refusals::Refusals;
 use crate::sandbox::s3::SandboxS3;
 use crate::sandbox::verdict::{Allowance, FileOrder, Judge, Verdict};
 
@@ -62,12 +64,15 @@ pub struct DemoArgs {
     /// How often to kill it
     #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=100))]
     pub kills: u64,
+    /// Refuse this share of all records, in per cent, as a throttled stream does
+    #[arg(long, default_value_t = 0, hide = true, value_parser = clap::value_parser!(u8).range(0..=60))]
+    pub refuse: u8,
     /// Keep the working folder: objects, configuration, state, log
     #[arg(long)]
     pub keep: bool,
     /// Form of the verdict on stdout
-    #[arg(long, value_enum, default_value_t = DemoOutput::Text)]
-    pub output: DemoOutput,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
     /// Tamper with what the consumer read, to see the verdict fail
     #[arg(long, value_enum, hide = true)]
     pub plant: Option<PlantedFault>,
@@ -80,15 +85,6 @@ pub enum DemoSize {
     Small,
     /// Five files of 5 MiB and four of 4.8 MiB, as in the blog post.
     Blog,
-}
-
-/// Form of the verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DemoOutput {
-    /// A table.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 /// Runs the demo and returns the exit code: 0 if the verdict is passed, 1 if it is not.
@@ -114,7 +110,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     if args.real_limits && args.rows.is_none() {
         steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
     }
-    let (s3, kinesis) = start_servers(args, &folder).await?;
+    let (s3, kinesis) = start_servers(args, seed, &folder).await?;
     steps.tell(&format!(
         "S3 on {}, Kinesis on {}",
         s3.endpoint(),
@@ -132,8 +128,11 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&kinesis, &data, args.plant).await?;
-
     let reading = kinesis.meter().reading();
+    s3.stop().await?;
+    kinesis.stop().await?;
+    steps.tell("judged");
+
     let allowance = allowance(args, &kills, reading.stored_behind_refused_count);
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
@@ -149,13 +148,18 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         passed: verdict.passed(allowance),
         verdict,
     };
-    s3.stop().await?;
-    kinesis.stop().await?;
-    steps.tell("judged");
     if args.keep {
         steps.tell(&format!("kept {}", folder.path().display()));
     }
-    print(&report, args.output)?;
+    give(&report, args.output)
+}
+
+/// Prints the verdict and gives its exit code.
+fn give(report: &DemoReport, output: OutputFormat) -> Result<u8, Fault> {
+    match output {
+        OutputFormat::Text => print(&format!("{report}\n"))?,
+        OutputFormat::Json => print(&to_json(report)?)?,
+    }
     Ok(if report.passed { 0 } else { EXIT_FAILED })
 }
 
@@ -169,7 +173,11 @@ fn size_of(args: &DemoArgs) -> BlogSize {
     }
 }
 
-async fn start_servers(args: &DemoArgs, folder: &WorkFolder) -> Result<(SandboxS3, SandboxKinesis), Fault> {
+async fn start_servers(
+    args: &DemoArgs,
+    seed: u64,
+    folder: &WorkFolder,
+) -> Result<(SandboxS3, SandboxKinesis), Fault> {
     let limits = if args.real_limits {
         ShardLimits::Enforced
     } else {
@@ -177,7 +185,7 @@ async fn start_servers(args: &DemoArgs, folder: &WorkFolder) -> Result<(SandboxS
     };
     let s3 = SandboxS3::start(&folder.objects()).await?;
     s3.create_bucket(BUCKET).await?;
-    let kinesis = SandboxKinesis::start(limits).await?;
+    let kinesis = SandboxKinesis::start(limits, &Refusals::new(args.refuse, seed)).await?;
     kinesis.create_stream(STREAM, SHARDS_COUNT).await?;
     Ok((s3, kinesis))
 }
@@ -285,33 +293,16 @@ async fn read_and_judge(
 }
 
 fn allowance(args: &DemoArgs, kills: &[Kill], stored_behind_refused: u64) -> Allowance {
-    let repairs = if args.real_limits {
-        stored_behind_refused
-    } else {
-        0
-    };
+    let is_throttled = args.real_limits || args.refuse > 0;
+    let repairs = if is_throttled { stored_behind_refused } else { 0 };
     Allowance {
         repeats_max: windows_sum(kills) + repairs,
-        file_order: if args.real_limits {
+        file_order: if is_throttled {
             FileOrder::PerKey
         } else {
             FileOrder::PerShard
         },
     }
-}
-
-fn print(report: &DemoReport, output: DemoOutput) -> Result<(), Fault> {
-    let text = match output {
-        DemoOutput::Text => report.to_string(),
-        DemoOutput::Json => serde_json::to_string_pretty(report).map_err(|error| {
-            Fault::new(
-                FaultKind::Internal,
-                format!("the verdict cannot be written: {error}"),
-            )
-        })?,
-    };
-    writeln!(io::stdout().lock(), "{text}")
-        .map_err(|error| Fault::new(FaultKind::StateIo, format!("cannot write to stdout: {error}")))
 }
 
 /// Tells on stderr what is going on, with the time since the start.
@@ -328,10 +319,6 @@ impl Steps {
     }
 
     fn tell(&self, step: &str) {
-        let line = format!("[{:>8}] {step}", seconds(self.started.elapsed()));
-        // A demo whose stderr is closed goes on: its result is on stdout.
-        if writeln!(io::stderr().lock(), "{line}").is_err() {
-            tracing::debug!("stderr is closed");
-        }
+        super::report(&format!("[{:>8}] {step}", seconds(self.started.elapsed())));
     }
 }

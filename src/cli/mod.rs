@@ -1,18 +1,24 @@
 //! The commands, one file each.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
+use crate::observe::terminal::StandardError;
 
 pub mod backends;
+mod checkpoint;
+mod checkpoint_report;
+mod confirm;
+mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 mod logging;
 mod progress;
+mod rates;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox_crash;
@@ -22,12 +28,24 @@ mod sandbox_engine;
 mod sandbox_folder;
 #[cfg(feature = "sandbox")]
 mod sandbox_report;
+mod schema;
 mod signals;
-pub mod status;
+mod status;
+pub mod status_file;
+mod tables;
+mod text;
+mod validate;
 
 /// Streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row, losing nothing.
 #[derive(Debug, Parser)]
-#[command(name = "brigade", version, about, propagate_version = true)]
+#[command(
+    name = "brigade",
+    version,
+    about,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     logging: logging::LogArgs,
@@ -39,6 +57,20 @@ pub struct Cli {
 enum Command {
     /// Run a task until it is done or told to stop
     Run(run::RunArgs),
+    /// Say everything that is wrong with a configuration
+    Validate(validate::ValidateArgs),
+    /// Show what a task is doing, running or not
+    Status(status::StatusArgs),
+    /// Show the statistics of each table, by the names of DMS
+    Tables(tables::TablesArgs),
+    /// Look at the durable state of a task, save it, put it back, remove it
+    Checkpoint(checkpoint::CheckpointArgs),
+    /// Look at the rows that were set aside
+    Dlq(dead_letters::DeadLettersArgs),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions(schema::CompletionsArgs),
     /// Watch the whole way work on this machine, judged by an independent reader
     #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
@@ -58,6 +90,21 @@ pub struct ConfigPath {
     config: PathBuf,
 }
 
+/// The form of a result.
+#[derive(Debug, Clone, Copy, Args)]
+struct Output {
+    /// Form of the result on standard output
+    #[arg(
+        short = 'o',
+        long = "output",
+        env = "BRIGADE_OUTPUT",
+        value_enum,
+        default_value_t = OutputFormat::Text,
+        value_name = "FORMAT"
+    )]
+    format: OutputFormat,
+}
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -68,10 +115,14 @@ pub enum OutputFormat {
 }
 
 impl ConfigPath {
+    /// The path itself.
+    fn path(&self) -> &Path {
+        &self.config
+    }
+
     /// Loads the configuration; warnings go to standard error.
     fn load(&self) -> Result<(Config, PathBuf), Fault> {
-        let loaded = config::load(&self.config, &SystemEnvironment)
-            .map_err(|problems| Fault::new(FaultKind::Configuration, problems.to_string()))?;
+        let loaded = config::load(&self.config, &SystemEnvironment).map_err(Fault::from)?;
         for warning in &loaded.warnings {
             report(&warning.to_string());
         }
@@ -87,6 +138,13 @@ impl Cli {
     pub fn run(&self) -> Result<u8, Fault> {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
+            Command::Validate(args) => validate::run(args),
+            Command::Status(args) => status::run(args),
+            Command::Tables(args) => tables::run(args),
+            Command::Checkpoint(args) => checkpoint::run(args),
+            Command::Dlq(args) => dead_letters::run(args),
+            Command::Schema => schema::print_schema(),
+            Command::Completions(args) => schema::print_completions(args),
             #[cfg(feature = "sandbox")]
             Command::Demo(args) => runtime()?.block_on(demo::run(args.clone())),
         }
@@ -120,7 +178,7 @@ fn print(text: &str) -> Result<(), Fault> {
 
 /// Writes a line for people to standard error; if even that is gone there is nobody left to tell.
 pub fn report(line: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{line}"));
+    drop(StandardError.write_all(format!("{line}\n").as_bytes()));
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, Fault> {

@@ -1,5 +1,7 @@
 //! `brigade run`: runs a task until it is done or told to stop.
 
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +13,16 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::backends;
 use super::logging::LogArgs;
 use super::progress::Progress;
-use super::{ConfigPath, OutputFormat};
+use super::status::dead_lettered_rows;
+use super::text::counted;
+use super::{ConfigPath, Output, OutputFormat, status_file};
 use crate::checkpoint::store::sled::SledStore;
+use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::CountersSnapshot;
-use crate::observe::status::TaskStatus;
+use crate::observe::status::{QuarantinedObject, TaskStatus, remember};
 use crate::source::ObjectSource;
 use crate::supervise::pipeline::{Pipeline, RunEnd, RunMode};
 
@@ -35,9 +40,8 @@ pub(super) struct RunArgs {
     /// Exit with code 65 if a row was dead-lettered
     #[arg(long)]
     fail_on_dead_letters: bool,
-    /// Write the summary as JSON on standard output
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
-    output: OutputFormat,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What a run did, for people and for `--output json`.
@@ -78,7 +82,7 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     drop(span);
     telemetry.stop();
     let summary = result?;
-    summary.print(args.output)?;
+    summary.print(args.output.format)?;
     Ok(summary.exit_code(args.fail_on_dead_letters))
 }
 
@@ -87,17 +91,20 @@ fn execute(config: Config, mode: RunMode, runtime: &tokio::runtime::Runtime) -> 
     let config = Arc::new(config);
     let opened = runtime.block_on(backends::open(&config))?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
+    show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
     let stop = CancellationToken::new();
     super::signals::watch(runtime.handle(), stop.clone());
     let board = status_board(runtime, &config, &pipeline);
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = Progress::start(runtime.handle(), pipeline.status());
     let end = run_in_system(&pipeline, stop);
-    progress.finish();
+    progress.finish(runtime.handle());
     runtime.block_on(board);
     upkeep.abort();
-    opened.store().stop(SystemClock.now_ms()).map_err(Fault::from)?;
-    end.map(|end| summarize(end, &pipeline, opened.source.as_ref()))
+    // The fault that ended the task says more than one that may follow from it.
+    let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
+    let end = end.and_then(|end| stopped.map(|()| end))?;
+    Ok(summarize(end, &pipeline, opened.source.as_ref()))
 }
 
 /// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
@@ -120,15 +127,36 @@ async fn keep_up(store: Arc<SledStore>) {
     }
 }
 
+/// Shows what is known before anything is asked of the outside, which may take long or fail.
+fn show_checkpoint(pipeline: &Pipeline, store: &SledStore) -> Result<(), StoreError> {
+    pipeline.show_checkpoint(&store.load()?, quarantined(store)?);
+    Ok(())
+}
+
+/// The newest objects that earlier runs set aside.
+fn quarantined(store: &SledStore) -> Result<VecDeque<QuarantinedObject>, StoreError> {
+    let mut newest = VecDeque::new();
+    for queue in store.queues()? {
+        store.for_each_object(&queue, &mut |entry| {
+            if let ObjectState::Quarantined { reason, .. } = entry.state {
+                let (id, key) = (entry.id, entry.version.key);
+                remember(&mut newest, QuarantinedObject { id, key, reason });
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(newest)
+}
+
 /// Writes `status.json` whenever the status changes, so that other commands can look on.
 fn status_board(
     runtime: &tokio::runtime::Runtime,
     config: &Arc<Config>,
     pipeline: &Pipeline,
 ) -> impl Future<Output = ()> + use<> {
-    let path = config.state.path.join(super::status::STATUS_FILE);
+    let path = config.state.path.join(status_file::STATUS_FILE);
     let done = CancellationToken::new();
-    let writer = runtime.spawn(super::status::keep_written(path, pipeline.status(), done.clone()));
+    let writer = runtime.spawn(status_file::keep_written(path, pipeline.status(), done.clone()));
     async move {
         done.cancel();
         if writer.await.is_err() {
@@ -140,11 +168,8 @@ fn status_board(
 fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Summary {
     let status: Arc<TaskStatus> = pipeline.status().borrow().clone();
     let counters = pipeline.counters().snapshot();
-    let tables = || status.tables.iter().map(|table| &table.statistics);
-    let dead_lettered: u64 = tables()
-        .map(|t| t.full_load_error_rows + t.change_error_rows)
-        .sum();
-    let delivered = tables()
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    let delivered = tables
         .map(|t| t.full_load_rows + t.applied_inserts + t.applied_updates + t.applied_deletes)
         .sum();
     Summary {
@@ -155,9 +180,13 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
         },
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,
-        dead_lettered_rows: dead_lettered + status.unassigned_error_rows,
-        quarantined_objects: tables().map(|t| t.objects_quarantined).sum::<u64>()
-            + status.changes.quarantined,
+        dead_lettered_rows: dead_lettered_rows(&status),
+        quarantined_objects: status.changes.quarantined
+            + status
+                .tables
+                .iter()
+                .map(|table| table.load.quarantined)
+                .sum::<u64>(),
         counters,
     }
 }
@@ -172,11 +201,11 @@ impl Summary {
         let text = match format {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => format!(
-                "{}: {} rows delivered, {} dead-lettered, {} objects set aside ({} skipped as already stored, {} sent again)\n",
+                "{}: {} delivered, {} dead-lettered, {} set aside ({} skipped as already stored, {} sent again)\n",
                 self.end,
-                self.delivered_rows,
-                self.dead_lettered_rows,
-                self.quarantined_objects,
+                counted(self.delivered_rows, "row"),
+                counted(self.dead_lettered_rows, "row"),
+                counted(self.quarantined_objects, "object"),
                 self.counters.skipped,
                 self.counters.refused + self.counters.doubtful + self.counters.repeated,
             ),

@@ -66,6 +66,12 @@ pub(super) async fn run_over_kills(
         engine.kill()?;
         let stored = settled_count(meter).await;
         let covered = covered_count(folder).await?;
+        if covered > stored {
+            let message = format!(
+                "the checkpoint is ahead: it covers {covered} records, the stream holds {stored} (C1)"
+            );
+            return Err(Fault::new(FaultKind::Internal, message));
+        }
         kills.push(Kill::after(&kills, stored, covered));
     }
 }

@@ -1,44 +1,190 @@
-//! `brigade status`, and the file that carries the status out of a running process.
+//! `brigade status`: what a task is doing, whether or not a process runs. It reads files only and takes no lock for
+//! longer than a moment.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fmt;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use clap::Args;
+use serde::Serialize;
 
-use crate::observe::status::TaskStatus;
+use super::status_file::{self, Activity};
+use super::text::{counted, grouped, moment, span};
+use super::{ConfigPath, Output, OutputFormat};
+use crate::checkpoint::store::Phase;
+use crate::clock::{Clock, SystemClock};
+use crate::fault::Fault;
+use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::source::printable;
 
-/// Name of the status file in the state folder.
-pub const STATUS_FILE: &str = "status.json";
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    #[command(flatten)]
+    output: Output,
+}
 
-/// Keeps the status file up to date until `done`, and then once more.
-pub async fn keep_written(
-    path: PathBuf,
-    mut status: watch::Receiver<Arc<TaskStatus>>,
-    done: CancellationToken,
-) {
-    loop {
-        let is_last = tokio::select! {
-            changed = status.changed() => changed.is_err(),
-            () = done.cancelled() => true,
+/// What `status --output json` prints.
+#[derive(Debug, Serialize)]
+struct StatusReport {
+    activity: Activity,
+    /// Milliseconds since the status was written.
+    age_ms: i64,
+    #[serde(flatten)]
+    status: TaskStatus,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the configuration or the status cannot be read.
+pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    let status = status_file::read(&config.state.path)?;
+    let activity = status_file::activity(&config.state.path, status.as_ref());
+    let now_ms = SystemClock.now_ms();
+    let status = status.unwrap_or_else(|| TaskStatus {
+        schema_version: STATUS_SCHEMA_VERSION,
+        task: config.task.clone(),
+        updated_ms: now_ms,
+        ..TaskStatus::default()
+    });
+    let report = StatusReport {
+        activity,
+        age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
+        status,
+    };
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.to_string(),
+    })?;
+    Ok(0)
+}
+
+impl fmt::Display for StatusReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = &self.status;
+        writeln!(f, "task          {}: {}", status.task, self.activity_text())?;
+        if self.activity == Activity::NeverStarted {
+            return Ok(());
+        }
+        let phase = match status.phase {
+            Phase::FullLoad => "full load",
+            Phase::Changes => "changes",
         };
-        let snapshot = Arc::clone(&status.borrow_and_update());
-        let target = path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&target, &snapshot)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!(%error, path = %path.display(), "cannot write the status file");
+        writeln!(f, "phase         {phase}")?;
+        let age = std::time::Duration::from_millis(u64::try_from(self.age_ms).unwrap_or_default());
+        writeln!(
+            f,
+            "as of         {} ({} ago)",
+            moment(status.updated_ms),
+            span(age)
+        )?;
+        writeln!(f, "tables        {}", tables_text(status))?;
+        if status.changes != ObjectCounts::default() {
+            writeln!(f, "change files  {}", changes_text(&status.changes))?;
         }
-        if is_last {
-            return;
-        }
+        let in_flight: u64 = status.tables.iter().map(|table| table.in_flight_records).sum();
+        let bytes = counted(status.in_flight_bytes, "byte");
+        writeln!(f, "in flight     {}, {bytes}", counted(in_flight, "record"))?;
+        let sent = status.shards.iter().map(|shard| shard.records).sum();
+        let shards = u64::try_from(status.shards.len()).unwrap_or(u64::MAX);
+        writeln!(
+            f,
+            "delivered     {} to {}",
+            counted(sent, "record"),
+            counted(shards, "shard")
+        )?;
+        let dead = dead_lettered_rows(status);
+        let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
+        writeln!(f, "dead letters  {}{hint}", grouped(dead))?;
+        self.write_quarantined(f)
     }
 }
 
-/// Readers see the old file or the new one, never half of one. It is not synced: it holds nothing that a crash
-/// must not lose.
-fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, serde_json::to_vec_pretty(status)?)?;
-    std::fs::rename(&temporary, path)
+impl StatusReport {
+    fn activity_text(&self) -> String {
+        let process = self.status.process_id;
+        match self.activity {
+            Activity::NeverStarted => "not started yet; `brigade run` starts it".to_owned(),
+            Activity::Running if self.age_ms > STALE_AGE_MS => {
+                "a process has the state open, but this status is old".to_owned()
+            }
+            Activity::Running if self.status.generation > 1 => {
+                let restarts = u64::from(self.status.generation) - 1;
+                format!(
+                    "running, process {process}, {} of the data path",
+                    counted(restarts, "restart")
+                )
+            }
+            Activity::Running => format!("running, process {process}"),
+            Activity::Stopped => "stopped, nothing in flight".to_owned(),
+            Activity::Interrupted => format!(
+                "not running; process {process} ended without a clean stop, and the next run goes on from the \
+                 checkpoint"
+            ),
+            Activity::Unknown => "it cannot be told whether it runs: the state cannot be read".to_owned(),
+        }
+    }
+
+    fn write_quarantined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quarantined = &self.status.quarantined;
+        if quarantined.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "set aside     the rest of these objects is not sent (newest last; `brigade checkpoint show` has all):"
+        )?;
+        for object in quarantined {
+            writeln!(f, "  {}: {}", printable(&object.key), printable(&object.reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// Age from which on a status is not that of a healthy process.
+const STALE_AGE_MS: i64 = 10_000;
+
+/// Rows of all tables and of none that were dead-lettered.
+pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    let rows: u64 = tables
+        .map(|table| table.full_load_error_rows + table.change_error_rows)
+        .sum();
+    rows + status.unassigned_error_rows
+}
+
+fn tables_text(status: &TaskStatus) -> String {
+    let of = |wanted: fn(bool, bool) -> bool| {
+        let statistics = status.tables.iter().map(|table| &table.statistics);
+        let matching = statistics.filter(|table| {
+            wanted(
+                table.full_load_start_ms.is_some(),
+                table.full_load_end_ms.is_some(),
+            )
+        });
+        matching.count()
+    };
+    let total = status.tables.len();
+    match status.phase {
+        Phase::Changes => format!("{total}, loaded"),
+        Phase::FullLoad => format!(
+            "{total}: {} loaded, {} loading, {} waiting",
+            of(|_, ended| ended),
+            of(|started, ended| started && !ended),
+            of(|started, ended| !started && !ended)
+        ),
+    }
+}
+
+fn changes_text(changes: &ObjectCounts) -> String {
+    let more = if changes.is_complete { "" } else { " or more" };
+    let last = changes.last_key.as_deref().map(printable);
+    format!(
+        "{} read of {}{more} since the start{}",
+        grouped(changes.ended),
+        grouped(changes.known),
+        last.map(|key| format!(", last {key}")).unwrap_or_default()
+    )
 }

@@ -84,7 +84,10 @@ impl std::error::Error for ConfigProblems {}
 
 impl From<ConfigProblems> for Fault {
     fn from(problems: ConfigProblems) -> Self {
-        Self::new(FaultKind::Configuration, problems.to_string())
+        let errors = problems.0.iter().filter(|problem| problem.is_error()).count();
+        let plural = if errors == 1 { "" } else { "s" };
+        let message = format!("the configuration has {errors} error{plural}\n{problems}");
+        Self::new(FaultKind::Configuration, message)
     }
 }
 

@@ -81,6 +81,8 @@ impl Handler<StoreRejected> for DeadLetterWriter {
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let rendered = self.render(&message);
         let files = self.files.take();
+        // Taken out by name: a closure captures only the fields it uses, and the others go at once.
+        let StoreRejected { run, credit, .. } = message;
         let write = async move {
             let (day, lines) = rendered.map_err(|error| error.to_string())?;
             let mut files = files.ok_or("an earlier write failed")?;
@@ -96,10 +98,11 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     actor.files = Some(files);
                     let settled = Settled {
                         lane: Lane::DeadLetters,
-                        runs: vec![message.run],
+                        runs: vec![run],
                         sequence_numbers: Vec::new(),
                     };
                     actor.parts.checkpointer.notify(RecordsSettled(settled));
+                    drop(credit);
                 }
                 Err(error) => {
                     let message =

@@ -132,6 +132,7 @@ mod tests {
         line
     }
 
+    /// D2: a line that is not whole was never settled, so its row comes again.
     #[test]
     fn a_torn_line_and_a_repeated_line_are_left_out() {
         let folder = tempfile::tempdir().unwrap();

@@ -15,12 +15,12 @@ use tracing::Instrument;
 use super::catalog::{Catalog, ListRequest, ListedPage, is_late};
 use super::messages::{Assignment, NextObject, ObjectsDone, StopAssigning};
 use crate::checkpoint::messages::TaskNotice;
-use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, Phase};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, Phase};
 use crate::clock::Clock;
 use crate::config::LateFiles;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::model::ObjectVersion;
+use crate::model::{Mark, ObjectVersion};
 use crate::source::ObjectSource;
 use crate::supervise::spawn::Fuse;
 
@@ -130,12 +130,7 @@ impl Discoverer {
                 Ok(page) => {
                     let now_ms = actor.parts.clock.now_ms();
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    if let Some((table, objects_known, is_complete)) = actor.parts.catalog.counts(queue) {
-                        let notice = TaskNotice::Listed {
-                            table,
-                            objects_known,
-                            is_complete,
-                        };
+                    if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }
                     actor.drive(context);
@@ -152,6 +147,20 @@ impl Discoverer {
 struct Lateness {
     greatest_key: Option<String>,
     policy: LateFiles,
+}
+
+impl Lateness {
+    /// What a new key starts as: a late file is set aside before anybody can find it to read.
+    fn state_of(&self, key: &str) -> ObjectState {
+        if self.policy == LateFiles::Quarantine && is_late(key, self.greatest_key.as_deref()) {
+            return ObjectState::Quarantined {
+                reason: format!("{key} appeared behind the last file read (late_files: quarantine)"),
+                watermark: Mark::START,
+                totals: ObjectTotals::default(),
+            };
+        }
+        ObjectState::Registered
+    }
 }
 
 /// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
@@ -183,13 +192,16 @@ async fn list_page(
             }
         }
         report_late(&new, &lateness)?;
-        let ids = store.register(&queue, &new).map_err(Fault::from)?;
-        let entries = ids.into_iter().zip(new);
-        let entries = entries.map(|(id, version)| ObjectEntry {
-            id,
-            version,
-            state: ObjectState::Registered,
-        });
+        let objects: Vec<_> = new
+            .into_iter()
+            .map(|version| {
+                let state = lateness.state_of(&version.key);
+                (version, state)
+            })
+            .collect();
+        let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
+        let entries = ids.into_iter().zip(objects);
+        let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
         Ok::<Vec<_>, Fault>(entries.collect())
     });
     let new = work

@@ -11,7 +11,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::messages::{Assignment, Work};
-use crate::checkpoint::store::ObjectEntry;
+use crate::checkpoint::messages::TaskNotice;
+use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::config::LateFiles;
 use crate::model::{ObjectId, ObjectVersion, QueueName, TableIndex};
 use crate::source::ListCursor;
@@ -89,6 +90,7 @@ struct Queue {
     last_reader: Option<usize>,
     barrier: Option<u64>,
     known: u64,
+    known_bytes: u64,
     next_full_ms: i64,
     is_announced: bool,
 }
@@ -139,15 +141,6 @@ impl Catalog {
     pub fn listed(&mut self, index: usize, page: ListedPage, now_ms: i64) {
         if let Some(queue) = self.queues.get_mut(index) {
             queue.listed(page, now_ms);
-        }
-    }
-
-    /// A listing failed for now; it is tried again at `retry_ms`.
-    pub fn listing_failed(&mut self, request: &ListRequest) {
-        if let Some(queue) = self.queues.get_mut(request.queue) {
-            queue.listing = Listing::Due {
-                after: request.after.clone(),
-            };
         }
     }
 
@@ -242,11 +235,15 @@ impl Catalog {
             .all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
     }
 
-    /// Objects known and whether the listing is complete, of one queue, for progress displays.
-    pub fn counts(&self, index: usize) -> Option<(Option<TableIndex>, u64, bool)> {
+    /// What is known of one queue, for progress displays.
+    pub fn notice(&self, index: usize) -> Option<TaskNotice> {
         let queue = self.queues.get(index)?;
-        let is_complete = matches!(queue.listing, Listing::Resting { .. } | Listing::Closed);
-        Some((queue.start.table, queue.known, is_complete))
+        Some(TaskNotice::Listed {
+            table: queue.start.table,
+            objects_known: queue.known,
+            known_bytes: queue.known_bytes,
+            is_complete: matches!(queue.listing, Listing::Resting { .. } | Listing::Closed),
+        })
     }
 }
 
@@ -263,24 +260,26 @@ impl Queue {
             last_reader: None,
             barrier: None,
             known: 0,
+            known_bytes: 0,
             next_full_ms: i64::MIN,
             is_announced: false,
         };
         for entry in unfinished {
-            queue.enqueue(entry, None);
+            queue.enqueue(entry);
         }
         queue
     }
 
-    fn enqueue(&mut self, entry: ObjectEntry, quarantine: Option<String>) {
-        let work = match (&self.start.control, quarantine) {
-            (_, Some(reason)) => Work::Quarantine(reason),
-            (Some(plan), None) if entry.version.key == CONTROL_KEY => {
+    fn enqueue(&mut self, entry: ObjectEntry) {
+        let work = match (&self.start.control, &entry.state) {
+            (_, ObjectState::Quarantined { reason, .. }) => Work::Quarantine(reason.clone()),
+            (Some(plan), _) if entry.version.key == CONTROL_KEY => {
                 self.barrier = Some(entry.id.number);
                 Work::Control(plan.clone())
             }
-            (Some(_) | None, None) => {
+            (Some(_) | None, ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
                 self.known += 1;
+                self.known_bytes += entry.unsettled_bytes();
                 Work::Read
             }
         };
@@ -313,13 +312,10 @@ impl Queue {
     fn listed(&mut self, page: ListedPage, now_ms: i64) {
         for entry in page.new {
             let key = &entry.version.key;
-            let is_late = is_late(key, self.start.greatest_key.as_deref());
-            let quarantine = (is_late && self.start.late_files == LateFiles::Quarantine)
-                .then(|| format!("{key} appeared behind the last file read (late_files: quarantine)"));
-            if key != CONTROL_KEY && !is_late {
+            if key != CONTROL_KEY && !is_late(key, self.start.greatest_key.as_deref()) {
                 self.start.greatest_key = Some(key.clone());
             }
-            self.enqueue(entry, quarantine);
+            self.enqueue(entry);
         }
         self.listing = match (page.next, self.start.watch) {
             (Some(next), _) => Listing::Due { after: Some(next) },

@@ -2,6 +2,8 @@
 
 pub mod actor;
 pub mod catalog;
+#[cfg(test)]
+mod catalog_tests;
 pub mod control;
 pub mod messages;
 pub mod queues;

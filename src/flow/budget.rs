@@ -7,6 +7,7 @@
 //! teardown).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,12 +19,24 @@ const UNIT_BYTES: u64 = 1024;
 pub struct Budget {
     permits: Arc<Semaphore>,
     total_units: u32,
+    /// Units in credits. The semaphore cannot tell: it sets permits aside for whoever waits for many.
+    held_units: Arc<AtomicU64>,
 }
 
 /// A share of the budget; comes home when dropped.
 #[derive(Debug)]
 pub struct Credit {
     permit: OwnedSemaphorePermit,
+    /// Where it counts as in flight, and with how many units.
+    in_flight: Option<(Arc<AtomicU64>, u64)>,
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        if let Some((held_units, units)) = &self.in_flight {
+            held_units.fetch_sub(*units, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Credit {
@@ -42,7 +55,11 @@ impl Budget {
         let permits = Arc::new(Semaphore::new(
             usize::try_from(total_units).unwrap_or(usize::MAX >> 4),
         ));
-        Self { permits, total_units }
+        Self {
+            permits,
+            total_units,
+            held_units: Arc::default(),
+        }
     }
 
     /// Waits until `bytes` are free and takes them. A request above the whole budget takes all of it, so that
@@ -50,10 +67,19 @@ impl Budget {
     pub async fn acquire(&self, bytes: u64) -> Credit {
         let wanted = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = wanted.max(1).min(self.total_units);
+        let permit = self.take(units).await;
+        self.held_units.fetch_add(u64::from(units), Ordering::Relaxed);
+        Credit {
+            permit,
+            in_flight: Some((Arc::clone(&self.held_units), u64::from(units))),
+        }
+    }
+
+    async fn take(&self, units: u32) -> OwnedSemaphorePermit {
         loop {
             // The semaphore is never closed, so the first turn always succeeds.
             if let Ok(permit) = Arc::clone(&self.permits).acquire_many_owned(units).await {
-                return Credit { permit };
+                return permit;
             }
         }
     }
@@ -61,21 +87,38 @@ impl Budget {
     /// Waits until every credit is home (F2). Whoever holds the credit that comes back keeps it so: nothing new
     /// can be taken into flight.
     pub async fn all_home(&self) -> Credit {
-        self.acquire(u64::MAX).await
+        Credit {
+            permit: self.take(self.total_units).await,
+            in_flight: None,
+        }
     }
 
     /// Bytes in flight now.
     pub fn in_flight_bytes(&self) -> u64 {
-        let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);
-        u64::from(self.total_units)
-            .saturating_sub(free)
-            .saturating_mul(UNIT_BYTES)
+        self.held_units.load(Ordering::Relaxed).saturating_mul(UNIT_BYTES)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// F2.
+    #[tokio::test]
+    async fn who_waits_for_everything_is_not_in_flight() {
+        let budget = Budget::new(64 * 1024);
+        let credit = budget.acquire(1024).await;
+        let waiting = budget.all_home();
+        tokio::pin!(waiting);
+        assert!(
+            futures_util::poll!(waiting.as_mut()).is_pending(),
+            "a credit is out"
+        );
+        assert_eq!(budget.in_flight_bytes(), 1024);
+        drop(credit);
+        let _all = waiting.await;
+        assert_eq!(budget.in_flight_bytes(), 0);
+    }
 
     #[tokio::test]
     async fn a_credit_comes_home_when_dropped() {
@@ -87,6 +130,7 @@ mod tests {
         assert_eq!(budget.in_flight_bytes(), 0);
     }
 
+    /// F1.
     #[tokio::test]
     async fn a_request_above_the_budget_waits_for_all_of_it() {
         let budget = Budget::new(4 * UNIT_BYTES);

@@ -6,4 +6,5 @@ mod otlp;
 #[cfg(feature = "planted-defects")]
 pub mod planted;
 pub mod status;
+pub mod terminal;
 pub mod tracing;

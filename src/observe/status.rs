@@ -1,15 +1,18 @@
 //! The status of a task: what `status`, `tables` and the progress lines show. Pure: no I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
-use crate::checkpoint::store::{ObjectEntry, Phase, TableStatistics};
+use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
+use crate::discover::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const STATUS_SCHEMA_VERSION: u32 = 1;
+/// Objects set aside that a status names; the checkpoint knows all of them.
+pub const QUARANTINED_SHOWN_MAX: usize = 20;
 
 /// A task as it stands. Counts are of settled records unless they say otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,27 +37,44 @@ pub struct TaskStatus {
     pub unassigned_error_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
+    /// The newest objects that were set aside, whenever that was; the newest is the last.
+    #[serde(default)]
+    pub quarantined: VecDeque<QuarantinedObject>,
     /// Per table.
     pub tables: Vec<TableStatus>,
     /// Per shard.
     pub shards: Vec<ShardStatus>,
 }
 
-/// Counts of the objects of a queue.
+/// An object that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedObject {
+    /// Queue and number.
+    pub id: ObjectId,
+    /// Its key.
+    pub key: String,
+    /// Why, one sentence.
+    pub reason: String,
+}
+
+/// Counts of the objects of a queue; control records are not among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectCounts {
-    /// Objects known since this process started.
+    /// Objects known since this generation started.
     pub known: u64,
     /// Whether the listing was complete.
     pub is_complete: bool,
-    /// Objects opened since this process started.
+    /// Objects opened since this generation started.
     pub opened: u64,
-    /// Objects read to their end since this process started.
+    /// Objects read to their end since this generation started.
     pub ended: u64,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.
     pub opened_bytes: u64,
+    /// Bytes of the known objects that were not settled when the generation started.
+    #[serde(default)]
+    pub known_bytes: u64,
     /// The last object opened.
     pub last_key: Option<String>,
 }
@@ -69,6 +89,9 @@ pub struct TableStatus {
     pub in_flight_records: u64,
     /// Its load files.
     pub load: ObjectCounts,
+    /// Bytes of the known load files that are not settled yet.
+    #[serde(default)]
+    pub load_bytes_left: u64,
 }
 
 /// One shard.
@@ -82,6 +105,33 @@ pub struct ShardStatus {
     pub last_sequence_number: Option<String>,
 }
 
+impl TaskStatus {
+    /// Takes over what a checkpoint says; what it does not know stays.
+    pub fn show(&mut self, checkpoint: &Checkpoint) {
+        self.phase = checkpoint.task.phase;
+        self.clean_stop = checkpoint.task.clean_stop;
+        self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
+        let tables = checkpoint.tables.iter().cloned();
+        self.tables = tables
+            .map(|statistics| TableStatus {
+                statistics,
+                ..TableStatus::default()
+            })
+            .collect();
+        self.shards = checkpoint.cuts.iter().map(ShardStatus::of).collect();
+    }
+}
+
+impl ShardStatus {
+    fn of(cut: &ShardCut) -> Self {
+        Self {
+            shard_id: cut.shard_id.clone(),
+            records: cut.records,
+            last_sequence_number: cut.last_sequence_number.clone(),
+        }
+    }
+}
+
 /// What the checkpointer knows besides the ledger.
 #[derive(Debug)]
 pub struct StatusBoard {
@@ -90,25 +140,40 @@ pub struct StatusBoard {
     generation: u32,
     loads: BTreeMap<TableIndex, ObjectCounts>,
     changes: ObjectCounts,
-    open: BTreeMap<ObjectId, Option<TableIndex>>,
+    quarantined: VecDeque<QuarantinedObject>,
+    open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
+    /// Bytes settled per table when the generation started.
+    bytes_before: Option<Vec<u64>>,
 }
 
 impl StatusBoard {
-    /// A board that goes on from the status so far (name, process, generation).
+    /// A board that goes on from the status so far (name, process, generation, what was set aside).
     pub fn new(previous: &TaskStatus) -> Self {
+        let counts = |quarantined| ObjectCounts {
+            quarantined,
+            ..ObjectCounts::default()
+        };
+        let loads = previous.tables.iter().enumerate();
+        let loads = loads.map(|(index, table)| (TableIndex(index), counts(table.load.quarantined)));
         Self {
             task: previous.task.clone(),
             process_id: previous.process_id,
             generation: previous.generation,
-            loads: BTreeMap::new(),
-            changes: ObjectCounts::default(),
+            loads: loads.collect(),
+            changes: counts(previous.changes.quarantined),
+            quarantined: previous.quarantined.clone(),
             open: BTreeMap::new(),
+            bytes_before: None,
         }
     }
 
     /// An object was opened.
     pub fn opened(&mut self, entry: &ObjectEntry, table: Option<TableIndex>) {
-        self.open.insert(entry.id.clone(), table);
+        if entry.version.key == CONTROL_KEY {
+            return;
+        }
+        self.open
+            .insert(entry.id.clone(), (table, entry.version.key.clone()));
         let counts = self.counts(table);
         counts.opened += 1;
         counts.opened_bytes += entry.version.size_bytes;
@@ -117,35 +182,41 @@ impl StatusBoard {
 
     /// An object was read to its end or set aside.
     pub fn ended(&mut self, id: &ObjectId, end: &ObjectEnd) {
-        if let Some(table) = self.open.remove(id) {
-            let counts = self.counts(table);
-            match end {
-                ObjectEnd::Complete => counts.ended += 1,
-                ObjectEnd::Quarantined { .. } => counts.quarantined += 1,
+        let Some((table, key)) = self.open.remove(id) else {
+            return;
+        };
+        let counts = self.counts(table);
+        match end {
+            ObjectEnd::Complete => counts.ended += 1,
+            ObjectEnd::Quarantined { reason } => {
+                counts.quarantined += 1;
+                let object = QuarantinedObject {
+                    id: id.clone(),
+                    key,
+                    reason: reason.clone(),
+                };
+                remember(&mut self.quarantined, object);
             }
         }
     }
 
     /// The listing of a queue went on.
-    pub fn listed(&mut self, table: Option<TableIndex>, objects_known: u64, is_complete: bool) {
+    pub fn listed(
+        &mut self,
+        table: Option<TableIndex>,
+        objects_known: u64,
+        known_bytes: u64,
+        is_complete: bool,
+    ) {
         let counts = self.counts(table);
         counts.known = objects_known;
+        counts.known_bytes = known_bytes;
         counts.is_complete = is_complete;
     }
 
     /// The status now.
-    pub fn render(&self, ledger: &Ledger, in_flight_bytes: u64, now_ms: i64) -> TaskStatus {
-        let tables = ledger.tables().iter().zip(ledger.in_flight()).enumerate();
-        let tables = tables.map(|(index, (statistics, in_flight))| TableStatus {
-            statistics: statistics.clone(),
-            in_flight_records: *in_flight,
-            load: self.loads.get(&TableIndex(index)).cloned().unwrap_or_default(),
-        });
-        let shards = ledger.cuts().iter().map(|cut| ShardStatus {
-            shard_id: cut.shard_id.clone(),
-            records: cut.records,
-            last_sequence_number: cut.last_sequence_number.clone(),
-        });
+    pub fn render(&mut self, ledger: &Ledger, in_flight_bytes: u64, now_ms: i64) -> TaskStatus {
+        let shards = ledger.cuts().iter().map(ShardStatus::of);
         TaskStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             task: self.task.clone(),
@@ -157,9 +228,31 @@ impl StatusBoard {
             in_flight_bytes,
             unassigned_error_rows: ledger.task().unassigned_error_rows,
             changes: self.changes.clone(),
-            tables: tables.collect(),
+            quarantined: self.quarantined.clone(),
+            tables: self.tables(ledger),
             shards: shards.collect(),
         }
+    }
+
+    fn tables(&mut self, ledger: &Ledger) -> Vec<TableStatus> {
+        let bytes_before = self
+            .bytes_before
+            .get_or_insert_with(|| ledger.tables().iter().map(|table| table.bytes).collect());
+        let tables = ledger.tables().iter().zip(ledger.in_flight());
+        let tables = tables.zip(bytes_before.iter()).enumerate();
+        let render =
+            |(index, ((statistics, in_flight), before)): (usize, ((&TableStatistics, &u64), &u64))| {
+                let load = self.loads.get(&TableIndex(index)).cloned().unwrap_or_default();
+                TableStatus {
+                    in_flight_records: *in_flight,
+                    load_bytes_left: load
+                        .known_bytes
+                        .saturating_sub(statistics.bytes.saturating_sub(*before)),
+                    load,
+                    statistics: statistics.clone(),
+                }
+            };
+        tables.map(render).collect()
     }
 
     fn counts(&mut self, table: Option<TableIndex>) -> &mut ObjectCounts {
@@ -167,5 +260,71 @@ impl StatusBoard {
             Some(table) => self.loads.entry(table).or_default(),
             None => &mut self.changes,
         }
+    }
+}
+
+/// Adds an object that was set aside; one that is there already moves to the end.
+pub fn remember(quarantined: &mut VecDeque<QuarantinedObject>, object: QuarantinedObject) {
+    quarantined.retain(|known| known.id != object.id);
+    quarantined.push_back(object);
+    if quarantined.len() > QUARANTINED_SHOWN_MAX {
+        quarantined.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::ObjectState;
+    use crate::model::{ObjectVersion, QueueName};
+
+    fn entry(number: u64, key: &str) -> ObjectEntry {
+        ObjectEntry {
+            id: ObjectId {
+                queue: QueueName::changes(),
+                number,
+            },
+            version: ObjectVersion {
+                key: key.into(),
+                etag: "e".into(),
+                size_bytes: 10,
+                modified_ms: 0,
+            },
+            state: ObjectState::Registered,
+        }
+    }
+
+    fn set_aside(board: &mut StatusBoard, number: u64) {
+        let entry = entry(number, &format!("cdc/{number}"));
+        board.opened(&entry, None);
+        let reason = "late".to_owned();
+        board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
+    }
+
+    #[test]
+    fn what_was_set_aside_outlives_a_generation_and_the_newest_stay() {
+        let mut board = StatusBoard::new(&TaskStatus::default());
+        for number in 0..25 {
+            set_aside(&mut board, number);
+        }
+        let status = TaskStatus {
+            changes: board.changes,
+            quarantined: board.quarantined,
+            ..TaskStatus::default()
+        };
+        let mut next = StatusBoard::new(&status);
+        set_aside(&mut next, 7);
+        let numbers: Vec<_> = next.quarantined.iter().map(|object| object.id.number).collect();
+        let expected: Vec<_> = [5, 6].into_iter().chain(8..25).chain([7]).collect();
+        assert_eq!((numbers, next.changes.quarantined), (expected, 26));
+    }
+
+    #[test]
+    fn control_records_are_no_files() {
+        let mut board = StatusBoard::new(&TaskStatus::default());
+        let control = entry(0, CONTROL_KEY);
+        board.opened(&control, None);
+        board.ended(&control.id, &ObjectEnd::Complete);
+        assert_eq!(board.changes, ObjectCounts::default());
     }
 }

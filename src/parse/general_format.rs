@@ -4,6 +4,7 @@
 //! neighbours do not. Where they are few enough, both are the same, and the fast way is taken.
 
 use std::fmt::{self, Write as _};
+use std::str;
 
 /// Room for the digits, the point and the exponent of any double in scientific notation.
 const SCIENTIFIC_BYTES_MAX: usize = 40;
@@ -20,13 +21,27 @@ pub(super) fn write_round_trip(out: &mut Vec<u8>, value: f64) {
     let written = write!(shortest, "{:e}", value.abs());
     debug_assert!(written.is_ok(), "every double fits into the buffer");
     let (mantissa, _) = split_exponent(shortest.as_bytes());
-    // Fifteen digits survive the way through a double, so if the shortest text has no more, it is `%.15g`,
-    // and if it has more, `%.15g` is another double.
-    if digits_of(mantissa).count() <= usize::from(DOUBLE_DIGITS) {
+    let digits_count = mantissa.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if value.is_subnormal() {
+        // These carry fewer digits, which tells nothing about what `%.15g` prints: try it.
+        let start = out.len();
+        write_general(out, value, DOUBLE_DIGITS);
+        if parse_written(out, start).is_none_or(|back| back.total_cmp(&value).is_ne()) {
+            out.truncate(start);
+            write_general(out, value, DOUBLE_DIGITS_EXACT);
+        }
+    } else if digits_count <= usize::from(DOUBLE_DIGITS) {
+        // Fifteen digits survive the way through any other double, so the shortest text is `%.15g` here,
+        // and where it has more digits, `%.15g` is another double.
         lay_out(out, value, shortest.as_bytes(), DOUBLE_DIGITS);
     } else {
         write_general(out, value, DOUBLE_DIGITS_EXACT);
     }
+}
+
+/// The number that was written since `start`.
+pub(super) fn parse_written(out: &[u8], start: usize) -> Option<f64> {
+    str::from_utf8(out.get(start..)?).ok()?.parse().ok()
 }
 
 /// Appends the finite double as C's `%.<digits_max>g` does; zero has no sign.
@@ -66,13 +81,9 @@ fn split_exponent(scientific: &[u8]) -> (&[u8], i32) {
     (mantissa, parse_exponent(exponent))
 }
 
-fn digits_of(mantissa: &[u8]) -> impl Iterator<Item = &u8> {
-    mantissa.iter().filter(|byte| byte.is_ascii_digit())
-}
-
 /// `e-7` as a number.
 fn parse_exponent(text: &[u8]) -> i32 {
-    let digits = text.get(1..).and_then(|digits| std::str::from_utf8(digits).ok());
+    let digits = text.get(1..).and_then(|digits| str::from_utf8(digits).ok());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
@@ -197,12 +208,14 @@ mod tests {
         fn the_fast_way_prints_what_the_slow_way_prints(
             value in prop_oneof![
                 any::<f64>().prop_filter("finite", |v| v.is_finite()),
+                (1_u64..1 << 52).prop_map(f64::from_bits),
                 (-1_000_000_i32..1_000_000, -8_i32..8).prop_map(|(digits, exponent)| f64::from(digits) * 10_f64.powi(exponent)),
             ],
         ) {
             let mut fast = Vec::new();
             write_round_trip(&mut fast, value);
             let fifteen = general(value, 15);
+            // Subnormal numbers included: they carry fewer digits than the others.
             let reads_back = fifteen.parse::<f64>().unwrap().total_cmp(&value).is_eq() || value == 0.0;
             let slow = if reads_back { fifteen } else { general(value, 17) };
             prop_assert_eq!(String::from_utf8(fast).unwrap(), slow);

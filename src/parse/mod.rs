@@ -2,6 +2,8 @@
 
 pub mod actor;
 pub mod chunk_router;
+#[cfg(test)]
+mod chunk_router_tests;
 pub mod convert;
 pub mod cost;
 #[cfg(test)]

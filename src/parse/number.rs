@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::str;
 
 use super::convert::{Excerpt, ValueProblem};
-use super::general_format::{write_general, write_round_trip};
+use super::general_format::{parse_written, write_general, write_round_trip};
 use crate::config::NumberFormat;
 
 /// Digits of a single that `%.9g` prints.
@@ -203,10 +203,6 @@ fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -
         "number_out_of_range",
         format!("{} is beyond the range of the type", Excerpt(text)),
     ))
-}
-
-fn parse_written(out: &[u8], start: usize) -> Option<f64> {
-    str::from_utf8(out.get(start..)?).ok()?.parse().ok()
 }
 
 /// Replaces the number written since `start` by what DMS makes of it.

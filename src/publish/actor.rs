@@ -21,6 +21,7 @@ use crate::checkpoint::messages::RecordsSettled;
 use crate::config::DeliveryConfig;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
+use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
@@ -72,6 +73,8 @@ struct Courier {
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
+    /// How many records go out at once; see [`Attempt`].
+    window: usize,
 }
 
 impl ShardPublisher {
@@ -87,6 +90,7 @@ impl ShardPublisher {
             counters: parts.counters,
             pacer,
             epoch: Instant::now(),
+            window: REQUEST_RECORDS_MAX,
         };
         Self {
             courier: Some(courier),
@@ -147,7 +151,7 @@ impl Courier {
     }
 
     async fn attempt(&mut self, records: &[BatchRecord]) -> Result<Attempt, Fault> {
-        let mut attempt = Attempt::new(records.len(), self.delivery.ordering);
+        let mut attempt = Attempt::new(records.len(), self.delivery.ordering, self.window);
         let mut backoff = new_backoff();
         let mut silent_since: Option<Duration> = None;
         loop {
@@ -160,14 +164,25 @@ impl Courier {
             let answer = self.sink.put(&self.shard, &to_send).await;
             let is_answered = answer.is_ok();
             let key_of = |index: usize| records.get(index).map(|record| record.partition_key.clone());
-            match attempt.judge(answer, key_of) {
+            let verdict = attempt.judge(answer, key_of);
+            self.window = attempt.window().min(REQUEST_RECORDS_MAX);
+            match verdict {
                 Verdict::Complete => return Ok(attempt),
                 Verdict::Hopeless(fault) => return Err(fault),
-                Verdict::Again { is_throttled, cause } => {
+                Verdict::More => silent_since = None,
+                Verdict::Again {
+                    has_progress,
+                    is_throttled,
+                    cause,
+                } => {
                     if is_answered || is_throttled {
                         silent_since = None;
                     } else {
                         self.give_up_in_time(&mut silent_since, &cause)?;
+                    }
+                    if has_progress {
+                        backoff.reset();
+                        continue;
                     }
                     let delay = backoff.next_backoff().unwrap_or(BACKOFF_MAX);
                     self.log(is_throttled, &cause, attempt.to_send().len(), delay);

@@ -22,12 +22,18 @@ pub struct Acknowledged {
     sequence_number: String,
 }
 
-/// The records of one request and what is known of each.
+/// The records of one batch and what is known of each.
+///
+/// `final` order has a price: behind a refused record everything of its key goes out again. So the number of records
+/// sent at once is halved whenever that happened, and doubled when all was well: a hot key under refusals costs
+/// about twice its records, and not their square.
 #[derive(Debug)]
 pub struct Attempt {
     ordering: Ordering,
     slots: Vec<Option<Acknowledged>>,
-    to_send: Vec<usize>,
+    /// Records to be sent, ascending; the first `window` of them make the next request.
+    pending: Vec<usize>,
+    window: usize,
     counts: AttemptCounts,
 }
 
@@ -49,8 +55,12 @@ pub struct AttemptCounts {
 pub enum Verdict {
     /// Every record is acknowledged.
     Complete,
-    /// Send [`Attempt::to_send`] again after a delay.
+    /// Nothing failed, and there is more to send.
+    More,
+    /// Send [`Attempt::to_send`], after a delay unless something got through.
     Again {
+        /// Whether at least one record was stored.
+        has_progress: bool,
         /// Whether the service asked for less; otherwise it, or the way to it, is in trouble.
         is_throttled: bool,
         /// What went wrong, for the log.
@@ -61,19 +71,26 @@ pub enum Verdict {
 }
 
 impl Attempt {
-    /// A request of `count` records, none of them sent.
-    pub fn new(count: usize, ordering: Ordering) -> Self {
+    /// A batch of `count` records, none of them sent, of which `window` at most go out at once.
+    pub fn new(count: usize, ordering: Ordering, window: usize) -> Self {
+        let (slots, pending) = (vec![None; count], (0..count).collect());
         Self {
             ordering,
-            slots: vec![None; count],
-            to_send: (0..count).collect(),
+            slots,
+            pending,
+            window: window.max(1),
             counts: AttemptCounts::default(),
         }
     }
 
     /// Indexes of the records to send next, in order.
     pub fn to_send(&self) -> &[usize] {
-        &self.to_send
+        self.pending.get(..self.window).unwrap_or(&self.pending)
+    }
+
+    /// How many records should go out at once from here on.
+    pub fn window(&self) -> usize {
+        self.window
     }
 
     /// What it took so far.
@@ -88,12 +105,14 @@ impl Attempt {
         key_of: impl Fn(usize) -> Option<Bytes>,
     ) -> Verdict {
         self.counts.requests += 1;
+        let sent = self.to_send().len();
         match answer {
-            Ok(entries) if entries.len() == self.to_send.len() => self.judge_entries(entries, key_of),
+            Ok(entries) if entries.len() == sent => self.judge_entries(entries, key_of),
             Ok(entries) => {
-                self.counts.doubtful += count(self.to_send.len());
-                let cause = format!("{} answers to {} records", entries.len(), self.to_send.len());
+                self.counts.doubtful += count(sent);
+                let cause = format!("{} answers to {sent} records", entries.len());
                 Verdict::Again {
+                    has_progress: false,
                     is_throttled: false,
                     cause,
                 }
@@ -120,23 +139,26 @@ impl Attempt {
     }
 
     fn judge_failure(&mut self, error: SinkError) -> Verdict {
-        let records = count(self.to_send.len());
+        let records = count(self.to_send().len());
         let cause = error.to_string();
         match error {
             SinkError::Throttled { .. } => {
                 self.counts.refused += records;
                 Verdict::Again {
+                    has_progress: false,
                     is_throttled: true,
                     cause,
                 }
             }
             SinkError::NotSent { .. } => Verdict::Again {
+                has_progress: false,
                 is_throttled: false,
                 cause,
             },
             SinkError::Doubtful { .. } => {
                 self.counts.doubtful += records;
                 Verdict::Again {
+                    has_progress: false,
                     is_throttled: false,
                     cause,
                 }
@@ -150,20 +172,19 @@ impl Attempt {
     fn judge_entries(&mut self, entries: Vec<PutEntry>, key_of: impl Fn(usize) -> Option<Bytes>) -> Verdict {
         let mut failed_keys: HashSet<Bytes> = HashSet::new();
         let mut again = Vec::new();
-        let mut is_throttled = true;
-        let mut cause = None;
-        for (index, entry) in std::mem::take(&mut self.to_send).into_iter().zip(entries) {
-            let slot = self.slots.get_mut(index);
+        let (mut repeated, mut has_progress, mut is_throttled, mut cause) = (0, false, true, None);
+        for (index, entry) in self.to_send().to_vec().into_iter().zip(entries) {
             match planted(entry) {
                 PutEntry::Stored { sequence_number, .. } => {
-                    if let Some(slot) = slot {
+                    has_progress = true;
+                    if let Some(slot) = self.slots.get_mut(index) {
                         *slot = Some(Acknowledged { sequence_number });
                     }
                     // Nearly always nothing has failed, and no key is looked at.
                     let is_overtaken = !failed_keys.is_empty()
                         && key_of(index).is_some_and(|key| failed_keys.contains(&key));
                     if is_overtaken {
-                        self.counts.repeated += 1;
+                        repeated += 1;
                         again.push(index);
                     }
                 }
@@ -187,10 +208,22 @@ impl Attempt {
                 }
             }
         }
-        self.to_send = again;
+        self.counts.repeated += repeated;
+        let sent = self.to_send().len();
+        self.pending.splice(..sent, again);
+        self.window = if repeated > 0 {
+            (self.window / 2).max(1)
+        } else {
+            self.window.saturating_mul(2)
+        };
         match cause {
-            None => Verdict::Complete,
-            Some(cause) => Verdict::Again { is_throttled, cause },
+            None if self.pending.is_empty() => Verdict::Complete,
+            None => Verdict::More,
+            Some(cause) => Verdict::Again {
+                has_progress,
+                is_throttled,
+                cause,
+            },
         }
     }
 }
@@ -218,130 +251,5 @@ fn planted(entry: PutEntry) -> PutEntry {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::settle::ChunkRef;
-    use crate::model::{ObjectId, QueueName};
-
-    fn stored(number: usize) -> PutEntry {
-        PutEntry::Stored {
-            sequence_number: number.to_string(),
-            shard_id: "s".into(),
-        }
-    }
-
-    fn refused() -> PutEntry {
-        let code = "ProvisionedThroughputExceededException".into();
-        PutEntry::Failed {
-            code,
-            message: "slow down".into(),
-            certainty: Certainty::NotApplied,
-        }
-    }
-
-    fn key(index: usize, keys: &[u8]) -> Option<Bytes> {
-        keys.get(index).map(|key| Bytes::from(vec![*key]))
-    }
-
-    fn runs(records_count: u64) -> Vec<SettledRun> {
-        let object = ObjectId {
-            queue: QueueName::changes(),
-            number: 0,
-        };
-        vec![SettledRun {
-            chunk: ChunkRef {
-                object,
-                chunk_number: 0,
-            },
-            records_count,
-            through: records_count,
-        }]
-    }
-
-    proptest! {
-        /// Any history of partial failures: nothing is settled before it was stored, and in `final` the last
-        /// stored copies of a key's records stand in file order.
-        #[test]
-        fn final_order_keeps_the_last_state_of_each_key(
-            keys in prop::collection::vec(0_u8..4, 1..40),
-            outcomes in prop::collection::vec(any::<bool>(), 0..400),
-        ) {
-            let mut attempt = Attempt::new(keys.len(), Ordering::Final);
-            let mut outcomes = outcomes.into_iter().chain(std::iter::repeat(true));
-            let mut log: Vec<usize> = Vec::new();
-            loop {
-                let sent = attempt.to_send().to_vec();
-                prop_assert!(sent.windows(2).all(|pair| pair[0] < pair[1]));
-                let answer = sent.iter().map(|index| if outcomes.next() == Some(true) {
-                    log.push(*index);
-                    stored(log.len())
-                } else {
-                    refused()
-                });
-                let answer = answer.collect();
-                if attempt.judge(Ok(answer), |index| key(index, &keys)) == Verdict::Complete {
-                    break;
-                }
-                let unsettled = Attempt { slots: attempt.slots.clone(), to_send: vec![], ..
-                    Attempt::new(0, Ordering::Final) };
-                if attempt.slots.iter().any(Option::is_none) {
-                    prop_assert!(unsettled.settle(ShardIndex(0), runs(count(keys.len()))).is_err());
-                }
-            }
-            for wanted in 0..4 {
-                let mut last = Vec::new();
-                for index in log.iter().filter(|index| keys[**index] == wanted) {
-                    last.retain(|other| other != index);
-                    last.push(*index);
-                }
-                prop_assert!(last.windows(2).all(|pair| pair[0] < pair[1]), "{last:?} of {log:?}");
-            }
-            let settled = attempt.settle(ShardIndex(0), runs(count(keys.len()))).unwrap();
-            prop_assert_eq!(settled.sequence_numbers.len(), keys.len());
-        }
-    }
-
-    #[test]
-    fn ordering_none_sends_only_failed_records_again() {
-        let mut attempt = Attempt::new(3, Ordering::None);
-        let verdict = attempt.judge(Ok(vec![stored(1), refused(), stored(2)]), |_| key(0, b"k"));
-        assert!(
-            matches!(
-                verdict,
-                Verdict::Again {
-                    is_throttled: true,
-                    ..
-                }
-            ),
-            "{verdict:?}"
-        );
-        assert_eq!(attempt.to_send(), [1]);
-    }
-
-    #[test]
-    fn an_answer_of_another_length_settles_nothing() {
-        let mut attempt = Attempt::new(2, Ordering::Final);
-        let verdict = attempt.judge(Ok(vec![stored(1)]), |_| None);
-        assert!(
-            matches!(
-                verdict,
-                Verdict::Again {
-                    is_throttled: false,
-                    ..
-                }
-            ),
-            "{verdict:?}"
-        );
-        assert_eq!((attempt.to_send(), attempt.counts().doubtful), (&[0, 1][..], 2));
-        assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
-    }
-
-    #[test]
-    fn runs_that_do_not_add_up_are_not_settled() {
-        let mut attempt = Attempt::new(1, Ordering::Final);
-        assert_eq!(attempt.judge(Ok(vec![stored(1)]), |_| None), Verdict::Complete);
-        assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
-    }
-}
+#[path = "attempt_tests.rs"]
+mod tests;

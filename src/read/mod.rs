@@ -3,3 +3,5 @@
 pub mod actor;
 pub mod framer;
 mod row_scanner;
+#[cfg(test)]
+mod framer_tests;

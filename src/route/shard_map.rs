@@ -173,6 +173,7 @@ mod tests {
     }
 
     proptest! {
+        /// C3.
         #[test]
         fn every_point_belongs_to_exactly_one_shard(cuts: Vec<u128>, point: u128) {
             let map = map_of(&cuts);

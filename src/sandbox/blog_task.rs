@@ -82,31 +82,27 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Pace, SystemEnvironment, load_str};
+    use crate::sandbox::blog_data::TABLE_DEFINITION;
 
     #[test]
-    fn a_path_with_blanks_and_quotes_stays_one_string() {
+    fn the_engine_takes_the_configuration_without_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(TABLE_DEFINITION_FILE), TABLE_DEFINITION).unwrap();
+        let state = folder.path().join("a \"b\": #c");
         let task = BlogTask {
             s3_endpoint: "http://127.0.0.1:1",
             kinesis_endpoint: "http://127.0.0.1:2",
-            state: Path::new("/tmp/a \"b\": #c"),
+            state: &state,
             dead_letters: Path::new("/tmp/d"),
             pace: "off",
             commit_interval_ms: 200,
         };
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(
-            folder.path().join("table-definition.json"),
-            super::super::blog_data::TABLE_DEFINITION,
-        )
-        .unwrap();
         let path = folder.path().join("brigade.yaml");
-        let loaded = crate::config::load_str(&task.configuration(), &path, &crate::config::SystemEnvironment);
-        let config = loaded.unwrap().config;
-        assert_eq!(config.state.path, Path::new("/tmp/a \"b\": #c"));
-        assert_eq!(
-            config.state.commit_interval,
-            std::time::Duration::from_millis(200)
-        );
-        assert_eq!(config.delivery.pace, crate::config::Pace::Off);
+        let loaded = load_str(&task.configuration(), &path, &SystemEnvironment).unwrap();
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(loaded.config.state.path, state);
+        assert_eq!(loaded.config.state.commit_interval.as_millis(), 200);
+        assert_eq!(loaded.config.delivery.pace, Pace::Off);
     }
 }

@@ -7,6 +7,7 @@ use ferrokinesis::store::StoreOptions;
 
 use super::clients::{kinesis_client, request_error};
 use super::meter::Meter;
+use super::refusals::Refusals;
 use super::server::LocalServer;
 use super::{REGION, SandboxError};
 
@@ -38,11 +39,11 @@ pub struct SandboxKinesis {
 }
 
 impl SandboxKinesis {
-    /// Starts a server without streams.
+    /// Starts a server without streams that refuses some records.
     ///
     /// # Errors
     /// [`SandboxError::Listen`] if there is no port.
-    pub async fn start(limits: ShardLimits) -> Result<Self, SandboxError> {
+    pub async fn start(limits: ShardLimits, refusals: &Refusals) -> Result<Self, SandboxError> {
         let options = StoreOptions {
             create_stream_ms: OPERATION_MS,
             delete_stream_ms: OPERATION_MS,
@@ -54,7 +55,7 @@ impl SandboxKinesis {
         };
         let (routes, _store) = ferrokinesis::create_app(options);
         let meter = Meter::default();
-        let server = LocalServer::start(SERVER, meter.measure(routes)).await?;
+        let server = LocalServer::start(SERVER, meter.measure(refusals.guard(routes))).await?;
         let client = kinesis_client(&server.endpoint());
         Ok(Self {
             server,

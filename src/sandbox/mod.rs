@@ -17,6 +17,7 @@ pub mod meter;
 pub mod null_kinesis;
 pub mod order;
 pub mod plant;
+pub mod refusals;
 pub mod s3;
 pub mod server;
 pub mod verdict;

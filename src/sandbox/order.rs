@@ -9,6 +9,8 @@
 //! | `1 3 2 3 4` | a hole that was repaired: row 2 came late, and what had overtaken it was replayed behind it |
 //! | `1 3 2 4`, `1 2 3 1 3 4` | out of order: at the end a consumer holds an older state than it was given |
 
+use std::collections::BTreeMap;
+
 /// The deliveries of one sequence so far.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryOrder {
@@ -79,6 +81,32 @@ impl DeliveryOrder {
     }
 }
 
+/// The last delivery of each row of a sequence: what is left in a consumer's hands. Repairs may overlap in any way;
+/// what counts is that no row ends behind a later one.
+#[derive(Debug, Clone, Default)]
+pub struct LastDeliveries {
+    place_of: BTreeMap<u64, u64>,
+    count: u64,
+}
+
+impl LastDeliveries {
+    /// Takes the next delivery.
+    pub fn deliver(&mut self, row: u64) {
+        self.count += 1;
+        self.place_of.insert(row, self.count);
+    }
+
+    /// Rows that were delivered for the last time behind the row that follows them.
+    pub fn out_of_order_count(&self) -> u64 {
+        let places = self.place_of.values();
+        let inversions = places
+            .clone()
+            .zip(places.skip(1))
+            .filter(|(place, next)| place > next);
+        u64::try_from(inversions.count()).unwrap_or(u64::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -112,6 +140,21 @@ mod tests {
         for (rows, expected) in cases {
             assert_eq!(judge(&rows), expected, "{rows:?}");
         }
+    }
+
+    #[test]
+    fn overlapping_repairs_leave_the_last_state() {
+        let count = |rows: &[u64]| {
+            let mut last = LastDeliveries::default();
+            for row in rows {
+                last.deliver(*row);
+            }
+            last.out_of_order_count()
+        };
+        assert_eq!(count(&[1, 3, 5, 2, 4, 3, 4, 5]), 0);
+        assert_eq!(count(&[1, 2, 3, 2, 3, 4]), 0);
+        assert_eq!(count(&[1, 3, 2, 4]), 1);
+        assert_eq!(count(&[1, 2, 3, 1, 4]), 1);
     }
 
     proptest! {

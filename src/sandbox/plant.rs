@@ -37,7 +37,7 @@ impl Planter {
             (PlantedFault::RepeatRow, Some(record)) if page.len() >= PAGE_RECORDS_MIN => {
                 page.insert(middle, record);
             }
-            (PlantedFault::SwapRows, Some(_)) => match first_neighbours(page) {
+            (PlantedFault::SwapRows, Some(_)) => match neighbours_behind(page, middle) {
                 Some(first) => page.swap(first, first + 1),
                 None => return,
             },
@@ -47,10 +47,11 @@ impl Planter {
     }
 }
 
-/// The first record whose neighbour has the same partition key.
-fn first_neighbours(page: &[ConsumedRecord]) -> Option<usize> {
-    let mut pairs = page.iter().zip(page.iter().skip(1));
-    pairs.position(|(one, other)| one.partition_key == other.partition_key)
+/// The first record from `start` on whose neighbour has the same partition key.
+fn neighbours_behind(page: &[ConsumedRecord], start: usize) -> Option<usize> {
+    let pairs = page.iter().zip(page.iter().skip(1)).enumerate().skip(start);
+    let mut of_one_key = pairs.filter(|(_, (one, other))| one.partition_key == other.partition_key);
+    of_one_key.next().map(|(first, _)| first)
 }
 
 #[cfg(test)]
@@ -63,7 +64,7 @@ mod tests {
             let mut page: Vec<ConsumedRecord> = (0..*length)
                 .map(|number| ConsumedRecord {
                     sequence_number: number.to_string(),
-                    partition_key: number.min(5).to_string(),
+                    partition_key: number.clamp(1, 5).to_string(),
                     payload: Vec::new(),
                 })
                 .collect();

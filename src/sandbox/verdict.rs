@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::blog_data::BlogData;
 use super::consumer::{ConsumedRecord, ConsumedShard};
 use super::message::{Message, difference};
-use super::order::{DeliveryOrder, Step};
+use super::order::{DeliveryOrder, LastDeliveries, Step};
 
 /// Findings that are told in words; the others are only counted.
 const EXAMPLES_MAX: usize = 5;
@@ -20,7 +20,7 @@ const EXAMPLES_MAX: usize = 5;
 pub struct Judge<'a> {
     data: &'a BlogData,
     deliveries: Vec<u32>,
-    by_key: HashMap<String, DeliveryOrder>,
+    by_key: HashMap<String, LastDeliveries>,
     by_shard: HashMap<String, DeliveryOrder>,
     verdict: Verdict,
 }
@@ -147,12 +147,18 @@ impl<'a> Judge<'a> {
             self.verdict.repeated += u64::from(*deliveries > 0);
             *deliveries = deliveries.saturating_add(1);
         }
-        let in_key = deliver(&mut self.by_key, partition_key, number);
+        match self.by_key.get_mut(partition_key) {
+            Some(last) => last.deliver(number),
+            None => self
+                .by_key
+                .entry(partition_key.to_owned())
+                .or_default()
+                .deliver(number),
+        }
         let in_shard = deliver(&mut self.by_shard, shard_id, number);
         self.verdict.late += u64::from(in_shard == Step::Late);
-        self.verdict.out_of_order_by_key += u64::from(in_key == Step::OutOfOrder);
         self.verdict.out_of_order_by_shard += u64::from(in_shard == Step::OutOfOrder);
-        if in_key == Step::OutOfOrder || in_shard == Step::OutOfOrder {
+        if in_shard == Step::OutOfOrder {
             self.tell(|| format!("row {number} is out of order in {shard_id}"));
         }
     }
@@ -163,7 +169,11 @@ impl<'a> Judge<'a> {
             let count = orders.values().filter(|order| order.is_unfinished()).count();
             u64::try_from(count).unwrap_or(u64::MAX)
         };
-        self.verdict.out_of_order_by_key += unfinished(&self.by_key);
+        self.verdict.out_of_order_by_key += self
+            .by_key
+            .values()
+            .map(LastDeliveries::out_of_order_count)
+            .sum::<u64>();
         self.verdict.out_of_order_by_shard += unfinished(&self.by_shard);
         let deliveries = std::mem::take(&mut self.deliveries);
         for (number, _) in (0_u64..)

@@ -1,42 +1,31 @@
 //! One life of the data path: the wiring, the watch over it, and its end.
 //!
-//! [`Generation::build`] is the wiring diagram: whoever wants to know who talks to whom reads it top to bottom.
+//! [`Generation::build`] is the wiring diagram: whoever wants to know who talks to whom reads it top to bottom, and
+//! `wiring` for the details.
 
 use std::sync::Arc;
 
-use actix::prelude::*;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::pipeline::{Backends, RunMode};
 use super::placement::Placement;
 use super::policy::fault_of;
-use super::spawn::{Berth, Nursery};
-use crate::batch::actor::ShardBatcher;
-use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
-use crate::checkpoint::ledger::Ledger;
+use super::spawn::Nursery;
+use super::wiring::Wiring;
+use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta};
 use crate::config::Config;
-use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
-use crate::deadletter::files::DeadLetterFiles;
-use crate::discover::actor::{Discoverer, DiscovererParts};
+use crate::discover::actor::Discoverer;
 use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
 use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
-use crate::limits::CHUNK_BYTES_MAX;
 use crate::observe::counters::Counters;
-use crate::observe::object_trace::Destination;
 use crate::observe::status::TaskStatus;
-use crate::parse::actor::{Parser, ParserParts};
-use crate::parse::cost::CostEstimate;
-use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
-use crate::read::actor::{FileReader, FileReaderParts};
-use crate::read::framer::FramerConfig;
-use crate::route::shard_map::ShardIndex;
 use crate::sink::StreamDescription;
 
 /// How a generation ended without a fault.
@@ -59,19 +48,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
-    closing_credit: Option<Credit>,
-}
-
-/// What all wiring needs.
-struct Wiring<'a> {
-    config: &'a Arc<Config>,
-    backends: &'a Backends,
-    stream: StreamDescription,
-    checkpoint: Checkpoint,
-    counters: Arc<Counters>,
-    budget: Budget,
-    placement: Placement,
-    nursery: Nursery,
+    all_home: Option<Credit>,
 }
 
 impl Generation {
@@ -125,7 +102,7 @@ impl Generation {
             stop_assigning: Upstream::to(discoverer),
             commit: Downstream::to("checkpoint", checkpointer),
             drain_timeout: config.limits.drain_timeout,
-            closing_credit: None,
+            all_home: None,
         })
     }
 
@@ -160,7 +137,7 @@ impl Generation {
         let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
         tokio::pin!(all_home);
         // Held until the actors are gone, so that no reader takes another chunk into flight behind the commit.
-        self.closing_credit = loop {
+        self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
                 exit = self.nursery.next_exit() => {
@@ -236,214 +213,4 @@ async fn begin(
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
     result.map_err(|error: crate::checkpoint::store::StoreError| Fault::from(error))
-}
-
-impl Wiring<'_> {
-    /// A publisher and a batcher per shard.
-    fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
-        let mut batchers = Vec::new();
-        for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
-            let arbiter = self.placement.sink(index);
-            let (publisher, publisher_berth) = Nursery::berth::<ShardPublisher>();
-            let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
-            let name = shard.id.clone();
-            let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
-            let destination = Destination::from(&self.config.target);
-            let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
-            self.nursery.spawn(
-                &arbiter,
-                format!("publisher {name}"),
-                publisher_berth,
-                move |fuse| {
-                    ShardPublisher::new(ShardPublisherParts {
-                        shard,
-                        sink,
-                        delivery,
-                        destination,
-                        checkpointer,
-                        counters,
-                        fuse,
-                    })
-                },
-            );
-            let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
-            self.nursery
-                .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
-                    ShardBatcher::new(ShardIndex(index), linger, publisher)
-                });
-            batchers.push(batcher);
-        }
-        batchers
-    }
-
-    fn start_dead_letters(&mut self, checkpointer: &Addr<Checkpointer>) -> Addr<DeadLetterWriter> {
-        let (address, berth) = Nursery::berth();
-        let files = DeadLetterFiles::new(self.config.errors.dead_letters.clone());
-        let task = self.config.task.clone();
-        let table_names = self
-            .config
-            .tables
-            .iter()
-            .map(crate::model::Table::full_name)
-            .collect();
-        let (clock, checkpointer) = (
-            Arc::clone(&self.backends.clock),
-            Upstream::to(checkpointer.clone()),
-        );
-        self.nursery.spawn(
-            &self.placement.control(),
-            "dead-letter writer",
-            berth,
-            move |fuse| {
-                DeadLetterWriter::new(
-                    DeadLetterWriterParts {
-                        task,
-                        table_names,
-                        clock,
-                        checkpointer,
-                        fuse,
-                    },
-                    files,
-                )
-            },
-        );
-        address
-    }
-
-    fn start_checkpointer(
-        &mut self,
-        berth: Berth<Checkpointer>,
-        discoverer: &Addr<Discoverer>,
-        status: watch::Sender<Arc<TaskStatus>>,
-    ) {
-        let names: Vec<_> = self
-            .config
-            .tables
-            .iter()
-            .map(|table| (table.owner.clone(), table.name.clone()))
-            .collect();
-        let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
-        let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
-        let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
-        let discoverer = Upstream::to(discoverer.clone());
-        self.nursery
-            .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
-                let parts = CheckpointerParts {
-                    ledger,
-                    store,
-                    discoverer,
-                    interval,
-                    budget,
-                    clock,
-                    status,
-                    fuse,
-                };
-                Checkpointer::new(parts)
-            });
-    }
-
-    fn start_discoverer(
-        &mut self,
-        berth: Berth<Discoverer>,
-        catalog: Catalog,
-        checkpointer: &Addr<Checkpointer>,
-        finished: CancellationToken,
-    ) {
-        let (source, store) = (
-            Arc::clone(&self.backends.source),
-            Arc::clone(&self.backends.store),
-        );
-        let (clock, checkpointer) = (
-            Arc::clone(&self.backends.clock),
-            Upstream::to(checkpointer.clone()),
-        );
-        self.nursery
-            .spawn(&self.placement.control(), "discoverer", berth, move |fuse| {
-                Discoverer::new(DiscovererParts {
-                    catalog,
-                    source,
-                    store,
-                    checkpointer,
-                    clock,
-                    finished,
-                    fuse,
-                })
-            });
-    }
-
-    fn start_parser(
-        &mut self,
-        lane: usize,
-        batchers: &[Addr<ShardBatcher>],
-        dead_letters: &Addr<DeadLetterWriter>,
-        checkpointer: &Addr<Checkpointer>,
-    ) -> Addr<Parser> {
-        let (address, berth) = Nursery::berth();
-        let parts = ParserParts {
-            config: Arc::clone(self.config),
-            stream: self.stream.clone(),
-            batchers: batchers
-                .iter()
-                .cloned()
-                .map(|batcher| Downstream::to("batch", batcher))
-                .collect(),
-            dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
-            checkpointer: Upstream::to(checkpointer.clone()),
-            counters: Arc::clone(&self.counters),
-            clock: Arc::clone(&self.backends.clock),
-        };
-        let arbiter = self.placement.lane(lane);
-        self.nursery
-            .spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| {
-                Parser::new(parts)
-            });
-        address
-    }
-
-    fn start_reader(
-        &mut self,
-        lane: usize,
-        parser: &Addr<Parser>,
-        discoverer: &Addr<Discoverer>,
-        checkpointer: &Addr<Checkpointer>,
-        stop: CancellationToken,
-    ) {
-        let framing = FramerConfig {
-            dialect: self.config.source.csv.clone(),
-            row_bytes_max: self.config.limits.row_bytes_max,
-            chunk_bytes_max: CHUNK_BYTES_MAX,
-        };
-        let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
-        let changed_objects = self.config.source.changed_objects;
-        let cost = CostEstimate::new(&self.config.tables, &self.config.message);
-        let discoverer = Downstream::to("discover", discoverer.clone());
-        let (open, ended) = (
-            Downstream::to("checkpoint", checkpointer.clone()),
-            Upstream::to(checkpointer.clone()),
-        );
-        let (chunks, control) = (
-            Downstream::to("parse", parser.clone()),
-            Downstream::to("parse", parser.clone()),
-        );
-        let arbiter = self.placement.lane(lane);
-        let (_, berth) = Nursery::berth::<FileReader>();
-        self.nursery
-            .spawn(&arbiter, format!("reader {lane}"), berth, move |fuse| {
-                FileReader::new(FileReaderParts {
-                    lane,
-                    source,
-                    framing,
-                    changed_objects,
-                    discoverer,
-                    open,
-                    ended,
-                    chunks,
-                    control,
-                    budget,
-                    cost,
-                    stop,
-                    fuse,
-                })
-            });
-    }
 }

@@ -5,3 +5,4 @@ pub mod pipeline;
 pub mod placement;
 pub mod policy;
 pub mod spawn;
+mod wiring;

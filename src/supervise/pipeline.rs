@@ -7,6 +7,7 @@
 //! **Invariants:** F2 (all credits home after a drain), G1 (no message crosses generations: addresses die with
 //! theirs).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::generation::{Generation, GenerationEnd};
 use super::policy::{Decision, RestartPolicy};
-use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
-use crate::observe::status::{STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::observe::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
 
@@ -84,7 +85,17 @@ impl Pipeline {
         }
     }
 
-    /// The status, published at every commit.
+    /// Shows what earlier runs left, until the first generation has a status of its own. To be called before the
+    /// run.
+    pub fn show_checkpoint(&self, checkpoint: &Checkpoint, quarantined: VecDeque<QuarantinedObject>) {
+        self.status.send_modify(|status| {
+            let status = Arc::make_mut(status);
+            status.show(checkpoint);
+            status.quarantined = quarantined;
+        });
+    }
+
+    /// The status, published several times a second.
     pub fn status(&self) -> watch::Receiver<Arc<TaskStatus>> {
         self.status.subscribe()
     }
@@ -127,14 +138,18 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
-        let mut generation = Generation::build(
+        let building = Generation::build(
             &self.config,
             &self.backends,
             self.mode,
             Arc::clone(&self.counters),
             self.status.clone(),
-        )
-        .await?;
+        );
+        let mut generation = tokio::select! {
+            built = building => built?,
+            // Nothing is in flight yet, and an unreachable stream can keep a build busy for long.
+            () = stop.cancelled() => return Ok(GenerationEnd::Drained),
+        };
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
         generation.tear_down().await;

@@ -2,6 +2,8 @@
 //!
 //! `actix::Supervisor` keeps the broken struct and never restarts after a panic, so each actor's future is
 //! watched through its `JoinHandle` instead, and the generation is rebuilt as a whole.
+//!
+//! **Invariants:** G1 (once [`Nursery::abort_all`] returns, no actor of the generation handles anything any more).
 
 use std::sync::{Arc, OnceLock};
 
@@ -94,8 +96,12 @@ impl Nursery {
         let spare_name = name.clone();
         let is_alive = arbiter.spawn_fn(move || {
             let fuse = Fuse::default();
-            let actor = make(fuse.clone());
-            let mut life = actix::spawn(Context::with_receiver(berth.0).into_future(actor));
+            let own_fuse = fuse.clone();
+            // The actor is made inside the watched task, so that a panic while it is made is noticed as well.
+            let mut life = actix::spawn(async move {
+                let actor = make(own_fuse);
+                Context::with_receiver(berth.0).into_future(actor).await;
+            });
             actix::spawn(async move {
                 let joined = tokio::select! {
                     joined = &mut life => joined,
@@ -147,5 +153,61 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
         Err(panic) => panic
             .downcast::<&'static str>()
             .map_or_else(|_| "no message".into(), |text| (*text).into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "spawn_tests.rs"]
+mod exits;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::flow::edge::{Downstream, Upstream};
+
+    #[derive(Debug, Message)]
+    #[rtype(result = "()")]
+    struct Count;
+
+    struct Counter {
+        counted: Arc<AtomicU32>,
+    }
+
+    impl Actor for Counter {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Count> for Counter {
+        type Result = ();
+
+        fn handle(&mut self, _count: Count, _context: &mut Context<Self>) {
+            self.counted.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn start(nursery: &mut Nursery) -> (Addr<Counter>, Arc<AtomicU32>) {
+        let counted = Arc::new(AtomicU32::new(0));
+        let (address, berth) = Nursery::berth::<Counter>();
+        let mine = Arc::clone(&counted);
+        nursery.spawn(&Arbiter::current(), "counter", berth, move |_fuse| Counter {
+            counted: mine,
+        });
+        (address, counted)
+    }
+
+    /// G1.
+    #[actix::test]
+    async fn nothing_reaches_an_actor_of_a_generation_that_was_torn_down() {
+        let mut nursery = Nursery::default();
+        let (address, counted) = start(&mut nursery);
+        let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
+        awaited.push(Count).await.unwrap();
+        nursery.abort_all().await;
+        assert!(awaited.push(Count).await.is_err());
+        notified.notify(Count);
+        tokio::task::yield_now().await;
+        assert_eq!(counted.load(Ordering::SeqCst), 1);
     }
 }

@@ -36,6 +36,10 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("a_key_is_registered_once", objects::a_key_is_registered_once),
     (
+        "an_object_can_start_as_set_aside",
+        objects::an_object_can_start_as_set_aside,
+    ),
+    (
         "lookup_answers_in_the_order_asked",
         objects::lookup_answers_in_the_order_asked,
     ),

@@ -207,13 +207,17 @@ impl CheckpointStore for MemoryStore {
         Ok(found.collect())
     }
 
-    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError> {
+    fn register_as(
+        &self,
+        queue: &QueueName,
+        objects: &[(ObjectVersion, ObjectState)],
+    ) -> Result<Vec<ObjectId>, StoreError> {
         let mut shared = self.usable()?;
-        if versions.is_empty() {
+        if objects.is_empty() {
             return Ok(Vec::new());
         }
         let mut keys = BTreeSet::new();
-        for version in versions {
+        for (version, _) in objects {
             let is_known = shared.numbers.contains_key(&(queue.clone(), version.key.clone()));
             if is_known || !keys.insert(&version.key) {
                 return Err(StoreError::AlreadyRegistered {
@@ -225,14 +229,14 @@ impl CheckpointStore for MemoryStore {
         let first = shared.queues.get(queue).map_or(0, Vec::len);
         let first = u64::try_from(first).map_err(|_| io("too many objects"))?;
         let new: Vec<ObjectEntry> = (first..)
-            .zip(versions)
-            .map(|(number, version)| ObjectEntry {
+            .zip(objects)
+            .map(|(number, (version, state))| ObjectEntry {
                 id: ObjectId {
                     queue: queue.clone(),
                     number,
                 },
                 version: version.clone(),
-                state: ObjectState::Registered,
+                state: state.clone(),
             })
             .collect();
         for object in &new {

@@ -54,6 +54,20 @@ pub struct ObjectEntry {
     pub state: ObjectState,
 }
 
+impl ObjectEntry {
+    /// Bytes that are still to be read and settled.
+    pub fn unsettled_bytes(&self) -> u64 {
+        match &self.state {
+            ObjectState::Registered => self.version.size_bytes,
+            ObjectState::Open(progress) => self
+                .version
+                .size_bytes
+                .saturating_sub(progress.watermark.position),
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } => 0,
+        }
+    }
+}
+
 /// How far an object is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -180,6 +194,16 @@ pub enum Phase {
     Changes,
 }
 
+impl Phase {
+    /// The phase as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullLoad => "full_load",
+            Self::Changes => "changes",
+        }
+    }
+}
+
 /// What is stored of the task as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
@@ -236,8 +260,25 @@ pub trait CheckpointStore: Debug + Display + Send + Sync {
     /// Gives each version the next number of the queue; durable when it returns. The keys must be new.
     ///
     /// # Errors
+    /// As [`CheckpointStore::register_as`].
+    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError> {
+        let objects: Vec<_> = versions
+            .iter()
+            .map(|version| (version.clone(), ObjectState::Registered))
+            .collect();
+        self.register_as(queue, &objects)
+    }
+
+    /// The same for objects that are more than registered from the start: what is to be set aside must never be
+    /// found as an object to read, not even by a process that starts after a crash.
+    ///
+    /// # Errors
     /// [`StoreError::AlreadyRegistered`] if a key has a number, or an I/O error; then nothing was registered.
-    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError>;
+    fn register_as(
+        &self,
+        queue: &QueueName,
+        objects: &[(ObjectVersion, ObjectState)],
+    ) -> Result<Vec<ObjectId>, StoreError>;
 
     /// Applies a delta: all or nothing, durable when it returns.
     ///

@@ -16,7 +16,7 @@ use super::identity::{Identity, agree};
 use super::opening::when_unlocked;
 use super::state::{State, content_of};
 use super::upkeep::Upkeep;
-use super::{Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, StoreError};
+use super::{Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError};
 use crate::model::{ObjectId, ObjectVersion, QueueName};
 
 /// Objects visited between two commits of others.
@@ -190,10 +190,14 @@ impl CheckpointStore for SledStore {
         keys.iter().map(|key| guarded.state.lookup(queue, key)).collect()
     }
 
-    fn register(&self, queue: &QueueName, versions: &[ObjectVersion]) -> Result<Vec<ObjectId>, StoreError> {
+    fn register_as(
+        &self,
+        queue: &QueueName,
+        objects: &[(ObjectVersion, ObjectState)],
+    ) -> Result<Vec<ObjectId>, StoreError> {
         let mut guarded = self.lock()?;
         guarded.check_usable()?;
-        if versions.is_empty() {
+        if objects.is_empty() {
             return Ok(Vec::new());
         }
         let first = guarded
@@ -202,7 +206,7 @@ impl CheckpointStore for SledStore {
             .get(queue)
             .map_or(0, |queue| queue.next_number);
         let mut changes = Changes::default();
-        let registered = guarded.state.stage_registration(&mut changes, queue, versions)?;
+        let registered = guarded.state.stage_registration(&mut changes, queue, objects)?;
         let numbers = first..registered.next_number;
         guarded.apply(changes)?;
         guarded.state.queues.insert(queue.clone(), registered);

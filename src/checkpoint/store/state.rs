@@ -228,14 +228,14 @@ impl State {
         &self,
         changes: &mut Changes,
         queue_name: &QueueName,
-        versions: &[ObjectVersion],
+        objects: &[(ObjectVersion, ObjectState)],
     ) -> Result<StoredQueue, StoreError> {
         let mut queue = match self.queues.get(queue_name) {
             Some(queue) => queue.clone(),
             None => self.new_queue(queue_name)?,
         };
-        for version in versions {
-            self.stage_new_object(changes, &mut queue, version.clone(), ObjectState::Registered)?;
+        for (version, state) in objects {
+            self.stage_new_object(changes, &mut queue, version.clone(), state.clone())?;
         }
         changes.put(queue_key(queue_name.as_str()), self.database.encode(&queue)?);
         Ok(queue)

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{Backend, mark, object_delta, open, register, register_one, state_of, totals, version};
 use crate::checkpoint::store::{CheckpointDelta, ObjectState, StoreError};
-use crate::model::{ObjectId, QueueName};
+use crate::model::{Mark, ObjectId, QueueName};
 
 /// Each queue numbers its objects from zero without gaps, also over a reopening.
 pub(super) fn numbers_follow_the_order_given(backend: &mut dyn Backend) -> Result<()> {
@@ -46,6 +46,37 @@ pub(super) fn a_key_is_registered_once(backend: &mut dyn Backend) -> Result<()> 
         ids.iter().map(|id| id.number).eq([1]),
         "no number may be lost: {ids:?}"
     );
+    Ok(())
+}
+
+/// An object that is set aside as it gets its number is never found as one to read.
+pub(super) fn an_object_can_start_as_set_aside(backend: &mut dyn Backend) -> Result<()> {
+    let queue = QueueName::changes();
+    let set_aside = ObjectState::Quarantined {
+        reason: "late".to_owned(),
+        watermark: Mark::START,
+        totals: totals(0),
+    };
+    let objects = [
+        (version("b"), ObjectState::Registered),
+        (version("a"), set_aside.clone()),
+    ];
+    let ids = backend.store().register_as(&queue, &objects)?;
+    ensure!(ids.iter().map(|id| id.number).eq([0, 1]), "numbers of {ids:?}");
+    backend.reopen()?;
+    let unfinished = backend.store().load()?.unfinished;
+    ensure!(
+        unfinished
+            .iter()
+            .map(|entry| entry.version.key.as_str())
+            .eq(["b"]),
+        "{unfinished:?}"
+    );
+    let found = state_of(backend, &queue, "a")?;
+    ensure!(found == Some(set_aside.clone()), "{found:?}");
+    for id in ids.iter().skip(1) {
+        backend.store().commit(&object_delta(id, set_aside.clone()))?;
+    }
     Ok(())
 }
 

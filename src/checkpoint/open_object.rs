@@ -1,0 +1,65 @@
+//! An open object: its watermark, its cut, and what of it is stored. Pure: no I/O, no clock.
+//!
+//! **Invariants:** C2 (an object ends only when every record of it is settled).
+
+use super::cut::ObjectCut;
+use super::store::{ObjectProgress, ObjectState, ObjectTotals};
+use super::tally::ChunkTally;
+use super::watermark::Watermark;
+use crate::model::TableIndex;
+
+/// How reading an object ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectEnd {
+    /// It was read to its end.
+    Complete,
+    /// The rest of it is set aside.
+    Quarantined {
+        /// Why, one sentence.
+        reason: String,
+    },
+}
+
+/// An object between its opening and the commit that finishes it.
+#[derive(Debug)]
+pub(super) struct OpenObject {
+    pub(super) table: Option<TableIndex>,
+    pub(super) watermark: Watermark<ChunkTally>,
+    pub(super) cut: ObjectCut,
+    pub(super) dead_letters_through: u64,
+    pub(super) totals: ObjectTotals,
+    pub(super) end: Option<ObjectEnd>,
+    pub(super) is_changed: bool,
+}
+
+impl OpenObject {
+    /// What to store of the object now, and whether that is its end.
+    pub(super) fn state(&self) -> (ObjectState, bool) {
+        let watermark = self.watermark.mark();
+        match &self.end {
+            Some(ObjectEnd::Complete) if self.watermark.is_settled() => {
+                (ObjectState::Done(self.totals), true)
+            }
+            Some(ObjectEnd::Quarantined { reason }) if self.watermark.is_settled() => {
+                let reason = reason.clone();
+                (
+                    ObjectState::Quarantined {
+                        reason,
+                        watermark,
+                        totals: self.totals,
+                    },
+                    true,
+                )
+            }
+            Some(_) | None => {
+                let progress = ObjectProgress {
+                    watermark,
+                    through: self.cut.ahead_of(watermark.ordinal),
+                    dead_letters_through: self.dead_letters_through,
+                    totals: self.totals,
+                };
+                (ObjectState::Open(progress), false)
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! `brigade tables`: the table statistics of DMS, by DMS's names.
+//!
+//! Counts are of settled rows. `Inserts` and the like equal their `Applied…` twins: a row that cannot be delivered has
+//! no reliable operation and is counted in `x.dead_letters` instead.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::status_file;
+use super::text::{grouped, moment, table};
+use super::{ConfigPath, Output, OutputFormat};
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::observe::status::{TableStatus, TaskStatus};
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `tables`.
+#[derive(Debug, Args)]
+pub(super) struct TablesArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What `tables --output json` prints.
+#[derive(Debug, Serialize)]
+struct TablesReport {
+    schema_version: u32,
+    #[serde(rename = "TableStatistics")]
+    tables: Vec<DmsStatistics>,
+}
+
+/// `TableStatistics` of the DMS API, member by member.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DmsStatistics {
+    schema_name: String,
+    table_name: String,
+    inserts: u64,
+    deletes: u64,
+    updates: u64,
+    ddls: u64,
+    applied_inserts: u64,
+    applied_deletes: u64,
+    applied_updates: u64,
+    applied_ddls: u64,
+    full_load_rows: u64,
+    full_load_condtnl_chk_failed_rows: u64,
+    full_load_error_rows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_load_start_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_load_end_time: Option<String>,
+    full_load_reloaded: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_time: Option<String>,
+    table_state: &'static str,
+    validation_pending_records: u64,
+    validation_failed_records: u64,
+    validation_suspended_records: u64,
+    validation_state: &'static str,
+    x: OwnStatistics,
+}
+
+/// What DMS has no name for.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct OwnStatistics {
+    in_flight_records: u64,
+    dead_letters: u64,
+    source_bytes: u64,
+    files_done: u64,
+    files_set_aside: u64,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the configuration or the status cannot be read.
+pub(super) fn run(args: &TablesArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    let status = status_file::read(&config.state.path)?;
+    let report = TablesReport::of(&config, status.as_ref());
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.text(),
+    })?;
+    Ok(0)
+}
+
+impl TablesReport {
+    /// The tables of the configuration; those that the status does not know yet have not begun.
+    fn of(config: &Config, status: Option<&TaskStatus>) -> Self {
+        let known = status.map(|status| status.tables.as_slice()).unwrap_or_default();
+        let has_load = config.migration_type.has_full_load();
+        let tables = config.tables.iter().map(|table| {
+            let is_same = |known: &&TableStatus| {
+                let statistics = &known.statistics;
+                statistics.schema_name == table.owner && statistics.table_name == table.name
+            };
+            let fresh = TableStatus::default();
+            let statistics = DmsStatistics::of(known.iter().find(is_same).unwrap_or(&fresh), has_load);
+            DmsStatistics {
+                schema_name: table.owner.clone(),
+                table_name: table.name.clone(),
+                ..statistics
+            }
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tables: tables.collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let headers = [
+            "SchemaName",
+            "TableName",
+            "TableState",
+            "FullLoadRows",
+            "FullLoadErrorRows",
+            "Inserts",
+            "Updates",
+            "Deletes",
+            "Ddls",
+            "FullLoadStartTime",
+            "LastUpdateTime",
+        ];
+        let numbers = [
+            "FullLoadRows",
+            "FullLoadErrorRows",
+            "Inserts",
+            "Updates",
+            "Deletes",
+            "Ddls",
+        ];
+        let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "-".to_owned());
+        let rows = self.tables.iter().map(|row| {
+            vec![
+                row.schema_name.clone(),
+                row.table_name.clone(),
+                row.table_state.to_owned(),
+                grouped(row.full_load_rows),
+                grouped(row.full_load_error_rows),
+                grouped(row.inserts),
+                grouped(row.updates),
+                grouped(row.deletes),
+                grouped(row.ddls),
+                time(&row.full_load_start_time),
+                time(&row.last_update_time),
+            ]
+        });
+        table(&headers, &numbers, rows)
+    }
+}
+
+impl DmsStatistics {
+    fn of(table: &TableStatus, has_load: bool) -> Self {
+        let statistics = &table.statistics;
+        Self {
+            schema_name: statistics.schema_name.clone(),
+            table_name: statistics.table_name.clone(),
+            inserts: statistics.applied_inserts,
+            deletes: statistics.applied_deletes,
+            updates: statistics.applied_updates,
+            ddls: statistics.applied_ddls,
+            applied_inserts: statistics.applied_inserts,
+            applied_deletes: statistics.applied_deletes,
+            applied_updates: statistics.applied_updates,
+            applied_ddls: statistics.applied_ddls,
+            full_load_rows: statistics.full_load_rows,
+            full_load_condtnl_chk_failed_rows: 0,
+            full_load_error_rows: statistics.full_load_error_rows,
+            full_load_start_time: statistics.full_load_start_ms.map(moment),
+            full_load_end_time: statistics.full_load_end_ms.map(moment),
+            full_load_reloaded: false,
+            last_update_time: statistics.last_update_ms.map(moment),
+            table_state: state(table, has_load),
+            validation_state: "Not enabled",
+            x: OwnStatistics {
+                in_flight_records: table.in_flight_records,
+                dead_letters: statistics.full_load_error_rows + statistics.change_error_rows,
+                source_bytes: statistics.bytes,
+                files_done: statistics.objects_done,
+                files_set_aside: statistics.objects_quarantined,
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// `TableState`, in DMS's words.
+fn state(table: &TableStatus, has_load: bool) -> &'static str {
+    let statistics = &table.statistics;
+    if statistics.objects_quarantined > 0 {
+        "Table error"
+    } else if statistics.full_load_end_ms.is_some() || !has_load {
+        "Table completed"
+    } else if statistics.full_load_start_ms.is_some() {
+        "Full load"
+    } else {
+        "Before load"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::TableStatistics;
+
+    fn table(start_ms: Option<i64>, end_ms: Option<i64>, objects_quarantined: u64) -> TableStatus {
+        TableStatus {
+            statistics: TableStatistics {
+                full_load_start_ms: start_ms,
+                full_load_end_ms: end_ms,
+                objects_quarantined,
+                ..TableStatistics::default()
+            },
+            ..TableStatus::default()
+        }
+    }
+
+    #[test]
+    fn table_states_are_the_words_of_dms() {
+        let cases = [
+            (table(None, None, 0), true, "Before load"),
+            (table(None, None, 0), false, "Table completed"),
+            (table(Some(1), None, 0), true, "Full load"),
+            (table(Some(1), Some(2), 0), true, "Table completed"),
+            (table(Some(1), Some(2), 1), true, "Table error"),
+        ];
+        for (table, has_load, expected) in cases {
+            assert_eq!(state(&table, has_load), expected);
+        }
+    }
+
+    #[test]
+    fn members_have_the_names_of_dms() {
+        let value = serde_json::to_value(DmsStatistics::of(&table(Some(0), Some(1), 0), true)).unwrap();
+        let names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        let expected = [
+            "AppliedDdls",
+            "AppliedDeletes",
+            "AppliedInserts",
+            "AppliedUpdates",
+            "Ddls",
+            "Deletes",
+            "FullLoadCondtnlChkFailedRows",
+            "FullLoadEndTime",
+            "FullLoadErrorRows",
+            "FullLoadReloaded",
+            "FullLoadRows",
+            "FullLoadStartTime",
+            "Inserts",
+            "SchemaName",
+            "TableName",
+            "TableState",
+            "Updates",
+            "ValidationFailedRecords",
+            "ValidationPendingRecords",
+            "ValidationState",
+            "ValidationSuspendedRecords",
+            "x",
+        ];
+        let mut names = names;
+        names.sort();
+        assert_eq!(names, expected);
+    }
+}

@@ -1,0 +1,260 @@
+//! `brigade validate`: everything that is wrong with a configuration, and with `--online` whether what it names is
+//! there and may be used. It changes nothing.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::text::{counted, lines};
+use super::{ConfigPath, Output, OutputFormat, backends};
+use crate::config::{self, Config, Problem, SystemEnvironment, TargetConfig};
+use crate::fault::{Fault, FaultKind};
+use crate::source::ObjectSource;
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Ask the source and the target as well; nothing is written
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What `validate --output json` prints.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    schema_version: u32,
+    valid: bool,
+    problems: Vec<Finding>,
+    checks: Vec<Check>,
+}
+
+/// One problem of the configuration.
+#[derive(Debug, Serialize)]
+struct Finding {
+    severity: String,
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+    /// The problem as one line for people.
+    #[serde(skip)]
+    text: String,
+}
+
+/// One question to the outside.
+#[derive(Debug, Serialize)]
+struct Check {
+    subject: String,
+    passed: bool,
+    detail: String,
+    #[serde(skip)]
+    kind: Option<FaultKind>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The class of the first thing that is wrong; what is wrong was printed.
+pub(super) fn run(args: &ValidateArgs) -> Result<u8, Fault> {
+    let mut findings = Findings {
+        schema_version: SCHEMA_VERSION,
+        ..Findings::default()
+    };
+    let path = args.config.path();
+    match config::load(path, &SystemEnvironment) {
+        Ok(loaded) => {
+            findings.problems = loaded.warnings.iter().map(Finding::of).collect();
+            if args.online {
+                findings.checks = super::runtime()?.block_on(ask(&loaded.config));
+            }
+            findings.valid = findings.checks.iter().all(|check| check.passed);
+            findings.print(args.output, Some(&loaded.config), path)?;
+        }
+        Err(problems) => {
+            findings.problems = problems.0.iter().map(Finding::of).collect();
+            findings.print(args.output, None, path)?;
+        }
+    }
+    findings.verdict(path)
+}
+
+impl Findings {
+    fn print(&self, output: Output, config: Option<&Config>, path: &Path) -> Result<(), Fault> {
+        if output.format == OutputFormat::Json {
+            return super::print(&super::to_json(self)?);
+        }
+        let mut text = lines(self.problems.iter().map(|problem| problem.text.clone()));
+        text += &lines(self.checks.iter().map(|check| {
+            let word = if check.passed { "ok" } else { "failed" };
+            format!("{word:<7}{}: {}", check.subject, check.detail)
+        }));
+        if let Some(config) = config {
+            let tables = counted(u64::try_from(config.tables.len()).unwrap_or(u64::MAX), "table");
+            text += &lines([format!(
+                "{}: valid, task {}, {tables}",
+                path.display(),
+                config.task
+            )]);
+        }
+        super::print(&text)
+    }
+
+    fn verdict(&self, path: &Path) -> Result<u8, Fault> {
+        let errors = self
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == "error")
+            .count();
+        if errors > 0 {
+            let errors = counted(u64::try_from(errors).unwrap_or(u64::MAX), "error");
+            let message = format!("{} has {errors}", path.display());
+            return Err(Fault::new(FaultKind::Configuration, message));
+        }
+        let failed: Vec<_> = self.checks.iter().filter(|check| !check.passed).collect();
+        match failed.first() {
+            None => Ok(0),
+            Some(first) => {
+                let failed = counted(u64::try_from(failed.len()).unwrap_or(u64::MAX), "check");
+                let kind = first.kind.unwrap_or(FaultKind::Internal);
+                Err(Fault::new(kind, format!("{failed} failed")))
+            }
+        }
+    }
+}
+
+impl Finding {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            severity: problem.severity.to_string(),
+            file: problem.file.clone(),
+            line: problem.place.map(|place| place.line),
+            column: problem.place.map(|place| place.column),
+            message: problem.message.clone(),
+            text: problem.to_string(),
+        }
+    }
+}
+
+impl Check {
+    fn of(subject: impl Into<String>, result: Result<String, Fault>) -> Self {
+        let (passed, detail, kind) = match result {
+            Ok(detail) => (true, detail, None),
+            Err(fault) => {
+                let help = fault.kind.help().map(|help| format!("; {help}"));
+                (
+                    false,
+                    format!("{fault}{}", help.unwrap_or_default()),
+                    Some(fault.kind),
+                )
+            }
+        };
+        Self {
+            subject: subject.into(),
+            passed,
+            detail,
+            kind,
+        }
+    }
+}
+
+/// Asks source and target everything a run would need of them.
+async fn ask(config: &Config) -> Vec<Check> {
+    let source = backends::source(config).await;
+    let mut checks = vec![Check::of(
+        format!("source {source}"),
+        reachable(source.check().await),
+    )];
+    if checks.iter().all(|check| check.passed) {
+        for (what, prefix) in prefixes(config) {
+            checks.push(Check::of(what, objects_under(source.as_ref(), &prefix).await));
+        }
+    }
+    checks.push(target(config).await);
+    checks.push(Check::of(
+        format!("state {}", config.state.path.display()),
+        folder(&config.state.path, FaultKind::StateCreate),
+    ));
+    checks
+}
+
+/// What is going to be listed.
+fn prefixes(config: &Config) -> Vec<(String, String)> {
+    let folder = &config.source.bucket_folder;
+    let mut prefixes = Vec::new();
+    if config.migration_type.has_full_load() {
+        let tables = config.tables.iter();
+        prefixes.extend(tables.map(|table| {
+            (
+                format!("table {}", table.full_name()),
+                format!("{folder}{}", table.path),
+            )
+        }));
+    }
+    if let (true, Some(cdc_path)) = (config.migration_type.has_changes(), &config.source.cdc_path) {
+        prefixes.push(("change files".to_owned(), format!("{folder}{cdc_path}")));
+    }
+    prefixes
+}
+
+async fn objects_under(source: &dyn ObjectSource, prefix: &str) -> Result<String, Fault> {
+    let page = source.list(prefix, None).await.map_err(Fault::from)?;
+    let count = u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
+    let more = if page.next.is_some() { " or more" } else { "" };
+    let hint = if count == 0 {
+        "; if there should be some, check bucket_folder, TablePath and cdc_path"
+    } else {
+        ""
+    };
+    Ok(format!("{}{more} under {prefix:?}{hint}", counted(count, "file")))
+}
+
+async fn target(config: &Config) -> Check {
+    match &config.target {
+        // Opening the files would repair them, and they may be another process's.
+        TargetConfig::Ndjson { path, .. } => Check::of(
+            format!("target {}", path.display()),
+            folder(path, FaultKind::StateCreate),
+        ),
+        TargetConfig::Kinesis { stream, .. } => {
+            let result = match backends::sink(config).await {
+                Ok(sink) => reachable(sink.check().await),
+                Err(fault) => Err(fault),
+            };
+            Check::of(format!("target Kinesis stream {stream}"), result)
+        }
+    }
+}
+
+fn reachable<E: Into<Fault>>(result: Result<(), E>) -> Result<String, Fault> {
+    result.map(|()| "reachable".to_owned()).map_err(Into::into)
+}
+
+/// Whether a folder is there or can come to be.
+fn folder(path: &Path, kind: FaultKind) -> Result<String, Fault> {
+    let missing =
+        |path: &Path, detail: &dyn Display| Fault::new(kind, format!("{}: {detail}", path.display()));
+    let nearest: Option<PathBuf> = path.ancestors().find(|path| path.exists()).map(Path::to_path_buf);
+    let nearest = nearest.ok_or_else(|| missing(path, &"no part of this path exists"))?;
+    let metadata = std::fs::metadata(&nearest).map_err(|error| missing(&nearest, &error))?;
+    if !metadata.is_dir() {
+        return Err(missing(&nearest, &"it is no folder"));
+    }
+    if metadata.permissions().readonly() {
+        return Err(missing(&nearest, &"it may not be written"));
+    }
+    Ok(if nearest == path {
+        "it is there"
+    } else {
+        "it will be created"
+    }
+    .to_owned())
+}

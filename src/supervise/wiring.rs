@@ -1,0 +1,255 @@
+//! The details of the wiring: what each actor of a generation is made of, and on which thread it lives.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::pipeline::Backends;
+use super::placement::Placement;
+use super::spawn::{Berth, Nursery};
+use crate::batch::actor::ShardBatcher;
+use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
+use crate::checkpoint::ledger::Ledger;
+use crate::checkpoint::store::Checkpoint;
+use crate::config::Config;
+use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
+use crate::deadletter::files::DeadLetterFiles;
+use crate::discover::actor::{Discoverer, DiscovererParts};
+use crate::discover::catalog::Catalog;
+use crate::flow::budget::Budget;
+use crate::flow::edge::{Downstream, Upstream};
+use crate::limits::CHUNK_BYTES_MAX;
+use crate::observe::counters::Counters;
+use crate::observe::object_trace::Destination;
+use crate::observe::status::TaskStatus;
+use crate::parse::actor::{Parser, ParserParts};
+use crate::parse::cost::CostEstimate;
+use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
+use crate::read::actor::{FileReader, FileReaderParts};
+use crate::read::framer::FramerConfig;
+use crate::route::shard_map::ShardIndex;
+use crate::sink::StreamDescription;
+
+/// What all wiring needs.
+pub(super) struct Wiring<'a> {
+    pub(super) config: &'a Arc<Config>,
+    pub(super) backends: &'a Backends,
+    pub(super) stream: StreamDescription,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) counters: Arc<Counters>,
+    pub(super) budget: Budget,
+    pub(super) placement: Placement,
+    pub(super) nursery: Nursery,
+}
+
+impl Wiring<'_> {
+    /// A publisher and a batcher per shard.
+    pub(super) fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
+        let mut batchers = Vec::new();
+        for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
+            let arbiter = self.placement.sink(index);
+            let (publisher, publisher_berth) = Nursery::berth::<ShardPublisher>();
+            let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
+            let name = shard.id.clone();
+            let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let destination = Destination::from(&self.config.target);
+            let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
+            self.nursery.spawn(
+                &arbiter,
+                format!("publisher {name}"),
+                publisher_berth,
+                move |fuse| {
+                    ShardPublisher::new(ShardPublisherParts {
+                        shard,
+                        sink,
+                        delivery,
+                        destination,
+                        checkpointer,
+                        counters,
+                        fuse,
+                    })
+                },
+            );
+            let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
+            self.nursery
+                .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
+                    ShardBatcher::new(ShardIndex(index), linger, publisher)
+                });
+            batchers.push(batcher);
+        }
+        batchers
+    }
+
+    pub(super) fn start_dead_letters(&mut self, checkpointer: &Addr<Checkpointer>) -> Addr<DeadLetterWriter> {
+        let (address, berth) = Nursery::berth();
+        let files = DeadLetterFiles::new(self.config.errors.dead_letters.clone());
+        let task = self.config.task.clone();
+        let table_names = self
+            .config
+            .tables
+            .iter()
+            .map(crate::model::Table::full_name)
+            .collect();
+        let (clock, checkpointer) = (
+            Arc::clone(&self.backends.clock),
+            Upstream::to(checkpointer.clone()),
+        );
+        self.nursery.spawn(
+            &self.placement.control(),
+            "dead-letter writer",
+            berth,
+            move |fuse| {
+                DeadLetterWriter::new(
+                    DeadLetterWriterParts {
+                        task,
+                        table_names,
+                        clock,
+                        checkpointer,
+                        fuse,
+                    },
+                    files,
+                )
+            },
+        );
+        address
+    }
+
+    pub(super) fn start_checkpointer(
+        &mut self,
+        berth: Berth<Checkpointer>,
+        discoverer: &Addr<Discoverer>,
+        status: watch::Sender<Arc<TaskStatus>>,
+    ) {
+        let names: Vec<_> = self
+            .config
+            .tables
+            .iter()
+            .map(|table| (table.owner.clone(), table.name.clone()))
+            .collect();
+        let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
+        let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
+        let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
+        let discoverer = Upstream::to(discoverer.clone());
+        self.nursery
+            .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
+                let parts = CheckpointerParts {
+                    ledger,
+                    store,
+                    discoverer,
+                    interval,
+                    budget,
+                    clock,
+                    status,
+                    fuse,
+                };
+                Checkpointer::new(parts)
+            });
+    }
+
+    pub(super) fn start_discoverer(
+        &mut self,
+        berth: Berth<Discoverer>,
+        catalog: Catalog,
+        checkpointer: &Addr<Checkpointer>,
+        finished: CancellationToken,
+    ) {
+        let (source, store) = (
+            Arc::clone(&self.backends.source),
+            Arc::clone(&self.backends.store),
+        );
+        let (clock, checkpointer) = (
+            Arc::clone(&self.backends.clock),
+            Upstream::to(checkpointer.clone()),
+        );
+        self.nursery
+            .spawn(&self.placement.control(), "discoverer", berth, move |fuse| {
+                Discoverer::new(DiscovererParts {
+                    catalog,
+                    source,
+                    store,
+                    checkpointer,
+                    clock,
+                    finished,
+                    fuse,
+                })
+            });
+    }
+
+    pub(super) fn start_parser(
+        &mut self,
+        lane: usize,
+        batchers: &[Addr<ShardBatcher>],
+        dead_letters: &Addr<DeadLetterWriter>,
+        checkpointer: &Addr<Checkpointer>,
+    ) -> Addr<Parser> {
+        let (address, berth) = Nursery::berth();
+        let parts = ParserParts {
+            config: Arc::clone(self.config),
+            stream: self.stream.clone(),
+            batchers: batchers
+                .iter()
+                .cloned()
+                .map(|batcher| Downstream::to("batch", batcher))
+                .collect(),
+            dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
+            checkpointer: Upstream::to(checkpointer.clone()),
+            counters: Arc::clone(&self.counters),
+            clock: Arc::clone(&self.backends.clock),
+        };
+        let arbiter = self.placement.lane(lane);
+        self.nursery
+            .spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| {
+                Parser::new(parts)
+            });
+        address
+    }
+
+    pub(super) fn start_reader(
+        &mut self,
+        lane: usize,
+        parser: &Addr<Parser>,
+        discoverer: &Addr<Discoverer>,
+        checkpointer: &Addr<Checkpointer>,
+        stop: CancellationToken,
+    ) {
+        let framing = FramerConfig {
+            dialect: self.config.source.csv.clone(),
+            row_bytes_max: self.config.limits.row_bytes_max,
+            chunk_bytes_max: CHUNK_BYTES_MAX,
+        };
+        let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
+        let changed_objects = self.config.source.changed_objects;
+        let cost = CostEstimate::new(&self.config.tables, &self.config.message);
+        let discoverer = Downstream::to("discover", discoverer.clone());
+        let (open, ended) = (
+            Downstream::to("checkpoint", checkpointer.clone()),
+            Upstream::to(checkpointer.clone()),
+        );
+        let (chunks, control) = (
+            Downstream::to("parse", parser.clone()),
+            Downstream::to("parse", parser.clone()),
+        );
+        let arbiter = self.placement.lane(lane);
+        let (_, berth) = Nursery::berth::<FileReader>();
+        self.nursery
+            .spawn(&arbiter, format!("reader {lane}"), berth, move |fuse| {
+                FileReader::new(FileReaderParts {
+                    lane,
+                    source,
+                    framing,
+                    changed_objects,
+                    discoverer,
+                    open,
+                    ended,
+                    chunks,
+                    control,
+                    budget,
+                    cost,
+                    stop,
+                    fuse,
+                })
+            });
+    }
+}

@@ -1,0 +1,261 @@
+//! Stopped and killed tasks: a clean stop repeats nothing, a kill repeats at most what no commit covered, and nothing
+//! is ever missing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
+)]
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucket_brigade::config::ChangePartitionKey;
+use bucket_brigade::fault::FaultKind;
+use bucket_brigade::observe::status::TaskStatus;
+use bucket_brigade::sink::memory::PutFault;
+use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use support::fixtures::{Data, Defect};
+use support::journal::Kill;
+use support::oracle::{Expectation, Order, Repeats, judge};
+use support::pipeline::World;
+
+/// Seeds of the kill test.
+const SEEDS: u64 = 30;
+
+/// Files of one to eight chunks, bad rows, room for a few chunks in flight, and shards of different speeds: many
+/// requests, many commits, many cuts.
+fn world(shards_count: u32) -> World {
+    let mut data = Data::new(2).with_note_bytes(2_500);
+    for number in 0..3 {
+        data.load(0, 100 + number * 300);
+        data.load_with(
+            1,
+            150,
+            &[(number, Defect::FieldMissing), (120, Defect::KeyNotANumber)],
+        );
+    }
+    data.changes_with(150, &[(7, Defect::UnknownTable)]);
+    data.changes(250);
+    let mut world = World::new(data, shards_count);
+    world.put_delay = Duration::from_millis(1);
+    world.config.limits.in_flight_bytes = 2 << 20;
+    world.config.state.commit_interval = Duration::from_millis(8);
+    world
+}
+
+fn between_lives(is_complete: bool) -> Expectation {
+    Expectation {
+        repeats: Repeats::BetweenLives,
+        is_complete,
+        ..Expectation::flawless()
+    }
+}
+
+#[test]
+fn a_task_that_is_stopped_drains_and_goes_on_without_a_repeat() {
+    for percent in [0, 5, 30, 50, 70, 80] {
+        let world = world(3);
+        let stop_at = world.data.messages_count() * percent / 100 + 1;
+        let run = world.run_while(RunMode::Once, async |mut running| {
+            running.until_stored(stop_at).await;
+            running.stop.cancel();
+        });
+        run.assert_ended(RunEnd::Drained);
+        let stored = world.stream().stored_in_all().len();
+        assert!(stored < world.data.messages_count(), "it was stopped too late");
+        judge(
+            &world,
+            &Expectation {
+                is_complete: false,
+                ..Expectation::flawless()
+            },
+        );
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        judge(&world, &Expectation::flawless());
+    }
+}
+
+#[test]
+fn a_stop_waits_for_dead_letters_that_are_being_written() {
+    for _ in 0..5 {
+        let mut data = Data::new(1).with_note_bytes(2_500);
+        let all_bad: Vec<_> = (0..500).map(|ordinal| (ordinal, Defect::KeyNotANumber)).collect();
+        for _ in 0..3 {
+            data.load_with(0, 500, &all_bad);
+        }
+        let world = World::new(data, 1);
+        let run = world.run_while(RunMode::Once, async |mut running| {
+            let has_begun = |status: &Arc<TaskStatus>| {
+                let mut tables = status.tables.iter();
+                tables.any(|table| table.statistics.full_load_error_rows > 0)
+            };
+            running.until(has_begun).await;
+            running.stop.cancel();
+        });
+        run.assert_ended(RunEnd::Drained);
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        judge(&world, &Expectation::flawless());
+    }
+}
+
+#[test]
+fn a_stop_before_anything_was_read_is_clean() {
+    let world = world(2);
+    let run = world.run_while(RunMode::Once, async |running| running.stop.cancel());
+    run.assert_ended(RunEnd::Drained);
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &Expectation::flawless());
+}
+
+#[test]
+fn a_task_that_waits_for_changes_stops_at_once() {
+    let mut data = Data::new(1);
+    data.changes(10);
+    let world = World::new(data, 1);
+    let run = world.run_while(RunMode::Continuous, async |mut running| {
+        running.until(|status| status.changes.ended == 2).await;
+        running.stop.cancel();
+    });
+    run.assert_ended(RunEnd::Drained);
+    judge(&world, &Expectation::flawless());
+}
+
+/// What a task met on its way through several lives.
+#[derive(Debug, Default)]
+struct Fates {
+    kills: u32,
+    /// Records that were not sent again because a cut proved that their shard has them.
+    skipped: u64,
+    repeated: usize,
+}
+
+/// Kills up to three lives of a task at steps that depend on the seed, then lets it finish.
+fn live_and_die(world: &mut World, seed: u64, fates: &mut Fates, mut between: impl FnMut(&mut World)) {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    for _ in 0..3 {
+        let kill = Kill {
+            steps_before: rng.random_range(0..30),
+            is_applied: rng.random_bool(0.5),
+        };
+        let run = world.run_until(kill);
+        fates.skipped += run.counters.skipped;
+        if !world.journal.is_dead() {
+            run.assert_ended(RunEnd::Finished);
+            break;
+        }
+        fates.kills += 1;
+        judge(world, &between_lives(false));
+        between(world);
+    }
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    judge(world, &between_lives(true));
+    fates.skipped += run.counters.skipped;
+    let stored: usize = world
+        .streams
+        .iter()
+        .map(|stream| stream.stored_in_all().len())
+        .sum();
+    fates.repeated += stored - (world.data.messages_count() + 5);
+}
+
+#[test]
+fn a_killed_task_repeats_at_most_what_no_commit_covered_and_misses_nothing() {
+    let mut fates = Fates::default();
+    for seed in 0..SEEDS {
+        eprintln!("SEED={seed}");
+        live_and_die(&mut world(3), seed, &mut fates, |_world| {});
+    }
+    let is_telling = fates.kills > 60 && fates.skipped > 0 && fates.repeated > 0;
+    assert!(is_telling, "the kills missed: {fates:?}");
+}
+
+#[test]
+fn a_task_that_is_killed_and_finds_other_shards_misses_nothing() {
+    let mut fates = Fates::default();
+    for (seed, (before, after)) in (100..).zip([(2, 3), (4, 2), (1, 4), (3, 1), (2, 3), (4, 2)]) {
+        eprintln!("SEED={seed}, from {before} to {after} shards");
+        let mut world = world(before);
+        let mut counts = [after, before].into_iter().cycle();
+        live_and_die(&mut world, seed, &mut fates, |world| {
+            world.reshard(counts.next().unwrap());
+        });
+        assert!(world.streams.len() > 1, "it was never killed");
+    }
+    assert!(fates.skipped > 0, "no cut proved anything: {fates:?}");
+}
+
+/// A stream that answers badly now and then.
+fn scatter_faults(world: &World, rng: &mut SmallRng) {
+    for shard in 0..world.shards_count() {
+        for _ in 0..12 {
+            let listed: Vec<usize> = (0..4).map(|_| rng.random_range(0..40)).collect();
+            let fault = match rng.random_range(0..5) {
+                0 => PutFault::ThrottleRecords(listed),
+                1 => PutFault::FailRecords(listed),
+                2 => PutFault::StoreButFailRecords(listed),
+                3 => PutFault::StoreThenTimeOut,
+                _ => PutFault::ThrottleRequest,
+            };
+            // No fault for most requests: an empty list strikes nothing.
+            let is_struck = rng.random_bool(0.4);
+            let calm = PutFault::ThrottleRecords(Vec::new());
+            world
+                .stream()
+                .script_for(shard, if is_struck { fault } else { calm });
+        }
+    }
+}
+
+#[test]
+fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_right() {
+    for seed in 200..208 {
+        eprintln!("SEED={seed}");
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut world = world(3);
+        world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;
+        let mut expectation = Expectation {
+            repeats: Repeats::Anytime,
+            order: Order::LastState,
+            is_complete: false,
+            ..Expectation::flawless()
+        };
+        for _ in 0..2 {
+            scatter_faults(&world, &mut rng);
+            let steps_before = rng.random_range(0..40);
+            world.run_until(Kill {
+                steps_before,
+                is_applied: true,
+            });
+            judge(&world, &expectation);
+        }
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        expectation.is_complete = true;
+        judge(&world, &expectation);
+    }
+}
+
+#[test]
+fn a_drain_that_takes_too_long_ends_and_the_next_run_goes_on() {
+    let mut world = world(2);
+    world.config.limits.drain_timeout = Duration::from_millis(50);
+    world.put_delay = Duration::from_mins(10);
+    let run = world.run_while(RunMode::Once, async |mut running| {
+        running.until(|status| status.in_flight_bytes > 0).await;
+        running.stop.cancel();
+    });
+    let fault = run.end.unwrap_err();
+    assert_eq!(
+        (fault.kind, fault.kind.exit_code()),
+        (FaultKind::DrainTimeout, 143),
+        "{fault}"
+    );
+    judge(&world, &between_lives(false));
+    world.put_delay = Duration::ZERO;
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &between_lives(true));
+}

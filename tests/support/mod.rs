@@ -1,0 +1,16 @@
+//! What the behaviour tests share: data with known outcomes, the real pipeline over backends in memory, a journal of
+//! everything that left it or became durable, and the oracle that judges the journal.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test file uses a part of it, and a test that cannot be set up has to fail"
+)]
+
+pub(crate) mod fixtures;
+pub(crate) mod journal;
+pub(crate) mod oracle;
+pub(crate) mod pipeline;
+mod replay;

@@ -1,0 +1,259 @@
+//! The real pipeline, in its own actix system, over a source, a stream and a store in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucket_brigade::checkpoint::store::memory::MemoryStore;
+use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry};
+use bucket_brigade::clock::SystemClock;
+use bucket_brigade::config::{
+    ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, LateFiles, LimitsConfig, MessageConfig,
+    MigrationType, Ordering, Pace, SourceConfig, SourceLocation, StateConfig, TargetConfig,
+};
+use bucket_brigade::fault::Fault;
+use bucket_brigade::model::QueueName;
+use bucket_brigade::observe::counters::CountersSnapshot;
+use bucket_brigade::observe::status::TaskStatus;
+use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::sink::memory::MemorySink;
+use bucket_brigade::source::memory::MemorySource;
+use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd, RunMode};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::fixtures::{CHANGES_FOLDER, Data};
+use super::journal::{Journal, Kill, WatchedSink, WatchedSource, WatchedStore};
+
+/// Name of the task in control records.
+pub(crate) const TASK: &str = "behaviour";
+/// No run of a test takes longer, unless it hangs.
+const RUN_MAX: Duration = Duration::from_secs(40);
+/// Bytes of one piece of a body.
+const PIECE_BYTES: usize = 10_007;
+
+/// A task and the world around it, over any number of runs.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) data: Data,
+    pub(crate) source: MemorySource,
+    pub(crate) store: MemoryStore,
+    /// The streams so far; the last one is in use.
+    pub(crate) streams: Vec<MemorySink>,
+    pub(crate) journal: Journal,
+    pub(crate) put_delay: Duration,
+    shards_count: usize,
+    _folder: tempfile::TempDir,
+}
+
+/// A run that is under way.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) status: watch::Receiver<Arc<TaskStatus>>,
+    pub(crate) stop: CancellationToken,
+    stored_count: watch::Receiver<usize>,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) end: Result<RunEnd, Fault>,
+    pub(crate) status: Arc<TaskStatus>,
+    pub(crate) counters: CountersSnapshot,
+}
+
+impl Running {
+    /// How many records are stored, repeats included.
+    pub(crate) fn stored_count(&self) -> watch::Receiver<usize> {
+        self.stored_count.clone()
+    }
+
+    /// Waits until the status says so.
+    pub(crate) async fn until(&mut self, is_so: impl FnMut(&Arc<TaskStatus>) -> bool) {
+        self.status.wait_for(is_so).await.unwrap();
+    }
+
+    /// Waits until this many records are stored in all runs together, repeats included.
+    pub(crate) async fn until_stored(&mut self, count: usize) {
+        self.stored_count
+            .wait_for(|stored| *stored >= count)
+            .await
+            .unwrap();
+    }
+}
+
+fn config(data: &Data, folder: &std::path::Path) -> Config {
+    Config {
+        task: TASK.to_owned(),
+        migration_type: MigrationType::FullLoadAndChanges,
+        source: SourceConfig {
+            location: SourceLocation::Local {
+                directory: folder.join("unused"),
+            },
+            bucket_folder: String::new(),
+            cdc_path: Some(CHANGES_FOLDER.to_owned()),
+            csv: CsvDialect::default(),
+            late_files: LateFiles::Process,
+            changed_objects: ChangedObjects::Quarantine,
+            poll_interval: Duration::from_millis(20),
+            full_listing_interval: Duration::from_millis(20),
+        },
+        tables: data.tables.clone(),
+        target: TargetConfig::Ndjson {
+            path: folder.join("unused"),
+            shards: 1,
+        },
+        message: MessageConfig::default(),
+        delivery: DeliveryConfig {
+            ordering: Ordering::Final,
+            pace: Pace::Off,
+            linger: Duration::from_millis(2),
+        },
+        errors: ErrorsConfig {
+            dead_letters: folder.join("dead-letters"),
+        },
+        state: StateConfig {
+            path: folder.join("unused"),
+            commit_interval: Duration::from_millis(20),
+        },
+        limits: LimitsConfig {
+            in_flight_bytes: 16 << 20,
+            files_in_parallel: 2,
+            row_bytes_max: 4 << 20,
+            drain_timeout: Duration::from_secs(20),
+            restarts_max: 5,
+        },
+        otlp_endpoint: None,
+    }
+}
+
+impl World {
+    /// A world with the files of the data set in the bucket, and a new stream of this many shards.
+    pub(crate) fn new(data: Data, shards_count: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&data, folder.path());
+        let source = MemorySource::new()
+            .with_piece_bytes(PIECE_BYTES)
+            .with_page_keys(3);
+        for file in &data.files {
+            source.put(&file.key, file.bytes.clone());
+        }
+        let mut world = Self {
+            journal: Journal::new(config.errors.dead_letters.clone()),
+            config,
+            data,
+            source,
+            store: MemoryStore::new(),
+            streams: Vec::new(),
+            put_delay: Duration::ZERO,
+            shards_count: 0,
+            _folder: folder,
+        };
+        world.reshard(shards_count);
+        world
+    }
+
+    /// Goes on with a stream of other shards; what was stored stays in the old ones.
+    pub(crate) fn reshard(&mut self, shards_count: u32) {
+        self.shards_count = usize::try_from(shards_count).unwrap();
+        let shards = ShardMap::uniform(shards_count).unwrap();
+        self.streams.push(MemorySink::new(shards));
+    }
+
+    /// The stream in use.
+    pub(crate) fn stream(&self) -> &MemorySink {
+        self.streams.last().unwrap()
+    }
+
+    /// How many shards the stream in use has.
+    pub(crate) fn shards_count(&self) -> usize {
+        self.shards_count
+    }
+
+    /// Puts a file of the data set into the bucket.
+    pub(crate) fn put(&self, key: &str) {
+        self.source.put(key, self.data.file(key).bytes.clone());
+    }
+
+    /// One run to its end.
+    pub(crate) fn run(&self, mode: RunMode) -> Run {
+        self.run_while(mode, async |_running| {})
+    }
+
+    /// One run that is killed on the way, if it lives long enough.
+    pub(crate) fn run_until(&self, kill: Kill) -> Run {
+        self.live(RunMode::Once, Some(kill), async |_running| {})
+    }
+
+    /// One run to its end, while something else goes on.
+    pub(crate) fn run_while(&self, mode: RunMode, act: impl AsyncFnOnce(Running)) -> Run {
+        self.live(mode, None, act)
+    }
+
+    fn live(&self, mode: RunMode, kill: Option<Kill>, act: impl AsyncFnOnce(Running)) -> Run {
+        self.journal.live(kill);
+        let store = self.store.reopen().unwrap();
+        let journal = || self.journal.clone();
+        let backends = Backends {
+            source: Arc::new(WatchedSource {
+                inner: self.source.clone(),
+                journal: journal(),
+            }),
+            sink: Arc::new(WatchedSink {
+                inner: self.stream().clone(),
+                stream: self.streams.len() - 1,
+                delay: self.put_delay,
+                journal: journal(),
+            }),
+            store: Arc::new(WatchedStore {
+                inner: store,
+                journal: journal(),
+            }),
+            clock: Arc::new(SystemClock),
+        };
+        let pipeline = Pipeline::new(Arc::new(self.config.clone()), backends, mode);
+        let running = Running {
+            status: pipeline.status(),
+            stop: CancellationToken::new(),
+            stored_count: self.journal.stored_count(),
+        };
+        let stop = running.stop.clone();
+        let end = actix::System::new().block_on(async {
+            let both = async { tokio::join!(pipeline.run(stop), act(running)).0 };
+            tokio::time::timeout(RUN_MAX, both).await
+        });
+        let status = pipeline.status().borrow().clone();
+        let Ok(end) = end else {
+            panic!("the run hangs; its status: {status:#?}");
+        };
+        Run {
+            end,
+            status,
+            counters: pipeline.counters().snapshot(),
+        }
+    }
+
+    /// What the store has of a file.
+    pub(crate) fn entry(&self, key: &str) -> Option<ObjectEntry> {
+        let queue = &self.data.file(key).queue;
+        self.entry_in(queue, key)
+    }
+
+    /// What the store has of a key in a queue.
+    pub(crate) fn entry_in(&self, queue: &QueueName, key: &str) -> Option<ObjectEntry> {
+        let store = self.store.reopen().unwrap();
+        store.lookup(queue, &[key]).unwrap().pop().flatten()
+    }
+}
+
+impl Run {
+    /// Checks that the run ended so, with nothing in flight.
+    pub(crate) fn assert_ended(&self, expected: RunEnd) {
+        assert_eq!(self.end, Ok(expected), "status: {:#?}", self.status);
+        assert!(self.status.clean_stop, "a task that ends by itself stops cleanly");
+        assert_eq!(self.status.in_flight_bytes, 0, "a credit did not come home (F2)");
+        for table in &self.status.tables {
+            assert_eq!(table.in_flight_records, 0, "{table:?}");
+        }
+    }
+}

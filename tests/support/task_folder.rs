@@ -1,0 +1,255 @@
+//! A task in a folder of its own, and the real binary to run it with.
+
+#![allow(dead_code, unreachable_pub, reason = "each test target uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has to fail"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+const TABLE_DEFINITION: &str = r#"{
+  "TableCount": "1",
+  "Tables": [
+    {
+      "TableName": "orders",
+      "TablePath": "shop/orders/",
+      "TableOwner": "shop",
+      "TableColumns": [
+        { "ColumnName": "id", "ColumnType": "INT8", "ColumnNullable": "false", "ColumnIsPk": "true" },
+        { "ColumnName": "amount", "ColumnType": "NUMERIC", "ColumnPrecision": "10", "ColumnScale": "2" },
+        { "ColumnName": "note", "ColumnType": "STRING", "ColumnLength": "50", "ColumnNullable": "true" }
+      ],
+      "TableColumnsTotal": "3"
+    }
+  ]
+}
+"#;
+
+/// What of the configuration a test changes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub task: &'static str,
+    pub source: String,
+    pub late_files: &'static str,
+    pub target: String,
+    pub dead_letters: &'static str,
+    pub state: &'static str,
+    pub limits: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            task: "orders",
+            source: "./data".into(),
+            late_files: "process",
+            target: "  ndjson:\n    path: ./out\n    shards: 2\n    message_format: json-unformatted\n"
+                .into(),
+            dead_letters: "./dead-letters",
+            state: "./state",
+            limits: "  restarts: 0\n",
+        }
+    }
+}
+
+/// The folder, which goes with the value.
+#[derive(Debug)]
+pub struct TaskFolder {
+    folder: tempfile::TempDir,
+}
+
+impl TaskFolder {
+    /// A task with one loaded table of two rows and two change files with a row each.
+    pub fn new(settings: &Settings) -> Self {
+        let task = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        task.write("table-definition.json", TABLE_DEFINITION);
+        task.write("data/shop/orders/LOAD1.csv", "1,10.50,first\n2,20.00,\n");
+        task.write("data/cdc/a.csv", "INSERT,orders,shop,3,1.00,third\n");
+        task.write("data/cdc/c.csv", "UPDATE,orders,shop,3,2.00,third\n");
+        task.configure(settings);
+        task
+    }
+
+    /// Writes the configuration anew.
+    pub fn configure(&self, settings: &Settings) {
+        let Settings {
+            task,
+            source,
+            late_files,
+            target,
+            dead_letters,
+            state,
+            limits,
+        } = settings;
+        let text = format!(
+            "version: 1\ntask: {task}\nmigration_type: full-load-and-cdc\nsource:\n  local:\n    \
+             directory: {source}\n    cdc_path: cdc\n  tables: ./table-definition.json\n  late_files: {late_files}\n  \
+             poll_interval: 100ms\ntarget:\n{target}errors:\n  dead_letters: {dead_letters}\nstate:\n  sled:\n    \
+             path: {state}\n  commit_interval: 100ms\nlimits:\n{limits}"
+        );
+        self.write("brigade.yaml", &text);
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file below the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// The binary with arguments, nothing of this process's settings, and no terminal.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        for name in [
+            "BRIGADE_CONFIG",
+            "BRIGADE_OUTPUT",
+            "HTTP_PROXY",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "https_proxy",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("BRIGADE_LOG", "off")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn brigade(&self, arguments: &[&str]) -> Ended {
+        Ended::from(self.command(arguments).output().unwrap())
+    }
+
+    /// The JSON that a command prints.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let arguments = [arguments, &["--output", "json"]].concat();
+        let ended = self.brigade(&arguments);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    }
+
+    /// Starts the task without an end of its own.
+    pub fn start(&self) -> Running {
+        let mut command = self.command(&["run"]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Running { child, stderr }
+    }
+
+    /// Lines of all output files.
+    pub fn records_count(&self) -> usize {
+        let Ok(entries) = std::fs::read_dir(self.path().join("out")) else {
+            return 0;
+        };
+        let shards = entries.map(|entry| entry.unwrap().path());
+        let shards = shards.filter(|path: &PathBuf| path.extension().is_some_and(|name| name == "ndjson"));
+        shards
+            .map(|path| std::fs::read_to_string(path).unwrap().lines().count())
+            .sum()
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ended {
+    /// Asserts the exit code, and that errors say so in the first line of standard error.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        if code != 0 {
+            assert!(self.stderr.starts_with("error: "), "{self:#?}");
+        }
+        self
+    }
+}
+
+/// A running task; it is killed if the test gives up.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn terminate(&self) {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+    }
+
+    /// Reads standard error up to a line that contains the text.
+    pub fn read_until(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(
+                self.stderr.read_line(&mut line).unwrap() > 0,
+                "ended without {text:?}"
+            );
+        }
+    }
+
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Waits for what another process does; there is nothing to be told by.
+#[expect(clippy::disallowed_methods, reason = "the other process runs in real time")]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
