@@ -4,14 +4,19 @@ use std::process::ExitCode;
 
 use bucket_brigade::cli::{Cli, report};
 use bucket_brigade::fault::FaultKind;
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            drop(error.print());
+            if error.kind() == ErrorKind::MissingSubcommand {
+                // Variables of the environment count as arguments, so clap does not see that there are none.
+                report(&Cli::command().render_help().to_string());
+            } else {
+                drop(error.print());
+            }
             let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if is_help { 0 } else { FaultKind::Usage.exit_code() });
         }

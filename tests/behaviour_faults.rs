@@ -8,8 +8,9 @@ use bucket_brigade::fault::FaultKind;
 use bucket_brigade::sink::memory::PutFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 
+use support::expectation::{Expectation, Order, Repeats};
 use support::fixtures::Data;
-use support::oracle::{Expectation, Order, Repeats, judge};
+use support::oracle::judge;
 use support::pipeline::{Run, World};
 
 /// Change rows of seven keys per table, each key with many states, in one shard: requests of many records.

@@ -9,9 +9,10 @@ use bucket_brigade::source::SourceError;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 
+use support::expectation::{Expectation, Repeats};
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
-use support::oracle::{Expectation, Repeats, judge};
+use support::oracle::judge;
 use support::pipeline::World;
 
 /// A queue of three files; the one in the middle has several chunks.
@@ -175,9 +176,9 @@ fn late_world(late_files: LateFiles) -> (World, String) {
 fn a_late_file_is_read_behind_the_others() {
     let (world, key) = late_world(LateFiles::Process);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 3).await;
+        running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
-        running.until(|status| status.changes.ended == 4).await;
+        running.until(|status| status.changes.ended == 3).await;
         running.stop.cancel();
     });
     run.assert_ended(RunEnd::Drained);
@@ -192,7 +193,7 @@ fn a_late_file_is_read_behind_the_others() {
 fn a_late_file_is_set_aside_where_that_is_wanted() {
     let (world, key) = late_world(LateFiles::Quarantine);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 3).await;
+        running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
         running.until(|status| status.changes.quarantined == 1).await;
         running.stop.cancel();

@@ -7,20 +7,19 @@
 )]
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_brigade::config::ChangePartitionKey;
 use bucket_brigade::fault::FaultKind;
-use bucket_brigade::observe::status::TaskStatus;
 use bucket_brigade::sink::memory::PutFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use support::expectation::{Expectation, Order, Repeats};
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
-use support::oracle::{Expectation, Order, Repeats, judge};
+use support::oracle::judge;
 use support::pipeline::World;
 
 /// Seeds of the kill test.
@@ -81,22 +80,26 @@ fn a_task_that_is_stopped_drains_and_goes_on_without_a_repeat() {
 
 #[test]
 fn a_stop_waits_for_dead_letters_that_are_being_written() {
-    for _ in 0..5 {
+    for stop_at in 1..8 {
         let mut data = Data::new(1).with_note_bytes(2_500);
-        let all_bad: Vec<_> = (0..500).map(|ordinal| (ordinal, Defect::KeyNotANumber)).collect();
-        for _ in 0..3 {
-            data.load_with(0, 500, &all_bad);
+        // A good row now and then tells how far the task is.
+        let bad: Vec<_> = (0..500)
+            .filter(|ordinal| ordinal % 100 != 0)
+            .map(|ordinal| (ordinal, Defect::KeyNotANumber))
+            .collect();
+        for _ in 0..4 {
+            data.load_with(0, 500, &bad);
         }
-        let world = World::new(data, 1);
+        let mut world = World::new(data, 1);
+        world.config.message.control_records = false;
         let run = world.run_while(RunMode::Once, async |mut running| {
-            let has_begun = |status: &Arc<TaskStatus>| {
-                let mut tables = status.tables.iter();
-                tables.any(|table| table.statistics.full_load_error_rows > 0)
-            };
-            running.until(has_begun).await;
+            running.until_stored(stop_at).await;
             running.stop.cancel();
         });
-        run.assert_ended(RunEnd::Drained);
+        // Where files are written fast it may be done before the stop.
+        assert!(run.end.is_ok(), "{:?}", run.end);
+        assert!(run.status.clean_stop, "{:#?}", run.status);
+        run.assert_nothing_in_flight();
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
         judge(&world, &Expectation::flawless());
     }
@@ -106,7 +109,8 @@ fn a_stop_waits_for_dead_letters_that_are_being_written() {
 fn a_stop_before_anything_was_read_is_clean() {
     let world = world(2);
     let run = world.run_while(RunMode::Once, async |running| running.stop.cancel());
-    run.assert_ended(RunEnd::Drained);
+    assert_eq!(run.end, Ok(RunEnd::Drained));
+    run.assert_nothing_in_flight();
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     judge(&world, &Expectation::flawless());
 }
@@ -117,7 +121,7 @@ fn a_task_that_waits_for_changes_stops_at_once() {
     data.changes(10);
     let world = World::new(data, 1);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.changes.ended == 2).await;
+        running.until(|status| status.changes.ended == 1).await;
         running.stop.cancel();
     });
     run.assert_ended(RunEnd::Drained);
@@ -184,9 +188,12 @@ fn a_task_that_is_killed_and_finds_other_shards_misses_nothing() {
         live_and_die(&mut world, seed, &mut fates, |world| {
             world.reshard(counts.next().unwrap());
         });
-        assert!(world.streams.len() > 1, "it was never killed");
     }
-    assert!(fates.skipped > 0, "no cut proved anything: {fates:?}");
+    let is_telling = fates.kills > 6 && fates.skipped > 0;
+    assert!(
+        is_telling,
+        "the kills missed, or no cut proved anything: {fates:?}"
+    );
 }
 
 /// A stream that answers badly now and then.
@@ -220,7 +227,7 @@ fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_rig
         world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;
         let mut expectation = Expectation {
             repeats: Repeats::Anytime,
-            order: Order::LastState,
+            order: Order::NotYet,
             is_complete: false,
             ..Expectation::flawless()
         };
@@ -235,6 +242,7 @@ fn over_kills_and_a_stream_that_fails_in_part_the_last_state_of_every_key_is_rig
         }
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
         expectation.is_complete = true;
+        expectation.order = Order::LastState;
         judge(&world, &expectation);
     }
 }

@@ -16,13 +16,13 @@ const SLOW_TARGET: &str = "  ndjson:
       bytes_per_second: 1MiB
 ";
 
-/// A target that is slow enough to be stopped in the middle of 20,000 rows.
+/// A target that is slow enough to be stopped in the middle of 60,000 rows.
 const PACED_TARGET: &str = "  ndjson:
     path: ./out
     shards: 2
     message_format: json-unformatted
     pace:
-      records_per_second: 5000
+      records_per_second: 15000
       bytes_per_second: 100MiB
 ";
 
@@ -44,7 +44,7 @@ fn sigterm_drains_and_the_next_start_sends_nothing_again() {
         target: PACED_TARGET.into(),
         ..Settings::default()
     });
-    let rows = (10..20_000).map(|id| format!("{id},1.00,some text\n"));
+    let rows = (10..60_000).map(|id| format!("{id},1.00,{:50}\n", "some text"));
     task.write("data/shop/orders/LOAD2.csv", &rows.collect::<String>());
     let mut running = task.start();
     wait_until("some rows are out", || task.records_count() > 100);
@@ -57,12 +57,12 @@ fn sigterm_drains_and_the_next_start_sends_nothing_again() {
     );
     assert_eq!(stopped["in_flight_bytes"], 0);
     let before = task.records_count();
-    assert!(before < 19_000, "it was stopped in mid-load: {before}");
+    assert!(before < 59_000, "it was stopped in mid-load: {before}");
 
     let summary = task.json(&["run", "--once"]);
     assert_eq!(
         (&summary["end"], &summary["delivered_rows"]),
-        (&"finished".into(), &19_994.into())
+        (&"finished".into(), &59_994.into())
     );
     let sent = summary["counters"]["records"].as_u64().unwrap();
     let total = task.records_count();
@@ -85,7 +85,7 @@ fn sigterm_drains_and_the_next_start_sends_nothing_again() {
     rows.dedup();
     assert_eq!(
         (rows.len(), sent_rows),
-        (19_992, 19_992),
+        (59_992, 59_992),
         "no row twice, none missing"
     );
 }

@@ -62,6 +62,7 @@ struct DmsStatistics {
     validation_failed_records: u64,
     validation_suspended_records: u64,
     validation_state: &'static str,
+    #[serde(rename = "x")]
     x: OwnStatistics,
 }
 

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn moments_are_rfc_3339_in_utc() {
         assert_eq!(moment(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(moment(1_793_450_096_005), "2026-10-31T10:34:56.005Z");
+        assert_eq!(moment(1_793_450_096_005), "2026-10-31T12:34:56.005Z");
     }
 
     #[test]

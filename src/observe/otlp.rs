@@ -3,6 +3,7 @@
 //! Spans are a side show: they are queued without waiting, dropped if the queue is full, and given up after a few
 //! seconds at the end. An endpoint that is dead, slow or mute disturbs nothing but itself.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If the endpoint is no address that spans can be sent to.
-pub(super) fn provider(endpoint: &str, task: &str) -> Result<SdkTracerProvider, Fault> {
+pub(super) fn provider(endpoint: &str, task: &str) -> Result<(SdkTracerProvider, DeliveryState), Fault> {
+    let state = DeliveryState::default();
     if !endpoint.starts_with("http://") {
         let message = format!(
             "telemetry.otlp.endpoint {endpoint}: spans are sent over plain HTTP; name a collector nearby that \
@@ -55,7 +57,7 @@ pub(super) fn provider(endpoint: &str, task: &str) -> Result<SdkTracerProvider, 
         .build();
     let exporter = WatchedExporter {
         exporter,
-        is_failing: AtomicBool::new(false),
+        state: state.clone(),
     };
     let processor = BatchSpanProcessor::builder(exporter)
         .with_batch_config(batches)
@@ -65,10 +67,11 @@ pub(super) fn provider(endpoint: &str, task: &str) -> Result<SdkTracerProvider, 
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .with_attribute(KeyValue::new("brigade.task", task.to_owned()))
         .build();
-    Ok(SdkTracerProvider::builder()
+    let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .with_resource(resource)
-        .build())
+        .build();
+    Ok((provider, state))
 }
 
 fn traces_url(endpoint: &str) -> String {
@@ -79,13 +82,24 @@ fn traces_url(endpoint: &str) -> String {
 #[derive(Debug)]
 struct WatchedExporter {
     exporter: OtlpExporter,
-    is_failing: AtomicBool,
+    state: DeliveryState,
+}
+
+/// Whether the last delivery failed, and people were told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DeliveryState(Arc<AtomicBool>);
+
+impl DeliveryState {
+    /// Whether people were told that spans are not delivered.
+    pub(super) fn is_failing(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl SpanExporter for WatchedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.exporter.export(batch).await;
-        let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
+        let was_failing = self.state.0.swap(result.is_err(), Ordering::Relaxed);
         match &result {
             Err(error) if !was_failing => {
                 tracing::warn!(%error, "spans cannot be delivered and are dropped");

@@ -37,7 +37,7 @@ pub struct SpanTarget<'a> {
 /// Running telemetry; stop it before the process ends.
 #[derive(Debug)]
 pub struct Telemetry {
-    provider: Option<SdkTracerProvider>,
+    provider: Option<(SdkTracerProvider, otlp::DeliveryState)>,
 }
 
 /// Starts logging, and tracing if there is somewhere to send spans to.
@@ -48,7 +48,7 @@ pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Tele
     let provider = spans
         .map(|target| otlp::provider(target.endpoint, target.task))
         .transpose()?;
-    let span_layer = provider.as_ref().map(|provider| {
+    let span_layer = provider.as_ref().map(|(provider, _state)| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer(OWN_TARGET))
             .with_location(false)
@@ -67,10 +67,13 @@ pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Tele
 impl Telemetry {
     /// Sends what is left, for a few seconds at most.
     pub fn stop(self) {
-        let stopped = self
-            .provider
-            .map(|provider| provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT));
-        if let Some(Err(error)) = stopped {
+        let Some((provider, state)) = self.provider else {
+            return;
+        };
+        let was_failing = state.is_failing();
+        if let Err(error) = provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT)
+            && !was_failing
+        {
             tracing::warn!(%error, "the last spans were not delivered");
         }
     }

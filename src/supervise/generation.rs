@@ -52,18 +52,18 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Loads the checkpoint, asks the stream for its shards, and starts every actor, last stage first.
+    /// Loads the checkpoint and starts every actor for the stream as it is now, last stage first.
     ///
     /// # Errors
-    /// If the state or the stream cannot be used.
+    /// If the state cannot be used.
     pub async fn build(
         config: &Arc<Config>,
         backends: &Backends,
+        stream: StreamDescription,
         mode: RunMode,
         counters: Arc<Counters>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
-        let stream = backends.sink.describe().await.map_err(Fault::from)?;
         let checkpoint = begin(config, backends, &stream).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let mut wiring = Wiring {

@@ -138,18 +138,21 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
-        let building = Generation::build(
+        let stream = tokio::select! {
+            biased;
+            described = self.backends.sink.describe() => described.map_err(Fault::from)?,
+            // An unreachable stream can take long to say so; nothing was begun yet.
+            () = stop.cancelled() => return Ok(GenerationEnd::Drained),
+        };
+        let mut generation = Generation::build(
             &self.config,
             &self.backends,
+            stream,
             self.mode,
             Arc::clone(&self.counters),
             self.status.clone(),
-        );
-        let mut generation = tokio::select! {
-            built = building => built?,
-            // Nothing is in flight yet, and an unreachable stream can keep a build busy for long.
-            () = stop.cancelled() => return Ok(GenerationEnd::Drained),
-        };
+        )
+        .await?;
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
         generation.tear_down().await;

@@ -9,6 +9,7 @@
     reason = "each test file uses a part of it, and a test that cannot be set up has to fail"
 )]
 
+pub(crate) mod expectation;
 pub(crate) mod fixtures;
 pub(crate) mod journal;
 pub(crate) mod oracle;

@@ -247,10 +247,15 @@ impl World {
 }
 
 impl Run {
-    /// Checks that the run ended so, with nothing in flight.
+    /// Checks that the run ended so, with nothing in flight, and that the state says so.
     pub(crate) fn assert_ended(&self, expected: RunEnd) {
         assert_eq!(self.end, Ok(expected), "status: {:#?}", self.status);
         assert!(self.status.clean_stop, "a task that ends by itself stops cleanly");
+        self.assert_nothing_in_flight();
+    }
+
+    /// Checks that every credit came home.
+    pub(crate) fn assert_nothing_in_flight(&self) {
         assert_eq!(self.status.in_flight_bytes, 0, "a credit did not come home (F2)");
         for table in &self.status.tables {
             assert_eq!(table.in_flight_records, 0, "{table:?}");

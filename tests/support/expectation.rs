@@ -1,0 +1,50 @@
+//! What a test expects of a task beyond what always holds.
+
+/// When a record may be stored a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// Never.
+    Never,
+    /// In a later life, unless a commit before it covered the record.
+    BetweenLives,
+    /// Also within a life: an answer was lost, or a request failed in part.
+    Anytime,
+}
+
+/// Which order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// First deliveries of a queue come in file order, per shard.
+    PerShard,
+    /// The last deliveries of a partition key come in file order (`ordering: final` over partial failures).
+    LastState,
+    /// None: a task was killed while it sent records again, so older states may stand behind newer ones until the
+    /// next life has caught up.
+    NotYet,
+}
+
+/// What a test expects beyond what always holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Expectation {
+    pub(crate) repeats: Repeats,
+    pub(crate) order: Order,
+    /// Whether everything has to be done by now.
+    pub(crate) is_complete: bool,
+    /// Files that have to be quarantined.
+    pub(crate) set_aside: Vec<String>,
+    /// Files that come behind files with greater keys.
+    pub(crate) late: Vec<String>,
+}
+
+impl Expectation {
+    /// A task that is done without any fault.
+    pub(crate) fn flawless() -> Self {
+        Self {
+            repeats: Repeats::Never,
+            order: Order::PerShard,
+            is_complete: true,
+            set_aside: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+}
