@@ -92,7 +92,6 @@ pub(crate) fn sdk_alone(endpoint: &str, folder: &Path, records_count: usize) -> 
 pub(crate) fn plain_loop(endpoint: &str, folder: &Path) -> Result<(), Trouble> {
     let runtime = tokio::runtime::Runtime::new()?;
     let client = kinesis_client(endpoint);
-    prepared()?;
     each_request(folder, |request| {
         runtime.block_on(put(&client, request))?;
         Ok(true)

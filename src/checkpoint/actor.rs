@@ -210,10 +210,11 @@ impl Handler<RecordsSettled> for Checkpointer {
     type Result = ();
 
     fn handle(&mut self, message: RecordsSettled, context: &mut Context<Self>) {
-        let result = self.parts.ledger.settled(&message.0);
+        let last = message.0.runs.last().map(|run| run.chunk.object.clone());
+        let result = self.parts.ledger.settled(message.0);
         self.check(result, context);
-        if let Some(run) = message.0.runs.last() {
-            self.commit_if_urgent(&run.chunk.object, context);
+        if let Some(object) = last {
+            self.commit_if_urgent(&object, context);
         }
     }
 }

@@ -176,7 +176,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] if records settle that are not outstanding (D1).
-    pub fn settled(&mut self, settled: &Settled) -> Result<(), LedgerError> {
+    pub fn settled(&mut self, settled: Settled) -> Result<(), LedgerError> {
         for run in &settled.runs {
             let id = &run.chunk.object;
             let object = Self::object(&mut self.objects, id)?;
@@ -201,7 +201,7 @@ impl Ledger {
         {
             cut.records += u64::try_from(settled.sequence_numbers.len()).unwrap_or(u64::MAX);
             cut.last_sequence_number = settled.sequence_numbers.last().cloned();
-            cut.last_request.clone_from(&settled.sequence_numbers);
+            cut.last_request = settled.sequence_numbers;
             if let Some(is_changed) = self.cuts_changed.get_mut(shard.0) {
                 *is_changed = true;
             }

@@ -102,7 +102,7 @@ fn settle(
     } else {
         vec![ordinal.to_string()]
     };
-    ledger.settled(&Settled {
+    ledger.settled(Settled {
         lane: LANES[lane],
         runs: vec![SettledRun {
             chunk,

@@ -4,6 +4,7 @@
 //! Expected trouble (throttling, time-outs, 5xx, expired tokens) never stops it: that is data for
 //! [`super::attempt`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,12 +155,7 @@ impl Courier {
         let mut backoff = new_backoff();
         let mut silent_since: Option<Duration> = None;
         loop {
-            let to_send: Vec<BatchRecord> = attempt
-                .to_send()
-                .iter()
-                .filter_map(|index| records.get(*index))
-                .cloned()
-                .collect();
+            let to_send = records_of(&attempt, records);
             let bytes: usize = to_send.iter().map(BatchRecord::bytes_count).sum();
             let pause = self.pacer.book(self.epoch.elapsed(), to_send.len(), bytes);
             if !pause.is_zero() {
@@ -218,6 +214,15 @@ impl Courier {
             tracing::warn!(shard, records, delay_ms, cause, "request failed, sending again");
         }
     }
+}
+
+/// The records to send next: the first time, and nearly always, all of them as they are.
+fn records_of<'a>(attempt: &Attempt, records: &'a [BatchRecord]) -> Cow<'a, [BatchRecord]> {
+    if attempt.to_send().len() == records.len() {
+        return Cow::Borrowed(records);
+    }
+    let to_send = attempt.to_send().iter();
+    Cow::Owned(to_send.filter_map(|index| records.get(*index)).cloned().collect())
 }
 
 fn new_backoff() -> ExponentialBackoff {

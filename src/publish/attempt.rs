@@ -127,19 +127,15 @@ impl Attempt {
     /// The attempt, if a record is not acknowledged or the runs speak of another number of records.
     pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Self> {
         let records: u64 = runs.iter().map(|run| run.records_count).sum();
-        let acknowledged: Option<Vec<String>> = self
-            .slots
-            .iter()
-            .map(|slot| slot.as_ref().map(|proof| proof.sequence_number.clone()))
-            .collect();
-        match acknowledged {
-            Some(sequence_numbers) if count(sequence_numbers.len()) == records => Ok(Settled {
-                lane: Lane::Shard(shard),
-                runs,
-                sequence_numbers,
-            }),
-            Some(_) | None => Err(self),
+        if count(self.slots.len()) != records || self.slots.iter().any(Option::is_none) {
+            return Err(self);
         }
+        let proofs = self.slots.into_iter().flatten();
+        Ok(Settled {
+            lane: Lane::Shard(shard),
+            runs,
+            sequence_numbers: proofs.map(|proof| proof.sequence_number).collect(),
+        })
     }
 
     fn judge_failure(&mut self, error: SinkError) -> Verdict {
@@ -178,18 +174,16 @@ impl Attempt {
         let mut again = Vec::new();
         let (mut repeated, mut has_progress, mut is_throttled, mut cause) = (0, false, true, None);
         for (index, entry) in self.to_send().to_vec().into_iter().zip(entries) {
-            let key = if self.ordering == Ordering::Final {
-                key_of(index)
-            } else {
-                None
-            };
             match planted(entry) {
                 PutEntry::Stored { sequence_number, .. } => {
                     has_progress = true;
                     if let Some(slot) = self.slots.get_mut(index) {
                         *slot = Some(Acknowledged { sequence_number });
                     }
-                    if key.is_some_and(|key| failed_keys.contains(&key)) {
+                    // Nearly always nothing has failed, and no key is looked at.
+                    let is_overtaken = !failed_keys.is_empty()
+                        && key_of(index).is_some_and(|key| failed_keys.contains(&key));
+                    if is_overtaken {
                         repeated += 1;
                         again.push(index);
                     }
@@ -207,7 +201,9 @@ impl Attempt {
                         }
                     }
                     cause.get_or_insert_with(|| format!("{code}: {message}"));
-                    failed_keys.extend(key);
+                    if self.ordering == Ordering::Final {
+                        failed_keys.extend(key_of(index));
+                    }
                     again.push(index);
                 }
             }

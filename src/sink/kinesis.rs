@@ -193,7 +193,7 @@ fn request_entry(call: &Call<'_>, record: &BatchRecord) -> Result<PutRecordsRequ
         partition_key.map_err(|error| refuse(format!("its partition key is no text: {error}")))?;
     PutRecordsRequestEntry::builder()
         .partition_key(partition_key)
-        .data(Blob::new(Vec::from(record.payload.clone())))
+        .data(Blob::new(record.payload.to_vec()))
         .build()
         .map_err(|error| refuse(error.to_string()))
 }
