@@ -261,10 +261,10 @@ mod tests {
 
     use super::*;
 
-    fn read_ahead(rest_bytes: u64, items: Vec<Result<Bytes, SourceError>>) -> ReadAhead {
+    async fn read_ahead(rest_bytes: u64, items: Vec<Result<Bytes, SourceError>>) -> ReadAhead {
         let (sender, pieces) = mpsc::channel(8);
         for item in items {
-            sender.try_send(item).unwrap();
+            sender.send(item).await.unwrap();
         }
         ReadAhead {
             pieces,
@@ -279,9 +279,9 @@ mod tests {
     #[tokio::test]
     async fn the_stream_ends_without_an_error_only_after_the_last_byte() {
         let pieces = || vec![Ok(Bytes::from("abc")), Ok(Bytes::from("de"))];
-        let whole: Vec<_> = read_ahead(5, pieces()).collect().await;
+        let whole: Vec<_> = read_ahead(5, pieces()).await.collect().await;
         assert!(whole.len() == 2 && whole.iter().all(Result::is_ok), "{whole:?}");
-        let cut: Vec<_> = read_ahead(6, pieces()).collect().await;
+        let cut: Vec<_> = read_ahead(6, pieces()).await.collect().await;
         assert!(cut.len() == 3 && cut[2].is_err(), "{cut:?}");
     }
 
