@@ -289,6 +289,7 @@ mod tests {
     async fn nothing_comes_after_an_error() {
         let vanished = SourceError::Vanished { location: "a".into() };
         let items: Vec<_> = read_ahead(5, vec![Err(vanished), Ok(Bytes::from("abcde"))])
+            .await
             .collect()
             .await;
         assert!(items.len() == 1 && items[0].is_err(), "{items:?}");
