@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_is_stable_between_versions() {
-        // A change here makes every checkpoint in the field refuse to continue: never change the value alone.
+        // A change here makes every task in the field forget its cuts once and repeat its window: never do it lightly.
         assert_eq!(loaded().fingerprint(), "8ddee172fbfbf3a0331e1729e5b33f46");
     }
 }

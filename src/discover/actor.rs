@@ -183,7 +183,7 @@ async fn list_page(
             match entry {
                 None => new.push(version.clone()),
                 Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
-                    tracing::debug!(
+                    tracing::warn!(
                         key = version.key,
                         "a finished object was replaced; it is not read again"
                     );

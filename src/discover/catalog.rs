@@ -250,7 +250,8 @@ impl Catalog {
 impl Queue {
     fn new(mut start: QueueStart) -> Self {
         let mut unfinished = std::mem::take(&mut start.unfinished);
-        unfinished.sort_by_key(|entry| entry.id.number);
+        // Control records come first even if they were switched on later than the first file was numbered.
+        unfinished.sort_by_key(|entry| (entry.version.key != CONTROL_KEY, entry.id.number));
         let mut queue = Self {
             start,
             listing: Listing::Due { after: None },
@@ -273,9 +274,10 @@ impl Queue {
     fn enqueue(&mut self, entry: ObjectEntry) {
         let work = match (&self.start.control, &entry.state) {
             (_, ObjectState::Quarantined { reason, .. }) => Work::Quarantine(reason.clone()),
-            (Some(plan), _) if entry.version.key == CONTROL_KEY => {
+            (plan, _) if entry.version.key == CONTROL_KEY => {
                 self.barrier = Some(entry.id.number);
-                Work::Control(plan.clone())
+                // Switched off before they were sent: nothing is left to do for them.
+                Work::Control(plan.clone().unwrap_or_else(|| ControlPlan(Vec::new())))
             }
             (Some(_) | None, ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
                 self.known += 1;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::catalog::{QueueStart, Watch, control_version};
 use super::control::{CONTROL_KEY, ControlPlan};
-use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, Phase};
+use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::{Config, LateFiles};
 use crate::fault::{Fault, FaultKind};
-use crate::model::{QueueName, TableIndex};
+use crate::model::{QueueName, Table, TableIndex};
 use crate::supervise::pipeline::RunMode;
 
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
@@ -22,9 +22,15 @@ pub async fn plan_queues(
     store: &Arc<dyn CheckpointStore>,
 ) -> Result<Vec<QueueStart>, Fault> {
     let mut starts = Vec::new();
-    let is_loading = checkpoint.task.phase == Phase::FullLoad;
-    if config.migration_type.has_full_load() && is_loading {
-        for (index, table) in config.tables.iter().enumerate() {
+    if config.migration_type.has_full_load() {
+        let is_loaded = |table: &Table| {
+            let of_table =
+                |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+            let known = checkpoint.tables.iter().find(of_table);
+            known.is_some_and(|known| known.full_load_end_ms.is_some())
+        };
+        let tables = config.tables.iter().enumerate();
+        for (index, table) in tables.filter(|(_, table)| !is_loaded(table)) {
             let prefix = format!("{}{}", config.source.bucket_folder, table.path);
             let control = Some(ControlPlan::before_load(TableIndex(index)));
             let name = QueueName::load(&table.full_name());
@@ -52,6 +58,11 @@ pub async fn plan_queues(
             late_files: config.source.late_files,
             ..start
         });
+    }
+    if starts.is_empty() {
+        tracing::warn!(
+            "the full load of every table is complete: nothing is read; `brigade checkpoint reset` loads again"
+        );
     }
     let store = Arc::clone(store);
     let work = tokio::task::spawn_blocking(move || register_control(store.as_ref(), starts));

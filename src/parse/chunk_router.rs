@@ -42,6 +42,27 @@ pub struct ChunkRouter {
     stream: StreamDescription,
     /// Where each record of the current chunk stands in the buffers, by shard; kept to reuse its memory.
     places: Vec<Vec<Place>>,
+    last_key: LastKey,
+}
+
+/// The partition key that was hashed last: changes of a table share one by default.
+#[derive(Debug, Default)]
+struct LastKey {
+    key: Vec<u8>,
+    hash_key: Option<HashKey>,
+}
+
+impl LastKey {
+    fn hash(&mut self, key: &[u8]) -> HashKey {
+        match self.hash_key {
+            Some(hash_key) if self.key == key => hash_key,
+            Some(_) | None => {
+                self.key.clear();
+                self.key.extend_from_slice(key);
+                *self.hash_key.insert(HashKey::of_partition_key(key))
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -60,6 +81,7 @@ impl ChunkRouter {
             tables: config.tables.clone(),
             message: config.message.clone(),
             places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
+            last_key: LastKey::default(),
             stream,
         }
     }
@@ -186,7 +208,7 @@ impl ChunkRouter {
     /// Puts a record with its shard, unless it is known to be stored there; gives the number of records skipped.
     fn place(&mut self, place: Place, keys: &[u8], skip: &SkipPlan) -> u64 {
         let key = keys.get(place.partition_key.clone()).unwrap_or_default();
-        let hash_key = HashKey::of_partition_key(key);
+        let hash_key = self.last_key.hash(key);
         if skip.is_delivered(place.ordinal, hash_key) {
             return 1;
         }

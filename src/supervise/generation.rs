@@ -15,7 +15,7 @@ use super::spawn::Nursery;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
-use crate::checkpoint::store::{Checkpoint, CheckpointDelta};
+use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState};
 use crate::config::Config;
 use crate::discover::actor::Discoverer;
 use crate::discover::catalog::Catalog;
@@ -24,6 +24,7 @@ use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
+use crate::model::ObjectId;
 use crate::observe::counters::Counters;
 use crate::observe::status::TaskStatus;
 use crate::sink::StreamDescription;
@@ -184,12 +185,14 @@ async fn begin(
     let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
     let work = tokio::task::spawn_blocking(move || {
         let mut checkpoint = store.load()?;
-        let task = &mut checkpoint.task;
+        let mut delta = CheckpointDelta::default();
+        let Checkpoint { task, unfinished, .. } = &mut checkpoint;
         let is_fresh = task.fresh_start_ms.is_none();
         if !is_fresh && task.configuration_fingerprint != fingerprint {
             tracing::warn!(
-                "the configuration changed since the last run; rows not yet settled are sent in the new form"
+                "the configuration changed since the last run; rows behind the watermark are sent in the new form"
             );
+            delta.objects = forget_cuts(unfinished);
         }
         if !is_fresh && task.stream_identity != identity {
             tracing::warn!(
@@ -202,10 +205,7 @@ async fn begin(
         task.configuration_fingerprint = fingerprint;
         task.stream_identity = identity;
         task.clean_stop = false;
-        let delta = CheckpointDelta {
-            task: Some(task.clone()),
-            ..CheckpointDelta::default()
-        };
+        delta.task = Some(task.clone());
         store.commit(&delta)?;
         Ok(checkpoint)
     });
@@ -213,4 +213,68 @@ async fn begin(
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
     result.map_err(|error: crate::checkpoint::store::StoreError| Fault::from(error))
+}
+
+/// A cut speaks of keys and rejections as the old configuration made them: under another one it proves nothing (D3),
+/// so what is ahead of the watermarks is sent again.
+fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
+    let mut changed = Vec::new();
+    for entry in unfinished {
+        if let ObjectState::Open(progress) = &mut entry.state {
+            progress.through.clear();
+            progress.dead_letters_through = progress.watermark.ordinal;
+            changed.push((entry.id.clone(), entry.state.clone()));
+        }
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+    use crate::model::{Mark, ObjectVersion, QueueName};
+    use crate::route::shard_map::HashRange;
+
+    /// D3.
+    #[test]
+    fn a_cut_of_another_configuration_proves_nothing() {
+        let watermark = Mark {
+            position: 90,
+            ordinal: 9,
+            line: 9,
+        };
+        let progress = ObjectProgress {
+            watermark,
+            through: vec![RangeThrough {
+                range: HashRange::ALL,
+                through: 50,
+            }],
+            dead_letters_through: 40,
+            ..ObjectProgress::default()
+        };
+        let version = ObjectVersion {
+            key: "k".into(),
+            etag: "e".into(),
+            size_bytes: 1,
+            modified_ms: 0,
+        };
+        let id = ObjectId {
+            queue: QueueName::changes(),
+            number: 3,
+        };
+        let mut unfinished = [ObjectEntry {
+            id: id.clone(),
+            version,
+            state: ObjectState::Open(progress),
+        }];
+        let changed = forget_cuts(&mut unfinished);
+        let expected = ObjectState::Open(ObjectProgress {
+            watermark,
+            dead_letters_through: 9,
+            ..ObjectProgress::default()
+        });
+        assert_eq!(changed, [(id, expected.clone())]);
+        assert_eq!(unfinished.map(|entry| entry.state), [expected]);
+    }
 }
