@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::sandbox_crash::{Kill, mid_load_count};
+use super::text::grouped;
 use crate::sandbox::verdict::{Allowance, FileOrder, Verdict};
 
 /// Version of the JSON shape; a member that changes its meaning or goes away makes a new one.
@@ -120,19 +121,6 @@ impl fmt::Display for DemoReport {
         let word = if self.passed { "PASSED" } else { "FAILED" };
         write!(f, "\nverdict: {word}")
     }
-}
-
-/// Digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Seconds with two places.
