@@ -247,31 +247,13 @@ fn holds_text_as_is(column_type: ColumnType) -> bool {
 
 /// A value in a partition key: as in the message, without quotes and escapes.
 fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
-    match column_type {
-        ColumnType::String { .. } | ColumnType::Clob => text,
-        ColumnType::Int1
-        | ColumnType::Int2
-        | ColumnType::Int4
-        | ColumnType::Int8
-        | ColumnType::Uint1
-        | ColumnType::Uint2
-        | ColumnType::Uint4
-        | ColumnType::Uint8
-        | ColumnType::Numeric { .. }
-        | ColumnType::Real4
-        | ColumnType::Real8
-        | ColumnType::Boolean
-        | ColumnType::Date { .. }
-        | ColumnType::Time { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::Byte { .. }
-        | ColumnType::Blob => {
-            let quoted = written
-                .strip_prefix(b"\"")
-                .and_then(|rest| rest.strip_suffix(b"\""));
-            quoted.unwrap_or(written)
-        }
+    if column_type.is_text() {
+        return text;
     }
+    let quoted = written
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    quoted.unwrap_or(written)
 }
 
 impl FrameTemplate {

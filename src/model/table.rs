@@ -112,6 +112,13 @@ pub enum ColumnType {
     Blob,
 }
 
+impl ColumnType {
+    /// Whether values are text as it stands: blanks count, and it is cut at the first NUL.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::String { .. } | Self::Clob)
+    }
+}
+
 /// The values of `ColumnDateFormat`; `fraction` is the `.F` form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DateFormat {

@@ -70,25 +70,10 @@ pub fn read_field<'a>(
     column: &Column,
     null_value: &[u8],
 ) -> Result<FieldValue<'a>, ValueProblem> {
-    let (text, marker) = match column.column_type {
-        ColumnType::String { .. } | ColumnType::Clob => (until_nul(field.text), field.text),
-        ColumnType::Int1
-        | ColumnType::Int2
-        | ColumnType::Int4
-        | ColumnType::Int8
-        | ColumnType::Uint1
-        | ColumnType::Uint2
-        | ColumnType::Uint4
-        | ColumnType::Uint8
-        | ColumnType::Numeric { .. }
-        | ColumnType::Real4
-        | ColumnType::Real8
-        | ColumnType::Boolean
-        | ColumnType::Date { .. }
-        | ColumnType::Time { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::Byte { .. }
-        | ColumnType::Blob => (field.text.trim_ascii(), field.text.trim_ascii()),
+    let (text, marker) = if column.column_type.is_text() {
+        (until_nul(field.text), field.text)
+    } else {
+        (field.text.trim_ascii(), field.text.trim_ascii())
     };
     let is_marker = marker == null_value || field.text == null_value;
     let is_null = is_marker && field.quoting == Quoting::Bare;
