@@ -140,11 +140,13 @@ fn render(table: &Table, csv: &str, message: &MessageConfig, timestamp_us: i64) 
     let timestamp = MessageTimestamp::from_unix_us(timestamp_us);
     let rendered = row_renderer.render_chunk(RowSource::Load(TableIndex(0)), &chunk, &timestamp);
     assert!(rendered.rejected.is_empty(), "{:?}", rendered.rejected);
-    assert_eq!(rendered.records.len(), 1, "one row makes one record");
-    (
-        String::from_utf8(rendered.payloads).unwrap(),
-        String::from_utf8(rendered.keys).unwrap(),
-    )
+    let [record] = rendered.records.as_slice() else {
+        panic!("one row makes one record");
+    };
+    let text = |range: std::ops::Range<usize>| {
+        String::from_utf8(rendered.buffer.get(range).unwrap().to_vec()).unwrap()
+    };
+    (text(record.payload.clone()), text(record.key.clone()))
 }
 
 fn check_data(file: &str) {

@@ -79,11 +79,7 @@ async fn a_listing_fails_once() {
 fn records(shard: &Shard, count: usize) -> Vec<BatchRecord> {
     let keys = (0..).map(|number| format!("key-{number}"));
     let own = keys.filter(|key| shard.range.contains(HashKey::of_partition_key(key.as_bytes())));
-    let record = |(key, ordinal): (String, u64)| BatchRecord {
-        ordinal,
-        payload: Bytes::from(key.clone()),
-        partition_key: Bytes::from(key),
-    };
+    let record = |(key, ordinal): (String, u64)| BatchRecord::new(ordinal, key.as_bytes(), key.as_bytes());
     own.take(count).zip(0..).map(record).collect()
 }
 
@@ -122,12 +118,13 @@ async fn each_fault_stores_and_says_what_it_promises() {
             Err(SinkError::NotSent { .. }) => "not sent".to_owned(),
             Err(SinkError::Denied { .. }) => "denied".to_owned(),
             Err(SinkError::Missing { .. }) => "missing".to_owned(),
+            Err(SinkError::Io { .. }) => "failed".to_owned(),
             Err(SinkError::Refused { .. }) => "refused".to_owned(),
         };
         assert_eq!(outcome, expected, "{fault:?}");
         let expected: Vec<_> = stored
             .iter()
-            .map(|at| records[usize::try_from(*at).unwrap()].payload.clone())
+            .map(|at| records[usize::try_from(*at).unwrap()].payload().to_vec())
             .collect();
         let found: Vec<_> = sink.stored(1).into_iter().map(|record| record.payload).collect();
         assert_eq!(found, expected, "{fault:?}");
@@ -170,14 +167,14 @@ async fn what_the_service_would_not_take_is_refused() {
     refuses(records(&shard, REQUEST_RECORDS_MAX + 1), "501 records").await;
     let mut heavy = records(&shard, 12);
     for record in &mut heavy {
-        record.payload = Bytes::from(vec![b'x'; REQUEST_BYTES_MAX / 11]);
+        *record = BatchRecord::new(0, &vec![b'x'; REQUEST_BYTES_MAX / 11], record.partition_key());
     }
     refuses(heavy, "bytes in one request").await;
     let mut large = records(&shard, 1);
-    large[0].payload = Bytes::from(vec![b'x'; 1024 * 1024]);
+    large[0] = BatchRecord::new(0, &vec![b'x'; 1024 * 1024], large[0].partition_key());
     refuses(large, "record #0 has").await;
     let mut keyless = records(&shard, 1);
-    keyless[0].partition_key = Bytes::new();
+    keyless[0] = BatchRecord::new(0, keyless[0].payload(), b"");
     refuses(keyless, "partition key").await;
     let other = sink.describe().await.unwrap().shards.shards()[0].clone();
     refuses(records(&other, 1), "does not belong").await;

@@ -20,7 +20,6 @@ use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashRange, Shard};
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::{PutEntry, RecordSink, SinkError};
-use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
@@ -49,11 +48,7 @@ fn shard() -> Shard {
 }
 
 fn records() -> Vec<BatchRecord> {
-    let record = |ordinal| BatchRecord {
-        ordinal,
-        partition_key: Bytes::from("key"),
-        payload: Bytes::from("{}"),
-    };
+    let record = |ordinal| BatchRecord::new(ordinal, b"{}", b"key");
     (0..2).map(record).collect()
 }
 
@@ -87,6 +82,7 @@ fn name_of(outcome: &Result<Vec<PutEntry>, SinkError>) -> &'static str {
         Err(SinkError::Throttled { .. }) => "throttled",
         Err(SinkError::NotSent { .. }) => "not sent",
         Err(SinkError::Doubtful { .. }) => "doubtful",
+        Err(SinkError::Io { .. }) => "failed",
         Err(SinkError::Refused { .. }) => "refused",
     }
 }

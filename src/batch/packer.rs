@@ -126,7 +126,6 @@ fn take_from(slice: &mut OpenSlice, records: &mut Vec<BatchRecord>, bytes: &mut 
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
@@ -134,11 +133,10 @@ mod tests {
     use crate::model::{ObjectId, QueueName};
 
     fn slice(credit: &Arc<Credit>, number: u64, first: u64, sizes: &[usize]) -> Slice {
-        let records = sizes.iter().zip(first..).map(|(size, ordinal)| BatchRecord {
-            ordinal,
-            partition_key: Bytes::from_static(b"k"),
-            payload: Bytes::from(vec![b'x'; *size]),
-        });
+        let records = sizes
+            .iter()
+            .zip(first..)
+            .map(|(size, ordinal)| BatchRecord::new(ordinal, &vec![b'x'; *size], b"k"));
         let object = ObjectId {
             queue: QueueName::changes(),
             number: 0,

@@ -104,7 +104,7 @@ impl MessageEncoder {
         }
     }
 
-    /// Appends the message of a row to `payloads` and its partition key to `keys`.
+    /// Appends the message of a row to `payloads` and its partition key to `key`.
     ///
     /// # Errors
     /// What is wrong with the row; both buffers may then hold a part of it at their ends.
@@ -113,7 +113,7 @@ impl MessageEncoder {
         row: Row<'_>,
         timestamp: &MessageTimestamp,
         payloads: &mut Vec<u8>,
-        keys: &mut Vec<u8>,
+        key: &mut Vec<u8>,
     ) -> Result<(), EncodeProblem> {
         let table = self.tables.get(row.table.0).ok_or_else(|| EncodeProblem {
             column: None,
@@ -126,7 +126,7 @@ impl MessageEncoder {
             Operation::Update => update,
             Operation::Delete => delete,
         };
-        let mut key = PartitionKeyWriter::new(&operation.key_rule, keys);
+        let mut key = PartitionKeyWriter::new(&operation.key_rule, key);
         payloads.extend_from_slice(&self.frame.head);
         let mut data = DataWriter {
             encoder: self,

@@ -1,6 +1,7 @@
 //! What travels to one shard: slices of chunks, and batches made of slices. Pure: no I/O, no clock.
 
 use std::fmt;
+use std::str::{self, Utf8Error};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,21 +11,52 @@ use crate::flow::budget::Credit;
 use crate::observe::object_trace::ObjectTrace;
 use crate::route::shard_map::ShardIndex;
 
-/// One rendered record: the message and its partition key.
+/// One rendered record: the message and its partition key, in one shared slice of its chunk's buffer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BatchRecord {
     /// 0-based number of the record in its object.
     pub ordinal: u64,
-    /// Partition key, 1 to 256 characters of UTF-8.
-    pub partition_key: Bytes,
-    /// The message.
-    pub payload: Bytes,
+    /// The message, then the partition key.
+    bytes: Bytes,
+    payload_bytes: usize,
 }
 
 impl BatchRecord {
+    /// A record of its own, not part of a chunk.
+    pub fn new(ordinal: u64, payload: &[u8], partition_key: &[u8]) -> Self {
+        Self::of_slice(ordinal, [payload, partition_key].concat().into(), payload.len())
+    }
+
+    /// A record whose message is the first `payload_bytes` bytes of a slice and whose partition key is the rest.
+    pub fn of_slice(ordinal: u64, bytes: Bytes, payload_bytes: usize) -> Self {
+        Self {
+            ordinal,
+            payload_bytes: payload_bytes.min(bytes.len()),
+            bytes,
+        }
+    }
+
+    /// The message.
+    pub fn payload(&self) -> &[u8] {
+        self.bytes.get(..self.payload_bytes).unwrap_or_default()
+    }
+
+    /// Partition key, 1 to 256 characters of UTF-8.
+    pub fn partition_key(&self) -> &[u8] {
+        self.bytes.get(self.payload_bytes..).unwrap_or_default()
+    }
+
+    /// The partition key as text.
+    ///
+    /// # Errors
+    /// If it is not UTF-8, which no record of a parser is.
+    pub fn partition_key_text(&self) -> Result<&str, Utf8Error> {
+        str::from_utf8(self.partition_key())
+    }
+
     /// Size as the service counts it: message plus partition key.
     pub fn bytes_count(&self) -> usize {
-        self.payload.len() + self.partition_key.len()
+        self.bytes.len()
     }
 }
 

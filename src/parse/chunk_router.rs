@@ -40,7 +40,7 @@ pub struct ChunkRouter {
     tables: Vec<Table>,
     message: MessageConfig,
     stream: StreamDescription,
-    /// Where each record of the current chunk stands in the buffers, by shard; kept to reuse its memory.
+    /// Where each record of the current chunk stands in the buffer, by shard; kept to reuse its memory.
     places: Vec<Vec<Place>>,
     last_key: LastKey,
 }
@@ -69,7 +69,8 @@ impl LastKey {
 struct Place {
     ordinal: u64,
     payload: Range<usize>,
-    partition_key: Range<usize>,
+    /// Right behind the payload.
+    key: Range<usize>,
 }
 
 impl ChunkRouter {
@@ -100,8 +101,7 @@ impl ChunkRouter {
             .rows
             .render_chunk(source, chunk, &MessageTimestamp::from_unix_us(now_us));
         let RenderedChunk {
-            payloads,
-            keys,
+            buffer,
             records,
             rejected,
         } = rendered;
@@ -120,9 +120,9 @@ impl ChunkRouter {
             let place = Place {
                 ordinal: record.ordinal,
                 payload: record.payload,
-                partition_key: record.key,
+                key: record.key,
             };
-            skipped += self.place(place, &keys, skip);
+            skipped += self.place(place, &buffer, skip);
         }
         let mut rejected = rejected;
         if !too_large.is_empty() {
@@ -136,7 +136,7 @@ impl ChunkRouter {
         rejected.retain(|record| !skip.is_dead_lettered(record.ordinal));
         skipped += count(rejected_count - rejected.len());
         RoutedChunk {
-            slices: self.cut(payloads, keys),
+            slices: self.cut(buffer),
             rejected,
             tally,
             skipped,
@@ -152,7 +152,7 @@ impl ChunkRouter {
         now_us: i64,
     ) -> (Span, RoutedChunk) {
         let timestamp = MessageTimestamp::from_unix_us(now_us);
-        let (mut payloads, mut keys) = (Vec::new(), Vec::new());
+        let mut buffer = Vec::new();
         let (mut tally, mut skipped, mut end) = (ChunkTally::default(), 0, resume_at);
         for (record, ordinal) in plan
             .0
@@ -175,22 +175,19 @@ impl ChunkRouter {
                 .and_then(|table| self.tables.get(table.0))
                 .unwrap_or(&exceptions);
             let message = encode_control(&self.task, definition, operation, &self.message, &timestamp);
-            let (payload_start, key_start) = (payloads.len(), keys.len());
-            payloads.extend_from_slice(&message.payload);
-            keys.extend_from_slice(&message.partition_key);
+            let start = buffer.len();
+            buffer.extend_from_slice(&message.payload);
+            let payload_end = buffer.len();
+            buffer.extend_from_slice(&message.partition_key);
             tally.control(table);
-            let (payload, partition_key) = (payload_start..payloads.len(), key_start..keys.len());
-            skipped += self.place(
-                Place {
-                    ordinal,
-                    payload,
-                    partition_key,
-                },
-                &keys,
-                skip,
-            );
+            let place = Place {
+                ordinal,
+                payload: start..payload_end,
+                key: payload_end..buffer.len(),
+            };
+            skipped += self.place(place, &buffer, skip);
         }
-        let slices = self.cut(payloads, keys);
+        let slices = self.cut(buffer);
         (
             Span {
                 start: resume_at,
@@ -206,8 +203,8 @@ impl ChunkRouter {
     }
 
     /// Puts a record with its shard, unless it is known to be stored there; gives the number of records skipped.
-    fn place(&mut self, place: Place, keys: &[u8], skip: &SkipPlan) -> u64 {
-        let key = keys.get(place.partition_key.clone()).unwrap_or_default();
+    fn place(&mut self, place: Place, buffer: &[u8], skip: &SkipPlan) -> u64 {
+        let key = buffer.get(place.key.clone()).unwrap_or_default();
         let hash_key = self.last_key.hash(key);
         if skip.is_delivered(place.ordinal, hash_key) {
             return 1;
@@ -245,19 +242,18 @@ impl ChunkRouter {
         }
     }
 
-    /// Cuts the buffers into records by shard.
-    fn cut(&mut self, payloads: Vec<u8>, keys: Vec<u8>) -> Vec<(ShardIndex, Vec<BatchRecord>)> {
-        let (payloads, keys) = (Bytes::from(payloads), Bytes::from(keys));
+    /// Cuts the buffer into records by shard.
+    fn cut(&mut self, buffer: Vec<u8>) -> Vec<(ShardIndex, Vec<BatchRecord>)> {
+        let buffer = Bytes::from(buffer);
         let shards = self
             .places
             .iter_mut()
             .enumerate()
             .filter(|(_, places)| !places.is_empty());
         let slices = shards.map(|(index, places)| {
-            let records = places.drain(..).map(|place| BatchRecord {
-                ordinal: place.ordinal,
-                partition_key: keys.slice(place.partition_key),
-                payload: payloads.slice(place.payload),
+            let records = places.drain(..).map(|place| {
+                let bytes = buffer.slice(place.payload.start..place.key.end);
+                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len())
             });
             (ShardIndex(index), records.collect())
         });

@@ -203,9 +203,9 @@ fn a_record_goes_out_with_its_own_message_and_key() {
     let routed = router(3).route(&chunk(&kinds, 10), Some(TableIndex(0)), &SkipPlan::default(), 0);
     let mut ids = Vec::new();
     for record in routed.slices.iter().flat_map(|(_, records)| records) {
-        let message: serde_json::Value = serde_json::from_slice(&record.payload).unwrap();
+        let message: serde_json::Value = serde_json::from_slice(record.payload()).unwrap();
         assert_eq!(message["data"]["id"], record.ordinal);
-        assert_eq!(record.partition_key, record.ordinal.to_string());
+        assert_eq!(record.partition_key_text().unwrap(), record.ordinal.to_string());
         ids.push(record.ordinal);
     }
     ids.sort_unstable();
@@ -261,7 +261,7 @@ fn control_records_go_on_behind_those_that_are_settled() {
             message["metadata"]["operation"].as_str().unwrap().to_owned()
         };
         records
-            .map(|record| (record.ordinal, operation(&record.payload)))
+            .map(|record| (record.ordinal, operation(record.payload())))
             .collect::<Vec<_>>()
     };
     let (span, all) = router.route_control(&plan, Mark::START, &SkipPlan::default(), 0);

@@ -26,7 +26,7 @@ pub enum RowSource {
     Changes,
 }
 
-/// A rendered record: ranges of the payload and key buffers.
+/// A rendered record: adjoining ranges of the buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedRecord {
     /// 0-based number of the record in its object.
@@ -41,13 +41,11 @@ pub struct RenderedRecord {
     pub key: Range<usize>,
 }
 
-/// The records of one chunk, rendered into two buffers. Every record of the chunk is in one of the lists.
+/// The records of one chunk, rendered into one buffer. Every record of the chunk is in one of the lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenderedChunk {
-    /// The messages, one after the other.
-    pub payloads: Vec<u8>,
-    /// The partition keys, one after the other.
-    pub keys: Vec<u8>,
+    /// The messages, each followed by its partition key.
+    pub buffer: Vec<u8>,
     /// Records that became messages, in file order.
     pub records: Vec<RenderedRecord>,
     /// Records that did not, in file order.
@@ -63,6 +61,8 @@ pub struct RowRenderer {
     /// Tables by schema, then name.
     tables: HashMap<Vec<u8>, HashMap<Vec<u8>, TableIndex>>,
     load_operation_column: LoadOperationColumn,
+    /// The partition key of the current record.
+    key: Vec<u8>,
     /// Bytes of the last chunk and of its messages: how much room the next one is likely to need.
     last_sizes: (usize, usize),
 }
@@ -95,6 +95,7 @@ impl RowRenderer {
             columns_counts: tables.iter().map(|table| table.columns.len()).collect(),
             tables: by_name,
             load_operation_column: dialect.load_operation_column,
+            key: Vec::new(),
             last_sizes: (1, 2),
         }
     }
@@ -106,19 +107,18 @@ impl RowRenderer {
         chunk: &Chunk,
         timestamp: &MessageTimestamp,
     ) -> RenderedChunk {
-        let (input_bytes, payload_bytes) = self.last_sizes;
-        let growth = (payload_bytes / input_bytes.max(1) + 1).min(GROWTH_MAX);
+        let (input_bytes, rendered_bytes) = self.last_sizes;
+        let growth = (rendered_bytes / input_bytes.max(1) + 1).min(GROWTH_MAX);
         let expected = chunk.bytes.len() * growth;
         let mut rendered = RenderedChunk {
-            payloads: Vec::with_capacity(expected),
-            keys: Vec::with_capacity(chunk.records.len() * 8),
+            buffer: Vec::with_capacity(expected),
             records: Vec::with_capacity(chunk.records.len()),
             rejected: Vec::new(),
         };
         for (raw, ordinal) in chunk.records.iter().zip(chunk.span.start.ordinal..) {
             self.render(source, chunk, raw, ordinal, timestamp, &mut rendered);
         }
-        self.last_sizes = (chunk.bytes.len(), rendered.payloads.len());
+        self.last_sizes = (chunk.bytes.len(), rendered.buffer.len());
         rendered
     }
 
@@ -134,19 +134,22 @@ impl RowRenderer {
         let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
         let range = place(raw.range.start)..place(raw.range.end);
         let text = chunk.bytes.get(range).unwrap_or_default();
-        let payload_start = rendered.payloads.len();
-        let key_start = rendered.keys.len();
+        let start = rendered.buffer.len();
+        self.key.clear();
         match self.render_text(source, raw.kind, text, timestamp, rendered) {
-            Ok(target) => rendered.records.push(RenderedRecord {
-                ordinal,
-                table: target.table,
-                operation: target.operation,
-                payload: payload_start..rendered.payloads.len(),
-                key: key_start..rendered.keys.len(),
-            }),
+            Ok(target) => {
+                let payload_end = rendered.buffer.len();
+                rendered.buffer.extend_from_slice(&self.key);
+                rendered.records.push(RenderedRecord {
+                    ordinal,
+                    table: target.table,
+                    operation: target.operation,
+                    payload: start..payload_end,
+                    key: payload_end..rendered.buffer.len(),
+                });
+            }
             Err(rejection) => {
-                rendered.payloads.truncate(payload_start);
-                rendered.keys.truncate(key_start);
+                rendered.buffer.truncate(start);
                 rendered.rejected.push(RejectedRecord {
                     ordinal,
                     line: chunk.span.start.line + u64::from(raw.line_delta) + 1,
@@ -213,7 +216,7 @@ impl RowRenderer {
         };
         let encoded = self
             .encoder
-            .encode_row(row, timestamp, &mut rendered.payloads, &mut rendered.keys);
+            .encode_row(row, timestamp, &mut rendered.buffer, &mut self.key);
         encoded.map_err(|EncodeProblem { column, problem }| Rejection {
             table: Some(target.table),
             column,

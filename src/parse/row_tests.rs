@@ -90,12 +90,17 @@ fn data_and_keys(rendered: &RenderedChunk) -> Vec<(String, String)> {
     let records = rendered.records.iter();
     records
         .map(|record| {
-            let message = text(&rendered.payloads[record.payload.clone()]);
+            let message = text(&rendered.buffer[record.payload.clone()]);
             let (data, _) = message.split_once(",\"metadata\":").unwrap();
             let data = data.strip_prefix("{\"data\":").unwrap().to_owned();
-            (data, text(&rendered.keys[record.key.clone()]))
+            (data, text(&rendered.buffer[record.key.clone()]))
         })
         .collect()
+}
+
+/// The first message.
+fn message_text(rendered: &RenderedChunk) -> String {
+    String::from_utf8(rendered.buffer[rendered.records[0].payload.clone()].to_vec()).unwrap()
 }
 
 fn codes(source: RowSource, csv: &str) -> Vec<&'static str> {
@@ -121,7 +126,7 @@ fn change_rows_name_their_operation_table_and_schema() {
             (2, TableIndex(0), Operation::Delete),
         ]
     );
-    let first = &rendered.payloads[rendered.records[0].payload.clone()];
+    let first = &rendered.buffer[rendered.records[0].payload.clone()];
     assert_eq!(
         std::str::from_utf8(first).unwrap(),
         "{\"data\":{\"id\":1,\"name\":\"Ann\",\"note\":\"x\"},\"metadata\":{\"timestamp\":\"2025-06-21T12:06:47.878570Z\",\
@@ -260,7 +265,7 @@ fn the_partition_key_is_shown_unless_it_is_the_table() {
             RowSource::Changes,
             row.as_bytes(),
         );
-        String::from_utf8(rendered.payloads).unwrap()
+        message_text(&rendered)
     };
     let by_key = show(&message, "I,employee,hr,7,,");
     assert!(
@@ -289,7 +294,7 @@ fn an_empty_data_object_has_the_white_space_of_the_c_library() {
         RowSource::Changes,
         b"D,pair,hr,,\n",
     );
-    let text = String::from_utf8(rendered.payloads).unwrap();
+    let text = message_text(&rendered);
     assert!(
         text.starts_with("{\n\t\"data\":\t{\n\t},\n\t\"metadata\":\t{\n\t\t\"timestamp\":\t\""),
         "{text}"
@@ -306,8 +311,8 @@ fn a_long_key_is_hashed_and_shown_in_full() {
     let url = "a".repeat(PARTITION_KEY_CHARACTERS_MAX + 1);
     let source = RowSource::Load(TableIndex(2));
     let rendered = render_with(&CsvDialect::default(), &message, source, url.as_bytes());
-    assert_eq!(rendered.keys.len(), 64);
-    let text = String::from_utf8(rendered.payloads).unwrap();
+    assert_eq!(rendered.records[0].key.len(), 64);
+    let text = message_text(&rendered);
     assert!(
         text.contains(&format!("\"partition-key-value\":\"{url}\"")),
         "{text}"
@@ -334,14 +339,14 @@ proptest! {
             ordinals.sort_unstable();
             let expected: Vec<_> = (0..chunk(&dialect, &csv).span.end.ordinal).collect();
             prop_assert_eq!(ordinals, expected);
-            let mut end = (0, 0);
+            let mut end = 0;
             for record in &rendered.records {
-                prop_assert_eq!((record.payload.start, record.key.start), end);
-                end = (record.payload.end, record.key.end);
-                let json: Result<serde_json::Value, _> = serde_json::from_slice(&rendered.payloads[record.payload.clone()]);
+                prop_assert_eq!((record.payload.start, record.key.start), (end, record.payload.end));
+                end = record.key.end;
+                let json: Result<serde_json::Value, _> = serde_json::from_slice(&rendered.buffer[record.payload.clone()]);
                 prop_assert!(json.is_ok(), "{:?}", json);
             }
-            prop_assert_eq!(end, (rendered.payloads.len(), rendered.keys.len()));
+            prop_assert_eq!(end, rendered.buffer.len());
         }
     }
 }

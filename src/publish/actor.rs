@@ -163,7 +163,7 @@ impl Courier {
             }
             let answer = self.sink.put(&self.shard, &to_send).await;
             let is_answered = answer.is_ok();
-            let key_of = |index: usize| records.get(index).map(|record| record.partition_key.clone());
+            let key_of = |index: usize| records.get(index).map(BatchRecord::partition_key);
             let verdict = attempt.judge(answer, key_of);
             self.window = attempt.window().min(REQUEST_RECORDS_MAX);
             match verdict {

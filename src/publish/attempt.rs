@@ -8,8 +8,6 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
-
 use crate::config::Ordering;
 use crate::fault::{Certainty, Fault};
 use crate::model::settle::{Lane, Settled, SettledRun};
@@ -99,10 +97,10 @@ impl Attempt {
     }
 
     /// Judges the answer to a request that held exactly [`Self::to_send`]. `key_of` gives a record's partition key.
-    pub fn judge(
+    pub fn judge<'k>(
         &mut self,
         answer: Result<Vec<PutEntry>, SinkError>,
-        key_of: impl Fn(usize) -> Option<Bytes>,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> Verdict {
         self.counts.requests += 1;
         let sent = self.to_send().len();
@@ -163,14 +161,19 @@ impl Attempt {
                     cause,
                 }
             }
-            SinkError::Missing { .. } | SinkError::Denied { .. } | SinkError::Refused { .. } => {
-                Verdict::Hopeless(Fault::from(error))
-            }
+            SinkError::Missing { .. }
+            | SinkError::Denied { .. }
+            | SinkError::Io { .. }
+            | SinkError::Refused { .. } => Verdict::Hopeless(Fault::from(error)),
         }
     }
 
-    fn judge_entries(&mut self, entries: Vec<PutEntry>, key_of: impl Fn(usize) -> Option<Bytes>) -> Verdict {
-        let mut failed_keys: HashSet<Bytes> = HashSet::new();
+    fn judge_entries<'k>(
+        &mut self,
+        entries: Vec<PutEntry>,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) -> Verdict {
+        let mut failed_keys: HashSet<&[u8]> = HashSet::new();
         let mut again = Vec::new();
         let (mut repeated, mut has_progress, mut is_throttled, mut cause) = (0, false, true, None);
         for (index, entry) in self.to_send().to_vec().into_iter().zip(entries) {
@@ -181,8 +184,8 @@ impl Attempt {
                         *slot = Some(Acknowledged { sequence_number });
                     }
                     // Nearly always nothing has failed, and no key is looked at.
-                    let is_overtaken = !failed_keys.is_empty()
-                        && key_of(index).is_some_and(|key| failed_keys.contains(&key));
+                    let is_overtaken =
+                        !failed_keys.is_empty() && key_of(index).is_some_and(|key| failed_keys.contains(key));
                     if is_overtaken {
                         repeated += 1;
                         again.push(index);
@@ -209,13 +212,7 @@ impl Attempt {
             }
         }
         self.counts.repeated += repeated;
-        let sent = self.to_send().len();
-        self.pending.splice(..sent, again);
-        self.window = if repeated > 0 {
-            (self.window / 2).max(1)
-        } else {
-            self.window.saturating_mul(2)
-        };
+        self.requeue(again, repeated > 0);
         match cause {
             None if self.pending.is_empty() => Verdict::Complete,
             None => Verdict::More,
@@ -225,6 +222,17 @@ impl Attempt {
                 cause,
             },
         }
+    }
+
+    /// Puts what has to go out again in front of what was not sent yet.
+    fn requeue(&mut self, again: Vec<usize>, has_repeats: bool) {
+        let sent = self.to_send().len();
+        self.pending.splice(..sent, again);
+        self.window = if has_repeats {
+            (self.window / 2).max(1)
+        } else {
+            self.window.saturating_mul(2)
+        };
     }
 }
 

@@ -22,8 +22,8 @@ fn refused() -> PutEntry {
     }
 }
 
-fn key(index: usize, keys: &[u8]) -> Option<Bytes> {
-    keys.get(index).map(|key| Bytes::from(vec![*key]))
+fn key(index: usize, keys: &[u8]) -> Option<&[u8]> {
+    keys.get(index..=index)
 }
 
 fn runs(records_count: u64) -> Vec<SettledRun> {

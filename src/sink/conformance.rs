@@ -82,11 +82,11 @@ pub async fn records_are_stored_where_they_were_put_in_order(stage: &dyn SinkSta
         let seen = seen_of(stage, &shard, &word).await;
         let found: Vec<_> = seen
             .iter()
-            .map(|record| (&record.sequence_number, &record.payload))
+            .map(|record| (&record.sequence_number, &*record.payload))
             .collect();
         let expected: Vec<_> = numbers
             .iter()
-            .zip(records.iter().map(|record| &record.payload))
+            .zip(records.iter().map(BatchRecord::payload))
             .collect();
         assert_eq!(found, expected, "{stage:?}: {}", shard.id);
     }
@@ -164,12 +164,12 @@ pub async fn text_is_kept_byte_for_byte(stage: &dyn SinkStage) {
     ];
     let mut records = records_for(shard, &word, payloads.len());
     for (record, payload) in records.iter_mut().zip(payloads) {
-        record.payload = Bytes::from(payload);
+        *record = with_payload(record, payload.as_bytes());
     }
     let long_keys =
         (0..).map(|number| format!("{word}-{number}-{}", "ü".repeat(PARTITION_KEY_CHARACTERS_MAX)));
     let long_keys = long_keys.map(|key| key.chars().take(PARTITION_KEY_CHARACTERS_MAX).collect::<String>());
-    records.extend(fitting(shard, long_keys).take(1).map(|key| record(99, key)));
+    records.extend(fitting(shard, long_keys).take(1).map(|key| record(99, &key)));
     put_all(stage, shard, &records).await;
     let seen = seen_of(stage, shard, &word).await;
     assert_eq!(payloads_of(&seen), payloads_sent(&records), "{stage:?}");
@@ -177,7 +177,7 @@ pub async fn text_is_kept_byte_for_byte(stage: &dyn SinkStage) {
         .iter()
         .map(|record| record.partition_key.as_bytes())
         .collect();
-    let expected: Vec<_> = records.iter().map(|record| &*record.partition_key).collect();
+    let expected: Vec<_> = records.iter().map(BatchRecord::partition_key).collect();
     assert_eq!(keys, expected, "{stage:?}");
 }
 
@@ -188,8 +188,8 @@ pub async fn the_largest_record_fits(stage: &dyn SinkStage) {
     let shard = shards.first().expect("a shard");
     let mut records = records_for(shard, &word, 1);
     for record in &mut records {
-        let payload_bytes = RECORD_BYTES_DEFAULT - record.partition_key.len();
-        record.payload = Bytes::from("x".repeat(payload_bytes));
+        let payload_bytes = RECORD_BYTES_DEFAULT - record.partition_key().len();
+        *record = with_payload(record, "x".repeat(payload_bytes).as_bytes());
         assert_eq!(
             record.bytes_count(),
             RECORD_BYTES_DEFAULT,
@@ -240,7 +240,7 @@ fn payloads_of(seen: &[SeenRecord]) -> Vec<&[u8]> {
 }
 
 fn payloads_sent(records: &[BatchRecord]) -> Vec<&[u8]> {
-    records.iter().map(|record| &*record.payload).collect()
+    records.iter().map(BatchRecord::payload).collect()
 }
 
 /// Records with different partition keys that start with `word` and belong to the shard.
@@ -250,7 +250,7 @@ fn records_for(shard: &Shard, word: &str, count: usize) -> Vec<BatchRecord> {
     fitting(shard, keys)
         .take(count)
         .zip(ordinals)
-        .map(|(key, ordinal)| record(ordinal, key))
+        .map(|(key, ordinal)| record(ordinal, &key))
         .collect()
 }
 
@@ -258,10 +258,11 @@ fn fitting(shard: &Shard, keys: impl Iterator<Item = String>) -> impl Iterator<I
     keys.filter(|key| shard.range.contains(HashKey::of_partition_key(key.as_bytes())))
 }
 
-fn record(ordinal: u64, partition_key: String) -> BatchRecord {
-    BatchRecord {
-        ordinal,
-        payload: Bytes::from(format!("{{\"ordinal\":{ordinal},\"key\":\"{partition_key}\"}}\n")),
-        partition_key: Bytes::from(partition_key),
-    }
+fn record(ordinal: u64, partition_key: &str) -> BatchRecord {
+    let payload = format!("{{\"ordinal\":{ordinal},\"key\":\"{partition_key}\"}}\n");
+    BatchRecord::new(ordinal, payload.as_bytes(), partition_key.as_bytes())
+}
+
+fn with_payload(record: &BatchRecord, payload: &[u8]) -> BatchRecord {
+    BatchRecord::new(record.ordinal, payload, record.partition_key())
 }

@@ -8,6 +8,7 @@
 
 mod answer;
 mod classify;
+mod request;
 
 use std::fmt;
 use std::future::Future;
@@ -19,8 +20,8 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard as ServiceShard, StreamDescriptionSummary};
+
+use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -139,15 +140,16 @@ impl RecordSink for KinesisSink {
 
     async fn put(&self, _shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let call = self.call("kinesis:PutRecords");
-        let entries = records.iter().map(|record| request_entry(&call, record));
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let body = request::body(&self.stream, records).map_err(|detail| call.refused(detail))?;
+        let once = Config::builder().retry_config(RetryConfig::disabled());
         let request = self
             .client
             .put_records()
             .stream_name(&self.stream)
-            .set_records(Some(entries));
-        let once = Config::builder().retry_config(RetryConfig::disabled());
-        let request = request.customize().config_override(once);
+            .set_records(Some(Vec::new()))
+            .customize()
+            .config_override(once)
+            .map_request(move |request| request::with_body(request, body.clone()));
         let answer = self.run(&call, async move { request.send().await }).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         entries_of(&call, output.records, records.len())
@@ -184,16 +186,4 @@ fn configure(shared: &SdkConfig, options: &KinesisOptions) -> Builder {
         builder.set_endpoint_url(Some(endpoint.clone()));
     }
     builder
-}
-
-fn request_entry(call: &Call<'_>, record: &BatchRecord) -> Result<PutRecordsRequestEntry, SinkError> {
-    let refuse = |detail: String| call.refused(format!("record #{}: {detail}", record.ordinal));
-    let partition_key = std::str::from_utf8(&record.partition_key);
-    let partition_key =
-        partition_key.map_err(|error| refuse(format!("its partition key is no text: {error}")))?;
-    PutRecordsRequestEntry::builder()
-        .partition_key(partition_key)
-        .data(Blob::new(record.payload.to_vec()))
-        .build()
-        .map_err(|error| refuse(error.to_string()))
 }

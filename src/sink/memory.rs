@@ -166,7 +166,7 @@ impl MemorySink {
         if bytes_count > self.shared.record_bytes_max {
             return Err(self.refuse(format!("record #{} has {bytes_count} bytes", record.ordinal)));
         }
-        let characters = std::str::from_utf8(&record.partition_key).map(|key| key.chars().count());
+        let characters = record.partition_key_text().map(|key| key.chars().count());
         if !characters.is_ok_and(|count| (1..=PARTITION_KEY_CHARACTERS_MAX).contains(&count)) {
             return Err(self.refuse(format!(
                 "the partition key of record #{} is not valid",
@@ -175,7 +175,7 @@ impl MemorySink {
         }
         if !shard
             .range
-            .contains(HashKey::of_partition_key(&record.partition_key))
+            .contains(HashKey::of_partition_key(record.partition_key()))
         {
             return Err(self.refuse(format!(
                 "record #{} does not belong to {}",
@@ -226,8 +226,8 @@ impl MemorySink {
             {
                 stored.push(StoredRecord {
                     sequence_number: sequence_number.clone(),
-                    partition_key: record.partition_key.clone(),
-                    payload: record.payload.clone(),
+                    partition_key: Bytes::copy_from_slice(record.partition_key()),
+                    payload: Bytes::copy_from_slice(record.payload()),
                 });
             }
             entries.push(match fate.failure {

@@ -118,7 +118,17 @@ pub enum SinkError {
         /// The error.
         detail: String,
     },
-    /// The request itself is wrong or the sink cannot work; trying again cannot help.
+    /// Files could not be written; trying again cannot help.
+    #[error("{action} on {stream} failed: {detail}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The folder or file.
+        stream: String,
+        /// The error.
+        detail: String,
+    },
+    /// The request is wrong, or the stream is not one to be used; trying again cannot help.
     #[error("{action} on {stream} was refused: {detail}")]
     Refused {
         /// What was tried.
@@ -138,7 +148,8 @@ impl From<SinkError> for Fault {
             SinkError::Throttled { .. } | SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
                 FaultKind::Unreachable
             }
-            SinkError::Refused { .. } => FaultKind::StateIo,
+            SinkError::Io { .. } => FaultKind::StateIo,
+            SinkError::Refused { .. } => FaultKind::Configuration,
         };
         Self::new(kind, error.to_string())
     }

@@ -41,19 +41,19 @@ impl NdjsonSink {
     /// Opens or creates the folder with this many pretended shards. Blocks.
     ///
     /// # Errors
-    /// [`SinkError::Refused`] if the folder has another number of shards, or cannot be written.
+    /// [`SinkError::Io`] if the folder has another number of shards, or cannot be written.
     pub fn open(directory: impl Into<PathBuf>, shards_count: u32) -> Result<Self, SinkError> {
         let directory = directory.into();
-        let shards = ShardMap::uniform(shards_count).map_err(|error| refused("open", &directory, &error))?;
+        let shards = ShardMap::uniform(shards_count).map_err(|error| failed("open", &directory, &error))?;
         let identity =
-            folder::open(&directory, shards_count).map_err(|error| refused("open", &directory, &error))?;
+            folder::open(&directory, shards_count).map_err(|error| failed("open", &directory, &error))?;
         let files = shards.shards().iter().enumerate().map(|(index, _)| {
             let path = directory.join(format!("shard-{index:03}.ndjson"));
-            let file = ShardFile::open(&path).map_err(|error| refused("open", &path, &error))?;
+            let file = ShardFile::open(&path).map_err(|error| failed("open", &path, &error))?;
             Ok(Arc::new(Mutex::new(file)))
         });
         let files = files.collect::<Result<_, SinkError>>()?;
-        folder::sync(&directory).map_err(|error| refused("open", &directory, &error))?;
+        folder::sync(&directory).map_err(|error| failed("open", &directory, &error))?;
         let description = StreamDescription {
             shards,
             record_bytes_max: RECORD_BYTES_DEFAULT,
@@ -80,9 +80,9 @@ impl RecordSink for NdjsonSink {
     }
 
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
-        let unknown = || refused("put", &self.directory, &format!("{} is no shard of it", shard.id));
+        let unknown = || failed("put", &self.directory, &format!("{} is no shard of it", shard.id));
         let file = Arc::clone(self.file_of(shard).ok_or_else(unknown)?);
-        let (lines, starts) = lines_of(records).map_err(|detail| refused("put", &self.directory, &detail))?;
+        let (lines, starts) = lines_of(records).map_err(|detail| failed("put", &self.directory, &detail))?;
         let appending = tokio::task::spawn_blocking(move || match file.lock() {
             Ok(mut file) => file.append(&lines),
             Err(_poisoned) => Err(std::io::Error::other("an earlier put panicked")),
@@ -91,7 +91,7 @@ impl RecordSink for NdjsonSink {
             Ok(appended) => appended,
             Err(error) => Err(std::io::Error::other(error)),
         };
-        let start = appended.map_err(|error| refused("put", &self.directory, &error))?;
+        let start = appended.map_err(|error| failed("put", &self.directory, &error))?;
         let entries = starts.into_iter().map(|offset| PutEntry::Stored {
             sequence_number: start.saturating_add(offset).to_string(),
             shard_id: shard.id.clone(),
@@ -110,8 +110,8 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
             text.map_err(|error| format!("record #{} is no text: {error}", record.ordinal))
         };
         let line = Line {
-            partition_key: text(&record.partition_key)?,
-            payload: text(&record.payload)?,
+            partition_key: text(record.partition_key())?,
+            payload: text(record.payload())?,
         };
         starts.push(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         serde_json::to_writer(&mut lines, &line).map_err(|error| error.to_string())?;
@@ -121,8 +121,8 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
 }
 
 /// Files do not heal by trying again: the disk is full, or a permission is missing.
-fn refused(action: &'static str, path: &Path, detail: &dyn fmt::Display) -> SinkError {
-    SinkError::Refused {
+fn failed(action: &'static str, path: &Path, detail: &dyn fmt::Display) -> SinkError {
+    SinkError::Io {
         action,
         stream: path.display().to_string(),
         detail: detail.to_string(),
@@ -148,16 +148,10 @@ impl fmt::Display for NdjsonSink {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
-    fn record(payload: &'static [u8]) -> BatchRecord {
-        BatchRecord {
-            ordinal: 7,
-            partition_key: Bytes::from("key"),
-            payload: Bytes::from(payload),
-        }
+    fn record(payload: &[u8]) -> BatchRecord {
+        BatchRecord::new(7, payload, b"key")
     }
 
     #[tokio::test]
@@ -195,8 +189,8 @@ mod tests {
             id: "shardId-000000000009".to_owned(),
             ..shard
         };
-        let refused = sink.put(&unknown, &[record(b"text")]).await.unwrap_err();
-        assert!(matches!(refused, SinkError::Refused { .. }), "{refused}");
+        let failed = sink.put(&unknown, &[record(b"text")]).await.unwrap_err();
+        assert!(matches!(failed, SinkError::Io { .. }), "{failed}");
         for number in 0..2 {
             let path = directory.path().join(format!("shard-{number:03}.ndjson"));
             assert_eq!(std::fs::metadata(path).unwrap().len(), 0);
@@ -206,8 +200,8 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_a_folder_is_told() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let refused = NdjsonSink::open(file.path(), 1).unwrap_err();
-        assert!(matches!(refused, SinkError::Refused { .. }), "{refused}");
+        let failed = NdjsonSink::open(file.path(), 1).unwrap_err();
+        assert!(matches!(failed, SinkError::Io { .. }), "{failed}");
         let directory = tempfile::tempdir().unwrap();
         assert!(NdjsonSink::open(directory.path(), 0).is_err());
     }

@@ -168,6 +168,7 @@ mod tests {
             SinkError::Throttled { .. } => "throttled",
             SinkError::NotSent { .. } => "not sent",
             SinkError::Doubtful { .. } => "doubtful",
+            SinkError::Io { .. } => "failed",
             SinkError::Refused { .. } => "refused",
         }
     }
