@@ -86,7 +86,7 @@ fn records(shard: &Shard, count: usize) -> Vec<BatchRecord> {
 fn setting() -> (MemorySink, Shard) {
     let map = ShardMap::uniform(2).unwrap();
     let shard = map.shard(ShardIndex(1)).unwrap().clone();
-    (MemorySink::new(map), shard)
+    (MemorySink::new(&map), shard)
 }
 
 /// What became of each record: `s`tored, `t`hrottled (surely not stored) or `d`oubtful.

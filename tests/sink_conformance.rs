@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{ShardIteratorType, StreamStatus};
 use bucket_brigade::route::shard_map::{Shard, ShardMap};
-use bucket_brigade::sink::conformance::{self, SeenRecord, SinkStage};
+use bucket_brigade::sink::SeenRecord;
+use bucket_brigade::sink::conformance::{self, SinkStage};
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::sink::ndjson::NdjsonSink;
@@ -220,7 +221,7 @@ async fn a_missing_stream_is_told(endpoint: &str) {
 
 #[tokio::test]
 async fn memory_conforms() {
-    conformance::run_all(&MemoryStage(MemorySink::new(ShardMap::uniform(SHARDS).unwrap()))).await;
+    conformance::run_all(&MemoryStage(MemorySink::new(&ShardMap::uniform(SHARDS).unwrap()))).await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::config::{
 use crate::discover::control::ControlPlan;
 use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
+use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::sink::StreamDescription;
 
@@ -85,8 +86,10 @@ fn config() -> Config {
 }
 
 fn router(shards_count: u32) -> ChunkRouter {
+    let shards = ShardMap::uniform(shards_count).unwrap();
     let stream = StreamDescription {
-        shards: ShardMap::uniform(shards_count).unwrap(),
+        lineage: Lineage::of_open(&shards),
+        shards,
         record_bytes_max: RECORD_BYTES_MAX,
         identity: String::new(),
     };

@@ -1,4 +1,5 @@
 //! From partition key to shard.
 
+pub mod lineage;
 pub mod partition_key;
 pub mod shard_map;

@@ -10,10 +10,9 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::future;
 
-use super::{PutEntry, RecordSink};
+use super::{PutEntry, ReadStart, RecordSink, SeenRecord};
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
 use crate::model::BatchRecord;
 use crate::route::shard_map::{HashKey, Shard};
@@ -31,17 +30,6 @@ pub trait SinkStage: Debug + Send + Sync {
     async fn stored(&self, shard: &Shard) -> Vec<SeenRecord>;
 }
 
-/// A record as a consumer sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenRecord {
-    /// Sequence number.
-    pub sequence_number: String,
-    /// Partition key.
-    pub partition_key: String,
-    /// Message.
-    pub payload: Bytes,
-}
-
 /// Runs all functions of this module.
 pub async fn run_all(stage: &dyn SinkStage) {
     a_stream_is_described_the_same_each_time(stage).await;
@@ -51,6 +39,7 @@ pub async fn run_all(stage: &dyn SinkStage) {
     shards_are_written_at_once(stage).await;
     text_is_kept_byte_for_byte(stage).await;
     the_largest_record_fits(stage).await;
+    what_was_put_is_read_back_from_any_place(stage).await;
 }
 
 /// Shards, limits and identity stay as long as nobody changes the stream.
@@ -227,6 +216,45 @@ async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) 
     });
     let numbers: Option<Vec<_>> = numbers.collect();
     numbers.expect("every record is stored")
+}
+
+/// Reading from the oldest record, from a record on and from behind a record gives what is there, in order.
+pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
+    let word = unique("back");
+    stage.sink().check_readable().await.expect("the right to read");
+    for shard in shards_of(stage).await {
+        let numbers = put_all(stage, &shard, &records_for(&shard, &word, 30)).await;
+        let stored = seen_of(stage, &shard, &word).await;
+        let (tenth, rest) = (
+            numbers.get(10).expect("30 records"),
+            stored.get(10..).unwrap_or_default(),
+        );
+        let after = stored.get(11..).unwrap_or_default();
+        for (start, expected) in [
+            (ReadStart::Oldest, stored.as_slice()),
+            (ReadStart::At(tenth.clone()), rest),
+            (ReadStart::After(tenth.clone()), after),
+        ] {
+            let mut found = read_to_the_end(stage, &shard, start.clone()).await;
+            found.retain(|record| record.partition_key.starts_with(&word));
+            assert_eq!(found, expected, "{stage:?}: {} from {start:?}", shard.id);
+        }
+    }
+}
+
+/// Everything from a place to the end of a shard. Nothing is in the air, so the first empty page at the end is the
+/// last one.
+async fn read_to_the_end(stage: &dyn SinkStage, shard: &Shard, start: ReadStart) -> Vec<SeenRecord> {
+    let mut reader = stage.sink().read(shard, start).await.expect("a reader");
+    let mut found = Vec::new();
+    loop {
+        let page = reader.next_page().await.expect("a page");
+        let is_end = page.is_last || (page.records.is_empty() && page.behind_ms == 0);
+        found.extend(page.records);
+        if is_end {
+            return found;
+        }
+    }
 }
 
 async fn seen_of(stage: &dyn SinkStage, shard: &Shard, word: &str) -> Vec<SeenRecord> {

@@ -8,6 +8,7 @@
 
 mod answer;
 mod classify;
+mod reader;
 mod request;
 
 use std::fmt;
@@ -25,11 +26,12 @@ use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{entries_of, open_shards, record_bytes_max, usable_identity};
+use self::answer::{entries_of, lineage_of, record_bytes_max, usable_identity};
 use self::classify::{Call, classify};
-use super::{PutEntry, RecordSink, SinkError, StreamDescription};
+use self::reader::KinesisReader;
+use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::model::BatchRecord;
-use crate::route::shard_map::{Shard, ShardMap};
+use crate::route::shard_map::Shard;
 
 /// Time allowed for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -117,9 +119,29 @@ impl KinesisSink {
         call: &Call<'_>,
         request: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, SinkError> {
-        let running = AbortOnDropHandle::new(self.runtime.spawn(request));
-        running.await.map_err(|error| call.doubtful(error.to_string()))
+        run_on(&self.runtime, call, request).await
     }
+
+    fn reader(&self, shard: &Shard, place: ReadStart) -> KinesisReader {
+        KinesisReader {
+            client: self.client.clone(),
+            runtime: self.runtime.clone(),
+            stream: self.stream.clone(),
+            shard_id: shard.id.clone(),
+            place,
+            iterator: None,
+        }
+    }
+}
+
+/// Runs a call on a runtime of its own; it ends if the caller gives up.
+async fn run_on<T: Send + 'static>(
+    runtime: &Handle,
+    call: &Call<'_>,
+    request: impl Future<Output = T> + Send + 'static,
+) -> Result<T, SinkError> {
+    let running = AbortOnDropHandle::new(runtime.spawn(request));
+    running.await.map_err(|error| call.doubtful(error.to_string()))
 }
 
 #[async_trait]
@@ -128,11 +150,14 @@ impl RecordSink for KinesisSink {
         let summary = self.summary().await?;
         let identity = usable_identity(&self.call("kinesis:DescribeStreamSummary"), &summary)?;
         let call = self.call("kinesis:ListShards");
-        let open = open_shards(&call, &self.shards().await?)?;
+        let lineage = lineage_of(&call, self.shards().await?)?;
         // Between the steps of a resharding the open shards may leave a gap for a moment.
-        let shards = ShardMap::new(open).map_err(|error| call.doubtful(error.to_string()))?;
+        let shards = lineage
+            .open_map()
+            .map_err(|error| call.doubtful(error.to_string()))?;
         Ok(StreamDescription {
             shards,
+            lineage,
             record_bytes_max: record_bytes_max(&summary),
             identity,
         })
@@ -153,6 +178,21 @@ impl RecordSink for KinesisSink {
         let answer = self.run(&call, async move { request.send().await }).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         entries_of(&call, output.records, records.len())
+    }
+
+    async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
+        let mut reader = self.reader(shard, start);
+        reader.iterator = Some(reader.find().await?);
+        Ok(Box::new(reader))
+    }
+
+    async fn check_readable(&self) -> Result<(), SinkError> {
+        let description = self.describe().await?;
+        let Some(shard) = description.shards.shards().first() else {
+            return Ok(());
+        };
+        let mut reader = self.read(shard, ReadStart::Oldest).await?;
+        reader.next_page().await.map(drop)
     }
 }
 

@@ -1,48 +1,27 @@
 //! A stream in memory, with scripted faults: the sink of tests. It is as strict as the service, and stricter
 //! where a mistake of ours would show nowhere else (a record in the wrong shard).
 
+mod fault;
+mod reader;
+mod reshard;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{PutEntry, RecordSink, SinkError, StreamDescription};
-use crate::fault::Certainty;
+use self::fault::Fate;
+pub use self::fault::PutFault;
+use self::reader::MemoryReader;
+use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::limits::{
     PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
 use crate::model::BatchRecord;
+use crate::route::lineage::{KnownShard, Lineage};
 use crate::route::shard_map::{HashKey, Shard, ShardMap};
-
-/// What happens to one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutFault {
-    /// The whole request is throttled, nothing is stored.
-    ThrottleRequest,
-    /// The records at these indexes are throttled, the others stored.
-    ThrottleRecords(Vec<usize>),
-    /// The records at these indexes answer `InternalFailure` and are **not** stored, the others are.
-    FailRecords(Vec<usize>),
-    /// The records at these indexes answer `InternalFailure` although all records are stored.
-    StoreButFailRecords(Vec<usize>),
-    /// All is stored, but the answer never comes.
-    StoreThenTimeOut,
-    /// Nothing is stored, and no answer comes.
-    TimeOut,
-    /// The service cannot be reached; nothing is stored.
-    NotSent,
-    /// The permission was taken away; nothing is stored.
-    Denied,
-    /// The stream was deleted; nothing is stored.
-    Missing,
-    /// The request is answered rightly after this long.
-    Delay(Duration),
-    /// A bug in the sink: the call panics and stores nothing.
-    Panic,
-}
 
 /// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,35 +41,55 @@ pub struct MemorySink {
 }
 
 struct Shared {
-    shards: ShardMap,
     record_bytes_max: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    stored: Vec<Vec<StoredRecord>>,
+    shards: Vec<MemoryShard>,
     script: VecDeque<PutFault>,
-    scripts_by_shard: Vec<VecDeque<PutFault>>,
-    in_flight: Vec<u32>,
     overlaps_count: u64,
     requests_count: u64,
     next_sequence_number: u64,
 }
 
+struct MemoryShard {
+    known: KnownShard,
+    stored: Vec<StoredRecord>,
+    script: VecDeque<PutFault>,
+    in_flight: u32,
+}
+
+impl MemoryShard {
+    fn new(known: KnownShard) -> Self {
+        Self {
+            known,
+            stored: Vec::new(),
+            script: VecDeque::new(),
+            in_flight: 0,
+        }
+    }
+}
+
+impl State {
+    /// The shard that takes records with this hash key now.
+    fn owner_of(&mut self, key: HashKey) -> Option<&mut MemoryShard> {
+        let mut shards = self.shards.iter_mut();
+        shards.find(|shard| shard.known.is_open && shard.known.shard.range.contains(key))
+    }
+}
+
 impl MemorySink {
     /// A stream with these shards.
-    pub fn new(shards: ShardMap) -> Self {
-        let count = shards.shards().len();
+    pub fn new(shards: &ShardMap) -> Self {
+        let known = Lineage::of_open(shards);
         let state = State {
-            stored: vec![Vec::new(); count],
-            scripts_by_shard: vec![VecDeque::new(); count],
-            in_flight: vec![0; count],
+            shards: known.shards().iter().cloned().map(MemoryShard::new).collect(),
             ..State::default()
         };
         Self {
             shared: Arc::new(Shared {
-                shards,
                 record_bytes_max: RECORD_BYTES_DEFAULT,
                 state: Mutex::new(state),
             }),
@@ -104,19 +103,26 @@ impl MemorySink {
 
     /// Adds a fault for the next request to the shard at this index of the map without one.
     pub fn script_for(&self, shard_index: usize, fault: PutFault) {
-        if let Some(script) = self.state().scripts_by_shard.get_mut(shard_index) {
-            script.push_back(fault);
+        if let Some(shard) = self.state().shards.get_mut(shard_index) {
+            shard.script.push_back(fault);
         }
     }
 
     /// What the shard at this index of the map holds, in order.
     pub fn stored(&self, shard_index: usize) -> Vec<StoredRecord> {
-        self.state().stored.get(shard_index).cloned().unwrap_or_default()
+        let state = self.state();
+        let shard = state.shards.get(shard_index);
+        shard.map(|shard| shard.stored.clone()).unwrap_or_default()
     }
 
     /// Everything that is stored, shard by shard.
     pub fn stored_in_all(&self) -> Vec<StoredRecord> {
-        self.state().stored.concat()
+        let state = self.state();
+        state
+            .shards
+            .iter()
+            .flat_map(|shard| shard.stored.clone())
+            .collect()
     }
 
     /// How many requests came, failed ones included.
@@ -144,10 +150,7 @@ impl MemorySink {
 
     /// The index of the shard, after every limit of the service was checked.
     fn admit(&self, shard: &Shard, records: &[BatchRecord]) -> Result<usize, SinkError> {
-        let shards = self.shared.shards.shards();
-        let Some(index) = shards.iter().position(|own| own == shard) else {
-            return Err(self.refuse(format!("{} is no shard of this stream", shard.id)));
-        };
+        let index = self.index_of(shard)?;
         if records.is_empty() || records.len() > REQUEST_RECORDS_MAX {
             return Err(self.refuse(format!("{} records in one request", records.len())));
         }
@@ -159,6 +162,13 @@ impl MemorySink {
             .iter()
             .try_for_each(|record| self.admit_record(shard, record))?;
         Ok(index)
+    }
+
+    fn index_of(&self, shard: &Shard) -> Result<usize, SinkError> {
+        let state = self.state();
+        let index = state.shards.iter().position(|own| own.known.shard == *shard);
+        drop(state);
+        index.ok_or_else(|| self.refuse(format!("{} is no shard of this stream", shard.id)))
     }
 
     fn admit_record(&self, shard: &Shard, record: &BatchRecord) -> Result<(), SinkError> {
@@ -189,16 +199,12 @@ impl MemorySink {
     fn begin(&self, index: usize) -> (Option<PutFault>, InFlight) {
         let mut state = self.state();
         state.requests_count += 1;
-        if let Some(in_flight) = state.in_flight.get_mut(index) {
-            *in_flight += 1;
-            if *in_flight > 1 {
-                state.overlaps_count += 1;
-            }
+        let mut own = None;
+        if let Some(shard) = state.shards.get_mut(index) {
+            shard.in_flight += 1;
+            own = shard.script.pop_front();
+            state.overlaps_count += u64::from(shard.in_flight > 1);
         }
-        let own = state
-            .scripts_by_shard
-            .get_mut(index)
-            .and_then(VecDeque::pop_front);
         let fault = own.or_else(|| state.script.pop_front());
         let guard = InFlight {
             sink: self.clone(),
@@ -207,33 +213,30 @@ impl MemorySink {
         (fault, guard)
     }
 
-    /// Stores the records that `is_stored` says, answers for those that `is_answered` says.
-    fn store(
-        &self,
-        index: usize,
-        shard: &Shard,
-        records: &[BatchRecord],
-        fate: impl Fn(usize) -> Fate,
-    ) -> Vec<PutEntry> {
+    /// Stores the records that `fate` says in the shards that own them by now, and answers for each.
+    fn store(&self, records: &[BatchRecord], fate: impl Fn(usize) -> Fate) -> Vec<PutEntry> {
         let mut state = self.state();
         let mut entries = Vec::with_capacity(records.len());
         for (at, record) in records.iter().enumerate() {
             let fate = fate(at);
             state.next_sequence_number += 1;
             let sequence_number = state.next_sequence_number.to_string();
-            if fate.is_stored
-                && let Some(stored) = state.stored.get_mut(index)
-            {
-                stored.push(StoredRecord {
-                    sequence_number: sequence_number.clone(),
-                    partition_key: Bytes::copy_from_slice(record.partition_key()),
-                    payload: Bytes::copy_from_slice(record.payload()),
-                });
+            let owner = state.owner_of(HashKey::of_partition_key(record.partition_key()));
+            let mut shard_id = String::new();
+            if let Some(owner) = owner {
+                shard_id.clone_from(&owner.known.shard.id);
+                if fate.is_stored {
+                    owner.stored.push(StoredRecord {
+                        sequence_number: sequence_number.clone(),
+                        partition_key: Bytes::copy_from_slice(record.partition_key()),
+                        payload: Bytes::copy_from_slice(record.payload()),
+                    });
+                }
             }
             entries.push(match fate.failure {
                 None => PutEntry::Stored {
                     sequence_number,
-                    shard_id: shard.id.clone(),
+                    shard_id,
                 },
                 Some((code, certainty)) => PutEntry::Failed {
                     code: code.to_owned(),
@@ -246,32 +249,6 @@ impl MemorySink {
     }
 }
 
-/// What becomes of one record.
-#[derive(Clone, Copy)]
-struct Fate {
-    is_stored: bool,
-    failure: Option<(&'static str, Certainty)>,
-}
-
-impl Fate {
-    const STORED: Self = Self {
-        is_stored: true,
-        failure: None,
-    };
-    const THROTTLED: Self = Self {
-        is_stored: false,
-        failure: Some(("ProvisionedThroughputExceededException", Certainty::NotApplied)),
-    };
-    const FAILED: Self = Self {
-        is_stored: false,
-        failure: Some(("InternalFailure", Certainty::MaybeApplied)),
-    };
-    const STORED_BUT_FAILED: Self = Self {
-        is_stored: true,
-        failure: Some(("InternalFailure", Certainty::MaybeApplied)),
-    };
-}
-
 /// Counts a request as in flight until it is answered or its caller gives up.
 struct InFlight {
     sink: MemorySink,
@@ -280,8 +257,8 @@ struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(in_flight) = self.sink.state().in_flight.get_mut(self.index) {
-            *in_flight = in_flight.saturating_sub(1);
+        if let Some(shard) = self.sink.state().shards.get_mut(self.index) {
+            shard.in_flight = shard.in_flight.saturating_sub(1);
         }
     }
 }
@@ -289,22 +266,44 @@ impl Drop for InFlight {
 #[async_trait]
 impl RecordSink for MemorySink {
     async fn describe(&self) -> Result<StreamDescription, SinkError> {
+        let known = self
+            .state()
+            .shards
+            .iter()
+            .map(|shard| shard.known.clone())
+            .collect();
+        let lineage = Lineage::new(known);
         Ok(StreamDescription {
-            shards: self.shared.shards.clone(),
+            shards: lineage
+                .open_map()
+                .map_err(|error| self.refuse(error.to_string()))?,
+            lineage,
             record_bytes_max: self.shared.record_bytes_max,
             identity: self.to_string(),
         })
+    }
+
+    async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
+        let index = self.index_of(shard)?;
+        Ok(Box::new(MemoryReader::new(self.clone(), index, start)))
+    }
+
+    async fn check_readable(&self) -> Result<(), SinkError> {
+        Ok(())
     }
 
     #[expect(clippy::panic, reason = "a scripted panic is what the fault is for")]
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let index = self.admit(shard, records)?;
         let (fault, _in_flight) = self.begin(index);
-        let store_all = || self.store(index, shard, records, |_| Fate::STORED);
+        let store_all = || self.store(records, |_| Fate::STORED);
         let store_but = |listed: &[usize], fate: Fate| {
-            self.store(index, shard, records, |at| {
-                if listed.contains(&at) { fate } else { Fate::STORED }
-            })
+            self.store(
+                records,
+                |at| {
+                    if listed.contains(&at) { fate } else { Fate::STORED }
+                },
+            )
         };
         let (action, stream, detail) = ("put", self.to_string(), "injected fault".to_owned());
         let doubtful = SinkError::Doubtful {
@@ -345,7 +344,7 @@ impl RecordSink for MemorySink {
 
 impl fmt::Debug for MemorySink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemorySink({} shards)", self.shared.shards.shards().len())
+        write!(f, "MemorySink({} shards)", self.state().shards.len())
     }
 }
 

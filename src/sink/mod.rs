@@ -3,9 +3,11 @@
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::model::BatchRecord;
+use crate::route::lineage::Lineage;
 use crate::route::shard_map::{Shard, ShardMap};
 
 pub mod conformance;
@@ -18,6 +20,8 @@ pub mod ndjson;
 pub struct StreamDescription {
     /// Its open shards.
     pub shards: ShardMap,
+    /// All shards it still knows, the open ones included, with their parents.
+    pub lineage: Lineage,
     /// Largest record (message plus partition key) it takes, in bytes.
     pub record_bytes_max: usize,
     /// Stable identity: ARN and creation time for Kinesis. Differs if a stream was re-created by the same name.
@@ -62,6 +66,19 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     /// If the request failed as a whole.
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError>;
 
+    /// Reads a shard, open or closed, from a place on.
+    ///
+    /// # Errors
+    /// [`SinkError::Refused`] if the place is no longer there (the retention passed), or what keeps the shard from
+    /// being read.
+    async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError>;
+
+    /// Checks that the stream may be read back.
+    ///
+    /// # Errors
+    /// What is missing or not permitted.
+    async fn check_readable(&self) -> Result<(), SinkError>;
+
     /// Checks that the stream exists, is active and may be written to.
     ///
     /// # Errors
@@ -69,6 +86,51 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     async fn check(&self) -> Result<(), SinkError> {
         self.describe().await.map(drop)
     }
+}
+
+/// Where to begin reading a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadStart {
+    /// At the oldest record that is still there.
+    Oldest,
+    /// At the record with this sequence number, that one included.
+    At(String),
+    /// Behind the record with this sequence number.
+    After(String),
+    /// At the first record that arrived at this time or later, in milliseconds since the epoch; approximate.
+    Since(i64),
+}
+
+/// Reads one shard, page by page.
+#[async_trait]
+pub trait ShardReader: Debug + Send {
+    /// The next records, in the order of the shard. A page may be empty although more are to come.
+    ///
+    /// # Errors
+    /// If they cannot be read now; the same page may be asked for again.
+    async fn next_page(&mut self) -> Result<ReadPage, SinkError>;
+}
+
+/// Some records of a shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadPage {
+    /// The records, in order.
+    pub records: Vec<SeenRecord>,
+    /// How far behind the end of the shard this page is, in milliseconds; 0 at its end.
+    pub behind_ms: u64,
+    /// Whether the shard is closed and nothing comes behind this page.
+    pub is_last: bool,
+}
+
+/// A record as a consumer sees it, taken out of the aggregated record it may have come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRecord {
+    /// Sequence number, decimal digits; shared by the members of an aggregated record.
+    pub sequence_number: String,
+    /// Partition key.
+    pub partition_key: String,
+    /// The message.
+    pub payload: Bytes,
 }
 
 /// How a request failed as a whole.

@@ -9,6 +9,7 @@
 //! another stream. One process at a time: the task's state lock sees to that.
 
 mod folder;
+mod reader;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,11 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use self::folder::ShardFile;
-use super::{PutEntry, RecordSink, SinkError, StreamDescription};
+use self::reader::NdjsonReader;
+use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::BatchRecord;
+use crate::route::lineage::Lineage;
 use crate::route::shard_map::{Shard, ShardMap};
 
 /// A folder of JSON-lines files.
@@ -48,13 +51,14 @@ impl NdjsonSink {
         let identity =
             folder::open(&directory, shards_count).map_err(|error| failed("open", &directory, &error))?;
         let files = shards.shards().iter().enumerate().map(|(index, _)| {
-            let path = directory.join(format!("shard-{index:03}.ndjson"));
+            let path = path_of(&directory, index);
             let file = ShardFile::open(&path).map_err(|error| failed("open", &path, &error))?;
             Ok(Arc::new(Mutex::new(file)))
         });
         let files = files.collect::<Result<_, SinkError>>()?;
         folder::sync(&directory).map_err(|error| failed("open", &directory, &error))?;
         let description = StreamDescription {
+            lineage: Lineage::of_open(&shards),
             shards,
             record_bytes_max: RECORD_BYTES_DEFAULT,
             identity,
@@ -66,10 +70,16 @@ impl NdjsonSink {
         })
     }
 
-    fn file_of(&self, shard: &Shard) -> Option<&Arc<Mutex<ShardFile>>> {
+    fn index_of(&self, shard: &Shard) -> Result<usize, SinkError> {
         let shards = self.description.shards.shards();
-        let index = shards.iter().position(|own| own.id == shard.id)?;
-        self.files.get(index)
+        let index = shards.iter().position(|own| own.id == shard.id);
+        index.ok_or_else(|| {
+            failed(
+                "find",
+                &self.directory,
+                &format!("{} is no shard of it", shard.id),
+            )
+        })
     }
 }
 
@@ -80,8 +90,8 @@ impl RecordSink for NdjsonSink {
     }
 
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
-        let unknown = || failed("put", &self.directory, &format!("{} is no shard of it", shard.id));
-        let file = Arc::clone(self.file_of(shard).ok_or_else(unknown)?);
+        let file = self.files.get(self.index_of(shard)?).map(Arc::clone);
+        let file = file.ok_or_else(|| failed("put", &self.directory, &"a file is missing"))?;
         let (lines, starts) = lines_of(records).map_err(|detail| failed("put", &self.directory, &detail))?;
         let appending = tokio::task::spawn_blocking(move || match file.lock() {
             Ok(mut file) => file.append(&lines),
@@ -98,6 +108,20 @@ impl RecordSink for NdjsonSink {
         });
         Ok(entries.collect())
     }
+
+    async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
+        let path = path_of(&self.directory, self.index_of(shard)?);
+        Ok(Box::new(NdjsonReader::new(path, &start)?))
+    }
+
+    async fn check_readable(&self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// The file of the pretended shard at an index.
+fn path_of(directory: &Path, index: usize) -> PathBuf {
+    directory.join(format!("shard-{index:03}.ndjson"))
 }
 
 /// The lines of a request, and where each of them starts.

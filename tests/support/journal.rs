@@ -16,7 +16,7 @@ use bucket_brigade::checkpoint::store::{
 use bucket_brigade::model::{BatchRecord, ObjectId, ObjectVersion, QueueName};
 use bucket_brigade::route::shard_map::Shard;
 use bucket_brigade::sink::memory::{MemorySink, StoredRecord};
-use bucket_brigade::sink::{PutEntry, RecordSink, SinkError, StreamDescription};
+use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use bucket_brigade::source::memory::MemorySource;
 use bucket_brigade::source::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
 use futures_util::FutureExt;
@@ -218,6 +218,14 @@ impl RecordSink for WatchedSink {
             stored,
         });
         if is_told { answer } else { killed }
+    }
+
+    async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
+        self.inner.read(shard, start).await
+    }
+
+    async fn check_readable(&self) -> Result<(), SinkError> {
+        self.inner.check_readable().await
     }
 }
 

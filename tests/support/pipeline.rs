@@ -157,7 +157,7 @@ impl World {
     pub(crate) fn reshard(&mut self, shards_count: u32) {
         self.shards_count = usize::try_from(shards_count).unwrap();
         let shards = ShardMap::uniform(shards_count).unwrap();
-        self.streams.push(MemorySink::new(shards));
+        self.streams.push(MemorySink::new(&shards));
     }
 
     /// The stream in use.

@@ -11,6 +11,7 @@ use aws_sdk_kinesis::types::{
 use super::classify::Call;
 use crate::fault::Certainty;
 use crate::limits::{RECORD_BYTES_CEILING, RECORD_BYTES_DEFAULT};
+use crate::route::lineage::{KnownShard, Lineage};
 use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::{PutEntry, SinkError};
 
@@ -90,24 +91,29 @@ pub(super) fn record_bytes_max(summary: &StreamDescriptionSummary) -> usize {
     set.min(RECORD_BYTES_CEILING)
 }
 
-/// The shards that still take records: those without a last sequence number.
-pub(super) fn open_shards(call: &Call<'_>, shards: &[ServiceShard]) -> Result<Vec<Shard>, SinkError> {
-    let open = shards.iter().filter(|shard| {
-        let range = shard.sequence_number_range.as_ref();
-        range.is_none_or(|range| range.ending_sequence_number.is_none())
-    });
-    open.map(|shard| open_shard(shard).ok_or_else(|| unreadable_range(call, shard)))
-        .collect()
+/// All shards of a list with their parents.
+pub(super) fn lineage_of(call: &Call<'_>, shards: Vec<ServiceShard>) -> Result<Lineage, SinkError> {
+    let known = shards
+        .into_iter()
+        .map(|shard| known_shard(&shard).ok_or_else(|| unreadable_range(call, &shard)));
+    Ok(Lineage::new(known.collect::<Result<_, _>>()?))
 }
 
-fn open_shard(shard: &ServiceShard) -> Option<Shard> {
+/// The shards that still take records are those without a last sequence number.
+fn known_shard(shard: &ServiceShard) -> Option<KnownShard> {
     let range = shard.hash_key_range.as_ref()?;
-    Some(Shard {
-        id: shard.shard_id.clone(),
-        range: HashRange {
-            start: range.starting_hash_key.parse().ok()?,
-            end: range.ending_hash_key.parse().ok()?,
+    let numbers = shard.sequence_number_range.as_ref();
+    let parents = [&shard.parent_shard_id, &shard.adjacent_parent_shard_id];
+    Some(KnownShard {
+        shard: Shard {
+            id: shard.shard_id.clone(),
+            range: HashRange {
+                start: range.starting_hash_key.parse().ok()?,
+                end: range.ending_hash_key.parse().ok()?,
+            },
         },
+        parents: parents.into_iter().flatten().cloned().collect(),
+        is_open: numbers.is_none_or(|numbers| numbers.ending_sequence_number.is_none()),
     })
 }
 
@@ -251,14 +257,14 @@ mod tests {
             shard("parent", "0", &last, Some("9")),
             shard("child", "0", &last, None),
         ];
-        let open = open_shards(&CALL, &shards).unwrap();
+        let open = lineage_of(&CALL, shards.into()).unwrap().open_map().unwrap();
         assert_eq!(
-            open,
+            open.shards(),
             [Shard {
                 id: "child".into(),
                 range: HashRange::ALL
             }]
         );
-        assert!(open_shards(&CALL, &[shard("odd", "0", "many", None)]).is_err());
+        assert!(lineage_of(&CALL, vec![shard("odd", "0", "many", None)]).is_err());
     }
 }

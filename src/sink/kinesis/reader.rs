@@ -1,0 +1,124 @@
+//! Reads a shard of the stream back. The caller keeps the pace; an iterator that expired is replaced here.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
+use aws_sdk_kinesis::primitives::DateTime;
+use aws_sdk_kinesis::types::{Record, ShardIteratorType};
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::classify::{Call, classify};
+use super::run_on;
+use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
+
+/// Records asked for at once; the service's maximum. It stops at 10 MiB.
+const PAGE_RECORDS: i32 = 10_000;
+const READ: &str = "kinesis:GetRecords";
+const FIND: &str = "kinesis:GetShardIterator";
+
+/// Reads one shard.
+pub(super) struct KinesisReader {
+    pub(super) client: Client,
+    pub(super) runtime: Handle,
+    pub(super) stream: String,
+    pub(super) shard_id: String,
+    /// Where to get an iterator for.
+    pub(super) place: ReadStart,
+    pub(super) iterator: Option<String>,
+}
+
+impl KinesisReader {
+    /// Gets the iterator for the place.
+    ///
+    /// # Errors
+    /// [`SinkError::Refused`] if the service does not know the place any more.
+    pub(super) async fn find(&mut self) -> Result<String, SinkError> {
+        let call = self.call(FIND);
+        let request = self.client.get_shard_iterator();
+        let request = request.stream_name(&self.stream).shard_id(&self.shard_id);
+        let request = match &self.place {
+            ReadStart::Oldest => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            ReadStart::At(number) => request
+                .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
+                .starting_sequence_number(number),
+            ReadStart::After(number) => request
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .starting_sequence_number(number),
+            ReadStart::Since(time_ms) => request
+                .shard_iterator_type(ShardIteratorType::AtTimestamp)
+                .timestamp(DateTime::from_millis(*time_ms)),
+        };
+        let answer = run_on(&self.runtime, &call, async move { request.send().await }).await?;
+        let output = answer.map_err(|error| classify(&call, &error))?;
+        let iterator = output.shard_iterator.filter(|iterator| !iterator.is_empty());
+        iterator.ok_or_else(|| call.doubtful("the answer holds no iterator".to_owned()))
+    }
+
+    fn call(&self, action: &'static str) -> Call<'_> {
+        Call {
+            action,
+            stream: &self.stream,
+        }
+    }
+
+    fn page_of(&mut self, output: GetRecordsOutput) -> ReadPage {
+        let records: Vec<_> = output.records.into_iter().map(seen).collect();
+        if let Some(last) = records.last() {
+            self.place = ReadStart::After(last.sequence_number.clone());
+        }
+        self.iterator = output.next_shard_iterator.filter(|iterator| !iterator.is_empty());
+        let behind_ms = output.millis_behind_latest.unwrap_or(0);
+        ReadPage {
+            records,
+            behind_ms: u64::try_from(behind_ms).unwrap_or(0),
+            is_last: self.iterator.is_none(),
+        }
+    }
+}
+
+#[async_trait]
+impl ShardReader for KinesisReader {
+    async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
+        let iterator = match self.iterator.take() {
+            Some(iterator) => iterator,
+            None => self.find().await?,
+        };
+        let request = self.client.get_records();
+        let request = request.shard_iterator(&iterator).limit(PAGE_RECORDS);
+        let call = self.call(READ);
+        let answer = run_on(&self.runtime, &call, async move { request.send().await }).await?;
+        match answer {
+            Ok(output) => Ok(self.page_of(output)),
+            // Five minutes old: the next call finds the place again.
+            Err(SdkError::ServiceError(error)) if error.err().code() == Some("ExpiredIteratorException") => {
+                Ok(ReadPage {
+                    behind_ms: 1,
+                    ..ReadPage::default()
+                })
+            }
+            Err(error) => {
+                let error = classify(&call, &error);
+                self.iterator = Some(iterator);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn seen(record: Record) -> SeenRecord {
+    SeenRecord {
+        sequence_number: record.sequence_number,
+        partition_key: record.partition_key.unwrap_or_default(),
+        payload: Bytes::from(record.data.into_inner()),
+    }
+}
+
+impl fmt::Debug for KinesisReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KinesisReader({} of {})", self.shard_id, self.stream)
+    }
+}

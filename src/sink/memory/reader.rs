@@ -1,0 +1,76 @@
+//! Reads the stream in memory back.
+
+use async_trait::async_trait;
+
+use super::{MemorySink, StoredRecord};
+use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
+
+/// Records of a page: few, so that tests see many pages.
+const PAGE_RECORDS: usize = 100;
+
+/// Reads one shard of a [`MemorySink`].
+#[derive(Debug)]
+pub(super) struct MemoryReader {
+    sink: MemorySink,
+    index: usize,
+    /// How many of the shard's records are behind us; `None` until the first page.
+    position: Option<usize>,
+    start: ReadStart,
+}
+
+impl MemoryReader {
+    pub(super) fn new(sink: MemorySink, index: usize, start: ReadStart) -> Self {
+        Self {
+            sink,
+            index,
+            position: None,
+            start,
+        }
+    }
+}
+
+#[async_trait]
+impl ShardReader for MemoryReader {
+    async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
+        let state = self.sink.state();
+        let Some(shard) = state.shards.get(self.index) else {
+            return Ok(ReadPage::default());
+        };
+        let from = self
+            .position
+            .unwrap_or_else(|| place_of(&shard.stored, &self.start));
+        let rest = shard.stored.get(from..).unwrap_or_default();
+        let records: Vec<_> = rest.iter().take(PAGE_RECORDS).map(seen).collect();
+        let is_at_end = records.len() == rest.len();
+        self.position = Some(from + records.len());
+        Ok(ReadPage {
+            records,
+            behind_ms: u64::from(!is_at_end),
+            is_last: is_at_end && !shard.known.is_open,
+        })
+    }
+}
+
+fn seen(record: &StoredRecord) -> SeenRecord {
+    SeenRecord {
+        sequence_number: record.sequence_number.clone(),
+        partition_key: String::from_utf8_lossy(&record.partition_key).into_owned(),
+        payload: record.payload.clone(),
+    }
+}
+
+fn place_of(stored: &[StoredRecord], start: &ReadStart) -> usize {
+    let place = |wanted: &str, is_included: bool| {
+        let wanted: u128 = wanted.parse().unwrap_or(0);
+        stored.partition_point(|record| {
+            let number: u128 = record.sequence_number.parse().unwrap_or(0);
+            number < wanted || (number == wanted && !is_included)
+        })
+    };
+    match start {
+        // Nothing remembers when it came.
+        ReadStart::Oldest | ReadStart::Since(_) => 0,
+        ReadStart::At(number) => place(number, true),
+        ReadStart::After(number) => place(number, false),
+    }
+}
