@@ -1,5 +1,6 @@
 //! Counts of the whole process, for summaries and tests: plain atomics, added to per request or chunk, never per row.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::publish::attempt::AttemptCounts;
@@ -12,8 +13,11 @@ pub struct Counters {
     bytes: AtomicU64,
     refused: AtomicU64,
     doubtful: AtomicU64,
+    found: AtomicU64,
     repeated: AtomicU64,
+    inversions: AtomicU64,
     skipped: AtomicU64,
+    shards_in_doubt: AtomicU64,
 }
 
 /// The counts at one moment.
@@ -27,10 +31,16 @@ pub struct CountersSnapshot {
     pub bytes: u64,
     /// Records that were refused for certain and sent again.
     pub refused: u64,
-    /// Records whose outcome was unknown and that were sent again.
+    /// Records whose outcome was unknown.
     pub doubtful: u64,
+    /// Records that were in doubt and were found in the stream when looking there.
+    pub found: u64,
     /// Records that were stored and sent again to keep the order.
     pub repeated: u64,
+    /// Records that the service stored in another order than they were sent in.
+    pub inversions: u64,
+    /// Shards that are being looked at now, because records of theirs are in doubt.
+    pub shards_in_doubt: u64,
     /// Records that the checkpoint proved to be stored and that were not sent.
     pub skipped: u64,
 }
@@ -41,7 +51,9 @@ impl Counters {
         self.requests.fetch_add(counts.requests, Ordering::Relaxed);
         self.refused.fetch_add(counts.refused, Ordering::Relaxed);
         self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
+        self.found.fetch_add(counts.found, Ordering::Relaxed);
         self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
+        self.inversions.fetch_add(counts.inversions, Ordering::Relaxed);
         self.records
             .fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.bytes
@@ -53,6 +65,12 @@ impl Counters {
         self.skipped.fetch_add(records, Ordering::Relaxed);
     }
 
+    /// A shard is being looked at, until what this gives is dropped.
+    pub fn doubt(self: &Arc<Self>) -> ShardInDoubt {
+        self.shards_in_doubt.fetch_add(1, Ordering::Relaxed);
+        ShardInDoubt(Arc::clone(self))
+    }
+
     /// The counts now.
     pub fn snapshot(&self) -> CountersSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -62,8 +80,21 @@ impl Counters {
             bytes: read(&self.bytes),
             refused: read(&self.refused),
             doubtful: read(&self.doubtful),
+            found: read(&self.found),
             repeated: read(&self.repeated),
+            inversions: read(&self.inversions),
+            shards_in_doubt: read(&self.shards_in_doubt),
             skipped: read(&self.skipped),
         }
+    }
+}
+
+/// Counts a shard as looked at.
+#[derive(Debug)]
+pub struct ShardInDoubt(Arc<Counters>);
+
+impl Drop for ShardInDoubt {
+    fn drop(&mut self) {
+        self.0.shards_in_doubt.fetch_sub(1, Ordering::Relaxed);
     }
 }

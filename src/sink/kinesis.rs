@@ -28,7 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::answer::{entries_of, lineage_of, record_bytes_max, usable_identity};
 use self::classify::{Call, classify};
-use self::reader::KinesisReader;
+use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
@@ -130,6 +130,7 @@ impl KinesisSink {
             shard_id: shard.id.clone(),
             place,
             iterator: None,
+            page_records: PAGE_RECORDS_MAX,
         }
     }
 }
@@ -191,7 +192,8 @@ impl RecordSink for KinesisSink {
         let Some(shard) = description.shards.shards().first() else {
             return Ok(());
         };
-        let mut reader = self.read(shard, ReadStart::Oldest).await?;
+        let mut reader = self.reader(shard, ReadStart::Oldest);
+        reader.page_records = 1;
         reader.next_page().await.map(drop)
     }
 }

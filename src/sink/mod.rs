@@ -28,6 +28,9 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
+/// Error code of a record that was meant for another shard than the one that has it now.
+pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
+
 /// The answer to one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutEntry {

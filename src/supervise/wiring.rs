@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::pipeline::Backends;
 use super::placement::Placement;
+use super::recovery::Recovery;
 use super::spawn::{Berth, Nursery};
 use crate::batch::actor::ShardBatcher;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::store::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, DeliveryConfig};
 use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
 use crate::deadletter::files::DeadLetterFiles;
 use crate::discover::actor::{Discoverer, DiscovererParts};
@@ -30,6 +31,7 @@ use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::framer::FramerConfig;
 use crate::route::shard_map::ShardIndex;
+use crate::route::watcher::ShardWatcher;
 use crate::sink::StreamDescription;
 
 /// What all wiring needs.
@@ -38,6 +40,9 @@ pub(super) struct Wiring<'a> {
     pub(super) backends: &'a Backends,
     pub(super) stream: StreamDescription,
     pub(super) checkpoint: Checkpoint,
+    pub(super) recovery: Recovery,
+    pub(super) delivery: DeliveryConfig,
+    pub(super) reshard: CancellationToken,
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
@@ -55,7 +60,9 @@ impl Wiring<'_> {
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
             let destination = Destination::from(&self.config.target);
-            let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
+            let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
+            let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
+            let reshard = self.reshard.clone();
             self.nursery.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -65,6 +72,9 @@ impl Wiring<'_> {
                         shard,
                         sink,
                         delivery,
+                        start,
+                        since_ms,
+                        reshard,
                         destination,
                         checkpointer,
                         counters,
@@ -80,6 +90,16 @@ impl Wiring<'_> {
             batchers.push(batcher);
         }
         batchers
+    }
+
+    pub(super) fn start_watcher(&mut self) {
+        let (_, berth) = Nursery::berth::<ShardWatcher>();
+        let sink = Arc::clone(&self.backends.sink);
+        let (shards, reshard) = (self.stream.shards.clone(), self.reshard.clone());
+        self.nursery
+            .spawn(&self.placement.control(), "shard watcher", berth, move |_fuse| {
+                ShardWatcher::new(sink, shards, reshard)
+            });
     }
 
     pub(super) fn start_dead_letters(&mut self, checkpointer: &Addr<Checkpointer>) -> Addr<DeadLetterWriter> {

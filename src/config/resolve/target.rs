@@ -1,12 +1,13 @@
 //! Resolves `target`: where records go, what they look like, how they are delivered. Pure: no I/O, no clock.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
-    ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering, Pace,
-    TargetConfig,
+    ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat, Ordering,
+    OutOfRetention, Pace, RecreatedStream, TargetConfig,
 };
 use super::joined;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
@@ -26,13 +27,41 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
     };
     let message = message(&keys)?;
     warn_about_pace(&keys, report);
+    let guarantee = keys.choice(
+        "delivery",
+        &[
+            ("dedupe", Guarantee::Dedupe),
+            ("at_least_once", Guarantee::AtLeastOnce),
+        ],
+    );
     Some(Target {
         place: place?,
         message,
         delivery: DeliveryConfig {
+            guarantee: guarantee.unwrap_or(Guarantee::Dedupe),
+            is_guarantee_chosen: guarantee.is_some(),
+            // What is written to a file is there as soon as its writer is gone.
+            settle: keys.duration("settle").unwrap_or(Duration::ZERO),
+            out_of_retention: keys
+                .choice(
+                    "out_of_retention",
+                    &[("resend", OutOfRetention::Resend), ("stop", OutOfRetention::Stop)],
+                )
+                .unwrap_or(OutOfRetention::Resend),
+            recreated_stream: keys.choice(
+                "recreated_stream",
+                &[
+                    ("stop", RecreatedStream::Stop),
+                    ("continue", RecreatedStream::Continue),
+                ],
+            )?,
             ordering: keys.choice(
                 "ordering",
-                &[("final", Ordering::Final), ("none", Ordering::None)],
+                &[
+                    ("strict", Ordering::Strict),
+                    ("final", Ordering::Final),
+                    ("none", Ordering::None),
+                ],
             )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
@@ -126,7 +155,8 @@ mod tests {
         let config = loaded_with(
             "stream: orders",
             "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
-             include_control_details: true, ordering: none, linger: 7ms, number_format: dms, \
+             include_control_details: true, ordering: none, linger: 7ms, delivery: at_least_once, settle: 6s, \
+             out_of_retention: stop, recreated_stream: continue, number_format: dms, \
              change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
         );
         assert_eq!(
@@ -135,7 +165,7 @@ mod tests {
                 stream: "s".into(),
                 region: Some("eu-west-1".into()),
                 endpoint: Some("http://h:1".into()),
-                request_timeout: std::time::Duration::from_secs(9),
+                request_timeout: Duration::from_secs(9),
             }
         );
         assert_eq!(
@@ -151,12 +181,17 @@ mod tests {
         assert_eq!(
             config.delivery,
             DeliveryConfig {
+                guarantee: Guarantee::AtLeastOnce,
+                is_guarantee_chosen: true,
+                settle: Duration::from_secs(6),
+                out_of_retention: OutOfRetention::Stop,
+                recreated_stream: RecreatedStream::Continue,
                 ordering: Ordering::None,
                 pace: Pace::Custom {
                     records_per_second: 3,
                     bytes_per_second: 4096,
                 },
-                linger: std::time::Duration::from_millis(7),
+                linger: Duration::from_millis(7),
             }
         );
     }
