@@ -1,8 +1,8 @@
 //! Counts of the whole process, for summaries and tests: plain atomics, added to per request or chunk, never per row.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::shards::ShardBoard;
 use crate::publish::attempt::AttemptCounts;
 
 /// The counts. They start at zero with the process and survive generations.
@@ -17,7 +17,7 @@ pub struct Counters {
     repeated: AtomicU64,
     inversions: AtomicU64,
     skipped: AtomicU64,
-    shards_in_doubt: AtomicU64,
+    shards: ShardBoard,
 }
 
 /// The counts at one moment.
@@ -39,8 +39,6 @@ pub struct CountersSnapshot {
     pub repeated: u64,
     /// Records that the service stored in another order than they were sent in.
     pub inversions: u64,
-    /// Shards that are being looked at now, because records of theirs are in doubt.
-    pub shards_in_doubt: u64,
     /// Records that the checkpoint proved to be stored and that were not sent.
     pub skipped: u64,
 }
@@ -65,10 +63,9 @@ impl Counters {
         self.skipped.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// A shard is being looked at, until what this gives is dropped.
-    pub fn doubt(self: &Arc<Self>) -> ShardInDoubt {
-        self.shards_in_doubt.fetch_add(1, Ordering::Relaxed);
-        ShardInDoubt(Arc::clone(self))
+    /// What each shard is doing.
+    pub fn shards(&self) -> &ShardBoard {
+        &self.shards
     }
 
     /// The counts now.
@@ -83,18 +80,7 @@ impl Counters {
             found: read(&self.found),
             repeated: read(&self.repeated),
             inversions: read(&self.inversions),
-            shards_in_doubt: read(&self.shards_in_doubt),
             skipped: read(&self.skipped),
         }
-    }
-}
-
-/// Counts a shard as looked at.
-#[derive(Debug)]
-pub struct ShardInDoubt(Arc<Counters>);
-
-impl Drop for ShardInDoubt {
-    fn drop(&mut self) {
-        self.0.shards_in_doubt.fetch_sub(1, Ordering::Relaxed);
     }
 }

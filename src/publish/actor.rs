@@ -20,6 +20,7 @@ use super::look_back::LookBack;
 use super::messages::PublishBatch;
 use super::pacer::{Pacer, Refused};
 use crate::checkpoint::messages::RecordsSettled;
+use crate::clock::Clock;
 use crate::config::{DeliveryConfig, Pace};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
@@ -62,6 +63,8 @@ pub struct ShardPublisherParts {
     pub checkpointer: Upstream<RecordsSettled>,
     /// Process-wide counts.
     pub counters: Arc<Counters>,
+    /// Time of day, for the status.
+    pub clock: Arc<dyn Clock>,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -86,6 +89,8 @@ struct Courier {
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
+    last_put: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 impl ShardPublisher {
@@ -112,6 +117,8 @@ impl ShardPublisher {
             counters: parts.counters,
             pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
+            last_put: Duration::ZERO,
+            clock: parts.clock,
         };
         Self {
             courier: Some(courier),
@@ -204,6 +211,10 @@ impl Courier {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
+        let now = self.epoch.elapsed();
+        let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));
+        let board = self.counters.shards();
+        board.paced(&self.shard.id, pause, since_last, self.pacer.share_percent());
         let answer = self.sink.put(&self.shard, &to_send).await;
         let is_answered = answer.is_ok();
         self.notice_reshard(&answer);
@@ -235,9 +246,11 @@ impl Courier {
             settle_ms = wait.as_millis(),
             "records are in doubt: reading the stream back once no request can be stored any more"
         );
-        let doubt = self.counters.doubt();
-        let seen = self.look_back.look(&plan, self.epoch + not_before).await?;
-        drop(doubt);
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let note = self.counters.shards().doubt(shard, settled_at_ms);
+        let seen = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        drop(note);
         let found_before = self.delivery.counts().found;
         let seen_count = seen.len();
         self.delivery.looked(self.epoch.elapsed(), seen, batch);

@@ -59,6 +59,7 @@ impl Wiring<'_> {
             let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let clock = Arc::clone(&self.backends.clock);
             let destination = Destination::from(&self.config.target);
             let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
@@ -78,6 +79,7 @@ impl Wiring<'_> {
                         destination,
                         checkpointer,
                         counters,
+                        clock,
                         fuse,
                     })
                 },
@@ -151,6 +153,7 @@ impl Wiring<'_> {
         let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
+        let shards = self.counters.shards().clone();
         let discoverer = Upstream::to(discoverer.clone());
         self.nursery
             .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
@@ -160,6 +163,7 @@ impl Wiring<'_> {
                     discoverer,
                     interval,
                     budget,
+                    shards,
                     clock,
                     status,
                     fuse,
