@@ -10,7 +10,10 @@ use super::super::{
     OutOfRetention, Pace, RecreatedStream, TargetConfig,
 };
 use super::joined;
+use crate::config::MigrationType;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::model::{Operation, Table};
+use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
 
 pub(super) struct Target {
     pub(super) place: TargetConfig,
@@ -143,6 +146,47 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
                        it, or use `pace: service`";
         report.warning(custom.place("bytes_per_second"), message);
     }
+}
+
+/// In `strict` order a key gets one record per request, so a key that many rows share is slow.
+pub(super) fn warn_about_hot_keys(
+    target: &Target,
+    tables: &[Table],
+    migration_type: MigrationType,
+    root: &Section<'_>,
+    report: &mut Report,
+) {
+    if target.delivery.ordering != Ordering::Strict {
+        return;
+    }
+    let has = |operation| match migration_type {
+        MigrationType::FullLoad => operation == Operation::Load,
+        MigrationType::Changes => operation != Operation::Load,
+        MigrationType::FullLoadAndChanges => true,
+    };
+    let mut hot = Vec::new();
+    for (operation, rows) in [(Operation::Load, "loaded rows"), (Operation::Update, "changes")] {
+        let shares_key = |table: &&Table| {
+            let rule = PartitionKeyRule::new(table, operation, &target.message);
+            rule.key_type == PartitionKeyType::SchemaTable
+        };
+        let tables = tables.iter().filter(shares_key).filter(|_| has(operation));
+        hot.extend(tables.map(|table| format!("{rows} of {}", table.full_name())));
+    }
+    let Some(first) = hot.first() else { return };
+    let more = match hot.len() - 1 {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let message = format!(
+        "`ordering: strict` sends one record of a partition key per request, and all {first}{more} share one key: with \
+         20 ms per request that is 50 rows a second; give changes their own keys (`change_partition_key: \
+         primary-key`), tables a primary key, or use `ordering: final`"
+    );
+    let section = root
+        .section("target")
+        .and_then(|target| target.section("kinesis").or(target.section("ndjson")));
+    report.warning(section.and_then(|section| section.place("ordering")), message);
 }
 
 #[cfg(test)]
