@@ -58,6 +58,8 @@ pub struct AttemptCounts {
     pub doubtful: u64,
     /// Records that were in doubt and turned out to be stored: repeats that looking prevented.
     pub found: u64,
+    /// Records that a process before this one had sent: repeats that looking prevented after its end.
+    pub recovered: u64,
     /// Records that were stored and sent again to keep the last state of their key right: certain repeats.
     pub repeated: u64,
     /// Records of one request that were stored in another order than they were sent in.
@@ -149,7 +151,7 @@ impl Attempt {
             }
             !is_found
         });
-        self.counts.found += found;
+        self.counts.recovered += found;
         self.plan(&key_of);
     }
 
