@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "src/parse/number.rs",
     "src/parse/row.rs",
     "src/publish/attempt.rs",
+    "src/publish/fingerprint.rs",
     "src/publish/pacer.rs",
     "src/read/framer.rs",
     "src/read/row_scanner.rs",

@@ -2,5 +2,6 @@
 
 pub mod actor;
 pub mod attempt;
+pub mod fingerprint;
 pub mod messages;
 pub mod pacer;

@@ -62,23 +62,33 @@ impl Lineage {
                 next.extend(known.parents.iter().map(String::as_str));
             }
         }
-        let mut ordered = Vec::with_capacity(waiting.len());
-        while !waiting.is_empty() {
-            let is_parent_waiting = |known: &&KnownShard| {
-                let is_waiting = |parent: &String| waiting.iter().any(|other| other.shard.id == *parent);
-                known.parents.iter().any(is_waiting)
-            };
-            let (later, ready): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| is_parent_waiting(known));
-            if ready.is_empty() {
-                // A list that turns in circles has no order.
-                ordered.extend(later);
-                break;
-            }
-            ordered.extend(ready);
-            waiting = later;
-        }
-        ordered
+        generations(waiting).concat()
     }
+
+    /// All known shards in groups: whatever a shard descends from is in an earlier group than the shard itself.
+    pub fn generations(&self) -> Vec<Vec<&KnownShard>> {
+        generations(self.shards.iter().collect())
+    }
+}
+
+/// Shards in groups, parents before children as far as both are there.
+fn generations(mut waiting: Vec<&KnownShard>) -> Vec<Vec<&KnownShard>> {
+    let mut groups = Vec::new();
+    while !waiting.is_empty() {
+        let is_parent_waiting = |known: &&KnownShard| {
+            let is_waiting = |parent: &String| waiting.iter().any(|other| other.shard.id == *parent);
+            known.parents.iter().any(is_waiting)
+        };
+        let (later, ready): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| is_parent_waiting(known));
+        if ready.is_empty() {
+            // A list that turns in circles has no order.
+            groups.push(later);
+            break;
+        }
+        groups.push(ready);
+        waiting = later;
+    }
+    groups
 }
 
 #[cfg(test)]
@@ -129,6 +139,17 @@ mod tests {
             "{family:?}"
         );
         assert!(ids("unknown").is_empty());
+    }
+
+    #[test]
+    fn each_shard_is_in_a_later_group_than_its_parents() {
+        let lineage = lineage();
+        let groups = lineage.generations();
+        let ids: Vec<Vec<_>> = groups
+            .iter()
+            .map(|group| group.iter().map(|known| known.shard.id.as_str()).collect())
+            .collect();
+        assert_eq!(ids, [vec!["a"], vec!["b", "c"], vec!["d"], vec!["e", "f"]]);
     }
 
     #[test]
