@@ -121,17 +121,20 @@ fn show(args: &ShowArgs) -> Result<String, Fault> {
 }
 
 fn visit(folder: &Path, each: impl FnMut(DeadLetter)) -> Result<(), Fault> {
-    files::for_each(folder, each).map_err(|error| {
-        let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            FaultKind::PermissionDenied
-        } else {
-            FaultKind::StateIo
-        };
-        Fault::new(
-            kind,
-            format!("cannot read the dead letters in {}: {error}", folder.display()),
-        )
-    })
+    files::for_each(folder, each).map_err(|error| unreadable(folder, &error))
+}
+
+/// The fault of a dead-letter folder that cannot be read.
+pub(super) fn unreadable(folder: &Path, error: &std::io::Error) -> Fault {
+    let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
+        FaultKind::PermissionDenied
+    } else {
+        FaultKind::StateIo
+    };
+    Fault::new(
+        kind,
+        format!("cannot read the dead letters in {}: {error}", folder.display()),
+    )
 }
 
 impl Listing {

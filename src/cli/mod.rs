@@ -35,6 +35,8 @@ pub mod status_file;
 mod tables;
 mod text;
 mod validate;
+mod verify;
+mod verify_report;
 
 /// Streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row, losing nothing.
 #[derive(Debug, Parser)]
@@ -65,6 +67,8 @@ enum Command {
     Tables(tables::TablesArgs),
     /// Look at the durable state of a task, save it, put it back, remove it
     Checkpoint(checkpoint::CheckpointArgs),
+    /// Compare the stream with the files: is every row there that is called delivered
+    Verify(verify::VerifyArgs),
     /// Look at the rows that were set aside
     Dlq(dead_letters::DeadLettersArgs),
     /// Print the JSON Schema of the configuration, for editors
@@ -142,6 +146,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
+            Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),

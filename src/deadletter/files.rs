@@ -52,7 +52,7 @@ impl DeadLetterFiles {
     }
 }
 
-fn is_torn(file: &mut File) -> io::Result<bool> {
+pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }

@@ -4,3 +4,4 @@ pub mod actor;
 pub mod envelope;
 pub mod files;
 pub mod messages;
+pub mod replays;
