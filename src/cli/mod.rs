@@ -19,6 +19,7 @@ pub mod demo;
 mod logging;
 mod progress;
 mod rates;
+mod replay;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox_crash;
@@ -69,7 +70,7 @@ enum Command {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Compare the stream with the files: is every row there that is called delivered
     Verify(verify::VerifyArgs),
-    /// Look at the rows that were set aside
+    /// Look at the rows that were set aside, and send them again
     Dlq(dead_letters::DeadLettersArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
