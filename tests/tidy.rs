@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "src/route/",
     "src/sandbox/verdict.rs",
     "src/supervise/policy.rs",
+    "src/verify/horizon.rs",
     "src/verify/judge.rs",
     "src/verify/plan.rs",
     "src/verify/report.rs",

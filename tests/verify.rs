@@ -165,6 +165,32 @@ fn dead_letters_are_not_expected() {
 }
 
 #[test]
+fn letters_of_an_earlier_life_excuse_nothing() {
+    let task = TaskFolder::new(&Settings::default());
+    task.write(
+        "data/cdc/b.csv",
+        "INSERT,orders,shop,8,,row 8\nINSERT,orders,shop,9,abc,never\n",
+    );
+    task.brigade(&["run", "--once"]).expect(0);
+    let path = task.path().join("table-definition.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let scale = r#""ColumnScale": "2""#;
+    let corrected = text.replace(scale, &format!(r#"{scale}, "ColumnNullable": "true""#));
+    task.write("table-definition.json", &corrected);
+    let excused = task.json(&["verify"]);
+    assert_eq!(excused["verdict"], "complete", "{excused:#}");
+    task.brigade(&["checkpoint", "reset", "--yes"]).expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.json(&["verify"])["verdict"], "complete");
+    let (path, line) = find(&task, "row 8");
+    edit(&path, |lines| drop(lines.remove(line)));
+    task.brigade(&["verify"]).expect(65);
+    let report = task.json(&["verify"]);
+    assert_eq!(report["missing_rows"][0]["key"], "cdc/b.csv", "{report:#}");
+    assert_eq!(report["missing_rows"][0]["ordinal"], 0, "{report:#}");
+}
+
+#[test]
 fn a_configuration_of_another_form_is_named() {
     let settings = Settings::default();
     let task = task(&settings);

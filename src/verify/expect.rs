@@ -20,6 +20,9 @@ use crate::read::rendered_rows::{RenderedRow, RowReader};
 use crate::sink::StreamDescription;
 use crate::source::ObjectSource;
 
+/// Rows of an object between two looks at how far it is.
+const WATCH_ROWS: u64 = 10_000;
+
 /// What the objects say, and what is known without looking at the stream.
 #[derive(Debug, Default)]
 pub(super) struct Expectation {
@@ -51,6 +54,25 @@ impl Expectation {
         }
     }
 
+    /// Compares what was read of an object with what the checkpoint counts of it. Its rows begin with `first`.
+    fn conclude(&mut self, number: u32, object: &PlannedObject, first: usize, outcome: Outcome) {
+        let totals = &object.totals;
+        if object.is_finished && outcome.messages_count == totals.delivered {
+            // Every row that is a message was delivered: letters of such rows are of an earlier life.
+            self.rows.demand_from(first, Demand::Required);
+        }
+        // Rows without a letter that is at hand: the checkpoint still knows how many there were.
+        let excused = totals.dead_lettered.saturating_sub(outcome.letters_count);
+        let lost = outcome.rejected_count.saturating_sub(excused);
+        if let (true, Some((table, _))) = (lost > 0, outcome.rejected.first()) {
+            self.lost.push((number, *table, lost));
+            let room = EXAMPLES_MAX.saturating_sub(self.lost_rows.len());
+            let named = usize::try_from(lost).unwrap_or(room).min(room);
+            let rows = outcome.rejected.into_iter().take(named);
+            self.lost_rows.extend(rows.map(|(_, row)| row));
+        }
+    }
+
     /// Counts the rows that need no stream to be missing.
     pub(super) fn add_lost(&self, judgement: &mut Judgement) {
         for (object, table, count) in &self.lost {
@@ -74,7 +96,8 @@ impl Expecting<'_> {
                     self.expect_control(&mut expectation, &mut router, number, object, control);
                 }
                 Content::Rows(rows) => {
-                    self.expect_rows(&mut expectation, &mut reader, number, object, *rows)
+                    let watch = |rows| each(index, rows);
+                    self.expect_rows(&mut expectation, &mut reader, number, object, *rows, &watch)
                         .await?;
                 }
             }
@@ -136,6 +159,7 @@ impl Expecting<'_> {
         number: u32,
         object: &PlannedObject,
         rows: RowSource,
+        each: &dyn Fn(usize),
     ) -> Result<(), Fault> {
         let first = expectation.rows.len();
         let version = &object.entry.version;
@@ -148,36 +172,18 @@ impl Expecting<'_> {
             number,
             object,
             letters,
-            letters_seen: 0,
-            rejected: Vec::new(),
-            rejected_count: 0,
+            outcome: Outcome::default(),
+            watch: each,
         };
         let read = reader
             .read(self.source, version, rows, &mut |row| taker.take(row))
             .await;
-        let Taker {
-            letters_seen,
-            rejected,
-            rejected_count,
-            ..
-        } = taker;
+        let outcome = taker.outcome;
         expectation.dead_lettered += object.totals.dead_lettered;
         match read {
-            Ok(()) => {
-                // Rows without a letter that is at hand: the checkpoint still knows how many there were.
-                let excused = object.totals.dead_lettered.saturating_sub(letters_seen);
-                let lost = rejected_count.saturating_sub(excused);
-                if lost > 0 {
-                    let table = rejected.first().map_or(u32::MAX, |(table, _)| *table);
-                    expectation.lost.push((number, table, lost));
-                    let room = EXAMPLES_MAX.saturating_sub(expectation.lost_rows.len());
-                    let named = usize::try_from(lost).unwrap_or(room).min(room);
-                    let rows = rejected.into_iter().take(named).map(|(_, row)| row);
-                    expectation.lost_rows.extend(rows);
-                }
-            }
+            Ok(()) => expectation.conclude(number, object, first, outcome),
             Err(error) if error.concerns_one_object() => {
-                expectation.rows.excuse_from(first);
+                expectation.rows.demand_from(first, Demand::Allowed);
                 expectation.problems.push((number, error.to_string()));
             }
             Err(error) => return Err(Fault::from(error)),
@@ -216,10 +222,22 @@ struct Taker<'a> {
     number: u32,
     object: &'a PlannedObject,
     letters: Option<&'a HashSet<u64>>,
-    letters_seen: u64,
-    /// The first rows that cannot become a message and have no letter, with their tables.
-    rejected: Vec<(u32, MissingRow)>,
+    outcome: Outcome,
+    /// Hears how many rows there are by now.
+    watch: &'a dyn Fn(usize),
+}
+
+/// What the settled rows of an object are today.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Rows that have a dead letter.
+    letters_count: u64,
+    /// Rows that are messages.
+    messages_count: u64,
+    /// Rows that are none, and have no letter.
     rejected_count: u64,
+    /// The first of those, with their tables.
+    rejected: Vec<(u32, MissingRow)>,
 }
 
 impl Taker<'_> {
@@ -230,7 +248,11 @@ impl Taker<'_> {
             return ControlFlow::Break(());
         }
         let is_letter = self.letters.is_some_and(|letters| letters.contains(&ordinal));
-        self.letters_seen += u64::from(is_letter && is_settled);
+        self.outcome.letters_count += u64::from(is_letter && is_settled);
+        self.outcome.messages_count += u64::from(row.outcome.is_ok() && is_settled);
+        if ordinal.is_multiple_of(WATCH_ROWS) {
+            (self.watch)(self.rows.len());
+        }
         let is_wanted = self.expecting.selection.wants(row.table);
         match row.outcome {
             Ok(message) if is_wanted => self.rows.add(ExpectedRow {
@@ -252,8 +274,8 @@ impl Taker<'_> {
     }
 
     fn reject(&mut self, row: RenderedRow<'_>, reason: &str) {
-        self.rejected_count += 1;
-        if self.rejected.len() >= EXAMPLES_MAX {
+        self.outcome.rejected_count += 1;
+        if self.outcome.rejected.len() >= EXAMPLES_MAX {
             return;
         }
         let table = self.expecting.table_number(row.table);
@@ -268,6 +290,6 @@ impl Taker<'_> {
             partition_key: None,
             reason: Some(format!("there is no dead letter of it, and now {reason}")),
         };
-        self.rejected.push((table, missing));
+        self.outcome.rejected.push((table, missing));
     }
 }

@@ -170,15 +170,10 @@ impl Twins {
     /// The copy of the next twin from behind, and with the last twin all copies that are left over. Of the copies
     /// before `next` it is the last one: whatever order there is to be found, this finds it.
     fn hand_out(&mut self, demand: Demand, next: Option<u64>) -> (Seen, u32) {
+        self.forget(demand);
         let is_to_have = match demand {
-            Demand::Required => {
-                self.required = self.required.saturating_sub(1);
-                !self.places.is_empty()
-            }
-            Demand::Allowed => {
-                self.allowed = self.allowed.saturating_sub(1);
-                self.places.len() > self.required
-            }
+            Demand::Required => !self.places.is_empty(),
+            Demand::Allowed => self.places.len() > self.required,
         };
         let before = next.map_or(self.places.len(), |next| {
             self.places.partition_point(|place| *place < next)

@@ -138,12 +138,16 @@ fn a_record_that_no_row_explains_is_foreign() {
 }
 
 #[test]
-fn an_excused_object_demands_nothing() {
-    let mut rows = rows_of(&[&["k/1", "k/2"], &["k/2", "k/3"]]);
-    rows.excuse_from(2);
-    rows.take(b"k", b"1");
-    let total = judge(rows, &[ORDERED; 2], 1, None).total();
-    assert_eq!((total.expected, total.found, total.missing), (2, 1, 1));
+fn what_an_object_demands_can_change() {
+    let counts = |demand| {
+        let mut rows = rows_of(&[&["k/1", "k/2"], &["k/2", "k/3?"]]);
+        rows.demand_from(2, demand);
+        rows.take(b"k", b"1");
+        let total = judge(rows, &[ORDERED; 2], 1, None).total();
+        (total.expected, total.found, total.missing)
+    };
+    assert_eq!(counts(Demand::Allowed), (2, 1, 1));
+    assert_eq!(counts(Demand::Required), (4, 1, 3));
 }
 
 #[test]

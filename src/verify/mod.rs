@@ -12,6 +12,7 @@
 //! (8 bytes each).
 
 mod expect;
+mod horizon;
 pub mod judge;
 mod plan;
 pub mod report;

@@ -142,17 +142,16 @@ impl Rows {
         });
     }
 
-    /// Takes back the demand of every row from this one on: their object turned out not to be what was sent.
-    pub fn excuse_from(&mut self, number: usize) {
+    /// Changes the demand of every row from this one on, when more is known of their object.
+    pub fn demand_from(&mut self, number: usize, demand: Demand) {
         for row in self.all.iter_mut().skip(number) {
-            if row.demand == Demand::Required
-                && let Seen::AsTwin(group) = row.seen
+            if let Seen::AsTwin(group) = row.seen
                 && let Some(twins) = self.twins.get_mut(group)
             {
-                twins.required -= 1;
-                twins.allowed += 1;
+                twins.forget(row.demand);
+                twins.count(demand);
             }
-            row.demand = Demand::Allowed;
+            row.demand = demand;
         }
     }
 
@@ -197,6 +196,14 @@ impl Twins {
         match demand {
             Demand::Required => self.required += 1,
             Demand::Allowed => self.allowed += 1,
+        }
+    }
+
+    /// Takes one twin out of the count.
+    pub(super) fn forget(&mut self, demand: Demand) {
+        match demand {
+            Demand::Required => self.required = self.required.saturating_sub(1),
+            Demand::Allowed => self.allowed = self.allowed.saturating_sub(1),
         }
     }
 }

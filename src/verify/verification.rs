@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::expect::{Expectation, Expecting};
+use super::horizon::Times;
 use super::judge::{EXAMPLES_MAX, Judgement, ObjectFacts, judge};
 use super::plan::{Content, Plan, Selection, plan};
 use super::report::{Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, TableFindings, Verdict};
@@ -13,7 +14,7 @@ use super::stream::Reading;
 use crate::checkpoint::store::{ObjectEntry, TaskState};
 use crate::config::{Config, TargetConfig};
 use crate::fault::Fault;
-use crate::limits::{READ_INTERVAL, RETENTION_MIN};
+use crate::limits::READ_INTERVAL;
 use crate::model::Table;
 use crate::read::rendered_rows::{RenderedRow, RowReader};
 use crate::sink::{ReadStart, RecordSink, StreamDescription};
@@ -117,7 +118,7 @@ impl Verification<'_> {
         mut expectation: Expectation,
         oldest_ms: Option<i64>,
     ) -> Result<Report, Fault> {
-        let is_cut = self.has_expired(stream, oldest_ms);
+        let is_cut = self.is_cut(stream, oldest_ms);
         let records = (expectation.rows.records_count(), expectation.rows.foreign_count());
         let mut facts: Vec<_> = plan
             .objects
@@ -163,19 +164,20 @@ impl Verification<'_> {
         })
     }
 
-    /// Whether the stream may have lost its beginning: it is older than the shortest retention there is, and begins
-    /// later than the task.
-    fn has_expired(&self, stream: &StreamDescription, oldest_ms: Option<i64>) -> bool {
-        let TargetConfig::Kinesis { .. } = self.config.target else {
-            return false;
+    /// Whether the stream may have lost its beginning. Files keep everything.
+    fn is_cut(&self, stream: &StreamDescription, oldest_ms: Option<i64>) -> bool {
+        let has_retention = match self.config.target {
+            TargetConfig::Kinesis { .. } => true,
+            TargetConfig::Ndjson { .. } => false,
         };
-        let (Some(first_start_ms), Some(oldest_ms)) = (self.task.fresh_start_ms, oldest_ms) else {
-            return false;
-        };
-        let retention_ms = i64::try_from(RETENTION_MIN.as_millis()).unwrap_or(i64::MAX);
-        let is_old = self.now_ms.saturating_sub(first_start_ms) > retention_ms;
-        let is_asked_for = self.selection.since_ms.is_none_or(|since| since < oldest_ms);
-        is_old && is_asked_for && oldest_ms > first_start_ms && self.is_same_stream(stream)
+        let known = self.task.fresh_start_ms.zip(oldest_ms);
+        let times = known.map(|(started, oldest)| Times {
+            started,
+            oldest,
+            since: self.selection.since_ms,
+            now: self.now_ms,
+        });
+        has_retention && self.is_same_stream(stream) && times.is_some_and(Times::allow_a_cut)
     }
 
     fn is_same_stream(&self, stream: &StreamDescription) -> bool {
