@@ -114,10 +114,8 @@ fn verdict(report: &Report) -> Result<u8, Fault> {
         Verdict::Complete | Verdict::CompleteFromOldest => Ok(0),
         Verdict::Missing => {
             let missing = counted(report.total.rows_missing, "row");
-            Err(Fault::new(
-                FaultKind::Data,
-                format!("{missing} missing in the stream"),
-            ))
+            let message = format!("{missing} missing in the stream; the report names the first of them");
+            Err(Fault::new(FaultKind::Data, message))
         }
         Verdict::Unproven => {
             let problems = report.objects.iter().filter(|object| object.problem.is_some());
