@@ -253,6 +253,23 @@ fn a_table_and_a_time_can_be_asked_for() {
 }
 
 #[test]
+fn files_from_before_the_time_are_not_compared() {
+    let task = TaskFolder::new(&Settings::default());
+    let old = std::fs::File::options()
+        .append(true)
+        .open(task.path().join("data/shop/orders/LOAD1.csv"));
+    let year = std::time::Duration::from_hours(24 * 365);
+    old.unwrap()
+        .set_modified(std::time::UNIX_EPOCH + 31 * year)
+        .unwrap();
+    task.brigade(&["run", "--once"]).expect(0);
+    // Two changes are compared; two loaded rows and three control records are not.
+    let report = task.json(&["verify", "--since", "2020-01-01T00:00:00Z"]);
+    assert_eq!(counts(&report), [2, 2, 0, 0, 0, 5], "{report:#}");
+    assert_eq!(report["objects"].as_array().unwrap().len(), 2, "{report:#}");
+}
+
+#[test]
 fn a_task_without_a_state_or_with_a_running_engine_cannot_be_verified() {
     let task = TaskFolder::new(&Settings::default());
     task.brigade(&["verify"]).expect(66);
