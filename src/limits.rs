@@ -9,6 +9,8 @@ pub const REQUEST_RECORDS_MAX: usize = 500;
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Bytes at which a request is sent without waiting for more records: one second of one shard's write limit.
 pub const REQUEST_BYTES_TARGET: usize = 1024 * 1024;
+/// Records in one aggregated record at most: as many as a shard takes in some seconds when it takes them one by one.
+pub const AGGREGATE_RECORDS_MAX: usize = 5_000;
 /// Record size (message plus partition key) that a stream takes unless it was changed.
 pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Record size that a stream can be set to at most.

@@ -299,6 +299,15 @@ pub enum Ordering {
     None,
 }
 
+/// Whether several records travel as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Each row is a record of its own.
+    None,
+    /// All rows of a request are one record in the format of the Kinesis Producer Library.
+    Kpl,
+}
+
 /// How fast a shard is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
