@@ -202,6 +202,8 @@ impl Ledger {
             cut.records += u64::try_from(settled.sequence_numbers.len()).unwrap_or(u64::MAX);
             cut.last_sequence_number = settled.sequence_numbers.last().cloned();
             cut.last_request = settled.sequence_numbers;
+            // The members of an aggregated record share one.
+            cut.last_request.dedup();
             if let Some(is_changed) = self.cuts_changed.get_mut(shard.0) {
                 *is_changed = true;
             }

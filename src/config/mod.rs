@@ -288,6 +288,8 @@ pub struct DeliveryConfig {
     pub pace: Pace,
     /// How long a batch may wait for more records.
     pub linger: Duration,
+    /// Whether several records travel as one.
+    pub aggregation: Aggregation,
 }
 
 /// What a partial failure may do to the order.

@@ -10,8 +10,8 @@ use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::{
-    ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, LateFiles, LimitsConfig, MessageConfig,
-    MigrationType, Ordering, Pace, SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, LateFiles, LimitsConfig,
+    MessageConfig, MigrationType, Ordering, Pace, SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
@@ -66,6 +66,7 @@ fn config() -> Config {
             ordering: Ordering::Final,
             pace: Pace::Off,
             linger: Duration::ZERO,
+            aggregation: Aggregation::None,
         },
         errors: ErrorsConfig {
             dead_letters: nowhere(),

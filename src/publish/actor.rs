@@ -17,16 +17,17 @@ use tracing::Instrument;
 use super::attempt::{Attempt, Verdict};
 use super::messages::PublishBatch;
 use super::pacer::Pacer;
+use crate::batch::aggregate::RequestCost;
+use crate::batch::packer::records_max;
 use crate::checkpoint::messages::RecordsSettled;
 use crate::config::DeliveryConfig;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
-use crate::sink::RecordSink;
+use crate::sink::{PutEntry, RecordSink, SHARD_MAP_CHANGED, SinkError};
 use crate::supervise::spawn::Fuse;
 
 /// First delay after a failed request.
@@ -90,7 +91,7 @@ impl ShardPublisher {
             counters: parts.counters,
             pacer,
             epoch: Instant::now(),
-            window: REQUEST_RECORDS_MAX,
+            window: records_max(parts.delivery.aggregation),
         };
         Self {
             courier: Some(courier),
@@ -156,16 +157,18 @@ impl Courier {
         let mut silent_since: Option<Duration> = None;
         loop {
             let to_send = records_of(&attempt, records);
-            let bytes: usize = to_send.iter().map(BatchRecord::bytes_count).sum();
-            let pause = self.pacer.book(self.epoch.elapsed(), to_send.len(), bytes);
+            let cost = RequestCost::new(self.delivery.aggregation, &to_send);
+            let now = self.epoch.elapsed();
+            let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
             let answer = self.sink.put(&self.shard, &to_send).await;
+            fail_if_stale(&answer)?;
             let is_answered = answer.is_ok();
             let key_of = |index: usize| records.get(index).map(BatchRecord::partition_key);
             let verdict = attempt.judge(answer, key_of);
-            self.window = attempt.window().min(REQUEST_RECORDS_MAX);
+            self.window = attempt.window().min(records_max(self.delivery.aggregation));
             match verdict {
                 Verdict::Complete => return Ok(attempt),
                 Verdict::Hopeless(fault) => return Err(fault),
@@ -223,6 +226,18 @@ fn records_of<'a>(attempt: &Attempt, records: &'a [BatchRecord]) -> Cow<'a, [Bat
     }
     let to_send = attempt.to_send().iter();
     Cow::Owned(to_send.filter_map(|index| records.get(*index)).cloned().collect())
+}
+
+/// Sending to a shard that is closed cannot succeed: only a new generation learns of its children.
+fn fail_if_stale(answer: &Result<Vec<PutEntry>, SinkError>) -> Result<(), Fault> {
+    for entry in answer.iter().flatten() {
+        if let PutEntry::Failed { code, message, .. } = entry
+            && code == SHARD_MAP_CHANGED
+        {
+            return Err(Fault::new(FaultKind::Unreachable, format!("{code}: {message}")));
+        }
+    }
+    Ok(())
 }
 
 fn new_backoff() -> ExponentialBackoff {

@@ -21,15 +21,17 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
-
-use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
+use aws_sdk_kinesis::types::{PutRecordsResultEntry, Shard as ServiceShard, StreamDescriptionSummary};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{entries_of, lineage_of, record_bytes_max, usable_identity};
+use self::answer::{entries_of, lineage_of, record_bytes_max, shared_entries, usable_identity};
 use self::classify::{Call, classify};
 use self::reader::KinesisReader;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use crate::batch::aggregate::aggregate;
+use crate::config::Aggregation;
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
 
@@ -53,6 +55,8 @@ pub struct KinesisOptions {
     pub endpoint: Option<String>,
     /// Time allowed for one request.
     pub request_timeout: Duration,
+    /// Whether the records of a request travel as one.
+    pub aggregation: Aggregation,
 }
 
 /// An Amazon Kinesis data stream.
@@ -60,6 +64,7 @@ pub struct KinesisSink {
     stream: String,
     client: Client,
     runtime: Handle,
+    aggregation: Aggregation,
 }
 
 impl KinesisSink {
@@ -70,6 +75,7 @@ impl KinesisSink {
             client: Client::from_conf(configure(shared, &options).build()),
             stream: options.stream,
             runtime,
+            aggregation: options.aggregation,
         }
     }
 
@@ -122,12 +128,28 @@ impl KinesisSink {
         run_on(&self.runtime, call, request).await
     }
 
+    /// Puts a body that [`request`] wrote, without a retry.
+    async fn put_once(&self, call: &Call<'_>, body: Bytes) -> Result<Vec<PutRecordsResultEntry>, SinkError> {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let request = self
+            .client
+            .put_records()
+            .stream_name(&self.stream)
+            .set_records(Some(Vec::new()))
+            .customize()
+            .config_override(once)
+            .map_request(move |request| request::with_body(request, body.clone()));
+        let answer = self.run(call, async move { request.send().await }).await?;
+        let output = answer.map_err(|error| classify(call, &error))?;
+        Ok(output.records)
+    }
+
     fn reader(&self, shard: &Shard, place: ReadStart) -> KinesisReader {
         KinesisReader {
             client: self.client.clone(),
             runtime: self.runtime.clone(),
             stream: self.stream.clone(),
-            shard_id: shard.id.clone(),
+            shard: shard.clone(),
             place,
             iterator: None,
         }
@@ -163,21 +185,19 @@ impl RecordSink for KinesisSink {
         })
     }
 
-    async fn put(&self, _shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
+    async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let call = self.call("kinesis:PutRecords");
-        let body = request::body(&self.stream, records).map_err(|detail| call.refused(detail))?;
-        let once = Config::builder().retry_config(RetryConfig::disabled());
-        let request = self
-            .client
-            .put_records()
-            .stream_name(&self.stream)
-            .set_records(Some(Vec::new()))
-            .customize()
-            .config_override(once)
-            .map_request(move |request| request::with_body(request, body.clone()));
-        let answer = self.run(&call, async move { request.send().await }).await?;
-        let output = answer.map_err(|error| classify(&call, &error))?;
-        entries_of(&call, output.records, records.len())
+        if self.aggregation == Aggregation::None || records.len() <= 1 {
+            let body = request::body(&self.stream, records).map_err(|detail| call.refused(detail))?;
+            let answered = self.put_once(&call, body).await?;
+            return entries_of(&call, answered, records.len());
+        }
+        let aggregate = aggregate(shard.range, records).map_err(|error| call.refused(error.to_string()))?;
+        let body = request::aggregate_body(&self.stream, &aggregate);
+        let body = body.map_err(|detail| call.refused(detail))?;
+        let answered = self.put_once(&call, body).await?;
+        let entries = entries_of(&call, answered, 1)?;
+        Ok(shared_entries(entries, shard, records.len()))
     }
 
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {

@@ -28,6 +28,10 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
+/// Code of a [`PutEntry::Failed`] whose record went to another shard than the one that was meant, where consumers will
+/// not see it: the stream was resharded, and nothing put to that shard will succeed any more.
+pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
+
 /// The answer to one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutEntry {

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
-    ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering, Pace,
-    TargetConfig,
+    Aggregation, ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering,
+    Pace, TargetConfig,
 };
 use super::joined;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
@@ -19,9 +19,9 @@ pub(super) struct Target {
 
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
-    let (place, keys) = match (section.section("kinesis"), section.section("ndjson")) {
-        (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
-        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
+    let (place, aggregation, keys) = match (section.section("kinesis"), section.section("ndjson")) {
+        (Some(kinesis), _) => (self::kinesis(&kinesis), self::aggregation(&kinesis), kinesis),
+        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
     let message = message(&keys)?;
@@ -36,6 +36,7 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
+            aggregation: aggregation?,
         },
     })
 }
@@ -47,6 +48,13 @@ fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
         endpoint: section.filled_text("endpoint"),
         request_timeout: section.duration("request_timeout")?,
     })
+}
+
+fn aggregation(section: &Section<'_>) -> Option<Aggregation> {
+    section.choice(
+        "aggregation",
+        &[("none", Aggregation::None), ("kpl", Aggregation::Kpl)],
+    )
 }
 
 fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
@@ -127,7 +135,7 @@ mod tests {
             "stream: orders",
             "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
              include_control_details: true, ordering: none, linger: 7ms, number_format: dms, \
-             change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
+             change_partition_key: primary-key, aggregation: kpl, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
         );
         assert_eq!(
             config.target,
@@ -157,6 +165,7 @@ mod tests {
                     bytes_per_second: 4096,
                 },
                 linger: std::time::Duration::from_millis(7),
+                aggregation: Aggregation::Kpl,
             }
         );
     }
@@ -228,5 +237,6 @@ mod tests {
             (config.delivery.pace, config.delivery.ordering),
             (Pace::Service, Ordering::None)
         );
+        assert_eq!(config.delivery.aggregation, Aggregation::None);
     }
 }
