@@ -11,6 +11,9 @@ const KINESIS_AGG_PYTHON: &str = "1.2.3";
 const PROTOBUF: &str = "7.36.2";
 const SIX: &str = "1.17.0";
 const KINESIS_AGG_NODE: &str = "4.2.8";
+/// As in its `pom.xml`.
+const KCL: &str = "3.5.1";
+const MAVEN_DEPENDENCY: &str = "3.8.1";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 /// The Python interpreter that has moto.
@@ -53,6 +56,19 @@ pub fn minio() -> Result<PathBuf, String> {
         run(go.arg(format!("github.com/minio/minio@{MINIO}")))
     })?;
     Ok(folder.join("minio"))
+}
+
+/// The folder of the libraries that a `pom.xml` names.
+pub fn kcl(pom: &Path) -> Result<PathBuf, String> {
+    let folder = once(&format!("kcl-{KCL}"), |folder| {
+        let mut maven = Command::new("mvn");
+        maven.args(["--batch-mode", "--quiet", "--file"]).arg(pom);
+        maven.arg(format!(
+            "org.apache.maven.plugins:maven-dependency-plugin:{MAVEN_DEPENDENCY}:copy-dependencies"
+        ));
+        run(maven.arg(format!("-DoutputDirectory={}", folder.join("lib").display())))
+    })?;
+    Ok(folder.join("lib"))
 }
 
 /// A Python interpreter that has some packages.
