@@ -1,0 +1,155 @@
+//! A whole task with `aggregation: kpl`: what becomes of the limits of a shard, and of a stream that is resharded.
+#![cfg(feature = "sandbox")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/servers/mod.rs"]
+mod servers;
+#[path = "support/task_folder.rs"]
+mod task_folder;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bucket_brigade::config::Aggregation;
+use bucket_brigade::route::shard_map::Shard;
+use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+use bucket_brigade::sandbox::refusals::Refusals;
+use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
+use bucket_brigade::sink::{ReadStart, RecordSink, SeenRecord};
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use self::task_folder::{Settings, TaskFolder, wait_until};
+
+const STREAM: &str = "orders";
+
+/// A stream, and a reader of it that sees what consumers see.
+#[derive(Debug)]
+struct World {
+    kinesis: SandboxKinesis,
+    sink: KinesisSink,
+}
+
+impl World {
+    async fn new(limits: ShardLimits) -> Self {
+        let kinesis = SandboxKinesis::start(limits, &Refusals::new(0, 0)).await.unwrap();
+        kinesis.create_stream(STREAM, 1).await.unwrap();
+        let options = KinesisOptions {
+            stream: STREAM.to_owned(),
+            region: Some(servers::REGION.to_owned()),
+            endpoint: Some(kinesis.endpoint()),
+            request_timeout: Duration::from_mins(1),
+            aggregation: Aggregation::None,
+        };
+        let sink = KinesisSink::new(&servers::shared_configuration(), options, Handle::current());
+        Self { kinesis, sink }
+    }
+
+    fn settings(&self) -> Settings {
+        let endpoint = self.kinesis.endpoint();
+        Settings {
+            target: format!(
+                "  kinesis:\n    stream: {STREAM}\n    region: {}\n    endpoint: {endpoint}\n    \
+                 message_format: json-unformatted\n    change_partition_key: primary-key\n    aggregation: kpl\n",
+                servers::REGION
+            ),
+            limits: "  restarts: 3\n",
+            ..Settings::default()
+        }
+    }
+
+    async fn shards(&self) -> Vec<Shard> {
+        let lineage = self.sink.describe().await.unwrap().lineage;
+        let known = lineage.shards().iter();
+        known.map(|known| known.shard.clone()).collect()
+    }
+
+    async fn read_shard(&self, shard: &Shard) -> Vec<SeenRecord> {
+        let mut reader = self.sink.read(shard, ReadStart::Oldest).await.unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let page = reader.next_page().await.unwrap();
+            let is_end = page.is_last || (page.records.is_empty() && page.behind_ms == 0);
+            seen.extend(page.records);
+            if is_end {
+                return seen;
+            }
+        }
+    }
+
+    /// The ids of all rows in the stream, shard by shard, in order.
+    fn ids(&self) -> Vec<u64> {
+        tokio::task::block_in_place(|| {
+            Handle::current().block_on(async {
+                let mut ids = Vec::new();
+                for shard in self.shards().await {
+                    let seen = self.read_shard(&shard).await;
+                    ids.extend(seen.iter().filter_map(|record| id_of(&record.payload)));
+                }
+                ids
+            })
+        })
+    }
+
+    async fn split(&self) {
+        let shard = self.shards().await.remove(0);
+        let request = self.kinesis.client().split_shard().stream_name(STREAM);
+        let request = request.shard_to_split(shard.id);
+        request
+            .new_starting_hash_key((1_u128 << 127).to_string())
+            .send()
+            .await
+            .unwrap();
+        self.kinesis.wait_until_active(STREAM).await.unwrap();
+    }
+}
+
+/// The id of a row; control records have none.
+fn id_of(message: &[u8]) -> Option<u64> {
+    let message: Value = serde_json::from_slice(message).unwrap();
+    message.pointer("/data/id")?.as_u64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_rows_travel_in_few_records_and_in_file_order() {
+    let world = World::new(ShardLimits::Enforced).await;
+    let task = TaskFolder::new(&world.settings());
+    let rows = (10..20_010).map(|id| format!("{id},1.00,\n"));
+    task.write("data/shop/orders/LOAD1.csv", &rows.collect::<String>());
+
+    let ended = tokio::task::block_in_place(|| task.brigade(&["run", "--once"]));
+    ended.expect(0);
+    let loaded: Vec<u64> = world.ids().into_iter().filter(|id| *id >= 10).collect();
+    assert!(
+        loaded.iter().copied().eq(10..20_010),
+        "{} rows, some lost, repeated or in another order",
+        loaded.len()
+    );
+    let reading = world.kinesis.meter().reading();
+    assert_eq!(reading.refused_count, 0, "{reading:?}");
+    assert!(reading.stored_count < 100, "{reading:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_goes_on_on_the_shards_of_a_split_and_loses_no_row() {
+    let world = World::new(ShardLimits::Off).await;
+    let task = TaskFolder::new(&world.settings());
+    let mut running = task.start();
+    // Two loaded, one inserted, and one updated.
+    wait_until("the first rows are out", || world.ids().len() == 4);
+
+    world.split().await;
+    let rows = (1_000..3_000).map(|id| format!("INSERT,orders,shop,{id},1.00,\n"));
+    task.write("data/cdc/d.csv", &rows.collect::<String>());
+    let expected: BTreeSet<u64> = [1, 2, 3].into_iter().chain(1_000..3_000).collect();
+    wait_until("all rows are out", || {
+        world.ids().into_iter().collect::<BTreeSet<_>>() == expected
+    });
+    running.terminate();
+    assert_eq!(running.exit_code(), Some(0));
+    let status = task.json(&["status"]);
+    assert_eq!(
+        status["generation"], 2,
+        "the new shards take a new generation: {status:#}"
+    );
+}
