@@ -211,7 +211,7 @@ impl Member {
 
 /// The records in an aggregate. `None` if it is none or is damaged; then it is a record like any other.
 ///
-/// Messages are shared with `data`. However the body was made, what comes out stays in proportion: [`FIELDS_MAX`]
+/// Messages are shared with `data`. However the body was made, what comes out stays in proportion: some hundred thousand
 /// members at most, and no partition key longer than the service takes.
 pub fn take_apart(data: &Bytes) -> Option<Vec<Member>> {
     let sealed = data.strip_prefix(&MAGIC)?;

@@ -28,8 +28,9 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
-/// Code of a [`PutEntry::Failed`] whose record went to another shard than the one that was meant, where consumers will
-/// not see it: the stream was resharded, and nothing put to that shard will succeed any more.
+/// Code of a [`PutEntry::Failed`] whose record went into an aggregate that another shard took than the one that was
+/// meant: the stream was resharded. Behind a split consumers drop the aggregate, behind a merge they see it, and nothing
+/// put to that shard will succeed any more.
 pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
 
 /// The answer to one record of a request.
