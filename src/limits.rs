@@ -5,12 +5,13 @@
 
 /// Records in one PutRecords request at most.
 pub const REQUEST_RECORDS_MAX: usize = 500;
+/// Records in one batch at most, however they are put into a request. Recovery relies on it: a process that was
+/// killed left at most so many rows of an object in doubt behind the last one that is certainly stored.
+pub const BATCH_RECORDS_MAX: usize = 5_000;
 /// Bytes in one PutRecords request at most, messages and partition keys together.
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Bytes at which a request is sent without waiting for more records: one second of one shard's write limit.
 pub const REQUEST_BYTES_TARGET: usize = 1024 * 1024;
-/// Records in one aggregated record at most: as many as a shard takes in some seconds when it takes them one by one.
-pub const AGGREGATE_RECORDS_MAX: usize = 5_000;
 /// Record size (message plus partition key) that a stream takes unless it was changed.
 pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Record size that a stream can be set to at most.

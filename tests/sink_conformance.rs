@@ -312,7 +312,7 @@ async fn an_aggregate_for_a_shard_that_was_split_counts_as_failed() {
     let keys = (0..).map(|number: u64| format!("key-{number}"));
     let keys = keys.filter(|key| parent.range.contains(HashKey::of_partition_key(key.as_bytes())));
     let records: Vec<_> = keys
-        .take(50)
+        .take(600)
         .zip(0..)
         .map(|(key, ordinal)| BatchRecord::new(ordinal, b"{}", key.as_bytes()))
         .collect();
@@ -336,4 +336,16 @@ async fn an_aggregate_for_a_shard_that_was_split_counts_as_failed() {
         records.len(),
         "the aggregate is there, and no consumer sees it"
     );
+
+    // From now on each record goes to where it belongs, as many as fit into a request.
+    let entries = stage.sink.put(parent, &records).await.unwrap();
+    let is_stored = |entry: &PutEntry| matches!(entry, PutEntry::Stored { .. });
+    assert!(entries[..500].iter().all(is_stored), "{:?}", entries.first());
+    assert!(entries[500..].iter().all(is_failed), "{:?}", entries.last());
+    let mut seen = 0;
+    for shard in open.shards() {
+        let mut reader = stage.sink.read(shard, ReadStart::Oldest).await.unwrap();
+        seen += reader.next_page().await.unwrap().records.len();
+    }
+    assert_eq!(seen, 500);
 }

@@ -18,7 +18,7 @@ use md5::{Digest, Md5};
 use prost::Message;
 
 use crate::config::Aggregation;
-use crate::limits::{AGGREGATE_RECORDS_MAX, PARTITION_KEY_CHARACTERS_MAX};
+use crate::limits::{BATCH_RECORDS_MAX, PARTITION_KEY_CHARACTERS_MAX};
 use crate::model::BatchRecord;
 use crate::route::shard_map::{HashKey, HashRange};
 
@@ -41,11 +41,11 @@ pub const CONTAINER_BYTES: usize = MAGIC.len() + DIGEST_BYTES + CONTAINER_KEY.le
 const MEMBER_FRAME_BYTES: usize = 16;
 
 const _: () = assert!(
-    AGGREGATE_RECORDS_MAX < 1 << 14 && PARTITION_KEY_CHARACTERS_MAX * 4 < 1 << 14,
+    BATCH_RECORDS_MAX < 1 << 14 && PARTITION_KEY_CHARACTERS_MAX * 4 < 1 << 14,
     "the number of a key and the length of a key take two bytes at most"
 );
 const _: () = assert!(
-    AGGREGATE_RECORDS_MAX * 2 <= FIELDS_MAX,
+    BATCH_RECORDS_MAX * 2 <= FIELDS_MAX,
     "what is written must be readable"
 );
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::aggregate::{CONTAINER_BYTES, aggregated_bytes};
 use crate::config::Aggregation;
 use crate::flow::budget::Credit;
-use crate::limits::{AGGREGATE_RECORDS_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
+use crate::limits::{BATCH_RECORDS_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::settle::{ChunkRef, SettledRun};
 use crate::model::{Batch, BatchRecord, Slice};
 use crate::observe::object_trace::ObjectTrace;
@@ -26,27 +26,18 @@ pub struct BatchLimits {
     pub bytes_of: fn(&BatchRecord) -> usize,
 }
 
-/// Records in one request at most.
-pub fn records_max(aggregation: Aggregation) -> usize {
-    match aggregation {
-        Aggregation::None => REQUEST_RECORDS_MAX,
-        Aggregation::Kpl => AGGREGATE_RECORDS_MAX,
-    }
-}
-
 impl BatchLimits {
     /// The limits of requests to a stream that takes records of `record_bytes_max` bytes.
     pub fn new(aggregation: Aggregation, record_bytes_max: usize) -> Self {
-        let records_max = records_max(aggregation);
         match aggregation {
             Aggregation::None => Self {
-                records_max,
+                records_max: REQUEST_RECORDS_MAX,
                 bytes_max: REQUEST_BYTES_TARGET,
                 bytes_of: BatchRecord::bytes_count,
             },
             // A stream may take larger ones, but a shard takes no more than that in a second.
             Aggregation::Kpl => Self {
-                records_max,
+                records_max: BATCH_RECORDS_MAX,
                 bytes_max: record_bytes_max
                     .min(REQUEST_BYTES_TARGET)
                     .saturating_sub(CONTAINER_BYTES),

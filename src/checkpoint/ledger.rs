@@ -15,9 +15,9 @@ use super::store::{
 };
 use super::tally::ChunkTally;
 use super::watermark::{Watermark, WatermarkError};
-use crate::model::settle::{ChunkRef, Lane, Settled};
+use crate::model::settle::{ChunkRef, Lane, Settled, StoredIn};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
-use crate::route::shard_map::ShardMap;
+use crate::route::shard_map::{HashRange, ShardMap};
 
 /// Where to go on with an object, and what of it is known to be settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,13 +71,7 @@ impl Ledger {
                 .iter()
                 .find(|cut| cut.shard_id == shard.id)
                 .cloned();
-            stored.unwrap_or_else(|| ShardCut {
-                shard_id: shard.id.clone(),
-                range: shard.range,
-                last_sequence_number: None,
-                last_request: Vec::new(),
-                records: 0,
-            })
+            stored.unwrap_or_else(|| new_cut(&shard.id, shard.range))
         });
         let cuts: Vec<_> = cuts.collect();
         let tables = tables.iter().map(|(schema_name, table_name)| {
@@ -196,19 +190,29 @@ impl Ledger {
             object.is_changed = true;
             self.advance(id)?;
         }
-        if let Lane::Shard(shard) = settled.lane
-            && let Some(cut) = self.cuts.get_mut(shard.0)
-        {
-            cut.records += u64::try_from(settled.sequence_numbers.len()).unwrap_or(u64::MAX);
-            cut.last_sequence_number = settled.sequence_numbers.last().cloned();
-            cut.last_request = settled.sequence_numbers;
-            // The members of an aggregated record share one.
-            cut.last_request.dedup();
-            if let Some(is_changed) = self.cuts_changed.get_mut(shard.0) {
-                *is_changed = true;
-            }
+        for group in settled.stored {
+            self.cut_moved(group);
         }
         Ok(())
+    }
+
+    /// A shard that was opened by a resharding meanwhile gets a cut of its own.
+    fn cut_moved(&mut self, stored: StoredIn) {
+        let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
+        let index = known.unwrap_or_else(|| {
+            self.cuts.push(new_cut(&stored.shard_id, HashRange::ALL));
+            self.cuts_changed.push(false);
+            self.cuts.len() - 1
+        });
+        let last = stored.last().cloned();
+        if let (Some(cut), Some(is_changed)) = (self.cuts.get_mut(index), self.cuts_changed.get_mut(index)) {
+            cut.records += stored.records_count;
+            cut.last_sequence_number = last;
+            cut.last_request = stored.sequence_numbers;
+            // The members of an aggregated record share one.
+            cut.last_request.dedup();
+            *is_changed = true;
+        }
     }
 
     /// Notes that no further chunk of the object will come.
@@ -341,6 +345,17 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+}
+
+/// The cut of a shard that has not acknowledged anything.
+fn new_cut(shard_id: &str, range: HashRange) -> ShardCut {
+    ShardCut {
+        shard_id: shard_id.to_owned(),
+        range,
+        last_sequence_number: None,
+        last_request: Vec::new(),
+        records: 0,
     }
 }
 

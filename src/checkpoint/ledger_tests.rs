@@ -9,7 +9,7 @@ use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
 };
 use super::tally::ChunkTally;
-use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun};
+use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardIndex, ShardMap};
 
@@ -97,10 +97,10 @@ fn settle(
         object: id(object),
         chunk_number: number,
     };
-    let sequence_numbers = if lane == 2 {
-        Vec::new()
-    } else {
-        vec![ordinal.to_string()]
+    let stored = StoredIn {
+        shard_id: format!("s{lane}"),
+        records_count: 1,
+        sequence_numbers: vec![ordinal.to_string()],
     };
     ledger.settled(Settled {
         lane: LANES[lane],
@@ -109,7 +109,7 @@ fn settle(
             records_count: 1,
             through: ordinal + 1,
         }],
-        sequence_numbers,
+        stored: if lane == 2 { Vec::new() } else { vec![stored] },
     })
 }
 
@@ -349,7 +349,11 @@ fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
             records_count: 3,
             through: 3,
         }],
-        sequence_numbers: vec!["49".to_owned(); 3],
+        stored: vec![StoredIn {
+            shard_id: "shardId-000000000000".to_owned(),
+            records_count: 3,
+            sequence_numbers: vec!["49".to_owned(); 3],
+        }],
     };
     ledger.settled(settled).unwrap();
     let (delta, _) = ledger.take_delta(0);

@@ -282,6 +282,16 @@ pub enum ChangePartitionKey {
 /// How records are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryConfig {
+    /// What is done about records in doubt.
+    pub guarantee: Guarantee,
+    /// Whether the configuration names the guarantee; otherwise it depends on what the role may do.
+    pub is_guarantee_chosen: bool,
+    /// How long a request may outlive whoever sent it.
+    pub settle: Duration,
+    /// What to do with records in doubt that the stream no longer keeps.
+    pub out_of_retention: OutOfRetention,
+    /// What to do if another stream has the name by now.
+    pub recreated_stream: RecreatedStream,
     /// What a partial failure may do to the order.
     pub ordering: Ordering,
     /// How fast a shard is written to.
@@ -292,9 +302,38 @@ pub struct DeliveryConfig {
     pub aggregation: Aggregation,
 }
 
+/// What is done about records in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarantee {
+    /// They are sent again and may come twice.
+    AtLeastOnce,
+    /// They are looked for in the stream.
+    Dedupe,
+}
+
+/// What to do with records in doubt that the stream no longer keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfRetention {
+    /// Send them again; they may have come already.
+    Resend,
+    /// Stop, and leave it to a person.
+    Stop,
+}
+
+/// What to do if the stream was deleted and created again under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecreatedStream {
+    /// Stop, and leave it to a person.
+    Stop,
+    /// Go on with the new stream where the old one ended.
+    Continue,
+}
+
 /// What a partial failure may do to the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordering {
+    /// A request has at most one record per partition key, so no record can overtake another of its key.
+    Strict,
     /// Failed records and later ones of the same partition key are sent again before anything newer.
     Final,
     /// Failed records are sent again alone.

@@ -203,8 +203,8 @@ fn each_wrong_value_is_named_with_its_cure() {
         "it belongs at `state.sled.path`",
     );
     check("target:", "limits: 5\ntarget:", "which is not a group of keys");
-    stream("delivery: dedupe", "is not available in this version");
-    stream("ordering: strict", "is not available in this version");
+    stream("ordering: strickt", "did you mean `strict`?");
+    stream("ordering: strict", "all changes of s.t share one key");
     stream("control_records: yes", "only `true` and `false`");
     stream(
         "pace: fast",

@@ -99,7 +99,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     let settled = Settled {
                         lane: Lane::DeadLetters,
                         runs: vec![run],
-                        sequence_numbers: Vec::new(),
+                        stored: Vec::new(),
                     };
                     actor.parts.checkpointer.notify(RecordsSettled(settled));
                     drop(credit);

@@ -1,5 +1,7 @@
 //! Settlements: what happened to records that left the parser. Pure: no I/O, no clock.
 
+use std::cmp::Ordering;
+
 use super::ObjectId;
 use crate::route::shard_map::ShardIndex;
 
@@ -39,6 +41,64 @@ pub struct Settled {
     pub lane: Lane,
     /// Which records, by chunk.
     pub runs: Vec<SettledRun>,
-    /// Sequence numbers given to the records of the request, in record order; empty for dead letters.
+    /// What the shards gave for them; empty for dead letters. More than one shard only while the stream is being
+    /// resharded.
+    pub stored: Vec<StoredIn>,
+}
+
+/// The records of a batch that one shard stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIn {
+    /// The shard that took them.
+    pub shard_id: String,
+    /// How many records of the batch.
+    pub records_count: u64,
+    /// Sequence numbers of everything the batch put there, in no particular order: copies that were sent again have
+    /// theirs too.
     pub sequence_numbers: Vec<String>,
+}
+
+impl StoredIn {
+    /// The greatest sequence number.
+    pub fn last(&self) -> Option<&String> {
+        self.sequence_numbers
+            .iter()
+            .max_by(|left, right| compare_sequence_numbers(left, right))
+    }
+}
+
+/// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for.
+pub fn compare_sequence_numbers(left: &str, right: &str) -> Ordering {
+    if left.len() == right.len() {
+        return left.cmp(right);
+    }
+    let digits = |number: &str| number.trim_start_matches('0').len();
+    let by_length = digits(left).cmp(&digits(right));
+    by_length.then_with(|| left.trim_start_matches('0').cmp(right.trim_start_matches('0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_are_compared_as_integers() {
+        for (left, right, expected) in [
+            ("9", "10", Ordering::Less),
+            (
+                "49590338271490256608559692538361571",
+                "49590338271490256608559692538361572",
+                Ordering::Less,
+            ),
+            ("0010", "10", Ordering::Equal),
+            ("0", "1", Ordering::Less),
+            ("21", "3", Ordering::Greater),
+        ] {
+            assert_eq!(
+                compare_sequence_numbers(left, right),
+                expected,
+                "{left} and {right}"
+            );
+        }
+    }
 }

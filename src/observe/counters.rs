@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::shards::ShardBoard;
 use crate::publish::attempt::AttemptCounts;
 
 /// The counts. They start at zero with the process and survive generations.
@@ -12,8 +13,11 @@ pub struct Counters {
     bytes: AtomicU64,
     refused: AtomicU64,
     doubtful: AtomicU64,
+    found: AtomicU64,
     repeated: AtomicU64,
+    inversions: AtomicU64,
     skipped: AtomicU64,
+    shards: ShardBoard,
 }
 
 /// The counts at one moment.
@@ -27,10 +31,14 @@ pub struct CountersSnapshot {
     pub bytes: u64,
     /// Records that were refused for certain and sent again.
     pub refused: u64,
-    /// Records whose outcome was unknown and that were sent again.
+    /// Records whose outcome was unknown.
     pub doubtful: u64,
+    /// Records that were in doubt and were found in the stream when looking there.
+    pub found: u64,
     /// Records that were stored and sent again to keep the order.
     pub repeated: u64,
+    /// Records that the service stored in another order than they were sent in.
+    pub inversions: u64,
     /// Records that the checkpoint proved to be stored and that were not sent.
     pub skipped: u64,
 }
@@ -41,7 +49,9 @@ impl Counters {
         self.requests.fetch_add(counts.requests, Ordering::Relaxed);
         self.refused.fetch_add(counts.refused, Ordering::Relaxed);
         self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
+        self.found.fetch_add(counts.found, Ordering::Relaxed);
         self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
+        self.inversions.fetch_add(counts.inversions, Ordering::Relaxed);
         self.records
             .fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.bytes
@@ -53,6 +63,11 @@ impl Counters {
         self.skipped.fetch_add(records, Ordering::Relaxed);
     }
 
+    /// What each shard is doing.
+    pub fn shards(&self) -> &ShardBoard {
+        &self.shards
+    }
+
     /// The counts now.
     pub fn snapshot(&self) -> CountersSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -62,7 +77,9 @@ impl Counters {
             bytes: read(&self.bytes),
             refused: read(&self.refused),
             doubtful: read(&self.doubtful),
+            found: read(&self.found),
             repeated: read(&self.repeated),
+            inversions: read(&self.inversions),
             skipped: read(&self.skipped),
         }
     }

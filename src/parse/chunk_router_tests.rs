@@ -10,8 +10,9 @@ use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::{
-    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, LateFiles, LimitsConfig,
-    MessageConfig, MigrationType, Ordering, Pace, SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
@@ -63,6 +64,11 @@ fn config() -> Config {
         },
         message: MessageConfig::default(),
         delivery: DeliveryConfig {
+            guarantee: Guarantee::AtLeastOnce,
+            is_guarantee_chosen: true,
+            settle: Duration::from_millis(20),
+            out_of_retention: OutOfRetention::Resend,
+            recreated_stream: RecreatedStream::Continue,
             ordering: Ordering::Final,
             pace: Pace::Off,
             linger: Duration::ZERO,

@@ -12,16 +12,18 @@ use actix::prelude::*;
 use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::attempt::{Attempt, Verdict};
+use super::delivery::{ShardDelivery, Start, Step};
+use super::look_back::LookBack;
 use super::messages::PublishBatch;
-use super::pacer::Pacer;
+use super::pacer::{Pacer, Refused};
 use crate::batch::aggregate::RequestCost;
-use crate::batch::packer::records_max;
 use crate::checkpoint::messages::RecordsSettled;
-use crate::config::DeliveryConfig;
-use crate::fault::{Fault, FaultKind};
+use crate::clock::Clock;
+use crate::config::{Aggregation, DeliveryConfig, Pace};
+use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
@@ -36,6 +38,10 @@ const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long requests may fail without a single answer from the service before the generation gives up.
 const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
+/// Pause between two reads of a shard: the service allows five a second to all readers together.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// The same where nothing is paced.
+const LOOK_PAUSE_UNPACED: Duration = Duration::from_millis(5);
 
 /// What a publisher is made of.
 #[derive(Debug)]
@@ -44,14 +50,22 @@ pub struct ShardPublisherParts {
     pub shard: Shard,
     /// Where records go.
     pub sink: Arc<dyn RecordSink>,
-    /// Order and pace.
+    /// Guarantee, order and pace.
     pub delivery: DeliveryConfig,
+    /// What earlier processes left.
+    pub start: Start,
+    /// Shards without a known place are read back from this time on, in milliseconds since the epoch.
+    pub since_ms: i64,
+    /// Cancelled when the stream turns out to have other shards.
+    pub reshard: CancellationToken,
     /// What to call the place where records go in traces.
     pub destination: Destination,
     /// Who wants to know of settled records.
     pub checkpointer: Upstream<RecordsSettled>,
     /// Process-wide counts.
     pub counters: Arc<Counters>,
+    /// Time of day, for the status.
+    pub clock: Arc<dyn Clock>,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -69,29 +83,45 @@ struct Courier {
     shard: Shard,
     sink: Arc<dyn RecordSink>,
     destination: Destination,
-    delivery: DeliveryConfig,
+    delivery: ShardDelivery,
+    look_back: LookBack,
+    reshard: CancellationToken,
     checkpointer: Upstream<RecordsSettled>,
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
-    /// How many records go out at once; see [`Attempt`].
-    window: usize,
+    last_put: Duration,
+    clock: Arc<dyn Clock>,
+    aggregation: Aggregation,
 }
 
 impl ShardPublisher {
     /// A publisher with nothing in flight.
     pub fn new(parts: ShardPublisherParts) -> Self {
-        let pacer = Pacer::new(parts.delivery.pace);
+        let look_back = LookBack {
+            sink: Arc::clone(&parts.sink),
+            shard: parts.shard.clone(),
+            pause: match parts.delivery.pace {
+                Pace::Service | Pace::Custom { .. } => LOOK_PAUSE,
+                Pace::Off => LOOK_PAUSE_UNPACED,
+            },
+            since_ms: parts.since_ms,
+            out_of_retention: parts.delivery.out_of_retention,
+        };
         let courier = Courier {
             shard: parts.shard,
             sink: parts.sink,
             destination: parts.destination,
-            delivery: parts.delivery,
+            delivery: ShardDelivery::new(parts.delivery, parts.start, Duration::ZERO),
+            look_back,
+            reshard: parts.reshard,
             checkpointer: parts.checkpointer,
             counters: parts.counters,
-            pacer,
+            pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
-            window: records_max(parts.delivery.aggregation),
+            last_put: Duration::ZERO,
+            clock: parts.clock,
+            aggregation: parts.delivery.aggregation,
         };
         Self {
             courier: Some(courier),
@@ -131,68 +161,110 @@ impl Handler<PublishBatch> for ShardPublisher {
 }
 
 impl Courier {
-    /// Sends a request until every record of it is acknowledged, then settles it.
-    async fn deliver(&mut self, batch: Batch) -> Result<(), Fault> {
+    /// Sends a batch until every record of it is acknowledged, then settles it.
+    async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
         let span = RequestSpan::start(&batch, &self.shard.id, &self.destination);
-        let attempt = self.attempt(&batch.records).instrument(span.span()).await;
-        let attempt = attempt.inspect_err(|fault| span.failed(fault))?;
+        let through = self.get_through(&batch).instrument(span.span()).await;
+        through.inspect_err(|fault| span.failed(fault))?;
+        let counts = self.delivery.counts();
         let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
-        span.settled(attempt.counts(), bytes);
-        self.counters
-            .published(attempt.counts(), batch.records.len(), bytes);
-        let settled = attempt.settle(batch.shard, batch.runs).map_err(|attempt| {
-            Fault::new(
-                FaultKind::Internal,
-                format!("an unacknowledged record at settlement (D1): {attempt:?}"),
-            )
-        })?;
+        span.settled(counts, bytes);
+        self.counters.published(counts, batch.records.len(), bytes);
+        let settled = self.delivery.settle(&mut batch)?;
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
         Ok(())
     }
 
-    async fn attempt(&mut self, records: &[BatchRecord]) -> Result<Attempt, Fault> {
-        let mut attempt = Attempt::new(records.len(), self.delivery.ordering, self.window);
+    async fn get_through(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.delivery.begin(batch);
         let mut backoff = new_backoff();
         let mut silent_since: Option<Duration> = None;
         loop {
-            let to_send = records_of(&attempt, records);
-            let cost = RequestCost::new(self.delivery.aggregation, &to_send);
-            let now = self.epoch.elapsed();
-            let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            let answer = self.sink.put(&self.shard, &to_send).await;
-            fail_if_stale(&answer)?;
-            let is_answered = answer.is_ok();
-            let key_of = |index: usize| records.get(index).map(BatchRecord::partition_key);
-            let verdict = attempt.judge(answer, key_of);
-            self.window = attempt.window().min(records_max(self.delivery.aggregation));
-            match verdict {
-                Verdict::Complete => return Ok(attempt),
-                Verdict::Hopeless(fault) => return Err(fault),
-                Verdict::More => silent_since = None,
-                Verdict::Again {
-                    has_progress,
-                    is_throttled,
-                    cause,
-                } => {
-                    if is_answered || is_throttled {
+            match self.delivery.step().clone() {
+                Step::Settle => return Ok(()),
+                Step::GiveUp(fault) => return Err(fault),
+                Step::Put => {
+                    let is_answered = self.put(batch).await;
+                    if is_answered {
+                        silent_since = None;
+                    }
+                }
+                Step::Look { not_before } => self.look(not_before, batch).await?,
+                Step::Wait { is_throttled, cause } => {
+                    if is_throttled {
                         silent_since = None;
                     } else {
                         self.give_up_in_time(&mut silent_since, &cause)?;
                     }
-                    if has_progress {
-                        backoff.reset();
-                        continue;
-                    }
                     let delay = backoff.next_backoff().unwrap_or(BACKOFF_MAX);
-                    self.log(is_throttled, &cause, attempt.to_send().len(), delay);
+                    self.log(is_throttled, &cause, delay);
                     tokio::time::sleep(delay).await;
+                    self.delivery.waited();
                 }
             }
         }
+    }
+
+    /// Sends one request; says whether there was an answer to it.
+    async fn put(&mut self, batch: &Batch) -> bool {
+        let to_send = records_of(self.delivery.to_send(), &batch.records);
+        let cost = RequestCost::new(self.aggregation, &to_send);
+        let now = self.epoch.elapsed();
+        let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let now = self.epoch.elapsed();
+        let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));
+        let board = self.counters.shards();
+        board.paced(&self.shard.id, pause, since_last, self.pacer.share_percent());
+        let answer = self.sink.put(&self.shard, &to_send).await;
+        let is_answered = answer.is_ok();
+        self.notice_reshard(&answer);
+        self.pacer
+            .judge(self.epoch.elapsed(), refused_count(&answer, to_send.len()));
+        self.delivery.answered(self.epoch.elapsed(), answer, batch);
+        is_answered
+    }
+
+    /// A record in another shard than expected is stored all the same; but the shards are no longer the same.
+    fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
+        let is_elsewhere = |entry: &PutEntry| match entry {
+            PutEntry::Stored { shard_id, .. } => *shard_id != self.shard.id,
+            PutEntry::Failed { code, .. } => code == SHARD_MAP_CHANGED,
+        };
+        if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
+            tracing::info!(shard = self.shard.id, "the stream was resharded");
+            self.reshard.cancel();
+        }
+    }
+
+    /// Looks for what is in doubt.
+    async fn look(&mut self, not_before: Duration, batch: &Batch) -> Result<(), Fault> {
+        let shard = &self.shard.id;
+        let plan = self.delivery.plan();
+        let wait = not_before.saturating_sub(self.epoch.elapsed());
+        tracing::info!(
+            shard,
+            settle_ms = wait.as_millis(),
+            "records are in doubt: reading the stream back once no request can be stored any more"
+        );
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let note = self.counters.shards().doubt(shard, settled_at_ms);
+        let seen = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        drop(note);
+        let found_before = self.delivery.counts().found;
+        let seen_count = seen.len();
+        self.delivery.looked(self.epoch.elapsed(), seen, batch);
+        tracing::info!(
+            shard,
+            read = seen_count,
+            found = self.delivery.counts().found - found_before,
+            "the doubt is resolved"
+        );
+        Ok(())
     }
 
     fn give_up_in_time(&self, silent_since: &mut Option<Duration>, cause: &str) -> Result<(), Fault> {
@@ -209,8 +281,9 @@ impl Courier {
         Err(Fault::new(FaultKind::Unreachable, message))
     }
 
-    fn log(&self, is_throttled: bool, cause: &str, records: usize, delay: Duration) {
+    fn log(&self, is_throttled: bool, cause: &str, delay: Duration) {
         let (shard, delay_ms) = (&self.shard.id, delay.as_millis());
+        let records = self.delivery.to_send().len();
         if is_throttled {
             tracing::debug!(shard, records, delay_ms, cause, "throttled, sending again");
         } else {
@@ -219,25 +292,35 @@ impl Courier {
     }
 }
 
-/// The records to send next: the first time, and nearly always, all of them as they are.
-fn records_of<'a>(attempt: &Attempt, records: &'a [BatchRecord]) -> Cow<'a, [BatchRecord]> {
-    if attempt.to_send().len() == records.len() {
-        return Cow::Borrowed(records);
-    }
-    let to_send = attempt.to_send().iter();
-    Cow::Owned(to_send.filter_map(|index| records.get(*index)).cloned().collect())
+/// How many records of a request the service refused for certain, of how many.
+fn refused_count(answer: &Result<Vec<PutEntry>, SinkError>, sent: usize) -> Refused {
+    let refused = match answer {
+        Ok(entries) => entries.iter().filter(|entry| is_refused(entry)).count(),
+        Err(SinkError::Throttled { .. }) => sent,
+        Err(_other) => 0,
+    };
+    Refused { refused, sent }
 }
 
-/// Sending to a shard that is closed cannot succeed: only a new generation learns of its children.
-fn fail_if_stale(answer: &Result<Vec<PutEntry>, SinkError>) -> Result<(), Fault> {
-    for entry in answer.iter().flatten() {
-        if let PutEntry::Failed { code, message, .. } = entry
-            && code == SHARD_MAP_CHANGED
-        {
-            return Err(Fault::new(FaultKind::Unreachable, format!("{code}: {message}")));
-        }
+fn is_refused(entry: &PutEntry) -> bool {
+    match entry {
+        PutEntry::Stored { .. } => false,
+        PutEntry::Failed { certainty, .. } => *certainty == Certainty::NotApplied,
     }
-    Ok(())
+}
+
+/// The records to send next: the first time, and nearly always, all of them as they are.
+fn records_of<'a>(to_send: &[usize], records: &'a [BatchRecord]) -> Cow<'a, [BatchRecord]> {
+    if to_send.len() == records.len() {
+        return Cow::Borrowed(records);
+    }
+    Cow::Owned(
+        to_send
+            .iter()
+            .filter_map(|index| records.get(*index))
+            .cloned()
+            .collect(),
+    )
 }
 
 fn new_backoff() -> ExponentialBackoff {
@@ -245,5 +328,7 @@ fn new_backoff() -> ExponentialBackoff {
         .with_initial_interval(BACKOFF_INITIAL)
         .with_max_interval(BACKOFF_MAX)
         .with_max_elapsed_time(None)
+        // Full jitter: anything up to twice the interval, so that shards that failed together do not come back so.
+        .with_randomization_factor(1.0)
         .build()
 }

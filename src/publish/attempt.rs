@@ -1,51 +1,67 @@
 //! Judges the answer to a request, record by record, and says what to send again. Pure: no I/O, no clock.
 //!
 //! The oldest bug of this field is a failed entry counted as sent. Here a record counts as sent only through
-//! [`Acknowledged`], which has no other source than an answer that says "stored"; a settlement cannot be built
-//! without one per record.
+//! [`Acknowledged`], which has no other source than an answer that says "stored" and a record that was read back; a
+//! settlement cannot be built without one per record.
 //!
 //! **Invariants:** D1 (each record ends acknowledged exactly once), O2 (the order that `ordering` promises).
 
 use std::collections::HashSet;
 
+pub use super::outcome::Acknowledged;
+use super::outcome::{Outcome, Trouble, inversions, outcome_of};
 use crate::config::Ordering;
-use crate::fault::{Certainty, Fault};
-use crate::model::settle::{Lane, Settled, SettledRun};
+use crate::fault::Fault;
+use crate::model::settle::{Lane, Settled, SettledRun, StoredIn};
 use crate::route::shard_map::ShardIndex;
 use crate::sink::{PutEntry, SinkError};
 
-/// Proof that the service stored a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acknowledged {
-    sequence_number: String,
+/// What to do about records whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InDoubt {
+    /// Send them again; they may come twice.
+    SendAgain,
+    /// Look whether they are in the stream.
+    Look,
 }
 
 /// The records of one batch and what is known of each.
 ///
 /// `final` order has a price: behind a refused record everything of its key goes out again. So the number of records
 /// sent at once is halved whenever that happened, and doubled when all was well: a hot key under refusals costs
-/// about twice its records, and not their square.
+/// about twice its records, and not their square. In `strict` order a request has at most one record per key, so
+/// that no record can overtake one of its own key.
 #[derive(Debug)]
 pub struct Attempt {
     ordering: Ordering,
     slots: Vec<Option<Acknowledged>>,
-    /// Records to be sent, ascending; the first `window` of them make the next request.
+    /// Stored copies of records that had to be sent again behind them.
+    superseded: Vec<Acknowledged>,
+    /// Records to be sent, ascending.
     pending: Vec<usize>,
+    /// Those of them that make the next request.
+    request: Vec<usize>,
     window: usize,
+    /// What became of the request, if some of it is in doubt and has to be looked for.
+    undecided: Option<Vec<Outcome>>,
     counts: AttemptCounts,
 }
 
-/// What it took to get a request through.
+/// What it took to get a batch through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AttemptCounts {
     /// Requests sent.
     pub requests: u64,
     /// Records that were refused for certain and sent again.
     pub refused: u64,
-    /// Records whose outcome was unknown and that were sent again: possible repeats.
+    /// Records whose outcome was unknown.
     pub doubtful: u64,
+    /// Records that were in doubt and turned out to be stored: repeats that looking prevented.
+    pub found: u64,
     /// Records that were stored and sent again to keep the last state of their key right: certain repeats.
     pub repeated: u64,
+    /// Records of one request that were stored in another order than they were sent in.
+    pub inversions: u64,
 }
 
 /// What follows from an answer.
@@ -64,26 +80,40 @@ pub enum Verdict {
         /// What went wrong, for the log.
         cause: String,
     },
+    /// Look for the records in doubt, then tell [`Attempt::resolve`].
+    Look {
+        /// What went wrong, for the log.
+        cause: String,
+    },
     /// Nothing will succeed until a person changes something.
     Hopeless(Fault),
 }
 
 impl Attempt {
     /// A batch of `count` records, none of them sent, of which `window` at most go out at once.
-    pub fn new(count: usize, ordering: Ordering, window: usize) -> Self {
-        let (slots, pending) = (vec![None; count], (0..count).collect());
-        Self {
+    pub fn new<'k>(
+        count: usize,
+        ordering: Ordering,
+        window: usize,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) -> Self {
+        let mut attempt = Self {
             ordering,
-            slots,
-            pending,
+            slots: vec![None; count],
+            superseded: Vec::new(),
+            pending: (0..count).collect(),
+            request: Vec::new(),
             window: window.max(1),
+            undecided: None,
             counts: AttemptCounts::default(),
-        }
+        };
+        attempt.plan(&key_of);
+        attempt
     }
 
-    /// Indexes of the records to send next, in order.
+    /// Indexes of the records to send next, in order; none if every record is acknowledged.
     pub fn to_send(&self) -> &[usize] {
-        self.pending.get(..self.window).unwrap_or(&self.pending)
+        &self.request
     }
 
     /// How many records should go out at once from here on.
@@ -96,166 +126,245 @@ impl Attempt {
         self.counts
     }
 
+    /// Where the records are that are acknowledged so far.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let stored = self.slots.iter().flatten().chain(&self.superseded);
+        stored.map(Acknowledged::place)
+    }
+
+    /// Takes out records that a process before this one has sent.
+    pub fn take_out<'k>(
+        &mut self,
+        mut proof_of: impl FnMut(usize) -> Option<Acknowledged>,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) {
+        let slots = &mut self.slots;
+        let mut found = 0;
+        self.pending.retain(|index| {
+            let proof = proof_of(*index);
+            found += u64::from(proof.is_some());
+            let is_found = proof.is_some();
+            if let (Some(slot), true) = (slots.get_mut(*index), is_found) {
+                *slot = proof;
+            }
+            !is_found
+        });
+        self.counts.found += found;
+        self.plan(&key_of);
+    }
+
     /// Judges the answer to a request that held exactly [`Self::to_send`]. `key_of` gives a record's partition key.
     pub fn judge<'k>(
         &mut self,
         answer: Result<Vec<PutEntry>, SinkError>,
+        in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> Verdict {
         self.counts.requests += 1;
-        let sent = self.to_send().len();
+        let sent = self.request.len();
         match answer {
-            Ok(entries) if entries.len() == sent => self.judge_entries(entries, key_of),
-            Ok(entries) => {
-                self.counts.doubtful += count(sent);
-                let cause = format!("{} answers to {sent} records", entries.len());
-                Verdict::Again {
-                    has_progress: false,
-                    is_throttled: false,
-                    cause,
-                }
+            Ok(entries) if entries.len() == sent => {
+                let mut trouble = Trouble::default();
+                let entries = entries
+                    .into_iter()
+                    .map(|entry| outcome_of(entry, &mut trouble, &mut self.counts));
+                let outcomes = entries.collect();
+                self.judge_outcomes(outcomes, trouble, in_doubt, key_of)
             }
-            Err(error) => self.judge_failure(error),
+            Ok(entries) => {
+                let cause = format!("{} answers to {sent} records", entries.len());
+                self.all_in_doubt(cause, in_doubt, key_of)
+            }
+            Err(error) => self.judge_failure(error, in_doubt, key_of),
         }
+    }
+
+    /// Ends the doubt: `proof_of` says which of the records in doubt are in the stream.
+    pub fn resolve<'k>(
+        &mut self,
+        mut proof_of: impl FnMut(usize) -> Option<Acknowledged>,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) -> Verdict {
+        let Some(outcomes) = self.undecided.take() else {
+            return self.verdict(false, Trouble::default());
+        };
+        let request = self.request.clone();
+        let decided = request
+            .into_iter()
+            .zip(outcomes)
+            .map(|(index, outcome)| match outcome {
+                Outcome::Doubtful => proof_of(index).map_or(Outcome::Failed, |proof| {
+                    self.counts.found += 1;
+                    Outcome::Stored(proof)
+                }),
+                Outcome::Stored(_) | Outcome::Failed => outcome,
+            });
+        let decided: Vec<_> = decided.collect();
+        let has_progress = self.conclude(decided, &key_of);
+        self.verdict(has_progress, Trouble::default())
     }
 
     /// The settlement, once every record is acknowledged; until then the attempt itself comes back.
     ///
     /// # Errors
     /// The attempt, if a record is not acknowledged or the runs speak of another number of records.
-    pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Self> {
+    pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Box<Self>> {
         let records: u64 = runs.iter().map(|run| run.records_count).sum();
         if count(self.slots.len()) != records || self.slots.iter().any(Option::is_none) {
-            return Err(self);
+            return Err(Box::new(self));
         }
-        let proofs = self.slots.into_iter().flatten();
+        let mut stored: Vec<StoredIn> = Vec::new();
+        let proofs = self.slots.into_iter().flatten().map(|proof| (proof, 1));
+        for (proof, records_count) in proofs.chain(self.superseded.into_iter().map(|proof| (proof, 0))) {
+            let known = stored
+                .iter_mut()
+                .position(|group| group.shard_id == proof.shard_id);
+            if let Some(group) = known.and_then(|index| stored.get_mut(index)) {
+                group.records_count += records_count;
+                group.sequence_numbers.push(proof.sequence_number);
+            } else {
+                stored.push(StoredIn {
+                    shard_id: proof.shard_id,
+                    records_count,
+                    sequence_numbers: vec![proof.sequence_number],
+                });
+            }
+        }
         Ok(Settled {
             lane: Lane::Shard(shard),
             runs,
-            sequence_numbers: proofs.map(|proof| proof.sequence_number).collect(),
+            stored,
         })
     }
 
-    fn judge_failure(&mut self, error: SinkError) -> Verdict {
-        let records = count(self.to_send().len());
+    fn judge_failure<'k>(
+        &mut self,
+        error: SinkError,
+        in_doubt: InDoubt,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) -> Verdict {
         let cause = error.to_string();
-        match error {
-            SinkError::Throttled { .. } => {
-                self.counts.refused += records;
-                Verdict::Again {
-                    has_progress: false,
-                    is_throttled: true,
-                    cause,
-                }
-            }
-            SinkError::NotSent { .. } => Verdict::Again {
-                has_progress: false,
-                is_throttled: false,
-                cause,
-            },
-            SinkError::Doubtful { .. } => {
-                self.counts.doubtful += records;
-                Verdict::Again {
-                    has_progress: false,
-                    is_throttled: false,
-                    cause,
-                }
-            }
+        let is_throttled = match error {
+            SinkError::Throttled { .. } => true,
+            SinkError::NotSent { .. } => false,
+            SinkError::Doubtful { .. } => return self.all_in_doubt(cause, in_doubt, key_of),
             SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
-            | SinkError::Refused { .. } => Verdict::Hopeless(Fault::from(error)),
+            | SinkError::Refused { .. } => return Verdict::Hopeless(Fault::from(error)),
+        };
+        if is_throttled {
+            self.counts.refused += count(self.request.len());
+        }
+        Verdict::Again {
+            has_progress: false,
+            is_throttled,
+            cause,
         }
     }
 
-    fn judge_entries<'k>(
+    fn all_in_doubt<'k>(
         &mut self,
-        entries: Vec<PutEntry>,
+        cause: String,
+        in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> Verdict {
+        let outcomes = vec![Outcome::Doubtful; self.request.len()];
+        self.counts.doubtful += count(outcomes.len());
+        let trouble = Trouble {
+            cause: Some(cause),
+            is_more_than_throttling: true,
+        };
+        self.judge_outcomes(outcomes, trouble, in_doubt, key_of)
+    }
+
+    fn judge_outcomes<'k>(
+        &mut self,
+        outcomes: Vec<Outcome>,
+        trouble: Trouble,
+        in_doubt: InDoubt,
+        key_of: impl Fn(usize) -> Option<&'k [u8]>,
+    ) -> Verdict {
+        if in_doubt == InDoubt::Look && outcomes.contains(&Outcome::Doubtful) {
+            self.undecided = Some(outcomes);
+            return Verdict::Look {
+                cause: trouble.cause.unwrap_or_default(),
+            };
+        }
+        let has_progress = self.conclude(outcomes, &key_of);
+        self.verdict(has_progress, trouble)
+    }
+
+    /// Notes what became of each record of the request and plans the next one; says whether something was stored.
+    fn conclude<'k>(&mut self, outcomes: Vec<Outcome>, key_of: &impl Fn(usize) -> Option<&'k [u8]>) -> bool {
         let mut failed_keys: HashSet<&[u8]> = HashSet::new();
-        let mut again = Vec::new();
-        let (mut repeated, mut has_progress, mut is_throttled, mut cause) = (0, false, true, None);
-        for (index, entry) in self.to_send().to_vec().into_iter().zip(entries) {
-            match planted(entry) {
-                PutEntry::Stored { sequence_number, .. } => {
-                    has_progress = true;
-                    if let Some(slot) = self.slots.get_mut(index) {
-                        *slot = Some(Acknowledged { sequence_number });
-                    }
-                    // Nearly always nothing has failed, and no key is looked at.
-                    let is_overtaken =
-                        !failed_keys.is_empty() && key_of(index).is_some_and(|key| failed_keys.contains(key));
-                    if is_overtaken {
-                        repeated += 1;
-                        again.push(index);
-                    }
+        let (mut again, mut repeated, mut has_progress) = (Vec::new(), 0, false);
+        self.counts.inversions += inversions(&outcomes);
+        let request = std::mem::take(&mut self.request);
+        for (index, outcome) in request.iter().copied().zip(outcomes) {
+            let Outcome::Stored(proof) = outcome else {
+                if self.ordering != Ordering::None {
+                    failed_keys.extend(key_of(index));
                 }
-                PutEntry::Failed {
-                    code,
-                    message,
-                    certainty,
-                } => {
-                    match certainty {
-                        Certainty::NotApplied => self.counts.refused += 1,
-                        Certainty::MaybeApplied => {
-                            self.counts.doubtful += 1;
-                            is_throttled = false;
-                        }
-                    }
-                    cause.get_or_insert_with(|| format!("{code}: {message}"));
-                    if self.ordering == Ordering::Final {
-                        failed_keys.extend(key_of(index));
-                    }
-                    again.push(index);
-                }
+                again.push(index);
+                continue;
+            };
+            has_progress = true;
+            // Nearly always nothing has failed, and no key is looked at.
+            let is_overtaken =
+                !failed_keys.is_empty() && key_of(index).is_some_and(|key| failed_keys.contains(key));
+            if is_overtaken {
+                repeated += 1;
+                again.push(index);
+            }
+            if let Some(slot) = self.slots.get_mut(index) {
+                self.superseded.extend(slot.replace(proof));
             }
         }
         self.counts.repeated += repeated;
-        self.requeue(again, repeated > 0);
-        match cause {
-            None if self.pending.is_empty() => Verdict::Complete,
-            None => Verdict::More,
-            Some(cause) => Verdict::Again {
-                has_progress,
-                is_throttled,
-                cause,
-            },
-        }
-    }
-
-    /// Puts what has to go out again in front of what was not sent yet.
-    fn requeue(&mut self, again: Vec<usize>, has_repeats: bool) {
-        let sent = self.to_send().len();
-        self.pending.splice(..sent, again);
-        self.window = if has_repeats {
+        self.window = if repeated > 0 {
             (self.window / 2).max(1)
         } else {
             self.window.saturating_mul(2)
         };
+        let sent: HashSet<usize> = if self.pending.len() == request.len() {
+            self.pending.clear();
+            HashSet::new()
+        } else {
+            request.into_iter().collect()
+        };
+        self.pending.retain(|index| !sent.contains(index));
+        self.pending.extend(again);
+        self.pending.sort_unstable();
+        self.plan(key_of);
+        has_progress
+    }
+
+    /// Chooses what goes out next.
+    fn plan<'k>(&mut self, key_of: &impl Fn(usize) -> Option<&'k [u8]>) {
+        let mut keys: HashSet<&[u8]> = HashSet::new();
+        let is_first_of_key = |index: &&usize| {
+            self.ordering != Ordering::Strict || key_of(**index).is_none_or(|key| keys.insert(key))
+        };
+        let next = self.pending.iter().filter(is_first_of_key).take(self.window);
+        self.request = next.copied().collect();
+    }
+
+    fn verdict(&self, has_progress: bool, trouble: Trouble) -> Verdict {
+        match trouble.cause {
+            None if self.pending.is_empty() => Verdict::Complete,
+            None => Verdict::More,
+            Some(cause) => Verdict::Again {
+                has_progress,
+                is_throttled: !trouble.is_more_than_throttling,
+                cause,
+            },
+        }
     }
 }
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// The planted defect that the crash test must catch: a refused record counted as sent.
-#[cfg(feature = "planted-defects")]
-fn planted(entry: PutEntry) -> PutEntry {
-    use crate::observe::planted::{Defect, is_planted};
-    match entry {
-        PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => PutEntry::Stored {
-            sequence_number: "0".into(),
-            shard_id: String::new(),
-        },
-        PutEntry::Failed { .. } | PutEntry::Stored { .. } => entry,
-    }
-}
-
-#[cfg(not(feature = "planted-defects"))]
-fn planted(entry: PutEntry) -> PutEntry {
-    entry
 }
 
 #[cfg(test)]

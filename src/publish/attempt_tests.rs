@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault::Certainty;
 use crate::model::settle::ChunkRef;
 use crate::model::{ObjectId, QueueName};
 
@@ -50,7 +51,7 @@ proptest! {
         keys in prop::collection::vec(0_u8..4, 1..40),
         outcomes in prop::collection::vec(any::<bool>(), 0..400),
     ) {
-        let mut attempt = Attempt::new(keys.len(), Ordering::Final, 16);
+        let mut attempt = Attempt::new(keys.len(), Ordering::Final, 16, |index| key(index, &keys));
         let mut outcomes = outcomes.into_iter().chain(std::iter::repeat(true));
         let mut log: Vec<usize> = Vec::new();
         loop {
@@ -63,12 +64,12 @@ proptest! {
                 refused()
             });
             let answer = answer.collect();
-            if attempt.judge(Ok(answer), |index| key(index, &keys)) == Verdict::Complete {
+            if attempt.judge(Ok(answer), InDoubt::SendAgain, |index| key(index, &keys)) == Verdict::Complete {
                 break;
             }
             if attempt.slots.iter().any(Option::is_none) {
                 let slots = attempt.slots.clone();
-                let unsettled = Attempt { slots, ..Attempt::new(0, Ordering::Final, 1) };
+                let unsettled = Attempt { slots, ..Attempt::new(0, Ordering::Final, 1, |_| None) };
                 prop_assert!(unsettled.settle(ShardIndex(0), runs(count(keys.len()))).is_err());
             }
         }
@@ -81,14 +82,20 @@ proptest! {
             prop_assert!(last.windows(2).all(|pair| pair[0] < pair[1]), "{last:?} of {log:?}");
         }
         let settled = attempt.settle(ShardIndex(0), runs(count(keys.len()))).unwrap();
-        prop_assert_eq!(settled.sequence_numbers.len(), keys.len());
+        prop_assert_eq!(settled.stored.iter().map(|group| group.records_count).sum::<u64>(), count(keys.len()));
+        let numbers: usize = settled.stored.iter().map(|group| group.sequence_numbers.len()).sum();
+        prop_assert_eq!(numbers, log.len(), "every stored copy is known");
     }
 }
 
 #[test]
 fn ordering_none_sends_only_failed_records_again() {
-    let mut attempt = Attempt::new(3, Ordering::None, 500);
-    let verdict = attempt.judge(Ok(vec![stored(1), refused(), stored(2)]), |_| key(0, b"k"));
+    let mut attempt = Attempt::new(3, Ordering::None, 500, |_| key(0, b"k"));
+    let verdict = attempt.judge(
+        Ok(vec![stored(1), refused(), stored(2)]),
+        InDoubt::SendAgain,
+        |_| key(0, b"k"),
+    );
     assert!(
         matches!(
             verdict,
@@ -105,7 +112,11 @@ fn ordering_none_sends_only_failed_records_again() {
 /// The cruel case: one key, and every 20th record refused whatever is sent.
 #[test]
 fn a_hot_key_under_refusals_costs_a_small_multiple_of_its_records() {
-    let (mut attempt, mut clock, mut sent) = (Attempt::new(500, Ordering::Final, 500), 0_usize, 0);
+    let (mut attempt, mut clock, mut sent) = (
+        Attempt::new(500, Ordering::Final, 500, |_| key(0, b"k")),
+        0_usize,
+        0,
+    );
     loop {
         sent += attempt.to_send().len();
         let answer = attempt.to_send().iter().map(|index| {
@@ -117,7 +128,7 @@ fn a_hot_key_under_refusals_costs_a_small_multiple_of_its_records() {
             }
         });
         let answer = answer.collect();
-        if attempt.judge(Ok(answer), |_| key(0, b"k")) == Verdict::Complete {
+        if attempt.judge(Ok(answer), InDoubt::SendAgain, |_| key(0, b"k")) == Verdict::Complete {
             break;
         }
     }
@@ -126,8 +137,8 @@ fn a_hot_key_under_refusals_costs_a_small_multiple_of_its_records() {
 
 #[test]
 fn an_answer_of_another_length_settles_nothing() {
-    let mut attempt = Attempt::new(2, Ordering::Final, 500);
-    let verdict = attempt.judge(Ok(vec![stored(1)]), |_| None);
+    let mut attempt = Attempt::new(2, Ordering::Final, 500, |_| None);
+    let verdict = attempt.judge(Ok(vec![stored(1)]), InDoubt::SendAgain, |_| None);
     assert!(
         matches!(
             verdict,
@@ -145,7 +156,101 @@ fn an_answer_of_another_length_settles_nothing() {
 /// D1.
 #[test]
 fn runs_that_do_not_add_up_are_not_settled() {
-    let mut attempt = Attempt::new(1, Ordering::Final, 500);
-    assert_eq!(attempt.judge(Ok(vec![stored(1)]), |_| None), Verdict::Complete);
+    let mut attempt = Attempt::new(1, Ordering::Final, 500, |_| None);
+    assert_eq!(
+        attempt.judge(Ok(vec![stored(1)]), InDoubt::SendAgain, |_| None),
+        Verdict::Complete
+    );
     assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
+}
+
+fn doubtful() -> PutEntry {
+    PutEntry::Failed {
+        code: "InternalFailure".into(),
+        message: "maybe".into(),
+        certainty: Certainty::MaybeApplied,
+    }
+}
+
+proptest! {
+    /// In `strict` no request holds two records of a key, and none is sent before the one in front of it is stored.
+    /// O2.
+    #[test]
+    fn strict_order_never_has_two_records_of_a_key_in_the_air(
+        keys in prop::collection::vec(0_u8..4, 1..40),
+        outcomes in prop::collection::vec(any::<bool>(), 0..400),
+    ) {
+        let mut attempt = Attempt::new(keys.len(), Ordering::Strict, 500, |index| key(index, &keys));
+        let mut outcomes = outcomes.into_iter().chain(std::iter::repeat(true));
+        let mut log: Vec<usize> = Vec::new();
+        loop {
+            let sent = attempt.to_send().to_vec();
+            let mut of_request: Vec<u8> = sent.iter().map(|index| keys[*index]).collect();
+            of_request.sort_unstable();
+            prop_assert!(of_request.windows(2).all(|pair| pair[0] < pair[1]), "{sent:?}");
+            let answer = sent.iter().map(|index| if outcomes.next() == Some(true) {
+                log.push(*index);
+                stored(log.len())
+            } else {
+                refused()
+            });
+            let answer = answer.collect();
+            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, &keys)) == Verdict::Complete {
+                break;
+            }
+        }
+        prop_assert_eq!(log.len(), keys.len(), "nothing is sent twice");
+        for wanted in 0..4 {
+            let of_key: Vec<_> = log.iter().filter(|index| keys[**index] == wanted).collect();
+            prop_assert!(of_key.is_sorted(), "{of_key:?}");
+        }
+    }
+
+    /// Whatever is in doubt: what was stored is never sent again without need, and what was not is never left out.
+    /// D3.
+    #[test]
+    fn doubt_is_resolved_by_looking(
+        fates in prop::collection::vec((any::<bool>(), any::<bool>()), 1..30),
+    ) {
+        // Whether a record is stored, and whether its answer says so.
+        let mut attempt = Attempt::new(fates.len(), Ordering::None, 500, |_| None);
+        let answer = fates.iter().enumerate().map(|(index, (is_stored, is_told))| match (is_stored, is_told) {
+            (true, true) => stored(index),
+            (false, true) => refused(),
+            (true | false, false) => doubtful(),
+        });
+        let answer = answer.collect();
+        let verdict = attempt.judge(Ok(answer), InDoubt::Look, |_| None);
+        let has_doubt = fates.iter().any(|(_, is_told)| !is_told);
+        prop_assert_eq!(matches!(verdict, Verdict::Look { .. }), has_doubt);
+        if has_doubt {
+            attempt.resolve(|index| fates[index].0.then(|| Acknowledged::seen("s", &index.to_string())), |_| None);
+        }
+        let missing: Vec<_> = (0..fates.len()).filter(|index| !fates[*index].0).collect();
+        prop_assert_eq!(attempt.to_send(), missing.as_slice());
+    }
+}
+
+/// Behind a hole that looking showed, later records of the key go out again, also those that were answered.
+/// O2.
+#[test]
+fn a_hole_that_looking_finds_is_closed_in_order() {
+    let keys = b"kkl";
+    let mut attempt = Attempt::new(3, Ordering::Final, 500, |index| key(index, keys));
+    let answer = vec![doubtful(), stored(1), stored(2)];
+    let verdict = attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys));
+    assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
+    assert_eq!(attempt.resolve(|_| None, |index| key(index, keys)), Verdict::More);
+    assert_eq!((attempt.to_send(), attempt.counts().repeated), (&[0, 1][..], 1));
+}
+
+#[test]
+fn records_that_come_back_in_another_order_are_counted() {
+    let mut attempt = Attempt::new(4, Ordering::Final, 500, |_| None);
+    let answer = vec![stored(10), stored(9), stored(11), stored(12)];
+    assert_eq!(
+        attempt.judge(Ok(answer), InDoubt::Look, |_| None),
+        Verdict::Complete
+    );
+    assert_eq!(attempt.counts().inversions, 1);
 }

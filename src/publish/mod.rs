@@ -2,5 +2,10 @@
 
 pub mod actor;
 pub mod attempt;
+pub mod delivery;
+pub mod fingerprint;
+pub mod look_back;
 pub mod messages;
+mod outcome;
 pub mod pacer;
+pub mod sightings;

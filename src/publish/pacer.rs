@@ -10,12 +10,35 @@ use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 /// Share of the documented limits that is used: the service counts in windows of its own.
 const HEADROOM_PERCENT: u64 = 95;
 
+/// The rate is cut at most once in this time: one moment of trouble refuses several requests.
+const CUT_INTERVAL: Duration = Duration::from_secs(1);
+/// The rate is never cut below this share of the limits, in per cent.
+const SHARE_MIN_PERCENT: u64 = 5;
+/// What the rate grows by per second without refusals, in per cent of the limits.
+const GROWTH_PERCENT_PER_SECOND: u64 = 5;
+
+/// How many records of a request were refused for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Refused records.
+    pub refused: usize,
+    /// Records of the request.
+    pub sent: usize,
+}
+
 /// Paces one shard: each request pushes the start of the next one into the future by the time it costs.
 #[derive(Debug)]
 pub struct Pacer {
     limits: Option<Rates>,
     next_start: Duration,
+    /// Share of the limits that is used, in parts of ten thousand: cut at refusals, slowly raised without.
+    share: u64,
+    judged_at: Duration,
+    cut_at: Option<Duration>,
 }
+
+/// The whole of [`Pacer::share`].
+const WHOLE: u64 = 10_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Rates {
@@ -43,7 +66,41 @@ impl Pacer {
         Self {
             limits,
             next_start: Duration::ZERO,
+            share: WHOLE,
+            judged_at: Duration::ZERO,
+            cut_at: None,
         }
+    }
+
+    /// Takes note of what came of a request: other writers may use the shard too, and then less than the limits is
+    /// left. Additive increase, multiplicative decrease.
+    pub fn judge(&mut self, now: Duration, answer: Refused) {
+        let since_ms = u64::try_from(now.saturating_sub(self.judged_at).as_millis()).unwrap_or(u64::MAX);
+        self.judged_at = now;
+        if answer.refused > 0 {
+            if self
+                .cut_at
+                .is_none_or(|cut_at| now.saturating_sub(cut_at) >= CUT_INTERVAL)
+            {
+                self.cut_at = Some(now);
+                self.share = self.share_accepted(answer).max(WHOLE * SHARE_MIN_PERCENT / 100);
+            }
+        } else {
+            let growth = (WHOLE * GROWTH_PERCENT_PER_SECOND / 100).saturating_mul(since_ms) / 1_000;
+            self.share = self.share.saturating_add(growth).min(WHOLE);
+        }
+    }
+
+    /// Share of the limits that is used at the moment, in per cent.
+    pub fn share_percent(&self) -> u64 {
+        self.share * 100 / WHOLE
+    }
+
+    /// What the service took of the share in use, but not less than half of it: one answer is not the whole truth.
+    fn share_accepted(&self, answer: Refused) -> u64 {
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let accepted = count(answer.sent.saturating_sub(answer.refused));
+        (self.share.saturating_mul(accepted) / count(answer.sent).max(1)).max(self.share / 2)
     }
 
     /// Books a request at `now` (time since any fixed moment) and says how long to wait before sending it.
@@ -52,8 +109,9 @@ impl Pacer {
             return Duration::ZERO;
         };
         let start = self.next_start.max(now);
-        let cost = seconds_of(records_count, rates.records_per_second)
-            .max(seconds_of(bytes_count, rates.bytes_per_second));
+        let share_of = |rate: u64| rate.saturating_mul(self.share) / WHOLE;
+        let cost = seconds_of(records_count, share_of(rates.records_per_second))
+            .max(seconds_of(bytes_count, share_of(rates.bytes_per_second)));
         self.next_start = start + cost;
         start.saturating_sub(now)
     }
@@ -96,6 +154,53 @@ mod tests {
                 prop_assert!(records <= 1_000 && bytes <= 1_000_000, "{records} {bytes}");
             }
         }
+    }
+
+    /// Additive increase, multiplicative decrease.
+    #[test]
+    fn refusals_slow_a_shard_down_and_time_without_them_speeds_it_up() {
+        let mut pacer = Pacer::new(Pace::Custom {
+            records_per_second: 1_000,
+            bytes_per_second: 1 << 30,
+        });
+        let cost = |pacer: &mut Pacer, now: Duration| {
+            pacer.book(now, 100, 1);
+            pacer.next_start.saturating_sub(now)
+        };
+        let mut now = Duration::from_secs(1);
+        assert_eq!(cost(&mut pacer, now), Duration::from_millis(100));
+        for _ in 0..100 {
+            now += Duration::from_secs(10);
+            pacer.judge(
+                now,
+                Refused {
+                    refused: 90,
+                    sent: 100,
+                },
+            );
+            pacer.judge(
+                now,
+                Refused {
+                    refused: 90,
+                    sent: 100,
+                },
+            );
+        }
+        assert_eq!(
+            cost(&mut pacer, now + Duration::from_mins(1)),
+            Duration::from_secs(2)
+        );
+        for _ in 0..25 {
+            now += Duration::from_secs(1);
+            pacer.judge(
+                now,
+                Refused {
+                    refused: 0,
+                    sent: 100,
+                },
+            );
+        }
+        assert!(cost(&mut pacer, now + Duration::from_mins(2)) < Duration::from_millis(120));
     }
 
     #[test]

@@ -49,36 +49,58 @@ impl Lineage {
         &self.shards
     }
 
-    /// A shard and everything it descends from, as far as it is known, parents before children.
-    pub fn with_ancestors(&self, shard_id: &str) -> Vec<&KnownShard> {
-        let mut waiting: Vec<&KnownShard> = Vec::new();
-        let mut next = vec![shard_id];
-        while let Some(id) = next.pop() {
-            if waiting.iter().any(|known| known.shard.id == id) {
+    /// A shard, everything it descends from and everything that descends from it, as far as it is known, parents
+    /// before children.
+    pub fn family_of(&self, shard_id: &str) -> Vec<&KnownShard> {
+        let mut family = self.reach(shard_id, |known, relative| {
+            relative.parents.contains(&known.shard.id)
+        });
+        for descendant in self.reach(shard_id, |known, relative| {
+            known.parents.contains(&relative.shard.id)
+        }) {
+            if !family.iter().any(|known| known.shard.id == descendant.shard.id) {
+                family.push(descendant);
+            }
+        }
+        parents_first(family)
+    }
+
+    /// A shard and all that a relation leads to from it: whether the first shard is next behind the second.
+    fn reach(&self, shard_id: &str, is_next: impl Fn(&KnownShard, &KnownShard) -> bool) -> Vec<&KnownShard> {
+        let mut found: Vec<&KnownShard> = Vec::new();
+        let mut next: Vec<_> = self
+            .shards
+            .iter()
+            .filter(|known| known.shard.id == shard_id)
+            .collect();
+        while let Some(relative) = next.pop() {
+            if found.iter().any(|known| known.shard.id == relative.shard.id) {
                 continue;
             }
-            if let Some(known) = self.shards.iter().find(|known| known.shard.id == id) {
-                waiting.push(known);
-                next.extend(known.parents.iter().map(String::as_str));
-            }
+            found.push(relative);
+            next.extend(self.shards.iter().filter(|known| is_next(known, relative)));
         }
-        let mut ordered = Vec::with_capacity(waiting.len());
-        while !waiting.is_empty() {
-            let is_parent_waiting = |known: &&KnownShard| {
-                let is_waiting = |parent: &String| waiting.iter().any(|other| other.shard.id == *parent);
-                known.parents.iter().any(is_waiting)
-            };
-            let (later, ready): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| is_parent_waiting(known));
-            if ready.is_empty() {
-                // A list that turns in circles has no order.
-                ordered.extend(later);
-                break;
-            }
-            ordered.extend(ready);
-            waiting = later;
-        }
-        ordered
+        found
     }
+}
+
+fn parents_first(mut waiting: Vec<&KnownShard>) -> Vec<&KnownShard> {
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let is_parent_waiting = |known: &&KnownShard| {
+            let is_waiting = |parent: &String| waiting.iter().any(|other| other.shard.id == *parent);
+            known.parents.iter().any(is_waiting)
+        };
+        let (later, ready): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| is_parent_waiting(known));
+        if ready.is_empty() {
+            // A list that turns in circles has no order.
+            ordered.extend(later);
+            break;
+        }
+        ordered.extend(ready);
+        waiting = later;
+    }
+    ordered
 }
 
 #[cfg(test)]
@@ -115,11 +137,10 @@ mod tests {
     fn parents_come_before_children_and_each_once() {
         let lineage = lineage();
         let ids = |id: &str| -> Vec<&str> {
-            let found = lineage.with_ancestors(id);
+            let found = lineage.family_of(id);
             found.into_iter().map(|known| known.shard.id.as_str()).collect()
         };
-        assert_eq!(ids("a"), ["a"]);
-        assert_eq!(ids("c"), ["a", "c"]);
+        assert_eq!(ids("a").len(), 6);
         let family = ids("e");
         assert_eq!(family.len(), 5, "{family:?}");
         let place = |id: &str| family.iter().position(|found| *found == id).unwrap();
@@ -127,6 +148,11 @@ mod tests {
         assert!(
             place("b") < place("d") && place("c") < place("d") && place("d") < place("e"),
             "{family:?}"
+        );
+        let of_merged = ids("c");
+        assert!(
+            !of_merged.contains(&"b") && of_merged.contains(&"f"),
+            "{of_merged:?}"
         );
         assert!(ids("unknown").is_empty());
     }
@@ -144,6 +170,6 @@ mod tests {
             known("a", 0, 9, &["b"], false),
             known("b", 0, 9, &["a"], true),
         ]);
-        assert!(!circle.with_ancestors("b").is_empty());
+        assert_eq!(circle.family_of("b").len(), 2);
     }
 }

@@ -3,3 +3,4 @@
 pub mod lineage;
 pub mod partition_key;
 pub mod shard_map;
+pub mod watcher;

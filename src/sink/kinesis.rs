@@ -11,8 +11,10 @@ mod classify;
 mod reader;
 mod request;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,12 +28,15 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{entries_of, lineage_of, record_bytes_max, shared_entries, usable_identity};
+use self::answer::{
+    entries_of, is_elsewhere, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
+};
 use self::classify::{Call, classify};
-use self::reader::KinesisReader;
+use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::batch::aggregate::aggregate;
 use crate::config::Aggregation;
+use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
 
@@ -65,6 +70,9 @@ pub struct KinesisSink {
     client: Client,
     runtime: Handle,
     aggregation: Aggregation,
+    /// Shards that an aggregate was meant for and did not reach: the stream was resharded. What is still in flight for
+    /// them goes record by record, each to where it belongs now.
+    closed_shards: Mutex<HashSet<String>>,
 }
 
 impl KinesisSink {
@@ -76,6 +84,7 @@ impl KinesisSink {
             stream: options.stream,
             runtime,
             aggregation: options.aggregation,
+            closed_shards: Mutex::default(),
         }
     }
 
@@ -128,6 +137,14 @@ impl KinesisSink {
         run_on(&self.runtime, call, request).await
     }
 
+    fn is_closed(&self, shard: &Shard) -> bool {
+        self.closed_shards().contains(&shard.id)
+    }
+
+    fn closed_shards(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.closed_shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts a body that [`request`] wrote, without a retry.
     async fn put_once(&self, call: &Call<'_>, body: Bytes) -> Result<Vec<PutRecordsResultEntry>, SinkError> {
         let once = Config::builder().retry_config(RetryConfig::disabled());
@@ -152,6 +169,7 @@ impl KinesisSink {
             shard: shard.clone(),
             place,
             iterator: None,
+            page_records: PAGE_RECORDS_MAX,
         }
     }
 }
@@ -187,16 +205,23 @@ impl RecordSink for KinesisSink {
 
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let call = self.call("kinesis:PutRecords");
-        if self.aggregation == Aggregation::None || records.len() <= 1 {
-            let body = request::body(&self.stream, records).map_err(|detail| call.refused(detail))?;
+        if self.aggregation == Aggregation::None || records.len() <= 1 || self.is_closed(shard) {
+            // Only in front of a closed shard there are more than fit into a request.
+            let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));
+            let body = request::body(&self.stream, first).map_err(|detail| call.refused(detail))?;
             let answered = self.put_once(&call, body).await?;
-            return entries_of(&call, answered, records.len());
+            let mut entries = entries_of(&call, answered, first.len())?;
+            entries.extend(unsent_entries(shard, rest.len()));
+            return Ok(entries);
         }
         let aggregate = aggregate(shard.range, records).map_err(|error| call.refused(error.to_string()))?;
         let body = request::aggregate_body(&self.stream, &aggregate);
         let body = body.map_err(|detail| call.refused(detail))?;
         let answered = self.put_once(&call, body).await?;
         let entries = entries_of(&call, answered, 1)?;
+        if entries.iter().any(|entry| is_elsewhere(entry, shard)) {
+            self.closed_shards().insert(shard.id.clone());
+        }
         Ok(shared_entries(entries, shard, records.len()))
     }
 
@@ -211,7 +236,8 @@ impl RecordSink for KinesisSink {
         let Some(shard) = description.shards.shards().first() else {
             return Ok(());
         };
-        let mut reader = self.read(shard, ReadStart::Oldest).await?;
+        let mut reader = self.reader(shard, ReadStart::Oldest);
+        reader.page_records = 1;
         reader.next_page().await.map(drop)
     }
 }

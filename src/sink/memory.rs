@@ -41,6 +41,8 @@ pub struct MemorySink {
 }
 
 struct Shared {
+    /// Tells this stream from every other one.
+    identity: String,
     record_bytes_max: usize,
     state: Mutex<State>,
 }
@@ -90,6 +92,7 @@ impl MemorySink {
         };
         Self {
             shared: Arc::new(Shared {
+                identity: format!("memory:{:016x}", rand::random::<u64>()),
                 record_bytes_max: RECORD_BYTES_DEFAULT,
                 state: Mutex::new(state),
             }),
@@ -115,14 +118,15 @@ impl MemorySink {
         shard.map(|shard| shard.stored.clone()).unwrap_or_default()
     }
 
+    /// What each shard holds, closed ones included, in order.
+    pub fn stored_by_shard(&self) -> Vec<Vec<StoredRecord>> {
+        let state = self.state();
+        state.shards.iter().map(|shard| shard.stored.clone()).collect()
+    }
+
     /// Everything that is stored, shard by shard.
     pub fn stored_in_all(&self) -> Vec<StoredRecord> {
-        let state = self.state();
-        state
-            .shards
-            .iter()
-            .flat_map(|shard| shard.stored.clone())
-            .collect()
+        self.stored_by_shard().concat()
     }
 
     /// How many requests came, failed ones included.
@@ -279,7 +283,7 @@ impl RecordSink for MemorySink {
                 .map_err(|error| self.refuse(error.to_string()))?,
             lineage,
             record_bytes_max: self.shared.record_bytes_max,
-            identity: self.to_string(),
+            identity: self.shared.identity.clone(),
         })
     }
 

@@ -28,9 +28,8 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
-/// Code of a [`PutEntry::Failed`] whose record went into an aggregate that another shard took than the one that was
-/// meant: the stream was resharded. Behind a split consumers drop the aggregate, behind a merge they see it, and nothing
-/// put to that shard will succeed any more.
+/// Error code of a record that was meant for another shard than the one that has it now. If it travelled in an aggregate,
+/// consumers drop it behind a split, and see it behind a merge.
 pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
 
 /// The answer to one record of a request.

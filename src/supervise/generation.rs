@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::pipeline::{Backends, RunMode};
 use super::placement::Placement;
 use super::policy::fault_of;
+use super::recovery::{begin, possible_delivery};
 use super::spawn::Nursery;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
-use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState};
 use crate::config::Config;
 use crate::discover::actor::Discoverer;
 use crate::discover::catalog::Catalog;
@@ -24,7 +24,6 @@ use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
-use crate::model::ObjectId;
 use crate::observe::counters::Counters;
 use crate::observe::status::TaskStatus;
 use crate::sink::StreamDescription;
@@ -36,6 +35,8 @@ pub enum GenerationEnd {
     Finished,
     /// It was asked to stop; everything in flight is settled and committed.
     Drained,
+    /// The stream has other shards now; everything in flight is settled and committed.
+    Resharded,
 }
 
 /// A running data path.
@@ -46,6 +47,7 @@ pub struct Generation {
     budget: Budget,
     readers_stop: CancellationToken,
     finished: CancellationToken,
+    reshard: CancellationToken,
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
@@ -65,7 +67,8 @@ impl Generation {
         counters: Arc<Counters>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
-        let checkpoint = begin(config, backends, &stream).await?;
+        let delivery = possible_delivery(config, backends).await?;
+        let (checkpoint, recovery) = begin(config, backends, &stream).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let mut wiring = Wiring {
             config,
@@ -75,6 +78,9 @@ impl Generation {
             nursery: Nursery::default(),
             stream,
             checkpoint,
+            recovery,
+            delivery,
+            reshard: CancellationToken::new(),
             counters,
         };
         let (checkpointer, checkpointer_berth) = Nursery::berth::<Checkpointer>();
@@ -94,7 +100,9 @@ impl Generation {
             let parser = wiring.start_parser(lane, &batchers, &dead_letters, &checkpointer);
             wiring.start_reader(lane, &parser, &discoverer, &checkpointer, readers_stop.clone());
         }
+        wiring.start_watcher();
         Ok(Self {
+            reshard: wiring.reshard,
             nursery: wiring.nursery,
             placement: wiring.placement,
             budget: wiring.budget,
@@ -107,7 +115,7 @@ impl Generation {
         })
     }
 
-    /// Waits for the end: everything settled, a wish to stop, or an actor's failure.
+    /// Waits for the end: everything settled, a wish to stop, other shards, or an actor's failure.
     ///
     /// # Errors
     /// The fault that ended the generation.
@@ -121,6 +129,10 @@ impl Generation {
                 }
                 () = self.finished.cancelled() => {
                     return self.drain().await.map(|()| GenerationEnd::Finished);
+                }
+                () = self.reshard.cancelled() => {
+                    tracing::info!("draining, to go on with the shards that the stream has now");
+                    return self.drain().await.map(|()| GenerationEnd::Resharded);
                 }
                 () = stop.cancelled() => {
                     tracing::info!(in_flight_bytes = self.budget.in_flight_bytes(), "draining");
@@ -172,109 +184,5 @@ impl Generation {
         {
             tracing::error!("a thread of the generation panicked while it ended");
         }
-    }
-}
-
-/// Loads the checkpoint and marks the task as running, durably, before anything is sent.
-async fn begin(
-    config: &Arc<Config>,
-    backends: &Backends,
-    stream: &StreamDescription,
-) -> Result<Checkpoint, Fault> {
-    let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
-    let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        let mut checkpoint = store.load()?;
-        let mut delta = CheckpointDelta::default();
-        let Checkpoint { task, unfinished, .. } = &mut checkpoint;
-        let is_fresh = task.fresh_start_ms.is_none();
-        if !is_fresh && task.configuration_fingerprint != fingerprint {
-            tracing::warn!(
-                "the configuration changed since the last run; rows behind the watermark are sent in the new form"
-            );
-            delta.objects = forget_cuts(unfinished);
-        }
-        if !is_fresh && task.stream_identity != identity {
-            tracing::warn!(
-                was = task.stream_identity,
-                is = identity,
-                "the stream is not the one of the last run"
-            );
-        }
-        task.fresh_start_ms.get_or_insert(now_ms);
-        task.configuration_fingerprint = fingerprint;
-        task.stream_identity = identity;
-        task.clean_stop = false;
-        delta.task = Some(task.clone());
-        store.commit(&delta)?;
-        Ok(checkpoint)
-    });
-    let result = work
-        .await
-        .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
-    result.map_err(|error: crate::checkpoint::store::StoreError| Fault::from(error))
-}
-
-/// A cut speaks of keys and rejections as the old configuration made them: under another one it proves nothing (D3),
-/// so what is ahead of the watermarks is sent again.
-fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
-    let mut changed = Vec::new();
-    for entry in unfinished {
-        if let ObjectState::Open(progress) = &mut entry.state {
-            progress.through.clear();
-            progress.dead_letters_through = progress.watermark.ordinal;
-            changed.push((entry.id.clone(), entry.state.clone()));
-        }
-    }
-    changed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checkpoint::store::{ObjectProgress, RangeThrough};
-    use crate::model::{Mark, ObjectVersion, QueueName};
-    use crate::route::shard_map::HashRange;
-
-    /// D3.
-    #[test]
-    fn a_cut_of_another_configuration_proves_nothing() {
-        let watermark = Mark {
-            position: 90,
-            ordinal: 9,
-            line: 9,
-        };
-        let progress = ObjectProgress {
-            watermark,
-            through: vec![RangeThrough {
-                range: HashRange::ALL,
-                through: 50,
-            }],
-            dead_letters_through: 40,
-            ..ObjectProgress::default()
-        };
-        let version = ObjectVersion {
-            key: "k".into(),
-            etag: "e".into(),
-            size_bytes: 1,
-            modified_ms: 0,
-        };
-        let id = ObjectId {
-            queue: QueueName::changes(),
-            number: 3,
-        };
-        let mut unfinished = [ObjectEntry {
-            id: id.clone(),
-            version,
-            state: ObjectState::Open(progress),
-        }];
-        let changed = forget_cuts(&mut unfinished);
-        let expected = ObjectState::Open(ObjectProgress {
-            watermark,
-            dead_letters_through: 9,
-            ..ObjectProgress::default()
-        });
-        assert_eq!(changed, [(id, expected.clone())]);
-        assert_eq!(unfinished.map(|entry| entry.state), [expected]);
     }
 }

@@ -119,6 +119,8 @@ impl Pipeline {
             let fault = match self.live(number, &stop).await {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
                 Ok(GenerationEnd::Drained) => return Ok(RunEnd::Drained),
+                // Planned, so no restart of the kind that the policy counts.
+                Ok(GenerationEnd::Resharded) => continue,
                 Err(fault) => fault,
             };
             if stop.is_cancelled() {

@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::pipeline::Backends;
 use super::placement::Placement;
+use super::recovery::Recovery;
 use super::spawn::{Berth, Nursery};
 use crate::batch::actor::ShardBatcher;
 use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::store::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, DeliveryConfig};
 use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
 use crate::deadletter::files::DeadLetterFiles;
 use crate::discover::actor::{Discoverer, DiscovererParts};
@@ -31,6 +32,7 @@ use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::framer::FramerConfig;
 use crate::route::shard_map::ShardIndex;
+use crate::route::watcher::ShardWatcher;
 use crate::sink::StreamDescription;
 
 /// What all wiring needs.
@@ -39,6 +41,9 @@ pub(super) struct Wiring<'a> {
     pub(super) backends: &'a Backends,
     pub(super) stream: StreamDescription,
     pub(super) checkpoint: Checkpoint,
+    pub(super) recovery: Recovery,
+    pub(super) delivery: DeliveryConfig,
+    pub(super) reshard: CancellationToken,
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
@@ -56,8 +61,11 @@ impl Wiring<'_> {
             let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let clock = Arc::clone(&self.backends.clock);
             let destination = Destination::from(&self.config.target);
-            let (delivery, checkpointer) = (self.config.delivery, Upstream::to(checkpointer.clone()));
+            let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
+            let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
+            let reshard = self.reshard.clone();
             self.nursery.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -67,9 +75,13 @@ impl Wiring<'_> {
                         shard,
                         sink,
                         delivery,
+                        start,
+                        since_ms,
+                        reshard,
                         destination,
                         checkpointer,
                         counters,
+                        clock,
                         fuse,
                     })
                 },
@@ -82,6 +94,16 @@ impl Wiring<'_> {
             batchers.push(batcher);
         }
         batchers
+    }
+
+    pub(super) fn start_watcher(&mut self) {
+        let (_, berth) = Nursery::berth::<ShardWatcher>();
+        let sink = Arc::clone(&self.backends.sink);
+        let (shards, reshard) = (self.stream.shards.clone(), self.reshard.clone());
+        self.nursery
+            .spawn(&self.placement.control(), "shard watcher", berth, move |_fuse| {
+                ShardWatcher::new(sink, shards, reshard)
+            });
     }
 
     pub(super) fn start_dead_letters(&mut self, checkpointer: &Addr<Checkpointer>) -> Addr<DeadLetterWriter> {
@@ -133,6 +155,7 @@ impl Wiring<'_> {
         let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
+        let shards = self.counters.shards().clone();
         let discoverer = Upstream::to(discoverer.clone());
         self.nursery
             .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
@@ -142,6 +165,7 @@ impl Wiring<'_> {
                     discoverer,
                     interval,
                     budget,
+                    shards,
                     clock,
                     status,
                     fuse,

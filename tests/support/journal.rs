@@ -183,9 +183,13 @@ impl RecordSink for WatchedSink {
     }
 
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
-        let shards = self.inner.describe().await?.shards;
-        let index = shards.shards().iter().position(|own| own == shard).unwrap();
         if !self.delay.is_zero() {
+            let shards = self.inner.describe().await?.lineage;
+            let index = shards
+                .shards()
+                .iter()
+                .position(|own| own.shard == *shard)
+                .unwrap();
             tokio::time::sleep(self.delay * u32::try_from(index + 1).unwrap()).await;
         }
         let mut state = self.journal.state();
@@ -198,25 +202,32 @@ impl RecordSink for WatchedSink {
         if matches!(fate, Fate::Dead | Fate::DiesBefore) {
             return killed;
         }
-        let before = self.inner.stored(index).len();
+        let before: Vec<usize> = self.inner.stored_by_shard().iter().map(Vec::len).collect();
         let answer = self.inner.put(shard, records).now_or_never();
         let answer = answer.expect("delays belong to the watched sink");
-        let stored = self.inner.stored(index).split_off(before);
+        // Other shards than the one that was meant have it if the stream was resharded meanwhile.
+        let shards = self.inner.stored_by_shard().into_iter().zip(before).enumerate();
+        let news = shards.map(|(index, (mut stored, before))| (index, stored.split_off(before)));
+        let news: Vec<_> = news.filter(|(_, stored)| !stored.is_empty()).collect();
+        let news_count: usize = news.iter().map(|(_, stored)| stored.len()).sum();
         self.journal
             .stored_count
-            .send_modify(|count| *count += stored.len());
+            .send_modify(|count| *count += news_count);
         let is_told = fate == Fate::Alive;
         let entries = answer.iter().flatten().filter(|_| is_told);
         let acknowledged = entries.filter_map(|entry| match entry {
             PutEntry::Stored { sequence_number, .. } => Some(sequence_number.clone()),
             PutEntry::Failed { .. } => None,
         });
-        state.events.push(Event::Put {
-            stream: self.stream,
-            shard: index,
-            acknowledged: acknowledged.collect(),
-            stored,
-        });
+        let acknowledged: BTreeSet<_> = acknowledged.collect();
+        for (shard, stored) in news {
+            state.events.push(Event::Put {
+                stream: self.stream,
+                shard,
+                acknowledged: acknowledged.clone(),
+                stored,
+            });
+        }
         if is_told { answer } else { killed }
     }
 

@@ -7,8 +7,9 @@ use bucket_brigade::checkpoint::store::memory::MemoryStore;
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry};
 use bucket_brigade::clock::SystemClock;
 use bucket_brigade::config::{
-    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, LateFiles, LimitsConfig,
-    MessageConfig, MigrationType, Ordering, Pace, SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use bucket_brigade::fault::Fault;
 use bucket_brigade::model::QueueName;
@@ -105,6 +106,11 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         },
         message: MessageConfig::default(),
         delivery: DeliveryConfig {
+            guarantee: Guarantee::AtLeastOnce,
+            is_guarantee_chosen: true,
+            settle: Duration::from_millis(20),
+            out_of_retention: OutOfRetention::Resend,
+            recreated_stream: RecreatedStream::Continue,
             ordering: Ordering::Final,
             pace: Pace::Off,
             linger: Duration::from_millis(2),

@@ -64,13 +64,26 @@ static KINESIS: Group = Group {
                 about: "Time for one request. A request that takes longer is in doubt, and its records may come twice.",
             },
             Key {
-                name: "delivery",
+                name: "settle",
+                kind: Kind::Duration {
+                    minimum: Duration::ZERO,
+                    maximum: Duration::from_mins(10),
+                },
+                presence: Presence::Default("15s"),
+                about: "How long a request may outlive the process that sent it, or the wait for its answer. dedupe looks\n\
+                        after that time; a request that is stored later may come twice. 6m is safe against all but\n\
+                        delays within the service: it takes no request that was signed 5 minutes ago.",
+            },
+            Key {
+                name: "out_of_retention",
                 kind: Kind::Choice(&Choice {
-                    words: &["at_least_once"],
-                    unavailable: &["dedupe"],
+                    words: &["resend", "stop"],
+                    unavailable: &[],
                 }),
-                presence: Presence::Default("at_least_once"),
-                about: "No record is lost; after a crash or a request in doubt some may come twice.",
+                presence: Presence::Default("resend"),
+                about: "What to do with records in doubt after an outage that was longer than the stream's retention, when\n\
+                        nobody can tell any more whether they came. resend: send them, they may come twice; stop: exit\n\
+                        with 65 and leave it to a person.",
             },
             Key {
                 name: "aggregation",
@@ -160,15 +173,39 @@ static PACE: Group = Group {
 
 const SENDING: &[Key] = &[
     Key {
+        name: "delivery",
+        kind: Kind::Choice(&Choice {
+            words: &["dedupe", "at_least_once"],
+            unavailable: &[],
+        }),
+        presence: Presence::Optional("dedupe"),
+        about: "What happens to records in doubt after a crash or a request without an answer; none is lost either\n\
+                way. dedupe: the stream is read back and only what is not there is sent again; a duplicate is possible\n\
+                only if a request we had given up on is stored later than settle, if the outage outlasted the stream's\n\
+                retention, or if the configuration changed over a crash. at_least_once: they are sent again and may\n\
+                come twice. Without this key: dedupe where the role may read the stream, else at_least_once.",
+    },
+    Key {
+        name: "recreated_stream",
+        kind: Kind::Choice(&Choice {
+            words: &["stop", "continue"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("stop"),
+        about: "What to do if the stream was deleted and created again under its name. stop: exit with 76, because what\n\
+                was delivered is gone; continue: go on where the old stream ended.",
+    },
+    Key {
         name: "ordering",
         kind: Kind::Choice(&Choice {
-            words: &["final", "none"],
-            unavailable: &["strict"],
+            words: &["strict", "final", "none"],
+            unavailable: &[],
         }),
         presence: Presence::Default("final"),
-        about: "What a partial failure may do to the order. final: the failed records and later ones of the same\n\
-                partition key are sent again before anything newer, so the newest row of a key always arrives last;\n\
-                none: only the failed records are sent again.",
+        about: "What a partial failure may do to the order. strict: a request has at most one record per partition key,\n\
+                so none can overtake another, which is slow for a hot key; final: the failed records and later ones of\n\
+                the same partition key are sent again before anything newer, so the newest row of a key always arrives\n\
+                last; none: only the failed records are sent again.",
     },
     Key {
         name: "linger",

@@ -1,15 +1,19 @@
 //! Resolves `target`: where records go, what they look like, how they are delivered. Pure: no I/O, no clock.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
-    Aggregation, ChangePartitionKey, DeliveryConfig, MessageConfig, MessageFormat, NumberFormat, Ordering,
-    Pace, TargetConfig,
+    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat,
+    Ordering, OutOfRetention, Pace, RecreatedStream, TargetConfig,
 };
 use super::joined;
+use crate::config::MigrationType;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::model::{Operation, Table};
+use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
 
 pub(super) struct Target {
     pub(super) place: TargetConfig,
@@ -26,13 +30,41 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
     };
     let message = message(&keys)?;
     warn_about_pace(&keys, report);
+    let guarantee = keys.choice(
+        "delivery",
+        &[
+            ("dedupe", Guarantee::Dedupe),
+            ("at_least_once", Guarantee::AtLeastOnce),
+        ],
+    );
     Some(Target {
         place: place?,
         message,
         delivery: DeliveryConfig {
+            guarantee: guarantee.unwrap_or(Guarantee::Dedupe),
+            is_guarantee_chosen: guarantee.is_some(),
+            // What is written to a file is there as soon as its writer is gone.
+            settle: keys.duration("settle").unwrap_or(Duration::ZERO),
+            out_of_retention: keys
+                .choice(
+                    "out_of_retention",
+                    &[("resend", OutOfRetention::Resend), ("stop", OutOfRetention::Stop)],
+                )
+                .unwrap_or(OutOfRetention::Resend),
+            recreated_stream: keys.choice(
+                "recreated_stream",
+                &[
+                    ("stop", RecreatedStream::Stop),
+                    ("continue", RecreatedStream::Continue),
+                ],
+            )?,
             ordering: keys.choice(
                 "ordering",
-                &[("final", Ordering::Final), ("none", Ordering::None)],
+                &[
+                    ("strict", Ordering::Strict),
+                    ("final", Ordering::Final),
+                    ("none", Ordering::None),
+                ],
             )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
@@ -124,6 +156,47 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
     }
 }
 
+/// In `strict` order a key gets one record per request, so a key that many rows share is slow.
+pub(super) fn warn_about_hot_keys(
+    target: &Target,
+    tables: &[Table],
+    migration_type: MigrationType,
+    root: &Section<'_>,
+    report: &mut Report,
+) {
+    if target.delivery.ordering != Ordering::Strict {
+        return;
+    }
+    let has = |operation| match migration_type {
+        MigrationType::FullLoad => operation == Operation::Load,
+        MigrationType::Changes => operation != Operation::Load,
+        MigrationType::FullLoadAndChanges => true,
+    };
+    let mut hot = Vec::new();
+    for (operation, rows) in [(Operation::Load, "loaded rows"), (Operation::Update, "changes")] {
+        let shares_key = |table: &&Table| {
+            let rule = PartitionKeyRule::new(table, operation, &target.message);
+            rule.key_type == PartitionKeyType::SchemaTable
+        };
+        let tables = tables.iter().filter(shares_key).filter(|_| has(operation));
+        hot.extend(tables.map(|table| format!("{rows} of {}", table.full_name())));
+    }
+    let Some(first) = hot.first() else { return };
+    let more = match hot.len() - 1 {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let message = format!(
+        "`ordering: strict` sends one record of a partition key per request, and all {first}{more} share one key: with \
+         20 ms per request that is 50 rows a second; give changes their own keys (`change_partition_key: \
+         primary-key`), tables a primary key, or use `ordering: final`"
+    );
+    let section = root
+        .section("target")
+        .and_then(|target| target.section("kinesis").or(target.section("ndjson")));
+    report.warning(section.and_then(|section| section.place("ordering")), message);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +207,8 @@ mod tests {
         let config = loaded_with(
             "stream: orders",
             "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
-             include_control_details: true, ordering: none, linger: 7ms, number_format: dms, \
+             include_control_details: true, ordering: none, linger: 7ms, delivery: at_least_once, settle: 6s, \
+             out_of_retention: stop, recreated_stream: continue, number_format: dms, \
              change_partition_key: primary-key, aggregation: kpl, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
         );
         assert_eq!(
@@ -143,7 +217,7 @@ mod tests {
                 stream: "s".into(),
                 region: Some("eu-west-1".into()),
                 endpoint: Some("http://h:1".into()),
-                request_timeout: std::time::Duration::from_secs(9),
+                request_timeout: Duration::from_secs(9),
             }
         );
         assert_eq!(
@@ -159,12 +233,17 @@ mod tests {
         assert_eq!(
             config.delivery,
             DeliveryConfig {
+                guarantee: Guarantee::AtLeastOnce,
+                is_guarantee_chosen: true,
+                settle: Duration::from_secs(6),
+                out_of_retention: OutOfRetention::Stop,
+                recreated_stream: RecreatedStream::Continue,
                 ordering: Ordering::None,
                 pace: Pace::Custom {
                     records_per_second: 3,
                     bytes_per_second: 4096,
                 },
-                linger: std::time::Duration::from_millis(7),
+                linger: Duration::from_millis(7),
                 aggregation: Aggregation::Kpl,
             }
         );

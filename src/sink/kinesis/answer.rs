@@ -54,6 +54,24 @@ pub(super) fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize
         .collect()
 }
 
+/// Whether the answer names another shard than the one that was meant.
+pub(super) fn is_elsewhere(entry: &PutEntry, meant: &Shard) -> bool {
+    match entry {
+        PutEntry::Stored { shard_id, .. } => *shard_id != meant.id,
+        PutEntry::Failed { .. } => false,
+    }
+}
+
+/// The entries of records that were left out of a request.
+pub(super) fn unsent_entries(meant: &Shard, count: usize) -> impl Iterator<Item = PutEntry> {
+    let entry = PutEntry::Failed {
+        code: SHARD_MAP_CHANGED.to_owned(),
+        message: format!("not sent yet: {} is closed, and records go one by one", meant.id),
+        certainty: Certainty::NotApplied,
+    };
+    std::iter::repeat_n(entry, count)
+}
+
 fn entry_of(entry: PutRecordsResultEntry) -> PutEntry {
     let code = entry.error_code.filter(|code| !code.is_empty());
     match (code, entry.sequence_number, entry.shard_id) {

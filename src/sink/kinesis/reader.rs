@@ -19,7 +19,7 @@ use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records asked for at once; the service's maximum. It stops at 10 MiB.
-const PAGE_RECORDS: i32 = 10_000;
+pub(super) const PAGE_RECORDS_MAX: i32 = 10_000;
 const READ: &str = "kinesis:GetRecords";
 const FIND: &str = "kinesis:GetShardIterator";
 
@@ -32,6 +32,7 @@ pub(super) struct KinesisReader {
     /// Where to get an iterator for.
     pub(super) place: ReadStart,
     pub(super) iterator: Option<String>,
+    pub(super) page_records: i32,
 }
 
 impl KinesisReader {
@@ -93,7 +94,7 @@ impl ShardReader for KinesisReader {
             None => self.find().await?,
         };
         let request = self.client.get_records();
-        let request = request.shard_iterator(&iterator).limit(PAGE_RECORDS);
+        let request = request.shard_iterator(&iterator).limit(self.page_records);
         let call = self.call(READ);
         let answer = run_on(&self.runtime, &call, async move { request.send().await }).await?;
         match answer {

@@ -1,0 +1,296 @@
+//! How the batches of one shard get through: the protocol as a state machine. It says what to do next, and is told
+//! what came of it. Pure: no I/O, no clock; times are durations since any fixed moment.
+//!
+//! With `delivery: dedupe` the stream itself is asked about everything that is in doubt, whether a request of this
+//! process ended without an answer or a process before it was killed. A request can outlive whoever sent it, so
+//! looking begins only after the settle time, and only with what lies behind the last records that are known for
+//! certain.
+//!
+//! **Invariants:** D1, D3, O1 (one request at a time), O2.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
+use super::fingerprint::Fingerprint;
+use super::sightings::{Sighting, Sightings};
+use crate::config::{DeliveryConfig, Guarantee};
+use crate::fault::{Fault, FaultKind};
+use crate::limits::BATCH_RECORDS_MAX;
+use crate::model::settle::compare_sequence_numbers;
+use crate::model::{Batch, BatchRecord, ObjectId, Settled};
+use crate::sink::{PutEntry, SinkError};
+
+/// What a shard's delivery starts from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Whether a process before this one may have sent records that no checkpoint knows.
+    pub is_in_doubt: bool,
+    /// Objects that such records can be rows of.
+    pub candidates: Vec<ObjectId>,
+    /// Sequence numbers of the last request that each shard is known to have acknowledged.
+    pub last_requests: HashMap<String, Vec<String>>,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Put [`ShardDelivery::to_send`] and tell [`ShardDelivery::answered`].
+    Put,
+    /// Read the shard back by [`ShardDelivery::plan`], to an end that is not before this time, and tell
+    /// [`ShardDelivery::looked`].
+    Look {
+        /// When no request that was given up can be stored any more.
+        not_before: Duration,
+    },
+    /// Put again after a delay.
+    Wait {
+        /// Whether the service asked for less.
+        is_throttled: bool,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The batch is through.
+    Settle,
+    /// Nothing will succeed until a person changes something.
+    GiveUp(Fault),
+}
+
+/// Where to begin reading each shard, and what is no news there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookPlan {
+    /// Per shard: the smallest sequence number that is known; the other shards are read from a time on.
+    pub starts: HashMap<String, String>,
+    /// Per shard: sequence numbers that are known.
+    pub known: HashMap<String, HashSet<String>>,
+}
+
+/// The delivery of one shard.
+#[derive(Debug)]
+pub struct ShardDelivery {
+    config: DeliveryConfig,
+    /// Set until the window of an earlier process was looked at.
+    doubtful_start: Option<Duration>,
+    candidates: Vec<ObjectId>,
+    sightings: Sightings,
+    /// Sequence numbers of the last settled batch, by shard.
+    last_numbers: HashMap<String, Vec<String>>,
+    /// Sequence numbers that were seen when looking, by shard.
+    seen: HashMap<String, HashSet<String>>,
+    attempt: Option<Attempt>,
+    step: Step,
+    window: usize,
+}
+
+impl ShardDelivery {
+    /// A delivery that starts at `now`.
+    pub fn new(config: DeliveryConfig, start: Start, now: Duration) -> Self {
+        let must_look =
+            start.is_in_doubt && config.guarantee == Guarantee::Dedupe && !start.candidates.is_empty();
+        Self {
+            doubtful_start: must_look.then(|| now + config.settle),
+            config,
+            candidates: start.candidates,
+            sightings: Sightings::default(),
+            last_numbers: start.last_requests,
+            seen: HashMap::new(),
+            attempt: None,
+            step: Step::Settle,
+            window: BATCH_RECORDS_MAX,
+        }
+    }
+
+    /// Takes on a batch; the one before must be settled.
+    pub fn begin(&mut self, batch: &Batch) {
+        self.attempt = Some(Attempt::new(
+            batch.records.len(),
+            self.config.ordering,
+            self.window,
+            key_of(batch),
+        ));
+        match self.doubtful_start {
+            Some(not_before) => self.step = Step::Look { not_before },
+            None => self.take_out(batch),
+        }
+    }
+
+    /// What to do next.
+    pub fn step(&self) -> &Step {
+        &self.step
+    }
+
+    /// Indexes of the records that make the next request.
+    pub fn to_send(&self) -> &[usize] {
+        self.attempt.as_ref().map(Attempt::to_send).unwrap_or_default()
+    }
+
+    /// What the current batch took so far.
+    pub fn counts(&self) -> AttemptCounts {
+        self.attempt.as_ref().map(Attempt::counts).unwrap_or_default()
+    }
+
+    /// Tells what came of a request that ended at `now`.
+    pub fn answered(&mut self, now: Duration, answer: Result<Vec<PutEntry>, SinkError>, batch: &Batch) {
+        let in_doubt = match self.config.guarantee {
+            Guarantee::Dedupe => InDoubt::Look,
+            Guarantee::AtLeastOnce => InDoubt::SendAgain,
+        };
+        let Some(attempt) = self.attempt.as_mut() else {
+            return;
+        };
+        let verdict = attempt.judge(answer, in_doubt, key_of(batch));
+        self.follow(verdict, now);
+    }
+
+    /// Goes on after a [`Step::Wait`].
+    pub fn waited(&mut self) {
+        self.step = Step::Put;
+    }
+
+    /// Where to look and what not to take for news.
+    pub fn plan(&self) -> LookPlan {
+        let mut known = self.seen.clone();
+        for (shard_id, numbers) in &self.last_numbers {
+            known
+                .entry(shard_id.clone())
+                .or_default()
+                .extend(numbers.iter().cloned());
+        }
+        for (shard_id, number) in self.attempt.iter().flat_map(Attempt::places) {
+            known
+                .entry(shard_id.to_owned())
+                .or_default()
+                .insert(number.to_owned());
+        }
+        let starts = self.last_numbers.iter().filter_map(|(shard_id, numbers)| {
+            let smallest = numbers
+                .iter()
+                .min_by(|left, right| compare_sequence_numbers(left, right));
+            smallest.map(|number| (shard_id.clone(), number.clone()))
+        });
+        LookPlan {
+            starts: starts.collect(),
+            known,
+        }
+    }
+
+    /// Tells what was seen behind the places of the plan, known records left out.
+    pub fn looked(&mut self, now: Duration, seen: Vec<Sighting>, batch: &Batch) {
+        let starts = self.plan().starts;
+        for (shard_id, numbers) in &mut self.seen {
+            // What lies in front of where reading begins is not met again.
+            if let Some(start) = starts.get(shard_id) {
+                numbers.retain(|number| compare_sequence_numbers(number, start).is_ge());
+            }
+        }
+        for sighting in &seen {
+            let (shard_id, number) = sighting.acknowledged.place();
+            let of_shard = self.seen.entry(shard_id.to_owned()).or_default();
+            of_shard.insert(number.to_owned());
+        }
+        if self.doubtful_start.take().is_some() {
+            let candidates = std::mem::take(&mut self.candidates);
+            self.sightings = Sightings::new(seen, candidates, self.config.ordering);
+            self.take_out(batch);
+            return;
+        }
+        let mut unmatched: HashMap<Fingerprint, Vec<Acknowledged>> = HashMap::new();
+        for sighting in seen.into_iter().rev() {
+            let alike = unmatched.entry(sighting.fingerprint).or_default();
+            alike.push(sighting.acknowledged);
+        }
+        let proof_of = |index: usize| {
+            let record = batch.records.get(index)?;
+            let fingerprint = Fingerprint::of(record.partition_key(), record.payload());
+            unmatched.get_mut(&fingerprint)?.pop()
+        };
+        let Some(attempt) = self.attempt.as_mut() else {
+            return;
+        };
+        let verdict = attempt.resolve(proof_of, key_of(batch));
+        self.follow(verdict, now);
+    }
+
+    /// The settlement of the batch.
+    ///
+    /// # Errors
+    /// If a record of it is not acknowledged: a bug.
+    pub fn settle(&mut self, batch: &mut Batch) -> Result<Settled, Fault> {
+        let unfinished = |detail: String| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("an unacknowledged record at settlement (D1): {detail}"),
+            )
+        };
+        let attempt = self
+            .attempt
+            .take()
+            .ok_or_else(|| unfinished("no batch".to_owned()))?;
+        self.window = attempt.window().min(BATCH_RECORDS_MAX);
+        let runs = std::mem::take(&mut batch.runs);
+        let settled = attempt
+            .settle(batch.shard, runs)
+            .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
+        for group in &settled.stored {
+            self.last_numbers
+                .insert(group.shard_id.clone(), group.sequence_numbers.clone());
+        }
+        Ok(settled)
+    }
+
+    /// Takes out the records of a batch that a process before this one has sent.
+    fn take_out(&mut self, batch: &Batch) {
+        let Self {
+            attempt: Some(attempt),
+            sightings,
+            ..
+        } = self
+        else {
+            return;
+        };
+        if batch.runs.iter().any(|run| sightings.concern(&run.chunk.object)) {
+            let objects: Vec<_> = objects_of(batch).collect();
+            attempt.take_out(
+                |index| {
+                    let (record, object) = (batch.records.get(index)?, objects.get(index)?);
+                    sightings.take(object, record.partition_key(), record.payload())
+                },
+                key_of(batch),
+            );
+        }
+        self.step = if attempt.to_send().is_empty() {
+            Step::Settle
+        } else {
+            Step::Put
+        };
+    }
+
+    fn follow(&mut self, verdict: Verdict, now: Duration) {
+        self.step = match verdict {
+            Verdict::Complete => Step::Settle,
+            Verdict::More
+            | Verdict::Again {
+                has_progress: true, ..
+            } => Step::Put,
+            Verdict::Again {
+                is_throttled, cause, ..
+            } => Step::Wait { is_throttled, cause },
+            Verdict::Look { cause: _ } => Step::Look {
+                not_before: now + self.config.settle,
+            },
+            Verdict::Hopeless(fault) => Step::GiveUp(fault),
+        };
+    }
+}
+
+fn key_of<'b>(batch: &'b Batch) -> impl Fn(usize) -> Option<&'b [u8]> {
+    |index| batch.records.get(index).map(BatchRecord::partition_key)
+}
+
+/// The object of each record of a batch.
+fn objects_of(batch: &Batch) -> impl Iterator<Item = &ObjectId> {
+    batch.runs.iter().flat_map(|run| {
+        let count = usize::try_from(run.records_count).unwrap_or(usize::MAX);
+        std::iter::repeat_n(&run.chunk.object, count)
+    })
+}

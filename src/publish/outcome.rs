@@ -1,0 +1,112 @@
+//! What became of one record of a request. Pure: no I/O, no clock.
+
+use super::attempt::AttemptCounts;
+use crate::fault::Certainty;
+use crate::model::settle::compare_sequence_numbers;
+use crate::sink::PutEntry;
+
+/// Proof that the service stored a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub(super) shard_id: String,
+    pub(super) sequence_number: String,
+}
+
+impl Acknowledged {
+    /// A record that was read back from a shard.
+    pub fn seen(shard_id: &str, sequence_number: &str) -> Self {
+        Self {
+            shard_id: shard_id.to_owned(),
+            sequence_number: sequence_number.to_owned(),
+        }
+    }
+
+    /// Where it is: shard and sequence number.
+    pub fn place(&self) -> (&str, &str) {
+        (&self.shard_id, &self.sequence_number)
+    }
+}
+
+/// What became of one record of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Stored(Acknowledged),
+    Failed,
+    Doubtful,
+}
+
+/// What the entries of an answer have in common.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) cause: Option<String>,
+    /// Whether something other than throttling happened.
+    pub(super) is_more_than_throttling: bool,
+}
+
+/// What an entry of an answer says about its record.
+pub(super) fn outcome_of(entry: PutEntry, trouble: &mut Trouble, counts: &mut AttemptCounts) -> Outcome {
+    let (code, message, certainty) = match planted(entry) {
+        PutEntry::Stored {
+            sequence_number,
+            shard_id,
+        } => {
+            return Outcome::Stored(Acknowledged {
+                shard_id,
+                sequence_number,
+            });
+        }
+        PutEntry::Failed {
+            code,
+            message,
+            certainty,
+        } => (code, message, certainty),
+    };
+    trouble.cause.get_or_insert_with(|| format!("{code}: {message}"));
+    match certainty {
+        Certainty::NotApplied => {
+            counts.refused += 1;
+            Outcome::Failed
+        }
+        Certainty::MaybeApplied => {
+            counts.doubtful += 1;
+            trouble.is_more_than_throttling = true;
+            Outcome::Doubtful
+        }
+    }
+}
+
+/// How many stored records of a request come before the one in front of them, in the same shard.
+pub(super) fn inversions(outcomes: &[Outcome]) -> u64 {
+    let places = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Stored(proof) => Some(proof.place()),
+        Outcome::Failed | Outcome::Doubtful => None,
+    });
+    let mut last: Option<(&str, &str)> = None;
+    let mut found = 0;
+    for (shard_id, number) in places {
+        let is_inverted = last.is_some_and(|(last_shard, last_number)| {
+            last_shard == shard_id && compare_sequence_numbers(number, last_number).is_lt()
+        });
+        found += u64::from(is_inverted);
+        last = Some((shard_id, number));
+    }
+    found
+}
+
+/// The planted defect that the crash test must catch: a refused record counted as sent.
+#[cfg(feature = "planted-defects")]
+fn planted(entry: PutEntry) -> PutEntry {
+    use crate::observe::planted::{Defect, is_planted};
+    match entry {
+        PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => PutEntry::Stored {
+            sequence_number: "0".into(),
+            shard_id: String::new(),
+        },
+        PutEntry::Failed { .. } | PutEntry::Stored { .. } => entry,
+    }
+}
+
+#[cfg(not(feature = "planted-defects"))]
+fn planted(entry: PutEntry) -> PutEntry {
+    entry
+}

@@ -1,0 +1,192 @@
+//! What a generation begins with: the checkpoint, and what earlier processes may have left in doubt.
+
+use std::sync::Arc;
+
+use super::pipeline::Backends;
+use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState};
+use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream};
+use crate::fault::{Fault, FaultKind};
+use crate::model::ObjectId;
+use crate::publish::delivery::Start;
+use crate::sink::{SinkError, StreamDescription};
+
+/// What earlier processes may have left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Recovery {
+    /// What the delivery of each shard starts from.
+    pub(super) start: Start,
+    /// Nothing in doubt is older than this, in milliseconds since the epoch.
+    pub(super) since_ms: i64,
+}
+
+impl Recovery {
+    /// What a checkpoint says about the process that wrote it last.
+    pub(super) fn of(checkpoint: &Checkpoint) -> Self {
+        let task = &checkpoint.task;
+        let last_commit_ms = checkpoint
+            .tables
+            .iter()
+            .filter_map(|table| table.last_update_ms)
+            .max();
+        let cuts = checkpoint.cuts.iter();
+        let last_requests = cuts.map(|cut| (cut.shard_id.clone(), cut.last_request.clone()));
+        let open = checkpoint.unfinished.iter().map(|entry| entry.id.clone());
+        Self {
+            start: Start {
+                is_in_doubt: task.fresh_start_ms.is_some() && !task.clean_stop,
+                candidates: open.collect(),
+                last_requests: last_requests.filter(|(_, numbers)| !numbers.is_empty()).collect(),
+            },
+            since_ms: last_commit_ms.or(task.fresh_start_ms).unwrap_or(0),
+        }
+    }
+}
+
+/// The delivery as it is possible: without a wish in the configuration it depends on what the role may do.
+///
+/// # Errors
+/// If looking was asked for and is not permitted.
+pub(super) async fn possible_delivery(config: &Config, backends: &Backends) -> Result<DeliveryConfig, Fault> {
+    let mut delivery = config.delivery;
+    if delivery.guarantee == Guarantee::AtLeastOnce {
+        return Ok(delivery);
+    }
+    match backends.sink.check_readable().await {
+        Ok(()) => Ok(delivery),
+        Err(error @ SinkError::Denied { .. }) if delivery.is_guarantee_chosen => Err(Fault::new(
+            FaultKind::PermissionDenied,
+            format!(
+                "{error}; delivery: dedupe reads the stream back: grant kinesis:GetShardIterator and \
+                 kinesis:GetRecords, or set delivery to at_least_once"
+            ),
+        )),
+        Err(error @ SinkError::Denied { .. }) => {
+            tracing::warn!(
+                %error,
+                "the stream may not be read back: delivery is at_least_once, so after a crash or a request without an \
+                 answer some records may come twice; grant kinesis:GetShardIterator and kinesis:GetRecords for dedupe"
+            );
+            delivery.guarantee = Guarantee::AtLeastOnce;
+            Ok(delivery)
+        }
+        Err(error) => Err(Fault::from(error)),
+    }
+}
+
+/// Loads the checkpoint and marks the task as running, durably, before anything is sent.
+pub(super) async fn begin(
+    config: &Arc<Config>,
+    backends: &Backends,
+    stream: &StreamDescription,
+) -> Result<(Checkpoint, Recovery), Fault> {
+    let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
+    let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
+    let recreated = config.delivery.recreated_stream;
+    let work = tokio::task::spawn_blocking(move || {
+        let mut checkpoint = store.load()?;
+        let mut recovery = Recovery::of(&checkpoint);
+        let mut delta = CheckpointDelta::default();
+        let Checkpoint { task, unfinished, .. } = &mut checkpoint;
+        let is_fresh = task.fresh_start_ms.is_none();
+        if !is_fresh && task.configuration_fingerprint != fingerprint {
+            tracing::warn!(
+                "the configuration changed since the last run; rows behind the watermark are sent in the new form"
+            );
+            delta.objects = forget_cuts(unfinished);
+            recovery.start.is_in_doubt = false;
+        }
+        if !is_fresh && task.stream_identity != identity {
+            let (was, is) = (&task.stream_identity, &identity);
+            if recreated == RecreatedStream::Stop {
+                return Err(recreated_stream(was, is));
+            }
+            tracing::warn!(
+                was,
+                is,
+                "the stream is not the one of the last run; going on where that one ended"
+            );
+            recovery.start.last_requests.clear();
+        }
+        task.fresh_start_ms.get_or_insert(now_ms);
+        task.configuration_fingerprint = fingerprint;
+        task.stream_identity = identity;
+        task.clean_stop = false;
+        delta.task = Some(task.clone());
+        store.commit(&delta)?;
+        Ok((checkpoint, recovery))
+    });
+    work.await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?
+}
+
+fn recreated_stream(was: &str, is: &str) -> Fault {
+    let message = format!(
+        "the stream is not the one of the last run (it was {was}, it is {is}): what was delivered there is gone; set \
+         recreated_stream to continue to go on where it ended, or begin again with `brigade checkpoint reset`"
+    );
+    Fault::new(FaultKind::StateDamaged, message)
+}
+
+/// A cut speaks of keys and rejections as the old configuration made them: under another one it proves nothing (D3),
+/// so what is ahead of the watermarks is sent again.
+fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
+    let mut changed = Vec::new();
+    for entry in unfinished {
+        if let ObjectState::Open(progress) = &mut entry.state {
+            progress.through.clear();
+            progress.dead_letters_through = progress.watermark.ordinal;
+            changed.push((entry.id.clone(), entry.state.clone()));
+        }
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+    use crate::model::{Mark, ObjectVersion, QueueName};
+    use crate::route::shard_map::HashRange;
+
+    /// D3.
+    #[test]
+    fn a_cut_of_another_configuration_proves_nothing() {
+        let watermark = Mark {
+            position: 90,
+            ordinal: 9,
+            line: 9,
+        };
+        let progress = ObjectProgress {
+            watermark,
+            through: vec![RangeThrough {
+                range: HashRange::ALL,
+                through: 50,
+            }],
+            dead_letters_through: 40,
+            ..ObjectProgress::default()
+        };
+        let version = ObjectVersion {
+            key: "k".into(),
+            etag: "e".into(),
+            size_bytes: 1,
+            modified_ms: 0,
+        };
+        let id = ObjectId {
+            queue: QueueName::changes(),
+            number: 3,
+        };
+        let mut unfinished = [ObjectEntry {
+            id: id.clone(),
+            version,
+            state: ObjectState::Open(progress),
+        }];
+        let changed = forget_cuts(&mut unfinished);
+        let expected = ObjectState::Open(ObjectProgress {
+            watermark,
+            dead_letters_through: 9,
+            ..ObjectProgress::default()
+        });
+        assert_eq!(changed, [(id, expected.clone())]);
+        assert_eq!(unfinished.map(|entry| entry.state), [expected]);
+    }
+}
