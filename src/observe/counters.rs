@@ -14,6 +14,7 @@ pub struct Counters {
     refused: AtomicU64,
     doubtful: AtomicU64,
     found: AtomicU64,
+    recovered: AtomicU64,
     repeated: AtomicU64,
     inversions: AtomicU64,
     skipped: AtomicU64,
@@ -35,12 +36,21 @@ pub struct CountersSnapshot {
     pub doubtful: u64,
     /// Records that were in doubt and were found in the stream when looking there.
     pub found: u64,
+    /// The same for what a process before this one had sent.
+    pub recovered: u64,
     /// Records that were stored and sent again to keep the order.
     pub repeated: u64,
     /// Records that the service stored in another order than they were sent in.
     pub inversions: u64,
     /// Records that the checkpoint proved to be stored and that were not sent.
     pub skipped: u64,
+}
+
+impl CountersSnapshot {
+    /// Records that were sent more than once: refused, in doubt and not found, or behind one of those.
+    pub fn sent_again(&self) -> u64 {
+        self.refused + self.repeated + self.doubtful.saturating_sub(self.found)
+    }
 }
 
 impl Counters {
@@ -50,6 +60,7 @@ impl Counters {
         self.refused.fetch_add(counts.refused, Ordering::Relaxed);
         self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
         self.found.fetch_add(counts.found, Ordering::Relaxed);
+        self.recovered.fetch_add(counts.recovered, Ordering::Relaxed);
         self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
         self.inversions.fetch_add(counts.inversions, Ordering::Relaxed);
         self.records
@@ -78,6 +89,7 @@ impl Counters {
             refused: read(&self.refused),
             doubtful: read(&self.doubtful),
             found: read(&self.found),
+            recovered: read(&self.recovered),
             repeated: read(&self.repeated),
             inversions: read(&self.inversions),
             skipped: read(&self.skipped),

@@ -189,8 +189,14 @@ impl Courier {
                     if is_answered {
                         silent_since = None;
                     }
+                    if !matches!(self.delivery.step(), Step::Wait { .. }) {
+                        backoff.reset();
+                    }
                 }
-                Step::Look { not_before } => self.look(not_before, batch).await?,
+                Step::Look { not_before, cause } => {
+                    tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
+                    self.look(not_before, batch).await?;
+                }
                 Step::Wait { is_throttled, cause } => {
                     if is_throttled {
                         silent_since = None;
@@ -248,22 +254,15 @@ impl Courier {
         tracing::info!(
             shard,
             settle_ms = wait.as_millis(),
-            "records are in doubt: reading the stream back once no request can be stored any more"
+            "reading the stream back once no request can be stored any more"
         );
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
         let note = self.counters.shards().doubt(shard, settled_at_ms);
         let seen = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
         drop(note);
-        let found_before = self.delivery.counts().found;
-        let seen_count = seen.len();
+        tracing::info!(shard, news = seen.len(), "the stream was read back");
         self.delivery.looked(self.epoch.elapsed(), seen, batch);
-        tracing::info!(
-            shard,
-            read = seen_count,
-            found = self.delivery.counts().found - found_before,
-            "the doubt is resolved"
-        );
         Ok(())
     }
 

@@ -28,8 +28,8 @@ pub enum InDoubt {
 /// The records of one batch and what is known of each.
 ///
 /// `final` order has a price: behind a refused record everything of its key goes out again. So the number of records
-/// sent at once is halved whenever that happened, and doubled when all was well: a hot key under refusals costs
-/// about twice its records, and not their square. In `strict` order a request has at most one record per key, so
+/// sent at once is cut whenever that happened, and doubled when nothing failed: a hot key under refusals costs a
+/// few times its records, and not their square. In `strict` order a request has at most one record per key, so
 /// that no record can overtake one of its own key.
 #[derive(Debug)]
 pub struct Attempt {
@@ -58,6 +58,8 @@ pub struct AttemptCounts {
     pub doubtful: u64,
     /// Records that were in doubt and turned out to be stored: repeats that looking prevented.
     pub found: u64,
+    /// Records that a process before this one had sent: repeats that looking prevented after its end.
+    pub recovered: u64,
     /// Records that were stored and sent again to keep the last state of their key right: certain repeats.
     pub repeated: u64,
     /// Records of one request that were stored in another order than they were sent in.
@@ -149,7 +151,7 @@ impl Attempt {
             }
             !is_found
         });
-        self.counts.found += found;
+        self.counts.recovered += found;
         self.plan(&key_of);
     }
 
@@ -322,11 +324,15 @@ impl Attempt {
             }
         }
         self.counts.repeated += repeated;
-        self.window = if repeated > 0 {
-            (self.window / 2).max(1)
-        } else {
-            self.window.saturating_mul(2)
-        };
+        if repeated > 0 {
+            // As many as got through in front of the first that failed, but no more than half.
+            let first_failed = again
+                .first()
+                .and_then(|index| request.iter().position(|sent| sent == index));
+            self.window = first_failed.unwrap_or(0).clamp(1, (self.window / 2).max(1));
+        } else if again.is_empty() {
+            self.window = self.window.saturating_mul(2);
+        }
         let sent: HashSet<usize> = if self.pending.len() == request.len() {
             self.pending.clear();
             HashSet::new()

@@ -241,7 +241,9 @@ fn a_hole_that_looking_finds_is_closed_in_order() {
     let verdict = attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys));
     assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
     assert_eq!(attempt.resolve(|_| None, |index| key(index, keys)), Verdict::More);
-    assert_eq!((attempt.to_send(), attempt.counts().repeated), (&[0, 1][..], 1));
+    assert_eq!((attempt.to_send(), attempt.counts().repeated), (&[0][..], 1));
+    let verdict = attempt.judge(Ok(vec![stored(3)]), InDoubt::Look, |index| key(index, keys));
+    assert_eq!((verdict, attempt.to_send()), (Verdict::More, &[1][..]));
 }
 
 #[test]
@@ -253,4 +255,44 @@ fn records_that_come_back_in_another_order_are_counted() {
         Verdict::Complete
     );
     assert_eq!(attempt.counts().inversions, 1);
+}
+
+/// Records sent until ten batches are through, over a stream that refuses half of what it gets.
+fn sent_under_heavy_throttling(ordering: Ordering, keys: &[u8]) -> usize {
+    let (mut state, mut sent, mut window) = (1_u64, 0, 500);
+    for _batch in 0..10 {
+        let mut attempt = Attempt::new(keys.len(), ordering, window, |index| key(index, keys));
+        loop {
+            sent += attempt.to_send().len();
+            let answer = attempt.to_send().iter().map(|index| {
+                // The generator of Knuth's MMIX; its highest bit is good enough for a coin.
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                if state >> 63 == 0 {
+                    refused()
+                } else {
+                    stored(*index)
+                }
+            });
+            let answer = answer.collect();
+            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys)) == Verdict::Complete {
+                break;
+            }
+        }
+        window = attempt.window().min(500);
+    }
+    sent
+}
+
+#[test]
+fn half_of_everything_refused_costs_no_more_than_three_attempts_per_record() {
+    let many: Vec<u8> = (0..500).map(|index| u8::try_from(index % 250).unwrap()).collect();
+    let one = vec![b'k'; 500];
+    for ordering in [Ordering::None, Ordering::Strict, Ordering::Final] {
+        for keys in [&many, &one] {
+            let sent = sent_under_heavy_throttling(ordering, keys);
+            assert!(sent <= 3 * 5_000, "{ordering:?}: {sent} records sent for 5,000");
+        }
+    }
 }

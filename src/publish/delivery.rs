@@ -42,6 +42,8 @@ pub enum Step {
     Look {
         /// When no request that was given up can be stored any more.
         not_before: Duration,
+        /// Why.
+        cause: String,
     },
     /// Put again after a delay.
     Wait {
@@ -109,7 +111,12 @@ impl ShardDelivery {
             key_of(batch),
         ));
         match self.doubtful_start {
-            Some(not_before) => self.step = Step::Look { not_before },
+            Some(not_before) => {
+                self.step = Step::Look {
+                    not_before,
+                    cause: "the process before this one did not end cleanly".to_owned(),
+                };
+            }
             None => self.take_out(batch),
         }
     }
@@ -275,8 +282,9 @@ impl ShardDelivery {
             Verdict::Again {
                 is_throttled, cause, ..
             } => Step::Wait { is_throttled, cause },
-            Verdict::Look { cause: _ } => Step::Look {
+            Verdict::Look { cause } => Step::Look {
                 not_before: now + self.config.settle,
+                cause,
             },
             Verdict::Hopeless(fault) => Step::GiveUp(fault),
         };
