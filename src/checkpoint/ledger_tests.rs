@@ -331,3 +331,34 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
 }
+
+#[test]
+fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
+    let mut ledger = ledger(&Checkpoint::default());
+    let object = entry(0, ObjectState::Registered);
+    ledger.open(&object, Some(TableIndex(0)), 0).unwrap();
+    parse(&mut ledger, 0, 0, 0, &[0, 0, 0]);
+    let chunk = ChunkRef {
+        object: id(0),
+        chunk_number: 0,
+    };
+    let settled = Settled {
+        lane: LANES[0],
+        runs: vec![SettledRun {
+            chunk,
+            records_count: 3,
+            through: 3,
+        }],
+        stored: vec![StoredIn {
+            shard_id: "shardId-000000000000".to_owned(),
+            records_count: 3,
+            sequence_numbers: vec!["49".to_owned(); 3],
+        }],
+    };
+    ledger.settled(settled).unwrap();
+    let (delta, _) = ledger.take_delta(0);
+    assert_eq!(
+        (delta.cuts[0].records, delta.cuts[0].last_request.as_slice()),
+        (3, &["49".to_owned()][..])
+    );
+}

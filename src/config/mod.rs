@@ -298,6 +298,8 @@ pub struct DeliveryConfig {
     pub pace: Pace,
     /// How long a batch may wait for more records.
     pub linger: Duration,
+    /// Whether several records travel as one.
+    pub aggregation: Aggregation,
 }
 
 /// What is done about records in doubt.
@@ -336,6 +338,15 @@ pub enum Ordering {
     Final,
     /// Failed records are sent again alone.
     None,
+}
+
+/// Whether several records travel as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Each row is a record of its own.
+    None,
+    /// All rows of a request are one record in the format of the Kinesis Producer Library.
+    Kpl,
 }
 
 /// How fast a shard is written to.

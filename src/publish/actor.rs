@@ -19,9 +19,10 @@ use super::delivery::{ShardDelivery, Start, Step};
 use super::look_back::LookBack;
 use super::messages::PublishBatch;
 use super::pacer::{Pacer, Refused};
+use crate::batch::aggregate::RequestCost;
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
-use crate::config::{DeliveryConfig, Pace};
+use crate::config::{Aggregation, DeliveryConfig, Pace};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::model::{Batch, BatchRecord};
@@ -91,6 +92,7 @@ struct Courier {
     epoch: Instant,
     last_put: Duration,
     clock: Arc<dyn Clock>,
+    aggregation: Aggregation,
 }
 
 impl ShardPublisher {
@@ -119,6 +121,7 @@ impl ShardPublisher {
             epoch: Instant::now(),
             last_put: Duration::ZERO,
             clock: parts.clock,
+            aggregation: parts.delivery.aggregation,
         };
         Self {
             courier: Some(courier),
@@ -212,8 +215,9 @@ impl Courier {
     /// Sends one request; says whether there was an answer to it.
     async fn put(&mut self, batch: &Batch) -> bool {
         let to_send = records_of(self.delivery.to_send(), &batch.records);
-        let bytes: usize = to_send.iter().map(BatchRecord::bytes_count).sum();
-        let pause = self.pacer.book(self.epoch.elapsed(), to_send.len(), bytes);
+        let cost = RequestCost::new(self.aggregation, &to_send);
+        let now = self.epoch.elapsed();
+        let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }

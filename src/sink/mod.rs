@@ -28,7 +28,8 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
-/// Error code of a record that was meant for another shard than the one that has it now.
+/// Error code of a record that was meant for another shard than the one that has it now. If it travelled in an aggregate,
+/// consumers drop it behind a split, and see it behind a merge.
 pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
 
 /// The answer to one record of a request.

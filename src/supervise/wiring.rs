@@ -11,6 +11,7 @@ use super::placement::Placement;
 use super::recovery::Recovery;
 use super::spawn::{Berth, Nursery};
 use crate::batch::actor::ShardBatcher;
+use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::store::Checkpoint;
@@ -53,6 +54,7 @@ impl Wiring<'_> {
     /// A publisher and a batcher per shard.
     pub(super) fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
         let mut batchers = Vec::new();
+        let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
             let arbiter = self.placement.sink(index);
             let (publisher, publisher_berth) = Nursery::berth::<ShardPublisher>();
@@ -87,7 +89,7 @@ impl Wiring<'_> {
             let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
             self.nursery
                 .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
-                    ShardBatcher::new(ShardIndex(index), linger, publisher)
+                    ShardBatcher::new(ShardIndex(index), limits, linger, publisher)
                 });
             batchers.push(batcher);
         }

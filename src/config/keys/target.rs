@@ -85,6 +85,18 @@ static KINESIS: Group = Group {
                         nobody can tell any more whether they came. resend: send them, they may come twice; stop: exit\n\
                         with 65 and leave it to a person.",
             },
+            Key {
+                name: "aggregation",
+                kind: Kind::Choice(&Choice {
+                    words: &["none", "kpl"],
+                    unavailable: &[],
+                }),
+                presence: Presence::Default("none"),
+                about: "none: each row is a record. kpl: the rows of a request travel in one record, in the format of the\n\
+                        Kinesis Producer Library, so a shard takes 1 MiB and not 1,000 rows a second, and a request is\n\
+                        stored whole or not at all. Only for consumers that take such records apart: the Kinesis Client\n\
+                        Library does, Firehose does, a Lambda function has to do it itself.",
+            },
             pace("service"),
         ],
         MESSAGE,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
-    ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat, Ordering,
-    OutOfRetention, Pace, RecreatedStream, TargetConfig,
+    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat,
+    Ordering, OutOfRetention, Pace, RecreatedStream, TargetConfig,
 };
 use super::joined;
 use crate::config::MigrationType;
@@ -23,9 +23,9 @@ pub(super) struct Target {
 
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
-    let (place, keys) = match (section.section("kinesis"), section.section("ndjson")) {
-        (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
-        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
+    let (place, aggregation, keys) = match (section.section("kinesis"), section.section("ndjson")) {
+        (Some(kinesis), _) => (self::kinesis(&kinesis), self::aggregation(&kinesis), kinesis),
+        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
     let message = message(&keys)?;
@@ -68,6 +68,7 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
+            aggregation: aggregation?,
         },
     })
 }
@@ -79,6 +80,13 @@ fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
         endpoint: section.filled_text("endpoint"),
         request_timeout: section.duration("request_timeout")?,
     })
+}
+
+fn aggregation(section: &Section<'_>) -> Option<Aggregation> {
+    section.choice(
+        "aggregation",
+        &[("none", Aggregation::None), ("kpl", Aggregation::Kpl)],
+    )
 }
 
 fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
@@ -201,7 +209,7 @@ mod tests {
             "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
              include_control_details: true, ordering: none, linger: 7ms, delivery: at_least_once, settle: 6s, \
              out_of_retention: stop, recreated_stream: continue, number_format: dms, \
-             change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
+             change_partition_key: primary-key, aggregation: kpl, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
         );
         assert_eq!(
             config.target,
@@ -236,6 +244,7 @@ mod tests {
                     bytes_per_second: 4096,
                 },
                 linger: Duration::from_millis(7),
+                aggregation: Aggregation::Kpl,
             }
         );
     }
@@ -307,5 +316,6 @@ mod tests {
             (config.delivery.pace, config.delivery.ordering),
             (Pace::Service, Ordering::None)
         );
+        assert_eq!(config.delivery.aggregation, Aggregation::None);
     }
 }
