@@ -205,7 +205,7 @@ fn run_of(count: usize) -> SettledRun {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::config::{Guarantee, Ordering, OutOfRetention, Pace, RecreatedStream};
+    use crate::config::{Aggregation, Guarantee, Ordering, OutOfRetention, Pace, RecreatedStream};
     use crate::deadletter::replays;
     use crate::fault::FaultKind;
     use crate::route::shard_map::ShardMap;
@@ -232,6 +232,7 @@ mod tests {
                 guarantee: Guarantee::AtLeastOnce,
                 is_guarantee_chosen: true,
                 settle: Duration::ZERO,
+                aggregation: Aggregation::None,
                 out_of_retention: OutOfRetention::Resend,
                 recreated_stream: RecreatedStream::Stop,
                 ordering: Ordering::Final,

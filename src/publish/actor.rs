@@ -29,7 +29,7 @@ use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
-use crate::sink::{PutEntry, RecordSink, SHARD_MAP_CHANGED, SinkError};
+use crate::sink::{PutEntry, RecordSink, SinkError};
 use crate::supervise::spawn::Fuse;
 
 /// First delay after a failed request.
@@ -238,7 +238,7 @@ impl Courier {
     fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
         let is_elsewhere = |entry: &PutEntry| match entry {
             PutEntry::Stored { shard_id, .. } => *shard_id != self.shard.id,
-            PutEntry::Failed { code, .. } => code == SHARD_MAP_CHANGED,
+            PutEntry::Failed { .. } => entry.is_elsewhere(),
         };
         if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
             tracing::info!(shard = self.shard.id, "the stream was resharded");

@@ -134,6 +134,15 @@ impl Attempt {
         stored.map(Acknowledged::place)
     }
 
+    /// From here on a request is carried out in part again, so `strict` order has to keep a key's records apart.
+    pub fn keep_keys_apart<'k>(&mut self, key_of: impl Fn(usize) -> Option<&'k [u8]>) {
+        self.ordering = Ordering::Strict;
+        // What is being looked for belongs to the request as it was.
+        if self.undecided.is_none() {
+            self.plan(&key_of);
+        }
+    }
+
     /// Takes out records that a process before this one has sent.
     pub fn take_out<'k>(
         &mut self,
@@ -325,11 +334,12 @@ impl Attempt {
         }
         self.counts.repeated += repeated;
         if repeated > 0 {
-            // As many as got through in front of the first that failed, but no more than half.
+            // As many as got through in front of the first that failed, between a quarter and a half.
             let first_failed = again
                 .first()
                 .and_then(|index| request.iter().position(|sent| sent == index));
-            self.window = first_failed.unwrap_or(0).clamp(1, (self.window / 2).max(1));
+            let through = first_failed.unwrap_or(0).max(self.window / 4);
+            self.window = through.clamp(1, (self.window / 2).max(1));
         } else if again.is_empty() {
             self.window = self.window.saturating_mul(2);
         }

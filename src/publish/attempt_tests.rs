@@ -296,3 +296,13 @@ fn half_of_everything_refused_costs_no_more_than_three_attempts_per_record() {
         }
     }
 }
+
+#[test]
+fn keys_are_kept_apart_from_the_moment_on_that_requests_are_no_longer_atomic() {
+    let keys = b"kkl";
+    let mut attempt = Attempt::new(3, Ordering::Final, 500, |index| key(index, keys));
+    let answer = vec![refused(), refused(), refused()];
+    attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys));
+    attempt.keep_keys_apart(|index| key(index, keys));
+    assert_eq!(attempt.to_send(), [0, 2]);
+}

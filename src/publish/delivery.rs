@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
 use super::fingerprint::Fingerprint;
 use super::sightings::{Sighting, Sightings};
-use crate::config::{DeliveryConfig, Guarantee};
+use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::settle::compare_sequence_numbers;
@@ -82,6 +82,8 @@ pub struct ShardDelivery {
     attempt: Option<Attempt>,
     step: Step,
     window: usize,
+    /// Whether a request is one aggregated record, which is stored as a whole or not at all.
+    is_atomic: bool,
 }
 
 impl ShardDelivery {
@@ -99,6 +101,16 @@ impl ShardDelivery {
             attempt: None,
             step: Step::Settle,
             window: BATCH_RECORDS_MAX,
+            is_atomic: config.aggregation == Aggregation::Kpl,
+        }
+    }
+
+    /// The order to keep within a request: nothing in an atomic one can overtake anything.
+    fn ordering(&self) -> Ordering {
+        if self.is_atomic && self.config.ordering == Ordering::Strict {
+            Ordering::Final
+        } else {
+            self.config.ordering
         }
     }
 
@@ -106,7 +118,7 @@ impl ShardDelivery {
     pub fn begin(&mut self, batch: &Batch) {
         self.attempt = Some(Attempt::new(
             batch.records.len(),
-            self.config.ordering,
+            self.ordering(),
             self.window,
             key_of(batch),
         ));
@@ -142,10 +154,18 @@ impl ShardDelivery {
             Guarantee::Dedupe => InDoubt::Look,
             Guarantee::AtLeastOnce => InDoubt::SendAgain,
         };
+        let is_closed = self.is_atomic && answer.iter().flatten().any(PutEntry::is_elsewhere);
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
         let verdict = attempt.judge(answer, in_doubt, key_of(batch));
+        if is_closed {
+            // The shard is closed: until the generation ends, its records go out one by one.
+            self.is_atomic = false;
+            if self.config.ordering == Ordering::Strict {
+                attempt.keep_keys_apart(key_of(batch));
+            }
+        }
         self.follow(verdict, now);
     }
 

@@ -92,6 +92,16 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     }
 }
 
+impl PutEntry {
+    /// Whether the record was meant for a shard that no longer has it.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Stored { .. } => false,
+            Self::Failed { code, .. } => code == SHARD_MAP_CHANGED,
+        }
+    }
+}
+
 /// Where to begin reading a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadStart {

@@ -164,7 +164,8 @@ pub(super) fn warn_about_hot_keys(
     root: &Section<'_>,
     report: &mut Report,
 ) {
-    if target.delivery.ordering != Ordering::Strict {
+    // An aggregated record is stored as a whole, so nothing in it can overtake anything.
+    if target.delivery.ordering != Ordering::Strict || target.delivery.aggregation == Aggregation::Kpl {
         return;
     }
     let has = |operation| match migration_type {
@@ -189,7 +190,7 @@ pub(super) fn warn_about_hot_keys(
     let message = format!(
         "`ordering: strict` sends one record of a partition key per request, and all {first}{more} share one key: with \
          20 ms per request that is 50 rows a second; give changes their own keys (`change_partition_key: \
-         primary-key`), tables a primary key, or use `ordering: final`"
+         primary-key`), tables a primary key, or use `aggregation: kpl` or `ordering: final`"
     );
     let section = root
         .section("target")
