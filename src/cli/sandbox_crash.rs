@@ -9,14 +9,17 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::sandbox_engine::{Engine, WATCH_INTERVAL};
 use super::sandbox_folder::WorkFolder;
+use super::sandbox_report::milliseconds;
+use super::sandbox_reshard::Resharder;
+use super::sandbox_stream::{DemoStream, Tally};
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::fault::{Fault, FaultKind};
-use crate::sandbox::blog_task::TASK;
-use crate::sandbox::meter::Meter;
+use crate::sandbox::blog_task::{Delivery, TASK};
 
 /// A kill comes at most this long after the record that was chosen for it, so that it hits any step of the engine.
 const JITTER_MAX_MS: u64 = 60;
@@ -32,31 +35,45 @@ pub(super) struct Kill {
     pub(super) covered: u64,
     /// Records that were sent since then, and that the next life may repeat.
     pub(super) window: u64,
+    /// Time from the start of the next process to the first record it stored, in milliseconds; none if it stored none.
+    pub(super) first_record_ms: Option<u64>,
 }
 
 /// Runs the engine to its end over `kills_max` kills, at moments that depend on the seed and on its progress.
 pub(super) async fn run_over_kills(
     folder: &WorkFolder,
-    meter: &Meter,
+    stream: &DemoStream,
     plan: KillPlan,
+    resharder: &mut Resharder,
     mut progress: impl FnMut(),
 ) -> Result<Vec<Kill>, Fault> {
     let mut rng = SmallRng::seed_from_u64(plan.seed);
     let mut kills: Vec<Kill> = Vec::new();
     loop {
-        let stored = meter.reading().stored_count;
+        let before = stream.tally();
         let kills_left = plan.kills_max.saturating_sub(count(&kills));
-        let threshold = plan.next_kill(stored, kills_left, &mut rng);
+        let threshold = plan.next_kill(before.stored, kills_left, &mut rng);
         let jitter = Duration::from_millis(rng.random_range(0..=JITTER_MAX_MS));
+        if !kills.is_empty() {
+            resharder.engine_restarted();
+        }
         let mut engine = Engine::start(folder)?;
+        let started = Instant::now();
         loop {
             progress();
+            let now = stream.tally();
+            let is_recovering = !kills.is_empty() && now.in_time() <= before.in_time();
+            if !is_recovering && let Some(kill) = kills.last_mut() {
+                kill.first_record_ms
+                    .get_or_insert(milliseconds(started.elapsed()));
+            }
             if engine.has_ended()? {
                 return Ok(kills);
             }
-            if threshold.is_some_and(|threshold| meter.reading().stored_count >= threshold) {
+            if threshold.is_some_and(|threshold| now.stored >= threshold) {
                 break;
             }
+            resharder.look(stream, started.elapsed(), is_recovering).await?;
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
         tokio::time::sleep(jitter).await;
@@ -64,15 +81,20 @@ pub(super) async fn run_over_kills(
             return Ok(kills);
         }
         engine.kill()?;
-        let stored = settled_count(meter).await;
+        let tally = settled_tally(stream).await;
         let covered = covered_count(folder).await?;
-        if covered > stored {
+        if covered > tally.stored {
             let message = format!(
-                "the checkpoint is ahead: it covers {covered} records, the stream holds {stored} (C1)"
+                "the checkpoint is ahead: it covers {covered} records, the stream holds {} (C1)",
+                tally.stored
             );
             return Err(Fault::new(FaultKind::Internal, message));
         }
-        kills.push(Kill::after(&kills, stored, covered));
+        // What was looked up and found is covered without having been stored again.
+        kills.push(match plan.delivery {
+            Delivery::AtLeastOnce => Kill::after(&kills, tally, covered),
+            Delivery::Dedupe => Kill::after(&[], Tally { untold: 0, ..tally }, covered),
+        });
     }
 }
 
@@ -85,6 +107,8 @@ pub(super) struct KillPlan {
     pub(super) kills_max: u64,
     /// Rows in the files.
     pub(super) rows_count: u64,
+    /// What the engine does about a window.
+    pub(super) delivery: Delivery,
 }
 
 impl KillPlan {
@@ -97,16 +121,19 @@ impl KillPlan {
 }
 
 impl Kill {
-    /// A kill behind earlier ones. Records of earlier windows are in the stream for good and never covered, so only
-    /// what exceeds them is new.
-    fn after(earlier: &[Self], stored: u64, covered: u64) -> Self {
-        let window = stored
+    /// A kill behind earlier ones whose windows were sent again: their records are in the stream for good and never
+    /// covered, as are those whose sender was not told, so only what exceeds them is new.
+    fn after(earlier: &[Self], tally: Tally, covered: u64) -> Self {
+        let window = tally
+            .stored
+            .saturating_sub(tally.untold)
             .saturating_sub(covered)
             .saturating_sub(windows_sum(earlier));
         Self {
-            stored,
+            stored: tally.stored,
             covered,
             window,
+            first_record_ms: None,
         }
     }
 }
@@ -126,16 +153,16 @@ fn count(kills: &[Kill]) -> u64 {
     u64::try_from(kills.len()).unwrap_or(u64::MAX)
 }
 
-/// Records in the stream, when requests that outlived the engine have been carried out.
-async fn settled_count(meter: &Meter) -> u64 {
-    let mut reading = meter.reading();
+/// What is in the stream when requests that outlived the engine have been carried out.
+async fn settled_tally(stream: &DemoStream) -> Tally {
+    let mut before = stream.tally();
     loop {
         tokio::time::sleep(QUIET).await;
-        let now = meter.reading();
-        if now == reading {
-            return now.stored_count;
+        let now = stream.tally();
+        if now == before {
+            return now;
         }
-        reading = now;
+        before = now;
     }
 }
 
@@ -162,12 +189,17 @@ mod tests {
     #[test]
     fn a_window_counts_only_what_earlier_windows_do_not() {
         let mut kills = Vec::new();
-        for (stored, covered) in [(100, 80), (150, 130), (300, 250)] {
-            kills.push(Kill::after(&kills, stored, covered));
+        for (stored, untold, covered) in [(100, 0, 80), (150, 0, 130), (300, 5, 250)] {
+            let tally = Tally {
+                stored,
+                untold,
+                ..Tally::default()
+            };
+            kills.push(Kill::after(&kills, tally, covered));
         }
         let windows: Vec<u64> = kills.iter().map(|kill| kill.window).collect();
-        assert_eq!(windows, [20, 0, 30]);
-        assert_eq!(windows_sum(&kills), 50);
+        assert_eq!(windows, [20, 0, 25]);
+        assert_eq!(windows_sum(&kills), 45);
         assert_eq!(mid_load_count(&kills, 300), 2);
     }
 
@@ -177,6 +209,7 @@ mod tests {
             seed: 1,
             kills_max: 4,
             rows_count: 1_000,
+            delivery: Delivery::AtLeastOnce,
         };
         let mut rng = SmallRng::seed_from_u64(plan.seed);
         let mut stored = 0;
