@@ -40,10 +40,10 @@ pub(crate) struct Conditions {
     #[arg(long, default_value_t = 0)]
     pub(crate) late: u8,
     /// What the engine promises about repeats
-    #[arg(long, value_enum, default_value_t = Delivery::AtLeastOnce)]
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: Delivery,
     /// What the engine promises about order
-    #[arg(long, value_enum, default_value_t = Ordering::Final)]
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) ordering: Ordering,
     /// The Kinesis server
     #[arg(long, value_enum, default_value_t = Server::Embedded)]
@@ -59,8 +59,8 @@ impl Default for Conditions {
             swallow: 2,
             lose: 0,
             late: 0,
-            delivery: Delivery::AtLeastOnce,
-            ordering: Ordering::Final,
+            delivery: Delivery::default(),
+            ordering: Ordering::default(),
             server: Server::Embedded,
         }
     }

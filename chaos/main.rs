@@ -99,6 +99,14 @@ fn quick() -> Verdict {
         },
     })?;
     println!("kills without faults: {undisturbed}");
+    let resharded = reshard::run(&reshard::Arguments {
+        during: reshard::During::Both,
+        conditions: Conditions {
+            rows: 60_000,
+            ..conditions.clone()
+        },
+    })?;
+    println!("reshard: {resharded}");
     if servers::kinesalite().is_some() {
         let independent = kills::run(&kills::Arguments {
             count: 5,
@@ -111,7 +119,7 @@ fn quick() -> Verdict {
         println!("kills on an independent server: {independent}");
     }
     kills::run(&kills::Arguments {
-        count: 30,
+        count: 20,
         conditions,
     })
 }

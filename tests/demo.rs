@@ -63,6 +63,35 @@ fn demo_with_kills_loses_nothing_and_repeats_only_the_window() {
 }
 
 #[test]
+fn demo_with_faults_repeats_only_what_was_in_doubt_or_had_been_overtaken() {
+    let arguments = [
+        "--rows",
+        "20000",
+        "--seed",
+        "7",
+        "--throttle",
+        "10",
+        "--swallow",
+        "5",
+        "--lose",
+        "2",
+    ];
+    let output = demo(&arguments);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(report["verdict"]["missing"], 0);
+    let fault = |name: &str| report["faults"][name].as_u64().unwrap();
+    assert_eq!(
+        report["allowance"]["repeats_max"],
+        fault("swallowed_records") + fault("late_records") + fault("stored_behind_refused_of_key")
+    );
+    for name in ["throttled_records", "swallowed_requests", "lost_requests"] {
+        assert!(fault(name) > 0, "{name}: {report:#}");
+    }
+    assert_eq!(report["allowance"]["file_order"], "per_key");
+}
+
+#[test]
 fn a_planted_fault_fails_the_verdict_and_the_process() {
     for (fault, count) in [
         ("drop-row", "missing"),

@@ -27,10 +27,10 @@ pub struct FaultArgs {
     #[arg(long, default_value_t = 0, hide = true, value_parser = clap::value_parser!(u8).range(0..=30))]
     pub late: u8,
     /// What the engine promises about repeats
-    #[arg(long, value_enum, default_value_t = Delivery::AtLeastOnce, hide = true)]
+    #[arg(long, value_enum, default_value_t, hide = true)]
     pub delivery: Delivery,
     /// What the engine promises about order
-    #[arg(long, value_enum, default_value_t = Ordering::Final, hide = true)]
+    #[arg(long, value_enum, default_value_t, hide = true)]
     pub ordering: Ordering,
     /// A Kinesis server to use instead of the embedded one
     #[arg(long, hide = true, conflicts_with = "real_limits")]
@@ -49,8 +49,8 @@ impl FaultArgs {
             swallow: 0,
             lose: 0,
             late: 0,
-            delivery: Delivery::AtLeastOnce,
-            ordering: Ordering::Final,
+            delivery: Delivery::default(),
+            ordering: Ordering::default(),
             kinesis_endpoint: None,
             reshard: None,
         }

@@ -28,10 +28,11 @@ const _: () = assert!(
 );
 
 /// What the engine promises about repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// What was in doubt is sent again.
+    #[default]
     #[value(name = "at_least_once")]
     AtLeastOnce,
     /// What was in doubt is looked up in the stream.
@@ -39,12 +40,13 @@ pub enum Delivery {
 }
 
 /// What the engine promises about order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// Records of one partition key never overtake each other.
     Strict,
     /// The last state of each partition key is right.
+    #[default]
     Final,
     /// Nothing.
     None,

@@ -25,6 +25,8 @@ pub mod s3;
 pub mod server;
 pub mod streams;
 pub mod verdict;
+#[cfg(test)]
+mod verdict_tests;
 mod wire;
 
 use std::io;
