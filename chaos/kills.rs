@@ -57,7 +57,7 @@ fn describe(number: usize, kill: &Value) -> String {
     let shown = |name: &str| count(name).map_or_else(|| "?".to_owned(), |count| count.to_string());
     let recovery = match count("first_record_ms") {
         Some(elapsed) => format!("first record {elapsed} ms after the restart"),
-        None => "nothing stored by the next life".to_owned(),
+        None => "no record before the next kill".to_owned(),
     };
     format!(
         "  kill {number}: {} records in the stream, {} in the checkpoint, window {}; {recovery}",

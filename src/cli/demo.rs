@@ -245,6 +245,7 @@ async fn run_engine(
         kills_max: if args.crash { args.kills } else { 0 },
         rows_count,
         delivery: args.faults.delivery,
+        recovery_max_ms: args.faults.recovery_max_ms(),
     };
     let mut resharder = Resharder::new(&args.faults, seed, rows_count);
     let kills = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;

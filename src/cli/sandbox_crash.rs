@@ -23,6 +23,8 @@ use crate::sandbox::blog_task::{Delivery, TASK};
 
 /// A kill comes at most this long after the record that was chosen for it, so that it hits any step of the engine.
 const JITTER_MAX_MS: u64 = 60;
+/// One in so many kills of a restarted engine hits its recovery.
+const RECOVERIES_KILLED_OF: u32 = 4;
 /// The server has carried out what reached it when its counters stand still for so long.
 const QUIET: Duration = Duration::from_millis(150);
 
@@ -35,7 +37,8 @@ pub(super) struct Kill {
     pub(super) covered: u64,
     /// Records that were sent since then, and that the next life may repeat.
     pub(super) window: u64,
-    /// Time from the start of the next process to the first record it stored, in milliseconds; none if it stored none.
+    /// Time from the start of the next process to the first record it stored, in milliseconds; none if none
+    /// was seen.
     pub(super) first_record_ms: Option<u64>,
 }
 
@@ -52,35 +55,25 @@ pub(super) async fn run_over_kills(
     loop {
         let before = stream.tally();
         let kills_left = plan.kills_max.saturating_sub(count(&kills));
-        let threshold = plan.next_kill(before.stored, kills_left, &mut rng);
+        let moment = plan.next_kill(before.stored, kills_left, !kills.is_empty(), &mut rng);
         let jitter = Duration::from_millis(rng.random_range(0..=JITTER_MAX_MS));
         if !kills.is_empty() {
             resharder.engine_restarted();
         }
-        let mut engine = Engine::start(folder)?;
-        let started = Instant::now();
-        loop {
-            progress();
-            let now = stream.tally();
-            let is_recovering = !kills.is_empty() && now.in_time() <= before.in_time();
-            if !is_recovering && let Some(kill) = kills.last_mut() {
-                kill.first_record_ms
-                    .get_or_insert(milliseconds(started.elapsed()));
-            }
-            if engine.has_ended()? {
-                return Ok(kills);
-            }
-            if threshold.is_some_and(|threshold| now.stored >= threshold) {
-                break;
-            }
-            resharder.look(stream, started.elapsed(), is_recovering).await?;
-            tokio::time::sleep(WATCH_INTERVAL).await;
+        let mut life = Life {
+            engine: Engine::start(folder)?,
+            started: Instant::now(),
+            before,
+            moment,
+            jitter,
+        };
+        let ending = life
+            .watch(stream, kills.last_mut(), resharder, &mut progress)
+            .await?;
+        match ending {
+            Ending::Done => return Ok(kills),
+            Ending::Due => life.engine.kill()?,
         }
-        tokio::time::sleep(jitter).await;
-        if engine.has_ended()? {
-            return Ok(kills);
-        }
-        engine.kill()?;
         let tally = settled_tally(stream).await;
         let covered = covered_count(folder).await?;
         if covered > tally.stored {
@@ -98,6 +91,61 @@ pub(super) async fn run_over_kills(
     }
 }
 
+/// One process, from its start to its end or to the moment of its kill.
+struct Life {
+    engine: Engine,
+    started: Instant,
+    /// What was in the stream when it began.
+    before: Tally,
+    moment: Option<Moment>,
+    /// What it may still do after the moment.
+    jitter: Duration,
+}
+
+/// How a life ended.
+enum Ending {
+    /// Its work is done.
+    Done,
+    /// It has to be killed now.
+    Due,
+}
+
+impl Life {
+    /// Looks on, and lets shards be split and merged, until the end. `kill` is the one that it recovers from.
+    async fn watch(
+        &mut self,
+        stream: &DemoStream,
+        mut kill: Option<&mut Kill>,
+        resharder: &mut Resharder,
+        progress: &mut impl FnMut(),
+    ) -> Result<Ending, Fault> {
+        let mut due = None;
+        loop {
+            progress();
+            let (now, elapsed) = (stream.tally(), self.started.elapsed());
+            let has_stored = now.in_time() > self.before.in_time();
+            let is_recovering = kill.is_some() && !has_stored;
+            if let Some(kill) = kill.as_deref_mut().filter(|_| has_stored) {
+                kill.first_record_ms.get_or_insert(milliseconds(elapsed));
+            }
+            if self.engine.has_ended()? {
+                return Ok(Ending::Done);
+            }
+            if self
+                .moment
+                .is_some_and(|moment| moment.has_come(now.stored, elapsed))
+            {
+                due.get_or_insert(elapsed + self.jitter);
+            }
+            if due.is_some_and(|due| elapsed >= due) {
+                return Ok(Ending::Due);
+            }
+            resharder.look(stream, elapsed, is_recovering).await?;
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+    }
+}
+
 /// How often to kill, and from which seed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KillPlan {
@@ -109,14 +157,42 @@ pub(super) struct KillPlan {
     pub(super) rows_count: u64,
     /// What the engine does about a window.
     pub(super) delivery: Delivery,
+    /// How long that may take, in milliseconds.
+    pub(super) recovery_max_ms: u64,
+}
+
+/// When a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// When so many records are stored.
+    AtRecord(u64),
+    /// So long after its start, whatever it has done by then.
+    After(Duration),
+}
+
+impl Moment {
+    fn has_come(self, stored: u64, elapsed: Duration) -> bool {
+        match self {
+            Self::AtRecord(threshold) => stored >= threshold,
+            Self::After(delay) => elapsed >= delay,
+        }
+    }
 }
 
 impl KillPlan {
-    /// The number of stored records at which the next kill is due: somewhere in this kill's share of what is left.
-    fn next_kill(self, stored: u64, kills_left: u64, rng: &mut SmallRng) -> Option<u64> {
+    /// The moment of the next kill: somewhere in this kill's share of the rows that are left, or, now and then, while a
+    /// restarted engine finds out what its predecessor left behind.
+    fn next_kill(self, stored: u64, kills_left: u64, is_restart: bool, rng: &mut SmallRng) -> Option<Moment> {
         let rows_left = self.rows_count.saturating_sub(stored);
         let share = rows_left / kills_left.saturating_add(1).max(1);
-        (kills_left > 0).then(|| stored + rng.random_range(0..=share) + 1)
+        let threshold = stored + rng.random_range(0..=share) + 1;
+        let delay = Duration::from_millis(rng.random_range(0..=self.recovery_max_ms));
+        let is_in_recovery = rng.random_ratio(1, RECOVERIES_KILLED_OF) && is_restart;
+        (kills_left > 0).then_some(if is_in_recovery {
+            Moment::After(delay)
+        } else {
+            Moment::AtRecord(threshold)
+        })
     }
 }
 
@@ -210,14 +286,41 @@ mod tests {
             kills_max: 4,
             rows_count: 1_000,
             delivery: Delivery::AtLeastOnce,
+            recovery_max_ms: 50,
         };
         let mut rng = SmallRng::seed_from_u64(plan.seed);
         let mut stored = 0;
         for kills_left in (1..=4).rev() {
-            let next = plan.next_kill(stored, kills_left, &mut rng).unwrap();
-            assert!((stored + 1..=1_000).contains(&next), "{next} after {stored}");
-            stored = next;
+            match plan.next_kill(stored, kills_left, false, &mut rng) {
+                Some(Moment::AtRecord(next)) => {
+                    assert!((stored + 1..=1_000).contains(&next), "{next} after {stored}");
+                    stored = next;
+                }
+                other => panic!("{other:?}"),
+            }
         }
-        assert_eq!(plan.next_kill(stored, 0, &mut rng), None);
+        assert_eq!(plan.next_kill(stored, 0, true, &mut rng), None);
+    }
+
+    #[test]
+    fn some_kills_hit_a_recovery_and_most_do_not() {
+        let plan = KillPlan {
+            seed: 1,
+            kills_max: 400,
+            rows_count: 1_000_000,
+            delivery: Delivery::Dedupe,
+            recovery_max_ms: 50,
+        };
+        let mut rng = SmallRng::seed_from_u64(plan.seed);
+        let delays: Vec<Duration> = (0..400)
+            .filter_map(|_| match plan.next_kill(0, 10, true, &mut rng) {
+                Some(Moment::After(delay)) => Some(delay),
+                Some(Moment::AtRecord(_)) | None => None,
+            })
+            .collect();
+        assert!((60..140).contains(&delays.len()), "{}", delays.len());
+        assert!(delays.iter().all(|delay| *delay <= Duration::from_millis(50)));
+        assert!(Moment::After(delays[0]).has_come(0, delays[0]));
+        assert!(!Moment::AtRecord(5).has_come(4, Duration::MAX));
     }
 }

@@ -8,8 +8,13 @@ use super::sandbox_reshard::ReshardDuring;
 use super::sandbox_stream::Tally;
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::allowance::{Allowance, FileOrder};
-use crate::sandbox::blog_task::{Delivery, Ordering};
+use crate::sandbox::blog_task::{Delivery, Ordering, SETTLE_MS};
 use crate::sandbox::fault_proxy::FaultRates;
+
+/// An engine that sends again what was in doubt is at it so long after its start, in milliseconds.
+const RESENDING_MS: u64 = 60;
+/// One that looks first waits for `settle`, and then reads for so long.
+const LOOKING_MS: u64 = 500;
 
 /// Faults and promises, all hidden from the help of the demo.
 #[derive(Debug, Clone, Args)]
@@ -73,6 +78,14 @@ impl FaultArgs {
                 usage("nothing recovers unless it is killed; this --reshard needs --crash")
             }
             Some(ReshardDuring::Load | ReshardDuring::Recovery | ReshardDuring::Both) | None => Ok(()),
+        }
+    }
+
+    /// How long after its start a restarted engine may be recovering, in milliseconds.
+    pub(super) fn recovery_max_ms(&self) -> u64 {
+        match self.delivery {
+            Delivery::AtLeastOnce => RESENDING_MS,
+            Delivery::Dedupe => SETTLE_MS + LOOKING_MS,
         }
     }
 

@@ -12,11 +12,9 @@ use serde::Serialize;
 use super::sandbox_faults::FaultArgs;
 use super::sandbox_stream::DemoStream;
 use crate::fault::Fault;
-use crate::sandbox::blog_task::{Delivery, SETTLE_MS, STREAM};
+use crate::sandbox::blog_task::STREAM;
 use crate::sandbox::reshard::{Step, reshard};
 
-/// A recovery is met at most this long after the start of a process that sends again what was in doubt.
-const RESENDING_DELAY_MAX_MS: u64 = 60;
 /// The load is split in this share of its rows, in per cent, and merged in the other.
 const SPLIT_SHARE: std::ops::Range<u64> = 15..35;
 const MERGE_SHARE: std::ops::Range<u64> = 50..75;
@@ -54,7 +52,7 @@ pub(super) struct Resharder {
     /// With the number of stored records at which each is due.
     of_load: VecDeque<(u64, Step)>,
     of_recovery: VecDeque<Step>,
-    recovery_delay_max_ms: u64,
+    recovery_max_ms: u64,
     /// The step of this life, with the time since its start.
     due: Option<(Duration, Step)>,
     done: Vec<Reshard>,
@@ -80,11 +78,7 @@ impl Resharder {
             rng,
             of_load,
             of_recovery,
-            recovery_delay_max_ms: match faults.delivery {
-                Delivery::AtLeastOnce => RESENDING_DELAY_MAX_MS,
-                // An engine that looks first waits so long before it does.
-                Delivery::Dedupe => SETTLE_MS,
-            },
+            recovery_max_ms: faults.recovery_max_ms(),
             due: None,
             done: Vec::new(),
         }
@@ -102,7 +96,7 @@ impl Resharder {
 
     /// An engine was started again after a kill.
     pub(super) fn engine_restarted(&mut self) {
-        let delay = Duration::from_millis(self.rng.random_range(0..=self.recovery_delay_max_ms));
+        let delay = Duration::from_millis(self.rng.random_range(0..=self.recovery_max_ms));
         if self.due.is_none() {
             self.due = self.of_recovery.pop_front().map(|step| (delay, step));
         }
@@ -138,6 +132,7 @@ impl Resharder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::blog_task::Delivery;
 
     fn resharder(reshard: Option<ReshardDuring>, delivery: Delivery, seed: u64) -> Resharder {
         let faults = FaultArgs {
@@ -170,16 +165,16 @@ mod tests {
 
     #[test]
     fn each_restart_takes_one_step_of_recovery() {
-        for (delivery, delay_max_ms) in [
-            (Delivery::AtLeastOnce, RESENDING_DELAY_MAX_MS),
-            (Delivery::Dedupe, SETTLE_MS),
-        ] {
+        for delivery in [Delivery::AtLeastOnce, Delivery::Dedupe] {
             let mut resharder = resharder(Some(ReshardDuring::Recovery), delivery, 1);
             resharder.engine_restarted();
             resharder.engine_restarted();
             let (delay, step) = resharder.due.unwrap();
             assert_eq!(step, Step::Split);
-            assert!(delay <= Duration::from_millis(delay_max_ms), "{delay:?}");
+            assert!(
+                delay <= Duration::from_millis(resharder.recovery_max_ms),
+                "{delay:?}"
+            );
             assert_eq!(resharder.left_count(), 2);
         }
         let mut none = resharder(None, Delivery::Dedupe, 1);
