@@ -224,6 +224,7 @@ fn write_configuration(
         },
         delivery: args.faults.delivery,
         ordering: args.faults.ordering,
+        change_key: args.faults.change_key(),
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
     folder.write(WorkFolder::CONFIGURATION_FILE, &task.configuration())
@@ -280,7 +281,7 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
 }
 
 async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
-    let mut judge = Judge::new(data).expecting(args.faults.ordering.change_key());
+    let mut judge = Judge::new(data).expecting(args.faults.change_key());
     let mut planter = Planter::new(args.plant);
     for shard_id in list_shards(stream.client(), STREAM).await? {
         let take = |mut page: Vec<_>| {

@@ -8,6 +8,7 @@ use super::sandbox_reshard::ReshardDuring;
 use super::sandbox_stream::Tally;
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::allowance::{Allowance, FileOrder};
+use crate::sandbox::blog_row::ChangeKey;
 use crate::sandbox::blog_task::{Delivery, Ordering, SETTLE_MS};
 use crate::sandbox::fault_proxy::FaultRates;
 
@@ -78,6 +79,20 @@ impl FaultArgs {
                 usage("nothing recovers unless it is killed; this --reshard needs --crash")
             }
             Some(ReshardDuring::Load | ReshardDuring::Recovery | ReshardDuring::Both) | None => Ok(()),
+        }
+    }
+
+    /// What partition keys of change records are made of. All changes of a table share a key by default. With `strict`
+    /// each of them needs a request of its own; with `final` refused records make requests of that key short, and each
+    /// of those that is not answered takes the time of a look at the stream.
+    pub(super) fn change_key(&self) -> ChangeKey {
+        let is_in_doubt = self.swallow + self.lose + self.late > 0;
+        match (self.ordering, self.delivery) {
+            (Ordering::Strict, Delivery::AtLeastOnce | Delivery::Dedupe) => ChangeKey::PrimaryKey,
+            (Ordering::Final, Delivery::Dedupe) if self.throttle > 0 && is_in_doubt => ChangeKey::PrimaryKey,
+            (Ordering::Final | Ordering::None, Delivery::AtLeastOnce | Delivery::Dedupe) => {
+                ChangeKey::SchemaTable
+            }
         }
     }
 
@@ -176,6 +191,22 @@ mod tests {
             };
             assert_eq!(allowed, expected, "{delivery:?} {ordering:?}");
         }
+    }
+
+    #[test]
+    fn a_hot_key_is_left_out_where_it_would_take_the_whole_day() {
+        let cases = [
+            (Delivery::Dedupe, Ordering::Strict, ChangeKey::PrimaryKey),
+            (Delivery::Dedupe, Ordering::Final, ChangeKey::PrimaryKey),
+            (Delivery::Dedupe, Ordering::None, ChangeKey::SchemaTable),
+            (Delivery::AtLeastOnce, Ordering::Strict, ChangeKey::PrimaryKey),
+            (Delivery::AtLeastOnce, Ordering::Final, ChangeKey::SchemaTable),
+        ];
+        for (delivery, ordering, expected) in cases {
+            let found = arguments(delivery, ordering).change_key();
+            assert_eq!(found, expected, "{delivery:?} {ordering:?}");
+        }
+        assert_eq!(FaultArgs::none().change_key(), ChangeKey::SchemaTable);
     }
 
     #[test]

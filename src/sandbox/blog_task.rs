@@ -32,10 +32,10 @@ const _: () = assert!(
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// What was in doubt is sent again.
-    #[default]
     #[value(name = "at_least_once")]
     AtLeastOnce,
     /// What was in doubt is looked up in the stream.
+    #[default]
     Dedupe,
 }
 
@@ -50,17 +50,6 @@ pub enum Ordering {
     Final,
     /// Nothing.
     None,
-}
-
-impl Ordering {
-    /// What partition keys of change records are made of. All changes of a table share a key by default, and with
-    /// `strict` each of them would need a request of its own.
-    pub fn change_key(self) -> ChangeKey {
-        match self {
-            Self::Strict => ChangeKey::PrimaryKey,
-            Self::Final | Self::None => ChangeKey::SchemaTable,
-        }
-    }
 }
 
 /// What a configuration depends on.
@@ -82,6 +71,8 @@ pub struct BlogTask<'a> {
     pub delivery: Delivery,
     /// About order.
     pub ordering: Ordering,
+    /// What partition keys of change records are made of.
+    pub change_key: ChangeKey,
 }
 
 impl BlogTask<'_> {
@@ -139,7 +130,7 @@ impl BlogTask<'_> {
             Ordering::Final => "final",
             Ordering::None => "none",
         };
-        let change_key = match self.ordering.change_key() {
+        let change_key = match self.change_key {
             ChangeKey::SchemaTable => "schema-table",
             ChangeKey::PrimaryKey => "primary-key",
         };
@@ -168,6 +159,7 @@ mod tests {
             commit_interval_ms: 200,
             delivery,
             ordering,
+            change_key: ChangeKey::PrimaryKey,
         }
     }
 
@@ -177,8 +169,8 @@ mod tests {
         std::fs::write(folder.path().join(TABLE_DEFINITION_FILE), TABLE_DEFINITION).unwrap();
         let state = folder.path().join("a \"b\": #c");
         let path = folder.path().join("brigade.yaml");
-        for ordering in [Ordering::Final, Ordering::None] {
-            let task = task(&state, Delivery::AtLeastOnce, ordering);
+        for ordering in [Ordering::Strict, Ordering::Final, Ordering::None] {
+            let task = task(&state, Delivery::Dedupe, ordering);
             let loaded = load_str(&task.configuration(), &path, &SystemEnvironment).unwrap();
             assert_eq!(loaded.warnings, []);
             assert_eq!(loaded.config.state.path, state);
