@@ -26,9 +26,15 @@ mod sandbox_crash;
 #[cfg(feature = "sandbox")]
 mod sandbox_engine;
 #[cfg(feature = "sandbox")]
+pub mod sandbox_faults;
+#[cfg(feature = "sandbox")]
 mod sandbox_folder;
 #[cfg(feature = "sandbox")]
 mod sandbox_report;
+#[cfg(feature = "sandbox")]
+pub mod sandbox_reshard;
+#[cfg(feature = "sandbox")]
+mod sandbox_stream;
 mod schema;
 mod signals;
 mod status;
