@@ -12,7 +12,6 @@ use std::time::Duration;
 use bucket_brigade::config::Aggregation;
 use bucket_brigade::route::shard_map::Shard;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
-use bucket_brigade::sandbox::refusals::Refusals;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::{ReadStart, RecordSink, SeenRecord};
 use serde_json::Value;
@@ -31,7 +30,7 @@ struct World {
 
 impl World {
     async fn new(limits: ShardLimits, shards_count: u32) -> Self {
-        let kinesis = SandboxKinesis::start(limits, &Refusals::new(0, 0)).await.unwrap();
+        let kinesis = SandboxKinesis::start(limits).await.unwrap();
         kinesis.create_stream(STREAM, shards_count).await.unwrap();
         let options = KinesisOptions {
             stream: STREAM.to_owned(),

@@ -13,7 +13,6 @@ use bucket_brigade::config::Aggregation;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashKey, Shard};
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
-use bucket_brigade::sandbox::refusals::Refusals;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, SHARD_MAP_CHANGED, SeenRecord};
 use tokio::runtime::Handle;
@@ -120,9 +119,7 @@ async fn the_client_library_reads_every_record_once_through_a_split() {
     let Some(installed) = kcl::installed() else {
         return;
     };
-    let kinesis = SandboxKinesis::start(ShardLimits::Off, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let kinesis = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     kinesis.create_stream(STREAM, 2).await.unwrap();
     let (plain, aggregated) = (
         sink(&kinesis, Aggregation::None),

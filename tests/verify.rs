@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use aws_sdk_kinesis::primitives::Blob;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
-use bucket_brigade::sandbox::refusals::Refusals;
 use serde_json::Value;
 use task_folder::{Settings, TaskFolder};
 
@@ -283,9 +282,7 @@ fn a_task_without_a_state_or_with_a_running_engine_cannot_be_verified() {
 
 /// A Kinesis server with a stream of one shard, and a task that has run once into it.
 async fn kinesis_task() -> (SandboxKinesis, Settings, TaskFolder) {
-    let kinesis = SandboxKinesis::start(ShardLimits::Off, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let kinesis = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     kinesis.create_stream("orders", 1).await.unwrap();
     let settings = Settings {
         target: format!(
