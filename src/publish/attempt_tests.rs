@@ -254,3 +254,14 @@ fn records_that_come_back_in_another_order_are_counted() {
     );
     assert_eq!(attempt.counts().inversions, 1);
 }
+
+/// Two equal rows in one request, one acknowledged and one in doubt: what is read back is the acknowledged one, and it
+/// proves nothing about the other.
+/// D3.
+#[test]
+fn what_is_acknowledged_beside_a_doubt_is_known() {
+    let mut attempt = Attempt::new(2, Ordering::None, 500, |_| None);
+    let verdict = attempt.judge(Ok(vec![doubtful(), stored(7)]), InDoubt::Look, |_| None);
+    assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
+    assert_eq!(attempt.places().collect::<Vec<_>>(), [("s", "7")]);
+}
