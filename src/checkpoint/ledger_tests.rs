@@ -331,3 +331,56 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
 }
+
+/// Two lanes store in a shard that was opened by a merge: each knows of its own records, the cut of all.
+/// D3.
+#[test]
+fn the_cut_of_a_shard_with_several_lanes_forgets_nothing() {
+    let mut ledger = ledger(&Checkpoint::default());
+    ledger.open(&entry(0, ObjectState::Registered), None, 0).unwrap();
+    parse(&mut ledger, 0, 0, 0, &[0, 1, 1]);
+    for (lane, number) in [(0, "5"), (1, "9"), (1, "7")] {
+        let chunk = ChunkRef {
+            object: id(0),
+            chunk_number: 0,
+        };
+        let settled = Settled {
+            lane: LANES[lane],
+            runs: vec![SettledRun {
+                chunk,
+                records_count: 1,
+                through: 1,
+            }],
+            stored: vec![StoredIn {
+                shard_id: "merged".into(),
+                records_count: 1,
+                sequence_numbers: vec![number.into()],
+            }],
+        };
+        ledger.settled(settled).unwrap();
+    }
+    let (delta, _) = ledger.take_delta(0);
+    let cut = delta.cuts.iter().find(|cut| cut.shard_id == "merged").unwrap();
+    assert_eq!(cut.last_request, ["5", "7", "9"]);
+    assert_eq!(cut.last_sequence_number.as_deref(), Some("9"));
+}
+
+/// What a crash left in doubt is in doubt until the objects concerned are finished, however the next process ends.
+/// D3.
+#[test]
+fn a_stop_is_clean_only_if_nothing_of_a_crash_is_left() {
+    let mut ledger = ledger(&Checkpoint::default());
+    ledger.start_in_doubt(&[id(0)]);
+    ledger.stop(true);
+    assert!(!ledger.task().clean_stop);
+    ledger.open(&entry(0, ObjectState::Registered), None, 0).unwrap();
+    parse(&mut ledger, 0, 0, 0, &[0]);
+    ledger.ended(&id(0), ObjectEnd::Complete).unwrap();
+    ledger.stop(true);
+    assert!(!ledger.task().clean_stop);
+    settle(&mut ledger, 0, 0, 0, 0).unwrap();
+    ledger.stop(false);
+    assert!(!ledger.task().clean_stop);
+    ledger.stop(true);
+    assert!(ledger.task().clean_stop);
+}
