@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a test program talks to whoever runs it")]
 
 mod kills;
+mod planted;
+mod simulate;
 mod window;
 
 use std::process::ExitCode;
@@ -29,7 +31,9 @@ enum Scenario {
     Kills(kills::Arguments),
     /// SIGKILL in the middle of a file: the restart reads from the watermark on, not the file again
     Window(window::Arguments),
-    /// Builds with a known defect: the kills must find it (chaos/run builds them)
+    /// Seeded histories of the delivery protocol in virtual time, judged by an oracle
+    Simulate(simulate::Arguments),
+    /// Builds with a known defect: the kills and the simulation must find it (chaos/run builds them)
     Planted(SeedArgument),
 }
 
@@ -46,13 +50,14 @@ type Verdict = Result<String, String>;
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
-        println!("kills\nwindow\nplanted");
+        println!("kills\nwindow\nsimulate\nplanted");
         return ExitCode::SUCCESS;
     }
     let verdict = match chaos.scenario {
         Some(Scenario::Kills(arguments)) => kills::run(&arguments),
         Some(Scenario::Window(arguments)) => window::run(&arguments),
-        Some(Scenario::Planted(SeedArgument { seed })) => kills::run_planted(seed),
+        Some(Scenario::Simulate(arguments)) => simulate::run(&arguments),
+        Some(Scenario::Planted(SeedArgument { seed })) => planted::run(seed),
         None if chaos.quick => quick(),
         None => {
             println!(
