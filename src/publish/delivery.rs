@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
 use super::fingerprint::Fingerprint;
-use super::sightings::{Sighting, Sightings};
+use super::sightings::{Sighting, Sightings, is_before};
 use crate::config::{DeliveryConfig, Guarantee};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
@@ -178,13 +178,6 @@ impl ShardDelivery {
     /// Tells what was seen behind the places of the plan, known records left out.
     pub fn looked(&mut self, now: Duration, seen: Vec<Sighting>, batch: &Batch) {
         let seen = planted::read(seen);
-        let starts = self.plan().starts;
-        for (shard_id, numbers) in &mut self.seen {
-            // What lies in front of where reading begins is not met again.
-            if let Some(start) = starts.get(shard_id) {
-                numbers.retain(|number| compare_sequence_numbers(number, start).is_ge());
-            }
-        }
         for sighting in &seen {
             let (shard_id, number) = sighting.acknowledged.place();
             let of_shard = self.seen.entry(shard_id.to_owned()).or_default();
@@ -238,6 +231,11 @@ impl ShardDelivery {
             self.sightings.complete(group, known);
             self.settled
                 .insert(group.shard_id.clone(), group.sequence_numbers.clone());
+            if let Some(seen) = self.seen.get_mut(&group.shard_id) {
+                // What lies in front of where reading begins is not met again.
+                let begin = self.sightings.first_met(group).map(ToOwned::to_owned);
+                seen.retain(|number| begin.as_ref().is_none_or(|begin| !is_before(number, begin)));
+            }
         }
         Ok(settled)
     }

@@ -90,10 +90,7 @@ impl Sightings {
             // What is left belongs to somebody else, and the list must not grow for ever.
             self.close();
         }
-        let open = self.unmatched.values().flatten();
-        let open = open.map(|(_, acknowledged)| acknowledged.place());
-        let open = open.filter(|(shard_id, _)| *shard_id == group.shard_id);
-        let first_open = first_of(open.map(|(_, number)| number)).map(ToOwned::to_owned);
+        let first_open = self.first_open(&group.shard_id).map(ToOwned::to_owned);
         let mut begin = first_of(group.sequence_numbers.iter().map(String::as_str)).map(ToOwned::to_owned);
         if let Some(open) = first_open
             && begin.as_ref().is_some_and(|begin| is_before(&open, begin))
@@ -107,6 +104,19 @@ impl Sightings {
         group.sequence_numbers.extend(kept);
         group.sequence_numbers.sort_unstable();
         group.sequence_numbers.dedup();
+    }
+
+    /// The first record of a shard that a later look can meet: a known one, or one that is not matched yet.
+    pub fn first_met<'s>(&'s self, group: &'s StoredIn) -> Option<&'s str> {
+        let known = group.sequence_numbers.iter().map(String::as_str);
+        first_of(known.chain(self.first_open(&group.shard_id)))
+    }
+
+    fn first_open(&self, shard_id: &str) -> Option<&str> {
+        let open = self.unmatched.values().flatten();
+        let open = open.map(|(_, acknowledged)| acknowledged.place());
+        let open = open.filter(|(of_shard, _)| *of_shard == shard_id);
+        first_of(open.map(|(_, number)| number))
     }
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.
@@ -156,7 +166,7 @@ impl Sightings {
     }
 }
 
-fn is_before(left: &str, right: &str) -> bool {
+pub(super) fn is_before(left: &str, right: &str) -> bool {
     compare_sequence_numbers(left, right).is_lt()
 }
 
