@@ -5,11 +5,10 @@ use serde_json::Value;
 
 use crate::Verdict;
 use crate::demo::Conditions;
+use crate::planted::DEFECT_VARIABLE;
 
 /// Planted defects and the count that shows each of them.
 const DEFECTS: [&str; 2] = ["refused-counted-as-sent", "watermark-runs-ahead"];
-/// Names the defect that the engine shall contain.
-const DEFECT_VARIABLE: &str = "BRIGADE_PLANTED_DEFECT";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {

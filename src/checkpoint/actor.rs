@@ -263,9 +263,7 @@ impl Handler<CommitNow> for Checkpointer {
     /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
     /// holds only what the other did not.
     fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
-        self.parts
-            .ledger
-            .change_task(|task| task.clean_stop = message.is_clean_stop);
+        self.parts.ledger.stop(message.is_clean_stop);
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         self.publish_status();
         let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));

@@ -4,9 +4,10 @@
 //! **Invariants:** W1 to W3 and D1 through [`Watermark`]; C1 (a delta holds nothing that is not settled);
 //! C2 (an object is finished only in a delta); Q1 (read = delivered + dead-lettered + in flight).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::{ObjectCut, SkipPlan};
+pub use super::ledger_error::LedgerError;
 pub use super::open_object::ObjectEnd;
 use super::open_object::OpenObject;
 use super::store::{
@@ -14,8 +15,8 @@ use super::store::{
     TaskState,
 };
 use super::tally::ChunkTally;
-use super::watermark::{Watermark, WatermarkError};
-use crate::model::settle::{ChunkRef, Lane, Settled, StoredIn};
+use super::watermark::Watermark;
+use crate::model::settle::{ChunkRef, Lane, Settled, StoredIn, greatest};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardMap};
 
@@ -26,25 +27,6 @@ pub struct ResumePoint {
     pub mark: Mark,
     /// What to skip from there on.
     pub skip: SkipPlan,
-}
-
-/// A message to the ledger that does not fit its state: always a bug.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// The object is not open.
-    #[error("object {0} is not open")]
-    NotOpen(ObjectId),
-    /// The object is open already.
-    #[error("object {0} is open already")]
-    OpenAlready(ObjectId),
-    /// A chunk or settlement does not fit the object.
-    #[error("object {id}: {error}")]
-    Watermark {
-        /// The object.
-        id: ObjectId,
-        /// What does not fit.
-        error: WatermarkError,
-    },
 }
 
 /// The pure heart of the checkpointer.
@@ -59,6 +41,8 @@ pub struct Ledger {
     in_flight: Vec<u64>,
     task: TaskState,
     is_task_changed: bool,
+    /// Objects that a process before this one may have sent more of than is known; until they are finished.
+    doubtful: BTreeSet<ObjectId>,
 }
 
 impl Ledger {
@@ -98,7 +82,20 @@ impl Ledger {
             tables,
             task: checkpoint.task.clone(),
             is_task_changed: false,
+            doubtful: BTreeSet::new(),
         }
+    }
+
+    /// Notes of which objects there may be more in the stream than is known.
+    pub fn start_in_doubt(&mut self, candidates: &[ObjectId]) {
+        self.doubtful = candidates.iter().cloned().collect();
+    }
+
+    /// Notes how the process ends: cleanly only if nothing of what it found in doubt is left (D3).
+    pub fn stop(&mut self, is_clean: bool) {
+        let is_finished = |id| self.objects.get(id).is_some_and(|object| object.state().1);
+        let is_certain = self.doubtful.iter().all(is_finished);
+        self.change_task(|task| task.clean_stop = is_clean && is_certain);
     }
 
     /// Opens an object where its checkpoint left it.
@@ -191,26 +188,37 @@ impl Ledger {
             self.advance(id)?;
         }
         for group in settled.stored {
-            self.cut_moved(group);
+            self.cut_moved(settled.lane, group);
         }
         Ok(())
     }
 
-    /// A shard that was opened by a resharding meanwhile gets a cut of its own.
-    fn cut_moved(&mut self, stored: StoredIn) {
+    /// A shard that was opened by a resharding meanwhile gets a cut of its own. Several lanes may store there, or find
+    /// there what they look for, and each knows of its own records alone: such a cut forgets nothing (D3).
+    fn cut_moved(&mut self, lane: Lane, stored: StoredIn) {
+        let own = match lane {
+            Lane::Shard(index) => self.map.shard(index),
+            Lane::DeadLetters => None,
+        };
+        let is_own = own.is_some_and(|shard| shard.id == stored.shard_id);
         let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
         let index = known.unwrap_or_else(|| {
             self.cuts.push(new_cut(&stored.shard_id, HashRange::ALL));
             self.cuts_changed.push(false);
             self.cuts.len() - 1
         });
-        let last = stored.last().cloned();
+        let mut numbers = stored.sequence_numbers;
         if let (Some(cut), Some(is_changed)) = (self.cuts.get_mut(index), self.cuts_changed.get_mut(index)) {
             cut.records += stored.records_count;
-            cut.last_sequence_number = last;
-            cut.last_request = stored.sequence_numbers;
             // The members of an aggregated record share one.
-            cut.last_request.dedup();
+            numbers.dedup();
+            if !is_own {
+                numbers.append(&mut cut.last_request);
+                numbers.sort_unstable();
+                numbers.dedup();
+            }
+            cut.last_sequence_number = greatest(&numbers).cloned();
+            cut.last_request = numbers;
             *is_changed = true;
         }
     }
@@ -255,6 +263,7 @@ impl Ledger {
         }
         for (id, table, is_done) in &finished {
             self.objects.remove(id);
+            self.doubtful.remove(id);
             if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
                 *(if *is_done {
                     &mut statistics.objects_done
@@ -276,6 +285,10 @@ impl Ledger {
         }
         delta.tables = take_changed(&self.tables, &mut self.tables_changed);
         delta.task = std::mem::take(&mut self.is_task_changed).then(|| self.task.clone());
+        #[cfg(feature = "planted-defects")]
+        if crate::observe::planted::is_planted(crate::observe::planted::Defect::CutNotWithWatermark) {
+            delta.cuts.clear();
+        }
         (delta, finished.into_iter().map(|(id, ..)| id).collect())
     }
 

@@ -13,7 +13,7 @@ use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardIndex, ShardMap};
 
-const LANES: [Lane; 3] = [
+pub(super) const LANES: [Lane; 3] = [
     Lane::Shard(ShardIndex(0)),
     Lane::Shard(ShardIndex(1)),
     Lane::DeadLetters,
@@ -29,14 +29,14 @@ fn mark(ordinal: u64) -> Mark {
     }
 }
 
-fn id(number: u64) -> ObjectId {
+pub(super) fn id(number: u64) -> ObjectId {
     ObjectId {
         queue: QueueName::load("s.t"),
         number,
     }
 }
 
-fn entry(number: u64, state: ObjectState) -> ObjectEntry {
+pub(super) fn entry(number: u64, state: ObjectState) -> ObjectEntry {
     let version = ObjectVersion {
         key: format!("{number}"),
         etag: "e".into(),
@@ -50,7 +50,7 @@ fn entry(number: u64, state: ObjectState) -> ObjectEntry {
     }
 }
 
-fn ledger(checkpoint: &Checkpoint) -> Ledger {
+pub(super) fn ledger(checkpoint: &Checkpoint) -> Ledger {
     Ledger::new(
         checkpoint,
         &[("s".into(), "t".into())],
@@ -59,7 +59,7 @@ fn ledger(checkpoint: &Checkpoint) -> Ledger {
 }
 
 /// A chunk of records, each on one of the lanes.
-fn parse(ledger: &mut Ledger, object: u64, number: u64, start: u64, lanes: &[usize]) {
+pub(super) fn parse(ledger: &mut Ledger, object: u64, number: u64, start: u64, lanes: &[usize]) {
     let mut tally = ChunkTally {
         bytes: RECORD_BYTES * count(lanes.len()),
         ..ChunkTally::default()
@@ -86,7 +86,7 @@ fn parse(ledger: &mut Ledger, object: u64, number: u64, start: u64, lanes: &[usi
     ledger.chunk_parsed(&chunk, span, owed.collect(), tally).unwrap();
 }
 
-fn settle(
+pub(super) fn settle(
     ledger: &mut Ledger,
     object: u64,
     number: u64,
@@ -330,35 +330,4 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!((found.watermark, found.totals.records), (mark(5), 5));
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
-}
-
-#[test]
-fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
-    let mut ledger = ledger(&Checkpoint::default());
-    let object = entry(0, ObjectState::Registered);
-    ledger.open(&object, Some(TableIndex(0)), 0).unwrap();
-    parse(&mut ledger, 0, 0, 0, &[0, 0, 0]);
-    let chunk = ChunkRef {
-        object: id(0),
-        chunk_number: 0,
-    };
-    let settled = Settled {
-        lane: LANES[0],
-        runs: vec![SettledRun {
-            chunk,
-            records_count: 3,
-            through: 3,
-        }],
-        stored: vec![StoredIn {
-            shard_id: "shardId-000000000000".to_owned(),
-            records_count: 3,
-            sequence_numbers: vec!["49".to_owned(); 3],
-        }],
-    };
-    ledger.settled(settled).unwrap();
-    let (delta, _) = ledger.take_delta(0);
-    assert_eq!(
-        (delta.cuts[0].records, delta.cuts[0].last_request.as_slice()),
-        (3, &["49".to_owned()][..])
-    );
 }

@@ -4,6 +4,9 @@ pub mod actor;
 pub mod cut;
 pub mod ledger;
 #[cfg(test)]
+mod ledger_cut_tests;
+mod ledger_error;
+#[cfg(test)]
 mod ledger_tests;
 pub mod messages;
 mod open_object;

@@ -53,18 +53,16 @@ pub struct StoredIn {
     pub shard_id: String,
     /// How many records of the batch.
     pub records_count: u64,
-    /// Sequence numbers of everything the batch put there, in no particular order: copies that were sent again have
-    /// theirs too.
+    /// Sequence numbers of everything that has to stay known there, in no particular order: all that the batch put
+    /// there, copies that were sent again included, and what of earlier batches a later look would meet.
     pub sequence_numbers: Vec<String>,
 }
 
-impl StoredIn {
-    /// The greatest sequence number.
-    pub fn last(&self) -> Option<&String> {
-        self.sequence_numbers
-            .iter()
-            .max_by(|left, right| compare_sequence_numbers(left, right))
-    }
+/// The greatest of some sequence numbers.
+pub fn greatest(numbers: &[String]) -> Option<&String> {
+    numbers
+        .iter()
+        .max_by(|left, right| compare_sequence_numbers(left, right))
 }
 
 /// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for.

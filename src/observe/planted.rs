@@ -13,6 +13,12 @@ pub enum Defect {
     RefusedCountedAsSent,
     /// `watermark-runs-ahead`: a chunk counts as settled as soon as it is parsed.
     WatermarkRunsAhead,
+    /// `cut-not-with-watermark`: a commit holds the watermarks, and not the sequence numbers that belong to them.
+    CutNotWithWatermark,
+    /// `read-back-too-late`: reading back begins one record too late in each shard.
+    ReadBackTooLate,
+    /// `doubt-resent-blindly`: what is in doubt is sent again and not looked for.
+    DoubtResentBlindly,
 }
 
 /// Whether this process contains the defect.
@@ -21,6 +27,9 @@ pub fn is_planted(defect: Defect) -> bool {
     let planted = PLANTED.get_or_init(|| match std::env::var(VARIABLE).as_deref() {
         Ok("refused-counted-as-sent") => Some(Defect::RefusedCountedAsSent),
         Ok("watermark-runs-ahead") => Some(Defect::WatermarkRunsAhead),
+        Ok("cut-not-with-watermark") => Some(Defect::CutNotWithWatermark),
+        Ok("read-back-too-late") => Some(Defect::ReadBackTooLate),
+        Ok("doubt-resent-blindly") => Some(Defect::DoubtResentBlindly),
         Ok(_) | Err(_) => None,
     });
     *planted == Some(defect)

@@ -128,9 +128,18 @@ impl Attempt {
         self.counts
     }
 
-    /// Where the records are that are acknowledged so far.
+    /// Where the records are that are acknowledged so far, those of a request included of which others are in doubt:
+    /// a record in doubt must not be proven by an equal one that has its own acknowledgement (D3).
     pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
-        let stored = self.slots.iter().flatten().chain(&self.superseded);
+        let told = self
+            .undecided
+            .iter()
+            .flatten()
+            .filter_map(|outcome| match outcome {
+                Outcome::Stored(proof) => Some(proof),
+                Outcome::Failed | Outcome::Doubtful => None,
+            });
+        let stored = self.slots.iter().flatten().chain(&self.superseded).chain(told);
         stored.map(Acknowledged::place)
     }
 

@@ -304,3 +304,14 @@ fn keys_are_kept_apart_from_the_moment_on_that_requests_are_no_longer_atomic() {
     attempt.keep_keys_apart(|index| key(index, keys));
     assert_eq!(attempt.to_send(), [0, 2]);
 }
+
+/// Two equal rows in one request, one acknowledged and one in doubt: what is read back is the acknowledged one, and it
+/// proves nothing about the other.
+/// D3.
+#[test]
+fn what_is_acknowledged_beside_a_doubt_is_known() {
+    let mut attempt = Attempt::new(2, Ordering::None, 500, |_| None);
+    let verdict = attempt.judge(Ok(vec![doubtful(), stored(7)]), InDoubt::Look, |_| None);
+    assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
+    assert_eq!(attempt.places().collect::<Vec<_>>(), [("s", "7")]);
+}

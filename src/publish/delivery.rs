@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
 use super::fingerprint::Fingerprint;
-use super::sightings::{Sighting, Sightings};
+use super::sightings::{Sighting, Sightings, is_before};
 use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
@@ -28,7 +28,8 @@ pub struct Start {
     pub is_in_doubt: bool,
     /// Objects that such records can be rows of.
     pub candidates: Vec<ObjectId>,
-    /// Sequence numbers of the last request that each shard is known to have acknowledged.
+    /// Sequence numbers of the last request that each shard is known to have acknowledged, and of earlier ones that a
+    /// look would meet again.
     pub last_requests: HashMap<String, Vec<String>>,
 }
 
@@ -75,8 +76,8 @@ pub struct ShardDelivery {
     doubtful_start: Option<Duration>,
     candidates: Vec<ObjectId>,
     sightings: Sightings,
-    /// Sequence numbers of the last settled batch, by shard.
-    last_numbers: HashMap<String, Vec<String>>,
+    /// Sequence numbers that are settled, by shard, from the place on where reading back would begin.
+    settled: HashMap<String, Vec<String>>,
     /// Sequence numbers that were seen when looking, by shard.
     seen: HashMap<String, HashSet<String>>,
     attempt: Option<Attempt>,
@@ -95,8 +96,8 @@ impl ShardDelivery {
             doubtful_start: must_look.then(|| now + config.settle),
             config,
             candidates: start.candidates,
-            sightings: Sightings::default(),
-            last_numbers: start.last_requests,
+            sightings: Sightings::new(Vec::new(), [], config.ordering),
+            settled: start.last_requests,
             seen: HashMap::new(),
             attempt: None,
             step: Step::Settle,
@@ -151,7 +152,7 @@ impl ShardDelivery {
     /// Tells what came of a request that ended at `now`.
     pub fn answered(&mut self, now: Duration, answer: Result<Vec<PutEntry>, SinkError>, batch: &Batch) {
         let in_doubt = match self.config.guarantee {
-            Guarantee::Dedupe => InDoubt::Look,
+            Guarantee::Dedupe => planted::in_doubt(),
             Guarantee::AtLeastOnce => InDoubt::SendAgain,
         };
         let is_closed = self.is_atomic && answer.iter().flatten().any(PutEntry::is_elsewhere);
@@ -177,7 +178,7 @@ impl ShardDelivery {
     /// Where to look and what not to take for news.
     pub fn plan(&self) -> LookPlan {
         let mut known = self.seen.clone();
-        for (shard_id, numbers) in &self.last_numbers {
+        for (shard_id, numbers) in &self.settled {
             known
                 .entry(shard_id.clone())
                 .or_default()
@@ -189,7 +190,7 @@ impl ShardDelivery {
                 .or_default()
                 .insert(number.to_owned());
         }
-        let starts = self.last_numbers.iter().filter_map(|(shard_id, numbers)| {
+        let starts = self.settled.iter().filter_map(|(shard_id, numbers)| {
             let smallest = numbers
                 .iter()
                 .min_by(|left, right| compare_sequence_numbers(left, right));
@@ -203,13 +204,7 @@ impl ShardDelivery {
 
     /// Tells what was seen behind the places of the plan, known records left out.
     pub fn looked(&mut self, now: Duration, seen: Vec<Sighting>, batch: &Batch) {
-        let starts = self.plan().starts;
-        for (shard_id, numbers) in &mut self.seen {
-            // What lies in front of where reading begins is not met again.
-            if let Some(start) = starts.get(shard_id) {
-                numbers.retain(|number| compare_sequence_numbers(number, start).is_ge());
-            }
-        }
+        let seen = planted::read(seen);
         for sighting in &seen {
             let (shard_id, number) = sighting.acknowledged.place();
             let of_shard = self.seen.entry(shard_id.to_owned()).or_default();
@@ -255,12 +250,19 @@ impl ShardDelivery {
             .ok_or_else(|| unfinished("no batch".to_owned()))?;
         self.window = attempt.window().min(BATCH_RECORDS_MAX);
         let runs = std::mem::take(&mut batch.runs);
-        let settled = attempt
+        let mut settled = attempt
             .settle(batch.shard, runs)
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
-        for group in &settled.stored {
-            self.last_numbers
+        for group in &mut settled.stored {
+            let known = self.settled.remove(&group.shard_id).unwrap_or_default();
+            self.sightings.complete(group, known);
+            self.settled
                 .insert(group.shard_id.clone(), group.sequence_numbers.clone());
+            if let Some(seen) = self.seen.get_mut(&group.shard_id) {
+                // What lies in front of where reading begins is not met again.
+                let begin = self.sightings.first_met(group).map(ToOwned::to_owned);
+                seen.retain(|number| begin.as_ref().is_none_or(|begin| !is_before(number, begin)));
+            }
         }
         Ok(settled)
     }
@@ -321,4 +323,40 @@ fn objects_of(batch: &Batch) -> impl Iterator<Item = &ObjectId> {
         let count = usize::try_from(run.records_count).unwrap_or(usize::MAX);
         std::iter::repeat_n(&run.chunk.object, count)
     })
+}
+
+/// Two planted defects: doubt that is not looked into, and reading that begins one record too late.
+#[cfg(feature = "planted-defects")]
+mod planted {
+    use super::{HashSet, InDoubt, Sighting};
+    use crate::observe::planted::{Defect, is_planted};
+
+    pub(super) fn in_doubt() -> InDoubt {
+        if is_planted(Defect::DoubtResentBlindly) {
+            InDoubt::SendAgain
+        } else {
+            InDoubt::Look
+        }
+    }
+
+    pub(super) fn read(mut seen: Vec<Sighting>) -> Vec<Sighting> {
+        if is_planted(Defect::ReadBackTooLate) {
+            let mut begun = HashSet::new();
+            seen.retain(|sighting| !begun.insert(sighting.acknowledged.place().0.to_owned()));
+        }
+        seen
+    }
+}
+
+#[cfg(not(feature = "planted-defects"))]
+mod planted {
+    use super::{InDoubt, Sighting};
+
+    pub(super) fn in_doubt() -> InDoubt {
+        InDoubt::Look
+    }
+
+    pub(super) fn read(seen: Vec<Sighting>) -> Vec<Sighting> {
+        seen
+    }
 }

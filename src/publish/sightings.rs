@@ -3,13 +3,17 @@
 //!
 //! **Invariants:** D3 (a record is skipped only if one like it is really there, and each sighting is used once).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
 use crate::config::Ordering;
 use crate::limits::BATCH_RECORDS_MAX;
+use crate::model::settle::{StoredIn, compare_sequence_numbers};
 use crate::model::{ObjectId, QueueName};
+
+/// Sequence numbers of a shard that are kept at most while sightings are open.
+const KNOWN_MAX: usize = 4 * BATCH_RECORDS_MAX;
 
 /// A record of the stream behind the cut, with where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +32,27 @@ pub struct Sighting {
 /// it, and all earlier batches were stored as a whole.
 ///
 /// A row behind one of the same key that is missing is sent again even if it was seen: the last state of the key has
-/// to come last.
-#[derive(Debug, Default)]
+/// to come last. In `final` order there is more to it: a process that died while it closed a hole left some rows of a
+/// key more than once. Only the last copy of each counts then, and only behind the last copy of the row before it;
+/// everything from the first row on of which that is not so is sent again. Equal rows of one key cannot be told from
+/// copies, so they are sent again too.
+#[derive(Debug)]
 pub struct Sightings {
-    unmatched: HashMap<Fingerprint, VecDeque<Acknowledged>>,
+    /// With the place of each in the order of reading.
+    unmatched: HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>,
     /// Objects that may have rows in the window, with how many were not found since the last that was.
     candidates: HashMap<ObjectId, usize>,
-    keeps_order: bool,
-    overtaken: HashSet<(QueueName, Vec<u8>)>,
+    ordering: Ordering,
+    keys: HashMap<(QueueName, Vec<u8>), Progress>,
+}
+
+/// How far the rows of one key were found.
+#[derive(Debug, Clone, Copy)]
+enum Progress {
+    /// The last one at this place.
+    Found(usize),
+    /// One is missing: whatever is behind it is sent again.
+    Overtaken,
 }
 
 impl Sightings {
@@ -46,15 +63,15 @@ impl Sightings {
         ordering: Ordering,
     ) -> Self {
         let mut unmatched: HashMap<_, VecDeque<_>> = HashMap::new();
-        for sighting in seen {
+        for (place, sighting) in seen.into_iter().enumerate() {
             let alike = unmatched.entry(sighting.fingerprint).or_default();
-            alike.push_back(sighting.acknowledged);
+            alike.push_back((place, sighting.acknowledged));
         }
         Self {
             unmatched,
             candidates: candidates.into_iter().map(|id| (id, 0)).collect(),
-            keeps_order: ordering != Ordering::None,
-            overtaken: HashSet::new(),
+            ordering,
+            keys: HashMap::new(),
         }
     }
 
@@ -63,34 +80,111 @@ impl Sightings {
         self.candidates.contains_key(object)
     }
 
+    /// Adds to what a shard stored of a batch what was `known` before and has to stay known (D3).
+    ///
+    /// A later look begins at the first known record and takes everything unknown behind it for news. So whatever is
+    /// settled behind the first record of the batch stays known. And where a sighting is not matched yet, the look has
+    /// to begin in front of it: everything from the last known record in front of it on stays known.
+    pub fn complete(&mut self, group: &mut StoredIn, known: Vec<String>) {
+        if self.unmatched.is_empty() && is_behind(&group.sequence_numbers, &known) {
+            // Nearly always: nothing is open, and all of it lies behind what was known before.
+            return;
+        }
+        if known.len() > KNOWN_MAX {
+            // What is left belongs to somebody else, and the list must not grow for ever.
+            self.close();
+        }
+        let first_open = self.first_open(&group.shard_id).map(ToOwned::to_owned);
+        let mut begin = first_of(group.sequence_numbers.iter().map(String::as_str)).map(ToOwned::to_owned);
+        if let Some(open) = first_open
+            && begin.as_ref().is_some_and(|begin| is_before(&open, begin))
+        {
+            let in_front = known.iter().filter(|number| is_before(number, &open));
+            let last = in_front.max_by(|left, right| compare_sequence_numbers(left, right));
+            begin = Some(last.cloned().unwrap_or(open));
+        }
+        let is_met = |number: &String| begin.as_ref().is_none_or(|begin| !is_before(number, begin));
+        let kept = known.into_iter().filter(is_met);
+        group.sequence_numbers.extend(kept);
+        group.sequence_numbers.sort_unstable();
+        group.sequence_numbers.dedup();
+    }
+
+    /// The first record of a shard that a later look can meet: a known one, or one that is not matched yet.
+    pub fn first_met<'s>(&'s self, group: &'s StoredIn) -> Option<&'s str> {
+        let known = group.sequence_numbers.iter().map(String::as_str);
+        first_of(known.chain(self.first_open(&group.shard_id)))
+    }
+
+    fn first_open(&self, shard_id: &str) -> Option<&str> {
+        let open = self.unmatched.values().flatten();
+        let open = open.map(|(_, acknowledged)| acknowledged.place());
+        let open = open.filter(|(of_shard, _)| *of_shard == shard_id);
+        first_of(open.map(|(_, number)| number))
+    }
+
+    /// Gives up on what is not matched yet: rows that it would prove are sent again.
+    fn close(&mut self) {
+        self.candidates = HashMap::new();
+        self.unmatched = HashMap::new();
+        self.keys = HashMap::new();
+    }
+
     /// The proof that a row of the object is stored already, if one is left. Rows come in file order.
     pub fn take(&mut self, object: &ObjectId, partition_key: &[u8], payload: &[u8]) -> Option<Acknowledged> {
         let misses = self.candidates.get_mut(object)?;
-        let place = (object.queue.clone(), partition_key.to_vec());
-        let is_overtaken = self.keeps_order && self.overtaken.contains(&place);
-        let fingerprint = Fingerprint::of(partition_key, payload);
-        let found = if is_overtaken {
-            None
-        } else {
-            self.unmatched.get_mut(&fingerprint).and_then(VecDeque::pop_front)
+        let keeps_order = self.ordering != Ordering::None;
+        let key = keeps_order.then(|| (object.queue.clone(), partition_key.to_vec()));
+        let progress = key.as_ref().and_then(|key| self.keys.get(key).copied());
+        let first = match progress {
+            None => Some(0),
+            Some(Progress::Found(last)) => Some(last + 1),
+            Some(Progress::Overtaken) => None,
         };
-        if found.is_some() {
+        let fingerprint = Fingerprint::of(partition_key, payload);
+        let alike = self.unmatched.get_mut(&fingerprint);
+        let next = alike.and_then(|alike| match self.ordering {
+            Ordering::Final => alike.drain(..).next_back(),
+            Ordering::Strict | Ordering::None => alike.pop_front(),
+        });
+        // Without an order nothing is ever noted of a key, so `first` is 0.
+        let found = first.zip(next).filter(|(first, (place, _))| place >= first);
+        let found = found.map(|(_, sighting)| sighting);
+        if let Some(key) = key {
+            let place = found.as_ref().map(|(place, _)| *place);
+            self.keys
+                .insert(key, place.map_or(Progress::Overtaken, Progress::Found));
+        }
+        if let Some((_, acknowledged)) = found {
             *misses = 0;
-            return found;
+            return Some(acknowledged);
         }
         *misses += 1;
         if *misses >= BATCH_RECORDS_MAX {
             self.candidates.remove(object);
         }
-        if self.keeps_order {
-            self.overtaken.insert(place);
-        }
         if self.candidates.is_empty() {
-            self.unmatched = HashMap::new();
-            self.overtaken = HashSet::new();
+            self.close();
         }
         None
     }
+}
+
+/// Whether numbers that rise lie behind others that rise, as far as that can be told at a glance.
+fn is_behind(numbers: &[String], others: &[String]) -> bool {
+    let rises = |numbers: &[String]| numbers.is_sorted_by(|left, right| !is_before(right, left));
+    let (Some(first), Some(last)) = (numbers.first(), others.last()) else {
+        return others.is_empty();
+    };
+    is_before(last, first) && rises(numbers) && rises(others)
+}
+
+pub(super) fn is_before(left: &str, right: &str) -> bool {
+    compare_sequence_numbers(left, right).is_lt()
+}
+
+fn first_of<'n>(numbers: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    numbers.min_by(|left, right| compare_sequence_numbers(left, right))
 }
 
 #[cfg(test)]
@@ -144,6 +238,39 @@ mod tests {
         assert!(!takes(&mut unordered, 1, "k", "b") && takes(&mut unordered, 1, "k", "c"));
     }
 
+    /// A process found the first row of three refused and was killed while it sent all of them again.
+    /// O2.
+    #[test]
+    fn a_copy_in_front_of_a_hole_that_was_being_closed_proves_nothing() {
+        for (rows, expected) in [
+            (["b", "c", "a", "b"].as_slice(), [true, true, false]),
+            (&["a", "b", "c", "a", "b"], [true, true, false]),
+            (&["a", "b", "c"], [true, true, true]),
+            (&["b", "c", "a", "b", "c"], [true, true, true]),
+        ] {
+            let rows: Vec<_> = rows.iter().map(|row| ("k", *row)).collect();
+            let mut sightings = Sightings::new(seen(&rows), [object(1)], Ordering::Final);
+            let found = ["a", "b", "c"].map(|payload| takes(&mut sightings, 1, "k", payload));
+            assert_eq!(found, expected, "{rows:?}");
+        }
+    }
+
+    /// In `strict` order no row is ever sent behind a later one of its key, so nothing comes twice, and equal rows are
+    /// rows.
+    #[test]
+    fn equal_rows_are_found_one_by_one_where_nothing_is_repeated() {
+        let rows = [("k", "a"), ("k", "b"), ("k", "a")];
+        for (ordering, expected) in [
+            (Ordering::Strict, [true, true, true]),
+            (Ordering::None, [true, true, true]),
+            (Ordering::Final, [true, false, false]),
+        ] {
+            let mut sightings = Sightings::new(seen(&rows), [object(1)], ordering);
+            let found = rows.map(|(key, payload)| takes(&mut sightings, 1, key, payload));
+            assert_eq!(found, expected, "{ordering:?}");
+        }
+    }
+
     #[test]
     fn behind_a_batch_of_missing_rows_an_equal_row_is_another_row() {
         let mut sightings = Sightings::new(seen(&[("k", "late twin")]), [object(1)], Ordering::None);
@@ -152,5 +279,30 @@ mod tests {
         }
         assert!(!takes(&mut sightings, 1, "k", "late twin"));
         assert!(!sightings.concern(&object(1)));
+    }
+
+    /// A look begins at the first known record: none that is settled behind it may be forgotten, and none that is still
+    /// to be matched may lie in front of it.
+    /// D3.
+    #[test]
+    fn what_a_later_look_would_meet_stays_known() {
+        let completed = |sightings: &mut Sightings, new: &[&str], known: &[&str]| {
+            let mut group = StoredIn {
+                shard_id: "s".into(),
+                records_count: 0,
+                sequence_numbers: new.iter().map(ToString::to_string).collect(),
+            };
+            let known = known.iter().map(ToString::to_string).collect();
+            sightings.complete(&mut group, known);
+            group.sequence_numbers
+        };
+        let mut none = Sightings::new(Vec::new(), [], Ordering::None);
+        assert_eq!(completed(&mut none, &["7", "8"], &["4", "5"]), ["7", "8"]);
+        assert_eq!(completed(&mut none, &["3", "8"], &["2", "5"]), ["3", "5", "8"]);
+        let mut open = Sightings::new(seen(&[("k", "a"), ("k", "b")]), [object(1)], Ordering::None);
+        assert!(takes(&mut open, 1, "k", "a"));
+        assert_eq!(completed(&mut open, &["5"], &["0"]), ["0", "5"]);
+        assert!(takes(&mut open, 1, "k", "b"));
+        assert_eq!(completed(&mut open, &["6"], &["0", "5"]), ["6"]);
     }
 }

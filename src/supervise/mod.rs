@@ -4,6 +4,6 @@ pub mod generation;
 pub mod pipeline;
 pub mod placement;
 pub mod policy;
-mod recovery;
+pub mod recovery;
 pub mod spawn;
 mod wiring;

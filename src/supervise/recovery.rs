@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pipeline::Backends;
-use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState};
+use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
 use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectId;
@@ -12,16 +12,16 @@ use crate::sink::{SinkError, StreamDescription};
 
 /// What earlier processes may have left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Recovery {
+pub struct Recovery {
     /// What the delivery of each shard starts from.
-    pub(super) start: Start,
+    pub start: Start,
     /// Nothing in doubt is older than this, in milliseconds since the epoch.
-    pub(super) since_ms: i64,
+    pub since_ms: i64,
 }
 
 impl Recovery {
     /// What a checkpoint says about the process that wrote it last.
-    pub(super) fn of(checkpoint: &Checkpoint) -> Self {
+    pub fn of(checkpoint: &Checkpoint) -> Self {
         let task = &checkpoint.task;
         let last_commit_ms = checkpoint
             .tables
@@ -107,16 +107,21 @@ pub(super) async fn begin(
             );
             recovery.start.last_requests.clear();
         }
-        task.fresh_start_ms.get_or_insert(now_ms);
-        task.configuration_fingerprint = fingerprint;
-        task.stream_identity = identity;
-        task.clean_stop = false;
+        mark_running(task, now_ms, &fingerprint, &identity);
         delta.task = Some(task.clone());
         store.commit(&delta)?;
         Ok((checkpoint, recovery))
     });
     work.await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?
+}
+
+/// What is stored of a task before its first record is sent: from here on only a clean stop leaves nothing in doubt.
+pub fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: &str) {
+    task.fresh_start_ms.get_or_insert(now_ms);
+    fingerprint.clone_into(&mut task.configuration_fingerprint);
+    identity.clone_into(&mut task.stream_identity);
+    task.clean_stop = false;
 }
 
 fn recreated_stream(was: &str, is: &str) -> Fault {

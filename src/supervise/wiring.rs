@@ -15,7 +15,7 @@ use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::store::Checkpoint;
-use crate::config::{Config, DeliveryConfig};
+use crate::config::{Config, DeliveryConfig, Guarantee};
 use crate::deadletter::actor::{DeadLetterWriter, DeadLetterWriterParts};
 use crate::deadletter::files::DeadLetterFiles;
 use crate::discover::actor::{Discoverer, DiscovererParts};
@@ -29,6 +29,7 @@ use crate::observe::status::TaskStatus;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
+use crate::publish::delivery::Start;
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::framer::FramerConfig;
 use crate::route::shard_map::ShardIndex;
@@ -152,7 +153,15 @@ impl Wiring<'_> {
             .iter()
             .map(|table| (table.owner.clone(), table.name.clone()))
             .collect();
-        let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
+        let mut ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
+        let Start {
+            is_in_doubt,
+            candidates,
+            ..
+        } = &self.recovery.start;
+        if *is_in_doubt && self.delivery.guarantee == Guarantee::Dedupe {
+            ledger.start_in_doubt(candidates);
+        }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
         let shards = self.counters.shards().clone();

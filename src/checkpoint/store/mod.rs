@@ -141,7 +141,7 @@ pub struct ShardCut {
     pub range: HashRange,
     /// Sequence number of the last acknowledged record; `None` before the first.
     pub last_sequence_number: Option<String>,
-    /// Sequence numbers of the last acknowledged request.
+    /// Sequence numbers of the last acknowledged request, and of earlier ones that a look would meet again.
     pub last_request: Vec<String>,
     /// Records acknowledged by this shard since the task began.
     pub records: u64,
