@@ -117,7 +117,7 @@ fn take_from(slice: &mut OpenSlice, records: &mut Vec<BatchRecord>, bytes: &mut 
             through: 0,
         });
         run.records_count += 1;
-        run.through = record.ordinal + 1;
+        run.through = record.through();
         *bytes += size;
         records.push(record);
     }

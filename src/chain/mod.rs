@@ -4,4 +4,5 @@
 //! accepts it if and only if the record in front of it is the last one it accepted of that lane.
 
 pub mod filter;
+pub mod lane;
 pub mod position;
