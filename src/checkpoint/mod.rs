@@ -7,6 +7,7 @@ pub mod ledger;
 mod ledger_tests;
 pub mod messages;
 mod open_object;
+mod queue_ends;
 pub mod store;
 pub mod tally;
 pub mod watermark;

@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod scalar;
 mod schema;
+mod source_position;
 mod suggest;
 mod tree;
 pub mod units;
@@ -32,6 +33,7 @@ pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
+pub use self::source_position::SourcePosition;
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -234,6 +236,9 @@ pub struct MessageConfig {
     pub number_format: NumberFormat,
     /// The default partition key of change records.
     pub change_partition_key: ChangePartitionKey,
+    /// What a message says about its place; left out of the fingerprint as long as it is nothing.
+    #[serde(skip_serializing_if = "SourcePosition::is_none")]
+    pub source_position: SourcePosition,
 }
 
 impl Default for MessageConfig {
@@ -248,6 +253,7 @@ impl Default for MessageConfig {
             control_records: true,
             number_format: NumberFormat::Exact,
             change_partition_key: ChangePartitionKey::SchemaTable,
+            source_position: SourcePosition::None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
     ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat, Ordering,
-    OutOfRetention, Pace, RecreatedStream, TargetConfig,
+    OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
 };
 use super::joined;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
@@ -34,11 +34,17 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             ("at_least_once", Guarantee::AtLeastOnce),
         ],
     );
+    check_chain(&keys, &message, report);
+    let usual = match message.source_position {
+        SourcePosition::None => Guarantee::Dedupe,
+        // The filter leaves out what comes twice: nobody has to look.
+        SourcePosition::Chain => Guarantee::AtLeastOnce,
+    };
     Some(Target {
         place: place?,
         message,
         delivery: DeliveryConfig {
-            guarantee: guarantee.unwrap_or(Guarantee::Dedupe),
+            guarantee: guarantee.unwrap_or(usual),
             is_guarantee_chosen: guarantee.is_some(),
             // What is written to a file is there as soon as its writer is gone.
             settle: keys.duration("settle").unwrap_or(Duration::ZERO),
@@ -111,7 +117,30 @@ fn message(section: &Section<'_>) -> Option<MessageConfig> {
                 ("primary-key", ChangePartitionKey::PrimaryKey),
             ],
         )?,
+        source_position: section.choice(
+            "source_position",
+            &[("none", SourcePosition::None), ("chain", SourcePosition::Chain)],
+        )?,
     })
+}
+
+/// A filter drops a record that overtook the one in front of it, and relies on its coming again. Sent alone, the
+/// one in front would be the last to come; and who looks for records in the stream would find the dropped one there.
+fn check_chain(section: &Section<'_>, message: &MessageConfig, report: &mut Report) {
+    if message.source_position == SourcePosition::None {
+        return;
+    }
+    if section.word("ordering") == Some("none") {
+        let message =
+            "`source_position: chain` needs the order of its lanes: set `ordering` to final or strict";
+        report.error(section.place("ordering"), message);
+    }
+    if section.word("delivery") == Some("dedupe") {
+        let message = "`delivery: dedupe` does not go with `source_position: chain`, whose consumers leave out what comes \
+                       twice and need what they left out too early to come again: take `delivery` out, or set it to \
+                       at_least_once";
+        report.error(section.place("delivery"), message);
+    }
 }
 
 fn pace(section: &Section<'_>) -> Option<Pace> {
@@ -148,7 +177,7 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::loaded_with;
+    use crate::config::tests::{check, loaded_with};
 
     #[test]
     fn every_key_of_a_target_reaches_its_own_field() {
@@ -246,6 +275,31 @@ mod tests {
         for (line, expected) in switches {
             let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
             assert_eq!(config.message, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_chain_needs_order_and_no_looking() {
+        let chained = |rest: &str| {
+            loaded_with(
+                "stream: orders",
+                &format!("stream: orders, source_position: chain{rest}"),
+            )
+        };
+        for (rest, ordering) in [("", Ordering::Final), (", ordering: strict", Ordering::Strict)] {
+            let config = chained(rest);
+            assert_eq!(config.message.source_position, SourcePosition::Chain);
+            assert_eq!(
+                (config.delivery.guarantee, config.delivery.ordering),
+                (Guarantee::AtLeastOnce, ordering)
+            );
+        }
+        for (line, expected) in [
+            ("delivery: dedupe", "does not go with `source_position: chain`"),
+            ("ordering: none", "needs the order of its lanes"),
+        ] {
+            let document = format!("stream: orders, source_position: chain, {line}");
+            check("stream: orders", &document, expected);
         }
     }
 
