@@ -114,7 +114,7 @@ fn assert_decisions(found: &[String]) {
         .map(|(name, _)| name.clone())
         .zip(found.iter().cloned())
         .collect();
-    assert_eq!(found, expected);
+    assert_eq!(found, expected, "the decisions of the vectors");
 }
 
 fn exists(program: &str) -> bool {
