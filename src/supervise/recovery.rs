@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::pipeline::Backends;
 use crate::chain::ends::LaneEnds;
+use crate::chain::lane::LANES_COUNT;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState};
 use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::fault::{Fault, FaultKind};
@@ -82,6 +83,9 @@ pub(super) async fn begin(
 ) -> Result<(Checkpoint, Recovery), Fault> {
     let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
     let is_chained = config.message.source_position == SourcePosition::Chain;
+    if is_chained {
+        warn_about_lanes(stream.shards.shards().len());
+    }
     let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
     let recreated = config.delivery.recreated_stream;
     let work = tokio::task::spawn_blocking(move || {
@@ -128,6 +132,15 @@ pub(super) async fn begin(
     });
     work.await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?
+}
+
+fn warn_about_lanes(shards_count: usize) {
+    if shards_count > usize::from(LANES_COUNT) {
+        tracing::warn!(
+            shards_count,
+            "a queue has {LANES_COUNT} lanes with source_position: chain, so not all shards of the stream are used"
+        );
+    }
 }
 
 /// Begins a chain of another number, or none: what is known of lanes belongs to the old one. The number is the time,
