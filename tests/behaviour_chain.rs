@@ -146,7 +146,7 @@ fn live_and_die(world: &mut World, rng: &mut SmallRng, mut between: impl FnMut(&
     let mut kills = 0;
     for _ in 0..3 {
         let run = world.run_until(Kill {
-            steps_before: rng.random_range(0..60),
+            steps_before: rng.random_range(0..30),
             is_applied: rng.random_bool(0.5),
         });
         if !world.journal.is_dead() {

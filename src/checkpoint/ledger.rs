@@ -138,8 +138,7 @@ impl Ledger {
             dead_letters_through: progress.dead_letters_through,
             totals: progress.totals,
             end: None,
-            // Where a chain goes on has to be durable no later than anything behind it.
-            is_changed: lanes.is_some() && !was_set_aside,
+            is_changed: false,
             lanes: lanes.clone(),
             was_set_aside,
         };
@@ -236,6 +235,7 @@ impl Ledger {
             self.ends.set_aside(id);
         }
         object.end = Some(end);
+        // Also because of what comes behind it: where its chain goes on has to be durable no later than that.
         object.is_changed = true;
         Ok(())
     }

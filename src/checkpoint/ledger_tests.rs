@@ -9,6 +9,9 @@ use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
 };
 use super::tally::ChunkTally;
+use crate::chain::ends::LaneEnds;
+use crate::chain::lane::LaneIndex;
+use crate::chain::position::ChainPosition;
 use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardIndex, ShardMap};
@@ -331,4 +334,42 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!((found.watermark, found.totals.records), (mark(5), 5));
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
+}
+
+/// A restart must not let an object go on behind one that was read after it.
+#[test]
+fn where_a_chain_goes_on_is_durable_before_anything_behind_it() {
+    let lane = LaneIndex::of_number(7);
+    let at = |object| ChainPosition { object, record: 1 };
+    let mut checkpoint = Checkpoint::default();
+    checkpoint.task.chain = Some(1);
+    let mut first = ledger(&checkpoint);
+    let start = first.open(&entry(0, ObjectState::Registered), None, 0).unwrap();
+    assert_eq!(start.lanes, Some(LaneEnds::default()));
+    for object in [0, 1] {
+        if object == 1 {
+            let next = first.open(&entry(1, ObjectState::Registered), None, 0).unwrap();
+            assert_eq!(next.lanes.unwrap().end(lane), at(1), "behind what was parsed");
+        }
+        let mut tally = ChunkTally::default();
+        tally.ends.reach(lane, at(object + 1));
+        let (start, end) = (mark(0), mark(1));
+        let chunk = ChunkRef {
+            object: id(object),
+            chunk_number: 0,
+        };
+        let owed = vec![(LANES[0], 1)];
+        first
+            .chunk_parsed(&chunk, Span { start, end }, owed, tally)
+            .unwrap();
+        first.ended(&id(object), ObjectEnd::Complete).unwrap();
+    }
+    settle(&mut first, 1, 0, 0, 0).unwrap();
+    let (delta, finished) = first.take_delta(0);
+    assert_eq!(finished, [id(1)]);
+    checkpoint.lanes = delta.lanes.clone();
+    assert_eq!(checkpoint.lanes[0].1.end(lane), at(2), "behind what is done");
+    let state = state_in(&delta, 0).expect("the first object is in the same step");
+    let again = ledger(&checkpoint).open(&entry(0, state), None, 0).unwrap();
+    assert_eq!(again.lanes, Some(LaneEnds::default()));
 }
