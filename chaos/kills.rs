@@ -1,11 +1,10 @@
 //! SIGKILL at seeded moments, judged by a consumer that shares no code with the engine.
 
-use std::process::Command;
-
 use clap::Args;
 use serde_json::Value;
 
 use crate::Verdict;
+use crate::demo::Conditions;
 
 /// Planted defects and the count that shows each of them.
 const DEFECTS: [&str; 2] = ["refused-counted-as-sent", "watermark-runs-ahead"];
@@ -17,59 +16,34 @@ pub(crate) struct Arguments {
     /// How often to kill
     #[arg(long, default_value_t = 50)]
     pub(crate) count: u64,
-    /// Seed of the data, of the moments and of the refusals
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Rows of the data set
-    #[arg(long, default_value_t = 300_000)]
-    pub(crate) rows: u64,
-    /// Share of records that the stream refuses, in per cent
-    #[arg(long, default_value_t = 5)]
-    pub(crate) refuse: u8,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
 }
 
 impl Default for Arguments {
     fn default() -> Self {
         Self {
             count: 50,
-            seed: 1,
-            rows: 300_000,
-            refuse: 5,
+            conditions: Conditions::default(),
         }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Verdict {
-    let Arguments {
-        count,
-        seed,
-        rows,
-        refuse,
-    } = arguments;
-    println!("kills: seed {seed}, {rows} rows, {count} kills, {refuse} % of records refused");
-    let (is_passed, report) = crash(arguments, None)?;
-    let number = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap_or(u64::MAX);
-    let kills = report
-        .pointer("/kills")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    let finding = format!(
-        "seed {seed}: {kills} kills, {} rows, {} missing, {} wrong, {} out of order per key, {} repeated of {} allowed, {} refused",
-        number("/verdict/rows_in"),
-        number("/verdict/missing"),
-        number("/verdict/wrong"),
-        number("/verdict/out_of_order_by_key"),
-        number("/verdict/repeated"),
-        number("/allowance/repeats_max"),
-        number("/refused"),
-    );
-    if !is_passed {
-        let examples = report
-            .pointer("/verdict/examples")
-            .map(Value::to_string)
-            .unwrap_or_default();
-        return Err(format!("{finding}; {examples}"));
+    let Arguments { count, conditions } = arguments;
+    println!("kills: {count} kills, {}", conditions.describe());
+    let outcome = conditions.run(&["--crash", "--kills", &count.to_string()], None)?;
+    for (number, kill) in (1..).zip(outcome.list("/kills")) {
+        println!("{}", describe(number, kill));
     }
+    let kills = outcome.list("/kills").len();
+    let finding = format!(
+        "seed {}: {kills} kills, {}; {}",
+        conditions.seed,
+        outcome.counts(),
+        outcome.recovery(),
+    );
+    let finding = outcome.judge(finding)?;
     if u64::try_from(kills).unwrap_or(u64::MAX) < *count {
         return Err(format!(
             "{finding}: the load was over before {count} kills; give it more --rows"
@@ -78,27 +52,39 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
     Ok(finding)
 }
 
+fn describe(number: usize, kill: &Value) -> String {
+    let count = |name: &str| kill.get(name).and_then(Value::as_u64);
+    let shown = |name: &str| count(name).map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let recovery = match count("first_record_ms") {
+        Some(elapsed) => format!("first record {elapsed} ms after the restart"),
+        None => "no record before the next kill".to_owned(),
+    };
+    format!(
+        "  kill {number}: {} records in the stream, {} in the checkpoint, window {}; {recovery}",
+        shown("stored"),
+        shown("covered"),
+        shown("window"),
+    )
+}
+
 /// Each defect must make the verdict fail; a verdict that cannot be had is no find.
 pub(crate) fn run_planted(seed: u64) -> Verdict {
     for defect in DEFECTS {
-        let arguments = Arguments {
-            count: 8,
+        let conditions = Conditions {
             seed,
             rows: 60_000,
-            refuse: 5,
+            ..Conditions::default()
         };
-        let (is_passed, report) = crash(&arguments, Some(defect))?;
-        if is_passed {
+        let outcome = conditions.run(&["--crash", "--kills", "8"], Some((DEFECT_VARIABLE, defect)))?;
+        if outcome.is_passed {
             return Err(format!("seed {seed}: the defect {defect} was not found"));
         }
-        let missing = report
-            .pointer("/verdict/missing")
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
+        let missing = outcome.number("/verdict/missing");
         println!("planted {defect}: found, {missing} rows missing");
         if missing == 0 {
             return Err(format!(
-                "seed {seed}: the defect {defect} failed for another reason: {report}"
+                "seed {seed}: the defect {defect} failed for another reason: {}",
+                outcome.report
             ));
         }
     }
@@ -106,36 +92,4 @@ pub(crate) fn run_planted(seed: u64) -> Verdict {
         "seed {seed}: {} planted defects, each of them found",
         DEFECTS.len()
     ))
-}
-
-/// Runs the crash demo; gives whether it passed, and its report.
-fn crash(arguments: &Arguments, defect: Option<&str>) -> Result<(bool, Value), String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
-    command.args(["demo", "--crash", "--output", "json"]);
-    for (flag, value) in [
-        ("--kills", arguments.count),
-        ("--seed", arguments.seed),
-        ("--rows", arguments.rows),
-        ("--refuse", arguments.refuse.into()),
-    ] {
-        command.arg(flag).arg(value.to_string());
-    }
-    if let Some(defect) = defect {
-        command.env(DEFECT_VARIABLE, defect);
-    }
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot start the engine: {error}"))?;
-    let report = serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!(
-            "no report ({error}), {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })?;
-    match output.status.code() {
-        Some(0) => Ok((true, report)),
-        Some(1) => Ok((false, report)),
-        Some(_) | None => Err(format!("the demo ended with {}", output.status)),
-    }
 }

@@ -2,12 +2,18 @@
 
 #![expect(clippy::print_stdout, reason = "a test program talks to whoever runs it")]
 
+mod demo;
 mod kills;
+mod reshard;
+#[path = "../tests/support/servers/mod.rs"]
+mod servers;
 mod window;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::demo::{Conditions, Server};
 
 /// Destructive tests of the real binary
 #[derive(Debug, Parser)]
@@ -25,8 +31,10 @@ struct Chaos {
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// SIGKILL at seeded moments over one data set, while the stream refuses records
+    /// SIGKILL at seeded moments over one data set, while records are refused and answers get lost
     Kills(kills::Arguments),
+    /// Shards are split and merged during the load and during a recovery
+    Reshard(reshard::Arguments),
     /// SIGKILL in the middle of a file: the restart reads from the watermark on, not the file again
     Window(window::Arguments),
     /// Builds with a known defect: the kills must find it (chaos/run builds them)
@@ -46,11 +54,12 @@ type Verdict = Result<String, String>;
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
-        println!("kills\nwindow\nplanted");
+        println!("kills\nreshard\nwindow\nplanted");
         return ExitCode::SUCCESS;
     }
     let verdict = match chaos.scenario {
         Some(Scenario::Kills(arguments)) => kills::run(&arguments),
+        Some(Scenario::Reshard(arguments)) => reshard::run(&arguments),
         Some(Scenario::Window(arguments)) => window::run(&arguments),
         Some(Scenario::Planted(SeedArgument { seed })) => kills::run_planted(seed),
         None if chaos.quick => quick(),
@@ -73,17 +82,44 @@ fn main() -> ExitCode {
     }
 }
 
-/// What continuous integration runs: with refusals keys must end in order, without them every shard must be in order.
+/// What continuous integration runs: with faults keys must end in order, without them every shard must be in order.
 fn quick() -> Verdict {
     let window = window::run(&window::Arguments::default())?;
     println!("window: {window}");
-    let undisturbed = kills::Arguments {
-        count: 10,
+    let conditions = Conditions {
         rows: 150_000,
-        refuse: 0,
-        ..kills::Arguments::default()
+        ..Conditions::default()
     };
-    let in_shard_order = kills::run(&undisturbed)?;
-    println!("kills without refusals: {in_shard_order}");
-    kills::run(&kills::Arguments::default())
+    let undisturbed = kills::run(&kills::Arguments {
+        count: 10,
+        conditions: Conditions {
+            throttle: 0,
+            swallow: 0,
+            ..conditions.clone()
+        },
+    })?;
+    println!("kills without faults: {undisturbed}");
+    let resharded = reshard::run(&reshard::Arguments {
+        during: reshard::During::Both,
+        conditions: Conditions {
+            rows: 60_000,
+            ..conditions.clone()
+        },
+    })?;
+    println!("reshard: {resharded}");
+    if servers::kinesalite().is_some() {
+        let independent = kills::run(&kills::Arguments {
+            count: 5,
+            conditions: Conditions {
+                rows: 40_000,
+                server: Server::Kinesalite,
+                ..conditions.clone()
+            },
+        })?;
+        println!("kills on an independent server: {independent}");
+    }
+    kills::run(&kills::Arguments {
+        count: 20,
+        conditions,
+    })
 }

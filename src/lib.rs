@@ -75,6 +75,7 @@ pub mod sink;
 pub mod deadletter;
 // The durable truth.
 pub mod checkpoint;
+pub mod verify;
 // What holds it together.
 pub mod flow;
 pub mod supervise;

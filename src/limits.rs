@@ -3,6 +3,8 @@
 //! Kinesis: <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html> (read 2026-11);
 //! S3: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html> (read 2026-11).
 
+use std::time::Duration;
+
 /// Records in one PutRecords request at most.
 pub const REQUEST_RECORDS_MAX: usize = 500;
 /// Records in one batch at most, however they are put into a request. Recovery relies on it: a process that was
@@ -22,6 +24,10 @@ pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
 pub const SHARD_RECORDS_PER_SECOND: u32 = 1_000;
 /// Bytes a shard takes per second.
 pub const SHARD_BYTES_PER_SECOND: u64 = 1024 * 1024;
+/// Time from one GetRecords call to the next, per shard: five a second are allowed, and consumers want their share.
+pub const READ_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a stream keeps its records at least.
+pub const RETENTION_MIN: Duration = Duration::from_hours(24);
 /// Keys in one page of an object listing.
 pub const LIST_PAGE_KEYS_MAX: usize = 1_000;
 /// Bytes of one chunk, unless a single record is larger.

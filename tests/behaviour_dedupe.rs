@@ -58,13 +58,13 @@ fn live_and_die(world: &World, rng: &mut SmallRng, mut between: impl FnMut(&Worl
             is_applied: rng.random_bool(0.7),
         };
         let run = world.run_until(kill);
-        found += run.counters.found;
+        found += run.counters.found + run.counters.recovered;
         judge(world, &unfinished());
         between(world, rng);
     }
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
-    found + run.counters.found
+    found + run.counters.found + run.counters.recovered
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_clean_stop_leaves_nothing_to_look_for() {
     run.assert_ended(RunEnd::Drained);
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
-    assert_eq!(run.counters.found, 0);
+    assert_eq!((run.counters.found, run.counters.recovered), (0, 0));
     judge(&world, &Expectation::flawless());
 }
 

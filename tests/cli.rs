@@ -30,6 +30,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "status",
         "tables",
         "checkpoint",
+        "verify",
         "dlq",
         "schema",
         "completions",

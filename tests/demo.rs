@@ -48,18 +48,59 @@ fn demo_delivers_every_row_once_and_in_order() {
 }
 
 #[test]
-fn demo_with_kills_loses_nothing_and_repeats_only_the_window() {
+fn demo_with_kills_loses_nothing_and_repeats_nothing() {
     let output = demo(&["--crash", "--kills", "3", "--rows", "60000", "--seed", "7"]);
     let report = report(&output);
     assert_eq!(output.status.code(), Some(0), "{report:#}");
     let kills = report["kills"].as_array().unwrap();
     assert!(!kills.is_empty(), "nothing was killed");
+    assert_eq!(report["verdict"]["missing"], 0);
+    assert_eq!(report["verdict"]["repeated"], 0);
+}
+
+#[test]
+fn demo_with_kills_repeats_only_the_window_where_repeats_are_allowed() {
+    let arguments = ["--crash", "--kills", "3", "--rows", "60000", "--seed", "7"];
+    let output = demo(&[arguments.as_slice(), &["--delivery", "at_least_once"]].concat());
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let kills = report["kills"].as_array().unwrap();
     let window: u64 = kills.iter().map(|kill| kill["window"].as_u64().unwrap()).sum();
+    assert!(window > 0, "{report:#}");
     assert!(
         report["verdict"]["repeated"].as_u64().unwrap() <= window,
         "{report:#}"
     );
     assert_eq!(report["verdict"]["missing"], 0);
+}
+
+#[test]
+fn demo_with_faults_repeats_only_what_had_been_overtaken() {
+    let arguments = [
+        "--rows",
+        "20000",
+        "--seed",
+        "7",
+        "--throttle",
+        "10",
+        "--swallow",
+        "5",
+        "--lose",
+        "2",
+    ];
+    let output = demo(&arguments);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(report["verdict"]["missing"], 0);
+    let fault = |name: &str| report["faults"][name].as_u64().unwrap();
+    assert_eq!(
+        report["allowance"]["repeats_max"],
+        fault("stored_behind_refused_of_key")
+    );
+    for name in ["throttled_records", "swallowed_requests", "lost_requests"] {
+        assert!(fault(name) > 0, "{name}: {report:#}");
+    }
+    assert_eq!(report["allowance"]["file_order"], "per_key");
 }
 
 #[test]

@@ -10,7 +10,6 @@ use bucket_brigade::sandbox::consumer::read_stream;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sandbox::meter::Reading;
 use bucket_brigade::sandbox::null_kinesis::NullKinesis;
-use bucket_brigade::sandbox::refusals::Refusals;
 use bucket_brigade::sandbox::s3::SandboxS3;
 use bytes::Bytes;
 
@@ -82,9 +81,7 @@ async fn objects_are_listed_with_etags_and_read_by_range_and_version() {
 
 #[tokio::test]
 async fn records_come_back_by_shard_and_in_order() {
-    let server = SandboxKinesis::start(ShardLimits::Off, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let server = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     server.create_stream(STREAM, 2).await.unwrap();
     let answer = put(&server, 500).await;
     assert_eq!(answer.failed_record_count(), Some(0));
@@ -130,9 +127,7 @@ async fn records_come_back_by_shard_and_in_order() {
 
 #[tokio::test]
 async fn records_of_closed_shards_are_read_before_those_of_their_children() {
-    let server = SandboxKinesis::start(ShardLimits::Off, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let server = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     server.create_stream(STREAM, 1).await.unwrap();
     put(&server, 100).await;
     let split = server.client().split_shard().stream_name(STREAM);
@@ -154,9 +149,7 @@ async fn records_of_closed_shards_are_read_before_those_of_their_children() {
 
 #[tokio::test]
 async fn enforced_limits_refuse_what_a_shard_does_not_take_in_a_second() {
-    let server = SandboxKinesis::start(ShardLimits::Enforced, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let server = SandboxKinesis::start(ShardLimits::Enforced).await.unwrap();
     server.create_stream(STREAM, 1).await.unwrap();
     for _ in 0..20 {
         put(&server, 500).await;
@@ -173,9 +166,7 @@ async fn enforced_limits_refuse_what_a_shard_does_not_take_in_a_second() {
 #[tokio::test]
 async fn the_null_server_answers_as_the_real_one_and_keeps_nothing() {
     let null = NullKinesis::start(2).await.unwrap();
-    let real = SandboxKinesis::start(ShardLimits::Off, &Refusals::new(0, 0))
-        .await
-        .unwrap();
+    let real = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     real.create_stream(STREAM, 2).await.unwrap();
     let client = kinesis_client(&null.endpoint());
     let request = client.put_records().stream_name(STREAM);

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::{ShardIteratorType, StreamStatus};
-use bucket_brigade::route::shard_map::{Shard, ShardMap};
+use aws_sdk_kinesis::types::{Record, ShardIteratorType, StreamStatus};
+use bucket_brigade::batch::aggregate::take_apart;
+use bucket_brigade::config::Aggregation;
+use bucket_brigade::model::BatchRecord;
+use bucket_brigade::route::shard_map::{HashKey, Shard, ShardMap};
 use bucket_brigade::sink::SeenRecord;
 use bucket_brigade::sink::conformance::{self, SinkStage};
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::sink::ndjson::NdjsonSink;
-use bucket_brigade::sink::{RecordSink, SinkError};
+use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, SHARD_MAP_CHANGED, SinkError};
 use bytes::Bytes;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -139,19 +142,34 @@ impl SinkStage for KinesisStage {
             if answer.records.is_empty() {
                 break;
             }
-            seen.extend(answer.records.into_iter().map(|record| SeenRecord {
-                sequence_number: record.sequence_number,
-                partition_key: record.partition_key.unwrap(),
-                payload: Bytes::from(record.data.into_inner()),
-            }));
+            seen.extend(answer.records.into_iter().flat_map(seen_records));
             iterator = answer.next_shard_iterator;
         }
         seen
     }
 }
 
+fn seen_records(record: Record) -> Vec<SeenRecord> {
+    let data = Bytes::from(record.data.into_inner());
+    let members = take_apart(&data).map_or_else(
+        || vec![(record.partition_key.unwrap(), data)],
+        |members| {
+            members
+                .into_iter()
+                .map(|member| (member.partition_key, member.payload))
+                .collect()
+        },
+    );
+    let seen = members.into_iter().map(|(partition_key, payload)| SeenRecord {
+        sequence_number: record.sequence_number.clone(),
+        partition_key,
+        payload,
+    });
+    seen.collect()
+}
+
 impl KinesisStage {
-    async fn new(endpoint: &str) -> Self {
+    async fn new(endpoint: &str, aggregation: Aggregation) -> Self {
         let shared = servers::shared_configuration();
         let configuration = aws_sdk_kinesis::config::Builder::from(&shared).endpoint_url(endpoint);
         let client = Client::from_conf(configuration.build());
@@ -164,7 +182,7 @@ impl KinesisStage {
             .await
             .unwrap();
         let stage = Self {
-            sink: sink(endpoint, STREAM),
+            sink: sink(endpoint, STREAM, aggregation),
             client,
             shards_count: usize::try_from(SHARDS).unwrap(),
         };
@@ -203,18 +221,19 @@ impl KinesisStage {
     }
 }
 
-fn sink(endpoint: &str, stream: &str) -> KinesisSink {
+fn sink(endpoint: &str, stream: &str, aggregation: Aggregation) -> KinesisSink {
     let options = KinesisOptions {
         stream: stream.to_owned(),
         region: Some(servers::REGION.to_owned()),
         endpoint: Some(endpoint.to_owned()),
         request_timeout: Duration::from_mins(1),
+        aggregation,
     };
     KinesisSink::new(&servers::shared_configuration(), options, Handle::current())
 }
 
 async fn a_missing_stream_is_told(endpoint: &str) {
-    let missing = sink(endpoint, "brigade-missing");
+    let missing = sink(endpoint, "brigade-missing", Aggregation::None);
     let outcome = missing.describe().await;
     assert!(matches!(outcome, Err(SinkError::Missing { .. })), "{outcome:?}");
 }
@@ -247,7 +266,7 @@ async fn kinesis_conforms_on_kinesalite_also_after_a_split() {
     let Some(server) = servers::kinesalite() else {
         return;
     };
-    let mut stage = KinesisStage::new(&server.endpoint).await;
+    let mut stage = KinesisStage::new(&server.endpoint, Aggregation::None).await;
     conformance::run_all(&stage).await;
     a_missing_stream_is_told(&server.endpoint).await;
 
@@ -259,7 +278,74 @@ async fn kinesis_conforms_on_kinesalite_also_after_a_split() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kinesis_conforms_on_moto() {
     let Some(server) = servers::moto() else { return };
-    let stage = KinesisStage::new(&server.endpoint).await;
+    let stage = KinesisStage::new(&server.endpoint, Aggregation::None).await;
     conformance::run_all(&stage).await;
     a_missing_stream_is_told(&server.endpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kinesis_conforms_when_records_travel_as_one() {
+    if let Some(server) = servers::moto() {
+        conformance::run_all(&KinesisStage::new(&server.endpoint, Aggregation::Kpl).await).await;
+    }
+    let Some(server) = servers::kinesalite() else {
+        return;
+    };
+    let mut stage = KinesisStage::new(&server.endpoint, Aggregation::Kpl).await;
+    conformance::run_all(&stage).await;
+
+    stage.split_first_shard().await;
+    conformance::a_stream_is_described_the_same_each_time(&stage).await;
+    conformance::run_all(&stage).await;
+}
+
+/// An aggregate that is sent with the shards of yesterday is stored where consumers drop it: it must not count as
+/// sent, and reading back must not find it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aggregate_for_a_shard_that_was_split_counts_as_failed() {
+    let Some(server) = servers::kinesalite() else {
+        return;
+    };
+    let mut stage = KinesisStage::new(&server.endpoint, Aggregation::Kpl).await;
+    let shards = stage.sink.describe().await.unwrap().shards;
+    let parent = shards.shards().first().unwrap();
+    let keys = (0..).map(|number: u64| format!("key-{number}"));
+    let keys = keys.filter(|key| parent.range.contains(HashKey::of_partition_key(key.as_bytes())));
+    let records: Vec<_> = keys
+        .take(600)
+        .zip(0..)
+        .map(|(key, ordinal)| BatchRecord::new(ordinal, b"{}", key.as_bytes()))
+        .collect();
+
+    stage.split_first_shard().await;
+    let entries = stage.sink.put(parent, &records).await.unwrap();
+    assert_eq!(entries.len(), records.len());
+    let is_failed =
+        |entry: &PutEntry| matches!(entry, PutEntry::Failed { code, .. } if code == SHARD_MAP_CHANGED);
+    assert!(entries.iter().all(is_failed), "{:?}", entries.first());
+
+    let open = stage.sink.describe().await.unwrap().shards;
+    let mut stored = 0;
+    for shard in open.shards() {
+        stored += stage.stored(shard).await.len();
+        let mut reader = stage.sink.read(shard, ReadStart::Oldest).await.unwrap();
+        assert_eq!(reader.next_page().await.unwrap().records, []);
+    }
+    assert_eq!(
+        stored,
+        records.len(),
+        "the aggregate is there, and no consumer sees it"
+    );
+
+    // From now on each record goes to where it belongs, as many as fit into a request.
+    let entries = stage.sink.put(parent, &records).await.unwrap();
+    let is_stored = |entry: &PutEntry| matches!(entry, PutEntry::Stored { .. });
+    assert!(entries[..500].iter().all(is_stored), "{:?}", entries.first());
+    assert!(entries[500..].iter().all(is_failed), "{:?}", entries.last());
+    let mut seen = 0;
+    for shard in open.shards() {
+        let mut reader = stage.sink.read(shard, ReadStart::Oldest).await.unwrap();
+        seen += reader.next_page().await.unwrap().records.len();
+    }
+    assert_eq!(seen, 500);
 }

@@ -15,6 +15,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use bucket_brigade::config::Aggregation;
 use bucket_brigade::fault::Certainty;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashRange, Shard};
@@ -36,6 +37,7 @@ fn sink(shared: &SdkConfig, endpoint: &str, request_timeout: Duration) -> Kinesi
         region: None,
         endpoint: Some(endpoint.to_owned()),
         request_timeout,
+        aggregation: Aggregation::None,
     };
     KinesisSink::new(shared, options, Handle::current())
 }

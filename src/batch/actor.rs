@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tokio::time::Instant;
 
 use super::messages::PackSlice;
-use super::packer::Packer;
+use super::packer::{BatchLimits, Packer};
 use crate::flow::edge::Downstream;
 use crate::publish::messages::PublishBatch;
 use crate::route::shard_map::ShardIndex;
@@ -36,9 +36,14 @@ enum State {
 
 impl ShardBatcher {
     /// A batcher with nothing waiting.
-    pub fn new(shard: ShardIndex, linger: Duration, publisher: Downstream<PublishBatch>) -> Self {
+    pub fn new(
+        shard: ShardIndex,
+        limits: BatchLimits,
+        linger: Duration,
+        publisher: Downstream<PublishBatch>,
+    ) -> Self {
         Self {
-            packer: Packer::new(shard),
+            packer: Packer::new(shard, limits),
             linger,
             publisher,
             epoch: Instant::now(),

@@ -1,22 +1,57 @@
 //! Packs records into requests: counts and bytes within the service limits, order kept. Pure: no I/O, no clock.
 //!
 //! **Invariants:** B1 (every request within the limits, none empty). A record that fits no request never comes
-//! here: the parser rejects it first.
+//! here: the parser rejects it first. So the first record of a request always fits; alone it is sent as it is.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::aggregate::{CONTAINER_BYTES, aggregated_bytes};
+use crate::config::Aggregation;
 use crate::flow::budget::Credit;
-use crate::limits::{REQUEST_BYTES_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
+use crate::limits::{BATCH_RECORDS_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::settle::{ChunkRef, SettledRun};
 use crate::model::{Batch, BatchRecord, Slice};
 use crate::observe::object_trace::ObjectTrace;
 use crate::route::shard_map::ShardIndex;
 
+/// How much goes into one request.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    /// Records at most.
+    pub records_max: usize,
+    /// Bytes at most, unless a single record is larger.
+    pub bytes_max: usize,
+    /// What a record counts.
+    pub bytes_of: fn(&BatchRecord) -> usize,
+}
+
+impl BatchLimits {
+    /// The limits of requests to a stream that takes records of `record_bytes_max` bytes.
+    pub fn new(aggregation: Aggregation, record_bytes_max: usize) -> Self {
+        match aggregation {
+            Aggregation::None => Self {
+                records_max: REQUEST_RECORDS_MAX,
+                bytes_max: REQUEST_BYTES_TARGET,
+                bytes_of: BatchRecord::bytes_count,
+            },
+            // A stream may take larger ones, but a shard takes no more than that in a second.
+            Aggregation::Kpl => Self {
+                records_max: BATCH_RECORDS_MAX,
+                bytes_max: record_bytes_max
+                    .min(REQUEST_BYTES_TARGET)
+                    .saturating_sub(CONTAINER_BYTES),
+                bytes_of: aggregated_bytes,
+            },
+        }
+    }
+}
+
 /// The records that wait for one shard.
 #[derive(Debug)]
 pub struct Packer {
     shard: ShardIndex,
+    limits: BatchLimits,
     slices: VecDeque<OpenSlice>,
     waiting_count: usize,
     waiting_bytes: usize,
@@ -33,9 +68,10 @@ struct OpenSlice {
 
 impl Packer {
     /// An empty packer.
-    pub fn new(shard: ShardIndex) -> Self {
+    pub fn new(shard: ShardIndex, limits: BatchLimits) -> Self {
         Self {
             shard,
+            limits,
             slices: VecDeque::new(),
             waiting_count: 0,
             waiting_bytes: 0,
@@ -46,7 +82,7 @@ impl Packer {
     /// Takes in a slice that arrived at `now_ms` (any monotonic clock).
     pub fn push(&mut self, slice: Slice, now_ms: u64) {
         self.waiting_count += slice.records.len();
-        self.waiting_bytes += slice.records.iter().map(BatchRecord::bytes_count).sum::<usize>();
+        self.waiting_bytes += slice.records.iter().map(self.limits.bytes_of).sum::<usize>();
         self.since_ms.get_or_insert(now_ms);
         let records = slice.records.into_iter();
         self.slices.push_back(OpenSlice {
@@ -59,7 +95,7 @@ impl Packer {
 
     /// Whether a request can be filled without waiting for more.
     pub fn is_full(&self) -> bool {
-        self.waiting_count >= REQUEST_RECORDS_MAX || self.waiting_bytes >= REQUEST_BYTES_TARGET
+        self.waiting_count >= self.limits.records_max || self.waiting_bytes >= self.limits.bytes_max
     }
 
     /// Since when the oldest record has been waiting.
@@ -76,10 +112,12 @@ impl Packer {
             credits: Vec::new(),
             traces: Vec::new(),
         };
-        batch.records.reserve(self.waiting_count.min(REQUEST_RECORDS_MAX));
+        batch
+            .records
+            .reserve(self.waiting_count.min(self.limits.records_max));
         let mut bytes = 0;
         while let Some(slice) = self.slices.front_mut() {
-            let taken = take_from(slice, &mut batch.records, &mut bytes);
+            let taken = take_from(slice, &self.limits, &mut batch.records, &mut bytes);
             if let Some(run) = taken {
                 batch.runs.push(run);
                 batch.credits.push(Arc::clone(&slice.credit));
@@ -101,13 +139,17 @@ impl Packer {
 }
 
 /// Moves records of a slice into a request while they fit; says which ones they were.
-fn take_from(slice: &mut OpenSlice, records: &mut Vec<BatchRecord>, bytes: &mut usize) -> Option<SettledRun> {
+fn take_from(
+    slice: &mut OpenSlice,
+    limits: &BatchLimits,
+    records: &mut Vec<BatchRecord>,
+    bytes: &mut usize,
+) -> Option<SettledRun> {
     let mut run: Option<SettledRun> = None;
     while let Some(record) = slice.records.as_slice().first() {
-        let size = record.bytes_count();
-        let is_over_target = *bytes + size > REQUEST_BYTES_TARGET && !records.is_empty();
-        let is_over_limit = *bytes + size > REQUEST_BYTES_MAX;
-        if records.len() >= REQUEST_RECORDS_MAX || is_over_target || is_over_limit {
+        let size = (limits.bytes_of)(record);
+        let is_full = records.len() >= limits.records_max || *bytes + size > limits.bytes_max;
+        if is_full && !records.is_empty() {
             break;
         }
         let Some(record) = slice.records.next() else { break };
@@ -129,7 +171,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::aggregate::sent_bytes;
     use crate::flow::budget::Budget;
+    use crate::limits::RECORD_BYTES_DEFAULT;
     use crate::model::{ObjectId, QueueName};
 
     fn slice(credit: &Arc<Credit>, number: u64, first: u64, sizes: &[usize]) -> Slice {
@@ -165,8 +209,11 @@ mod tests {
         fn requests_are_the_input_in_order_and_within_the_limits(
             slices in prop::collection::vec(
                 prop::collection::vec(prop_oneof![1_usize..400, 200_000_usize..1_000_000], 1..700), 1..6),
+            aggregation in prop_oneof![Just(Aggregation::None), Just(Aggregation::Kpl)],
+            record_bytes_max in prop_oneof![Just(RECORD_BYTES_DEFAULT), Just(10 * RECORD_BYTES_DEFAULT)],
         ) {
-            let (mut packer, credit) = (Packer::new(ShardIndex(0)), credit());
+            let limits = BatchLimits::new(aggregation, record_bytes_max);
+            let (mut packer, credit) = (Packer::new(ShardIndex(0), limits), credit());
             let mut ordinal = 0;
             for (number, sizes) in (0..).zip(&slices) {
                 packer.push(slice(&credit, number, ordinal, sizes), 0);
@@ -174,9 +221,12 @@ mod tests {
             }
             let mut seen = 0_u64;
             while let Some(batch) = packer.take(0) {
-                prop_assert!(!batch.records.is_empty() && batch.records.len() <= REQUEST_RECORDS_MAX);
-                let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
-                prop_assert!(bytes <= REQUEST_BYTES_TARGET || batch.records.len() == 1);
+                let (records_max, bytes) = match aggregation {
+                    Aggregation::None => (500, batch.records.iter().map(BatchRecord::bytes_count).sum()),
+                    Aggregation::Kpl => (5_000, sent_bytes(&batch.records)),
+                };
+                prop_assert!(!batch.records.is_empty() && batch.records.len() <= records_max);
+                prop_assert!(bytes <= RECORD_BYTES_DEFAULT || batch.records.len() == 1);
                 let runs: u64 = batch.runs.iter().map(|run| run.records_count).sum();
                 prop_assert_eq!(runs, u64::try_from(batch.records.len()).unwrap());
                 for record in &batch.records {
@@ -192,7 +242,21 @@ mod tests {
 
     #[test]
     fn an_empty_packer_gives_no_request() {
-        let mut packer = Packer::new(ShardIndex(0));
+        let limits = BatchLimits::new(Aggregation::None, RECORD_BYTES_DEFAULT);
+        let mut packer = Packer::new(ShardIndex(0), limits);
         assert!(packer.take(0).is_none() && !packer.is_full());
+    }
+
+    /// The largest record of a stream would not fit into an aggregate; alone it needs none.
+    #[test]
+    fn the_largest_record_goes_alone_between_others() {
+        let limits = BatchLimits::new(Aggregation::Kpl, RECORD_BYTES_DEFAULT);
+        let (mut packer, credit) = (Packer::new(ShardIndex(0), limits), credit());
+        packer.push(slice(&credit, 0, 0, &[5, 6, RECORD_BYTES_DEFAULT - 1, 7]), 0);
+        let sizes = std::iter::from_fn(|| packer.take(0)).map(|batch| sent_bytes(&batch.records));
+        assert_eq!(
+            sizes.collect::<Vec<_>>(),
+            [4 + 16 + 1 + 3 + 2 * 6 + 11, RECORD_BYTES_DEFAULT, 8]
+        );
     }
 }

@@ -24,6 +24,7 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::Upstream;
 use crate::model::ObjectId;
 use crate::observe::object_trace::commit_span;
+use crate::observe::shards::ShardBoard;
 use crate::observe::status::{StatusBoard, TaskStatus};
 use crate::supervise::spawn::Fuse;
 
@@ -43,6 +44,8 @@ pub struct CheckpointerParts {
     pub interval: Duration,
     /// The in-flight budget, for the status.
     pub budget: Budget,
+    /// What the shards are doing, for the status.
+    pub shards: ShardBoard,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
     /// Where the status is published.
@@ -93,7 +96,9 @@ impl Checkpointer {
     fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
         let in_flight_bytes = self.parts.budget.in_flight_bytes();
-        let status = self.board.render(&self.parts.ledger, in_flight_bytes, now_ms);
+        let status = self
+            .board
+            .render(&self.parts.ledger, &self.parts.shards, in_flight_bytes, now_ms);
         self.parts.status.send_replace(Arc::new(status));
     }
 

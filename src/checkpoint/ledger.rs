@@ -221,6 +221,8 @@ impl Ledger {
             cut.records += stored.records_count;
             cut.last_sequence_number = last;
             cut.last_request = stored.sequence_numbers;
+            // The members of an aggregated record share one.
+            cut.last_request.dedup();
             *is_changed = true;
         }
     }

@@ -9,9 +9,6 @@ use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
 };
 use super::tally::ChunkTally;
-use crate::chain::ends::LaneEnds;
-use crate::chain::lane::LaneIndex;
-use crate::chain::position::ChainPosition;
 use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardIndex, ShardMap};
@@ -336,40 +333,33 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!(found.dead_letters_through, 5);
 }
 
-/// A restart must not let an object go on behind one that was read after it.
 #[test]
-fn where_a_chain_goes_on_is_durable_before_anything_behind_it() {
-    let lane = LaneIndex::of_number(7);
-    let at = |object| ChainPosition { object, record: 1 };
-    let mut checkpoint = Checkpoint::default();
-    checkpoint.task.chain = Some(1);
-    let mut first = ledger(&checkpoint);
-    let start = first.open(&entry(0, ObjectState::Registered), None, 0).unwrap();
-    assert_eq!(start.lanes, Some(LaneEnds::default()));
-    for object in [0, 1] {
-        if object == 1 {
-            let next = first.open(&entry(1, ObjectState::Registered), None, 0).unwrap();
-            assert_eq!(next.lanes.unwrap().end(lane), at(1), "behind what was parsed");
-        }
-        let mut tally = ChunkTally::default();
-        tally.ends.reach(lane, at(object + 1));
-        let (start, end) = (mark(0), mark(1));
-        let chunk = ChunkRef {
-            object: id(object),
-            chunk_number: 0,
-        };
-        let owed = vec![(LANES[0], 1)];
-        first
-            .chunk_parsed(&chunk, Span { start, end }, owed, tally)
-            .unwrap();
-        first.ended(&id(object), ObjectEnd::Complete).unwrap();
-    }
-    settle(&mut first, 1, 0, 0, 0).unwrap();
-    let (delta, finished) = first.take_delta(0);
-    assert_eq!(finished, [id(1)]);
-    checkpoint.lanes = delta.lanes.clone();
-    assert_eq!(checkpoint.lanes[0].1.end(lane), at(2), "behind what is done");
-    let state = state_in(&delta, 0).expect("the first object is in the same step");
-    let again = ledger(&checkpoint).open(&entry(0, state), None, 0).unwrap();
-    assert_eq!(again.lanes, Some(LaneEnds::default()));
+fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
+    let mut ledger = ledger(&Checkpoint::default());
+    let object = entry(0, ObjectState::Registered);
+    ledger.open(&object, Some(TableIndex(0)), 0).unwrap();
+    parse(&mut ledger, 0, 0, 0, &[0, 0, 0]);
+    let chunk = ChunkRef {
+        object: id(0),
+        chunk_number: 0,
+    };
+    let settled = Settled {
+        lane: LANES[0],
+        runs: vec![SettledRun {
+            chunk,
+            records_count: 3,
+            through: 3,
+        }],
+        stored: vec![StoredIn {
+            shard_id: "shardId-000000000000".to_owned(),
+            records_count: 3,
+            sequence_numbers: vec!["49".to_owned(); 3],
+        }],
+    };
+    ledger.settled(settled).unwrap();
+    let (delta, _) = ledger.take_delta(0);
+    assert_eq!(
+        (delta.cuts[0].records, delta.cuts[0].last_request.as_slice()),
+        (3, &["49".to_owned()][..])
+    );
 }

@@ -92,8 +92,12 @@ mod tests {
     use super::*;
     use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
+    use crate::checkpoint::ledger::{Ledger, ObjectEnd};
     use crate::checkpoint::store::{ObjectProgress, TaskState};
-    use crate::model::ObjectVersion;
+    use crate::checkpoint::tally::ChunkTally;
+    use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun};
+    use crate::model::{Mark, ObjectVersion, Span};
+    use crate::route::shard_map::{ShardIndex, ShardMap};
 
     fn ends(object: u64, record: u64) -> LaneEnds {
         let mut ends = LaneEnds::default();
@@ -183,5 +187,67 @@ mod tests {
             queue_ends(None, ends(1, 1)).open(&open(1, Some(ends(1, 1)))),
             None
         );
+    }
+
+    /// A restart must not let an object go on behind one that was read after it.
+    #[test]
+    fn where_a_chain_goes_on_is_durable_before_anything_behind_it() {
+        let (lane, shard) = (LaneIndex::of_number(0), Lane::Shard(ShardIndex(0)));
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.task.chain = Some(1);
+        let ledger = |checkpoint: &Checkpoint| Ledger::new(checkpoint, &[], ShardMap::uniform(1).unwrap());
+        let mut first = ledger(&checkpoint);
+        let chunk = |number| ChunkRef {
+            object: entry(number, ObjectState::Registered).id,
+            chunk_number: 0,
+        };
+        for number in [0, 1] {
+            let start = first
+                .open(&entry(number, ObjectState::Registered), None, 0)
+                .unwrap();
+            let before = if number == 0 {
+                LaneEnds::default()
+            } else {
+                ends(1, 1)
+            };
+            assert_eq!(start.lanes, Some(before), "behind what was parsed");
+            let tally = ChunkTally {
+                ends: ends(number + 1, 1),
+                ..ChunkTally::default()
+            };
+            let span = Span {
+                start: Mark::START,
+                end: Mark {
+                    ordinal: 1,
+                    ..Mark::START
+                },
+            };
+            first
+                .chunk_parsed(&chunk(number), span, vec![(shard, 1)], tally)
+                .unwrap();
+            first.ended(&chunk(number).object, ObjectEnd::Complete).unwrap();
+        }
+        let run = SettledRun {
+            chunk: chunk(1),
+            records_count: 1,
+            through: 1,
+        };
+        let settled = Settled {
+            lane: shard,
+            runs: vec![run],
+            stored: Vec::new(),
+        };
+        first.settled(settled).unwrap();
+        let (delta, finished) = first.take_delta(0);
+        assert_eq!(finished, [chunk(1).object]);
+        checkpoint.lanes = delta.lanes;
+        let done = checkpoint.lanes.first().map(|(_, ends)| ends.end(lane));
+        assert_eq!(done, Some(ends(2, 1).end(lane)), "behind what is done");
+        let mut states = delta.objects.into_iter();
+        let (_, state) = states
+            .find(|(id, _)| id.number == 0)
+            .expect("it is in the same step");
+        let again = ledger(&checkpoint).open(&entry(0, state), None, 0).unwrap();
+        assert_eq!(again.lanes, Some(LaneEnds::default()));
     }
 }

@@ -97,6 +97,7 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
                 region: region.clone(),
                 endpoint: endpoint.clone(),
                 request_timeout: *request_timeout,
+                aggregation: config.delivery.aggregation,
             };
             Ok(Arc::new(KinesisSink::new(
                 &sdk().await,

@@ -233,7 +233,10 @@ fn not_done() -> u8 {
 }
 
 /// Opens the state of a task without creating one.
-fn open_existing(config: &Config) -> Result<SledStore, Fault> {
+///
+/// # Errors
+/// If there is none, or a process has it.
+pub(super) fn open_existing(config: &Config) -> Result<SledStore, Fault> {
     let folder = StateFolder::new(&config.state.path);
     if !folder.database_file().exists() && !folder.identity_file().exists() {
         let message = format!(

@@ -1,15 +1,18 @@
 //! `brigade dlq`: the rows that were set aside, with their place and the reason.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::replay::ReplayArgs;
 use super::text::{counted, lines, table};
 use super::{ConfigPath, OutputFormat};
 use crate::deadletter::envelope::DeadLetter;
-use crate::deadletter::files;
+use crate::deadletter::replay::CORRECTED;
+use crate::deadletter::replays::Replay;
+use crate::deadletter::{files, replays};
 use crate::fault::{Fault, FaultKind};
 use crate::source::printable;
 
@@ -29,6 +32,8 @@ enum Verb {
     Ls(ListArgs),
     /// Show one dead letter with its row
     Show(ShowArgs),
+    /// Send rows again: dead letters that would be good by now, or rows that were corrected by hand
+    Replay(ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +65,18 @@ struct ShowArgs {
 struct Listing {
     schema_version: u32,
     total: u64,
-    dead_letters: VecDeque<DeadLetter>,
+    dead_letters: VecDeque<Listed>,
+    /// Rows of corrected files that were sent.
+    corrected_rows: u64,
+}
+
+/// A dead letter as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    letter: DeadLetter,
+    /// When its row was last sent again, RFC 3339.
+    replayed: Option<String>,
 }
 
 /// Runs the command.
@@ -71,6 +87,7 @@ pub(super) fn run(args: &DeadLettersArgs) -> Result<u8, Fault> {
     let text = match &args.verb {
         Verb::Ls(args) => list(args)?,
         Verb::Show(args) => show(args)?,
+        Verb::Replay(args) => return super::replay::run(args),
     };
     super::print(&text)?;
     Ok(0)
@@ -82,13 +99,23 @@ fn list(args: &ListArgs) -> Result<String, Fault> {
         schema_version: SCHEMA_VERSION,
         total: 0,
         dead_letters: VecDeque::new(),
+        corrected_rows: 0,
     };
-    visit(&config.errors.dead_letters, |letter| {
-        if args.table.is_some() && args.table != letter.table {
+    let is_wanted = |table: Option<&String>| args.table.is_none() || args.table.as_ref() == table;
+    let folder = &config.errors.dead_letters;
+    let mut replayed = HashMap::new();
+    visit_replays(folder, |replay| {
+        let is_correction = replay.id.starts_with(CORRECTED);
+        listing.corrected_rows += u64::from(is_correction && is_wanted(Some(&replay.table)));
+        replayed.insert(replay.id, replay.time);
+    })?;
+    visit(folder, |letter| {
+        if !is_wanted(letter.table.as_ref()) {
             return;
         }
         listing.total += 1;
-        listing.dead_letters.push_back(letter);
+        let replayed = replayed.get(&letter.id).cloned();
+        listing.dead_letters.push_back(Listed { letter, replayed });
         if listing.dead_letters.len() > args.limit {
             listing.dead_letters.pop_front();
         }
@@ -120,26 +147,37 @@ fn show(args: &ShowArgs) -> Result<String, Fault> {
     }
 }
 
-fn visit(folder: &Path, each: impl FnMut(DeadLetter)) -> Result<(), Fault> {
-    files::for_each(folder, each).map_err(|error| {
-        let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            FaultKind::PermissionDenied
-        } else {
-            FaultKind::StateIo
-        };
-        Fault::new(
-            kind,
-            format!("cannot read the dead letters in {}: {error}", folder.display()),
-        )
-    })
+/// Calls `each` with everything that was sent again.
+pub(super) fn visit_replays(folder: &Path, each: impl FnMut(Replay)) -> Result<(), Fault> {
+    replays::for_each(folder, each).map_err(|error| unreadable(folder, &error))
+}
+
+/// Calls `each` with every dead letter.
+pub(super) fn visit(folder: &Path, each: impl FnMut(DeadLetter)) -> Result<(), Fault> {
+    files::for_each(folder, each).map_err(|error| unreadable(folder, &error))
+}
+
+/// The fault of a dead-letter folder that cannot be read.
+pub(super) fn unreadable(folder: &Path, error: &std::io::Error) -> Fault {
+    let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
+        FaultKind::PermissionDenied
+    } else {
+        FaultKind::StateIo
+    };
+    Fault::new(
+        kind,
+        format!("cannot read the dead letters in {}: {error}", folder.display()),
+    )
 }
 
 impl Listing {
     fn text(&self) -> String {
+        let corrected = counted(self.corrected_rows, "row");
+        let corrected = (self.corrected_rows > 0).then(|| format!("{corrected} of corrected files sent"));
         if self.dead_letters.is_empty() {
-            return "no dead letters\n".to_owned();
+            return "no dead letters\n".to_owned() + &lines(corrected);
         }
-        let rows = self.dead_letters.iter().map(|letter| {
+        let rows = self.dead_letters.iter().map(|Listed { letter, replayed }| {
             vec![
                 printable(&letter.id).into_owned(),
                 letter.table.as_deref().map_or("-".into(), printable).into_owned(),
@@ -151,17 +189,27 @@ impl Listing {
                     .as_deref()
                     .map_or("-".into(), printable)
                     .into_owned(),
+                replayed.clone().unwrap_or_else(|| "-".to_owned()),
                 printable(&letter.reason).into_owned(),
             ]
         });
-        let headers = ["id", "table", "row", "line", "byte", "column", "reason"];
+        let headers = [
+            "id",
+            "table",
+            "row",
+            "line",
+            "byte",
+            "column",
+            "sent again",
+            "reason",
+        ];
         let mut text = table(&headers, &["row", "line", "byte"], rows);
         let shown = u64::try_from(self.dead_letters.len()).unwrap_or(u64::MAX);
         if shown < self.total {
             let total = counted(self.total, "dead letter");
             text += &lines([format!("the newest {shown} of {total}; --limit shows more")]);
         }
-        text
+        text + &lines(corrected)
     }
 }
 
@@ -243,7 +291,12 @@ mod tests {
         let listing = Listing {
             schema_version: 1,
             total: 7,
-            dead_letters: [letter("1")].into(),
+            dead_letters: [Listed {
+                letter: letter("1"),
+                replayed: None,
+            }]
+            .into(),
+            corrected_rows: 0,
         };
         assert!(
             listing

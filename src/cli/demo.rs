@@ -9,22 +9,22 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills, windows_sum};
-use super::sandbox_engine::{Engine, WATCH_INTERVAL};
+use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills};
+use super::sandbox_faults::FaultArgs;
 use super::sandbox_folder::WorkFolder;
 use super::sandbox_report::{DemoReport, SCHEMA_VERSION, milliseconds, seconds};
+use super::sandbox_reshard::{Reshard, Resharder};
+use super::sandbox_stream::DemoStream;
 use super::text::grouped;
 use super::{OutputFormat, print, to_json};
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
 use crate::sandbox::consumer::{list_shards, read_shard};
-use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
-use crate::sandbox::meter::Meter;
+use crate::sandbox::kinesis::ShardLimits;
 use crate::sandbox::plant::{PlantedFault, Planter};
-use crate::sandbox::refusals::Refusals;
 use crate::sandbox::s3::SandboxS3;
-use crate::sandbox::verdict::{Allowance, FileOrder, Judge, Verdict};
+use crate::sandbox::verdict::{Judge, Verdict};
 
 /// Rows of a demo that is over in seconds.
 const ROWS_SMALL: u64 = 60_000;
@@ -65,9 +65,6 @@ pub struct DemoArgs {
     /// How often to kill it
     #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=100))]
     pub kills: u64,
-    /// Refuse this share of all records, in per cent, as a throttled stream does
-    #[arg(long, default_value_t = 0, hide = true, value_parser = clap::value_parser!(u8).range(0..=60))]
-    pub refuse: u8,
     /// Keep the working folder: objects, configuration, state, log
     #[arg(long)]
     pub keep: bool,
@@ -77,6 +74,9 @@ pub struct DemoArgs {
     /// Tamper with what the consumer read, to see the verdict fail
     #[arg(long, value_enum, hide = true)]
     pub plant: Option<PlantedFault>,
+    /// What only `chaos/run` asks for
+    #[command(flatten)]
+    pub faults: FaultArgs,
 }
 
 /// How much to stream.
@@ -101,6 +101,7 @@ pub async fn run(args: DemoArgs) -> Result<u8, Fault> {
 }
 
 async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
+    args.faults.check(args.crash)?;
     let steps = Steps::start();
     let seed = args
         .seed
@@ -111,30 +112,30 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     if args.real_limits && args.rows.is_none() {
         steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
     }
-    let (s3, kinesis) = start_servers(args, seed, &folder).await?;
+    let (s3, stream) = start_servers(args, seed, &folder).await?;
     steps.tell(&format!(
         "S3 on {}, Kinesis on {}",
         s3.endpoint(),
-        kinesis.endpoint()
+        stream.engine_endpoint()
     ));
     let source_bytes = upload(&data, &s3).await?;
-    write_configuration(args, &folder, &s3, &kinesis)?;
+    write_configuration(args, &folder, &s3, &stream)?;
     steps.tell(&format!(
         "{} files in s3://{BUCKET}, the engine starts",
         data.files().len()
     ));
 
     let started = Instant::now();
-    let kills = run_engine(args, &folder, kinesis.meter(), &data, seed).await?;
+    let (kills, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
-    let verdict = read_and_judge(&kinesis, &data, args.plant).await?;
-    let reading = kinesis.meter().reading();
+    let verdict = read_and_judge(&stream, &data, args).await?;
+    let (tally, faults) = (stream.tally(), stream.faults());
     s3.stop().await?;
-    kinesis.stop().await?;
+    stream.stop().await?;
     steps.tell("judged");
 
-    let allowance = allowance(args, &kills, reading.stored_behind_refused_count);
+    let allowance = args.faults.allowance(args.real_limits, &kills, tally);
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
         seed,
@@ -143,8 +144,12 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         shards: SHARDS_COUNT,
         real_limits: args.real_limits,
         engine_ms,
-        refused: reading.refused_count,
+        refused: tally.refused,
+        delivery: args.faults.delivery,
+        ordering: args.faults.ordering,
+        faults,
         kills,
+        reshards,
         allowance,
         passed: verdict.passed(allowance),
         verdict,
@@ -178,7 +183,7 @@ async fn start_servers(
     args: &DemoArgs,
     seed: u64,
     folder: &WorkFolder,
-) -> Result<(SandboxS3, SandboxKinesis), Fault> {
+) -> Result<(SandboxS3, DemoStream), Fault> {
     let limits = if args.real_limits {
         ShardLimits::Enforced
     } else {
@@ -186,9 +191,8 @@ async fn start_servers(
     };
     let s3 = SandboxS3::start(&folder.objects()).await?;
     s3.create_bucket(BUCKET).await?;
-    let kinesis = SandboxKinesis::start(limits, &Refusals::new(args.refuse, seed)).await?;
-    kinesis.create_stream(STREAM, SHARDS_COUNT).await?;
-    Ok((s3, kinesis))
+    let stream = DemoStream::start(limits, &args.faults, seed).await?;
+    Ok((s3, stream))
 }
 
 async fn upload(data: &BlogData, s3: &SandboxS3) -> Result<u64, Fault> {
@@ -205,11 +209,11 @@ fn write_configuration(
     args: &DemoArgs,
     folder: &WorkFolder,
     s3: &SandboxS3,
-    kinesis: &SandboxKinesis,
+    stream: &DemoStream,
 ) -> Result<(), Fault> {
     let task = BlogTask {
         s3_endpoint: &s3.endpoint(),
-        kinesis_endpoint: &kinesis.endpoint(),
+        kinesis_endpoint: stream.engine_endpoint(),
         state: &folder.state(),
         dead_letters: &folder.dead_letters(),
         pace: if args.real_limits { "service" } else { "off" },
@@ -218,44 +222,46 @@ fn write_configuration(
         } else {
             COMMIT_INTERVAL_MS
         },
+        delivery: args.faults.delivery,
+        ordering: args.faults.ordering,
+        change_key: args.faults.change_key(),
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
     folder.write(WorkFolder::CONFIGURATION_FILE, &task.configuration())
 }
 
-/// Runs the engine to its end, with kills if they are asked for.
+/// Runs the engine to its end, with kills and changes of the shards if they are asked for.
 async fn run_engine(
     args: &DemoArgs,
     folder: &WorkFolder,
-    meter: &Meter,
+    stream: &DemoStream,
     data: &BlogData,
     seed: u64,
-) -> Result<Vec<Kill>, Fault> {
+) -> Result<(Vec<Kill>, Vec<Reshard>), Fault> {
     let rows_count = data.rows_count();
     let bar = progress_bar(rows_count)?;
-    let progress = || bar.set_position(meter.reading().stored_count.min(rows_count));
-    let kills = if args.crash {
-        let plan = KillPlan {
-            seed,
-            kills_max: args.kills,
-            rows_count,
-        };
-        let kills = run_over_kills(folder, meter, plan, progress).await?;
-        if mid_load_count(&kills, rows_count) == 0 {
-            let message = "the engine was done before it could be killed; give it more --rows";
-            return Err(Fault::new(FaultKind::Usage, message));
-        }
-        kills
-    } else {
-        let mut engine = Engine::start(folder)?;
-        while !engine.has_ended()? {
-            progress();
-            tokio::time::sleep(WATCH_INTERVAL).await;
-        }
-        Vec::new()
+    let progress = || bar.set_position(stream.tally().stored.min(rows_count));
+    let plan = KillPlan {
+        seed,
+        kills_max: if args.crash { args.kills } else { 0 },
+        rows_count,
+        delivery: args.faults.delivery,
+        recovery_max_ms: args.faults.recovery_max_ms(),
     };
+    let mut resharder = Resharder::new(&args.faults, seed, rows_count);
+    let kills = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
     bar.finish_and_clear();
-    Ok(kills)
+    let too_early = |what: &str| {
+        let message = format!("the engine was done before {what}; give it more --rows");
+        Err(Fault::new(FaultKind::Usage, message))
+    };
+    if args.crash && mid_load_count(&kills, rows_count) == 0 {
+        return too_early("it could be killed");
+    }
+    if resharder.left_count() > 0 {
+        return too_early("all shards were split and merged");
+    }
+    Ok((kills, resharder.into_done()))
 }
 
 fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
@@ -274,36 +280,19 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
     Ok(bar.with_style(style))
 }
 
-async fn read_and_judge(
-    kinesis: &SandboxKinesis,
-    data: &BlogData,
-    fault: Option<PlantedFault>,
-) -> Result<Verdict, Fault> {
-    let mut judge = Judge::new(data);
-    let mut planter = Planter::new(fault);
-    for shard_id in list_shards(kinesis.client(), STREAM).await? {
+async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
+    let mut judge = Judge::new(data).expecting(args.faults.change_key());
+    let mut planter = Planter::new(args.plant);
+    for shard_id in list_shards(stream.client(), STREAM).await? {
         let take = |mut page: Vec<_>| {
             planter.tamper(&mut page);
             for record in &page {
                 judge.take(&shard_id, record);
             }
         };
-        read_shard(kinesis.client(), STREAM, &shard_id, take).await?;
+        read_shard(stream.client(), STREAM, &shard_id, take).await?;
     }
     Ok(judge.finish())
-}
-
-fn allowance(args: &DemoArgs, kills: &[Kill], stored_behind_refused: u64) -> Allowance {
-    let is_throttled = args.real_limits || args.refuse > 0;
-    let repairs = if is_throttled { stored_behind_refused } else { 0 };
-    Allowance {
-        repeats_max: windows_sum(kills) + repairs,
-        file_order: if is_throttled {
-            FileOrder::PerKey
-        } else {
-            FileOrder::PerShard
-        },
-    }
 }
 
 /// Tells on stderr what is going on, with the time since the start.

@@ -19,15 +19,22 @@ pub mod demo;
 mod logging;
 mod progress;
 mod rates;
+mod replay;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox_crash;
 #[cfg(feature = "sandbox")]
 mod sandbox_engine;
 #[cfg(feature = "sandbox")]
+pub mod sandbox_faults;
+#[cfg(feature = "sandbox")]
 mod sandbox_folder;
 #[cfg(feature = "sandbox")]
 mod sandbox_report;
+#[cfg(feature = "sandbox")]
+pub mod sandbox_reshard;
+#[cfg(feature = "sandbox")]
+mod sandbox_stream;
 mod schema;
 mod signals;
 mod status;
@@ -35,6 +42,8 @@ pub mod status_file;
 mod tables;
 mod text;
 mod validate;
+mod verify;
+mod verify_report;
 
 /// Streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row, losing nothing.
 #[derive(Debug, Parser)]
@@ -65,7 +74,9 @@ enum Command {
     Tables(tables::TablesArgs),
     /// Look at the durable state of a task, save it, put it back, remove it
     Checkpoint(checkpoint::CheckpointArgs),
-    /// Look at the rows that were set aside
+    /// Compare the stream with the files: is every row there that is called delivered
+    Verify(verify::VerifyArgs),
+    /// Look at the rows that were set aside, and send them again
     Dlq(dead_letters::DeadLettersArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
@@ -142,6 +153,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
+            Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),

@@ -201,13 +201,14 @@ impl Summary {
         let text = match format {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => format!(
-                "{}: {} delivered, {} dead-lettered, {} set aside ({} skipped as already stored, {} sent again)\n",
+                "{}: {} delivered, {} dead-lettered, {} set aside ({} skipped as already stored, {} found in the stream, {} sent again)\n",
                 self.end,
                 counted(self.delivered_rows, "row"),
                 counted(self.dead_lettered_rows, "row"),
                 counted(self.quarantined_objects, "object"),
                 self.counters.skipped,
-                self.counters.refused + self.counters.doubtful + self.counters.repeated,
+                self.counters.found + self.counters.recovered,
+                self.counters.sent_again(),
             ),
         };
         super::print(&text)

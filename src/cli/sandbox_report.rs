@@ -6,8 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::sandbox_crash::{Kill, mid_load_count};
+use super::sandbox_reshard::Reshard;
 use super::text::grouped;
-use crate::sandbox::verdict::{Allowance, FileOrder, Verdict};
+use crate::sandbox::allowance::{Allowance, FileOrder};
+use crate::sandbox::blog_task::{Delivery, Ordering};
+use crate::sandbox::fault_proxy::FaultCounts;
+use crate::sandbox::verdict::Verdict;
 
 /// Version of the JSON shape; a member that changes its meaning or goes away makes a new one.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -31,8 +35,16 @@ pub(super) struct DemoReport {
     pub(super) engine_ms: u64,
     /// Records that the server refused because of shard limits.
     pub(super) refused: u64,
+    /// What the engine promised about repeats.
+    pub(super) delivery: Delivery,
+    /// What it promised about order.
+    pub(super) ordering: Ordering,
+    /// What went wrong on purpose; none without a fault proxy.
+    pub(super) faults: Option<FaultCounts>,
     /// The kills, in order; empty without `--crash`.
     pub(super) kills: Vec<Kill>,
+    /// The splits and merges of shards, in order.
+    pub(super) reshards: Vec<Reshard>,
     /// What was allowed.
     pub(super) allowance: Allowance,
     /// What was found.
@@ -45,17 +57,22 @@ impl DemoReport {
     /// One sentence on where the allowed number of repeats comes from.
     fn bound(&self) -> String {
         let allowed = grouped(self.allowance.repeats_max);
-        if !self.kills.is_empty() {
-            format!(
+        let untold = self.faults.is_some_and(|faults| faults.stored_untold() > 0);
+        let is_in_doubt = !self.kills.is_empty() || untold;
+        match self.delivery {
+            Delivery::AtLeastOnce if is_in_doubt => format!(
                 "at most {allowed} repeats allowed: what was in the stream after each kill and not in the last durable \
-                 checkpoint"
-            )
-        } else if self.real_limits {
-            format!(
+                 checkpoint, and what was stored without an answer"
+            ),
+            Delivery::Dedupe if is_in_doubt && self.allowance.repeats_max == 0 => {
+                "no repeats allowed: what was in doubt is looked up in the stream".to_owned()
+            }
+            Delivery::AtLeastOnce | Delivery::Dedupe if self.allowance.repeats_max == 0 => {
+                "no repeats allowed: nothing was interrupted".to_owned()
+            }
+            Delivery::AtLeastOnce | Delivery::Dedupe => format!(
                 "at most {allowed} repeats allowed: records stored behind a refused one of the same request"
-            )
-        } else {
-            "no repeats allowed: nothing was interrupted".to_owned()
+            ),
         }
     }
 
@@ -111,11 +128,14 @@ impl fmt::Display for DemoReport {
                 "  shard limits enforced and paced, {refused} records refused by the server"
             )?;
         }
-        if self.allowance.file_order == FileOrder::PerKey {
-            writeln!(
-                f,
-                "  order is judged per key: a refused record lets other keys overtake it"
-            )?;
+        let order = match self.allowance.file_order {
+            FileOrder::PerShard => None,
+            FileOrder::PerKey => Some("judged per key: a refused record lets other keys overtake it"),
+            FileOrder::PerKeyAlways => Some("judged per key, at any moment"),
+            FileOrder::None => Some("not judged"),
+        };
+        if let Some(order) = order {
+            writeln!(f, "  order is {order}")?;
         }
         writeln!(f, "  {}", self.bound())?;
         let word = if self.passed { "PASSED" } else { "FAILED" };

@@ -12,6 +12,7 @@ use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
+use crate::observe::shards::ShardActivity;
 use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::source::printable;
 
@@ -95,6 +96,7 @@ impl fmt::Display for StatusReport {
             counted(sent, "record"),
             counted(shards, "shard")
         )?;
+        self.write_doubt(f)?;
         let dead = dead_lettered_rows(status);
         let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
         writeln!(f, "dead letters  {}{hint}", grouped(dead))?;
@@ -125,6 +127,42 @@ impl StatusReport {
             ),
             Activity::Unknown => "it cannot be told whether it runs: the state cannot be read".to_owned(),
         }
+    }
+
+    /// Shards that look for records in doubt, and shards whose limits hold their records up.
+    fn write_doubt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.activity != Activity::Running {
+            return Ok(());
+        }
+        for shard in &self.status.shards {
+            let name = &shard.shard_id;
+            if let Some(doubt) = shard.activity.doubt {
+                let wait_ms = doubt.settled_at_ms.saturating_sub(self.status.updated_ms);
+                let wait = std::time::Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
+                let doing = match doubt.behind_ms {
+                    None if wait_ms > 0 => format!("reading back starts in {}", span(wait)),
+                    None => "reading back".to_owned(),
+                    Some(behind_ms) => format!(
+                        "{} read back, {} of the shard left",
+                        counted(doubt.records_read, "record"),
+                        span(std::time::Duration::from_millis(behind_ms))
+                    ),
+                };
+                writeln!(f, "in doubt      {name}: {doing}")?;
+            }
+            if shard.activity.is_hot() {
+                let ShardActivity {
+                    paced_percent,
+                    rate_percent,
+                    ..
+                } = shard.activity;
+                writeln!(
+                    f,
+                    "hot           {name}: waits for its pace {paced_percent} % of the time, at {rate_percent} % of it"
+                )?;
+            }
+        }
+        Ok(())
     }
 
     fn write_quarantined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

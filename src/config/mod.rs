@@ -16,6 +16,7 @@ mod resolve;
 mod scalar;
 mod schema;
 mod source_position;
+mod stream_change;
 mod suggest;
 mod tree;
 pub mod units;
@@ -34,6 +35,7 @@ pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
 pub use self::source_position::SourcePosition;
+pub use self::stream_change::{OutOfRetention, RecreatedStream};
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -304,6 +306,8 @@ pub struct DeliveryConfig {
     pub pace: Pace,
     /// How long a batch may wait for more records.
     pub linger: Duration,
+    /// Whether several records travel as one.
+    pub aggregation: Aggregation,
 }
 
 /// What is done about records in doubt.
@@ -315,24 +319,6 @@ pub enum Guarantee {
     Dedupe,
 }
 
-/// What to do with records in doubt that the stream no longer keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutOfRetention {
-    /// Send them again; they may have come already.
-    Resend,
-    /// Stop, and leave it to a person.
-    Stop,
-}
-
-/// What to do if the stream was deleted and created again under its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecreatedStream {
-    /// Stop, and leave it to a person.
-    Stop,
-    /// Go on with the new stream where the old one ended.
-    Continue,
-}
-
 /// What a partial failure may do to the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordering {
@@ -342,6 +328,15 @@ pub enum Ordering {
     Final,
     /// Failed records are sent again alone.
     None,
+}
+
+/// Whether several records travel as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Each row is a record of its own.
+    None,
+    /// All rows of a request are one record in the format of the Kinesis Producer Library.
+    Kpl,
 }
 
 /// How fast a shard is written to.

@@ -47,6 +47,9 @@ pub(super) fn resolve(
     if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
         source::check_folders(source, tables, migration_type, &root, report);
     }
+    if let (Some(target), Some(tables), Some(migration_type)) = (&target, &tables, migration_type) {
+        target::warn_about_hot_keys(target, tables, migration_type, &root, report);
+    }
     let target = target?;
     let errors = root.section("errors")?;
     Some(Config {

@@ -204,6 +204,7 @@ fn each_wrong_value_is_named_with_its_cure() {
     );
     check("target:", "limits: 5\ntarget:", "which is not a group of keys");
     stream("ordering: strickt", "did you mean `strict`?");
+    stream("ordering: strict", "all changes of s.t share one key");
     stream("control_records: yes", "only `true` and `false`");
     stream(
         "pace: fast",

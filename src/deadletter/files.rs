@@ -52,7 +52,7 @@ impl DeadLetterFiles {
     }
 }
 
-fn is_torn(file: &mut File) -> io::Result<bool> {
+pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
@@ -80,8 +80,9 @@ pub fn for_each(folder: &Path, mut each: impl FnMut(DeadLetter)) -> io::Result<(
     paths.sort();
     let mut seen = HashSet::new();
     for path in paths {
-        for line in BufReader::new(File::open(path)?).lines() {
-            if let Ok(letter) = serde_json::from_str::<DeadLetter>(&line?)
+        // By bytes: a crash may have cut a line within a character.
+        for line in BufReader::new(File::open(path)?).split(b'\n') {
+            if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&line?)
                 && seen.insert(letter.id.clone())
             {
                 each(letter);
@@ -115,7 +116,7 @@ mod tests {
             version: &version,
             time: "now",
         };
-        let (table, column, row) = (None, None, b"1,2".to_vec());
+        let (table, column, row) = (None, None, "1,ü".into());
         let (code, reason) = ("field_count", String::new());
         let record = RejectedRecord {
             ordinal,
@@ -141,11 +142,12 @@ mod tests {
             .unwrap();
         let path = folder.path().join("dead-letters-2026-01-01.ndjson");
         let torn = line(1);
+        let in_a_character = torn.iter().position(|byte| *byte == 0xc3).unwrap();
         OpenOptions::new()
             .append(true)
             .open(path)
             .unwrap()
-            .write_all(&torn[..20])
+            .write_all(&torn[..=in_a_character])
             .unwrap();
         let mut writer = DeadLetterFiles::new(folder.path().into());
         writer.append("2026-01-01", &[line(1), line(0)].concat()).unwrap();

@@ -4,3 +4,6 @@ pub mod actor;
 pub mod envelope;
 pub mod files;
 pub mod messages;
+pub mod replay;
+pub mod replays;
+pub mod resend;

@@ -105,6 +105,16 @@ impl BatchRecord {
         self.bytes.get(self.payload_bytes..).unwrap_or_default()
     }
 
+    /// The message, shared.
+    pub fn payload_bytes(&self) -> Bytes {
+        self.bytes.slice(..self.payload_bytes)
+    }
+
+    /// The partition key, shared.
+    pub fn partition_key_bytes(&self) -> Bytes {
+        self.bytes.slice(self.payload_bytes..)
+    }
+
     /// The partition key as text.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Counts of the whole process, for summaries and tests: plain atomics, added to per request or chunk, never per row.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::shards::ShardBoard;
 use crate::publish::attempt::AttemptCounts;
 
 /// The counts. They start at zero with the process and survive generations.
@@ -14,10 +14,11 @@ pub struct Counters {
     refused: AtomicU64,
     doubtful: AtomicU64,
     found: AtomicU64,
+    recovered: AtomicU64,
     repeated: AtomicU64,
     inversions: AtomicU64,
     skipped: AtomicU64,
-    shards_in_doubt: AtomicU64,
+    shards: ShardBoard,
 }
 
 /// The counts at one moment.
@@ -35,14 +36,21 @@ pub struct CountersSnapshot {
     pub doubtful: u64,
     /// Records that were in doubt and were found in the stream when looking there.
     pub found: u64,
+    /// The same for what a process before this one had sent.
+    pub recovered: u64,
     /// Records that were stored and sent again to keep the order.
     pub repeated: u64,
     /// Records that the service stored in another order than they were sent in.
     pub inversions: u64,
-    /// Shards that are being looked at now, because records of theirs are in doubt.
-    pub shards_in_doubt: u64,
     /// Records that the checkpoint proved to be stored and that were not sent.
     pub skipped: u64,
+}
+
+impl CountersSnapshot {
+    /// Records that were sent more than once: refused, in doubt and not found, or behind one of those.
+    pub fn sent_again(&self) -> u64 {
+        self.refused + self.repeated + self.doubtful.saturating_sub(self.found)
+    }
 }
 
 impl Counters {
@@ -52,6 +60,7 @@ impl Counters {
         self.refused.fetch_add(counts.refused, Ordering::Relaxed);
         self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
         self.found.fetch_add(counts.found, Ordering::Relaxed);
+        self.recovered.fetch_add(counts.recovered, Ordering::Relaxed);
         self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
         self.inversions.fetch_add(counts.inversions, Ordering::Relaxed);
         self.records
@@ -65,10 +74,9 @@ impl Counters {
         self.skipped.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// A shard is being looked at, until what this gives is dropped.
-    pub fn doubt(self: &Arc<Self>) -> ShardInDoubt {
-        self.shards_in_doubt.fetch_add(1, Ordering::Relaxed);
-        ShardInDoubt(Arc::clone(self))
+    /// What each shard is doing.
+    pub fn shards(&self) -> &ShardBoard {
+        &self.shards
     }
 
     /// The counts now.
@@ -81,20 +89,10 @@ impl Counters {
             refused: read(&self.refused),
             doubtful: read(&self.doubtful),
             found: read(&self.found),
+            recovered: read(&self.recovered),
             repeated: read(&self.repeated),
             inversions: read(&self.inversions),
-            shards_in_doubt: read(&self.shards_in_doubt),
             skipped: read(&self.skipped),
         }
-    }
-}
-
-/// Counts a shard as looked at.
-#[derive(Debug)]
-pub struct ShardInDoubt(Arc<Counters>);
-
-impl Drop for ShardInDoubt {
-    fn drop(&mut self) {
-        self.0.shards_in_doubt.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,6 +5,7 @@ pub mod object_trace;
 mod otlp;
 #[cfg(feature = "planted-defects")]
 pub mod planted;
+pub mod shards;
 pub mod status;
 pub mod terminal;
 pub mod tracing;

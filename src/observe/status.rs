@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::shards::{ShardActivity, ShardBoard};
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
 use crate::discover::control::CONTROL_KEY;
@@ -103,6 +104,9 @@ pub struct ShardStatus {
     pub records: u64,
     /// Sequence number of the last of them.
     pub last_sequence_number: Option<String>,
+    /// What its publisher is doing.
+    #[serde(default)]
+    pub activity: ShardActivity,
 }
 
 impl TaskStatus {
@@ -118,13 +122,15 @@ impl TaskStatus {
                 ..TableStatus::default()
             })
             .collect();
-        self.shards = checkpoint.cuts.iter().map(ShardStatus::of).collect();
+        let idle = |cut| ShardStatus::of(cut, ShardActivity::default());
+        self.shards = checkpoint.cuts.iter().map(idle).collect();
     }
 }
 
 impl ShardStatus {
-    fn of(cut: &ShardCut) -> Self {
+    fn of(cut: &ShardCut, activity: ShardActivity) -> Self {
         Self {
+            activity,
             shard_id: cut.shard_id.clone(),
             records: cut.records,
             last_sequence_number: cut.last_sequence_number.clone(),
@@ -215,8 +221,15 @@ impl StatusBoard {
     }
 
     /// The status now.
-    pub fn render(&mut self, ledger: &Ledger, in_flight_bytes: u64, now_ms: i64) -> TaskStatus {
-        let shards = ledger.cuts().iter().map(ShardStatus::of);
+    pub fn render(
+        &mut self,
+        ledger: &Ledger,
+        shards: &ShardBoard,
+        in_flight_bytes: u64,
+        now_ms: i64,
+    ) -> TaskStatus {
+        let cuts = ledger.cuts().iter();
+        let shards = cuts.map(|cut| ShardStatus::of(cut, shards.of(&cut.shard_id)));
         TaskStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             task: self.task.clone(),

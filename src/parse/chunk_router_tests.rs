@@ -10,9 +10,9 @@ use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::{
-    ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles, LimitsConfig,
-    MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream, SourceConfig,
-    SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
@@ -72,6 +72,7 @@ pub(super) fn config() -> Config {
             ordering: Ordering::Final,
             pace: Pace::Off,
             linger: Duration::ZERO,
+            aggregation: Aggregation::None,
         },
         errors: ErrorsConfig {
             dead_letters: nowhere(),

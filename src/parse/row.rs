@@ -24,6 +24,23 @@ pub enum RowSource {
     Load(TableIndex),
     /// A change file; every row names its table.
     Changes,
+    /// Rows of values alone, with nothing in front of them: corrected by hand, to be sent again.
+    Values {
+        /// Their table.
+        table: TableIndex,
+        /// What they do.
+        operation: Operation,
+    },
+}
+
+impl RowSource {
+    /// The table of all its rows, if they share one.
+    fn table(self) -> Option<TableIndex> {
+        match self {
+            Self::Load(table) | Self::Values { table, .. } => Some(table),
+            Self::Changes => None,
+        }
+    }
 }
 
 /// A rendered record: adjoining ranges of the buffer.
@@ -172,10 +189,6 @@ impl RowRenderer {
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
     ) -> Result<Target, Rejection> {
-        let known_table = match source {
-            RowSource::Load(table) => Some(table),
-            RowSource::Changes => None,
-        };
         let problem = match kind {
             RawRecordKind::Whole => None,
             RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
@@ -188,7 +201,7 @@ impl RowRenderer {
             )),
         };
         if let Some(problem) = problem {
-            return Err(Rejection::of(known_table, problem));
+            return Err(Rejection::of(source.table(), problem));
         }
         let fields = self.splitter.split(text);
         let (target, values) = match source {
@@ -197,6 +210,7 @@ impl RowRenderer {
                 load_target(self.load_operation_column, table, columns_count, fields)?
             }
             RowSource::Changes => change_target(&self.tables, fields)?,
+            RowSource::Values { table, operation } => (Target { table, operation }, fields),
         };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
         if values.count() != columns_count {

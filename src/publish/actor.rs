@@ -19,15 +19,17 @@ use super::delivery::{ShardDelivery, Start, Step};
 use super::look_back::LookBack;
 use super::messages::PublishBatch;
 use super::pacer::{Pacer, Refused};
+use crate::batch::aggregate::RequestCost;
 use crate::checkpoint::messages::RecordsSettled;
-use crate::config::{DeliveryConfig, Pace};
+use crate::clock::Clock;
+use crate::config::{Aggregation, DeliveryConfig, Pace};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::model::{Batch, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
-use crate::sink::{PutEntry, RecordSink, SHARD_MAP_CHANGED, SinkError};
+use crate::sink::{PutEntry, RecordSink, SinkError};
 use crate::supervise::spawn::Fuse;
 
 /// First delay after a failed request.
@@ -62,6 +64,8 @@ pub struct ShardPublisherParts {
     pub checkpointer: Upstream<RecordsSettled>,
     /// Process-wide counts.
     pub counters: Arc<Counters>,
+    /// Time of day, for the status.
+    pub clock: Arc<dyn Clock>,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -86,6 +90,9 @@ struct Courier {
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
+    last_put: Duration,
+    clock: Arc<dyn Clock>,
+    aggregation: Aggregation,
 }
 
 impl ShardPublisher {
@@ -112,6 +119,9 @@ impl ShardPublisher {
             counters: parts.counters,
             pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
+            last_put: Duration::ZERO,
+            clock: parts.clock,
+            aggregation: parts.delivery.aggregation,
         };
         Self {
             courier: Some(courier),
@@ -179,8 +189,14 @@ impl Courier {
                     if is_answered {
                         silent_since = None;
                     }
+                    if !matches!(self.delivery.step(), Step::Wait { .. }) {
+                        backoff.reset();
+                    }
                 }
-                Step::Look { not_before } => self.look(not_before, batch).await?,
+                Step::Look { not_before, cause } => {
+                    tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
+                    self.look(not_before, batch).await?;
+                }
                 Step::Wait { is_throttled, cause } => {
                     if is_throttled {
                         silent_since = None;
@@ -199,11 +215,16 @@ impl Courier {
     /// Sends one request; says whether there was an answer to it.
     async fn put(&mut self, batch: &Batch) -> bool {
         let to_send = records_of(self.delivery.to_send(), &batch.records);
-        let bytes: usize = to_send.iter().map(BatchRecord::bytes_count).sum();
-        let pause = self.pacer.book(self.epoch.elapsed(), to_send.len(), bytes);
+        let cost = RequestCost::new(self.aggregation, &to_send);
+        let now = self.epoch.elapsed();
+        let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
+        let now = self.epoch.elapsed();
+        let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));
+        let board = self.counters.shards();
+        board.paced(&self.shard.id, pause, since_last, self.pacer.share_percent());
         let answer = self.sink.put(&self.shard, &to_send).await;
         let is_answered = answer.is_ok();
         self.notice_reshard(&answer);
@@ -217,7 +238,7 @@ impl Courier {
     fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
         let is_elsewhere = |entry: &PutEntry| match entry {
             PutEntry::Stored { shard_id, .. } => *shard_id != self.shard.id,
-            PutEntry::Failed { code, .. } => code == SHARD_MAP_CHANGED,
+            PutEntry::Failed { .. } => entry.is_elsewhere(),
         };
         if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
             tracing::info!(shard = self.shard.id, "the stream was resharded");
@@ -233,20 +254,15 @@ impl Courier {
         tracing::info!(
             shard,
             settle_ms = wait.as_millis(),
-            "records are in doubt: reading the stream back once no request can be stored any more"
+            "reading the stream back once no request can be stored any more"
         );
-        let doubt = self.counters.doubt();
-        let seen = self.look_back.look(&plan, self.epoch + not_before).await?;
-        drop(doubt);
-        let found_before = self.delivery.counts().found;
-        let seen_count = seen.len();
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let note = self.counters.shards().doubt(shard, settled_at_ms);
+        let seen = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        drop(note);
+        tracing::info!(shard, news = seen.len(), "the stream was read back");
         self.delivery.looked(self.epoch.elapsed(), seen, batch);
-        tracing::info!(
-            shard,
-            read = seen_count,
-            found = self.delivery.counts().found - found_before,
-            "the doubt is resolved"
-        );
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use super::lane_order::{LaneOrder, Newest, overtook};
-pub use super::outcome::Acknowledged;
+pub use super::outcome::{Acknowledged, AttemptCounts};
 use super::outcome::{Outcome, Trouble, inversions, outcome_of};
 use crate::config::Ordering;
 use crate::fault::Fault;
@@ -29,8 +29,8 @@ pub enum InDoubt {
 /// The records of one batch and what is known of each.
 ///
 /// `final` order has a price: behind a refused record everything of its key goes out again. So the number of records
-/// sent at once is halved whenever that happened, and doubled when all was well: a hot key under refusals costs
-/// about twice its records, and not their square. In `strict` order a request has at most one record per key, so
+/// sent at once is cut whenever that happened, and doubled when nothing failed: a hot key under refusals costs a
+/// few times its records, and not their square. In `strict` order a request has at most one record per key, so
 /// that no record can overtake one of its own key.
 #[derive(Debug)]
 pub struct Attempt {
@@ -48,23 +48,6 @@ pub struct Attempt {
     /// Set if the records are part of a chain.
     lanes: Option<LaneOrder>,
     counts: AttemptCounts,
-}
-
-/// What it took to get a batch through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AttemptCounts {
-    /// Requests sent.
-    pub requests: u64,
-    /// Records that were refused for certain and sent again.
-    pub refused: u64,
-    /// Records whose outcome was unknown.
-    pub doubtful: u64,
-    /// Records that were in doubt and turned out to be stored: repeats that looking prevented.
-    pub found: u64,
-    /// Records that were stored and sent again to keep the last state of their key right: certain repeats.
-    pub repeated: u64,
-    /// Records of one request that were stored in another order than they were sent in.
-    pub inversions: u64,
 }
 
 /// What follows from an answer.
@@ -144,6 +127,15 @@ impl Attempt {
         stored.map(Acknowledged::place)
     }
 
+    /// From here on a request is carried out in part again, so `strict` order has to keep a key's records apart.
+    pub fn keep_keys_apart<'k>(&mut self, key_of: impl Fn(usize) -> Option<&'k [u8]>) {
+        self.ordering = Ordering::Strict;
+        // What is being looked for belongs to the request as it was.
+        if self.undecided.is_none() {
+            self.plan(&key_of);
+        }
+    }
+
     /// Takes out records that a process before this one has sent.
     pub fn take_out<'k>(
         &mut self,
@@ -161,7 +153,7 @@ impl Attempt {
             }
             !is_found
         });
-        self.counts.found += found;
+        self.counts.recovered += found;
         self.plan(&key_of);
     }
 
@@ -341,11 +333,16 @@ impl Attempt {
             }
         }
         self.counts.repeated += repeated;
-        self.window = if repeated > 0 {
-            (self.window / 2).max(1)
-        } else {
-            self.window.saturating_mul(2)
-        };
+        if repeated > 0 {
+            // As many as got through in front of the first that failed, between a quarter and a half.
+            let first_failed = again
+                .first()
+                .and_then(|index| request.iter().position(|sent| sent == index));
+            let through = first_failed.unwrap_or(0).max(self.window / 4);
+            self.window = through.clamp(1, (self.window / 2).max(1));
+        } else if again.is_empty() {
+            self.window = self.window.saturating_mul(2);
+        }
         let sent: HashSet<usize> = if self.pending.len() == request.len() {
             self.pending.clear();
             HashSet::new()

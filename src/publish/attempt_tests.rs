@@ -291,3 +291,53 @@ fn a_sync_record_does_not_share_a_request_with_records_in_front_of_it() {
     }
     assert_eq!(requests, [vec![0, 1, 2, 3], vec![4, 5, 6]]);
 }
+
+/// Records sent until ten batches are through, over a stream that refuses half of what it gets.
+fn sent_under_heavy_throttling(ordering: Ordering, keys: &[u8]) -> usize {
+    let (mut state, mut sent, mut window) = (1_u64, 0, 500);
+    for _batch in 0..10 {
+        let mut attempt = Attempt::new(keys.len(), ordering, window, |index| key(index, keys));
+        loop {
+            sent += attempt.to_send().len();
+            let answer = attempt.to_send().iter().map(|index| {
+                // The generator of Knuth's MMIX; its highest bit is good enough for a coin.
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                if state >> 63 == 0 {
+                    refused()
+                } else {
+                    stored(*index)
+                }
+            });
+            let answer = answer.collect();
+            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys)) == Verdict::Complete {
+                break;
+            }
+        }
+        window = attempt.window().min(500);
+    }
+    sent
+}
+
+#[test]
+fn half_of_everything_refused_costs_no_more_than_three_attempts_per_record() {
+    let many: Vec<u8> = (0..500).map(|index| u8::try_from(index % 250).unwrap()).collect();
+    let one = vec![b'k'; 500];
+    for ordering in [Ordering::None, Ordering::Strict, Ordering::Final] {
+        for keys in [&many, &one] {
+            let sent = sent_under_heavy_throttling(ordering, keys);
+            assert!(sent <= 3 * 5_000, "{ordering:?}: {sent} records sent for 5,000");
+        }
+    }
+}
+
+#[test]
+fn keys_are_kept_apart_from_the_moment_on_that_requests_are_no_longer_atomic() {
+    let keys = b"kkl";
+    let mut attempt = Attempt::new(3, Ordering::Final, 500, |index| key(index, keys));
+    let answer = vec![refused(), refused(), refused()];
+    attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys));
+    attempt.keep_keys_apart(|index| key(index, keys));
+    assert_eq!(attempt.to_send(), [0, 2]);
+}

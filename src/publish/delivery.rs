@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
 use super::fingerprint::Fingerprint;
 use super::sightings::{Sighting, Sightings};
-use crate::config::{DeliveryConfig, Guarantee};
+use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::batch::LinkKind;
@@ -43,6 +43,8 @@ pub enum Step {
     Look {
         /// When no request that was given up can be stored any more.
         not_before: Duration,
+        /// Why.
+        cause: String,
     },
     /// Put again after a delay.
     Wait {
@@ -81,6 +83,8 @@ pub struct ShardDelivery {
     attempt: Option<Attempt>,
     step: Step,
     window: usize,
+    /// Whether a request is one aggregated record, which is stored as a whole or not at all.
+    is_atomic: bool,
 }
 
 impl ShardDelivery {
@@ -98,19 +102,34 @@ impl ShardDelivery {
             attempt: None,
             step: Step::Settle,
             window: BATCH_RECORDS_MAX,
+            is_atomic: config.aggregation == Aggregation::Kpl,
+        }
+    }
+
+    /// The order to keep within a request: nothing in an atomic one can overtake anything.
+    fn ordering(&self) -> Ordering {
+        if self.is_atomic && self.config.ordering == Ordering::Strict {
+            Ordering::Final
+        } else {
+            self.config.ordering
         }
     }
 
     /// Takes on a batch; the one before must be settled.
     pub fn begin(&mut self, batch: &Batch) {
-        let (count, ordering) = (batch.records.len(), self.config.ordering);
+        let (count, ordering) = (batch.records.len(), self.ordering());
         let attempt = Attempt::new(count, ordering, self.window, key_of(batch));
         self.attempt = Some(match syncs_of(batch) {
             Some(syncs) => attempt.with_chain(syncs, key_of(batch)),
             None => attempt,
         });
         match self.doubtful_start {
-            Some(not_before) => self.step = Step::Look { not_before },
+            Some(not_before) => {
+                self.step = Step::Look {
+                    not_before,
+                    cause: "the process before this one did not end cleanly".to_owned(),
+                };
+            }
             None => self.take_out(batch),
         }
     }
@@ -136,10 +155,18 @@ impl ShardDelivery {
             Guarantee::Dedupe => InDoubt::Look,
             Guarantee::AtLeastOnce => InDoubt::SendAgain,
         };
+        let is_closed = self.is_atomic && answer.iter().flatten().any(PutEntry::is_elsewhere);
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
         let verdict = attempt.judge(answer, in_doubt, key_of(batch));
+        if is_closed {
+            // The shard is closed: until the generation ends, its records go out one by one.
+            self.is_atomic = false;
+            if self.config.ordering == Ordering::Strict {
+                attempt.keep_keys_apart(key_of(batch));
+            }
+        }
         self.follow(verdict, now);
     }
 
@@ -276,8 +303,9 @@ impl ShardDelivery {
             Verdict::Again {
                 is_throttled, cause, ..
             } => Step::Wait { is_throttled, cause },
-            Verdict::Look { cause: _ } => Step::Look {
+            Verdict::Look { cause } => Step::Look {
                 not_before: now + self.config.settle,
+                cause,
             },
             Verdict::Hopeless(fault) => Step::GiveUp(fault),
         };

@@ -1,101 +1,166 @@
-//! What tells two records apart, whoever reads them: a digest of partition key and message. Pure: no I/O, no clock.
+//! What makes two records the same although they were built at different times. Pure: no I/O, no clock.
 //!
-//! Rendering is deterministic apart from the time at which a message was built, so that time is left out. Two rows
-//! of the same content have the same fingerprint; how many of each there are is what counts then.
+//! Rendering is deterministic but for `metadata.timestamp`, the time at which a message was built. With that text
+//! blanked, a row that was rendered twice is the same record twice.
+
+use std::ops::Range;
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
-/// What stands in front of the build time, in both forms of a message. Inside of values quotes are escaped, so the
-/// last occurrence is the one of the metadata.
-const TIMESTAMP_MARKS: [&[u8]; 2] = [
+/// Length of the text of a timestamp.
+const TIMESTAMP_BYTES: usize = "2025-06-21T12:06:47.878570Z".len();
+/// What stands in front of it, without and with white space. Inside a value every quote has a backslash before it,
+/// and no column is an object, so it stands there and nowhere else.
+const MARKS: [&[u8]; 2] = [
     b"\"metadata\":{\"timestamp\":\"",
     b"\"metadata\":\t{\n\t\t\"timestamp\":\t\"",
 ];
-/// Length of the build time.
-const TIMESTAMP_BYTES: usize = "2025-06-21T12:06:47.878570Z".len();
-/// Bytes of the digest that are kept.
-const KEPT_BYTES: usize = 16;
 
-/// Identifies the content of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// 128 bits of the partition key and the message, the time of building left out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fingerprint(u128);
 
 impl Fingerprint {
-    /// The fingerprint of a record as it is in the stream.
+    /// The fingerprint of a record. A message without a timestamp counts as it is.
     pub fn of(partition_key: &[u8], payload: &[u8]) -> Self {
-        let (before, after) = without_timestamp(payload);
         let mut digest = Sha256::new();
-        // Keys have 256 characters at most, so the length tells where the key ends.
+        // The length keeps the border between key and message in its place.
         digest.update(
             u64::try_from(partition_key.len())
                 .unwrap_or(u64::MAX)
                 .to_be_bytes(),
         );
         digest.update(partition_key);
-        digest.update(before);
-        digest.update([0]);
-        digest.update(after);
-        let digest = digest.finalize();
-        let kept = digest.first_chunk::<KEPT_BYTES>().copied().unwrap_or_default();
-        Self(u128::from_be_bytes(kept))
+        match timestamp_in(payload) {
+            Some(timestamp) => {
+                digest.update(payload.get(..timestamp.start).unwrap_or_default());
+                digest.update([b' '; TIMESTAMP_BYTES]);
+                digest.update(payload.get(timestamp.end..).unwrap_or_default());
+            }
+            None => digest.update(payload),
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let head = digest.first_chunk().copied().unwrap_or_default();
+        Self(u128::from_be_bytes(head))
     }
 }
 
-/// The message up to the build time and from behind it on; all of it and nothing if it has none.
-fn without_timestamp(payload: &[u8]) -> (&[u8], &[u8]) {
-    let found = TIMESTAMP_MARKS
-        .iter()
-        .find_map(|mark| memmem::rfind(payload, mark).map(|start| start + mark.len()));
-    let split = found.and_then(|start| {
-        let rest = payload.get(start + TIMESTAMP_BYTES..)?;
-        rest.starts_with(b"\"").then_some((payload.get(..start)?, rest))
-    });
-    split.unwrap_or((payload, b""))
+/// Where the text of the timestamp stands. Metadata comes last, so the search starts at the end.
+fn timestamp_in(payload: &[u8]) -> Option<Range<usize>> {
+    let behind = |mark: &[u8]| memmem::rfind(payload, mark).map(|place| place + mark.len());
+    let start = MARKS.into_iter().filter_map(behind).max()?;
+    let end = start + TIMESTAMP_BYTES;
+    (end <= payload.len()).then_some(start..end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{CsvDialect, MessageConfig, MessageFormat};
+    use crate::encode::control::{ControlOperation, encode_control};
+    use crate::encode::timestamp::MessageTimestamp;
+    use crate::model::{Chunk, Column, ColumnType, Mark, RawRecord, RawRecordKind, Span, Table, TableIndex};
+    use crate::parse::row::{RowRenderer, RowSource};
 
-    fn of(payload: &str) -> Fingerprint {
-        Fingerprint::of(b"key", payload.as_bytes())
+    const FORMATS: [MessageFormat; 2] = [MessageFormat::Json, MessageFormat::JsonUnformatted];
+
+    fn table() -> Table {
+        let column = |name: &str| Column {
+            name: name.into(),
+            column_type: ColumnType::String { length: None },
+            nullable: true,
+            is_primary_key: name == "id",
+        };
+        Table {
+            owner: "hr".into(),
+            name: "page".into(),
+            path: "hr/page/".into(),
+            columns: vec![column("id"), column("metadata")],
+        }
     }
 
-    fn message(text: &str, timestamp: &str) -> String {
-        format!(
-            "{{\"data\":{{\"a\":\"{text}\"}},\"metadata\":{{\"timestamp\":\"{timestamp}\",\"operation\":\"load\"}}}}\n"
-        )
+    /// The message of a row of two fields, built at a time.
+    fn message(format: MessageFormat, row: &[u8], unix_us: i64) -> Vec<u8> {
+        let config = MessageConfig {
+            format,
+            ..MessageConfig::default()
+        };
+        let dialect = CsvDialect::default();
+        let mut rows = RowRenderer::new(&[table()], &dialect, &config);
+        let raw = RawRecord {
+            range: 0..u32::try_from(row.len()).unwrap(),
+            line_delta: 0,
+            kind: RawRecordKind::Whole,
+        };
+        let chunk = Chunk {
+            span: Span {
+                start: Mark::START,
+                end: Mark::START,
+            },
+            bytes: row.to_vec().into(),
+            records: vec![raw],
+        };
+        let source = RowSource::Load(TableIndex(0));
+        let rendered = rows.render_chunk(source, &chunk, &MessageTimestamp::from_unix_us(unix_us));
+        rendered.buffer[rendered.records[0].payload.clone()].to_vec()
     }
 
     #[test]
-    fn only_the_build_time_is_left_out() {
-        let first = message("x", "2025-06-21T12:06:47.878570Z");
-        assert_eq!(of(&first), of(&message("x", "2026-01-01T00:00:00.000000Z")));
-        assert_ne!(of(&first), of(&message("y", "2025-06-21T12:06:47.878570Z")));
-        assert_ne!(of(&first), of(&first.replace("load", "insert")));
-        assert_ne!(of(&first), Fingerprint::of(b"other", first.as_bytes()));
-        let tabs = "{\n\t\"data\":\t{\n\t},\n\t\"metadata\":\t{\n\t\t\"timestamp\":\t\"2025-06-21T12:06:47.878570Z\"\n\t}\n}";
-        assert_eq!(of(tabs), of(&tabs.replace("2025", "2031")));
-        assert_ne!(of(tabs), of(&tabs.replace("data", "DATA")));
+    fn the_time_of_building_makes_no_difference_and_everything_else_does() {
+        for format in FORMATS {
+            let of = |row: &[u8], time| Fingerprint::of(b"1", &message(format, row, time));
+            assert_eq!(of(b"1,a", 0), of(b"1,a", 1_750_507_607_878_570), "{format:?}");
+            assert_ne!(of(b"1,a", 0), of(b"1,b", 0), "{format:?}");
+            let payload = message(format, b"1,a", 0);
+            assert_ne!(Fingerprint::of(b"1", &payload), Fingerprint::of(b"2", &payload));
+        }
+        let [formatted, plain] = FORMATS.map(|format| message(format, b"1,a", 0));
+        assert_ne!(Fingerprint::of(b"1", &formatted), Fingerprint::of(b"1", &plain));
     }
 
     #[test]
-    fn a_row_that_looks_like_metadata_is_not_mistaken_for_it() {
-        let quoted = "\\\"metadata\\\":{\\\"timestamp\\\":\\\"2025-06-21T12:06:47.878570Z\\\"";
-        let first = message(quoted, "2025-06-21T12:06:47.878570Z");
-        assert_ne!(
-            of(&first),
-            of(&message(
-                &quoted.replace("2025", "2031"),
-                "2025-06-21T12:06:47.878570Z"
-            ))
-        );
+    fn control_records_are_the_same_whenever_they_are_built() {
+        for format in FORMATS {
+            for include_control_details in [false, true] {
+                let config = MessageConfig {
+                    format,
+                    include_control_details,
+                    ..MessageConfig::default()
+                };
+                let of = |operation, time| {
+                    let timestamp = MessageTimestamp::from_unix_us(time);
+                    let record = encode_control("t", &table(), operation, &config, &timestamp);
+                    assert!(timestamp_in(&record.payload).is_some(), "{config:?}");
+                    Fingerprint::of(&record.partition_key, &record.payload)
+                };
+                let create = ControlOperation::CreateTable;
+                assert_eq!(of(create, 0), of(create, 7), "{config:?}");
+                assert_ne!(of(create, 0), of(ControlOperation::DropTable, 0), "{config:?}");
+            }
+        }
     }
 
     #[test]
-    fn what_is_no_message_counts_as_a_whole() {
-        assert_ne!(of("a"), of("b"));
+    fn a_value_that_looks_like_metadata_is_not_blanked() {
+        let row = |time: &str| format!(r#"1,"""metadata"":{{""timestamp"":""{time}"""#).into_bytes();
+        let times = ["2025-06-21T12:06:47.878570Z", "2026-06-21T12:06:47.878570Z"];
+        for format in FORMATS {
+            let [one, other] = times.map(|time| message(format, &row(time), 0));
+            assert!(one.windows(4).any(|text| text == b"2025"), "{format:?}");
+            assert_ne!(
+                Fingerprint::of(b"1", &one),
+                Fingerprint::of(b"1", &other),
+                "{format:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_timestamp_counts_as_it_is() {
+        let cut = br#"{"metadata":{"timestamp":"2025"#;
+        assert_eq!(timestamp_in(cut), None);
+        assert_ne!(Fingerprint::of(b"", cut), Fingerprint::of(b"", b""));
         assert_ne!(Fingerprint::of(b"ab", b"c"), Fingerprint::of(b"a", b"bc"));
     }
 }

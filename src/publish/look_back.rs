@@ -16,6 +16,7 @@ use super::fingerprint::Fingerprint;
 use super::sightings::Sighting;
 use crate::config::OutOfRetention;
 use crate::fault::{Fault, FaultKind};
+use crate::observe::shards::DoubtNote;
 use crate::route::lineage::KnownShard;
 use crate::route::shard_map::Shard;
 use crate::sink::{ReadStart, RecordSink, ShardReader, SinkError};
@@ -49,7 +50,12 @@ impl LookBack {
     ///
     /// # Errors
     /// If the stream cannot be read, or a place is gone and the task is to stop then.
-    pub async fn look(&self, plan: &LookPlan, not_before: Instant) -> Result<Vec<Sighting>, Fault> {
+    pub async fn look(
+        &self,
+        plan: &LookPlan,
+        not_before: Instant,
+        note: &DoubtNote,
+    ) -> Result<Vec<Sighting>, Fault> {
         tokio::time::sleep_until(not_before).await;
         let patience = Patience::default();
         let mut seen = Vec::new();
@@ -61,7 +67,8 @@ impl LookBack {
             let mut reader = self.open(&known.shard, start).await?;
             let no_numbers = HashSet::new();
             let numbers = plan.known.get(&known.shard.id).unwrap_or(&no_numbers);
-            self.read(reader.as_mut(), &known, numbers, &mut seen).await?;
+            let news = Self::read(reader.as_mut(), &known, numbers, self.pause, note).await?;
+            seen.extend(news);
         }
         Ok(seen)
     }
@@ -114,13 +121,13 @@ impl LookBack {
     }
 
     async fn read(
-        &self,
         reader: &mut dyn ShardReader,
         known: &KnownShard,
         numbers: &HashSet<String>,
-        seen: &mut Vec<Sighting>,
-    ) -> Result<(), Fault> {
-        let (mut patience, mut ends_seen) = (Patience::default(), 0);
+        pause: Duration,
+        note: &DoubtNote,
+    ) -> Result<Vec<Sighting>, Fault> {
+        let (mut patience, mut ends_seen, mut seen) = (Patience::default(), 0, Vec::new());
         loop {
             let page = match reader.next_page().await {
                 Ok(page) => page,
@@ -130,6 +137,7 @@ impl LookBack {
                 }
             };
             patience = Patience::default();
+            note.read(page.records.len(), page.behind_ms);
             let is_at_end = page.records.is_empty() && page.behind_ms == 0;
             for record in page.records {
                 if !numbers.contains(&record.sequence_number) {
@@ -141,9 +149,9 @@ impl LookBack {
             }
             ends_seen = if is_at_end { ends_seen + 1 } else { 0 };
             if page.is_last || (known.is_open && ends_seen >= ENDS_SEEN_MIN) {
-                return Ok(());
+                return Ok(seen);
             }
-            tokio::time::sleep(self.pause).await;
+            tokio::time::sleep(pause).await;
         }
     }
 }

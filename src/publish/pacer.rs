@@ -91,6 +91,11 @@ impl Pacer {
         }
     }
 
+    /// Share of the limits that is used at the moment, in per cent.
+    pub fn share_percent(&self) -> u64 {
+        self.share * 100 / WHOLE
+    }
+
     /// What the service took of the share in use, but not less than half of it: one answer is not the whole truth.
     fn share_accepted(&self, answer: Refused) -> u64 {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod framer;
+pub mod rendered_rows;
 mod row_scanner;
 #[cfg(test)]
 mod framer_tests;

@@ -62,7 +62,7 @@ impl Lineage {
                 family.push(descendant);
             }
         }
-        parents_first(family)
+        generations(family).concat()
     }
 
     /// A shard and all that a relation leads to from it: whether the first shard is next behind the second.
@@ -82,10 +82,16 @@ impl Lineage {
         }
         found
     }
+
+    /// All known shards in groups: whatever a shard descends from is in an earlier group than the shard itself.
+    pub fn generations(&self) -> Vec<Vec<&KnownShard>> {
+        generations(self.shards.iter().collect())
+    }
 }
 
-fn parents_first(mut waiting: Vec<&KnownShard>) -> Vec<&KnownShard> {
-    let mut ordered = Vec::with_capacity(waiting.len());
+/// Shards in groups, parents before children as far as both are there.
+fn generations(mut waiting: Vec<&KnownShard>) -> Vec<Vec<&KnownShard>> {
+    let mut groups = Vec::new();
     while !waiting.is_empty() {
         let is_parent_waiting = |known: &&KnownShard| {
             let is_waiting = |parent: &String| waiting.iter().any(|other| other.shard.id == *parent);
@@ -94,13 +100,13 @@ fn parents_first(mut waiting: Vec<&KnownShard>) -> Vec<&KnownShard> {
         let (later, ready): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| is_parent_waiting(known));
         if ready.is_empty() {
             // A list that turns in circles has no order.
-            ordered.extend(later);
+            groups.push(later);
             break;
         }
-        ordered.extend(ready);
+        groups.push(ready);
         waiting = later;
     }
-    ordered
+    groups
 }
 
 #[cfg(test)]
@@ -155,6 +161,17 @@ mod tests {
             "{of_merged:?}"
         );
         assert!(ids("unknown").is_empty());
+    }
+
+    #[test]
+    fn each_shard_is_in_a_later_group_than_its_parents() {
+        let lineage = lineage();
+        let groups = lineage.generations();
+        let ids: Vec<Vec<_>> = groups
+            .iter()
+            .map(|group| group.iter().map(|known| known.shard.id.as_str()).collect())
+            .collect();
+        assert_eq!(ids, [vec!["a"], vec!["b", "c"], vec!["d"], vec!["e", "f"]]);
     }
 
     #[test]

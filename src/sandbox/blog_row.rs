@@ -14,6 +14,16 @@ const FIRST_SECOND: i64 = 1_597_276_800;
 /// Spreads neighbouring row numbers over the seeds (2^64 divided by the golden ratio).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// What the partition key of a change record is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ChangeKey {
+    /// Schema and table: all changes of a table share a shard, and an order.
+    #[default]
+    SchemaTable,
+    /// The primary key of the row.
+    PrimaryKey,
+}
+
 /// One row. Its number is its `id`, and the place of its record among all records of the data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlogRow {
@@ -76,11 +86,15 @@ impl BlogRow {
         })
     }
 
-    /// The partition key that DMS's defaults give the record: the primary key of a loaded row, the table of a change.
-    pub fn partition_key(&self) -> String {
-        match self.operation {
-            Operation::Load => self.ingest_time(),
-            Operation::Insert | Operation::Update | Operation::Delete => {
+    /// The partition key of the record: the primary key of a loaded row; of a change the table, which is DMS's default,
+    /// or the primary key too.
+    pub fn partition_key(&self, change_key: ChangeKey) -> String {
+        match (self.operation, change_key) {
+            (Operation::Load, ChangeKey::SchemaTable | ChangeKey::PrimaryKey)
+            | (Operation::Insert | Operation::Update | Operation::Delete, ChangeKey::PrimaryKey) => {
+                self.ingest_time()
+            }
+            (Operation::Insert | Operation::Update | Operation::Delete, ChangeKey::SchemaTable) => {
                 format!("{}.{}", super::blog_data::SCHEMA, super::blog_data::TABLE)
             }
         }

@@ -3,6 +3,12 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::blog_row::ChangeKey;
+use super::fault_proxy::HOLD_MAX_MS;
+
 /// Name of the task.
 pub const TASK: &str = "blog";
 /// The bucket of the data set.
@@ -13,6 +19,38 @@ pub const STREAM: &str = "blog-target";
 pub const SHARDS_COUNT: u32 = 2;
 /// File name of the table definition, beside the configuration.
 pub const TABLE_DEFINITION_FILE: &str = "table-definition.json";
+
+/// How long a request may outlive its sender here, in milliseconds: longer than anything that is late on purpose.
+pub const SETTLE_MS: u64 = 1_000;
+const _: () = assert!(
+    SETTLE_MS > HOLD_MAX_MS,
+    "a request that is late on purpose comes before the engine looks"
+);
+
+/// What the engine promises about repeats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// What was in doubt is sent again.
+    #[value(name = "at_least_once")]
+    AtLeastOnce,
+    /// What was in doubt is looked up in the stream.
+    #[default]
+    Dedupe,
+}
+
+/// What the engine promises about order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// Records of one partition key never overtake each other.
+    Strict,
+    /// The last state of each partition key is right.
+    #[default]
+    Final,
+    /// Nothing.
+    None,
+}
 
 /// What a configuration depends on.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +67,12 @@ pub struct BlogTask<'a> {
     pub pace: &'a str,
     /// Pause between two durable checkpoints, in milliseconds.
     pub commit_interval_ms: u64,
+    /// About repeats.
+    pub delivery: Delivery,
+    /// About order.
+    pub ordering: Ordering,
+    /// What partition keys of change records are made of.
+    pub change_key: ChangeKey,
 }
 
 impl BlogTask<'_> {
@@ -41,6 +85,7 @@ impl BlogTask<'_> {
             commit_interval_ms,
             ..
         } = self;
+        let promises = self.promises();
         let state = quoted(self.state);
         let dead_letters = quoted(self.dead_letters);
         let region = super::REGION;
@@ -61,8 +106,7 @@ target:
     stream: {STREAM}
     region: {region}
     endpoint: "{kinesis_endpoint}"
-    delivery: at_least_once
-    pace: "{pace}"
+{promises}    pace: "{pace}"
 errors:
   dead_letters: {dead_letters}
 state:
@@ -71,6 +115,26 @@ state:
   commit_interval: {commit_interval_ms}ms
 "#
         )
+    }
+}
+
+impl BlogTask<'_> {
+    /// The lines about repeats and order.
+    fn promises(&self) -> String {
+        let delivery = match self.delivery {
+            Delivery::AtLeastOnce => "    delivery: at_least_once\n".to_owned(),
+            Delivery::Dedupe => format!("    delivery: dedupe\n    settle: {SETTLE_MS}ms\n"),
+        };
+        let ordering = match self.ordering {
+            Ordering::Strict => "strict",
+            Ordering::Final => "final",
+            Ordering::None => "none",
+        };
+        let change_key = match self.change_key {
+            ChangeKey::SchemaTable => "schema-table",
+            ChangeKey::PrimaryKey => "primary-key",
+        };
+        format!("{delivery}    ordering: {ordering}\n    change_partition_key: {change_key}\n")
     }
 }
 
@@ -85,24 +149,46 @@ mod tests {
     use crate::config::{Pace, SystemEnvironment, load_str};
     use crate::sandbox::blog_data::TABLE_DEFINITION;
 
+    fn task(state: &Path, delivery: Delivery, ordering: Ordering) -> BlogTask<'_> {
+        BlogTask {
+            s3_endpoint: "http://127.0.0.1:1",
+            kinesis_endpoint: "http://127.0.0.1:2",
+            state,
+            dead_letters: Path::new("/tmp/d"),
+            pace: "off",
+            commit_interval_ms: 200,
+            delivery,
+            ordering,
+            change_key: ChangeKey::PrimaryKey,
+        }
+    }
+
     #[test]
     fn the_engine_takes_the_configuration_without_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(TABLE_DEFINITION_FILE), TABLE_DEFINITION).unwrap();
         let state = folder.path().join("a \"b\": #c");
-        let task = BlogTask {
-            s3_endpoint: "http://127.0.0.1:1",
-            kinesis_endpoint: "http://127.0.0.1:2",
-            state: &state,
-            dead_letters: Path::new("/tmp/d"),
-            pace: "off",
-            commit_interval_ms: 200,
-        };
         let path = folder.path().join("brigade.yaml");
-        let loaded = load_str(&task.configuration(), &path, &SystemEnvironment).unwrap();
-        assert_eq!(loaded.warnings, []);
-        assert_eq!(loaded.config.state.path, state);
-        assert_eq!(loaded.config.state.commit_interval.as_millis(), 200);
-        assert_eq!(loaded.config.delivery.pace, Pace::Off);
+        for ordering in [Ordering::Strict, Ordering::Final, Ordering::None] {
+            let task = task(&state, Delivery::Dedupe, ordering);
+            let loaded = load_str(&task.configuration(), &path, &SystemEnvironment).unwrap();
+            assert_eq!(loaded.warnings, []);
+            assert_eq!(loaded.config.state.path, state);
+            assert_eq!(loaded.config.state.commit_interval.as_millis(), 200);
+            assert_eq!(loaded.config.delivery.pace, Pace::Off);
+        }
+    }
+
+    #[test]
+    fn stronger_promises_bring_what_they_need() {
+        let text = task(Path::new("s"), Delivery::Dedupe, Ordering::Strict).configuration();
+        for line in [
+            "    delivery: dedupe\n    settle: 1000ms\n",
+            "    ordering: strict\n    change_partition_key: primary-key\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        let text = task(Path::new("s"), Delivery::AtLeastOnce, Ordering::Final).configuration();
+        assert!(!text.contains("settle"), "{text}");
     }
 }

@@ -11,12 +11,17 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, SandboxError};
 
-/// The SDK's client would follow `HTTP_PROXY`, also to loopback.
-fn direct_http_client() -> SharedHttpClient {
+/// Plain HTTP, without the proxy that `HTTP_PROXY` names.
+pub(super) fn direct_connector() -> SharedHttpConnector {
     let connector = Connector::builder()
         .proxy_config(ProxyConfig::disabled())
         .build_http();
-    let connector = SharedHttpConnector::new(connector);
+    SharedHttpConnector::new(connector)
+}
+
+/// The SDK's client would follow `HTTP_PROXY`, also to loopback.
+fn direct_http_client() -> SharedHttpClient {
+    let connector = direct_connector();
     http_client_fn(move |_settings, _components| connector.clone())
 }
 

@@ -1,23 +1,16 @@
 //! The embedded Kinesis server: ferrokinesis in memory, metered, on loopback.
 
-use std::time::Duration;
-
-use aws_sdk_kinesis::types::StreamStatus;
 use ferrokinesis::store::StoreOptions;
 
-use super::clients::{kinesis_client, request_error};
+use super::clients::kinesis_client;
 use super::meter::Meter;
-use super::refusals::Refusals;
 use super::server::LocalServer;
+use super::streams;
 use super::{REGION, SandboxError};
 
 const SERVER: &str = "Kinesis";
 /// Simulated time that stream operations take; AWS takes seconds.
 const OPERATION_MS: u64 = 10;
-/// Pause between two looks at a stream that is being created.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Looks at a stream that is being created before giving up.
-const POLLS_MAX: u32 = 2_000;
 /// Open shards that the account may have; AWS allows 500 or more, depending on the region.
 const SHARDS_MAX: u32 = 500;
 
@@ -39,11 +32,11 @@ pub struct SandboxKinesis {
 }
 
 impl SandboxKinesis {
-    /// Starts a server without streams that refuses some records.
+    /// Starts a server without streams.
     ///
     /// # Errors
     /// [`SandboxError::Listen`] if there is no port.
-    pub async fn start(limits: ShardLimits, refusals: &Refusals) -> Result<Self, SandboxError> {
+    pub async fn start(limits: ShardLimits) -> Result<Self, SandboxError> {
         let options = StoreOptions {
             create_stream_ms: OPERATION_MS,
             delete_stream_ms: OPERATION_MS,
@@ -55,7 +48,7 @@ impl SandboxKinesis {
         };
         let (routes, _store) = ferrokinesis::create_app(options);
         let meter = Meter::default();
-        let server = LocalServer::start(SERVER, meter.measure(refusals.guard(routes))).await?;
+        let server = LocalServer::start(SERVER, meter.measure(routes)).await?;
         let client = kinesis_client(&server.endpoint());
         Ok(Self {
             server,
@@ -84,16 +77,7 @@ impl SandboxKinesis {
     /// # Errors
     /// [`SandboxError::Request`] if the server refuses, or if the stream does not become active.
     pub async fn create_stream(&self, stream: &str, shards_count: u32) -> Result<(), SandboxError> {
-        let shards = i32::try_from(shards_count).unwrap_or(i32::MAX);
-        let request = self
-            .client
-            .create_stream()
-            .stream_name(stream)
-            .shard_count(shards);
-        if let Err(error) = request.send().await {
-            return Err(request_error(SERVER, format!("CreateStream {stream}"), error));
-        }
-        self.wait_until_active(stream).await
+        streams::create(&self.client, stream, shards_count).await
     }
 
     /// Waits until a stream is active, after it was created or resharded.
@@ -101,30 +85,7 @@ impl SandboxKinesis {
     /// # Errors
     /// [`SandboxError::Request`] if the server refuses, or if the stream does not become active.
     pub async fn wait_until_active(&self, stream: &str) -> Result<(), SandboxError> {
-        for _ in 0..POLLS_MAX {
-            let request = self.client.describe_stream_summary().stream_name(stream);
-            match request.send().await {
-                Ok(answer) => {
-                    let summary = answer.stream_description_summary();
-                    if summary.is_some_and(|summary| *summary.stream_status() == StreamStatus::Active) {
-                        return Ok(());
-                    }
-                }
-                Err(error) => {
-                    return Err(request_error(
-                        SERVER,
-                        format!("DescribeStreamSummary {stream}"),
-                        error,
-                    ));
-                }
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        Err(SandboxError::Request {
-            server: SERVER,
-            action: format!("CreateStream {stream}"),
-            detail: "the stream did not become active".to_owned(),
-        })
+        streams::wait_until_active(&self.client, stream).await
     }
 
     /// Stops the server; its records are gone.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::blog_data::{SCHEMA, TABLE};
-use super::blog_row::BlogRow;
+use super::blog_row::{BlogRow, ChangeKey};
 use crate::model::Operation;
 
 /// One message of the stream.
@@ -49,7 +49,12 @@ pub(super) struct Metadata<'a> {
 }
 
 /// The first thing in which a message differs from what its row demands.
-pub(super) fn difference(row: &BlogRow, message: &Message<'_>, partition_key: &str) -> Option<String> {
+pub(super) fn difference(
+    row: &BlogRow,
+    message: &Message<'_>,
+    partition_key: &str,
+    change_key: ChangeKey,
+) -> Option<String> {
     let data = message.data.as_ref()?;
     let metadata = &message.metadata;
     let value = row.value();
@@ -62,7 +67,7 @@ pub(super) fn difference(row: &BlogRow, message: &Message<'_>, partition_key: &s
         return Some(format!("value is {:?} and must be {value:?}", data.value));
     }
     let ingest_time = row.ingest_time();
-    let key = row.partition_key();
+    let key = row.partition_key(change_key);
     let texts = [
         (
             "ingest_time",

@@ -71,6 +71,14 @@ impl Meter {
         routes.layer(from_fn_with_state(self.clone(), measured))
     }
 
+    /// Counts the call that was answered with this body.
+    pub(super) fn count_answer(&self, body: &[u8]) {
+        match read_answer(body) {
+            Ok(call) => self.count(call),
+            Err(error) => tracing::warn!(%error, "a PutRecords answer could not be counted"),
+        }
+    }
+
     /// Counts one call.
     pub(super) fn count(&self, call: Reading) {
         self.0.requests.fetch_add(call.requests_count, Ordering::Relaxed);
@@ -103,10 +111,7 @@ async fn count_answer(meter: &Meter, response: Response) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     };
-    match read_answer(&bytes) {
-        Ok(call) => meter.count(call),
-        Err(error) => tracing::warn!(%error, "a PutRecords answer could not be counted"),
-    }
+    meter.count_answer(&bytes);
     Response::from_parts(parts, Body::from(bytes))
 }
 

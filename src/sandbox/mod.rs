@@ -2,25 +2,32 @@
 //! judge of what came through. For `brigade demo`, the tests and the benchmarks.
 //!
 //! The servers are other people's crates, wrapped and not forked: [`s3`] (s3s over a folder), [`kinesis`]
-//! (ferrokinesis in memory) and [`null_kinesis`], which stores nothing. [`blog_data`] makes the input from a seed,
+//! (ferrokinesis in memory) and [`null_kinesis`], which stores nothing. [`fault_proxy`] stands in front of a Kinesis,
+//! this one or another, and does what networks do. [`blog_data`] makes the input from a seed,
 //! [`consumer`] reads the stream back, and [`verdict`] compares the two. Consumer and judge use neither the encoder
 //! nor the parser of the engine.
 
+pub mod allowance;
 pub mod blog_data;
 pub mod blog_row;
 pub mod blog_task;
 pub mod clients;
 pub mod consumer;
+pub mod fault_proxy;
 pub mod kinesis;
 mod message;
 pub mod meter;
 pub mod null_kinesis;
 pub mod order;
 pub mod plant;
-pub mod refusals;
+pub mod reshard;
 pub mod s3;
 pub mod server;
+pub mod streams;
 pub mod verdict;
+#[cfg(test)]
+mod verdict_tests;
+mod wire;
 
 use std::io;
 

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SandboxError;
+use super::wire::{Wire, WireListener};
 
 /// Time that open requests get to end when a server is stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,17 +35,12 @@ impl LocalServer {
         let address = listener
             .local_addr()
             .map_err(|source| SandboxError::Listen { source })?;
-        // A small answer must not wait for the client's delayed acknowledgement of the one before.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY on a sandbox connection");
-            }
-        });
         let token = CancellationToken::new();
         let stop = token.clone().drop_guard();
         let stopped = token.cancelled_owned();
+        let routes = routes.into_make_service_with_connect_info::<Wire>();
         let task = tokio::spawn(async move {
-            axum::serve(listener, routes)
+            axum::serve(WireListener(listener), routes)
                 .with_graceful_shutdown(stopped)
                 .await
         });

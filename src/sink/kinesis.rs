@@ -11,8 +11,10 @@ mod classify;
 mod reader;
 mod request;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,15 +23,20 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
-
-use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
+use aws_sdk_kinesis::types::{PutRecordsResultEntry, Shard as ServiceShard, StreamDescriptionSummary};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{entries_of, lineage_of, record_bytes_max, usable_identity};
+use self::answer::{
+    entries_of, is_elsewhere, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
+};
 use self::classify::{Call, classify};
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use crate::batch::aggregate::aggregate;
+use crate::config::Aggregation;
+use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
 
@@ -53,6 +60,8 @@ pub struct KinesisOptions {
     pub endpoint: Option<String>,
     /// Time allowed for one request.
     pub request_timeout: Duration,
+    /// Whether the records of a request travel as one.
+    pub aggregation: Aggregation,
 }
 
 /// An Amazon Kinesis data stream.
@@ -60,6 +69,10 @@ pub struct KinesisSink {
     stream: String,
     client: Client,
     runtime: Handle,
+    aggregation: Aggregation,
+    /// Shards that an aggregate was meant for and did not reach: the stream was resharded. What is still in flight for
+    /// them goes record by record, each to where it belongs now.
+    closed_shards: Mutex<HashSet<String>>,
 }
 
 impl KinesisSink {
@@ -70,6 +83,8 @@ impl KinesisSink {
             client: Client::from_conf(configure(shared, &options).build()),
             stream: options.stream,
             runtime,
+            aggregation: options.aggregation,
+            closed_shards: Mutex::default(),
         }
     }
 
@@ -122,12 +137,36 @@ impl KinesisSink {
         run_on(&self.runtime, call, request).await
     }
 
+    fn is_closed(&self, shard: &Shard) -> bool {
+        self.closed_shards().contains(&shard.id)
+    }
+
+    fn closed_shards(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.closed_shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a body that [`request`] wrote, without a retry.
+    async fn put_once(&self, call: &Call<'_>, body: Bytes) -> Result<Vec<PutRecordsResultEntry>, SinkError> {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let request = self
+            .client
+            .put_records()
+            .stream_name(&self.stream)
+            .set_records(Some(Vec::new()))
+            .customize()
+            .config_override(once)
+            .map_request(move |request| request::with_body(request, body.clone()));
+        let answer = self.run(call, async move { request.send().await }).await?;
+        let output = answer.map_err(|error| classify(call, &error))?;
+        Ok(output.records)
+    }
+
     fn reader(&self, shard: &Shard, place: ReadStart) -> KinesisReader {
         KinesisReader {
             client: self.client.clone(),
             runtime: self.runtime.clone(),
             stream: self.stream.clone(),
-            shard_id: shard.id.clone(),
+            shard: shard.clone(),
             place,
             iterator: None,
             page_records: PAGE_RECORDS_MAX,
@@ -164,21 +203,26 @@ impl RecordSink for KinesisSink {
         })
     }
 
-    async fn put(&self, _shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
+    async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let call = self.call("kinesis:PutRecords");
-        let body = request::body(&self.stream, records).map_err(|detail| call.refused(detail))?;
-        let once = Config::builder().retry_config(RetryConfig::disabled());
-        let request = self
-            .client
-            .put_records()
-            .stream_name(&self.stream)
-            .set_records(Some(Vec::new()))
-            .customize()
-            .config_override(once)
-            .map_request(move |request| request::with_body(request, body.clone()));
-        let answer = self.run(&call, async move { request.send().await }).await?;
-        let output = answer.map_err(|error| classify(&call, &error))?;
-        entries_of(&call, output.records, records.len())
+        if self.aggregation == Aggregation::None || records.len() <= 1 || self.is_closed(shard) {
+            // Only in front of a closed shard there are more than fit into a request.
+            let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));
+            let body = request::body(&self.stream, first).map_err(|detail| call.refused(detail))?;
+            let answered = self.put_once(&call, body).await?;
+            let mut entries = entries_of(&call, answered, first.len())?;
+            entries.extend(unsent_entries(shard, rest.len()));
+            return Ok(entries);
+        }
+        let aggregate = aggregate(shard.range, records).map_err(|error| call.refused(error.to_string()))?;
+        let body = request::aggregate_body(&self.stream, &aggregate);
+        let body = body.map_err(|detail| call.refused(detail))?;
+        let answered = self.put_once(&call, body).await?;
+        let entries = entries_of(&call, answered, 1)?;
+        if entries.iter().any(|entry| is_elsewhere(entry, shard)) {
+            self.closed_shards().insert(shard.id.clone());
+        }
+        Ok(shared_entries(entries, shard, records.len()))
     }
 
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {

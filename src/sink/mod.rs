@@ -28,7 +28,8 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
-/// Error code of a record that was meant for another shard than the one that has it now.
+/// Error code of a record that was meant for another shard than the one that has it now. If it travelled in an aggregate,
+/// consumers drop it behind a split, and see it behind a merge.
 pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
 
 /// The answer to one record of a request.
@@ -88,6 +89,16 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     /// What is missing or not permitted.
     async fn check(&self) -> Result<(), SinkError> {
         self.describe().await.map(drop)
+    }
+}
+
+impl PutEntry {
+    /// Whether the record was meant for a shard that no longer has it.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Stored { .. } => false,
+            Self::Failed { code, .. } => code == SHARD_MAP_CHANGED,
+        }
     }
 }
 

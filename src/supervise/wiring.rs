@@ -11,6 +11,7 @@ use super::placement::Placement;
 use super::recovery::Recovery;
 use super::spawn::{Berth, Nursery};
 use crate::batch::actor::ShardBatcher;
+use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::store::Checkpoint;
@@ -53,12 +54,14 @@ impl Wiring<'_> {
     /// A publisher and a batcher per shard.
     pub(super) fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
         let mut batchers = Vec::new();
+        let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
             let arbiter = self.placement.sink(index);
             let (publisher, publisher_berth) = Nursery::berth::<ShardPublisher>();
             let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let clock = Arc::clone(&self.backends.clock);
             let destination = Destination::from(&self.config.target);
             let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
@@ -78,6 +81,7 @@ impl Wiring<'_> {
                         destination,
                         checkpointer,
                         counters,
+                        clock,
                         fuse,
                     })
                 },
@@ -85,7 +89,7 @@ impl Wiring<'_> {
             let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
             self.nursery
                 .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
-                    ShardBatcher::new(ShardIndex(index), linger, publisher)
+                    ShardBatcher::new(ShardIndex(index), limits, linger, publisher)
                 });
             batchers.push(batcher);
         }
@@ -151,6 +155,7 @@ impl Wiring<'_> {
         let ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
+        let shards = self.counters.shards().clone();
         let discoverer = Upstream::to(discoverer.clone());
         self.nursery
             .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
@@ -160,6 +165,7 @@ impl Wiring<'_> {
                     discoverer,
                     interval,
                     budget,
+                    shards,
                     clock,
                     status,
                     fuse,

@@ -7,9 +7,9 @@ use bucket_brigade::checkpoint::store::memory::MemoryStore;
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry};
 use bucket_brigade::clock::SystemClock;
 use bucket_brigade::config::{
-    ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles, LimitsConfig,
-    MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream, SourceConfig,
-    SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use bucket_brigade::fault::Fault;
 use bucket_brigade::model::QueueName;
@@ -114,6 +114,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             ordering: Ordering::Final,
             pace: Pace::Off,
             linger: Duration::from_millis(2),
+            aggregation: Aggregation::None,
         },
         errors: ErrorsConfig {
             dead_letters: folder.join("dead-letters"),

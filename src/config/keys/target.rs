@@ -85,6 +85,18 @@ static KINESIS: Group = Group {
                         nobody can tell any more whether they came. resend: send them, they may come twice; stop: exit\n\
                         with 65 and leave it to a person.",
             },
+            Key {
+                name: "aggregation",
+                kind: Kind::Choice(&Choice {
+                    words: &["none", "kpl"],
+                    unavailable: &[],
+                }),
+                presence: Presence::Default("none"),
+                about: "none: each row is a record. kpl: the rows of a request travel in one record, in the format of the\n\
+                        Kinesis Producer Library, so a shard takes 1 MiB and not 1,000 rows a second, and a request is\n\
+                        stored whole or not at all. Only for consumers that take such records apart: the Kinesis Client\n\
+                        Library does, Firehose does, a Lambda function has to do it itself.",
+            },
             pace("service"),
         ],
         MESSAGE,
@@ -283,6 +295,6 @@ const MESSAGE: &[Key] = &[
         about: "What a message says about its place in the source. chain: its lane, its position and the one in front of\n\
                 it, in the metadata; a consumer that uses the filter in the folder consumers then processes every row\n\
                 once and in the order of its lane, whatever was sent twice. Each queue has 64 lanes, by partition key.\n\
-                It goes with delivery at_least_once, which it is by default then, and not with ordering none.",
+                It goes with delivery at_least_once, which it is by default then, not with ordering none, aggregation kpl.",
     },
 ];

@@ -6,11 +6,14 @@ use std::time::Duration;
 use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
-    ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat, Ordering,
-    OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
+    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat,
+    Ordering, OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
 };
 use super::joined;
+use crate::config::MigrationType;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::model::{Operation, Table};
+use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
 
 pub(super) struct Target {
     pub(super) place: TargetConfig,
@@ -20,9 +23,9 @@ pub(super) struct Target {
 
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
-    let (place, keys) = match (section.section("kinesis"), section.section("ndjson")) {
-        (Some(kinesis), _) => (self::kinesis(&kinesis), kinesis),
-        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), ndjson),
+    let (place, aggregation, keys) = match (section.section("kinesis"), section.section("ndjson")) {
+        (Some(kinesis), _) => (self::kinesis(&kinesis), self::aggregation(&kinesis), kinesis),
+        (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
     let message = message(&keys)?;
@@ -71,6 +74,7 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             )?,
             pace: pace(&keys)?,
             linger: keys.duration("linger")?,
+            aggregation: aggregation?,
         },
     })
 }
@@ -82,6 +86,13 @@ fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
         endpoint: section.filled_text("endpoint"),
         request_timeout: section.duration("request_timeout")?,
     })
+}
+
+fn aggregation(section: &Section<'_>) -> Option<Aggregation> {
+    section.choice(
+        "aggregation",
+        &[("none", Aggregation::None), ("kpl", Aggregation::Kpl)],
+    )
 }
 
 fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
@@ -135,6 +146,11 @@ fn check_chain(section: &Section<'_>, message: &MessageConfig, report: &mut Repo
             "`source_position: chain` needs the order of its lanes: set `ordering` to final or strict";
         report.error(section.place("ordering"), message);
     }
+    if section.word("aggregation") == Some("kpl") {
+        let message = "`aggregation: kpl` does not go with `source_position: chain`: the records of an aggregate have no \
+                       place of their own, and a lane needs one: set `aggregation` to none";
+        report.error(section.place("aggregation"), message);
+    }
     if section.word("delivery") == Some("dedupe") {
         let message = "`delivery: dedupe` does not go with `source_position: chain`, whose consumers leave out what comes \
                        twice and need what they left out too early to come again: take `delivery` out, or set it to \
@@ -174,6 +190,48 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
     }
 }
 
+/// In `strict` order a key gets one record per request, so a key that many rows share is slow.
+pub(super) fn warn_about_hot_keys(
+    target: &Target,
+    tables: &[Table],
+    migration_type: MigrationType,
+    root: &Section<'_>,
+    report: &mut Report,
+) {
+    // An aggregated record is stored as a whole, so nothing in it can overtake anything.
+    if target.delivery.ordering != Ordering::Strict || target.delivery.aggregation == Aggregation::Kpl {
+        return;
+    }
+    let has = |operation| match migration_type {
+        MigrationType::FullLoad => operation == Operation::Load,
+        MigrationType::Changes => operation != Operation::Load,
+        MigrationType::FullLoadAndChanges => true,
+    };
+    let mut hot = Vec::new();
+    for (operation, rows) in [(Operation::Load, "loaded rows"), (Operation::Update, "changes")] {
+        let shares_key = |table: &&Table| {
+            let rule = PartitionKeyRule::new(table, operation, &target.message);
+            rule.key_type == PartitionKeyType::SchemaTable
+        };
+        let tables = tables.iter().filter(shares_key).filter(|_| has(operation));
+        hot.extend(tables.map(|table| format!("{rows} of {}", table.full_name())));
+    }
+    let Some(first) = hot.first() else { return };
+    let more = match hot.len() - 1 {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let message = format!(
+        "`ordering: strict` sends one record of a partition key per request, and all {first}{more} share one key: with \
+         20 ms per request that is 50 rows a second; give changes their own keys (`change_partition_key: \
+         primary-key`), tables a primary key, or use `aggregation: kpl` or `ordering: final`"
+    );
+    let section = root
+        .section("target")
+        .and_then(|target| target.section("kinesis").or(target.section("ndjson")));
+    report.warning(section.and_then(|section| section.place("ordering")), message);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +244,7 @@ mod tests {
             "stream: s, region: eu-west-1, endpoint: \"http://h:1\", request_timeout: 9s, message_format: json-unformatted, \
              include_control_details: true, ordering: none, linger: 7ms, delivery: at_least_once, settle: 6s, \
              out_of_retention: stop, recreated_stream: continue, number_format: dms, \
-             change_partition_key: primary-key, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
+             change_partition_key: primary-key, aggregation: kpl, pace: { records_per_second: 3, bytes_per_second: 4KiB }",
         );
         assert_eq!(
             config.target,
@@ -221,6 +279,7 @@ mod tests {
                     bytes_per_second: 4096,
                 },
                 linger: Duration::from_millis(7),
+                aggregation: Aggregation::Kpl,
             }
         );
     }
@@ -297,6 +356,10 @@ mod tests {
         for (line, expected) in [
             ("delivery: dedupe", "does not go with `source_position: chain`"),
             ("ordering: none", "needs the order of its lanes"),
+            (
+                "aggregation: kpl",
+                "`aggregation: kpl` does not go with `source_position: chain`",
+            ),
         ] {
             let document = format!("stream: orders, source_position: chain, {line}");
             check("stream: orders", &document, expected);
@@ -317,5 +380,6 @@ mod tests {
             (config.delivery.pace, config.delivery.ordering),
             (Pace::Service, Ordering::None)
         );
+        assert_eq!(config.delivery.aggregation, Aggregation::None);
     }
 }

@@ -13,7 +13,7 @@ use crate::fault::Certainty;
 use crate::limits::{RECORD_BYTES_CEILING, RECORD_BYTES_DEFAULT};
 use crate::route::lineage::{KnownShard, Lineage};
 use crate::route::shard_map::{HashRange, Shard};
-use crate::sink::{PutEntry, SinkError};
+use crate::sink::{PutEntry, SHARD_MAP_CHANGED, SinkError};
 
 /// The one code that says a record was certainly not stored.
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
@@ -31,6 +31,45 @@ pub(super) fn entries_of(
     Err(call.doubtful(format!(
         "the answer has {answered_count} entries for {sent_count} records"
     )))
+}
+
+/// The members of an aggregate share its answer.
+///
+/// An aggregate that went to another shard may be dropped whole by whoever reads it there, so it does not count as
+/// stored.
+pub(super) fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize) -> Vec<PutEntry> {
+    let shared = entries.into_iter().map(|entry| match entry {
+        PutEntry::Stored { shard_id, .. } if shard_id != meant.id => PutEntry::Failed {
+            code: SHARD_MAP_CHANGED.to_owned(),
+            message: format!(
+                "the aggregated record for {} went to {shard_id}; the stream was resharded",
+                meant.id
+            ),
+            certainty: Certainty::MaybeApplied,
+        },
+        PutEntry::Stored { .. } | PutEntry::Failed { .. } => entry,
+    });
+    shared
+        .flat_map(|entry| std::iter::repeat_n(entry, count))
+        .collect()
+}
+
+/// Whether the answer names another shard than the one that was meant.
+pub(super) fn is_elsewhere(entry: &PutEntry, meant: &Shard) -> bool {
+    match entry {
+        PutEntry::Stored { shard_id, .. } => *shard_id != meant.id,
+        PutEntry::Failed { .. } => false,
+    }
+}
+
+/// The entries of records that were left out of a request.
+pub(super) fn unsent_entries(meant: &Shard, count: usize) -> impl Iterator<Item = PutEntry> {
+    let entry = PutEntry::Failed {
+        code: SHARD_MAP_CHANGED.to_owned(),
+        message: format!("not sent yet: {} is closed, and records go one by one", meant.id),
+        certainty: Certainty::NotApplied,
+    };
+    std::iter::repeat_n(entry, count)
 }
 
 fn entry_of(entry: PutRecordsResultEntry) -> PutEntry {
@@ -266,5 +305,34 @@ mod tests {
             }]
         );
         assert!(lineage_of(&CALL, vec![shard("odd", "0", "many", None)]).is_err());
+    }
+
+    #[test]
+    fn the_members_of_an_aggregate_share_the_answer_and_its_shard_must_be_right() {
+        let stored = |shard_id: &str| PutEntry::Stored {
+            sequence_number: "49".into(),
+            shard_id: shard_id.into(),
+        };
+        let meant = Shard {
+            id: "a".into(),
+            range: HashRange::ALL,
+        };
+        assert_eq!(shared_entries(vec![stored("a")], &meant, 3), vec![stored("a"); 3]);
+        let elsewhere = shared_entries(vec![stored("b")], &meant, 2);
+        let expected = PutEntry::Failed {
+            code: "ShardMapChanged".into(),
+            message: "the aggregated record for a went to b; the stream was resharded".into(),
+            certainty: Certainty::MaybeApplied,
+        };
+        assert_eq!(elsewhere, vec![expected; 2]);
+        let throttled = PutEntry::Failed {
+            code: THROTTLED.into(),
+            message: String::new(),
+            certainty: Certainty::NotApplied,
+        };
+        assert_eq!(
+            shared_entries(vec![throttled.clone()], &meant, 2),
+            vec![throttled; 2]
+        );
     }
 }

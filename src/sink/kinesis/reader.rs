@@ -1,4 +1,5 @@
-//! Reads a shard of the stream back. The caller keeps the pace; an iterator that expired is replaced here.
+//! Reads a shard of the stream back, as consumers do: aggregated records are taken apart. The caller keeps the pace; an
+//! iterator that expired is replaced here.
 
 use std::fmt;
 
@@ -13,6 +14,8 @@ use tokio::runtime::Handle;
 
 use super::classify::{Call, classify};
 use super::run_on;
+use crate::batch::aggregate::{is_dropped_by_consumers, take_apart};
+use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records asked for at once; the service's maximum. It stops at 10 MiB.
@@ -25,7 +28,7 @@ pub(super) struct KinesisReader {
     pub(super) client: Client,
     pub(super) runtime: Handle,
     pub(super) stream: String,
-    pub(super) shard_id: String,
+    pub(super) shard: Shard,
     /// Where to get an iterator for.
     pub(super) place: ReadStart,
     pub(super) iterator: Option<String>,
@@ -40,7 +43,7 @@ impl KinesisReader {
     pub(super) async fn find(&mut self) -> Result<String, SinkError> {
         let call = self.call(FIND);
         let request = self.client.get_shard_iterator();
-        let request = request.stream_name(&self.stream).shard_id(&self.shard_id);
+        let request = request.stream_name(&self.stream).shard_id(&self.shard.id);
         let request = match &self.place {
             ReadStart::Oldest => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
             ReadStart::At(number) => request
@@ -67,10 +70,12 @@ impl KinesisReader {
     }
 
     fn page_of(&mut self, output: GetRecordsOutput) -> ReadPage {
-        let records: Vec<_> = output.records.into_iter().map(seen).collect();
-        if let Some(last) = records.last() {
+        if let Some(last) = output.records.last() {
             self.place = ReadStart::After(last.sequence_number.clone());
         }
+        let range = self.shard.range;
+        let records = output.records.into_iter().flat_map(|record| seen(range, record));
+        let records = records.collect();
         self.iterator = output.next_shard_iterator.filter(|iterator| !iterator.is_empty());
         let behind_ms = output.millis_behind_latest.unwrap_or(0);
         ReadPage {
@@ -110,16 +115,37 @@ impl ShardReader for KinesisReader {
     }
 }
 
-fn seen(record: Record) -> SeenRecord {
-    SeenRecord {
-        sequence_number: record.sequence_number,
-        partition_key: record.partition_key.unwrap_or_default(),
-        payload: Bytes::from(record.data.into_inner()),
+/// What consumers see of a record: itself, the members of the aggregate that it is, or nothing if they drop it.
+fn seen(range: HashRange, record: Record) -> Vec<SeenRecord> {
+    let (number, data) = (record.sequence_number, Bytes::from(record.data.into_inner()));
+    match take_apart(&data) {
+        None => vec![SeenRecord {
+            sequence_number: number,
+            partition_key: record.partition_key.unwrap_or_default(),
+            payload: data,
+        }],
+        Some(members) if is_dropped_by_consumers(range, &members) => {
+            let members = members.len();
+            tracing::warn!(
+                number,
+                members,
+                "left out an aggregated record of another shard, as consumers do"
+            );
+            Vec::new()
+        }
+        Some(members) => {
+            let seen = members.into_iter().map(|member| SeenRecord {
+                sequence_number: number.clone(),
+                partition_key: member.partition_key,
+                payload: member.payload,
+            });
+            seen.collect()
+        }
     }
 }
 
 impl fmt::Debug for KinesisReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KinesisReader({} of {})", self.shard_id, self.stream)
+        write!(f, "KinesisReader({} of {})", self.shard.id, self.stream)
     }
 }

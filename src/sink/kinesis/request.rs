@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 
+use crate::batch::aggregate::Aggregate;
 use crate::model::BatchRecord;
 use crate::route::shard_map::HashKey;
 
@@ -19,6 +20,8 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const RECORD_FRAME_BYTES: usize = r#"{"Data":"","PartitionKey":""},"#.len();
 /// What an explicit hash key takes, with all the digits it can have.
 const HASH_KEY_BYTES: usize = r#","ExplicitHashKey":"340282366920938463463374607431768211455""#.len();
+/// What the body of an aggregate takes at most beside its message and the name of the stream.
+const AGGREGATE_FRAME_BYTES: usize = 128;
 
 /// The body of a request that puts these records into a stream.
 ///
@@ -48,6 +51,25 @@ pub(super) fn body(stream: &str, records: &[BatchRecord]) -> Result<Bytes, Strin
         out.push(b'}');
     }
     out.extend_from_slice(b"]}");
+    Ok(out.into())
+}
+
+/// The body of a request that puts one aggregate into a stream.
+///
+/// # Errors
+/// What is wrong with the stream's name.
+pub(super) fn aggregate_body(stream: &str, aggregate: &Aggregate) -> Result<Bytes, String> {
+    let data_bytes = STANDARD.encoded_length(aggregate.bytes.len());
+    let mut out = Vec::with_capacity(data_bytes + stream.len() + AGGREGATE_FRAME_BYTES);
+    out.extend_from_slice(b"{\"StreamName\":");
+    write_string(&mut out, stream)?;
+    out.extend_from_slice(b",\"Records\":[{\"Data\":\"");
+    STANDARD.encode_append(&aggregate.bytes, &mut out);
+    out.extend_from_slice(b"\",\"PartitionKey\":");
+    write_string(&mut out, aggregate.partition_key)?;
+    out.extend_from_slice(b",\"ExplicitHashKey\":");
+    write_string(&mut out, &aggregate.explicit_hash_key.0.to_string())?;
+    out.extend_from_slice(b"}]}");
     Ok(out.into())
 }
 
@@ -96,8 +118,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::batch::aggregate::aggregate;
     use crate::chain::lane::LaneIndex;
     use crate::model::batch::{Link, LinkKind};
+    use crate::route::shard_map::HashRange;
 
     /// What the service reads out of a body: keys, and messages in their base64 form.
     fn expected(stream: &str, records: &[(String, Vec<u8>)], point: Option<HashKey>) -> Value {
@@ -131,6 +155,26 @@ mod tests {
             });
             prop_assert!(needs_escapes || written.len() <= bytes_count("orders", &batch));
         }
+    }
+
+    #[test]
+    fn an_aggregate_is_one_record_with_a_hash_key_of_its_shard() {
+        let records: Vec<_> = (0..3)
+            .map(|ordinal| BatchRecord::new(ordinal, b"{}", b"k"))
+            .collect();
+        let end = u128::MAX;
+        let aggregate = aggregate(HashRange { start: 1 << 126, end }, &records).unwrap();
+        let written = aggregate_body("orders", &aggregate).unwrap();
+        let expected = json!({ "StreamName": "orders", "Records": [{
+            "Data": STANDARD.encode_to_string(&aggregate.bytes),
+            "PartitionKey": "a",
+            "ExplicitHashKey": "85070591730234615865843651857942052864",
+        }] });
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected);
+        assert!(
+            written.len()
+                <= STANDARD.encoded_length(aggregate.bytes.len()) + "orders".len() + AGGREGATE_FRAME_BYTES
+        );
     }
 
     #[test]

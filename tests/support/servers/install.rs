@@ -7,41 +7,44 @@ use std::process::Command;
 const MOTO: &str = "5.2.5";
 const OTELTAP: &str = "1.0.0";
 const KINESALITE: &str = "3.3.3";
+const KINESIS_AGG_PYTHON: &str = "1.2.3";
+const PROTOBUF: &str = "7.36.2";
+const SIX: &str = "1.17.0";
+const KINESIS_AGG_NODE: &str = "4.2.8";
+/// As in its `pom.xml`.
+const KCL: &str = "3.5.1";
+const MAVEN_DEPENDENCY: &str = "3.8.1";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 /// The Python interpreter that has moto.
 pub fn moto() -> Result<PathBuf, String> {
-    let folder = once(&format!("moto-{MOTO}"), |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let pip = folder.join("bin/pip");
-        run(Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .arg(format!("moto[server]=={MOTO}")))
-    })?;
-    Ok(folder.join("bin/python"))
+    python(&format!("moto-{MOTO}"), &[format!("moto[server]=={MOTO}")])
 }
 
 /// The Python interpreter that has oteltap.
 pub fn oteltap() -> Result<PathBuf, String> {
-    let folder = once(&format!("oteltap-{OTELTAP}"), |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let pip = folder.join("bin/pip");
-        run(Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .arg(format!("oteltap=={OTELTAP}")))
-    })?;
-    Ok(folder.join("bin/python"))
+    python(&format!("oteltap-{OTELTAP}"), &[format!("oteltap=={OTELTAP}")])
+}
+
+/// The Python interpreter that has AWS's library for aggregated records.
+pub fn kinesis_agg_python() -> Result<PathBuf, String> {
+    let packages = [
+        format!("aws-kinesis-agg=={KINESIS_AGG_PYTHON}"),
+        format!("protobuf=={PROTOBUF}"),
+        // Needed and not asked for.
+        format!("six=={SIX}"),
+    ];
+    python(&format!("kinesis-agg-python-{KINESIS_AGG_PYTHON}"), &packages)
+}
+
+/// The folder of Node modules that has AWS's library for aggregated records.
+pub fn kinesis_agg_node() -> Result<PathBuf, String> {
+    node_modules("aws-kinesis-agg", KINESIS_AGG_NODE)
 }
 
 /// The folder of Node modules that has kinesalite.
 pub fn kinesalite() -> Result<PathBuf, String> {
-    let folder = once(&format!("kinesalite-{KINESALITE}"), |folder| {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
-            .arg(folder);
-        run(npm.arg(format!("kinesalite@{KINESALITE}")))
-    })?;
-    Ok(folder.join("node_modules"))
+    node_modules("kinesalite", KINESALITE)
 }
 
 /// The `minio` program.
@@ -53,6 +56,42 @@ pub fn minio() -> Result<PathBuf, String> {
         run(go.arg(format!("github.com/minio/minio@{MINIO}")))
     })?;
     Ok(folder.join("minio"))
+}
+
+/// The folder of the libraries that a `pom.xml` names.
+pub fn kcl(pom: &Path) -> Result<PathBuf, String> {
+    let folder = once(&format!("kcl-{KCL}"), |folder| {
+        let mut maven = Command::new("mvn");
+        maven.args(["--batch-mode", "--quiet", "--file"]).arg(pom);
+        maven.arg(format!(
+            "org.apache.maven.plugins:maven-dependency-plugin:{MAVEN_DEPENDENCY}:copy-dependencies"
+        ));
+        run(maven.arg(format!("-DoutputDirectory={}", folder.join("lib").display())))
+    })?;
+    Ok(folder.join("lib"))
+}
+
+/// A Python interpreter that has some packages.
+fn python(name: &str, packages: &[String]) -> Result<PathBuf, String> {
+    let folder = once(name, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = folder.join("bin/pip");
+        run(Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages))
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+/// A folder of Node modules that has a package.
+fn node_modules(package: &str, version: &str) -> Result<PathBuf, String> {
+    let folder = once(&format!("{package}-{version}"), |folder| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
+            .arg(folder);
+        run(npm.arg(format!("{package}@{version}")))
+    })?;
+    Ok(folder.join("node_modules"))
 }
 
 /// A folder below `target/test-servers` that `install` has filled, now or earlier.

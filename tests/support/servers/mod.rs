@@ -78,9 +78,10 @@ pub fn minio() -> Option<ServerProcess> {
     )
 }
 
-fn or_skip(name: &str, started: Result<ServerProcess, String>) -> Option<ServerProcess> {
+/// What was started or installed; if that was not possible, a test is skipped aloud, or fails if it must not be.
+pub fn or_skip<T>(name: &str, started: Result<T, String>) -> Option<T> {
     match started {
-        Ok(server) => Some(server),
+        Ok(started) => Some(started),
         Err(reason) if std::env::var("BRIGADE_TEST_SERVERS").is_ok_and(|value| value == "required") => {
             panic!("{name}: {reason}");
         }

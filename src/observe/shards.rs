@@ -1,0 +1,160 @@
+//! What each shard's publisher is doing, for the status: whether it looks for records in doubt, and whether its pace
+//! is what holds it up.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A shard is hot if it spends at least this share of its time waiting for its pace, in per cent.
+const HOT_PERCENT: u64 = 50;
+/// How much the newest request counts in the average, in per cent.
+const NEWEST_PERCENT: u64 = 10;
+
+/// What a shard's publisher is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardActivity {
+    /// Set while records of the shard are in doubt and are looked for.
+    pub doubt: Option<Doubt>,
+    /// Share of its time that it waits, because the shard takes no more than it gets, in per cent.
+    pub paced_percent: u64,
+    /// Share of the configured pace that the service accepts, in per cent; less than 100 after throttling.
+    pub rate_percent: u64,
+}
+
+impl ShardActivity {
+    /// Whether the shard is what holds its records up.
+    pub fn is_hot(&self) -> bool {
+        self.paced_percent >= HOT_PERCENT
+    }
+}
+
+/// A look for records in doubt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// When no request that was given up can be stored any more, and reading begins; milliseconds since the epoch.
+    pub settled_at_ms: i64,
+    /// Records read so far.
+    pub records_read: u64,
+    /// How far behind the end of the shard the last page was, in milliseconds; unknown before the first.
+    pub behind_ms: Option<u64>,
+}
+
+/// What all shards are doing. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct ShardBoard(Arc<Mutex<BTreeMap<String, ShardActivity>>>);
+
+impl ShardBoard {
+    /// What a shard is doing.
+    pub fn of(&self, shard_id: &str) -> ShardActivity {
+        self.lock().get(shard_id).copied().unwrap_or_default()
+    }
+
+    /// How many shards have records in doubt.
+    pub fn in_doubt_count(&self) -> usize {
+        self.lock()
+            .values()
+            .filter(|activity| activity.doubt.is_some())
+            .count()
+    }
+
+    /// Records of a shard are in doubt; the doubt ends when what this gives is dropped.
+    pub fn doubt(&self, shard_id: &str, settled_at_ms: i64) -> DoubtNote {
+        let doubt = Doubt {
+            settled_at_ms,
+            ..Doubt::default()
+        };
+        self.change(shard_id, |activity| activity.doubt = Some(doubt));
+        DoubtNote {
+            board: self.clone(),
+            shard_id: shard_id.to_owned(),
+        }
+    }
+
+    /// A request waited for the pace of its shard for a part of the time since the one before.
+    pub fn paced(&self, shard_id: &str, waited: Duration, since_last: Duration, rate_percent: u64) {
+        let share = waited.as_micros().saturating_mul(100) / since_last.as_micros().max(1);
+        let share = u64::try_from(share).unwrap_or(100).min(100);
+        self.change(shard_id, |activity| {
+            let kept = activity.paced_percent * (100 - NEWEST_PERCENT);
+            activity.paced_percent = (kept + share * NEWEST_PERCENT).div_ceil(100);
+            activity.rate_percent = rate_percent;
+        });
+    }
+
+    fn change(&self, shard_id: &str, change: impl FnOnce(&mut ShardActivity)) {
+        let mut activities = self.lock();
+        if let Some(activity) = activities.get_mut(shard_id) {
+            change(activity);
+        } else {
+            change(activities.entry(shard_id.to_owned()).or_default());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ShardActivity>> {
+        // Plain data: whoever panicked while holding it left it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows a shard as one with records in doubt.
+#[derive(Debug)]
+pub struct DoubtNote {
+    board: ShardBoard,
+    shard_id: String,
+}
+
+impl DoubtNote {
+    /// A page was read.
+    pub fn read(&self, records_count: usize, behind_ms: u64) {
+        let records_count = u64::try_from(records_count).unwrap_or(u64::MAX);
+        self.board.change(&self.shard_id, |activity| {
+            if let Some(doubt) = activity.doubt.as_mut() {
+                doubt.records_read += records_count;
+                doubt.behind_ms = Some(behind_ms);
+            }
+        });
+    }
+}
+
+impl Drop for DoubtNote {
+    fn drop(&mut self) {
+        self.board
+            .change(&self.shard_id, |activity| activity.doubt = None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_is_shown_until_it_is_resolved() {
+        let board = ShardBoard::default();
+        let note = board.doubt("s", 5);
+        note.read(3, 40);
+        note.read(4, 0);
+        let expected = Doubt {
+            settled_at_ms: 5,
+            records_read: 7,
+            behind_ms: Some(0),
+        };
+        assert_eq!((board.of("s").doubt, board.in_doubt_count()), (Some(expected), 1));
+        drop(note);
+        assert_eq!((board.of("s").doubt, board.in_doubt_count()), (None, 0));
+    }
+
+    #[test]
+    fn a_shard_that_waits_for_its_pace_is_hot_and_cools_down() {
+        let board = ShardBoard::default();
+        for _ in 0..30 {
+            board.paced("s", Duration::from_millis(90), Duration::from_millis(100), 100);
+        }
+        assert!(board.of("s").is_hot(), "{:?}", board.of("s"));
+        for _ in 0..30 {
+            board.paced("s", Duration::ZERO, Duration::from_millis(100), 100);
+        }
+        assert!(!board.of("s").is_hot(), "{:?}", board.of("s"));
+    }
+}

@@ -1,0 +1,198 @@
+//! The rows of an object as the engine renders them, outside the engine: for commands that look back at what was
+//! sent, or send it again. It shares the framer and the renderer with the engine and nothing else.
+
+use std::ops::ControlFlow;
+
+use futures_util::StreamExt;
+
+use super::framer::{Framer, FramerConfig};
+use crate::config::Config;
+use crate::encode::timestamp::MessageTimestamp;
+use crate::limits::CHUNK_BYTES_MAX;
+use crate::model::{Chunk, Mark, ObjectVersion, Operation, TableIndex};
+use crate::parse::row::{RenderedChunk, RowRenderer, RowSource};
+use crate::source::{ObjectSource, SourceError};
+
+/// Where a row stands in its object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowPlace {
+    /// 0-based number of the row.
+    pub ordinal: u64,
+    /// 1-based line at which it starts.
+    pub line: u64,
+    /// Byte offset in the decompressed object.
+    pub byte: u64,
+}
+
+/// A row and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenderedRow<'a> {
+    /// Where it stands.
+    pub place: RowPlace,
+    /// The row as read, without its delimiter.
+    pub text: &'a [u8],
+    /// Its table, if it could be told.
+    pub table: Option<TableIndex>,
+    /// The message, or why there is none.
+    pub outcome: Result<Message<'a>, &'a str>,
+}
+
+/// A message with its partition key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// What it does.
+    pub operation: Operation,
+    /// The partition key.
+    pub partition_key: &'a [u8],
+    /// The message.
+    pub payload: &'a [u8],
+}
+
+/// Takes rows, until it breaks.
+pub type TakeRow<'t> = dyn FnMut(RenderedRow<'_>) -> ControlFlow<()> + 't;
+
+/// Renders the rows of objects and of texts; reuses its buffers.
+#[derive(Debug)]
+pub struct RowReader {
+    framing: FramerConfig,
+    rows: RowRenderer,
+    record_bytes_max: usize,
+    timestamp: MessageTimestamp,
+}
+
+impl RowReader {
+    /// A reader for the tables of a task and a stream that takes records of this size; messages are built at a time
+    /// given in microseconds since the Unix epoch.
+    pub fn new(config: &Config, record_bytes_max: usize, now_us: i64) -> Self {
+        Self {
+            framing: FramerConfig {
+                dialect: config.source.csv.clone(),
+                row_bytes_max: config.limits.row_bytes_max,
+                chunk_bytes_max: CHUNK_BYTES_MAX,
+            },
+            rows: RowRenderer::new(&config.tables, &config.source.csv, &config.message),
+            record_bytes_max,
+            timestamp: MessageTimestamp::from_unix_us(now_us),
+        }
+    }
+
+    /// Reads an object from its beginning. Within a chunk, rows without a message come behind those with one.
+    ///
+    /// # Errors
+    /// As [`ObjectSource::read`].
+    pub async fn read(
+        &mut self,
+        source: &dyn ObjectSource,
+        version: &ObjectVersion,
+        rows: RowSource,
+        take: &mut TakeRow<'_>,
+    ) -> Result<(), SourceError> {
+        let mut bytes = source.read(version, 0).await?;
+        let mut framer = Framer::new(&self.framing, Mark::START);
+        while let Some(more) = bytes.next().await {
+            framer.push(&more?);
+            if self.drain(&mut framer, rows, take).is_break() {
+                return Ok(());
+            }
+        }
+        framer.finish();
+        let _is_broken_off = self.drain(&mut framer, rows, take).is_break();
+        Ok(())
+    }
+
+    /// Reads a text as if it were an object, header rows included.
+    pub fn read_text(&mut self, text: &[u8], rows: RowSource, take: &mut TakeRow<'_>) {
+        let mut framer = Framer::new(&self.framing, Mark::START);
+        framer.push(text);
+        framer.finish();
+        let _is_broken_off = self.drain(&mut framer, rows, take).is_break();
+    }
+
+    /// Renders the text of what was one row, to be found at a place of its object. Gives the number of rows that it
+    /// has under the dialect of today; the row is what it was if that is 1.
+    pub fn read_row(&mut self, text: &[u8], place: RowPlace, rows: RowSource, take: &mut TakeRow<'_>) -> u64 {
+        let start = Mark {
+            // Nowhere is it the beginning of an object, where a header might stand.
+            position: place.byte.max(1),
+            ordinal: place.ordinal,
+            line: place.line.saturating_sub(1),
+        };
+        let mut framer = Framer::new(&self.framing, start);
+        framer.push(text);
+        framer.finish();
+        let mut count = 0;
+        let _is_broken_off = self
+            .drain(&mut framer, rows, &mut |mut row| {
+                count += 1;
+                row.place = place;
+                take(row)
+            })
+            .is_break();
+        count
+    }
+
+    fn drain(&mut self, framer: &mut Framer, rows: RowSource, take: &mut TakeRow<'_>) -> ControlFlow<()> {
+        while let Some(chunk) = framer.next_chunk() {
+            self.render(&chunk, rows, take)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn render(&mut self, chunk: &Chunk, rows: RowSource, take: &mut TakeRow<'_>) -> ControlFlow<()> {
+        let RenderedChunk {
+            buffer,
+            records,
+            rejected,
+        } = self.rows.render_chunk(rows, chunk, &self.timestamp);
+        for record in records {
+            let (place, text) = place_and_text(chunk, record.ordinal);
+            let size = record.payload.len() + record.key.len();
+            let too_large;
+            let outcome = if size > self.record_bytes_max {
+                too_large = format!(
+                    "the message has {size} bytes with its partition key; the stream takes {}",
+                    self.record_bytes_max
+                );
+                Err(too_large.as_str())
+            } else {
+                Ok(Message {
+                    operation: record.operation,
+                    partition_key: buffer.get(record.key).unwrap_or_default(),
+                    payload: buffer.get(record.payload).unwrap_or_default(),
+                })
+            };
+            take(RenderedRow {
+                place,
+                text,
+                table: Some(record.table),
+                outcome,
+            })?;
+        }
+        for record in &rejected {
+            let (place, text) = place_and_text(chunk, record.ordinal);
+            take(RenderedRow {
+                place,
+                text,
+                table: record.table,
+                outcome: Err(&record.reason),
+            })?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn place_and_text(chunk: &Chunk, ordinal: u64) -> (RowPlace, &[u8]) {
+    let start = &chunk.span.start;
+    let index = usize::try_from(ordinal.saturating_sub(start.ordinal)).unwrap_or(usize::MAX);
+    let Some(raw) = chunk.records.get(index) else {
+        return (RowPlace::default(), &[]);
+    };
+    let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+    let text = chunk.bytes.get(place(raw.range.start)..place(raw.range.end));
+    let place = RowPlace {
+        ordinal,
+        line: start.line + u64::from(raw.line_delta) + 1,
+        byte: start.position + u64::from(raw.range.start),
+    };
+    (place, text.unwrap_or_default())
+}

@@ -1,0 +1,182 @@
+//! Reads a whole stream back: all shards it still knows, parents before their children.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use backoff::ExponentialBackoffBuilder;
+use backoff::backoff::Backoff;
+use futures_util::{TryStreamExt, stream};
+use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
+
+use crate::fault::Fault;
+use crate::route::lineage::{KnownShard, Lineage};
+use crate::sink::{ReadPage, ReadStart, RecordSink, SeenRecord, ShardReader, SinkError};
+
+/// Shards read at once: each of them may have a page of 10 MiB in memory.
+const SHARDS_AT_ONCE: usize = 8;
+/// Pages in a row that end at the end of a shard, after which what still comes is newer than the question: others
+/// may write all the time. Servers that never say how far behind a page is end with an empty page.
+const END_PAGES_MAX: u32 = 100;
+/// How long the same page is asked for again.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How to read.
+#[derive(Debug, Clone)]
+pub(super) struct Reading<'a> {
+    pub(super) sink: &'a dyn RecordSink,
+    /// Where to begin in each shard.
+    pub(super) start: ReadStart,
+    /// Time from one call to the next, per shard.
+    pub(super) page_interval: Duration,
+}
+
+impl Reading<'_> {
+    /// Hands every record to `take`: all records of one key in the order of the stream. Gives the time at which the
+    /// oldest record was built, as far as the first record of each shard tells.
+    pub(super) async fn read(
+        &self,
+        lineage: &Lineage,
+        take: &mut dyn FnMut(&SeenRecord),
+    ) -> Result<Option<i64>, Fault> {
+        let (take, oldest) = (RefCell::new(take), Cell::new(None));
+        for group in lineage.generations() {
+            let shards = stream::iter(group.into_iter().map(Ok));
+            shards
+                .try_for_each_concurrent(SHARDS_AT_ONCE, |known| self.read_shard(known, &take, &oldest))
+                .await
+                .map_err(Fault::from)?;
+        }
+        Ok(oldest.get())
+    }
+
+    async fn read_shard(
+        &self,
+        known: &KnownShard,
+        take: &RefCell<&mut dyn FnMut(&SeenRecord)>,
+        oldest: &Cell<Option<i64>>,
+    ) -> Result<(), SinkError> {
+        let mut pages = Pages {
+            reader: self.sink.read(&known.shard, self.start.clone()).await?,
+            ticks: (!self.page_interval.is_zero()).then(|| {
+                let mut ticks = tokio::time::interval(self.page_interval);
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                ticks
+            }),
+        };
+        let (mut is_first, mut end_pages) = (true, 0);
+        loop {
+            let page = pages.next().await?;
+            for record in &page.records {
+                if std::mem::take(&mut is_first) {
+                    let times = [oldest.get(), built_ms(&record.payload)];
+                    oldest.set(times.into_iter().flatten().min());
+                }
+                (take.borrow_mut())(record);
+            }
+            end_pages = if page.behind_ms == 0 { end_pages + 1 } else { 0 };
+            let is_at_end = page.behind_ms == 0 && (page.records.is_empty() || end_pages >= END_PAGES_MAX);
+            if page.is_last || is_at_end {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The pages of one shard, one after another, at its pace.
+struct Pages {
+    reader: Box<dyn ShardReader>,
+    ticks: Option<tokio::time::Interval>,
+}
+
+impl Pages {
+    async fn next(&mut self) -> Result<ReadPage, SinkError> {
+        let mut backoff = ExponentialBackoffBuilder::new()
+            .with_max_elapsed_time(Some(PATIENCE))
+            .build();
+        loop {
+            if let Some(ticks) = &mut self.ticks {
+                ticks.tick().await;
+            }
+            let error = match self.reader.next_page().await {
+                Ok(page) => return Ok(page),
+                Err(error) => error,
+            };
+            let delay = match &error {
+                SinkError::Throttled { .. } | SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
+                    backoff.next_backoff()
+                }
+                SinkError::Missing { .. }
+                | SinkError::Denied { .. }
+                | SinkError::Io { .. }
+                | SinkError::Refused { .. } => None,
+            };
+            match delay {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(error),
+            }
+        }
+    }
+}
+
+/// What is read of a message to learn when it was built.
+#[derive(Deserialize)]
+struct Stamped {
+    metadata: Stamp,
+}
+
+#[derive(Deserialize)]
+struct Stamp {
+    timestamp: String,
+}
+
+fn built_ms(payload: &[u8]) -> Option<i64> {
+    let stamped: Stamped = serde_json::from_slice(payload).ok()?;
+    let time: jiff::Timestamp = stamped.metadata.timestamp.parse().ok()?;
+    Some(time.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BatchRecord;
+    use crate::route::shard_map::ShardMap;
+    use crate::sink::memory::MemorySink;
+
+    #[tokio::test]
+    async fn a_key_is_read_in_order_across_a_reshard_and_the_pace_is_kept() {
+        let sink = MemorySink::new(&ShardMap::uniform(1).unwrap());
+        let put = async |sink: &MemorySink, payload: &str| {
+            let description = sink.describe().await.unwrap();
+            let record = BatchRecord::new(0, payload.as_bytes(), b"k");
+            let hash = crate::route::shard_map::HashKey::of_partition_key(b"k");
+            let shard = description.shards.shard(description.shards.locate(hash)).unwrap();
+            sink.put(shard, &[record]).await.unwrap();
+        };
+        let time = |day| format!(r#"{{"metadata":{{"timestamp":"2026-01-{day:02}T00:00:00.000000Z"}}}}"#);
+        put(&sink, &time(9)).await;
+        sink.split(0);
+        put(&sink, &time(8)).await;
+        let description = sink.describe().await.unwrap();
+        let reading = Reading {
+            sink: &sink,
+            start: ReadStart::Oldest,
+            page_interval: Duration::from_millis(20),
+        };
+        let mut seen = Vec::new();
+        let start = tokio::time::Instant::now();
+        let mut take = |record: &SeenRecord| seen.push(built_ms(&record.payload).unwrap());
+        let oldest = reading.read(&description.lineage, &mut take).await.unwrap();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(oldest, Some(seen[1]));
+        assert_eq!(seen[0] - seen[1], 24 * 3_600_000);
+        // A page with the record, and one that is empty.
+        assert!(start.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_message_of_others_has_no_time() {
+        assert_eq!(built_ms(b"hello"), None);
+        assert_eq!(built_ms(br#"{"metadata":{"timestamp":"soon"}}"#), None);
+    }
+}
