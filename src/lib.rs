@@ -68,6 +68,7 @@ pub mod read;
 pub mod parse;
 pub mod encode;
 pub mod route;
+pub mod chain;
 pub mod batch;
 pub mod publish;
 pub mod sink;

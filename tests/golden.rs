@@ -11,12 +11,16 @@
     reason = "a broken fixture must fail the test"
 )]
 
+use bucket_brigade::chain::lane::LaneIndex;
+use bucket_brigade::chain::position::ChainPosition;
 use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
+use bucket_brigade::encode::chain::ChainMembers;
 use bucket_brigade::encode::control::{ControlOperation, encode_control};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::model::{Column, ColumnType, Mark, Table, TableIndex};
 use bucket_brigade::parse::row::{RowRenderer, RowSource};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::route::shard_map::HashKey;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -75,6 +79,23 @@ struct GoldenControl {
     details: bool,
     timestamp_us: i64,
     partition_key: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChainFile {
+    #[serde(rename = "about")]
+    _about: String,
+    records: Vec<GoldenLink>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoldenLink {
+    of: String,
+    queue: String,
+    explicit_hash_key: String,
     message: String,
 }
 
@@ -215,5 +236,47 @@ fn control_records_are_reproduced_with_their_keys() {
             String::from_utf8(record.partition_key).unwrap(),
             golden.partition_key
         );
+    }
+}
+
+#[test]
+fn a_link_of_a_chain_is_the_message_of_dms_with_four_members_more() {
+    let file: ChainFile = serde_json::from_str(include_str!("data/golden/chain.json")).unwrap();
+    for golden in &file.records {
+        let (format, text) = match golden.of.as_str() {
+            "formatted" => (
+                MessageFormat::Json,
+                include_str!("data/golden/load-formatted.json"),
+            ),
+            "unformatted" => (
+                MessageFormat::JsonUnformatted,
+                include_str!("data/golden/load-unformatted.json"),
+            ),
+            other => panic!("unknown format {other}"),
+        };
+        let data: DataFile = serde_json::from_str(text).unwrap();
+        let (definition, row) = data
+            .tables
+            .first()
+            .and_then(|table| Some((table, table.rows.first()?)))
+            .unwrap();
+        let message = MessageConfig {
+            format,
+            ..MessageConfig::default()
+        };
+        let own = table(&definition.owner, &definition.name, &definition.columns);
+        let (payload, key) = render(&own, &row.csv, &message, row.timestamp_us);
+        let lane = LaneIndex::of(HashKey::of_partition_key(key.as_bytes()));
+        assert_eq!(lane.point().0.to_string(), golden.explicit_hash_key);
+        let mut linked = Vec::new();
+        let at = |object, record| ChainPosition { object, record };
+        ChainMembers::new("nightly", &golden.queue, 1_793_000_000_000, format).append(
+            &mut linked,
+            payload.as_bytes(),
+            lane,
+            at(5, 1),
+            at(4, 7_001),
+        );
+        assert_eq!(String::from_utf8(linked).unwrap(), golden.message);
     }
 }

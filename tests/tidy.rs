@@ -26,6 +26,7 @@ const FUNCTION_LINES_MAX: usize = 60;
 const PURE: &[&str] = &[
     "src/batch/aggregate.rs",
     "src/batch/packer.rs",
+    "src/chain/",
     "src/checkpoint/cut.rs",
     "src/checkpoint/ledger.rs",
     "src/checkpoint/open_object.rs",

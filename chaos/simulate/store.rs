@@ -47,6 +47,7 @@ impl Store {
         let mut unfinished: Vec<_> = unfinished.cloned().collect();
         unfinished.sort_by(|left, right| left.id.cmp(&right.id));
         Checkpoint {
+            lanes: Vec::new(),
             unfinished,
             cuts: self.cuts.clone(),
             tables: self.tables.clone(),

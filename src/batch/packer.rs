@@ -159,7 +159,7 @@ fn take_from(
             through: 0,
         });
         run.records_count += 1;
-        run.through = record.ordinal + 1;
+        run.through = record.through();
         *bytes += size;
         records.push(record);
     }

@@ -10,12 +10,14 @@ use super::cut::{ObjectCut, SkipPlan};
 pub use super::ledger_error::LedgerError;
 pub use super::open_object::ObjectEnd;
 use super::open_object::OpenObject;
+use super::queue_ends::QueueEnds;
 use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ShardCut, TableStatistics,
     TaskState,
 };
 use super::tally::ChunkTally;
 use super::watermark::Watermark;
+use crate::chain::ends::LaneEnds;
 use crate::model::settle::{ChunkRef, Lane, Settled, StoredIn, greatest};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardMap};
@@ -27,6 +29,8 @@ pub struct ResumePoint {
     pub mark: Mark,
     /// What to skip from there on.
     pub skip: SkipPlan,
+    /// Where the lanes of its queue end there; `None` without a chain.
+    pub lanes: Option<LaneEnds>,
 }
 
 /// The pure heart of the checkpointer.
@@ -34,6 +38,7 @@ pub struct ResumePoint {
 pub struct Ledger {
     map: ShardMap,
     objects: BTreeMap<ObjectId, OpenObject>,
+    ends: QueueEnds,
     cuts: Vec<ShardCut>,
     cuts_changed: Vec<bool>,
     tables: Vec<TableStatistics>,
@@ -78,6 +83,7 @@ impl Ledger {
             in_flight: vec![0; tables.len()],
             map,
             objects: BTreeMap::new(),
+            ends: QueueEnds::new(checkpoint),
             cuts,
             tables,
             task: checkpoint.task.clone(),
@@ -120,6 +126,8 @@ impl Ledger {
         if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
             statistics.full_load_start_ms.get_or_insert(now_ms);
         }
+        let lanes = self.ends.open(entry);
+        let was_set_aside = matches!(entry.state, ObjectState::Quarantined { .. });
         let object = OpenObject {
             table,
             watermark: Watermark::resume(progress.watermark),
@@ -128,11 +136,14 @@ impl Ledger {
             totals: progress.totals,
             end: None,
             is_changed: false,
+            lanes: lanes.clone(),
+            was_set_aside,
         };
         self.objects.insert(entry.id.clone(), object);
         Ok(ResumePoint {
             mark: progress.watermark,
             skip: SkipPlan::new(&progress),
+            lanes,
         })
     }
 
@@ -152,6 +163,7 @@ impl Ledger {
                 *in_flight += table.records();
             }
         }
+        self.ends.parsed(&chunk.object.queue, &tally.ends);
         let object = Self::object(&mut self.objects, &chunk.object)?;
         let opened = object
             .watermark
@@ -229,7 +241,11 @@ impl Ledger {
     /// [`LedgerError::NotOpen`].
     pub fn ended(&mut self, id: &ObjectId, end: ObjectEnd) -> Result<(), LedgerError> {
         let object = Self::object(&mut self.objects, id)?;
+        if matches!(end, ObjectEnd::Quarantined { .. }) && !object.was_set_aside {
+            self.ends.set_aside(id);
+        }
         object.end = Some(end);
+        // Also because of what comes behind it: where its chain goes on has to be durable no later than that.
         object.is_changed = true;
         Ok(())
     }
@@ -262,8 +278,16 @@ impl Ledger {
             delta.objects.push((id.clone(), state));
         }
         for (id, table, is_done) in &finished {
-            self.objects.remove(id);
             self.doubtful.remove(id);
+            let object = self.objects.remove(id);
+            if let Some(OpenObject {
+                lanes: Some(lanes),
+                was_set_aside,
+                ..
+            }) = object
+            {
+                self.ends.finished(id, &lanes, *is_done || was_set_aside);
+            }
             if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
                 *(if *is_done {
                     &mut statistics.objects_done
@@ -283,6 +307,7 @@ impl Ledger {
                 }
             }
         }
+        delta.lanes = self.ends.take_changed();
         delta.tables = take_changed(&self.tables, &mut self.tables_changed);
         delta.task = std::mem::take(&mut self.is_task_changed).then(|| self.task.clone());
         #[cfg(feature = "planted-defects")]
@@ -338,6 +363,9 @@ impl Ledger {
         let tallies = object.watermark.advance();
         object.is_changed |= !tallies.is_empty();
         for tally in tallies {
+            if let Some(lanes) = &mut object.lanes {
+                lanes.absorb(&tally.ends);
+            }
             object.totals.records += tally.records;
             object.totals.delivered += tally.delivered;
             object.totals.dead_lettered += tally.dead_lettered;

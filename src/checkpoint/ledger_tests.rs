@@ -314,6 +314,7 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
             dead_lettered: 0,
             bytes: 40,
         },
+        lanes: None,
     };
     let mut ledger = ledger(&Checkpoint::default());
     let resume = ledger

@@ -10,6 +10,7 @@ mod ledger_error;
 mod ledger_tests;
 pub mod messages;
 mod open_object;
+mod queue_ends;
 pub mod store;
 pub mod tally;
 pub mod watermark;

@@ -6,6 +6,7 @@ use super::cut::ObjectCut;
 use super::store::{ObjectProgress, ObjectState, ObjectTotals};
 use super::tally::ChunkTally;
 use super::watermark::Watermark;
+use crate::chain::ends::LaneEnds;
 use crate::model::TableIndex;
 
 /// How reading an object ended.
@@ -28,6 +29,10 @@ pub(super) struct OpenObject {
     pub(super) cut: ObjectCut,
     pub(super) dead_letters_through: u64,
     pub(super) totals: ObjectTotals,
+    /// Where the lanes of its queue end at the watermark; `None` without a chain.
+    pub(super) lanes: Option<LaneEnds>,
+    /// Whether it had been set aside before it was opened, so that nothing of it was ever sent.
+    pub(super) was_set_aside: bool,
     pub(super) end: Option<ObjectEnd>,
     pub(super) is_changed: bool,
 }
@@ -57,6 +62,7 @@ impl OpenObject {
                     through: self.cut.ahead_of(watermark.ordinal),
                     dead_letters_through: self.dead_letters_through,
                     totals: self.totals,
+                    lanes: self.lanes.clone(),
                 };
                 (ObjectState::Open(progress), false)
             }

@@ -1,5 +1,6 @@
 //! What a chunk contributes to the statistics once all of it is settled. Pure: no I/O, no clock.
 
+use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::TableStatistics;
 use crate::model::{Operation, TableIndex};
 
@@ -18,6 +19,8 @@ pub struct ChunkTally {
     pub unassigned: u64,
     /// Counts per table, each table once.
     pub tables: Vec<TableTally>,
+    /// The lanes that have records in it, with the last position of each.
+    pub ends: LaneEnds,
 }
 
 /// Counts of one chunk for one table.

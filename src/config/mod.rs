@@ -15,6 +15,8 @@ mod reference;
 mod resolve;
 mod scalar;
 mod schema;
+mod source_position;
+mod stream_change;
 mod suggest;
 mod tree;
 pub mod units;
@@ -32,6 +34,8 @@ pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
+pub use self::source_position::SourcePosition;
+pub use self::stream_change::{OutOfRetention, RecreatedStream};
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -234,6 +238,9 @@ pub struct MessageConfig {
     pub number_format: NumberFormat,
     /// The default partition key of change records.
     pub change_partition_key: ChangePartitionKey,
+    /// What a message says about its place; left out of the fingerprint as long as it is nothing.
+    #[serde(skip_serializing_if = "SourcePosition::is_none")]
+    pub source_position: SourcePosition,
 }
 
 impl Default for MessageConfig {
@@ -248,6 +255,7 @@ impl Default for MessageConfig {
             control_records: true,
             number_format: NumberFormat::Exact,
             change_partition_key: ChangePartitionKey::SchemaTable,
+            source_position: SourcePosition::None,
         }
     }
 }
@@ -309,24 +317,6 @@ pub enum Guarantee {
     AtLeastOnce,
     /// They are looked for in the stream.
     Dedupe,
-}
-
-/// What to do with records in doubt that the stream no longer keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutOfRetention {
-    /// Send them again; they may have come already.
-    Resend,
-    /// Stop, and leave it to a person.
-    Stop,
-}
-
-/// What to do if the stream was deleted and created again under its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecreatedStream {
-    /// Stop, and leave it to a person.
-    Stop,
-    /// Go on with the new stream where the old one ended.
-    Continue,
 }
 
 /// What a partial failure may do to the order.

@@ -90,7 +90,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 /// The one problem that a change to the small document makes contains this text.
-fn check(from: &str, to: &str, expected: &str) {
+pub(super) fn check(from: &str, to: &str, expected: &str) {
     assert!(SMALL.contains(from), "{from}");
     let found = problems(&SMALL.replace(from, to));
     assert_eq!(found.len(), 1, "{to}: {found:#?}");

@@ -121,8 +121,8 @@ fn write_column(writer: &mut ObjectWriter, column: &Column) {
         writer.number("length", length);
     }
     if let ColumnType::Numeric { precision, scale } = column.column_type {
-        writer.number("precision", precision.into());
-        writer.number("scale", scale.into());
+        writer.number("precision", precision);
+        writer.number("scale", scale);
     }
     writer.boolean("nullable", column.nullable);
     writer.end();

@@ -58,7 +58,7 @@ impl ObjectWriter {
         write_json_string(&mut self.out, value);
     }
 
-    pub(super) fn number(&mut self, name: &str, value: u32) {
+    pub(super) fn number(&mut self, name: &str, value: impl itoa::Integer) {
         self.name(name);
         self.out
             .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());

@@ -1,5 +1,6 @@
 //! From rows to messages.
 
+pub mod chain;
 pub mod control;
 pub mod json;
 pub mod json_text;

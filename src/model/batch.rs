@@ -7,9 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::settle::ChunkRef;
+use crate::chain::lane::LaneIndex;
 use crate::flow::budget::Credit;
 use crate::observe::object_trace::ObjectTrace;
-use crate::route::shard_map::ShardIndex;
+use crate::route::shard_map::{HashKey, ShardIndex};
 
 /// One rendered record: the message and its partition key, in one shared slice of its chunk's buffer.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +20,25 @@ pub struct BatchRecord {
     /// The message, then the partition key.
     bytes: Bytes,
     payload_bytes: usize,
+    link: Option<Link>,
+}
+
+/// A record's part in a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Its lane.
+    pub lane: LaneIndex,
+    /// What it is there.
+    pub kind: LinkKind,
+}
+
+/// What a record is in its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// A row or a control record: one more link.
+    Record,
+    /// It tells where the lane is. Its ordinal is that of the record it stands in front of.
+    Sync,
 }
 
 impl BatchRecord {
@@ -33,6 +53,45 @@ impl BatchRecord {
             ordinal,
             payload_bytes: payload_bytes.min(bytes.len()),
             bytes,
+            link: None,
+        }
+    }
+
+    /// The record as a part of a chain.
+    #[must_use]
+    pub fn with_link(self, link: Option<Link>) -> Self {
+        Self { link, ..self }
+    }
+
+    /// Its part in a chain, if the task has one.
+    pub fn link(&self) -> Option<Link> {
+        self.link
+    }
+
+    /// Where it is to be sent, if not where its partition key says.
+    pub fn explicit_hash_key(&self) -> Option<HashKey> {
+        self.link.map(|link| link.lane.point())
+    }
+
+    /// Where it is sent.
+    pub fn hash_key(&self) -> HashKey {
+        self.explicit_hash_key()
+            .unwrap_or_else(|| HashKey::of_partition_key(self.partition_key()))
+    }
+
+    /// Records with the same one must not overtake each other: the partition key, or the lane.
+    pub fn ordering_key(&self) -> &[u8] {
+        match &self.link {
+            Some(link) => link.lane.as_key(),
+            None => self.partition_key(),
+        }
+    }
+
+    /// Once it is settled, every record of its shard with an ordinal below this one is.
+    pub fn through(&self) -> u64 {
+        match self.link.map(|link| link.kind) {
+            Some(LinkKind::Sync) => self.ordinal,
+            Some(LinkKind::Record) | None => self.ordinal + 1,
         }
     }
 

@@ -28,6 +28,8 @@ pub struct ParserParts {
     pub config: Arc<Config>,
     /// The stream: its shards and record limit.
     pub stream: StreamDescription,
+    /// Number of the task's chain, if it has one.
+    pub chain: Option<u64>,
     /// The batcher of each shard, by shard index.
     pub batchers: Vec<Downstream<PackSlice>>,
     /// Who stores rejected rows.
@@ -59,7 +61,7 @@ struct Edges {
 impl Parser {
     /// A parser for every table of the task.
     pub fn new(parts: ParserParts) -> Self {
-        let router = ChunkRouter::new(&parts.config, parts.stream);
+        let router = ChunkRouter::new(&parts.config, parts.stream).with_chain(&parts.config, parts.chain);
         let ParserParts {
             batchers,
             dead_letters,
@@ -186,6 +188,7 @@ impl Handler<ParseChunk> for Parser {
         let rendered =
             tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
                 .in_scope(|| {
+                    self.router.enter(context.chain.as_ref());
                     self.router
                         .route(&chunk, context.table, &context.skip, self.clock.now_us())
                 });
@@ -210,6 +213,7 @@ impl Handler<ParseControl> for Parser {
             credit,
         } = message;
         let now_us = self.clock.now_us();
+        self.router.enter(context.chain.as_ref());
         let (span, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
         let reference = ChunkRef {
             object: context.id.clone(),

@@ -8,6 +8,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::row::{RenderedChunk, RowRenderer, RowSource};
+use crate::chain::ends::LaneEnds;
+use crate::chain::lane::LaneIndex;
+use crate::chain::writer::{ChainStart, ChainWriter};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
 use crate::config::{Config, MessageConfig};
@@ -15,6 +18,7 @@ use crate::discover::control::{ControlPlan, ControlRecord};
 use crate::encode::control::{ControlOperation, encode_control, exceptions_table};
 use crate::encode::timestamp::MessageTimestamp;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
+use crate::model::batch::{Link, LinkKind};
 use crate::model::{BatchRecord, Chunk, Mark, RejectedRecord, Span, Table, TableIndex};
 use crate::route::shard_map::{HashKey, ShardIndex};
 use crate::sink::StreamDescription;
@@ -43,6 +47,8 @@ pub struct ChunkRouter {
     /// Where each record of the current chunk stands in the buffer, by shard; kept to reuse its memory.
     places: Vec<Vec<Place>>,
     last_key: LastKey,
+    /// Makes messages links, if the task has a chain.
+    chain: Option<ChainWriter>,
 }
 
 /// The partition key that was hashed last: changes of a table share one by default.
@@ -71,6 +77,15 @@ struct Place {
     payload: Range<usize>,
     /// Right behind the payload.
     key: Range<usize>,
+    /// Where it is sent to.
+    hash_key: HashKey,
+    link: Option<Link>,
+}
+
+impl Place {
+    fn bytes_count(&self) -> usize {
+        self.payload.len() + self.key.len()
+    }
 }
 
 impl ChunkRouter {
@@ -84,6 +99,21 @@ impl ChunkRouter {
             places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
             last_key: LastKey::default(),
             stream,
+            chain: None,
+        }
+    }
+
+    /// The same router for a task with a chain of this number.
+    #[must_use]
+    pub fn with_chain(mut self, config: &Config, chain: Option<u64>) -> Self {
+        self.chain = chain.map(|chain| ChainWriter::new(&config.task, chain, config.message.format));
+        self
+    }
+
+    /// Tells where the chain goes on in the object whose chunks come next.
+    pub fn enter(&mut self, start: Option<&ChainStart>) {
+        if let (Some(chain), Some(start)) = (&mut self.chain, start) {
+            chain.enter(start);
         }
     }
 
@@ -110,20 +140,20 @@ impl ChunkRouter {
             ..ChunkTally::default()
         };
         let (mut skipped, mut too_large) = (0, Vec::new());
+        let before = self.chain.as_ref().map(ChainWriter::ends);
+        let mut linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
         for record in records {
-            let size = record.payload.len() + record.key.len();
+            let place = self.link(&buffer, record.ordinal, record.payload, record.key, &mut linked);
+            let size = place.bytes_count();
             if size > self.stream.record_bytes_max {
+                linked.truncate(linked.len().min(place.payload.start));
                 too_large.push(self.reject_too_large(chunk, record.ordinal, record.table, size));
                 continue;
             }
             tally.deliver(record.table, record.operation, raw_length(chunk, record.ordinal));
-            let place = Place {
-                ordinal: record.ordinal,
-                payload: record.payload,
-                key: record.key,
-            };
-            skipped += self.place(place, &buffer, skip);
+            skipped += self.place(place, skip, &mut tally);
         }
+        let buffer = self.finish_links(buffer, linked, before, chunk.span.start.ordinal, &tally, now_us);
         let mut rejected = rejected;
         if !too_large.is_empty() {
             rejected.append(&mut too_large);
@@ -152,7 +182,8 @@ impl ChunkRouter {
         now_us: i64,
     ) -> (Span, RoutedChunk) {
         let timestamp = MessageTimestamp::from_unix_us(now_us);
-        let mut buffer = Vec::new();
+        let (mut buffer, mut linked) = (Vec::new(), Vec::new());
+        let before = self.chain.as_ref().map(ChainWriter::ends);
         let (mut tally, mut skipped, mut end) = (ChunkTally::default(), 0, resume_at);
         for (record, ordinal) in plan
             .0
@@ -180,13 +211,11 @@ impl ChunkRouter {
             let payload_end = buffer.len();
             buffer.extend_from_slice(&message.partition_key);
             tally.control(table);
-            let place = Place {
-                ordinal,
-                payload: start..payload_end,
-                key: payload_end..buffer.len(),
-            };
-            skipped += self.place(place, &buffer, skip);
+            let key = payload_end..buffer.len();
+            let place = self.link(&buffer, ordinal, start..payload_end, key, &mut linked);
+            skipped += self.place(place, skip, &mut tally);
         }
+        let buffer = self.finish_links(buffer, linked, before, resume_at.ordinal, &tally, now_us);
         let slices = self.cut(buffer);
         (
             Span {
@@ -202,14 +231,85 @@ impl ChunkRouter {
         )
     }
 
+    /// Finds the place of a message; in a chain that is in `linked`, with the members of a link, in its lane.
+    fn link(
+        &mut self,
+        buffer: &[u8],
+        ordinal: u64,
+        payload: Range<usize>,
+        key: Range<usize>,
+        linked: &mut Vec<u8>,
+    ) -> Place {
+        let key_bytes = buffer.get(key.clone()).unwrap_or_default();
+        let hash_key = self.last_key.hash(key_bytes);
+        let Some(chain) = &self.chain else {
+            return Place {
+                ordinal,
+                payload,
+                key,
+                hash_key,
+                link: None,
+            };
+        };
+        let lane = LaneIndex::of(hash_key);
+        let message = buffer.get(payload).unwrap_or_default();
+        let payload = chain.append(linked, message, lane, ordinal);
+        linked.extend_from_slice(key_bytes);
+        Place {
+            ordinal,
+            key: payload.end..linked.len(),
+            payload,
+            hash_key: lane.point(),
+            link: Some(Link {
+                lane,
+                kind: LinkKind::Record,
+            }),
+        }
+    }
+
+    /// Puts the `sync` records that are due in front of the records of their shards; gives the buffer that all places
+    /// are in.
+    fn finish_links(
+        &mut self,
+        rendered: Vec<u8>,
+        mut linked: Vec<u8>,
+        before: Option<LaneEnds>,
+        ordinal: u64,
+        tally: &ChunkTally,
+        now_us: i64,
+    ) -> Vec<u8> {
+        let (Some(chain), Some(before)) = (&mut self.chain, before) else {
+            return rendered;
+        };
+        for sync in chain.append_syncs(&mut linked, tally.ends.lanes(), &before, now_us) {
+            let hash_key = sync.lane.point();
+            let place = Place {
+                ordinal,
+                payload: sync.payload,
+                key: sync.key,
+                hash_key,
+                link: Some(Link {
+                    lane: sync.lane,
+                    kind: LinkKind::Sync,
+                }),
+            };
+            if let Some(places) = self.places.get_mut(self.stream.shards.locate(hash_key).0) {
+                places.insert(0, place);
+            }
+        }
+        linked
+    }
+
     /// Puts a record with its shard, unless it is known to be stored there; gives the number of records skipped.
-    fn place(&mut self, place: Place, buffer: &[u8], skip: &SkipPlan) -> u64 {
-        let key = buffer.get(place.key.clone()).unwrap_or_default();
-        let hash_key = self.last_key.hash(key);
-        if skip.is_delivered(place.ordinal, hash_key) {
+    fn place(&mut self, place: Place, skip: &SkipPlan, tally: &mut ChunkTally) -> u64 {
+        if let (Some(chain), Some(link)) = (&mut self.chain, place.link) {
+            let position = chain.advance(link.lane, place.ordinal);
+            tally.ends.reach(link.lane, position);
+        }
+        if skip.is_delivered(place.ordinal, place.hash_key) {
             return 1;
         }
-        let shard = self.stream.shards.locate(hash_key);
+        let shard = self.stream.shards.locate(place.hash_key);
         if let Some(places) = self.places.get_mut(shard.0) {
             places.push(place);
         }
@@ -253,7 +353,7 @@ impl ChunkRouter {
         let slices = shards.map(|(index, places)| {
             let records = places.drain(..).map(|place| {
                 let bytes = buffer.slice(place.payload.start..place.key.end);
-                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len())
+                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len()).with_link(place.link)
             });
             (ShardIndex(index), records.collect())
         });

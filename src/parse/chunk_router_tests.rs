@@ -42,7 +42,7 @@ fn table() -> Table {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let nowhere = PathBuf::new;
     Config {
         task: "task".to_owned(),
@@ -92,7 +92,7 @@ fn config() -> Config {
     }
 }
 
-fn router(shards_count: u32) -> ChunkRouter {
+pub(super) fn router(shards_count: u32) -> ChunkRouter {
     let shards = ShardMap::uniform(shards_count).unwrap();
     let stream = StreamDescription {
         lineage: Lineage::of_open(&shards),
@@ -105,13 +105,13 @@ fn router(shards_count: u32) -> ChunkRouter {
 
 /// What is in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Good,
     Bad,
     TooLarge,
 }
 
-fn chunk(kinds: &[Kind], start: u64) -> Chunk {
+pub(super) fn chunk(kinds: &[Kind], start: u64) -> Chunk {
     let rows = kinds.iter().zip(start..).map(|(kind, id)| match kind {
         Kind::Good => format!("{id},note\n"),
         Kind::Bad => format!("{id}\n"),

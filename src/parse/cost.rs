@@ -3,11 +3,13 @@
 //! Messages are several times larger than their rows: column names and metadata come on top. The budget counts
 //! messages, so the estimate is taken before parsing from what is known then: bytes, rows and the table.
 
-use crate::config::{MessageConfig, MessageFormat};
+use crate::config::{MessageConfig, MessageFormat, SourcePosition};
 use crate::model::{Chunk, Table, TableIndex};
 
 /// Metadata, braces, partition key and the record's own bookkeeping.
 const RECORD_BYTES_FIXED: u64 = 400;
+/// The members of a chain.
+const LINK_BYTES: u64 = 150;
 /// Quotes, colon, comma and indentation of one member.
 const MEMBER_BYTES_PRETTY: u64 = 8;
 const MEMBER_BYTES_PLAIN: u64 = 4;
@@ -26,6 +28,10 @@ impl CostEstimate {
             MessageFormat::Json => MEMBER_BYTES_PRETTY,
             MessageFormat::JsonUnformatted => MEMBER_BYTES_PLAIN,
         };
+        let fixed = match message.source_position {
+            SourcePosition::None => RECORD_BYTES_FIXED,
+            SourcePosition::Chain => RECORD_BYTES_FIXED + LINK_BYTES,
+        };
         let per_record: Vec<u64> = tables
             .iter()
             .map(|table| {
@@ -34,10 +40,10 @@ impl CostEstimate {
                     .iter()
                     .map(|column| length(&column.name) + member)
                     .sum::<u64>();
-                RECORD_BYTES_FIXED + names + length(&table.owner) + length(&table.name)
+                fixed + names + length(&table.owner) + length(&table.name)
             })
             .collect();
-        let per_change = per_record.iter().copied().max().unwrap_or(RECORD_BYTES_FIXED);
+        let per_change = per_record.iter().copied().max().unwrap_or(fixed);
         Self {
             per_record,
             per_change,

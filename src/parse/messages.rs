@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::chain::writer::ChainStart;
 use crate::checkpoint::cut::SkipPlan;
 use crate::discover::control::ControlPlan;
 use crate::flow::budget::Credit;
@@ -24,6 +25,8 @@ pub struct ObjectContext {
     pub table: Option<TableIndex>,
     /// What the checkpoint proves to be settled above the watermark.
     pub skip: SkipPlan,
+    /// Where its chain goes on, if the task has one.
+    pub chain: Option<ChainStart>,
     /// Its trace.
     pub trace: ObjectTrace,
 }

@@ -1,6 +1,8 @@
 //! From chunks to messages.
 
 pub mod actor;
+#[cfg(test)]
+mod chunk_chain_tests;
 pub mod chunk_router;
 #[cfg(test)]
 mod chunk_router_tests;

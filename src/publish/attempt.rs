@@ -8,7 +8,8 @@
 
 use std::collections::HashSet;
 
-pub use super::outcome::Acknowledged;
+use super::lane_order::{LaneOrder, Newest, overtook};
+pub use super::outcome::{Acknowledged, AttemptCounts};
 use super::outcome::{Outcome, Trouble, inversions, outcome_of};
 use crate::config::Ordering;
 use crate::fault::Fault;
@@ -44,26 +45,9 @@ pub struct Attempt {
     window: usize,
     /// What became of the request, if some of it is in doubt and has to be looked for.
     undecided: Option<Vec<Outcome>>,
+    /// Set if the records are part of a chain.
+    lanes: Option<LaneOrder>,
     counts: AttemptCounts,
-}
-
-/// What it took to get a batch through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AttemptCounts {
-    /// Requests sent.
-    pub requests: u64,
-    /// Records that were refused for certain and sent again.
-    pub refused: u64,
-    /// Records whose outcome was unknown.
-    pub doubtful: u64,
-    /// Records that were in doubt and turned out to be stored: repeats that looking prevented.
-    pub found: u64,
-    /// Records that a process before this one had sent: repeats that looking prevented after its end.
-    pub recovered: u64,
-    /// Records that were stored and sent again to keep the last state of their key right: certain repeats.
-    pub repeated: u64,
-    /// Records of one request that were stored in another order than they were sent in.
-    pub inversions: u64,
 }
 
 /// What follows from an answer.
@@ -107,10 +91,19 @@ impl Attempt {
             request: Vec::new(),
             window: window.max(1),
             undecided: None,
+            lanes: None,
             counts: AttemptCounts::default(),
         };
         attempt.plan(&key_of);
         attempt
+    }
+
+    /// The same batch as a part of a chain, with `sync` records at these indexes, ascending.
+    #[must_use]
+    pub fn with_chain<'k>(mut self, syncs: Vec<usize>, key_of: impl Fn(usize) -> Option<&'k [u8]>) -> Self {
+        self.lanes = Some(LaneOrder::new(syncs));
+        self.plan(&key_of);
+        self
     }
 
     /// Indexes of the records to send next, in order; none if every record is acknowledged.
@@ -318,6 +311,7 @@ impl Attempt {
     /// Notes what became of each record of the request and plans the next one; says whether something was stored.
     fn conclude<'k>(&mut self, outcomes: Vec<Outcome>, key_of: &impl Fn(usize) -> Option<&'k [u8]>) -> bool {
         let mut failed_keys: HashSet<&[u8]> = HashSet::new();
+        let mut newest = Newest::new();
         let (mut again, mut repeated, mut has_progress) = (Vec::new(), 0, false);
         self.counts.inversions += inversions(&outcomes);
         let request = std::mem::take(&mut self.request);
@@ -330,6 +324,12 @@ impl Attempt {
                 continue;
             };
             has_progress = true;
+            if self.lanes.is_some()
+                && let Some(key) = key_of(index)
+                && overtook(&mut newest, key, &proof)
+            {
+                failed_keys.insert(key);
+            }
             // Nearly always nothing has failed, and no key is looked at.
             let is_overtaken =
                 !failed_keys.is_empty() && key_of(index).is_some_and(|key| failed_keys.contains(key));
@@ -373,6 +373,9 @@ impl Attempt {
         };
         let next = self.pending.iter().filter(is_first_of_key).take(self.window);
         self.request = next.copied().collect();
+        if let Some(lanes) = &self.lanes {
+            lanes.cut(&mut self.request);
+        }
     }
 
     fn verdict(&self, has_progress: bool, trouble: Trouble) -> Verdict {

@@ -255,6 +255,43 @@ fn records_that_come_back_in_another_order_are_counted() {
     assert_eq!(attempt.counts().inversions, 1);
 }
 
+/// O2. A filter dropped the record that came too early, so it and what is behind it has to come again.
+#[test]
+fn in_a_chain_a_record_that_was_stored_too_early_is_sent_again_with_all_behind_it() {
+    let lanes = [0, 1, 0, 1, 0];
+    let mut attempt = Attempt::new(5, Ordering::Final, 500, |index| key(index, &lanes))
+        .with_chain(Vec::new(), |index| key(index, &lanes));
+    let entries = [2, 1, 3, 5, 4].map(stored);
+    let verdict = attempt.judge(Ok(entries.to_vec()), InDoubt::SendAgain, |index| {
+        key(index, &lanes)
+    });
+    assert_eq!(verdict, Verdict::Complete, "disorder between lanes is none");
+    let mut attempt = Attempt::new(5, Ordering::Final, 500, |index| key(index, &lanes))
+        .with_chain(Vec::new(), |index| key(index, &lanes));
+    let entries = [3, 1, 2, 4, 5].map(stored);
+    let verdict = attempt.judge(Ok(entries.to_vec()), InDoubt::SendAgain, |index| {
+        key(index, &lanes)
+    });
+    assert_eq!((verdict, attempt.to_send()), (Verdict::More, &[2, 4][..]));
+}
+
+/// O2. A consumer takes a sync record as proof that all records in front of it came.
+#[test]
+fn a_sync_record_does_not_share_a_request_with_records_in_front_of_it() {
+    let one_lane = |_: usize| key(0, b"k");
+    let mut attempt = Attempt::new(7, Ordering::Final, 500, one_lane).with_chain(vec![0, 1, 4, 5], one_lane);
+    let mut requests = Vec::new();
+    loop {
+        let sent = attempt.to_send().to_vec();
+        let answer = sent.iter().map(|index| stored(*index)).collect();
+        requests.push(sent);
+        if attempt.judge(Ok(answer), InDoubt::SendAgain, one_lane) == Verdict::Complete {
+            break;
+        }
+    }
+    assert_eq!(requests, [vec![0, 1, 2, 3], vec![4, 5, 6]]);
+}
+
 /// Records sent until ten batches are through, over a stream that refuses half of what it gets.
 fn sent_under_heavy_throttling(ordering: Ordering, keys: &[u8]) -> usize {
     let (mut state, mut sent, mut window) = (1_u64, 0, 500);

@@ -17,6 +17,7 @@ use super::sightings::{Sighting, Sightings, is_before};
 use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
+use crate::model::batch::LinkKind;
 use crate::model::settle::compare_sequence_numbers;
 use crate::model::{Batch, BatchRecord, ObjectId, Settled};
 use crate::sink::{PutEntry, SinkError};
@@ -117,12 +118,12 @@ impl ShardDelivery {
 
     /// Takes on a batch; the one before must be settled.
     pub fn begin(&mut self, batch: &Batch) {
-        self.attempt = Some(Attempt::new(
-            batch.records.len(),
-            self.ordering(),
-            self.window,
-            key_of(batch),
-        ));
+        let (count, ordering) = (batch.records.len(), self.ordering());
+        let attempt = Attempt::new(count, ordering, self.window, key_of(batch));
+        self.attempt = Some(match syncs_of(batch) {
+            Some(syncs) => attempt.with_chain(syncs, key_of(batch)),
+            None => attempt,
+        });
         match self.doubtful_start {
             Some(not_before) => {
                 self.step = Step::Look {
@@ -314,7 +315,20 @@ impl ShardDelivery {
 }
 
 fn key_of<'b>(batch: &'b Batch) -> impl Fn(usize) -> Option<&'b [u8]> {
-    |index| batch.records.get(index).map(BatchRecord::partition_key)
+    |index| batch.records.get(index).map(BatchRecord::ordering_key)
+}
+
+/// Which records of a batch are `sync` records, if it is part of a chain.
+fn syncs_of(batch: &Batch) -> Option<Vec<usize>> {
+    batch.records.first()?.link()?;
+    let is_sync = |record: &BatchRecord| record.link().is_some_and(|link| link.kind == LinkKind::Sync);
+    let records = batch.records.iter().enumerate();
+    Some(
+        records
+            .filter(|(_, record)| is_sync(record))
+            .map(|(index, _)| index)
+            .collect(),
+    )
 }
 
 /// The object of each record of a batch.

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod attempt;
 pub mod delivery;
 pub mod fingerprint;
+mod lane_order;
 pub mod look_back;
 pub mod messages;
 mod outcome;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::framer::{Framer, FramerConfig};
+use crate::chain::writer::ChainStart;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
 use crate::checkpoint::messages::{ObjectEnded, OpenObject};
 use crate::config::ChangedObjects;
@@ -157,12 +158,18 @@ impl FileReaderParts {
             return Err(Ending::Closed);
         };
         trace.resumed_at(resume.mark.ordinal);
+        let chain = resume.lanes.clone().map(|ends| ChainStart {
+            id: entry.id.clone(),
+            is_control: matches!(work, Work::Control(_)),
+            ends,
+        });
         let context = Arc::new(ObjectContext {
             id: entry.id,
             location,
             version: entry.version,
             table,
             skip: resume.skip.clone(),
+            chain,
             trace,
         });
         match work {

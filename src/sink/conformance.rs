@@ -13,8 +13,10 @@ use async_trait::async_trait;
 use futures_util::future;
 
 use super::{PutEntry, ReadStart, RecordSink, SeenRecord};
+use crate::chain::lane::{LANES_COUNT, LaneIndex};
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
 use crate::model::BatchRecord;
+use crate::model::batch::{Link, LinkKind};
 use crate::route::shard_map::{HashKey, Shard};
 
 /// A sink, and the means to look into it.
@@ -40,6 +42,7 @@ pub async fn run_all(stage: &dyn SinkStage) {
     text_is_kept_byte_for_byte(stage).await;
     the_largest_record_fits(stage).await;
     what_was_put_is_read_back_from_any_place(stage).await;
+    a_lane_goes_to_its_point_whatever_the_partition_key_is(stage).await;
 }
 
 /// Shards, limits and identity stay as long as nobody changes the stream.
@@ -242,6 +245,31 @@ pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
             found.retain(|record| record.partition_key.starts_with(&word));
             assert_eq!(found, expected, "{stage:?}: {} from {start:?}", shard.id);
         }
+    }
+}
+
+/// The records of a lane are stored in one shard, in order, with keys that would send them elsewhere.
+pub async fn a_lane_goes_to_its_point_whatever_the_partition_key_is(stage: &dyn SinkStage) {
+    let word = unique("lane");
+    for shard in shards_of(stage).await {
+        let lanes = (0..LANES_COUNT).map(LaneIndex::of_number);
+        let lane = lanes.rev().find(|lane| shard.range.contains(lane.point()));
+        let link = lane.map(|lane| Link {
+            lane,
+            kind: LinkKind::Record,
+        });
+        let keys = (0_u64..20).map(|ordinal| (ordinal, format!("{word}-{}-{ordinal}", shard.id)));
+        let records: Vec<_> = keys
+            .map(|(ordinal, key)| record(ordinal, &key).with_link(link))
+            .collect();
+        put_all(stage, &shard, &records).await;
+        let seen = seen_of(stage, &shard, &word).await;
+        assert_eq!(
+            payloads_of(&seen),
+            payloads_sent(&records),
+            "{stage:?}: {}",
+            shard.id
+        );
     }
 }
 

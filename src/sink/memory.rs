@@ -187,10 +187,7 @@ impl MemorySink {
                 record.ordinal
             )));
         }
-        if !shard
-            .range
-            .contains(HashKey::of_partition_key(record.partition_key()))
-        {
+        if !shard.range.contains(record.hash_key()) {
             return Err(self.refuse(format!(
                 "record #{} does not belong to {}",
                 record.ordinal, shard.id
@@ -225,7 +222,7 @@ impl MemorySink {
             let fate = fate(at);
             state.next_sequence_number += 1;
             let sequence_number = state.next_sequence_number.to_string();
-            let owner = state.owner_of(HashKey::of_partition_key(record.partition_key()));
+            let owner = state.owner_of(record.hash_key());
             let mut shard_id = String::new();
             if let Some(owner) = owner {
                 shard_id.clone_from(&owner.known.shard.id);

@@ -1,9 +1,9 @@
 //! Records to files on this machine: one file of JSON lines per pretended shard.
 //!
-//! A line is `{"partition_key":…,"payload":…}`, the message as a JSON string. The sequence number of a record is
-//! the byte offset of its line. A put is answered after `fdatasync`, because the checkpoint that follows says
-//! "delivered" and must not outlive the data in a power cut. A last line that a crash cut off is removed when the
-//! folder is opened: its put was never answered.
+//! A line is `{"partition_key":…,"payload":…}`, the message as a JSON string, and `explicit_hash_key` if the record has
+//! one. The sequence number of a record is the byte offset of its line. A put is answered after `fdatasync`, because the
+//! checkpoint that follows says "delivered" and must not outlive the data in a power cut. A last line that a crash cut
+//! off is removed when the folder is opened: its put was never answered.
 //!
 //! `stream.json` in the folder gives the stream its identity; a folder that was emptied and filled again is
 //! another stream. One process at a time: the task's state lock sees to that.
@@ -38,6 +38,9 @@ pub struct NdjsonSink {
 struct Line<'a> {
     partition_key: &'a str,
     payload: &'a str,
+    /// Decimal, as the service has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explicit_hash_key: Option<String>,
 }
 
 impl NdjsonSink {
@@ -136,6 +139,7 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
         let line = Line {
             partition_key: text(record.partition_key())?,
             payload: text(record.payload())?,
+            explicit_hash_key: record.explicit_hash_key().map(|key| key.0.to_string()),
         };
         starts.push(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         serde_json::to_writer(&mut lines, &line).map_err(|error| error.to_string())?;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::pipeline::Backends;
+use crate::chain::ends::LaneEnds;
+use crate::chain::lane::LANES_COUNT;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
-use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream};
+use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::fault::{Fault, FaultKind};
-use crate::model::ObjectId;
+use crate::model::{ObjectId, QueueName};
 use crate::publish::delivery::Start;
 use crate::sink::{SinkError, StreamDescription};
 
@@ -80,15 +82,28 @@ pub(super) async fn begin(
     stream: &StreamDescription,
 ) -> Result<(Checkpoint, Recovery), Fault> {
     let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
+    let is_chained = config.message.source_position == SourcePosition::Chain;
+    if is_chained {
+        warn_about_lanes(stream.shards.shards().len());
+    }
     let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
     let recreated = config.delivery.recreated_stream;
     let work = tokio::task::spawn_blocking(move || {
         let mut checkpoint = store.load()?;
         let mut recovery = Recovery::of(&checkpoint);
         let mut delta = CheckpointDelta::default();
-        let Checkpoint { task, unfinished, .. } = &mut checkpoint;
+        let Checkpoint {
+            task,
+            unfinished,
+            lanes,
+            ..
+        } = &mut checkpoint;
         let is_fresh = task.fresh_start_ms.is_none();
-        if !is_fresh && task.configuration_fingerprint != fingerprint {
+        let is_changed = task.configuration_fingerprint != fingerprint;
+        if is_changed || !is_chained {
+            delta.lanes = begin_chain(&mut task.chain, lanes, is_chained.then_some(now_ms));
+        }
+        if !is_fresh && is_changed {
             tracing::warn!(
                 "the configuration changed since the last run; rows behind the watermark are sent in the new form"
             );
@@ -124,6 +139,33 @@ pub fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identi
     task.clean_stop = false;
 }
 
+fn warn_about_lanes(shards_count: usize) {
+    if shards_count > usize::from(LANES_COUNT) {
+        tracing::warn!(
+            shards_count,
+            "a queue has {LANES_COUNT} lanes with source_position: chain, so not all shards of the stream are used"
+        );
+    }
+}
+
+/// Begins a chain of another number, or none: what is known of lanes belongs to the old one. The number is the time,
+/// so that it is greater than that of a state that was lost.
+fn begin_chain(
+    chain: &mut Option<u64>,
+    lanes: &mut [(QueueName, LaneEnds)],
+    now_ms: Option<i64>,
+) -> Vec<(QueueName, LaneEnds)> {
+    let least = chain.map_or(1, |chain| chain + 1);
+    *chain = now_ms.map(|now_ms| u64::try_from(now_ms).unwrap_or(0).max(least));
+    let known = lanes.iter_mut().filter(|(_, ends)| *ends != LaneEnds::default());
+    known
+        .map(|(queue, ends)| {
+            *ends = LaneEnds::default();
+            (queue.clone(), LaneEnds::default())
+        })
+        .collect()
+}
+
 fn recreated_stream(was: &str, is: &str) -> Fault {
     let message = format!(
         "the stream is not the one of the last run (it was {was}, it is {is}): what was delivered there is gone; set \
@@ -139,6 +181,7 @@ fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
     for entry in unfinished {
         if let ObjectState::Open(progress) = &mut entry.state {
             progress.through.clear();
+            progress.lanes = None;
             progress.dead_letters_through = progress.watermark.ordinal;
             changed.push((entry.id.clone(), entry.state.clone()));
         }
@@ -149,9 +192,30 @@ fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::{ObjectProgress, RangeThrough};
     use crate::model::{Mark, ObjectVersion, QueueName};
     use crate::route::shard_map::HashRange;
+
+    #[test]
+    fn a_new_chain_has_a_greater_number_and_no_lanes() {
+        let mut ends = LaneEnds::default();
+        ends.break_at(ChainPosition { object: 3, record: 0 });
+        let mut lanes = [(QueueName::changes(), ends)];
+        let mut chain = None;
+        begin_chain(&mut chain, &mut [], Some(1_000));
+        assert_eq!(chain, Some(1_000), "the time, if nothing is known");
+        let changed = begin_chain(&mut chain, &mut lanes, Some(900));
+        assert_eq!(chain, Some(1_001), "greater, even if the clock went back");
+        assert_eq!(changed, [(QueueName::changes(), LaneEnds::default())]);
+        assert_eq!(lanes, [(QueueName::changes(), LaneEnds::default())]);
+        assert_eq!(
+            begin_chain(&mut chain, &mut lanes, None),
+            [],
+            "nothing is left to forget"
+        );
+        assert_eq!(chain, None, "no chain");
+    }
 
     /// D3.
     #[test]

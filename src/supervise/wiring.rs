@@ -223,6 +223,7 @@ impl Wiring<'_> {
         let parts = ParserParts {
             config: Arc::clone(self.config),
             stream: self.stream.clone(),
+            chain: self.checkpoint.task.chain,
             batchers: batchers
                 .iter()
                 .cloned()

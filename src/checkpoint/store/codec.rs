@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Version of the encoding and of the shape of all stored types.
-pub const VALUE_VERSION: u8 = 1;
+pub const VALUE_VERSION: u8 = 2;
 /// Longest value in bytes: the cut of a shard with a full request fits many times over.
 pub const VALUE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -108,9 +108,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chain::ends::LaneEnds;
+    use crate::chain::lane::LaneIndex;
+    use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::{ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut};
     use crate::model::Mark;
     use crate::route::shard_map::HashRange;
+
+    /// Lanes with their last positions.
+    fn ends_of(lanes: &[(u8, u64, u64)]) -> LaneEnds {
+        let mut ends = LaneEnds::default();
+        for (number, object, record) in lanes.iter().copied() {
+            ends.reach(LaneIndex::of_number(number), ChainPosition { object, record });
+        }
+        ends
+    }
 
     fn any_mark() -> impl Strategy<Value = Mark> {
         any::<(u64, u64, u64)>().prop_map(|(position, ordinal, line)| Mark {
@@ -148,6 +160,7 @@ mod tests {
                         through,
                         dead_letters_through,
                         totals,
+                        lanes: (dead_letters_through % 2 == 0).then(|| ends_of(&[(1, 2, 3), (63, 4, 5)])),
                     })
                 }
             ),
@@ -200,6 +213,7 @@ mod tests {
                 dead_lettered: 1,
                 bytes: 70_000,
             },
+            lanes: Some(ends_of(&[(5, 3, 12)])),
         });
         let cut = ShardCut {
             shard_id: "shardId-000000000001".to_owned(),
@@ -214,17 +228,18 @@ mod tests {
         assert_eq!(
             encode(&state).unwrap(),
             [
-                1, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
-                1, 251, 43, 1, 1, 252, 112, 17, 1, 0, 65, 221, 143, 102
+                2, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
+                1, 251, 43, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 41, 75, 157,
+                77
             ],
             "changed shape needs a new version"
         );
         assert_eq!(
             encode(&cut).unwrap(),
             [
-                1, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
+                2, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
                 1, 254, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2,
-                52, 57, 2, 2, 52, 56, 2, 52, 57, 2, 158, 101, 35, 36
+                52, 57, 2, 2, 52, 56, 2, 52, 57, 2, 36, 48, 39, 51
             ],
             "changed shape needs a new version"
         );
@@ -244,7 +259,7 @@ mod tests {
             "a newer version"
         );
         assert!(
-            error.to_string().contains("version 9") && error.to_string().contains("version 1"),
+            error.to_string().contains("version 9") && error.to_string().contains("version 2"),
             "{error}"
         );
     }

@@ -9,6 +9,9 @@ use super::{
     CheckpointDelta, CheckpointStore, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
     ShardCut, TableStatistics,
 };
+use crate::chain::ends::LaneEnds;
+use crate::chain::lane::LaneIndex;
+use crate::chain::position::ChainPosition;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
 
@@ -103,7 +106,21 @@ pub fn open(records: u64) -> ObjectState {
         }],
         dead_letters_through: records,
         totals: totals(records),
+        lanes: Some(lanes(records)),
     })
+}
+
+/// Ends of two lanes.
+pub fn lanes(records: u64) -> LaneEnds {
+    let mut ends = LaneEnds::default();
+    for (number, object) in [(0, 1), (63, 2)] {
+        let position = ChainPosition {
+            object,
+            record: records,
+        };
+        ends.reach(LaneIndex::of_number(number), position);
+    }
+    ends
 }
 
 /// Totals of some records.

@@ -13,6 +13,7 @@ use super::identity::FORMAT_VERSION;
 use super::sled::SledStore;
 use super::state::State;
 use super::{ObjectEntry, ShardCut, StoreError, TableStatistics, TaskState};
+use crate::chain::ends::LaneEnds;
 use crate::model::QueueName;
 
 /// One line of an export. They come in this order; the objects of a queue follow the queue.
@@ -34,6 +35,13 @@ pub enum ExportEntry {
     Table(TableStatistics),
     /// A shard.
     Cut(ShardCut),
+    /// Where the lanes of a queue end, if the task has a chain.
+    Lanes {
+        /// The queue.
+        queue: QueueName,
+        /// Its lanes.
+        ends: LaneEnds,
+    },
     /// A queue; its objects follow.
     Queue {
         /// Its name.
@@ -68,7 +76,10 @@ impl ExportCounts {
             ExportEntry::Cut(_) => self.cuts += 1,
             ExportEntry::Queue { .. } => self.queues += 1,
             ExportEntry::Object(_) => self.objects += 1,
-            ExportEntry::Header { .. } | ExportEntry::Task(_) | ExportEntry::Trailer(_) => {}
+            ExportEntry::Header { .. }
+            | ExportEntry::Task(_)
+            | ExportEntry::Lanes { .. }
+            | ExportEntry::Trailer(_) => {}
         }
     }
 }
@@ -137,6 +148,9 @@ pub(super) fn write_export(state: &State, out: &mut dyn Write) -> Result<ExportC
     }
     for cut in state.cuts()? {
         lines.write(&ExportEntry::Cut(cut))?;
+    }
+    for (queue, ends) in state.lanes()? {
+        lines.write(&ExportEntry::Lanes { queue, ends })?;
     }
     for queue in state.queues.values() {
         lines.write(&ExportEntry::Queue {

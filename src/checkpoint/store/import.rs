@@ -9,7 +9,7 @@ use super::database::{Changes, Database};
 use super::export::{ExportCounts, ExportEntry, parse_line};
 use super::folder::{StateFolder, sync_folder};
 use super::identity::{FORMAT_VERSION, Identity};
-use super::keys::{Namespace, cut_key, queue_key, table_key};
+use super::keys::{Namespace, cut_key, lanes_key, queue_key, table_key};
 use super::sled::{OpenOptions, SledStore, remove_folder, reset};
 use super::state::{State, StoredQueue};
 use super::{ObjectEntry, StoreError};
@@ -187,6 +187,10 @@ impl Import<'_> {
                 self.changes.put(key, database.encode(&table)?);
             }
             ExportEntry::Cut(cut) => self.changes.put(cut_key(&cut.shard_id), database.encode(&cut)?),
+            ExportEntry::Lanes { queue, ends } => {
+                let key = lanes_key(queue.as_str());
+                self.changes.put(key, database.encode(&(queue, ends))?);
+            }
             ExportEntry::Queue { name, objects_count } => {
                 self.close_queue()?;
                 if self.state.queues.contains_key(&name) {

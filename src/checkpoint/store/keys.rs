@@ -33,6 +33,8 @@ pub enum Namespace {
     Cut,
     /// Table to its statistics.
     Table,
+    /// Queue name to where its lanes end.
+    Lanes,
 }
 
 impl Namespace {
@@ -48,6 +50,7 @@ impl Namespace {
             Self::Unfinished => *b"u",
             Self::Cut => *b"c",
             Self::Table => *b"s",
+            Self::Lanes => *b"l",
         }
     }
 }
@@ -124,6 +127,11 @@ pub fn cut_key(shard_id: &str) -> Vec<u8> {
 /// The key of a table's statistics.
 pub fn table_key(schema_name: &str, table_name: &str) -> Vec<u8> {
     named(Namespace::Table, &[schema_name, table_name])
+}
+
+/// The key of where a queue's lanes end.
+pub fn lanes_key(queue_name: &str) -> Vec<u8> {
+    named(Namespace::Lanes, &[queue_name])
 }
 
 fn named(namespace: Namespace, names: &[&str]) -> Vec<u8> {

@@ -11,6 +11,7 @@ use super::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError,
     TableStatistics, TaskState,
 };
+use crate::chain::ends::LaneEnds;
 use crate::model::{ObjectId, ObjectVersion, QueueName};
 
 const LOCATION: &str = "memory";
@@ -45,6 +46,7 @@ struct Shared {
     numbers: BTreeMap<(QueueName, String), u64>,
     cuts: BTreeMap<String, ShardCut>,
     tables: BTreeMap<(String, String), TableStatistics>,
+    lanes: BTreeMap<QueueName, LaneEnds>,
     task: TaskState,
     history: Vec<Step>,
     /// How many commits still succeed, and what happens to the next.
@@ -159,6 +161,7 @@ impl Shared {
             let name = (table.schema_name.clone(), table.table_name.clone());
             self.tables.insert(name, table.clone());
         }
+        self.lanes.extend(delta.lanes.iter().cloned());
         if let Some(task) = &delta.task {
             self.task = task.clone();
         }
@@ -187,6 +190,11 @@ impl CheckpointStore for MemoryStore {
                 .cloned()
                 .collect(),
             greatest_keys: shared.greatest_keys(),
+            lanes: shared
+                .lanes
+                .iter()
+                .map(|(queue, ends)| (queue.clone(), ends.clone()))
+                .collect(),
             cuts: shared.cuts.values().cloned().collect(),
             tables: shared.tables.values().cloned().collect(),
             task: shared.task.clone(),

@@ -24,6 +24,7 @@ use std::fmt::{Debug, Display};
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain::ends::LaneEnds;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
@@ -39,6 +40,8 @@ pub struct Checkpoint {
     pub tables: Vec<TableStatistics>,
     /// The greatest key that has a number, per queue: a new key below it is late.
     pub greatest_keys: Vec<(QueueName, String)>,
+    /// Where the lanes of a queue end behind its finished objects, if the task has a chain.
+    pub lanes: Vec<(QueueName, LaneEnds)>,
     /// The task as a whole.
     pub task: TaskState,
 }
@@ -108,6 +111,9 @@ pub struct ObjectProgress {
     pub dead_letters_through: u64,
     /// Totals of the settled part.
     pub totals: ObjectTotals,
+    /// Where the lanes of the queue end at the watermark, if the task has a chain.
+    #[serde(default)]
+    pub lanes: Option<LaneEnds>,
 }
 
 /// One range of a cut.
@@ -219,6 +225,9 @@ pub struct TaskState {
     pub fresh_start_ms: Option<i64>,
     /// Whether everything in flight was settled when the process ended.
     pub clean_stop: bool,
+    /// Number of the chain that its records belong to; a new one is greater.
+    #[serde(default)]
+    pub chain: Option<u64>,
 }
 
 /// One atomic step of the checkpoint: only what changed.
@@ -230,6 +239,8 @@ pub struct CheckpointDelta {
     pub cuts: Vec<ShardCut>,
     /// Tables whose statistics changed.
     pub tables: Vec<TableStatistics>,
+    /// Queues in which objects were finished, if the task has a chain.
+    pub lanes: Vec<(QueueName, LaneEnds)>,
     /// The task, if it changed.
     pub task: Option<TaskState>,
 }
@@ -237,7 +248,14 @@ pub struct CheckpointDelta {
 impl CheckpointDelta {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.cuts.is_empty() && self.tables.is_empty() && self.task.is_none()
+        let Self {
+            objects,
+            cuts,
+            tables,
+            lanes,
+            task,
+        } = self;
+        objects.is_empty() && cuts.is_empty() && tables.is_empty() && lanes.is_empty() && task.is_none()
     }
 }
 

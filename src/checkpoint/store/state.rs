@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::database::{Changes, Database};
 use super::folder::StateFolder;
 use super::identity::{DatabaseContent, Identity};
-use super::keys::{Namespace, ObjectPlace, QueueIndex, cut_key, object_key_key, queue_key, table_key};
+use super::keys::{
+    Namespace, ObjectPlace, QueueIndex, cut_key, lanes_key, object_key_key, queue_key, table_key,
+};
 use super::rules::check_transition;
 use super::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
 };
+use crate::chain::ends::LaneEnds;
 use crate::model::{ObjectId, ObjectVersion, QueueName};
 
 /// A queue as it is stored.
@@ -105,6 +108,7 @@ impl State {
         Ok(Checkpoint {
             unfinished,
             greatest_keys: self.greatest_keys(),
+            lanes: self.lanes()?,
             cuts: self.cuts()?,
             tables: self.tables()?,
             task: self.task()?,
@@ -138,6 +142,13 @@ impl State {
         let mut tables: Vec<TableStatistics> = self.values(Namespace::Table)?;
         tables.sort_by_cached_key(name);
         Ok(tables)
+    }
+
+    /// Where the lanes of each queue end, by queue name.
+    pub(super) fn lanes(&self) -> Result<Vec<(QueueName, LaneEnds)>, StoreError> {
+        let mut lanes: Vec<(QueueName, LaneEnds)> = self.values(Namespace::Lanes)?;
+        lanes.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(lanes)
     }
 
     fn values<T: serde::de::DeserializeOwned>(&self, namespace: Namespace) -> Result<Vec<T>, StoreError> {
@@ -309,6 +320,9 @@ impl State {
         for table in &delta.tables {
             let key = table_key(&table.schema_name, &table.table_name);
             changes.put(key, self.database.encode(table)?);
+        }
+        for lanes in &delta.lanes {
+            changes.put(lanes_key(lanes.0.as_str()), self.database.encode(lanes)?);
         }
         if let Some(task) = &delta.task {
             changes.put(Namespace::Task.prefix().to_vec(), self.database.encode(task)?);

@@ -285,4 +285,16 @@ const MESSAGE: &[Key] = &[
         about: "Partition key of changes. schema-table: keeps the order of a table and sends all of it to one shard,\n\
                 as DMS does with ParallelApplyThreads 0; primary-key: keeps the order of a row and uses all shards.",
     },
+    Key {
+        name: "source_position",
+        kind: Kind::Choice(&Choice {
+            words: &["none", "chain"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("none"),
+        about: "What a message says about its place in the source. chain: its lane, its position and the one in front of\n\
+                it, in the metadata; a consumer that uses the filter in the folder consumers then processes every row\n\
+                once and in the order of its lane, whatever was sent twice. Each queue has 64 lanes, by partition key.\n\
+                It goes with delivery at_least_once, which it is by default then, not with ordering none, aggregation kpl.",
+    },
 ];

@@ -7,7 +7,7 @@ use super::super::problems::Report;
 use super::super::values::Section;
 use super::super::{
     Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat,
-    Ordering, OutOfRetention, Pace, RecreatedStream, TargetConfig,
+    Ordering, OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
 };
 use super::joined;
 use crate::config::MigrationType;
@@ -37,11 +37,17 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             ("at_least_once", Guarantee::AtLeastOnce),
         ],
     );
+    check_chain(&keys, &message, report);
+    let usual = match message.source_position {
+        SourcePosition::None => Guarantee::Dedupe,
+        // The filter leaves out what comes twice: nobody has to look.
+        SourcePosition::Chain => Guarantee::AtLeastOnce,
+    };
     Some(Target {
         place: place?,
         message,
         delivery: DeliveryConfig {
-            guarantee: guarantee.unwrap_or(Guarantee::Dedupe),
+            guarantee: guarantee.unwrap_or(usual),
             is_guarantee_chosen: guarantee.is_some(),
             // What is written to a file is there as soon as its writer is gone.
             settle: keys.duration("settle").unwrap_or(Duration::ZERO),
@@ -122,7 +128,35 @@ fn message(section: &Section<'_>) -> Option<MessageConfig> {
                 ("primary-key", ChangePartitionKey::PrimaryKey),
             ],
         )?,
+        source_position: section.choice(
+            "source_position",
+            &[("none", SourcePosition::None), ("chain", SourcePosition::Chain)],
+        )?,
     })
+}
+
+/// A filter drops a record that overtook the one in front of it, and relies on its coming again. Sent alone, the
+/// one in front would be the last to come; and who looks for records in the stream would find the dropped one there.
+fn check_chain(section: &Section<'_>, message: &MessageConfig, report: &mut Report) {
+    if message.source_position == SourcePosition::None {
+        return;
+    }
+    if section.word("ordering") == Some("none") {
+        let message =
+            "`source_position: chain` needs the order of its lanes: set `ordering` to final or strict";
+        report.error(section.place("ordering"), message);
+    }
+    if section.word("aggregation") == Some("kpl") {
+        let message = "`aggregation: kpl` does not go with `source_position: chain`: the records of an aggregate have no \
+                       place of their own, and a lane needs one: set `aggregation` to none";
+        report.error(section.place("aggregation"), message);
+    }
+    if section.word("delivery") == Some("dedupe") {
+        let message = "`delivery: dedupe` does not go with `source_position: chain`, whose consumers leave out what comes \
+                       twice and need what they left out too early to come again: take `delivery` out, or set it to \
+                       at_least_once";
+        report.error(section.place("delivery"), message);
+    }
 }
 
 fn pace(section: &Section<'_>) -> Option<Pace> {
@@ -201,7 +235,7 @@ pub(super) fn warn_about_hot_keys(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::loaded_with;
+    use crate::config::tests::{check, loaded_with};
 
     #[test]
     fn every_key_of_a_target_reaches_its_own_field() {
@@ -300,6 +334,35 @@ mod tests {
         for (line, expected) in switches {
             let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
             assert_eq!(config.message, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_chain_needs_order_and_no_looking() {
+        let chained = |rest: &str| {
+            loaded_with(
+                "stream: orders",
+                &format!("stream: orders, source_position: chain{rest}"),
+            )
+        };
+        for (rest, ordering) in [("", Ordering::Final), (", ordering: strict", Ordering::Strict)] {
+            let config = chained(rest);
+            assert_eq!(config.message.source_position, SourcePosition::Chain);
+            assert_eq!(
+                (config.delivery.guarantee, config.delivery.ordering),
+                (Guarantee::AtLeastOnce, ordering)
+            );
+        }
+        for (line, expected) in [
+            ("delivery: dedupe", "does not go with `source_position: chain`"),
+            ("ordering: none", "needs the order of its lanes"),
+            (
+                "aggregation: kpl",
+                "`aggregation: kpl` does not go with `source_position: chain`",
+            ),
+        ] {
+            let document = format!("stream: orders, source_position: chain, {line}");
+            check("stream: orders", &document, expected);
         }
     }
 

@@ -12,11 +12,14 @@ use bytes::Bytes;
 
 use crate::batch::aggregate::Aggregate;
 use crate::model::BatchRecord;
+use crate::route::shard_map::HashKey;
 
 /// Media type of what [`body`] writes: the protocol of the service, version 1.1.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// What a record takes beside its message and its key: member names, quotes, braces.
 const RECORD_FRAME_BYTES: usize = r#"{"Data":"","PartitionKey":""},"#.len();
+/// What an explicit hash key takes, with all the digits it can have.
+const HASH_KEY_BYTES: usize = r#","ExplicitHashKey":"340282366920938463463374607431768211455""#.len();
 /// What the body of an aggregate takes at most beside its message and the name of the stream.
 const AGGREGATE_FRAME_BYTES: usize = 128;
 
@@ -40,6 +43,11 @@ pub(super) fn body(stream: &str, records: &[BatchRecord]) -> Result<Bytes, Strin
             .map_err(|error| format!("its partition key is no text: {error}"))
             .and_then(|key| write_string(&mut out, key));
         written.map_err(|detail| format!("record #{}: {detail}", record.ordinal))?;
+        if let Some(HashKey(point)) = record.explicit_hash_key() {
+            out.extend_from_slice(b",\"ExplicitHashKey\":\"");
+            out.extend_from_slice(itoa::Buffer::new().format(point).as_bytes());
+            out.push(b'"');
+        }
         out.push(b'}');
     }
     out.extend_from_slice(b"]}");
@@ -93,7 +101,8 @@ pub(super) fn with_body(mut request: HttpRequest, body: Bytes) -> Result<HttpReq
 fn bytes_count(stream: &str, records: &[BatchRecord]) -> usize {
     let of_record = |record: &BatchRecord| {
         let key_bytes = record.partition_key().len();
-        STANDARD.encoded_length(record.payload().len()) + key_bytes + RECORD_FRAME_BYTES
+        let hash_key_bytes = record.link().map_or(0, |_| HASH_KEY_BYTES);
+        STANDARD.encoded_length(record.payload().len()) + key_bytes + hash_key_bytes + RECORD_FRAME_BYTES
     };
     let frame_bytes = r#"{"StreamName":"","Records":[]}"#.len();
     frame_bytes + stream.len() + records.iter().map(of_record).sum::<usize>()
@@ -110,13 +119,19 @@ mod tests {
 
     use super::*;
     use crate::batch::aggregate::aggregate;
+    use crate::chain::lane::LaneIndex;
+    use crate::model::batch::{Link, LinkKind};
     use crate::route::shard_map::HashRange;
 
     /// What the service reads out of a body: keys, and messages in their base64 form.
-    fn expected(stream: &str, records: &[(String, Vec<u8>)]) -> Value {
-        let entries = records
-            .iter()
-            .map(|(key, payload)| json!({ "Data": STANDARD.encode_to_string(payload), "PartitionKey": key }));
+    fn expected(stream: &str, records: &[(String, Vec<u8>)], point: Option<HashKey>) -> Value {
+        let entries = records.iter().map(|(key, payload)| {
+            let mut entry = json!({ "Data": STANDARD.encode_to_string(payload), "PartitionKey": key });
+            if let Some(HashKey(point)) = point {
+                entry["ExplicitHashKey"] = json!(point.to_string());
+            }
+            entry
+        });
         json!({ "StreamName": stream, "Records": entries.collect::<Vec<_>>() })
     }
 
@@ -124,14 +139,17 @@ mod tests {
         #[test]
         fn the_body_is_json_of_the_records_and_needs_no_more_room_than_foreseen(
             records in proptest::collection::vec((".{1,20}", proptest::collection::vec(any::<u8>(), 0..50)), 1..10),
+            lane in proptest::option::of(any::<u128>()),
         ) {
+            let lane = lane.map(|point| LaneIndex::of(HashKey(point)));
+            let link = lane.map(|lane| Link { lane, kind: LinkKind::Record });
             let batch: Vec<_> = records
                 .iter()
                 .zip(0..)
-                .map(|((key, payload), ordinal)| BatchRecord::new(ordinal, payload, key.as_bytes()))
+                .map(|((key, payload), ordinal)| BatchRecord::new(ordinal, payload, key.as_bytes()).with_link(link))
                 .collect();
             let written = body("orders", &batch).unwrap();
-            prop_assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected("orders", &records));
+            prop_assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), expected("orders", &records, lane.map(LaneIndex::point)));
             let needs_escapes = records.iter().any(|(key, _)| {
                 serde_json::to_string(key).unwrap().len() > key.len() + 2
             });

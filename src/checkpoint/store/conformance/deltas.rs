@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Backend, cut, mark, open, register, register_one, state_of, table, version};
+use super::{Backend, cut, lanes, mark, open, register, register_one, state_of, table, version};
 use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, Phase, RangeThrough, ShardCut,
     TaskState,
@@ -41,6 +41,7 @@ pub(super) fn a_commit_is_all_or_nothing(backend: &mut dyn Backend) -> Result<()
         objects: vec![(id, open(5)), (unknown, open(5))],
         cuts: vec![cut("shardId-0", 5)],
         tables: vec![table("orders", 5)],
+        lanes: vec![(QueueName::changes(), lanes(5))],
         task: Some(TaskState {
             clean_stop: true,
             ..TaskState::default()
@@ -66,11 +67,16 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
         unassigned_error_rows: 3,
         fresh_start_ms: Some(4),
         clean_stop: true,
+        chain: Some(1_793_000_000_000),
     };
     let delta = CheckpointDelta {
         objects: vec![(id.clone(), open(5))],
         cuts: vec![cut("shardId-0", 5), cut("shardId-1", 6)],
         tables: vec![table("orders", 5), table("users", 6)],
+        lanes: vec![
+            (QueueName::changes(), lanes(5)),
+            (QueueName::load("s.orders"), lanes(6)),
+        ],
         task: Some(task.clone()),
     };
     backend.store().commit(&delta)?;
@@ -84,6 +90,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
     ensure!(loaded.unfinished == unfinished, "objects {:?}", loaded.unfinished);
     ensure!(loaded.cuts == delta.cuts, "cuts {:?}", loaded.cuts);
     ensure!(loaded.tables == delta.tables, "tables {:?}", loaded.tables);
+    ensure!(loaded.lanes == delta.lanes, "lanes {:?}", loaded.lanes);
     ensure!(loaded.task == task, "task {:?}", loaded.task);
     Ok(())
 }
@@ -97,12 +104,17 @@ pub(super) fn a_delta_replaces_only_what_it_names(backend: &mut dyn Backend) -> 
     let first = CheckpointDelta {
         cuts: vec![cut("shardId-0", 1), cut("shardId-1", 1)],
         tables: vec![table("orders", 1), table("users", 1)],
+        lanes: vec![
+            (QueueName::changes(), lanes(1)),
+            (QueueName::load("s.orders"), lanes(1)),
+        ],
         task: task.clone(),
         ..CheckpointDelta::default()
     };
     let second = CheckpointDelta {
         cuts: vec![cut("shardId-1", 2)],
         tables: vec![table("orders", 2)],
+        lanes: vec![(QueueName::load("s.orders"), lanes(2))],
         ..CheckpointDelta::default()
     };
     backend.store().commit(&first)?;
@@ -119,6 +131,11 @@ pub(super) fn a_delta_replaces_only_what_it_names(backend: &mut dyn Backend) -> 
         "tables {:?}",
         loaded.tables
     );
+    let expected = [
+        (QueueName::changes(), lanes(1)),
+        (QueueName::load("s.orders"), lanes(2)),
+    ];
+    ensure!(loaded.lanes == expected, "lanes {:?}", loaded.lanes);
     ensure!(Some(loaded.task) == task, "the task was not named");
     Ok(())
 }

@@ -1,0 +1,20 @@
+//! Whether a record says where it comes from. Pure: no I/O, no clock.
+
+use serde::Serialize;
+
+/// What a record says about its place in the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum SourcePosition {
+    /// Nothing, as DMS.
+    #[default]
+    None,
+    /// Its lane, its position and the one in front of it, so that a consumer can tell copies from new rows.
+    Chain,
+}
+
+impl SourcePosition {
+    /// Whether the messages are those of DMS and nothing more.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
