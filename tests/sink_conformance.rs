@@ -240,7 +240,9 @@ async fn a_missing_stream_is_told(endpoint: &str) {
 
 #[tokio::test]
 async fn memory_conforms() {
-    conformance::run_all(&MemoryStage(MemorySink::new(&ShardMap::uniform(SHARDS).unwrap()))).await;
+    let stage = MemoryStage(MemorySink::new(&ShardMap::uniform(SHARDS).unwrap()));
+    conformance::run_all(&stage).await;
+    conformance::a_lane_goes_to_its_point_whatever_the_partition_key_is(&stage).await;
 }
 
 #[tokio::test]
@@ -252,6 +254,7 @@ async fn json_lines_conform_also_when_opened_again() {
     stage.sink = NdjsonSink::open(stage.folder.path(), SHARDS).unwrap();
     let identity = stage.sink.describe().await.unwrap().identity;
     conformance::run_all(&stage).await;
+    conformance::a_lane_goes_to_its_point_whatever_the_partition_key_is(&stage).await;
 
     stage.sink = NdjsonSink::open(stage.folder.path(), SHARDS).unwrap();
     assert_eq!(stage.sink.describe().await.unwrap().identity, identity);
@@ -268,6 +271,7 @@ async fn kinesis_conforms_on_kinesalite_also_after_a_split() {
     };
     let mut stage = KinesisStage::new(&server.endpoint, Aggregation::None).await;
     conformance::run_all(&stage).await;
+    conformance::a_lane_goes_to_its_point_whatever_the_partition_key_is(&stage).await;
     a_missing_stream_is_told(&server.endpoint).await;
 
     stage.split_first_shard().await;
@@ -280,6 +284,7 @@ async fn kinesis_conforms_on_moto() {
     let Some(server) = servers::moto() else { return };
     let stage = KinesisStage::new(&server.endpoint, Aggregation::None).await;
     conformance::run_all(&stage).await;
+    conformance::a_lane_goes_to_its_point_whatever_the_partition_key_is(&stage).await;
     a_missing_stream_is_told(&server.endpoint).await;
 }
 
