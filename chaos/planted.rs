@@ -45,7 +45,7 @@ fn simulate(mode: &str, seed: u64, defect: Option<&str>) -> Result<(bool, String
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     command.args(["simulate", "--mode", mode, "--histories", HISTORIES]);
-    command.args(["--without-open-findings", "--seed", &seed.to_string()]);
+    command.args(["--seed", &seed.to_string()]);
     if let Some(defect) = defect {
         command.env(DEFECT_VARIABLE, defect);
     }

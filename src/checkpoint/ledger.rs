@@ -11,6 +11,7 @@ pub use super::ledger_error::LedgerError;
 pub use super::open_object::ObjectEnd;
 use super::open_object::OpenObject;
 use super::queue_ends::QueueEnds;
+use super::shard_cuts::ShardCuts;
 use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ShardCut, TableStatistics,
     TaskState,
@@ -18,9 +19,9 @@ use super::store::{
 use super::tally::ChunkTally;
 use super::watermark::Watermark;
 use crate::chain::ends::LaneEnds;
-use crate::model::settle::{ChunkRef, Lane, Settled, StoredIn, greatest};
+use crate::model::settle::{ChunkRef, Lane, Settled};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
-use crate::route::shard_map::{HashRange, ShardMap};
+use crate::route::shard_map::ShardMap;
 
 /// Where to go on with an object, and what of it is known to be settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,7 @@ pub struct Ledger {
     map: ShardMap,
     objects: BTreeMap<ObjectId, OpenObject>,
     ends: QueueEnds,
-    cuts: Vec<ShardCut>,
-    cuts_changed: Vec<bool>,
+    cuts: ShardCuts,
     tables: Vec<TableStatistics>,
     tables_changed: Vec<bool>,
     in_flight: Vec<u64>,
@@ -54,15 +54,6 @@ impl Ledger {
     /// The ledger of a new generation. `tables` names the task's tables in order; statistics and cuts are taken
     /// over from the checkpoint by name.
     pub fn new(checkpoint: &Checkpoint, tables: &[(String, String)], map: ShardMap) -> Self {
-        let cuts = map.shards().iter().map(|shard| {
-            let stored = checkpoint
-                .cuts
-                .iter()
-                .find(|cut| cut.shard_id == shard.id)
-                .cloned();
-            stored.unwrap_or_else(|| new_cut(&shard.id, shard.range))
-        });
-        let cuts: Vec<_> = cuts.collect();
         let tables = tables.iter().map(|(schema_name, table_name)| {
             let is_same = |t: &&TableStatistics| &t.schema_name == schema_name && &t.table_name == table_name;
             checkpoint
@@ -78,13 +69,12 @@ impl Ledger {
         });
         let tables: Vec<_> = tables.collect();
         Self {
-            cuts_changed: vec![false; cuts.len()],
             tables_changed: vec![true; tables.len()],
             in_flight: vec![0; tables.len()],
-            map,
             objects: BTreeMap::new(),
             ends: QueueEnds::new(checkpoint),
-            cuts,
+            cuts: ShardCuts::new(&checkpoint.cuts, &map),
+            map,
             tables,
             task: checkpoint.task.clone(),
             is_task_changed: false,
@@ -200,39 +190,14 @@ impl Ledger {
             self.advance(id)?;
         }
         for group in settled.stored {
-            self.cut_moved(settled.lane, group);
+            let own = match settled.lane {
+                Lane::Shard(index) => self.map.shard(index),
+                Lane::DeadLetters => None,
+            };
+            let is_own = own.is_some_and(|shard| shard.id == group.shard_id);
+            self.cuts.moved(group, is_own);
         }
         Ok(())
-    }
-
-    /// A shard that was opened by a resharding meanwhile gets a cut of its own. Several lanes may store there, or find
-    /// there what they look for, and each knows of its own records alone: such a cut forgets nothing (D3).
-    fn cut_moved(&mut self, lane: Lane, stored: StoredIn) {
-        let own = match lane {
-            Lane::Shard(index) => self.map.shard(index),
-            Lane::DeadLetters => None,
-        };
-        let is_own = own.is_some_and(|shard| shard.id == stored.shard_id);
-        let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
-        let index = known.unwrap_or_else(|| {
-            self.cuts.push(new_cut(&stored.shard_id, HashRange::ALL));
-            self.cuts_changed.push(false);
-            self.cuts.len() - 1
-        });
-        let mut numbers = stored.sequence_numbers;
-        if let (Some(cut), Some(is_changed)) = (self.cuts.get_mut(index), self.cuts_changed.get_mut(index)) {
-            cut.records += stored.records_count;
-            // The members of an aggregated record share one.
-            numbers.dedup();
-            if !is_own {
-                numbers.append(&mut cut.last_request);
-                numbers.sort_unstable();
-                numbers.dedup();
-            }
-            cut.last_sequence_number = greatest(&numbers).cloned();
-            cut.last_request = numbers;
-            *is_changed = true;
-        }
     }
 
     /// Notes that no further chunk of the object will come.
@@ -299,7 +264,7 @@ impl Ledger {
                 self.mark_table(*table);
             }
         }
-        delta.cuts = take_changed(&self.cuts, &mut self.cuts_changed);
+        delta.cuts = self.cuts.take_changed();
         if !delta.cuts.is_empty() {
             for (statistics, is_changed) in self.tables.iter_mut().zip(&self.tables_changed) {
                 if *is_changed {
@@ -332,9 +297,9 @@ impl Ledger {
         &self.task
     }
 
-    /// The shards' cuts, by shard index.
+    /// The shards' cuts: those of the map by their index, then others.
     pub fn cuts(&self) -> &[ShardCut] {
-        &self.cuts
+        self.cuts.all()
     }
 
     /// Whether an object is read to its end and settled, but not yet in a delta.
@@ -389,18 +354,7 @@ impl Ledger {
     }
 }
 
-/// The cut of a shard that has not acknowledged anything.
-fn new_cut(shard_id: &str, range: HashRange) -> ShardCut {
-    ShardCut {
-        shard_id: shard_id.to_owned(),
-        range,
-        last_sequence_number: None,
-        last_request: Vec::new(),
-        records: 0,
-    }
-}
-
-fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
+pub(super) fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
     let taken = values
         .iter()
         .zip(changed.iter())

@@ -27,6 +27,7 @@ fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
             shard_id: "shardId-000000000000".to_owned(),
             records_count: 3,
             sequence_numbers: vec!["49".to_owned(); 3],
+            look_from: None,
         }],
     };
     ledger.settled(settled).unwrap();
@@ -60,6 +61,7 @@ fn the_cut_of_a_shard_with_several_lanes_forgets_nothing() {
                 shard_id: "merged".into(),
                 records_count: 1,
                 sequence_numbers: vec![number.into()],
+                look_from: None,
             }],
         };
         ledger.settled(settled).unwrap();

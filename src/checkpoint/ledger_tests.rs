@@ -101,6 +101,7 @@ pub(super) fn settle(
         shard_id: format!("s{lane}"),
         records_count: 1,
         sequence_numbers: vec![ordinal.to_string()],
+        look_from: None,
     };
     ledger.settled(Settled {
         lane: LANES[lane],

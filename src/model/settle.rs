@@ -56,6 +56,9 @@ pub struct StoredIn {
     /// Sequence numbers of everything that has to stay known there, in no particular order: all that the batch put
     /// there, copies that were sent again included, and what of earlier batches a later look would meet.
     pub sequence_numbers: Vec<String>,
+    /// The record at which a later look has to begin; `None` if only a time is known. It is a known record, or one in
+    /// doubt.
+    pub look_from: Option<String>,
 }
 
 /// The greatest of some sequence numbers.

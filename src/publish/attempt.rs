@@ -240,6 +240,7 @@ impl Attempt {
                     shard_id: proof.shard_id,
                     records_count,
                     sequence_numbers: vec![proof.sequence_number],
+                    look_from: None,
                 });
             }
         }

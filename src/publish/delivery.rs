@@ -18,7 +18,6 @@ use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::batch::LinkKind;
-use crate::model::settle::compare_sequence_numbers;
 use crate::model::{Batch, BatchRecord, ObjectId, Settled};
 use crate::sink::{PutEntry, SinkError};
 
@@ -29,9 +28,17 @@ pub struct Start {
     pub is_in_doubt: bool,
     /// Objects that such records can be rows of.
     pub candidates: Vec<ObjectId>,
-    /// Sequence numbers of the last request that each shard is known to have acknowledged, and of earlier ones that a
-    /// look would meet again.
-    pub last_requests: HashMap<String, Vec<String>>,
+    /// What is known of each shard.
+    pub shards: HashMap<String, Known>,
+}
+
+/// What is known to be stored in a shard, from where a look has to begin on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Sequence numbers.
+    pub numbers: Vec<String>,
+    /// The record at which a look has to begin; `None` if only a time is known.
+    pub look_from: Option<String>,
 }
 
 /// What to do next.
@@ -63,7 +70,7 @@ pub enum Step {
 /// Where to begin reading each shard, and what is no news there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookPlan {
-    /// Per shard: the smallest sequence number that is known; the other shards are read from a time on.
+    /// Per shard: the record to begin at, that one included; the other shards are read from a time on.
     pub starts: HashMap<String, String>,
     /// Per shard: sequence numbers that are known.
     pub known: HashMap<String, HashSet<String>>,
@@ -78,7 +85,7 @@ pub struct ShardDelivery {
     candidates: Vec<ObjectId>,
     sightings: Sightings,
     /// Sequence numbers that are settled, by shard, from the place on where reading back would begin.
-    settled: HashMap<String, Vec<String>>,
+    settled: HashMap<String, Known>,
     /// Sequence numbers that were seen when looking, by shard.
     seen: HashMap<String, HashSet<String>>,
     attempt: Option<Attempt>,
@@ -98,7 +105,7 @@ impl ShardDelivery {
             config,
             candidates: start.candidates,
             sightings: Sightings::new(Vec::new(), [], config.ordering),
-            settled: start.last_requests,
+            settled: start.shards,
             seen: HashMap::new(),
             attempt: None,
             step: Step::Settle,
@@ -179,11 +186,11 @@ impl ShardDelivery {
     /// Where to look and what not to take for news.
     pub fn plan(&self) -> LookPlan {
         let mut known = self.seen.clone();
-        for (shard_id, numbers) in &self.settled {
+        for (shard_id, settled) in &self.settled {
             known
                 .entry(shard_id.clone())
                 .or_default()
-                .extend(numbers.iter().cloned());
+                .extend(settled.numbers.iter().cloned());
         }
         for (shard_id, number) in self.attempt.iter().flat_map(Attempt::places) {
             known
@@ -191,11 +198,9 @@ impl ShardDelivery {
                 .or_default()
                 .insert(number.to_owned());
         }
-        let starts = self.settled.iter().filter_map(|(shard_id, numbers)| {
-            let smallest = numbers
-                .iter()
-                .min_by(|left, right| compare_sequence_numbers(left, right));
-            smallest.map(|number| (shard_id.clone(), number.clone()))
+        let starts = self.settled.iter().filter_map(|(shard_id, settled)| {
+            let look_from = settled.look_from.as_ref();
+            look_from.map(|number| (shard_id.clone(), number.clone()))
         });
         LookPlan {
             starts: starts.collect(),
@@ -256,13 +261,16 @@ impl ShardDelivery {
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
         for group in &mut settled.stored {
             let known = self.settled.remove(&group.shard_id).unwrap_or_default();
-            self.sightings.complete(group, known);
-            self.settled
-                .insert(group.shard_id.clone(), group.sequence_numbers.clone());
+            self.sightings.complete(group, known.numbers);
+            let settled = Known {
+                numbers: group.sequence_numbers.clone(),
+                look_from: group.look_from.clone(),
+            };
+            self.settled.insert(group.shard_id.clone(), settled);
             if let Some(seen) = self.seen.get_mut(&group.shard_id) {
                 // What lies in front of where reading begins is not met again.
-                let begin = self.sightings.first_met(group).map(ToOwned::to_owned);
-                seen.retain(|number| begin.as_ref().is_none_or(|begin| !is_before(number, begin)));
+                let begin = group.look_from.as_ref();
+                seen.retain(|number| begin.is_none_or(|begin| !is_before(number, begin)));
             }
         }
         Ok(settled)

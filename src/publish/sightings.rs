@@ -88,6 +88,7 @@ impl Sightings {
     pub fn complete(&mut self, group: &mut StoredIn, known: Vec<String>) {
         if self.unmatched.is_empty() && is_behind(&group.sequence_numbers, &known) {
             // Nearly always: nothing is open, and all of it lies behind what was known before.
+            group.look_from = group.sequence_numbers.first().cloned();
             return;
         }
         if known.len() > KNOWN_MAX {
@@ -99,21 +100,14 @@ impl Sightings {
         if let Some(open) = first_open
             && begin.as_ref().is_some_and(|begin| is_before(&open, begin))
         {
-            let in_front = known.iter().filter(|number| is_before(number, &open));
-            let last = in_front.max_by(|left, right| compare_sequence_numbers(left, right));
-            begin = Some(last.cloned().unwrap_or(open));
+            begin = Some(open);
         }
         let is_met = |number: &String| begin.as_ref().is_none_or(|begin| !is_before(number, begin));
         let kept = known.into_iter().filter(is_met);
         group.sequence_numbers.extend(kept);
         group.sequence_numbers.sort_unstable();
         group.sequence_numbers.dedup();
-    }
-
-    /// The first record of a shard that a later look can meet: a known one, or one that is not matched yet.
-    pub fn first_met<'s>(&'s self, group: &'s StoredIn) -> Option<&'s str> {
-        let known = group.sequence_numbers.iter().map(String::as_str);
-        first_of(known.chain(self.first_open(&group.shard_id)))
+        group.look_from = begin;
     }
 
     fn first_open(&self, shard_id: &str) -> Option<&str> {
@@ -291,6 +285,7 @@ mod tests {
                 shard_id: "s".into(),
                 records_count: 0,
                 sequence_numbers: new.iter().map(ToString::to_string).collect(),
+                look_from: None,
             };
             let known = known.iter().map(ToString::to_string).collect();
             sightings.complete(&mut group, known);

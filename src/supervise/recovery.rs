@@ -9,7 +9,7 @@ use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectS
 use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::fault::{Fault, FaultKind};
 use crate::model::{ObjectId, QueueName};
-use crate::publish::delivery::Start;
+use crate::publish::delivery::{Known, Start};
 use crate::sink::{SinkError, StreamDescription};
 
 /// What earlier processes may have left.
@@ -31,13 +31,19 @@ impl Recovery {
             .filter_map(|table| table.last_update_ms)
             .max();
         let cuts = checkpoint.cuts.iter();
-        let last_requests = cuts.map(|cut| (cut.shard_id.clone(), cut.last_request.clone()));
+        let shards = cuts.map(|cut| {
+            let known = Known {
+                numbers: cut.last_request.clone(),
+                look_from: cut.look_from.clone(),
+            };
+            (cut.shard_id.clone(), known)
+        });
         let open = checkpoint.unfinished.iter().map(|entry| entry.id.clone());
         Self {
             start: Start {
                 is_in_doubt: task.fresh_start_ms.is_some() && !task.clean_stop,
                 candidates: open.collect(),
-                last_requests: last_requests.filter(|(_, numbers)| !numbers.is_empty()).collect(),
+                shards: shards.collect(),
             },
             since_ms: last_commit_ms.or(task.fresh_start_ms).unwrap_or(0),
         }
@@ -120,7 +126,7 @@ pub(super) async fn begin(
                 is,
                 "the stream is not the one of the last run; going on where that one ended"
             );
-            recovery.start.last_requests.clear();
+            recovery.start.shards.clear();
         }
         mark_running(task, now_ms, &fingerprint, &identity);
         delta.task = Some(task.clone());

@@ -223,6 +223,7 @@ mod tests {
             },
             last_sequence_number: Some("49".to_owned()),
             last_request: vec!["48".to_owned(), "49".to_owned()],
+            look_from: Some("48".to_owned()),
             records: 2,
         };
         assert_eq!(

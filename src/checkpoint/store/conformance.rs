@@ -140,6 +140,7 @@ pub fn cut(shard_id: &str, records: u64) -> ShardCut {
         range: HashRange::ALL,
         last_sequence_number: Some(format!("4954{records:052}")),
         last_request: (0..3).map(|index| format!("4954{index:052}")).collect(),
+        look_from: Some("48".to_owned()),
         records,
     }
 }

@@ -149,6 +149,9 @@ pub struct ShardCut {
     pub last_sequence_number: Option<String>,
     /// Sequence numbers of the last acknowledged request, and of earlier ones that a look would meet again.
     pub last_request: Vec<String>,
+    /// The record at which looking for what is in doubt has to begin, known or in doubt itself; `None` if only a time
+    /// is known.
+    pub look_from: Option<String>,
     /// Records acknowledged by this shard since the task began.
     pub records: u64,
 }

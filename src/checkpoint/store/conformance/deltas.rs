@@ -195,6 +195,7 @@ pub(super) fn long_values_are_kept(backend: &mut dyn Backend) -> Result<()> {
     });
     let full_request = ShardCut {
         last_request: vec!["4".repeat(56); 500],
+        look_from: Some("48".to_owned()),
         ..cut("shardId-0", 500)
     };
     for (state, cut_of_request) in [(wide, full_request), (open(2), cut("shardId-0", 501))] {

@@ -1,0 +1,80 @@
+//! What is known to be stored in each shard. Pure: no I/O, no clock.
+
+use super::ledger::take_changed;
+use super::store::ShardCut;
+use crate::model::settle::{StoredIn, greatest};
+use crate::route::shard_map::{HashRange, ShardMap};
+
+/// The cuts of all shards.
+#[derive(Debug)]
+pub(super) struct ShardCuts {
+    cuts: Vec<ShardCut>,
+    changed: Vec<bool>,
+}
+
+impl ShardCuts {
+    /// The stored cuts of the shards of a map, in its order, empty ones for shards without one; then all others.
+    pub(super) fn new(stored: &[ShardCut], map: &ShardMap) -> Self {
+        let cuts = map.shards().iter().map(|shard| {
+            let known = stored.iter().find(|cut| cut.shard_id == shard.id);
+            known.cloned().unwrap_or_else(|| new_cut(&shard.id, shard.range))
+        });
+        // Shards that are closed by now may still hold what has to be looked for.
+        let is_closed = |cut: &&ShardCut| map.shards().iter().all(|shard| shard.id != cut.shard_id);
+        let cuts: Vec<_> = cuts.chain(stored.iter().filter(is_closed).cloned()).collect();
+        Self {
+            changed: vec![false; cuts.len()],
+            cuts,
+        }
+    }
+
+    pub(super) fn all(&self) -> &[ShardCut] {
+        &self.cuts
+    }
+
+    pub(super) fn take_changed(&mut self) -> Vec<ShardCut> {
+        take_changed(&self.cuts, &mut self.changed)
+    }
+
+    /// A shard stored something. One that was opened by a resharding meanwhile gets a cut of its own. Several lanes may
+    /// store there, or find there what they look for, and each knows of its own records alone: such a cut forgets
+    /// nothing, and a look begins where it would have begun before, because a record of another lane may stand in
+    /// front of those of this one (D3).
+    pub(super) fn moved(&mut self, stored: StoredIn, is_own: bool) {
+        let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
+        let index = known.unwrap_or_else(|| {
+            self.cuts.push(new_cut(&stored.shard_id, HashRange::ALL));
+            self.changed.push(false);
+            self.cuts.len() - 1
+        });
+        let mut numbers = stored.sequence_numbers;
+        if let (Some(cut), Some(is_changed)) = (self.cuts.get_mut(index), self.changed.get_mut(index)) {
+            cut.records += stored.records_count;
+            // The members of an aggregated record share one.
+            numbers.dedup();
+            if !is_own {
+                numbers.append(&mut cut.last_request);
+                numbers.sort_unstable();
+                numbers.dedup();
+            }
+            cut.last_sequence_number = greatest(&numbers).cloned();
+            cut.last_request = numbers;
+            if is_own {
+                cut.look_from = stored.look_from;
+            }
+            *is_changed = true;
+        }
+    }
+}
+
+/// The cut of a shard that has not acknowledged anything.
+fn new_cut(shard_id: &str, range: HashRange) -> ShardCut {
+    ShardCut {
+        shard_id: shard_id.to_owned(),
+        range,
+        last_sequence_number: None,
+        last_request: Vec::new(),
+        look_from: None,
+        records: 0,
+    }
+}
