@@ -91,7 +91,7 @@ fn compare() -> Result<bool, Trouble> {
     }
     let rows_count = data.load_rows_count();
     let mut sink = NullSink::start()?;
-    engine::write_task(folder.path(), TABLE_DEFINITION, &sink.endpoint)?;
+    engine::write_task(folder.path(), TABLE_DEFINITION, &sink.endpoint, engine::FULL_LOAD)?;
     let program = std::env::current_exe()?;
     let mut subjects = ["engine", SDK_ALONE, PLAIN_LOOP].map(|name| Subject {
         name,

@@ -14,19 +14,47 @@ pub const STREAM: &str = "bench";
 /// Folder of the objects.
 pub const SOURCE: &str = "source";
 
+/// What differs between tasks.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// `migration_type`.
+    pub migration_type: &'a str,
+    /// Further lines of `source.local`.
+    pub source: &'a str,
+    /// Further lines of `target.kinesis`.
+    pub target: &'a str,
+}
+
+/// Loads the files, with everything at its default.
+pub const FULL_LOAD: Task<'_> = Task {
+    migration_type: "full-load",
+    source: "",
+    target: "",
+};
+
 /// Writes a task that streams the folder [`SOURCE`] of `folder` to a Kinesis endpoint, as fast as it goes.
 ///
 /// # Errors
 /// If the files cannot be written.
-pub fn write_task(folder: &Path, table_definition: &str, endpoint: &str) -> Result<(), Trouble> {
+pub fn write_task(
+    folder: &Path,
+    table_definition: &str,
+    endpoint: &str,
+    task: Task<'_>,
+) -> Result<(), Trouble> {
+    let Task {
+        migration_type,
+        source,
+        target,
+    } = task;
     let configuration = format!(
         r#"version: 1
 task: bench
-migration_type: full-load
+migration_type: {migration_type}
 source:
   local:
     directory: ./{SOURCE}
-  tables: ./table-definition.json
+{source}  tables: ./table-definition.json
 target:
   kinesis:
     stream: {STREAM}
@@ -34,7 +62,7 @@ target:
     endpoint: "{endpoint}"
     pace: off
     message_format: json-unformatted
-errors:
+{target}errors:
   dead_letters: ./dead-letters
 state:
   sled:

@@ -25,7 +25,8 @@ fn direct_http_client() -> SharedHttpClient {
     http_client_fn(move |_settings, _components| connector.clone())
 }
 
-fn sdk_config(endpoint: &str) -> SdkConfig {
+/// The shared configuration of clients of an embedded server.
+pub fn sandbox_configuration(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -38,13 +39,13 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
 
 /// A client of the embedded S3 server.
 pub fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(&sdk_config(endpoint)).force_path_style(true);
+    let config = aws_sdk_s3::config::Builder::from(&sandbox_configuration(endpoint)).force_path_style(true);
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
 /// A client of an embedded Kinesis server.
 pub fn kinesis_client(endpoint: &str) -> aws_sdk_kinesis::Client {
-    aws_sdk_kinesis::Client::new(&sdk_config(endpoint))
+    aws_sdk_kinesis::Client::new(&sandbox_configuration(endpoint))
 }
 
 /// Environment variables that make the AWS SDK of a child process use the sandbox's account and nothing else.
