@@ -139,7 +139,6 @@ impl Attempt {
     /// From here on a request is carried out in part again, so `strict` order has to keep a key's records apart.
     pub fn keep_keys_apart<'k>(&mut self, key_of: impl Fn(usize) -> Option<&'k [u8]>) {
         self.ordering = Ordering::Strict;
-        // What is being looked for belongs to the request as it was.
         if self.undecided.is_none() {
             self.plan(&key_of);
         }

@@ -80,11 +80,11 @@ impl Sightings {
         self.candidates.contains_key(object)
     }
 
-    /// Adds to what a shard stored of a batch what was `known` before and has to stay known (D3).
+    /// Adds to what a shard stored of a batch what was `known` before and has to stay known, and says where a later
+    /// look has to begin (D3).
     ///
-    /// A later look begins at the first known record and takes everything unknown behind it for news. So whatever is
-    /// settled behind the first record of the batch stays known. And where a sighting is not matched yet, the look has
-    /// to begin in front of it: everything from the last known record in front of it on stays known.
+    /// A look takes everything unknown behind its beginning for news. So whatever is settled behind the first record of
+    /// the batch stays known. And where a sighting is not matched yet, the look has to begin there.
     pub fn complete(&mut self, group: &mut StoredIn, known: Vec<String>) {
         if self.unmatched.is_empty() && is_behind(&group.sequence_numbers, &known) {
             // Nearly always: nothing is open, and all of it lies behind what was known before.
@@ -167,10 +167,11 @@ impl Sightings {
 /// Whether numbers that rise lie behind others that rise, as far as that can be told at a glance.
 fn is_behind(numbers: &[String], others: &[String]) -> bool {
     let rises = |numbers: &[String]| numbers.is_sorted_by(|left, right| !is_before(right, left));
-    let (Some(first), Some(last)) = (numbers.first(), others.last()) else {
-        return others.is_empty();
-    };
-    is_before(last, first) && rises(numbers) && rises(others)
+    let is_apart = numbers
+        .first()
+        .zip(others.last())
+        .is_none_or(|(first, last)| is_before(last, first));
+    is_apart && rises(numbers) && rises(others)
 }
 
 pub(super) fn is_before(left: &str, right: &str) -> bool {
@@ -275,8 +276,8 @@ mod tests {
         assert!(!sightings.concern(&object(1)));
     }
 
-    /// A look begins at the first known record: none that is settled behind it may be forgotten, and none that is still
-    /// to be matched may lie in front of it.
+    /// None of what is settled behind the place where a look begins may be forgotten, and none that is still to be
+    /// matched may lie in front of it.
     /// D3.
     #[test]
     fn what_a_later_look_would_meet_stays_known() {
@@ -289,15 +290,20 @@ mod tests {
             };
             let known = known.iter().map(ToString::to_string).collect();
             sightings.complete(&mut group, known);
-            group.sequence_numbers
+            (group.sequence_numbers.join(" "), group.look_from.unwrap())
         };
+        let expect = |numbers: &str, look_from: &str| (numbers.to_owned(), look_from.to_owned());
         let mut none = Sightings::new(Vec::new(), [], Ordering::None);
-        assert_eq!(completed(&mut none, &["7", "8"], &["4", "5"]), ["7", "8"]);
-        assert_eq!(completed(&mut none, &["3", "8"], &["2", "5"]), ["3", "5", "8"]);
+        assert_eq!(completed(&mut none, &["7", "8"], &["4", "5"]), expect("7 8", "7"));
+        assert_eq!(
+            completed(&mut none, &["3", "8"], &["2", "5"]),
+            expect("3 5 8", "3")
+        );
         let mut open = Sightings::new(seen(&[("k", "a"), ("k", "b")]), [object(1)], Ordering::None);
         assert!(takes(&mut open, 1, "k", "a"));
-        assert_eq!(completed(&mut open, &["5"], &["0"]), ["0", "5"]);
+        // The second sighting, 1, is still to be matched: a look begins there.
+        assert_eq!(completed(&mut open, &["5"], &["0"]), expect("5", "1"));
         assert!(takes(&mut open, 1, "k", "b"));
-        assert_eq!(completed(&mut open, &["6"], &["0", "5"]), ["6"]);
+        assert_eq!(completed(&mut open, &["6"], &["5"]), expect("6", "6"));
     }
 }
