@@ -61,6 +61,7 @@ target:
     region: us-west-2
     endpoint: "{endpoint}"
     pace: off
+    delivery: at_least_once
     message_format: json-unformatted
 {target}errors:
   dead_letters: ./dead-letters

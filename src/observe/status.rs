@@ -229,7 +229,15 @@ impl StatusBoard {
         now_ms: i64,
     ) -> TaskStatus {
         let cuts = ledger.cuts().iter();
-        let shards = cuts.map(|cut| ShardStatus::of(cut, shards.of(&cut.shard_id)));
+        let is_idle = ledger.task().clean_stop;
+        let activity = |shard_id: &str| {
+            if is_idle {
+                ShardActivity::default()
+            } else {
+                shards.of(shard_id)
+            }
+        };
+        let shards = cuts.map(|cut| ShardStatus::of(cut, activity(&cut.shard_id)));
         TaskStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             task: self.task.clone(),

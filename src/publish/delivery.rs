@@ -262,6 +262,10 @@ impl ShardDelivery {
         for group in &mut settled.stored {
             let known = self.settled.remove(&group.shard_id).unwrap_or_default();
             self.sightings.complete(group, known.numbers);
+            if self.config.guarantee == Guarantee::AtLeastOnce {
+                // Nobody looks.
+                continue;
+            }
             let settled = Known {
                 numbers: group.sequence_numbers.clone(),
                 look_from: group.look_from.clone(),

@@ -68,7 +68,10 @@ pub(super) async fn possible_delivery(config: &Config, backends: &Backends) -> R
                  kinesis:GetRecords, or set delivery to at_least_once"
             ),
         )),
-        Err(error @ SinkError::Denied { .. }) => {
+        // Servers that only stand in for the service may not know how to be read.
+        Err(error @ (SinkError::Denied { .. } | SinkError::Refused { .. }))
+            if !delivery.is_guarantee_chosen =>
+        {
             tracing::warn!(
                 %error,
                 "the stream may not be read back: delivery is at_least_once, so after a crash or a request without an \
