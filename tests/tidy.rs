@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "src/publish/attempt.rs",
     "src/publish/delivery.rs",
     "src/publish/fingerprint.rs",
+    "src/publish/looked.rs",
     "src/publish/outcome.rs",
     "src/publish/pacer.rs",
     "src/publish/sightings.rs",

@@ -23,8 +23,6 @@ pub(crate) struct Name {
     pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) number: u64,
-    /// Whether shards are merged, and processes end while the doubt of a crash is open.
-    pub(crate) has_open_findings: bool,
 }
 
 /// What came of it.
@@ -43,7 +41,6 @@ struct History<'w> {
     process: Process,
     baggage: Baggage,
     crashes_left: u32,
-    has_open_findings: bool,
     steps: u32,
     actions: Vec<Action>,
 }
@@ -80,7 +77,6 @@ pub(crate) fn run(name: Name, contents: &Contents, baggage: &Baggage, is_traced:
     let process = Process::start(&mut outside, &mut store, baggage.clone());
     let mut history = History {
         crashes_left: plan.crashes_max,
-        has_open_findings: name.has_open_findings,
         outside,
         store,
         process,
@@ -135,7 +131,7 @@ impl History<'_> {
             self.process.is_draining = true;
         }
         if outside.roll(rates.reshard) {
-            outside.reshard(self.has_open_findings);
+            outside.reshard();
         }
         if !self.process.is_draining && !self.process.knows_shards(outside) && outside.roll(20) {
             outside.say(|| "the watcher sees the reshard; the process drains".to_owned());
@@ -210,10 +206,6 @@ impl History<'_> {
     /// The process dies; its requests may not.
     fn crash(&mut self) -> Result<(), String> {
         self.crashes_left -= 1;
-        if !self.has_open_findings {
-            let rates = &mut self.outside.rates;
-            (self.crashes_left, rates.stop, rates.reshard) = (0, 0, 0);
-        }
         self.outside.tally.crashes += 1;
         self.outside.say(|| "the process is killed".to_owned());
         if let Some(Commit { delta, .. }) = self.process.commit.take()

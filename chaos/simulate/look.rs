@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bucket_brigade::publish::attempt::Acknowledged;
 use bucket_brigade::publish::delivery::LookPlan;
-use bucket_brigade::publish::sightings::Sighting;
+use bucket_brigade::publish::looked::{Looked, Sighting};
 use rand::Rng;
 
 use super::outside::Outside;
@@ -28,7 +28,8 @@ pub(crate) struct Look {
     at: usize,
     from: Option<usize>,
     ends_seen: u32,
-    seen: Vec<Sighting>,
+    /// Boxed, because most steps are of other kinds.
+    looked: Box<Looked>,
 }
 
 impl Look {
@@ -42,12 +43,12 @@ impl Look {
             at: 0,
             from: None,
             ends_seen: 0,
-            seen: Vec::new(),
+            looked: Box::default(),
         }
     }
 
     /// Does the next call; gives what was seen when all is read.
-    pub(crate) fn step(&mut self, outside: &mut Outside<'_>, shard_id: &str) -> Option<Vec<Sighting>> {
+    pub(crate) fn step(&mut self, outside: &mut Outside<'_>, shard_id: &str) -> Option<Looked> {
         let rates = outside.rates;
         if outside.roll(rates.page_failed) {
             self.next_at = outside.now + RETRY_PAUSE_MS;
@@ -63,7 +64,7 @@ impl Look {
             return None;
         };
         let Some(shard) = family.get(self.at).copied() else {
-            return Some(std::mem::take(&mut self.seen));
+            return Some(std::mem::take(&mut *self.looked));
         };
         self.next_at = outside.now + PAUSE_MS;
         let stream = &outside.stream;
@@ -88,12 +89,14 @@ impl Look {
         let known = self.plan.known.get(shard_id);
         for place in places {
             let stored = &stream.log[*place];
-            if known.is_none_or(|known| !known.contains(&stored.number)) {
-                self.seen.push(Sighting {
-                    fingerprint: outside.contents.of(stored.content).fingerprint,
-                    acknowledged: Acknowledged::seen(shard_id, &stored.number),
-                });
-            }
+            let content = outside.contents.of(stored.content);
+            let sighting = Sighting {
+                fingerprint: content.fingerprint,
+                acknowledged: Acknowledged::seen(shard_id, &stored.number),
+            };
+            let is_known = known.is_some_and(|known| known.contains(&stored.number));
+            self.looked
+                .note(sighting, content.record(0).partition_key(), is_known);
         }
         self.from = Some(from + places.len());
         self.ends_seen = if places.is_empty() { self.ends_seen + 1 } else { 0 };

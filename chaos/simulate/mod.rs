@@ -51,9 +51,6 @@ pub(crate) struct Arguments {
     /// Tell this history alone, step by step
     #[arg(long)]
     pub(crate) history: Option<u64>,
-    /// Leaves out what may still repeat rows: merges of shards, and a second crash, a stop or a reshard behind a crash
-    #[arg(long)]
-    pub(crate) without_open_findings: bool,
 }
 
 /// Histories of one mode and seed.
@@ -90,7 +87,6 @@ impl Histories<'_> {
             mode: self.arguments.mode,
             seed: self.arguments.seed,
             number,
-            has_open_findings: !self.arguments.without_open_findings,
         };
         history::run(name, &self.contents, &self.baggage, is_traced)
     }
@@ -145,12 +141,7 @@ impl Histories<'_> {
 
     fn command(&self, number: u64) -> String {
         let (mode_name, seed) = (mode_name(self.arguments.mode), self.arguments.seed);
-        let flag = if self.arguments.without_open_findings {
-            " --without-open-findings"
-        } else {
-            ""
-        };
-        format!("chaos/run simulate --mode {mode_name} --seed {seed} --history {number}{flag}")
+        format!("chaos/run simulate --mode {mode_name} --seed {seed} --history {number}")
     }
 
     fn in_words(&self, histories: u64, tally: &Tally) -> String {

@@ -107,10 +107,10 @@ impl Outside<'_> {
     }
 
     /// Splits a shard, or merges two if that is allowed.
-    pub(crate) fn reshard(&mut self, may_merge: bool) {
+    pub(crate) fn reshard(&mut self) {
         let open = self.stream.open();
         self.tally.reshards += 1;
-        if may_merge && open.len() > 1 && (open.len() >= 4 || self.rng.random_bool(0.5)) {
+        if open.len() > 1 && (open.len() >= 4 || self.rng.random_bool(0.5)) {
             let first = self.rng.random_range(0..open.len() - 1);
             self.stream.merge(open[first], open[first + 1]);
             self.say(|| {

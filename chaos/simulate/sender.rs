@@ -97,10 +97,10 @@ impl Sender {
             }
             Doing::Waiting { .. } => self.delivery.waited(),
             Doing::Looking(mut look) => match look.step(outside, &self.shard.id) {
-                Some(seen) => {
+                Some(looked) => {
                     outside.tally.looks += 1;
                     if outside.trace.0.is_some() {
-                        let places = seen.iter().filter_map(|sighting| {
+                        let places = looked.news().filter_map(|sighting| {
                             let (shard_id, number) = sighting.acknowledged.place();
                             outside.stream.place_of(shard_id, number)
                         });
@@ -108,7 +108,7 @@ impl Sender {
                         let (names, id) = (outside.names(contents), &self.shard.id);
                         outside.say(|| format!("{id}: read back: [{names}] is news"));
                     }
-                    self.delivery.looked(now, seen, batch);
+                    self.delivery.looked(now, looked, batch);
                 }
                 None => self.doing = Doing::Looking(look),
             },

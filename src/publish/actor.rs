@@ -259,10 +259,10 @@ impl Courier {
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
         let note = self.counters.shards().doubt(shard, settled_at_ms);
-        let seen = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        let looked = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
         drop(note);
-        tracing::info!(shard, news = seen.len(), "the stream was read back");
-        self.delivery.looked(self.epoch.elapsed(), seen, batch);
+        tracing::info!(shard, news = looked.news().count(), "the stream was read back");
+        self.delivery.looked(self.epoch.elapsed(), looked, batch);
         Ok(())
     }
 

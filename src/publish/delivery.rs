@@ -11,9 +11,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
-use super::fingerprint::Fingerprint;
-use super::sightings::{Sighting, Sightings, is_before};
+use super::attempt::{Attempt, AttemptCounts, InDoubt, Verdict};
+use super::looked::{Looked, Proofs};
+use super::sightings::{Sightings, is_before};
 use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
@@ -104,7 +104,7 @@ impl ShardDelivery {
             doubtful_start: must_look.then(|| now + config.settle),
             config,
             candidates: start.candidates,
-            sightings: Sightings::new(Vec::new(), [], config.ordering),
+            sightings: Sightings::new(Looked::default(), [], config.ordering),
             settled: start.shards,
             seen: HashMap::new(),
             attempt: None,
@@ -208,29 +208,24 @@ impl ShardDelivery {
         }
     }
 
-    /// Tells what was seen behind the places of the plan, known records left out.
-    pub fn looked(&mut self, now: Duration, seen: Vec<Sighting>, batch: &Batch) {
-        let seen = planted::read(seen);
-        for sighting in &seen {
+    /// Tells what was seen behind the places of the plan.
+    pub fn looked(&mut self, now: Duration, looked: Looked, batch: &Batch) {
+        let looked = planted::read(looked);
+        for sighting in looked.news() {
             let (shard_id, number) = sighting.acknowledged.place();
             let of_shard = self.seen.entry(shard_id.to_owned()).or_default();
             of_shard.insert(number.to_owned());
         }
         if self.doubtful_start.take().is_some() {
             let candidates = std::mem::take(&mut self.candidates);
-            self.sightings = Sightings::new(seen, candidates, self.config.ordering);
+            self.sightings = Sightings::new(looked, candidates, self.config.ordering);
             self.take_out(batch);
             return;
         }
-        let mut unmatched: HashMap<Fingerprint, Vec<Acknowledged>> = HashMap::new();
-        for sighting in seen.into_iter().rev() {
-            let alike = unmatched.entry(sighting.fingerprint).or_default();
-            alike.push(sighting.acknowledged);
-        }
+        let mut proofs = Proofs::new(looked, self.config.ordering);
         let proof_of = |index: usize| {
             let record = batch.records.get(index)?;
-            let fingerprint = Fingerprint::of(record.partition_key(), record.payload());
-            unmatched.get_mut(&fingerprint)?.pop()
+            proofs.take(record.partition_key(), record.payload())
         };
         let Some(attempt) = self.attempt.as_mut() else {
             return;
@@ -354,7 +349,7 @@ fn objects_of(batch: &Batch) -> impl Iterator<Item = &ObjectId> {
 /// Two planted defects: doubt that is not looked into, and reading that begins one record too late.
 #[cfg(feature = "planted-defects")]
 mod planted {
-    use super::{HashSet, InDoubt, Sighting};
+    use super::{HashSet, InDoubt, Looked};
     use crate::observe::planted::{Defect, is_planted};
 
     pub(super) fn in_doubt() -> InDoubt {
@@ -365,24 +360,24 @@ mod planted {
         }
     }
 
-    pub(super) fn read(mut seen: Vec<Sighting>) -> Vec<Sighting> {
+    pub(super) fn read(mut looked: Looked) -> Looked {
         if is_planted(Defect::ReadBackTooLate) {
             let mut begun = HashSet::new();
-            seen.retain(|sighting| !begun.insert(sighting.acknowledged.place().0.to_owned()));
+            looked.retain(|sighting| !begun.insert(sighting.acknowledged.place().0.to_owned()));
         }
-        seen
+        looked
     }
 }
 
 #[cfg(not(feature = "planted-defects"))]
 mod planted {
-    use super::{InDoubt, Sighting};
+    use super::{InDoubt, Looked};
 
     pub(super) fn in_doubt() -> InDoubt {
         InDoubt::Look
     }
 
-    pub(super) fn read(seen: Vec<Sighting>) -> Vec<Sighting> {
-        seen
+    pub(super) fn read(looked: Looked) -> Looked {
+        looked
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::attempt::Acknowledged;
 use super::delivery::LookPlan;
 use super::fingerprint::Fingerprint;
-use super::sightings::Sighting;
+use super::looked::{Looked, Sighting};
 use crate::config::OutOfRetention;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::shards::DoubtNote;
@@ -55,10 +55,10 @@ impl LookBack {
         plan: &LookPlan,
         not_before: Instant,
         note: &DoubtNote,
-    ) -> Result<Vec<Sighting>, Fault> {
+    ) -> Result<Looked, Fault> {
         tokio::time::sleep_until(not_before).await;
         let patience = Patience::default();
-        let mut seen = Vec::new();
+        let mut looked = Looked::default();
         for known in self.family(patience).await? {
             let start = match plan.starts.get(&known.shard.id) {
                 Some(number) => ReadStart::At(number.clone()),
@@ -67,10 +67,10 @@ impl LookBack {
             let mut reader = self.open(&known.shard, start).await?;
             let no_numbers = HashSet::new();
             let numbers = plan.known.get(&known.shard.id).unwrap_or(&no_numbers);
-            let news = Self::read(reader.as_mut(), &known, numbers, self.pause, note).await?;
-            seen.extend(news);
+            self.read(reader.as_mut(), &known, numbers, &mut looked, note)
+                .await?;
         }
-        Ok(seen)
+        Ok(looked)
     }
 
     /// The shard, what it came from and what came of it, parents first.
@@ -121,13 +121,14 @@ impl LookBack {
     }
 
     async fn read(
+        &self,
         reader: &mut dyn ShardReader,
         known: &KnownShard,
         numbers: &HashSet<String>,
-        pause: Duration,
+        looked: &mut Looked,
         note: &DoubtNote,
-    ) -> Result<Vec<Sighting>, Fault> {
-        let (mut patience, mut ends_seen, mut seen) = (Patience::default(), 0, Vec::new());
+    ) -> Result<(), Fault> {
+        let (mut patience, mut ends_seen) = (Patience::default(), 0);
         loop {
             let page = match reader.next_page().await {
                 Ok(page) => page,
@@ -140,18 +141,18 @@ impl LookBack {
             note.read(page.records.len(), page.behind_ms);
             let is_at_end = page.records.is_empty() && page.behind_ms == 0;
             for record in page.records {
-                if !numbers.contains(&record.sequence_number) {
-                    seen.push(Sighting {
-                        fingerprint: Fingerprint::of(record.partition_key.as_bytes(), &record.payload),
-                        acknowledged: Acknowledged::seen(&known.shard.id, &record.sequence_number),
-                    });
-                }
+                let key = record.partition_key.as_bytes();
+                let sighting = Sighting {
+                    fingerprint: Fingerprint::of(key, &record.payload),
+                    acknowledged: Acknowledged::seen(&known.shard.id, &record.sequence_number),
+                };
+                looked.note(sighting, key, numbers.contains(&record.sequence_number));
             }
             ends_seen = if is_at_end { ends_seen + 1 } else { 0 };
             if page.is_last || (known.is_open && ends_seen >= ENDS_SEEN_MIN) {
-                return Ok(seen);
+                return Ok(());
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(self.pause).await;
         }
     }
 }

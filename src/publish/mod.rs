@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod fingerprint;
 mod lane_order;
 pub mod look_back;
+pub mod looked;
 pub mod messages;
 mod outcome;
 pub mod pacer;

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
+use super::looked::Looked;
 use crate::config::Ordering;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::settle::{StoredIn, compare_sequence_numbers};
@@ -14,15 +15,6 @@ use crate::model::{ObjectId, QueueName};
 
 /// Sequence numbers of a shard that are kept at most while sightings are open.
 const KNOWN_MAX: usize = 4 * BATCH_RECORDS_MAX;
-
-/// A record of the stream behind the cut, with where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
-    /// What it is.
-    pub fingerprint: Fingerprint,
-    /// Proof that it is stored.
-    pub acknowledged: Acknowledged,
-}
 
 /// Sightings that were not matched with a row yet.
 ///
@@ -34,8 +26,9 @@ pub struct Sighting {
 /// A row behind one of the same key that is missing is sent again even if it was seen: the last state of the key has
 /// to come last. In `final` order there is more to it: a process that died while it closed a hole left some rows of a
 /// key more than once. Only the last copy of each counts then, and only behind the last copy of the row before it;
-/// everything from the first row on of which that is not so is sent again. Equal rows of one key cannot be told from
-/// copies, so they are sent again too.
+/// everything from the first row on of which that is not so is sent again. A known record of the key counts as such a
+/// row: a process that was interrupted in the middle of such a repair left it there. Equal rows of one key cannot be
+/// told from copies, so they are sent again too.
 #[derive(Debug)]
 pub struct Sightings {
     /// With the place of each in the order of reading.
@@ -44,6 +37,8 @@ pub struct Sightings {
     candidates: HashMap<ObjectId, usize>,
     ordering: Ordering,
     keys: HashMap<(QueueName, Vec<u8>), Progress>,
+    /// The place of the last known record of each partition key.
+    last_known: HashMap<Vec<u8>, usize>,
 }
 
 /// How far the rows of one key were found.
@@ -58,17 +53,13 @@ enum Progress {
 impl Sightings {
     /// What was seen, to be matched with rows of these objects.
     pub fn new(
-        seen: Vec<Sighting>,
+        mut looked: Looked,
         candidates: impl IntoIterator<Item = ObjectId>,
         ordering: Ordering,
     ) -> Self {
-        let mut unmatched: HashMap<_, VecDeque<_>> = HashMap::new();
-        for (place, sighting) in seen.into_iter().enumerate() {
-            let alike = unmatched.entry(sighting.fingerprint).or_default();
-            alike.push_back((place, sighting.acknowledged));
-        }
         Self {
-            unmatched,
+            last_known: std::mem::take(&mut looked.last_known),
+            unmatched: looked.by_content(),
             candidates: candidates.into_iter().map(|id| (id, 0)).collect(),
             ordering,
             keys: HashMap::new(),
@@ -122,6 +113,7 @@ impl Sightings {
         self.candidates = HashMap::new();
         self.unmatched = HashMap::new();
         self.keys = HashMap::new();
+        self.last_known = HashMap::new();
     }
 
     /// The proof that a row of the object is stored already, if one is left. Rows come in file order.
@@ -131,6 +123,10 @@ impl Sightings {
         let key = keeps_order.then(|| (object.queue.clone(), partition_key.to_vec()));
         let progress = key.as_ref().and_then(|key| self.keys.get(key).copied());
         let first = match progress {
+            // Other queues may use the key too; then rows are sent again without need, which `final` allows.
+            None if self.ordering == Ordering::Final => {
+                Some(self.last_known.get(partition_key).map_or(0, |place| place + 1))
+            }
             None => Some(0),
             Some(Progress::Found(last)) => Some(last + 1),
             Some(Progress::Overtaken) => None,
@@ -185,6 +181,7 @@ fn first_of<'n>(numbers: impl Iterator<Item = &'n str>) -> Option<&'n str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::looked::Sighting;
 
     fn object(number: u64) -> ObjectId {
         ObjectId {
@@ -193,12 +190,21 @@ mod tests {
         }
     }
 
-    fn seen(rows: &[(&str, &str)]) -> Vec<Sighting> {
-        let sighting = |(number, (key, payload)): (usize, &(&str, &str))| Sighting {
-            fingerprint: Fingerprint::of(key.as_bytes(), payload.as_bytes()),
-            acknowledged: Acknowledged::seen("s", &number.to_string()),
-        };
-        rows.iter().enumerate().map(sighting).collect()
+    fn seen(rows: &[(&str, &str)]) -> Looked {
+        seen_with(rows, &[])
+    }
+
+    /// What was seen if the records at these places are known.
+    fn seen_with(rows: &[(&str, &str)], known: &[usize]) -> Looked {
+        let mut looked = Looked::default();
+        for (number, (key, payload)) in rows.iter().enumerate() {
+            let sighting = Sighting {
+                fingerprint: Fingerprint::of(key.as_bytes(), payload.as_bytes()),
+                acknowledged: Acknowledged::seen("s", &number.to_string()),
+            };
+            looked.note(sighting, key.as_bytes(), known.contains(&number));
+        }
+        looked
     }
 
     fn takes(sightings: &mut Sightings, number: u64, key: &str, payload: &str) -> bool {
@@ -266,6 +272,16 @@ mod tests {
         }
     }
 
+    /// Rows a, b, c of a key: a and c were stored, then b by a process that was interrupted before it sent c again.
+    #[test]
+    fn a_row_in_front_of_a_known_one_of_its_key_is_sent_again() {
+        let rows = [("k", "c"), ("l", "c"), ("k", "b")];
+        let mut ordered = Sightings::new(seen_with(&rows, &[2]), [object(1)], Ordering::Final);
+        assert!(!takes(&mut ordered, 1, "k", "c") && takes(&mut ordered, 1, "l", "c"));
+        let mut strict = Sightings::new(seen_with(&rows, &[2]), [object(1)], Ordering::Strict);
+        assert!(takes(&mut strict, 1, "k", "c"));
+    }
+
     #[test]
     fn behind_a_batch_of_missing_rows_an_equal_row_is_another_row() {
         let mut sightings = Sightings::new(seen(&[("k", "late twin")]), [object(1)], Ordering::None);
@@ -293,7 +309,7 @@ mod tests {
             (group.sequence_numbers.join(" "), group.look_from.unwrap())
         };
         let expect = |numbers: &str, look_from: &str| (numbers.to_owned(), look_from.to_owned());
-        let mut none = Sightings::new(Vec::new(), [], Ordering::None);
+        let mut none = Sightings::new(Looked::default(), [], Ordering::None);
         assert_eq!(completed(&mut none, &["7", "8"], &["4", "5"]), expect("7 8", "7"));
         assert_eq!(
             completed(&mut none, &["3", "8"], &["2", "5"]),

@@ -1,0 +1,142 @@
+//! What a look at the stream saw. Pure: no I/O, no clock.
+//!
+//! **Invariants:** D3 (each sighting proves one record).
+
+use std::collections::{HashMap, VecDeque};
+
+use super::attempt::Acknowledged;
+use super::fingerprint::Fingerprint;
+use crate::config::Ordering;
+
+/// A record of the stream behind the cut, with where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// What it is.
+    pub fingerprint: Fingerprint,
+    /// Proof that it is stored.
+    pub acknowledged: Acknowledged,
+}
+
+/// What was seen behind the places of a plan: the records that nobody knows, and where the known ones stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// The unknown records with their places in the order of reading.
+    news: Vec<(usize, Sighting)>,
+    /// The place of the last known record of each partition key.
+    pub(super) last_known: HashMap<Vec<u8>, usize>,
+    records_count: usize,
+}
+
+impl Looked {
+    /// Takes note of the next record, in the order of reading.
+    pub fn note(&mut self, sighting: Sighting, partition_key: &[u8], is_known: bool) {
+        let place = self.records_count;
+        self.records_count += 1;
+        if is_known {
+            self.last_known.insert(partition_key.to_vec(), place);
+        } else {
+            self.news.push((place, sighting));
+        }
+    }
+
+    /// The unknown records, in the order of reading.
+    pub fn news(&self) -> impl Iterator<Item = &Sighting> {
+        self.news.iter().map(|(_, sighting)| sighting)
+    }
+
+    /// The unknown records by what they are, those alike in the order of reading.
+    pub(super) fn by_content(self) -> HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>> {
+        let mut unmatched: HashMap<_, VecDeque<_>> = HashMap::new();
+        for (place, sighting) in self.news {
+            let alike = unmatched.entry(sighting.fingerprint).or_default();
+            alike.push_back((place, sighting.acknowledged));
+        }
+        unmatched
+    }
+
+    /// Forgets some of the unknown records.
+    #[cfg(feature = "planted-defects")]
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Sighting) -> bool) {
+        self.news.retain(|(_, sighting)| is_kept(sighting));
+    }
+}
+
+/// What was seen of one request that ended in doubt. With an order a record counts as stored only behind the last
+/// known record of its key, and behind the one that was found for the record in front of it.
+#[derive(Debug)]
+pub struct Proofs {
+    unmatched: HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>,
+    ordering: Ordering,
+    /// The first place that counts, per partition key.
+    floors: HashMap<Vec<u8>, usize>,
+}
+
+impl Proofs {
+    /// What was seen, to be matched with the records of a request.
+    pub fn new(looked: Looked, ordering: Ordering) -> Self {
+        let floors = looked
+            .last_known
+            .iter()
+            .map(|(key, place)| (key.clone(), place + 1));
+        Self {
+            floors: floors.collect(),
+            unmatched: looked.by_content(),
+            ordering,
+        }
+    }
+
+    /// The proof that a record is stored, if one is left. Records come in the order in which they were sent.
+    pub fn take(&mut self, partition_key: &[u8], payload: &[u8]) -> Option<Acknowledged> {
+        let alike = self.unmatched.get_mut(&Fingerprint::of(partition_key, payload))?;
+        if self.ordering != Ordering::Final {
+            return alike.pop_front().map(|(_, proof)| proof);
+        }
+        let floor = self.floors.get(partition_key).copied().unwrap_or(0);
+        while alike.front().is_some_and(|(place, _)| *place < floor) {
+            alike.pop_front();
+        }
+        let (place, proof) = alike.pop_front()?;
+        self.floors.insert(partition_key.to_vec(), place + 1);
+        Some(proof)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(records: &[(&str, bool)]) -> Looked {
+        let mut looked = Looked::default();
+        for (number, (payload, is_known)) in records.iter().enumerate() {
+            let sighting = Sighting {
+                fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
+                acknowledged: Acknowledged::seen("s", &number.to_string()),
+            };
+            looked.note(sighting, b"k", *is_known);
+        }
+        looked
+    }
+
+    fn proven(ordering: Ordering, records: &[(&str, bool)], sent: &[&str]) -> Vec<bool> {
+        let mut proofs = Proofs::new(looked(records), ordering);
+        let sent = sent.iter();
+        sent.map(|payload| proofs.take(b"k", payload.as_bytes()).is_some())
+            .collect()
+    }
+
+    /// D3.
+    #[test]
+    fn in_final_order_only_what_stands_behind_known_and_proven_records_of_the_key_proves_anything() {
+        let stream = [("b", false), ("known", true), ("c", false), ("a", false)];
+        assert_eq!(
+            proven(Ordering::Final, &stream, &["a", "b", "c"]),
+            [true, false, false]
+        );
+        assert_eq!(proven(Ordering::Final, &stream, &["c", "a"]), [true, true]);
+        assert_eq!(
+            proven(Ordering::None, &stream, &["a", "b", "b"]),
+            [true, true, false]
+        );
+        assert_eq!(proven(Ordering::Strict, &stream, &["b"]), [true]);
+    }
+}
