@@ -19,14 +19,11 @@ use crate::fault::{Fault, FaultKind};
 use crate::observe::shards::DoubtNote;
 use crate::route::lineage::KnownShard;
 use crate::route::shard_map::Shard;
+use crate::sink::pages::{Pages, Patience};
 use crate::sink::{ReadStart, RecordSink, ShardReader, SinkError};
 
 /// How often the end of an open shard must be seen before it is believed.
 const ENDS_SEEN_MIN: u32 = 3;
-/// Pause after a call that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long calls may fail before the generation gives up.
-const UNREADABLE_MAX: Duration = Duration::from_mins(2);
 /// Arrival times are approximate, so reading from a time on begins earlier.
 const TIME_MARGIN_MS: i64 = 10 * 60 * 1_000;
 
@@ -57,31 +54,29 @@ impl LookBack {
         note: &DoubtNote,
     ) -> Result<Looked, Fault> {
         tokio::time::sleep_until(not_before).await;
-        let patience = Patience::default();
         let mut looked = Looked::default();
-        for known in self.family(patience).await? {
+        for known in self.family().await? {
             let start = match plan.starts.get(&known.shard.id) {
                 Some(number) => ReadStart::At(number.clone()),
                 None => ReadStart::Since(self.since_ms.saturating_sub(TIME_MARGIN_MS)),
             };
-            let mut reader = self.open(&known.shard, start).await?;
             let no_numbers = HashSet::new();
             let numbers = plan.known.get(&known.shard.id).unwrap_or(&no_numbers);
-            self.read(reader.as_mut(), &known, numbers, &mut looked, note)
-                .await?;
+            self.read(&known, start, numbers, &mut looked, note).await?;
         }
         Ok(looked)
     }
 
     /// The shard, what it came from and what came of it, parents first.
-    async fn family(&self, mut patience: Patience) -> Result<Vec<KnownShard>, Fault> {
+    async fn family(&self) -> Result<Vec<KnownShard>, Fault> {
+        let mut patience = Patience::default();
         loop {
             match self.sink.describe().await {
                 Ok(stream) => {
                     let family = stream.lineage.family_of(&self.shard.id);
                     return Ok(family.into_iter().cloned().collect());
                 }
-                Err(error) => patience.wait(error).await?,
+                Err(error) => patience.wait(error).await.map_err(Fault::from)?,
             }
         }
     }
@@ -96,7 +91,7 @@ impl LookBack {
                     self.place_is_gone(shard, &error)?;
                     start = ReadStart::Oldest;
                 }
-                Err(error) => patience.wait(error).await?,
+                Err(error) => patience.wait(error).await.map_err(Fault::from)?,
             }
         }
     }
@@ -122,24 +117,17 @@ impl LookBack {
 
     async fn read(
         &self,
-        reader: &mut dyn ShardReader,
         known: &KnownShard,
+        start: ReadStart,
         numbers: &HashSet<String>,
         looked: &mut Looked,
         note: &DoubtNote,
     ) -> Result<(), Fault> {
-        let (mut patience, mut ends_seen) = (Patience::default(), 0);
-        loop {
-            let page = match reader.next_page().await {
-                Ok(page) => page,
-                Err(error) => {
-                    patience.wait(error).await?;
-                    continue;
-                }
-            };
-            patience = Patience::default();
+        let reader = self.open(&known.shard, start).await?;
+        let empty_ends_min = known.is_open.then_some(ENDS_SEEN_MIN);
+        let mut pages = Pages::new(reader, self.pause, empty_ends_min);
+        while let Some(page) = pages.next().await.map_err(Fault::from)? {
             note.read(page.records.len(), page.behind_ms);
-            let is_at_end = page.records.is_empty() && page.behind_ms == 0;
             for record in page.records {
                 let key = record.partition_key.as_bytes();
                 let sighting = Sighting {
@@ -148,42 +136,7 @@ impl LookBack {
                 };
                 looked.note(sighting, key, numbers.contains(&record.sequence_number));
             }
-            ends_seen = if is_at_end { ends_seen + 1 } else { 0 };
-            if page.is_last || (known.is_open && ends_seen >= ENDS_SEEN_MIN) {
-                return Ok(());
-            }
-            tokio::time::sleep(self.pause).await;
         }
-    }
-}
-
-/// How long calls have been failing.
-#[derive(Debug, Clone, Copy, Default)]
-struct Patience {
-    since: Option<Instant>,
-}
-
-impl Patience {
-    /// Waits before the next call.
-    ///
-    /// # Errors
-    /// If trying again cannot help, or did not help for too long.
-    async fn wait(&mut self, error: SinkError) -> Result<(), Fault> {
-        match &error {
-            SinkError::Throttled { .. } => {}
-            SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
-                let since = *self.since.get_or_insert_with(Instant::now);
-                if since.elapsed() > UNREADABLE_MAX {
-                    return Err(Fault::from(error));
-                }
-            }
-            SinkError::Missing { .. }
-            | SinkError::Denied { .. }
-            | SinkError::Io { .. }
-            | SinkError::Refused { .. } => return Err(Fault::from(error)),
-        }
-        tracing::debug!(%error, "reading the stream back failed, trying again");
-        tokio::time::sleep(RETRY_PAUSE).await;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod kinesis;
 pub mod memory;
 pub mod ndjson;
+pub mod pages;
 
 /// What a stream is and takes, asked once per generation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,24 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use backoff::ExponentialBackoffBuilder;
-use backoff::backoff::Backoff;
 use futures_util::{TryStreamExt, stream};
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 
 use crate::fault::Fault;
 use crate::route::lineage::{KnownShard, Lineage};
-use crate::sink::{ReadPage, ReadStart, RecordSink, SeenRecord, ShardReader, SinkError};
+use crate::sink::pages::Pages;
+use crate::sink::{ReadStart, RecordSink, SeenRecord, SinkError};
 
 /// Shards read at once: each of them may have a page of 10 MiB in memory.
 const SHARDS_AT_ONCE: usize = 8;
-/// Pages in a row that end at the end of a shard, after which what still comes is newer than the question: others
-/// may write all the time. Servers that never say how far behind a page is end with an empty page.
-const END_PAGES_MAX: u32 = 100;
-/// How long the same page is asked for again.
-const PATIENCE: Duration = Duration::from_mins(2);
-
 /// How to read.
 #[derive(Debug, Clone)]
 pub(super) struct Reading<'a> {
@@ -56,17 +48,10 @@ impl Reading<'_> {
         take: &RefCell<&mut dyn FnMut(&SeenRecord)>,
         oldest: &Cell<Option<i64>>,
     ) -> Result<(), SinkError> {
-        let mut pages = Pages {
-            reader: self.sink.read(&known.shard, self.start.clone()).await?,
-            ticks: (!self.page_interval.is_zero()).then(|| {
-                let mut ticks = tokio::time::interval(self.page_interval);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                ticks
-            }),
-        };
-        let (mut is_first, mut end_pages) = (true, 0);
-        loop {
-            let page = pages.next().await?;
+        let reader = self.sink.read(&known.shard, self.start.clone()).await?;
+        let mut pages = Pages::new(reader, self.page_interval, Some(1));
+        let mut is_first = true;
+        while let Some(page) = pages.next().await? {
             for record in &page.records {
                 if std::mem::take(&mut is_first) {
                     let times = [oldest.get(), built_ms(&record.payload)];
@@ -74,48 +59,8 @@ impl Reading<'_> {
                 }
                 (take.borrow_mut())(record);
             }
-            end_pages = if page.behind_ms == 0 { end_pages + 1 } else { 0 };
-            let is_at_end = page.behind_ms == 0 && (page.records.is_empty() || end_pages >= END_PAGES_MAX);
-            if page.is_last || is_at_end {
-                return Ok(());
-            }
         }
-    }
-}
-
-/// The pages of one shard, one after another, at its pace.
-struct Pages {
-    reader: Box<dyn ShardReader>,
-    ticks: Option<tokio::time::Interval>,
-}
-
-impl Pages {
-    async fn next(&mut self) -> Result<ReadPage, SinkError> {
-        let mut backoff = ExponentialBackoffBuilder::new()
-            .with_max_elapsed_time(Some(PATIENCE))
-            .build();
-        loop {
-            if let Some(ticks) = &mut self.ticks {
-                ticks.tick().await;
-            }
-            let error = match self.reader.next_page().await {
-                Ok(page) => return Ok(page),
-                Err(error) => error,
-            };
-            let delay = match &error {
-                SinkError::Throttled { .. } | SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
-                    backoff.next_backoff()
-                }
-                SinkError::Missing { .. }
-                | SinkError::Denied { .. }
-                | SinkError::Io { .. }
-                | SinkError::Refused { .. } => None,
-            };
-            match delay {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => return Err(error),
-            }
-        }
+        Ok(())
     }
 }
 
