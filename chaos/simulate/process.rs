@@ -80,8 +80,9 @@ impl Process {
     pub(crate) fn start(outside: &mut Outside<'_>, store: &mut Store, baggage: Baggage) -> Self {
         let now_ms = i64::try_from(outside.now).expect("a time of this history");
         let mut checkpoint = store.load();
-        let Recovery { start, since_ms } = Recovery::of(&checkpoint);
-        mark_running(&mut checkpoint.task, now_ms, "configuration", "stream");
+        let recovery = Recovery::of(&checkpoint);
+        mark_running(&mut checkpoint.task, now_ms, "configuration", "stream", &recovery);
+        let Recovery { start, since_ms } = recovery;
         store.task = checkpoint.task.clone();
         let map = outside.stream.map();
         let since_ms = u64::try_from(since_ms).unwrap_or(0);

@@ -236,10 +236,7 @@ impl Courier {
 
     /// A record in another shard than expected is stored all the same; but the shards are no longer the same.
     fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
-        let is_elsewhere = |entry: &PutEntry| match entry {
-            PutEntry::Stored { shard_id, .. } => *shard_id != self.shard.id,
-            PutEntry::Failed { .. } => entry.is_elsewhere(),
-        };
+        let is_elsewhere = |entry: &PutEntry| entry.is_elsewhere(&self.shard.id);
         if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
             tracing::info!(shard = self.shard.id, "the stream was resharded");
             self.reshard.cancel();

@@ -163,7 +163,7 @@ impl ShardDelivery {
             Guarantee::Dedupe => planted::in_doubt(),
             Guarantee::AtLeastOnce => InDoubt::SendAgain,
         };
-        let is_closed = self.is_atomic && answer.iter().flatten().any(PutEntry::is_elsewhere);
+        let is_closed = self.is_atomic && answer.iter().flatten().any(PutEntry::is_map_changed);
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };

@@ -225,8 +225,12 @@ async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) 
 /// Reading from the oldest record, from a record on and from behind a record gives what is there, in order.
 pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
     let word = unique("back");
-    stage.sink().check_readable().await.expect("the right to read");
     for shard in shards_of(stage).await {
+        stage
+            .sink()
+            .check_readable(&shard)
+            .await
+            .expect("the right to read");
         // The records of a request may share a sequence number, so places lie between requests.
         let mut numbers = Vec::new();
         for request in records_for(&shard, &word, 30).chunks(10) {

@@ -29,7 +29,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::answer::{
-    entries_of, is_elsewhere, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
+    entries_of, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
 };
 use self::classify::{Call, classify};
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
@@ -219,7 +219,7 @@ impl RecordSink for KinesisSink {
         let body = body.map_err(|detail| call.refused(detail))?;
         let answered = self.put_once(&call, body).await?;
         let entries = entries_of(&call, answered, 1)?;
-        if entries.iter().any(|entry| is_elsewhere(entry, shard)) {
+        if entries.iter().any(|entry| entry.is_elsewhere(&shard.id)) {
             self.closed_shards().insert(shard.id.clone());
         }
         Ok(shared_entries(entries, shard, records.len()))
@@ -231,11 +231,7 @@ impl RecordSink for KinesisSink {
         Ok(Box::new(reader))
     }
 
-    async fn check_readable(&self) -> Result<(), SinkError> {
-        let description = self.describe().await?;
-        let Some(shard) = description.shards.shards().first() else {
-            return Ok(());
-        };
+    async fn check_readable(&self, shard: &Shard) -> Result<(), SinkError> {
         let mut reader = self.reader(shard, ReadStart::Oldest);
         reader.page_records = 1;
         reader.next_page().await.map(drop)

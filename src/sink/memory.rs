@@ -289,10 +289,6 @@ impl RecordSink for MemorySink {
         Ok(Box::new(MemoryReader::new(self.clone(), index, start)))
     }
 
-    async fn check_readable(&self) -> Result<(), SinkError> {
-        Ok(())
-    }
-
     #[expect(clippy::panic, reason = "a scripted panic is what the fault is for")]
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let index = self.admit(shard, records)?;

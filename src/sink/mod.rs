@@ -78,11 +78,14 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     /// being read.
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError>;
 
-    /// Checks that the stream may be read back.
+    /// Checks that a shard may be read back.
     ///
     /// # Errors
     /// What is missing or not permitted.
-    async fn check_readable(&self) -> Result<(), SinkError>;
+    async fn check_readable(&self, shard: &Shard) -> Result<(), SinkError> {
+        let mut reader = self.read(shard, ReadStart::Oldest).await?;
+        reader.next_page().await.map(drop)
+    }
 
     /// Checks that the stream exists, is active and may be written to.
     ///
@@ -94,8 +97,17 @@ pub trait RecordSink: Debug + Display + Send + Sync {
 }
 
 impl PutEntry {
-    /// Whether the record was meant for a shard that no longer has it.
-    pub fn is_elsewhere(&self) -> bool {
+    /// Whether the record does not belong to the shard that was meant any more: another one took it, or it was not
+    /// sent for that reason.
+    pub fn is_elsewhere(&self, meant: &str) -> bool {
+        match self {
+            Self::Stored { shard_id, .. } => shard_id != meant,
+            Self::Failed { .. } => self.is_map_changed(),
+        }
+    }
+
+    /// Whether the record failed because it was meant for a shard that no longer has it.
+    pub fn is_map_changed(&self) -> bool {
         match self {
             Self::Stored { .. } => false,
             Self::Failed { code, .. } => code == SHARD_MAP_CHANGED,

@@ -116,10 +116,6 @@ impl RecordSink for NdjsonSink {
         let path = path_of(&self.directory, self.index_of(shard)?);
         Ok(Box::new(NdjsonReader::new(path, &start)?))
     }
-
-    async fn check_readable(&self) -> Result<(), SinkError> {
-        Ok(())
-    }
 }
 
 /// The file of the pretended shard at an index.

@@ -67,7 +67,7 @@ impl Generation {
         counters: Arc<Counters>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
-        let delivery = possible_delivery(config, backends).await?;
+        let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let mut wiring = Wiring {

@@ -45,7 +45,11 @@ impl Recovery {
                 candidates: open.collect(),
                 shards: shards.collect(),
             },
-            since_ms: last_commit_ms.or(task.fresh_start_ms).unwrap_or(0),
+            since_ms: task
+                .in_doubt_since_ms
+                .or(last_commit_ms)
+                .or(task.fresh_start_ms)
+                .unwrap_or(0),
         }
     }
 }
@@ -54,12 +58,18 @@ impl Recovery {
 ///
 /// # Errors
 /// If looking was asked for and is not permitted.
-pub(super) async fn possible_delivery(config: &Config, backends: &Backends) -> Result<DeliveryConfig, Fault> {
+pub(super) async fn possible_delivery(
+    config: &Config,
+    backends: &Backends,
+    stream: &StreamDescription,
+) -> Result<DeliveryConfig, Fault> {
     let mut delivery = config.delivery;
-    if delivery.guarantee == Guarantee::AtLeastOnce {
+    // The right to read is one to the stream, whatever the shard.
+    let shard = stream.shards.shards().first();
+    let Some(shard) = shard.filter(|_| delivery.guarantee == Guarantee::Dedupe) else {
         return Ok(delivery);
-    }
-    match backends.sink.check_readable().await {
+    };
+    match backends.sink.check_readable(shard).await {
         Ok(()) => Ok(delivery),
         Err(error @ SinkError::Denied { .. }) if delivery.is_guarantee_chosen => Err(Fault::new(
             FaultKind::PermissionDenied,
@@ -131,7 +141,7 @@ pub(super) async fn begin(
             );
             recovery.start.shards.clear();
         }
-        mark_running(task, now_ms, &fingerprint, &identity);
+        mark_running(task, now_ms, &fingerprint, &identity, &recovery);
         delta.task = Some(task.clone());
         store.commit(&delta)?;
         Ok((checkpoint, recovery))
@@ -141,11 +151,18 @@ pub(super) async fn begin(
 }
 
 /// What is stored of a task before its first record is sent: from here on only a clean stop leaves nothing in doubt.
-pub fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: &str) {
+pub fn mark_running(
+    task: &mut TaskState,
+    now_ms: i64,
+    fingerprint: &str,
+    identity: &str,
+    recovery: &Recovery,
+) {
     task.fresh_start_ms.get_or_insert(now_ms);
     fingerprint.clone_into(&mut task.configuration_fingerprint);
     identity.clone_into(&mut task.stream_identity);
     task.clean_stop = false;
+    task.in_doubt_since_ms = recovery.start.is_in_doubt.then_some(recovery.since_ms);
 }
 
 fn warn_about_lanes(shards_count: usize) {
@@ -202,9 +219,32 @@ fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
 mod tests {
     use super::*;
     use crate::chain::position::ChainPosition;
-    use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+    use crate::checkpoint::store::{ObjectProgress, RangeThrough, TableStatistics};
     use crate::model::{Mark, ObjectVersion, QueueName};
     use crate::route::shard_map::HashRange;
+
+    /// A shard without a cut is read from a time on, so that time must not move while the doubt lasts.
+    #[test]
+    fn doubt_is_as_old_as_the_first_process_that_left_it() {
+        let checkpoint = |task: &TaskState, last_update_ms| Checkpoint {
+            task: task.clone(),
+            tables: vec![TableStatistics {
+                last_update_ms: Some(last_update_ms),
+                ..TableStatistics::default()
+            }],
+            ..Checkpoint::default()
+        };
+        let mut task = TaskState::default();
+        for (now_ms, last_update_ms, expected_ms) in [(10, 0, 0), (30, 20, 20), (90, 80, 20)] {
+            let recovery = Recovery::of(&checkpoint(&task, last_update_ms));
+            assert_eq!(recovery.since_ms, expected_ms, "started at {now_ms}");
+            mark_running(&mut task, now_ms, "f", "s", &recovery);
+        }
+        task.clean_stop = true;
+        let recovery = Recovery::of(&checkpoint(&task, 100));
+        mark_running(&mut task, 110, "f", "s", &recovery);
+        assert_eq!(Recovery::of(&checkpoint(&task, 120)).since_ms, 120);
+    }
 
     #[test]
     fn a_new_chain_has_a_greater_number_and_no_lanes() {

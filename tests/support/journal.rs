@@ -234,10 +234,6 @@ impl RecordSink for WatchedSink {
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
         self.inner.read(shard, start).await
     }
-
-    async fn check_readable(&self) -> Result<(), SinkError> {
-        self.inner.check_readable().await
-    }
 }
 
 /// The store, watched.

@@ -228,6 +228,10 @@ pub struct TaskState {
     pub fresh_start_ms: Option<i64>,
     /// Whether everything in flight was settled when the process ended.
     pub clean_stop: bool,
+    /// Since when something may be in the stream that the checkpoint does not know, if the process before this one left
+    /// it so; milliseconds since the epoch.
+    #[serde(default)]
+    pub in_doubt_since_ms: Option<i64>,
     /// Number of the chain that its records belong to; a new one is greater.
     #[serde(default)]
     pub chain: Option<u64>,

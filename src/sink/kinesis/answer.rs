@@ -54,14 +54,6 @@ pub(super) fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize
         .collect()
 }
 
-/// Whether the answer names another shard than the one that was meant.
-pub(super) fn is_elsewhere(entry: &PutEntry, meant: &Shard) -> bool {
-    match entry {
-        PutEntry::Stored { shard_id, .. } => *shard_id != meant.id,
-        PutEntry::Failed { .. } => false,
-    }
-}
-
 /// The entries of records that were left out of a request.
 pub(super) fn unsent_entries(meant: &Shard, count: usize) -> impl Iterator<Item = PutEntry> {
     let entry = PutEntry::Failed {

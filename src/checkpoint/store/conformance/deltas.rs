@@ -67,6 +67,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
         unassigned_error_rows: 3,
         fresh_start_ms: Some(4),
         clean_stop: true,
+        in_doubt_since_ms: Some(5),
         chain: Some(1_793_000_000_000),
     };
     let delta = CheckpointDelta {
