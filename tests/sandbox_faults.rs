@@ -249,6 +249,25 @@ async fn swallowed_requests_are_carried_out_and_never_answered() {
     assert_eq!(counts.stored_untold(), proxy.meter().reading().stored_count);
 }
 
+/// Whoever reads the stream back after such a request sends again what overtook a refused record.
+#[tokio::test]
+async fn what_overtakes_a_refused_record_untold_is_counted_apart() {
+    let mut backend = Backend::start().await;
+    let rates = FaultRates {
+        throttle: 50,
+        swallow: 100,
+        ..nothing()
+    };
+    let proxy = backend.proxy(rates).await;
+    for _ in 0..10 {
+        send(&proxy, "PutRecords", &records(20)).await;
+        backend.call().await;
+    }
+    let counts = proxy.counts();
+    assert!(counts.untold_behind_refused_of_key > 0, "{counts:?}");
+    assert_eq!(counts.stored_behind_refused_of_key, 0);
+}
+
 #[tokio::test]
 async fn lost_requests_are_neither_carried_out_nor_answered() {
     let mut backend = Backend::start().await;

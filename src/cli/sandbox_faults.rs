@@ -117,14 +117,15 @@ impl FaultArgs {
     /// What the engine may have done, given what was done to it.
     pub(super) fn allowance(&self, has_real_limits: bool, kills: &[Kill], tally: Tally) -> Allowance {
         let is_throttled = has_real_limits || self.throttle > 0;
+        let (untold_overtakers, doubts) = match self.delivery {
+            // Whatever is untold is repeated anyway.
+            Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold),
+            Delivery::Dedupe => (tally.untold_overtakers, 0),
+        };
         // Keeping the last state of a key means to send again what overtook a refused record of that key.
         let repairs = match self.ordering {
-            Ordering::Final if is_throttled => tally.overtakers,
+            Ordering::Final if is_throttled => tally.overtakers + untold_overtakers,
             Ordering::Final | Ordering::Strict | Ordering::None => 0,
-        };
-        let doubts = match self.delivery {
-            Delivery::AtLeastOnce => windows_sum(kills) + tally.untold,
-            Delivery::Dedupe => 0,
         };
         let is_disturbed = is_throttled || tally.untold > 0 || self.lose > 0 || self.reshard.is_some();
         let file_order = match self.ordering {
@@ -150,6 +151,7 @@ mod tests {
         untold: 7,
         late: 0,
         overtakers: 5,
+        untold_overtakers: 2,
     };
 
     fn arguments(delivery: Delivery, ordering: Ordering) -> FaultArgs {
@@ -179,7 +181,7 @@ mod tests {
                 FileOrder::PerKeyAlways,
             ),
             (Delivery::AtLeastOnce, Ordering::None, 18, FileOrder::None),
-            (Delivery::Dedupe, Ordering::Final, 5, FileOrder::PerKey),
+            (Delivery::Dedupe, Ordering::Final, 7, FileOrder::PerKey),
             (Delivery::Dedupe, Ordering::Strict, 0, FileOrder::PerKeyAlways),
             (Delivery::Dedupe, Ordering::None, 0, FileOrder::None),
         ];

@@ -30,6 +30,8 @@ pub(super) struct Tally {
     pub(super) late: u64,
     /// Records that were stored behind a refused one that they must not overtake.
     pub(super) overtakers: u64,
+    /// The same, where their sender was not told.
+    pub(super) untold_overtakers: u64,
 }
 
 impl Tally {
@@ -93,6 +95,7 @@ impl DemoStream {
                 untold: counts.stored_untold(),
                 late: counts.late_records,
                 overtakers: counts.stored_behind_refused_of_key,
+                untold_overtakers: counts.untold_behind_refused_of_key,
             };
         }
         let reading = self.embedded.as_ref().map(|server| server.meter().reading());
@@ -102,6 +105,7 @@ impl DemoStream {
             untold: 0,
             late: 0,
             overtakers: reading.stored_behind_refused_count,
+            untold_overtakers: 0,
         })
     }
 

@@ -62,6 +62,8 @@ pub struct FaultCounts {
     pub late_records: u64,
     /// Records that were stored behind a refused one of the same partition key, in answered calls.
     pub stored_behind_refused_of_key: u64,
+    /// The same in calls that were carried out and not answered.
+    pub untold_behind_refused_of_key: u64,
 }
 
 impl FaultCounts {
@@ -89,6 +91,7 @@ struct Counters {
     late_requests: AtomicU64,
     late_records: AtomicU64,
     stored_behind_refused_of_key: AtomicU64,
+    untold_behind_refused_of_key: AtomicU64,
 }
 
 /// A call with its fate.
@@ -138,6 +141,7 @@ impl FaultProxy {
             late_requests: read(&counters.late_requests),
             late_records: read(&counters.late_records),
             stored_behind_refused_of_key: read(&counters.stored_behind_refused_of_key),
+            untold_behind_refused_of_key: read(&counters.untold_behind_refused_of_key),
         }
     }
 
@@ -239,13 +243,14 @@ impl Inner {
         let throttled = u64::try_from(throttled).unwrap_or(u64::MAX);
         let counters = &self.counters;
         counters.throttled_records.fetch_add(throttled, Ordering::Relaxed);
-        match passage {
-            Passage::Answered => {
-                let behind = whole.stored_behind_refused_of_key;
-                counters
-                    .stored_behind_refused_of_key
-                    .fetch_add(behind, Ordering::Relaxed);
+        let overtakers = match passage {
+            Passage::Answered => &counters.stored_behind_refused_of_key,
+            Passage::SwallowedByClose | Passage::SwallowedByFailure | Passage::Late(_) | Passage::Lost => {
+                &counters.untold_behind_refused_of_key
             }
+        };
+        overtakers.fetch_add(whole.stored_behind_refused_of_key, Ordering::Relaxed);
+        match passage {
             Passage::SwallowedByClose | Passage::SwallowedByFailure => {
                 counters.swallowed_requests.fetch_add(1, Ordering::Relaxed);
                 counters
@@ -255,7 +260,7 @@ impl Inner {
             Passage::Late(_) => {
                 counters.late_records.fetch_add(whole.stored, Ordering::Relaxed);
             }
-            Passage::Lost => {}
+            Passage::Answered | Passage::Lost => {}
         }
         // Last, because what is stored is looked at while the engine runs.
         self.meter.count_answer(whole.body.as_bytes());
