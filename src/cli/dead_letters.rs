@@ -105,9 +105,9 @@ fn list(args: &ListArgs) -> Result<String, Fault> {
     let folder = &config.errors.dead_letters;
     let mut replayed = HashMap::new();
     visit_replays(folder, |replay| {
-        let is_correction = replay.id.starts_with(CORRECTED);
-        listing.corrected_rows += u64::from(is_correction && is_wanted(Some(&replay.table)));
-        replayed.insert(replay.id, replay.time);
+        let is_correction = replay.row.id.starts_with(CORRECTED);
+        listing.corrected_rows += u64::from(is_correction && is_wanted(Some(&replay.row.table)));
+        replayed.insert(replay.row.id, replay.time);
     })?;
     visit(folder, |letter| {
         if !is_wanted(letter.table.as_ref()) {

@@ -179,7 +179,7 @@ async fn plan(
     let mut sent = HashSet::new();
     if !args.again {
         visit_replays(folder, |replay| {
-            sent.insert(replay.id);
+            sent.insert(replay.row.id);
         })?;
     }
     let reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
@@ -270,14 +270,7 @@ impl Sent {
 impl From<Replay> for Sent {
     fn from(replay: Replay) -> Self {
         Self {
-            row: ReplayRow {
-                id: replay.id,
-                table: replay.table,
-                object: replay.object,
-                ordinal: replay.ordinal,
-                partition_key: replay.partition_key,
-                payload: replay.payload,
-            },
+            row: replay.row,
             shard_id: Some(replay.shard_id),
             sequence_number: Some(replay.sequence_number),
         }

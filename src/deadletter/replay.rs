@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::envelope::DeadLetter;
@@ -20,9 +20,9 @@ use crate::source::ObjectSource;
 pub const CORRECTED: &str = "corrected:";
 
 /// A row that is ready to be sent again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplayRow {
-    /// The id of the dead letter, or of the corrected row.
+    /// The id of the dead letter, or `corrected:` and a digest of the row for a row of a corrected file.
     pub id: String,
     /// `schema.table`.
     pub table: String,

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::files::is_torn;
+use super::replay::ReplayRow;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -23,18 +24,9 @@ pub struct Replay {
     pub schema_version: u32,
     /// When, RFC 3339.
     pub time: String,
-    /// The id of the dead letter, or `corrected:` and a digest of the row for a row of a corrected file.
-    pub id: String,
-    /// `schema.table`.
-    pub table: String,
-    /// The key of the object, or the path of the corrected file.
-    pub object: String,
-    /// 0-based number of the row in it.
-    pub ordinal: u64,
-    /// The partition key.
-    pub partition_key: String,
-    /// The message.
-    pub payload: String,
+    /// What was sent.
+    #[serde(flatten)]
+    pub row: ReplayRow,
     /// The shard that took it.
     pub shard_id: String,
     /// Its sequence number there.
@@ -107,12 +99,14 @@ mod tests {
         Replay {
             schema_version: SCHEMA_VERSION,
             time: "2026-11-23T00:00:00Z".into(),
-            id: format!("k@e#{ordinal}"),
-            table: "s.t".into(),
-            object: "k".into(),
-            ordinal,
-            partition_key: "1".into(),
-            payload: "{\"ü\":1}\n".into(),
+            row: ReplayRow {
+                id: format!("k@e#{ordinal}"),
+                table: "s.t".into(),
+                object: "k".into(),
+                ordinal,
+                partition_key: "1".into(),
+                payload: "{\"ü\":1}\n".into(),
+            },
             shard_id: "shardId-000000000000".into(),
             sequence_number: "7".into(),
         }

@@ -120,12 +120,7 @@ impl Resender<'_> {
             .map(|(row, (shard_id, sequence_number))| Replay {
                 schema_version: SCHEMA_VERSION,
                 time: time.to_string(),
-                id: row.id,
-                table: row.table,
-                object: row.object,
-                ordinal: row.ordinal,
-                partition_key: row.partition_key,
-                payload: row.payload,
+                row,
                 shard_id,
                 sequence_number,
             })
@@ -251,7 +246,7 @@ mod tests {
     fn recorded(folder: &std::path::Path) -> Vec<(u64, String)> {
         let mut recorded = Vec::new();
         replays::for_each(folder, |replay| {
-            recorded.push((replay.ordinal, replay.sequence_number));
+            recorded.push((replay.row.ordinal, replay.sequence_number));
         })
         .unwrap();
         recorded

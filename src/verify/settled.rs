@@ -42,12 +42,13 @@ impl Settled {
         })?;
         replays::for_each(folder, |replay| {
             let time: Result<jiff::Timestamp, _> = replay.time.parse();
+            let row = replay.row;
             settled.replays.push(ReplayedRow {
-                fingerprint: Fingerprint::of(replay.partition_key.as_bytes(), replay.payload.as_bytes()),
-                hash: key_hash(replay.partition_key.as_bytes()),
+                fingerprint: Fingerprint::of(row.partition_key.as_bytes(), row.payload.as_bytes()),
+                hash: key_hash(row.partition_key.as_bytes()),
                 time_ms: time.map_or(0, jiff::Timestamp::as_millisecond),
-                id: replay.id,
-                table: replay.table,
+                id: row.id,
+                table: row.table,
             });
         })?;
         Ok(settled)
