@@ -201,14 +201,16 @@ impl Summary {
         let text = match format {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => format!(
-                "{}: {} delivered, {} dead-lettered, {} set aside ({} skipped as already stored, {} found in the stream, {} sent again)\n",
+                "{}: {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
+                 far: {} delivered, {} dead-lettered, {} set aside\n",
                 self.end,
-                counted(self.delivered_rows, "row"),
-                counted(self.dead_lettered_rows, "row"),
-                counted(self.quarantined_objects, "object"),
+                counted(self.counters.records, "record"),
                 self.counters.skipped,
                 self.counters.found + self.counters.recovered,
                 self.counters.sent_again(),
+                counted(self.delivered_rows, "row"),
+                counted(self.dead_lettered_rows, "row"),
+                counted(self.quarantined_objects, "object"),
             ),
         };
         super::print(&text)

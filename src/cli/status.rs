@@ -11,6 +11,7 @@ use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
+use crate::config::MigrationType;
 use crate::fault::Fault;
 use crate::observe::shards::ShardActivity;
 use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
@@ -33,6 +34,9 @@ struct StatusReport {
     age_ms: i64,
     #[serde(flatten)]
     status: TaskStatus,
+    /// Whether anything comes behind the full load.
+    #[serde(skip)]
+    has_changes: bool,
 }
 
 /// Runs the command.
@@ -54,6 +58,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
         activity,
         age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
         status,
+        has_changes: config.migration_type != MigrationType::FullLoad,
     };
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&report)?,
@@ -71,7 +76,8 @@ impl fmt::Display for StatusReport {
         }
         let phase = match status.phase {
             Phase::FullLoad => "full load",
-            Phase::Changes => "changes",
+            Phase::Changes if self.has_changes => "changes",
+            Phase::Changes => "full load, complete",
         };
         writeln!(f, "phase         {phase}")?;
         let age = std::time::Duration::from_millis(u64::try_from(self.age_ms).unwrap_or_default());
