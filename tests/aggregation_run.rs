@@ -13,6 +13,7 @@ use bucket_brigade::config::Aggregation;
 use bucket_brigade::route::shard_map::Shard;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
+use bucket_brigade::sink::pages::Pages;
 use bucket_brigade::sink::{ReadStart, RecordSink, SeenRecord};
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -62,16 +63,8 @@ impl World {
     }
 
     async fn read_shard(&self, shard: &Shard) -> Vec<SeenRecord> {
-        let mut reader = self.sink.read(shard, ReadStart::Oldest).await.unwrap();
-        let mut seen = Vec::new();
-        loop {
-            let page = reader.next_page().await.unwrap();
-            let is_end = page.is_last || (page.records.is_empty() && page.behind_ms == 0);
-            seen.extend(page.records);
-            if is_end {
-                return seen;
-            }
-        }
+        let reader = self.sink.read(shard, ReadStart::Oldest).await.unwrap();
+        Pages::new(reader, Duration::ZERO, Some(1)).all().await.unwrap()
     }
 
     /// The ids of all rows in the stream, shard by shard, in order.

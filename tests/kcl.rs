@@ -14,6 +14,7 @@ use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashKey, Shard};
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
+use bucket_brigade::sink::pages::Pages;
 use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, SHARD_MAP_CHANGED, SeenRecord};
 use tokio::runtime::Handle;
 
@@ -78,16 +79,8 @@ async fn split(kinesis: &SandboxKinesis, shard: &Shard) {
 
 /// What our own reader sees of a shard.
 async fn read_back(sink: &KinesisSink, shard: &Shard) -> Vec<SeenRecord> {
-    let mut reader = sink.read(shard, ReadStart::Oldest).await.unwrap();
-    let mut seen = Vec::new();
-    loop {
-        let page = reader.next_page().await.unwrap();
-        let is_end = page.is_last || (page.records.is_empty() && page.behind_ms == 0);
-        seen.extend(page.records);
-        if is_end {
-            return seen;
-        }
-    }
+    let reader = sink.read(shard, ReadStart::Oldest).await.unwrap();
+    Pages::new(reader, Duration::ZERO, Some(1)).all().await.unwrap()
 }
 
 /// What was sent, by shard.

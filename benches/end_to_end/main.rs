@@ -91,7 +91,12 @@ fn compare() -> Result<bool, Trouble> {
     }
     let rows_count = data.load_rows_count();
     let mut sink = NullSink::start()?;
-    engine::write_task(folder.path(), TABLE_DEFINITION, &sink.endpoint, engine::FULL_LOAD)?;
+    engine::write_task(
+        folder.path(),
+        TABLE_DEFINITION,
+        sink.endpoint(),
+        engine::FULL_LOAD,
+    )?;
     let program = std::env::current_exe()?;
     let mut subjects = ["engine", SDK_ALONE, PLAIN_LOOP].map(|name| Subject {
         name,
@@ -104,7 +109,7 @@ fn compare() -> Result<bool, Trouble> {
                 engine::run(folder.path())?
             } else {
                 let mut command = Command::new(&program);
-                command.args([subject.name, &sink.endpoint]).arg(&source);
+                command.args([subject.name, sink.endpoint()]).arg(&source);
                 if subject.name == SDK_ALONE {
                     command.arg(rows_count.to_string());
                 }

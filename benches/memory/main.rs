@@ -73,7 +73,12 @@ fn measure(name: &str, write: fn(&Path) -> Result<u64, Trouble>) -> Result<bool,
     fs::create_dir_all(&table)?;
     let rows_count = write(&table)?;
     let mut sink = NullSink::start()?;
-    engine::write_task(folder.path(), TABLE_DEFINITION, &sink.endpoint, engine::FULL_LOAD)?;
+    engine::write_task(
+        folder.path(),
+        TABLE_DEFINITION,
+        sink.endpoint(),
+        engine::FULL_LOAD,
+    )?;
     let cost = engine::run(folder.path())?;
     let records_count = sink.taken()?.records_count;
     if records_count < rows_count {

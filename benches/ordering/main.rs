@@ -23,8 +23,8 @@ use std::process::ExitCode;
 
 use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 
-use sink::EmbeddedSink;
 use support::engine::Task;
+use support::server::Server;
 use support::{Trouble, engine};
 
 /// Rows of the data set, a little under half of which are changes; only those are sent.
@@ -69,15 +69,15 @@ fn compare() -> Result<bool, Trouble> {
     for _round in 0..ROUNDS_COUNT {
         for ((_, target), speeds) in SUBJECTS.iter().zip(&mut speeds) {
             // A server of its own for each run: it keeps all records in memory.
-            let sink = EmbeddedSink::start()?;
+            let server = Server::start(sink::ROLE)?;
             let task = Task {
                 migration_type: "cdc",
                 source: "    cdc_path: cdc\n",
                 target,
             };
-            engine::write_task(folder.path(), TABLE_DEFINITION, &sink.endpoint, task)?;
+            engine::write_task(folder.path(), TABLE_DEFINITION, &server.endpoint, task)?;
             let cost = engine::run(folder.path())?;
-            let mebibytes = sink.stored_bytes()? / f64::from(1 << 20);
+            let mebibytes = sink::stored_bytes(&server.endpoint)? / f64::from(1 << 20);
             speeds.push(mebibytes / cost.wall.as_secs_f64());
         }
     }

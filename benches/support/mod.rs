@@ -4,6 +4,7 @@
 pub mod child;
 pub mod engine;
 pub mod null_sink;
+pub mod server;
 
 /// Why a benchmark has no result.
 pub type Trouble = Box<dyn std::error::Error>;

@@ -1,11 +1,9 @@
-//! The Kinesis server that stores nothing, in a process of its own: its CPU time is nobody else's.
-
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+//! The Kinesis server that stores nothing, in a process of its own.
 
 use bucket_brigade::sandbox::null_kinesis::NullKinesis;
 
 use super::Trouble;
+use super::server::{Server, serve};
 
 /// First argument of the benchmark when it is to be the sink.
 pub const ROLE: &str = "null-sink";
@@ -14,13 +12,7 @@ pub const SHARDS_COUNT: u32 = 4;
 
 /// The running sink; it ends when this is dropped.
 #[derive(Debug)]
-pub struct NullSink {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    /// Base URL.
-    pub endpoint: String,
-}
+pub struct NullSink(Server);
 
 /// What the sink has taken since it started.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,21 +29,12 @@ impl NullSink {
     /// # Errors
     /// If it does not start.
     pub fn start() -> Result<Self, Trouble> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(ROLE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().ok_or("the sink has no output")?);
-        let mut sink = Self {
-            child,
-            input,
-            output,
-            endpoint: String::new(),
-        };
-        sink.endpoint = sink.line()?;
-        Ok(sink)
+        Server::start(ROLE).map(Self)
+    }
+
+    /// Base URL.
+    pub fn endpoint(&self) -> &str {
+        &self.0.endpoint
     }
 
     /// What it has taken so far.
@@ -59,29 +42,12 @@ impl NullSink {
     /// # Errors
     /// If it is gone.
     pub fn taken(&mut self) -> Result<Taken, Trouble> {
-        let input = self.input.as_mut().ok_or("the sink has no input")?;
-        writeln!(input, "count")?;
-        input.flush()?;
-        let line = self.line()?;
+        let line = self.0.ask("count")?;
         let (records, bytes) = line.split_once(' ').ok_or("the sink did not count")?;
         Ok(Taken {
             records_count: records.parse()?,
             bytes_count: bytes.parse()?,
         })
-    }
-
-    fn line(&mut self) -> Result<String, Trouble> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for NullSink {
-    fn drop(&mut self) {
-        // Its input ends, and with it the process.
-        drop(self.input.take());
-        self.child.wait().ok();
     }
 }
 
@@ -92,18 +58,7 @@ impl Drop for NullSink {
 pub fn be() -> Result<(), Trouble> {
     let runtime = tokio::runtime::Runtime::new()?;
     let server = runtime.block_on(NullKinesis::start(SHARDS_COUNT))?;
-    let mut out = std::io::stdout();
-    writeln!(out, "{}", server.endpoint())?;
-    out.flush()?;
-    for line in std::io::stdin().lines() {
-        line?;
-        writeln!(
-            out,
-            "{} {}",
-            server.reading().stored_count,
-            server.payload_bytes()
-        )?;
-        out.flush()?;
-    }
-    Ok(())
+    serve(&server.endpoint(), || {
+        format!("{} {}", server.reading().stored_count, server.payload_bytes())
+    })
 }

@@ -27,6 +27,18 @@ fn key(index: usize, keys: &[u8]) -> Option<&[u8]> {
     keys.get(index..=index)
 }
 
+/// An answer that stores what `is_stored` says, in the order of the log, and refuses the rest.
+fn answer_of(sent: &[usize], log: &mut Vec<usize>, mut is_stored: impl FnMut() -> bool) -> Vec<PutEntry> {
+    let mut entry = |index: &usize| {
+        if !is_stored() {
+            return refused();
+        }
+        log.push(*index);
+        stored(log.len())
+    };
+    sent.iter().map(&mut entry).collect()
+}
+
 fn runs(records_count: u64) -> Vec<SettledRun> {
     let object = ObjectId {
         queue: QueueName::changes(),
@@ -57,13 +69,7 @@ proptest! {
         loop {
             let sent = attempt.to_send().to_vec();
             prop_assert!(sent.windows(2).all(|pair| pair[0] < pair[1]));
-            let answer = sent.iter().map(|index| if outcomes.next() == Some(true) {
-                log.push(*index);
-                stored(log.len())
-            } else {
-                refused()
-            });
-            let answer = answer.collect();
+            let answer = answer_of(&sent, &mut log, || outcomes.next() == Some(true));
             if attempt.judge(Ok(answer), InDoubt::SendAgain, |index| key(index, &keys)) == Verdict::Complete {
                 break;
             }
@@ -188,13 +194,7 @@ proptest! {
             let mut of_request: Vec<u8> = sent.iter().map(|index| keys[*index]).collect();
             of_request.sort_unstable();
             prop_assert!(of_request.windows(2).all(|pair| pair[0] < pair[1]), "{sent:?}");
-            let answer = sent.iter().map(|index| if outcomes.next() == Some(true) {
-                log.push(*index);
-                stored(log.len())
-            } else {
-                refused()
-            });
-            let answer = answer.collect();
+            let answer = answer_of(&sent, &mut log, || outcomes.next() == Some(true));
             if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, &keys)) == Verdict::Complete {
                 break;
             }

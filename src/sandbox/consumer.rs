@@ -10,6 +10,7 @@ use aws_sdk_kinesis::types::{Record, Shard, ShardIteratorType};
 
 use super::SandboxError;
 use super::clients::request_error;
+use super::streams;
 
 const SERVER: &str = "Kinesis";
 
@@ -52,19 +53,7 @@ pub async fn read_stream(client: &Client, stream: &str) -> Result<Vec<ConsumedSh
 /// # Errors
 /// [`SandboxError::Request`] if a request fails.
 pub async fn list_shards(client: &Client, stream: &str) -> Result<Vec<String>, SandboxError> {
-    let mut shards = Vec::new();
-    let mut request = client.list_shards().stream_name(stream);
-    loop {
-        let page = match request.send().await {
-            Ok(page) => page,
-            Err(error) => return Err(request_error(SERVER, format!("ListShards {stream}"), error)),
-        };
-        shards.extend_from_slice(page.shards());
-        match page.next_token() {
-            Some(token) => request = client.list_shards().next_token(token),
-            None => return Ok(parents_first(shards)),
-        }
-    }
+    Ok(parents_first(streams::shards(client, stream).await?))
 }
 
 /// Reads one shard from its oldest record to its end and hands over page after page, in order.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::SandboxError;
 use super::clients::request_error;
-use super::streams::wait_until_active;
+use super::streams::{self, wait_until_active};
 
 const SERVER: &str = "Kinesis";
 
@@ -97,19 +97,8 @@ async fn merge(
 }
 
 async fn open_shards(client: &Client, stream: &str) -> Result<Vec<OpenShard>, SandboxError> {
-    let mut shards = Vec::new();
-    let mut request = client.list_shards().stream_name(stream);
-    loop {
-        let page = match request.send().await {
-            Ok(page) => page,
-            Err(error) => return Err(request_error(SERVER, format!("ListShards {stream}"), error)),
-        };
-        shards.extend(page.shards().iter().filter_map(open_shard));
-        match page.next_token() {
-            Some(token) => request = client.list_shards().next_token(token),
-            None => break,
-        }
-    }
+    let shards = streams::shards(client, stream).await?;
+    let mut shards: Vec<_> = shards.iter().filter_map(open_shard).collect();
     shards.sort_unstable_by_key(|shard| shard.first);
     Ok(shards)
 }

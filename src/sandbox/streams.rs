@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::StreamStatus;
+use aws_sdk_kinesis::types::{Shard, StreamStatus};
 
 use super::SandboxError;
 use super::clients::request_error;
@@ -25,6 +25,26 @@ pub async fn create(client: &Client, stream: &str, shards_count: u32) -> Result<
         return Err(request_error(SERVER, format!("CreateStream {stream}"), error));
     }
     wait_until_active(client, stream).await
+}
+
+/// All shards of a stream, closed ones included.
+///
+/// # Errors
+/// [`SandboxError::Request`] if the server refuses.
+pub async fn shards(client: &Client, stream: &str) -> Result<Vec<Shard>, SandboxError> {
+    let mut shards = Vec::new();
+    let mut request = client.list_shards().stream_name(stream);
+    loop {
+        let page = match request.send().await {
+            Ok(page) => page,
+            Err(error) => return Err(request_error(SERVER, format!("ListShards {stream}"), error)),
+        };
+        shards.extend(page.shards.unwrap_or_default());
+        match page.next_token {
+            Some(token) => request = client.list_shards().next_token(token),
+            None => return Ok(shards),
+        }
+    }
 }
 
 /// Waits until a stream is active, after it was created or resharded.

@@ -8,10 +8,12 @@
 )]
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future;
 
+use super::pages::Pages;
 use super::{PutEntry, ReadStart, RecordSink, SeenRecord};
 use crate::chain::lane::{LANES_COUNT, LaneIndex};
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
@@ -279,16 +281,9 @@ pub async fn a_lane_goes_to_its_point_whatever_the_partition_key_is(stage: &dyn 
 /// Everything from a place to the end of a shard. Nothing is in the air, so the first empty page at the end is the
 /// last one.
 async fn read_to_the_end(stage: &dyn SinkStage, shard: &Shard, start: ReadStart) -> Vec<SeenRecord> {
-    let mut reader = stage.sink().read(shard, start).await.expect("a reader");
-    let mut found = Vec::new();
-    loop {
-        let page = reader.next_page().await.expect("a page");
-        let is_end = page.is_last || (page.records.is_empty() && page.behind_ms == 0);
-        found.extend(page.records);
-        if is_end {
-            return found;
-        }
-    }
+    let reader = stage.sink().read(shard, start).await.expect("a reader");
+    let pages = Pages::new(reader, Duration::ZERO, Some(1));
+    pages.all().await.expect("the records")
 }
 
 async fn seen_of(stage: &dyn SinkStage, shard: &Shard, word: &str) -> Vec<SeenRecord> {

@@ -6,7 +6,7 @@ use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::{ReadPage, ShardReader, SinkError};
+use super::{ReadPage, SeenRecord, ShardReader, SinkError};
 
 /// Pages in a row at the end of a shard, with records or without, after which what still comes is newer than the
 /// question: others may write all the time. Servers that never say how far behind a page is end with an empty page.
@@ -69,6 +69,18 @@ impl Pages {
         }
     }
 
+    /// All records up to the end.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn all(mut self) -> Result<Vec<SeenRecord>, SinkError> {
+        let mut records = Vec::new();
+        while let Some(page) = self.next().await? {
+            records.extend(page.records);
+        }
+        Ok(records)
+    }
+
     fn ends_with(&mut self, page: &ReadPage) -> bool {
         let is_end = page.behind_ms == 0;
         let is_empty_end = is_end && page.records.is_empty();
@@ -126,7 +138,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::sink::SeenRecord;
 
     /// Gives these pages, then the last of them again and again.
     #[derive(Debug)]
