@@ -54,7 +54,7 @@
 //! | F1 | Bytes in flight stay within the budget | [`flow::budget`] |
 //! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
 //! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |
-//! | Q1 | Rows read = delivered + dead-lettered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
+//! | Q1 | Rows read = delivered + dead-lettered + filtered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 
 // The command line, and what it reads.
 pub mod cli;
@@ -66,6 +66,7 @@ pub mod source;
 pub mod discover;
 pub mod read;
 pub mod parse;
+pub mod map;
 pub mod encode;
 pub mod route;
 pub mod chain;

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::limits::CHUNK_BYTES_MAX;
-use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
+use bucket_brigade::map::Mappings;
+use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use bucket_brigade::parse::row::{RowRenderer, RowSource};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
 
@@ -123,11 +124,22 @@ fn rows_are_cut_and_rendered() {
         format: MessageFormat::JsonUnformatted,
         ..MessageConfig::default()
     };
-    let mut renderer = RowRenderer::new(&[orders()], &CsvDialect::default(), &message);
+    let mut renderer = RowRenderer::new(
+        &[orders()],
+        &Mappings::none(&[orders()]),
+        &CsvDialect::default(),
+        &message,
+    );
     let timestamp = MessageTimestamp::from_unix_us(0);
+    let object = ObjectVersion {
+        key: "orders/1.csv".to_owned(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
+    };
     let rendering = best_time(|| {
         for chunk in &chunks {
-            let messages = renderer.render_chunk(RowSource::Load(TableIndex(0)), chunk, &timestamp);
+            let messages = renderer.render_chunk(RowSource::Load(TableIndex(0)), &object, chunk, &timestamp);
             assert_eq!(messages.rejected, [], "every row must become a message");
             drop(black_box(messages));
         }

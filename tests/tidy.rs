@@ -38,6 +38,7 @@ const PURE: &[&str] = &[
     "src/discover/catalog.rs",
     "src/discover/control.rs",
     "src/encode/",
+    "src/map/",
     "src/model/",
     "src/parse/chunk_router.rs",
     "src/parse/convert.rs",

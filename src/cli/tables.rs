@@ -7,10 +7,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::status_file;
-use super::text::{grouped, moment, table};
+use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::map::TableName;
 use crate::observe::status::{TableStatus, TaskStatus};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -31,6 +32,9 @@ struct TablesReport {
     schema_version: u32,
     #[serde(rename = "TableStatistics")]
     tables: Vec<DmsStatistics>,
+    /// Tables of the definition that no rule of the table mappings selects: they are not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_selected: Vec<String>,
 }
 
 /// `TableStatistics` of the DMS API, member by member.
@@ -74,6 +78,7 @@ struct OwnStatistics {
     source_bytes: u64,
     files_done: u64,
     files_set_aside: u64,
+    filtered_rows: u64,
 }
 
 /// Runs the command.
@@ -112,6 +117,12 @@ impl TablesReport {
         Self {
             schema_version: SCHEMA_VERSION,
             tables: tables.collect(),
+            not_selected: config
+                .mappings
+                .unselected
+                .iter()
+                .map(TableName::full_name)
+                .collect(),
         }
     }
 
@@ -153,7 +164,21 @@ impl TablesReport {
                 time(&row.last_update_time),
             ]
         });
-        table(&headers, &numbers, rows)
+        let mut text = table(&headers, &numbers, rows);
+        for row in self.tables.iter().filter(|row| row.x.filtered_rows > 0) {
+            let rows = counted(row.x.filtered_rows, "row");
+            text += &lines([format!(
+                "{}.{}: {rows} left out by a filter of the table mappings",
+                row.schema_name, row.table_name
+            )]);
+        }
+        if !self.not_selected.is_empty() {
+            text += &lines([format!(
+                "not read, because no rule of the table mappings selects them: {}",
+                self.not_selected.join(", ")
+            )]);
+        }
+        text
     }
 }
 
@@ -186,6 +211,7 @@ impl DmsStatistics {
                 source_bytes: statistics.bytes,
                 files_done: statistics.objects_done,
                 files_set_aside: statistics.objects_quarantined,
+                filtered_rows: statistics.filtered_rows,
             },
             ..Self::default()
         }

@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 
 use super::{Config, CsvDialect, MessageConfig, SourceConfig, SourceLocation};
+use crate::map::TableMapping;
 use crate::model::Table;
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
@@ -15,6 +16,10 @@ struct Sent<'a> {
     csv: &'a CsvDialect,
     tables: &'a [Table],
     message: &'a MessageConfig,
+    /// What the rules make of each table; left out as long as that is nothing. Rules that come to the same are the
+    /// same, whatever their ids and names, and `load-order` changes no message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mappings: Option<&'a [Option<TableMapping>]>,
 }
 
 impl Config {
@@ -30,6 +35,7 @@ impl Config {
             migration_type: _,
             source,
             tables,
+            mappings,
             target: _,
             message,
             delivery: _,
@@ -44,6 +50,11 @@ impl Config {
             csv: &source.csv,
             tables,
             message,
+            mappings: mappings
+                .tables
+                .iter()
+                .any(Option::is_some)
+                .then_some(&mappings.tables),
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();

@@ -36,6 +36,7 @@ pub use self::reference::reference;
 pub use self::schema::json_schema;
 pub use self::source_position::SourcePosition;
 pub use self::stream_change::{OutOfRetention, RecreatedStream};
+use crate::map::Mappings;
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -47,8 +48,10 @@ pub struct Config {
     pub migration_type: MigrationType,
     /// Where from.
     pub source: SourceConfig,
-    /// The tables of the external table definition, in document order.
+    /// The tables of the external table definition that are read, in document order.
     pub tables: Vec<Table>,
+    /// What the table mappings make of them.
+    pub mappings: Mappings,
     /// Where to.
     pub target: TargetConfig,
     /// What the messages look like.

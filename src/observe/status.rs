@@ -36,6 +36,9 @@ pub struct TaskStatus {
     pub in_flight_bytes: u64,
     /// Rows that belong to no table and were dead-lettered.
     pub unassigned_error_rows: u64,
+    /// Rows of change files whose table no rule of the table mappings selects.
+    #[serde(default)]
+    pub unselected_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
     /// The newest objects that were set aside, whenever that was; the newest is the last.
@@ -115,6 +118,7 @@ impl TaskStatus {
         self.phase = checkpoint.task.phase;
         self.clean_stop = checkpoint.task.clean_stop;
         self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
+        self.unselected_rows = checkpoint.task.unselected_rows;
         let tables = checkpoint.tables.iter().cloned();
         self.tables = tables
             .map(|statistics| TableStatus {
@@ -248,6 +252,7 @@ impl StatusBoard {
             clean_stop: ledger.task().clean_stop,
             in_flight_bytes,
             unassigned_error_rows: ledger.task().unassigned_error_rows,
+            unselected_rows: ledger.task().unselected_rows,
             changes: self.changes.clone(),
             quarantined: self.quarantined.clone(),
             tables: self.tables(ledger),

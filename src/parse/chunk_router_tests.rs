@@ -15,7 +15,8 @@ use crate::config::{
     SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
-use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
+use crate::map::Mappings;
+use crate::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
 use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
@@ -58,6 +59,7 @@ pub(super) fn config() -> Config {
             full_listing_interval: Duration::ZERO,
         },
         tables: vec![table()],
+        mappings: Mappings::none(&[table()]),
         target: TargetConfig::Ndjson {
             path: nowhere(),
             shards: 1,
@@ -89,6 +91,15 @@ pub(super) fn config() -> Config {
             restarts_max: 0,
         },
         otlp_endpoint: None,
+    }
+}
+
+pub(super) fn object() -> ObjectVersion {
+    ObjectVersion {
+        key: "s/t/1.csv".to_owned(),
+        etag: "e".to_owned(),
+        size_bytes: 0,
+        modified_ms: 0,
     }
 }
 
@@ -182,7 +193,7 @@ proptest! {
         });
         let chunk = chunk(&kinds, start);
         let map = ShardMap::uniform(shards_count).unwrap();
-        let routed = router(shards_count).route(&chunk, Some(TableIndex(0)), &skip, 0);
+        let routed = router(shards_count).route(&object(), &chunk, Some(TableIndex(0)), &skip, 0);
         let found = places(&routed);
         let mut skipped = 0;
         for (kind, ordinal) in kinds.iter().zip(start..) {
@@ -210,7 +221,13 @@ proptest! {
 #[test]
 fn a_record_goes_out_with_its_own_message_and_key() {
     let kinds = [Kind::Good, Kind::Bad, Kind::Good, Kind::TooLarge, Kind::Good];
-    let routed = router(3).route(&chunk(&kinds, 10), Some(TableIndex(0)), &SkipPlan::default(), 0);
+    let routed = router(3).route(
+        &object(),
+        &chunk(&kinds, 10),
+        Some(TableIndex(0)),
+        &SkipPlan::default(),
+        0,
+    );
     let mut ids = Vec::new();
     for record in routed.slices.iter().flat_map(|(_, records)| records) {
         let message: serde_json::Value = serde_json::from_slice(record.payload()).unwrap();
@@ -226,7 +243,7 @@ fn a_record_goes_out_with_its_own_message_and_key() {
 fn a_record_the_stream_does_not_take_is_rejected_with_its_place() {
     let kinds = [Kind::Good, Kind::TooLarge];
     let chunk = chunk(&kinds, 7);
-    let routed = router(1).route(&chunk, Some(TableIndex(0)), &SkipPlan::default(), 0);
+    let routed = router(1).route(&object(), &chunk, Some(TableIndex(0)), &SkipPlan::default(), 0);
     let [rejected] = &routed.rejected[..] else {
         panic!("{:?}", routed.rejected);
     };
@@ -252,7 +269,7 @@ fn a_record_of_exactly_the_limit_is_sent() {
         framer.push(row.as_bytes());
         framer.finish();
         let chunk = framer.next_chunk().unwrap();
-        router.route(&chunk, Some(TableIndex(0)), &SkipPlan::default(), 0)
+        router.route(&object(), &chunk, Some(TableIndex(0)), &SkipPlan::default(), 0)
     };
     let overhead = send(1).slices[0].1[0].bytes_count() - 1;
     let largest = RECORD_BYTES_MAX - overhead;

@@ -16,7 +16,7 @@ use crate::model::{Mark, TableIndex};
 use crate::parse::chunk_router::ChunkRouter;
 use crate::parse::row::RowSource;
 use crate::publish::fingerprint::Fingerprint;
-use crate::read::rendered_rows::{RenderedRow, RowReader};
+use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
 use crate::sink::StreamDescription;
 use crate::source::ObjectSource;
 
@@ -249,13 +249,13 @@ impl Taker<'_> {
         }
         let is_letter = self.letters.is_some_and(|letters| letters.contains(&ordinal));
         self.outcome.letters_count += u64::from(is_letter && is_settled);
-        self.outcome.messages_count += u64::from(row.outcome.is_ok() && is_settled);
+        self.outcome.messages_count += u64::from(row.outcome.message().is_some() && is_settled);
         if ordinal.is_multiple_of(WATCH_ROWS) {
             (self.watch)(self.rows.len());
         }
         let is_wanted = self.expecting.selection.wants(row.table);
         match row.outcome {
-            Ok(message) if is_wanted => self.rows.add(ExpectedRow {
+            RowOutcome::Message(message) if is_wanted => self.rows.add(ExpectedRow {
                 fingerprint: Fingerprint::of(message.partition_key, message.payload),
                 hash: key_hash(message.partition_key),
                 object: self.number,
@@ -267,8 +267,8 @@ impl Taker<'_> {
                     Demand::Allowed
                 },
             }),
-            Err(reason) if is_wanted && is_settled && !is_letter => self.reject(row, reason),
-            Ok(_) | Err(_) => {}
+            RowOutcome::Rejected(reason) if is_wanted && is_settled && !is_letter => self.reject(row, reason),
+            RowOutcome::Message(_) | RowOutcome::Rejected(_) | RowOutcome::Filtered => {}
         }
         ControlFlow::Continue(())
     }

@@ -12,6 +12,7 @@ use bucket_brigade::config::{
     SourceConfig, SourceLocation, StateConfig, TargetConfig,
 };
 use bucket_brigade::fault::Fault;
+use bucket_brigade::map::Mappings;
 use bucket_brigade::model::QueueName;
 use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::observe::status::TaskStatus;
@@ -100,6 +101,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             full_listing_interval: Duration::from_millis(20),
         },
         tables: data.tables.clone(),
+        mappings: Mappings::none(&data.tables),
         target: TargetConfig::Ndjson {
             path: folder.join("unused"),
             shards: 1,
