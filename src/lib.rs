@@ -11,6 +11,8 @@
 //!    takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
 //! 3. [`parse`] makes typed values of the row's fields, [`encode`] the bytes of its DMS message, [`route`] its
 //!    partition key and with that its shard. What the checkpoint proves to be in the stream already is skipped here.
+//!    What the table mappings make of a row is decided here as well ([`map`]): a row that they leave out is counted and
+//!    settled at once.
 //! 4. A row that cannot become a message goes to [`deadletter`], which makes it durable before it counts as settled.
 //! 5. [`batch`] packs the rows of one shard into requests within the service's limits.
 //! 6. [`publish`] sends one request per shard at a time, judges the answer record by record, and repeats what has to

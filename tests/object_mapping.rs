@@ -10,6 +10,7 @@
     reason = "a broken fixture must fail the test, and what two tests share is not all used by each"
 )]
 
+use bucket_brigade::config::MessageFormat;
 use bucket_brigade::model::TableIndex;
 use bucket_brigade::parse::row::RowSource;
 use serde_json::{Value, json};
@@ -152,6 +153,19 @@ fn one_rule_per_object_counts_and_the_others_are_named() {
     );
 }
 
+/// Each group of rules is refused, with this in the text.
+#[track_caller]
+fn check_refused<const N: usize>(cases: [(Vec<Value>, &str); N]) {
+    for (rules, part) in cases {
+        let problems = problems(&rules);
+        assert!(
+            problems.contains(part) && problems.contains("m.json:1:"),
+            "{part}: {problems}"
+        );
+        assert!(load(&rules).is_err(), "{part}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_an_error_at_its_rule() {
     let rename = |id, from: &str, to: &str| employee_column(id, from, "rename", json!({"value": to}));
@@ -160,8 +174,7 @@ fn what_cannot_be_is_an_error_at_its_rule() {
         employee_column(2, "%", "add-column", more)
     };
     let table = json!({"schema-name": "hr", "table-name": "pay"});
-    let mapping = |parameters: Value| customers_rule("map-record-to-record", &parameters);
-    for (rules, part) in [
+    check_refused([
         (
             vec![include("hr", "%"), rename(2, "Id", "salary")],
             "two columns of hr.employee would be called \"salary\"",
@@ -193,6 +206,15 @@ fn what_cannot_be_is_an_error_at_its_rule() {
             ],
             "which holds large values",
         ),
+    ]);
+    let idle = problems(&[include("hr", "%"), rename(2, "id", "x")]);
+    assert!(idle.contains("rule 2 has no effect: no column"), "{idle}");
+}
+
+#[test]
+fn an_object_mapping_that_cannot_be_is_an_error_at_its_rule() {
+    let mapping = |parameters: Value| customers_rule("map-record-to-record", &parameters);
+    check_refused([
         (
             vec![include("%", "%"), mapping(json!({"exclude-columns": ["nobody"]}))],
             "Test.Customers has no column \"nobody\"",
@@ -212,16 +234,7 @@ fn what_cannot_be_is_an_error_at_its_rule() {
             ],
             "does not close it",
         ),
-    ] {
-        let problems = problems(&rules);
-        assert!(
-            problems.contains(part) && problems.contains("m.json"),
-            "{part}: {problems}"
-        );
-        assert!(load(&rules).is_err(), "{part}");
-    }
-    let idle = problems(&[include("hr", "%"), rename(2, "id", "x")]);
-    assert!(idle.contains("rule 2 has no effect: no column"), "{idle}");
+    ]);
 }
 
 #[test]
@@ -244,4 +257,54 @@ fn rules_that_change_messages_change_the_fingerprint_and_others_do_not() {
     assert_ne!(masked, plain);
     assert_ne!(fingerprint(&[include("hr", "%"), mask("*")]), masked);
     assert_ne!(fingerprint(&[include("%", "%")]), plain, "another table is read");
+}
+
+/// The message of a customer, byte for byte, up to the end of `data`.
+fn data_text(format: MessageFormat) -> String {
+    let parameters = json!({
+        "exclude-columns": ["HomeAddress", "HomePhone", "WorkAddress", "WorkPhone", "DateofBirth"],
+        "attribute-mappings": [
+            {"target-attribute-name": "Contact", "attribute-type": "document", "attribute-sub-type": "json",
+             "value": {"Home": {"Phone": "${HomePhone}"}, "Both": ["${HomePhone}", "${WorkPhone}"], "None": {}}},
+        ],
+    });
+    let mut config = config(&[
+        include("Test", "%"),
+        customers_rule("map-record-to-document", &parameters),
+    ]);
+    config.message.format = format;
+    let rendered = rendered(&config, RowSource::Load(TableIndex(0)), CUSTOMER);
+    let text = String::from_utf8(rendered.buffer[rendered.records[0].payload.clone()].to_vec()).unwrap();
+    text.split_once("\"metadata\"").unwrap().0.to_owned()
+}
+
+#[test]
+fn copied_columns_come_first_and_attributes_behind_them_in_both_forms() {
+    assert_eq!(
+        data_text(MessageFormat::JsonUnformatted),
+        concat!(
+            r#"{"data":{"_doc":{"FirstName":"Randy","LastName":"Marsh","StoreId":5},"#,
+            r#""Contact":{"Both":["1234567890","9876543210"],"Home":{"Phone":"1234567890"},"None":{}}},"#
+        )
+    );
+    let lines = [
+        "{",
+        "\t\"data\":\t{",
+        "\t\t\"_doc\":\t{",
+        "\t\t\t\"FirstName\":\t\"Randy\",",
+        "\t\t\t\"LastName\":\t\"Marsh\",",
+        "\t\t\t\"StoreId\":\t5",
+        "\t\t},",
+        "\t\t\"Contact\":\t{",
+        "\t\t\t\"Both\":\t[\"1234567890\", \"9876543210\"],",
+        "\t\t\t\"Home\":\t{",
+        "\t\t\t\t\"Phone\":\t\"1234567890\"",
+        "\t\t\t},",
+        "\t\t\t\"None\":\t{",
+        "\t\t\t}",
+        "\t\t}",
+        "\t},",
+        "\t",
+    ];
+    assert_eq!(data_text(MessageFormat::Json), lines.join("\n"));
 }

@@ -15,7 +15,7 @@ use bucket_brigade::config::MessageConfig;
 use bucket_brigade::encode::control::{ControlOperation, encode_control};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::map::summary::summarize;
-use bucket_brigade::model::TableIndex;
+use bucket_brigade::model::{Table, TableIndex};
 use bucket_brigade::parse::row::RowSource;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn a_table_that_no_rule_changes_is_sent_as_it_is_defined_and_costs_nothing() {
 fn selection_takes_what_is_included_and_not_excluded() {
     let names = |rules: &[Value]| {
         let config = config(rules);
-        let tables = config.tables.iter().map(|table| table.full_name());
+        let tables = config.tables.iter().map(Table::full_name);
         tables.collect::<Vec<_>>()
     };
     let rule = |id: u64, action: &str, schema: &str, table: &str| {
@@ -178,6 +178,18 @@ fn columns_are_left_out_added_and_given_other_types() {
     let expected = json!({"Id": "101", "HireDate": "2014-06-04", "passport_no": "C6BGJ566669K", "salary": 20000.5,
         "FULL_NAME": "Bob_Smith", "seniority": "SENIOR", "rounded": 20001, "operation": "D", "position": "cdc/1.csv:0"});
     assert_eq!(message["data"], expected);
+}
+
+#[test]
+fn control_records_show_a_table_as_its_messages_do() {
+    let change = json!({"data-type": {"type": "string", "length": "20", "scale": ""}});
+    let add = json!({"value": "rounded", "expression": "round($salary)", "data-type": {"type": "int8"}});
+    let config = config(&[
+        include("hr", "employee"),
+        employee_column(3, "notes", "remove-column", json!({})),
+        employee_column(4, "Id", "change-data-type", change),
+        employee_column(5, "%", "add-column", add),
+    ]);
     let control = encode_control(
         "hr",
         config.mappings.output(TableIndex(0), &config.tables[0]),

@@ -288,7 +288,9 @@ fn rows_of(config: &Config, queue: &QueueName) -> Result<RowSource, String> {
     let is_own = |table: &Table| QueueName::load(&table.full_name()) == *queue;
     match config.tables.iter().position(is_own) {
         Some(index) => Ok(RowSource::Load(TableIndex(index))),
-        None => Err(format!("the definition has no table for queue {queue}")),
+        None => Err(format!(
+            "the definition has no table for queue {queue}, or no rule of the table mappings selects it"
+        )),
     }
 }
 

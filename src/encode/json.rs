@@ -269,7 +269,7 @@ impl<'a> DataWriter<'a, '_> {
 fn null_in_key() -> ValueProblem {
     ValueProblem::new(
         "null_in_partition_key",
-        "a column of the primary key is NULL, and the partition key is made of it",
+        "it is NULL, and the partition key is made of it",
     )
 }
 

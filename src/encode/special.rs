@@ -6,23 +6,58 @@ use super::template::{ColumnTemplate, Source, Special};
 use crate::map::expression::{Expression, ExpressionRow};
 use crate::map::mask::RowSeed;
 use crate::map::retype::readable_as;
-use crate::model::ObjectVersion;
-use crate::parse::convert::{FieldValue, ValueProblem, read_field, write_value};
+use crate::model::{ColumnType, ObjectVersion};
+use crate::parse::convert::{FieldValue, ValueProblem, ValueStyle, read_field, write_value};
 
 /// Buffers for values that are not written down as they are read.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     computed: Vec<u8>,
-    read: Vec<u8>,
-    written: Vec<u8>,
-    masked: Vec<u8>,
+    changing: Changing,
     hidden: Vec<u8>,
     pub(super) captured: Captured,
     /// The object whose rows come, and its digest: only masks ask for it.
     seed: Option<(String, String, [u8; 32])>,
 }
 
-impl DataWriter<'_, '_> {
+/// Buffers for the steps of a change.
+#[derive(Debug, Default)]
+struct Changing {
+    read: Vec<u8>,
+    written: Vec<u8>,
+    masked: Vec<u8>,
+}
+
+impl Changing {
+    /// The text of another type, hidden if there is a mask.
+    fn change<'s>(
+        &'s mut self,
+        text: &'s [u8],
+        from: ColumnType,
+        special: &Special,
+        seed: Option<RowSeed>,
+        style: ValueStyle,
+    ) -> Result<&'s [u8], ValueProblem> {
+        let output = special.output;
+        let mut text = text;
+        if special.is_retyped {
+            text = readable_as(text, from, output, style.hex_prefix, &mut self.read)?;
+        }
+        let Some((mask, seed)) = special.mask.zip(seed) else {
+            return Ok(text);
+        };
+        if !output.is_text() {
+            self.written.clear();
+            write_value(&mut self.written, text, output, style)?;
+            text = &self.written;
+        }
+        self.masked.clear();
+        mask.apply(&mut self.masked, text, output, seed, special.index);
+        Ok(&self.masked)
+    }
+}
+
+impl<'a> DataWriter<'a, '_> {
     /// Writes a column that a rule changes, hides or uses elsewhere.
     pub(super) fn write_special(
         &mut self,
@@ -44,46 +79,21 @@ impl DataWriter<'_, '_> {
         let is_key_part = special.is_named_key || (template.is_primary_key && self.is_keyed_by_primary_key);
         let Scratch {
             computed,
-            read,
-            written,
-            masked,
+            changing,
             hidden,
             captured,
             seed,
         } = scratch;
-        let text = match &special.source {
-            Source::Field => {
-                let field = self.field(template)?;
-                match read_field(field, &template.column, &self.settings.null_value)? {
-                    FieldValue::Null => None,
-                    FieldValue::Text(text) => Some(text),
-                }
-            }
-            Source::Expression(expression) => self.evaluate(expression, computed)?,
-            Source::Nothing => None,
-        };
-        let Some(mut text) = text else {
+        let Some(text) = self.source(template, special, computed)? else {
             return if special.is_hidden && !is_key_part {
                 Ok(())
             } else {
                 self.write_null(template, is_key_part)
             };
         };
-        let output = special.output;
-        if special.is_retyped {
-            let from = template.column.column_type;
-            text = readable_as(text, from, output, self.settings.style.hex_prefix, read)?;
-        }
-        if let Some(mask) = special.mask {
-            masked.clear();
-            if !output.is_text() {
-                written.clear();
-                write_value(written, text, output, self.settings.style)?;
-                text = written;
-            }
-            mask.apply(masked, text, output, seed_of(seed, self.row), special.index);
-            text = masked;
-        }
+        let (output, style) = (special.output, self.settings.style);
+        let row_seed = special.mask.map(|_| seed_of(seed, self.row));
+        let text = changing.change(text, template.column.column_type, special, row_seed, style)?;
         if let Some(number) = special.capture.filter(|_| output.is_text()) {
             captured.keep(number, text);
         }
@@ -97,7 +107,7 @@ impl DataWriter<'_, '_> {
         }
         let out = if is_member { &mut *self.payloads } else { hidden };
         let start = out.len();
-        write_value(out, text, output, self.settings.style)?;
+        write_value(out, text, output, style)?;
         let shown = key_text(output, text, out.get(start..).unwrap_or_default());
         if let Some(number) = special.capture.filter(|_| !output.is_text()) {
             captured.keep(number, shown);
@@ -108,9 +118,32 @@ impl DataWriter<'_, '_> {
         Ok(())
     }
 
+    /// The text that the column comes from; `None` if it is NULL.
+    fn source<'s>(
+        &self,
+        template: &ColumnTemplate,
+        special: &Special,
+        computed: &'s mut Vec<u8>,
+    ) -> Result<Option<&'s [u8]>, ValueProblem>
+    where
+        'a: 's,
+    {
+        match &special.source {
+            Source::Field => {
+                let field = self.field(template)?;
+                match read_field(field, &template.column, &self.settings.null_value)? {
+                    FieldValue::Null => Ok(None),
+                    FieldValue::Text(text) => Ok(Some(text)),
+                }
+            }
+            Source::Expression(expression) => self.evaluate(expression.as_ref(), computed),
+            Source::Nothing => Ok(None),
+        }
+    }
+
     fn evaluate<'s>(
         &self,
-        expression: &Expression,
+        expression: Option<&Expression>,
         out: &'s mut Vec<u8>,
     ) -> Result<Option<&'s [u8]>, ValueProblem> {
         let row = ExpressionRow {
@@ -120,13 +153,14 @@ impl DataWriter<'_, '_> {
             object: self.row.object,
             ordinal: self.row.ordinal,
         };
-        let evaluator = self
-            .evaluator
-            .ok_or_else(|| ValueProblem::new("expression_failed", "SQLite cannot be started"))?;
+        let (Some(evaluator), Some(expression)) = (self.evaluator, expression) else {
+            return Err(ValueProblem::new(
+                "expression_failed",
+                "SQLite cannot be started, or does not take the expression",
+            ));
+        };
         out.clear();
-        let place = evaluator
-            .evaluate(expression, row, out)
-            .map_err(|problem| problem.problem)?;
+        let place = evaluator.evaluate(expression, row, out)?;
         Ok(place.and_then(|place| out.get(place)))
     }
 }

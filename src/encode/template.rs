@@ -84,7 +84,8 @@ pub(super) struct Special {
 #[derive(Debug)]
 pub(super) enum Source {
     Field,
-    Expression(Expression),
+    /// Without one it could not be prepared, and no row becomes a message.
+    Expression(Option<Expression>),
     Nothing,
 }
 
@@ -303,16 +304,11 @@ impl ColumnWork<'_> {
         let source = match &mapped.source {
             ColumnSource::Column(_) => Source::Field,
             ColumnSource::Nothing => Source::Nothing,
-            ColumnSource::Expression(text) => {
-                let prepared = self.evaluator.and_then(|evaluator| {
-                    // The configuration was loaded only if all of them can be prepared.
-                    let output = self.output;
-                    evaluator
-                        .prepare(text, column.column_type, self.definition, output)
-                        .ok()
-                });
-                prepared.map_or(Source::Nothing, Source::Expression)
-            }
+            ColumnSource::Expression(text) => Source::Expression(self.evaluator.and_then(|evaluator| {
+                // The configuration was loaded only if all of them can be prepared.
+                let prepared = evaluator.prepare(text, column.column_type, self.definition, self.output);
+                prepared.ok()
+            })),
         };
         let is_hidden = self.object.is_some_and(|object| object.excluded.contains(&index));
         let capture = self.captures.0.iter().position(|captured| *captured == index);

@@ -38,15 +38,6 @@ pub struct ExpressionRow<'a> {
     pub ordinal: u64,
 }
 
-/// Why an expression has no value for a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpressionProblem {
-    /// The column of the definition at fault, if one is.
-    pub column: Option<usize>,
-    /// What is wrong.
-    pub problem: ValueProblem,
-}
-
 /// An expression with what its variables stand for.
 #[derive(Debug, Clone)]
 pub struct Expression {
@@ -57,8 +48,12 @@ pub struct Expression {
 /// What a variable of an expression stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Variable {
-    /// The column of the definition with this index, of this type.
-    Column(usize, ColumnType),
+    /// A column of the definition.
+    Column {
+        index: usize,
+        name: String,
+        column_type: ColumnType,
+    },
     /// What is known when the expression is prepared.
     Fixed(String),
     Operation,
@@ -165,7 +160,7 @@ impl Evaluator {
         expression: &Expression,
         row: ExpressionRow<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Range<usize>>, ExpressionProblem> {
+    ) -> Result<Option<Range<usize>>, ValueProblem> {
         self.operation.store(
             match row.operation {
                 Operation::Load | Operation::Insert => b'I',
@@ -174,10 +169,8 @@ impl Evaluator {
             },
             Ordering::Relaxed,
         );
-        let failed = |error: rusqlite::Error| ExpressionProblem {
-            column: None,
-            problem: ValueProblem::new("expression_failed", format!("SQLite says {error}")),
-        };
+        let failed =
+            |error: rusqlite::Error| ValueProblem::new("expression_failed", format!("SQLite says {error}"));
         let mut statement = self
             .connection
             .prepare_cached(&expression.statement)
@@ -258,13 +251,23 @@ fn refuse_unstable(text: &str) -> Result<(), String> {
         "julianday()",
         "unixepoch()",
     ];
-    match unstable.iter().find(|word| compact.contains(**word)) {
+    let found = unstable.iter().find(|word| compact.contains(**word)).copied();
+    match found.or_else(|| has_bare_strftime(&compact).then_some("strftime without a time")) {
         None => Ok(()),
         Some(word) => Err(format!(
             "`{word}` gives something else each time, and a row must give the same message whenever it is rendered, or a \
              restart could not recognise it in the stream; use $AR_H_TIMESTAMP or hash_sha256 of a column"
         )),
     }
+}
+
+/// Whether `strftime` is called with nothing but a format, which means the time of day.
+fn has_bare_strftime(compact: &str) -> bool {
+    let mut calls = compact.split("strftime('").skip(1);
+    calls.any(|behind| {
+        let rest = behind.split_once('\'').map(|(_, rest)| rest);
+        rest.is_some_and(|rest| rest.starts_with(')'))
+    })
 }
 
 fn operation_indicator(context: &Context<'_>, operation: u8) -> rusqlite::Result<Value> {
@@ -308,22 +311,31 @@ impl Variable {
                         .position(|column| is_same(&column.name, name))
                 };
                 let index = position(str::eq).or_else(|| position(str::eq_ignore_ascii_case))?;
-                Some(Self::Column(index, table.columns.get(index)?.column_type))
+                let column = table.columns.get(index)?;
+                Some(Self::Column {
+                    index,
+                    name: column.name.clone(),
+                    column_type: column.column_type,
+                })
             }
         }
     }
 
-    fn value(&self, row: ExpressionRow<'_>) -> Result<Value, ExpressionProblem> {
+    fn value(&self, row: ExpressionRow<'_>) -> Result<Value, ValueProblem> {
         let is_load = row.operation == Operation::Load;
         Ok(match self {
-            Self::Column(index, column_type) => {
+            Self::Column {
+                index,
+                name,
+                column_type,
+            } => {
                 let field = row.fields.field(*index);
                 let value = field.map_or(Ok(Value::Null), |field| {
                     value_of(field, *column_type, row.null_value)
                 });
-                value.map_err(|problem| ExpressionProblem {
-                    column: Some(*index),
-                    problem,
+                value.map_err(|problem| {
+                    let reason = format!("the expression needs the column {name:?}: {}", problem.reason);
+                    ValueProblem::new(problem.code, reason)
                 })?
             }
             Self::Fixed(text) => Value::Text(text.clone()),

@@ -78,6 +78,41 @@ pub enum TextPart {
     Column(usize),
 }
 
+/// White space and punctuation of a member or element.
+const PUNCTUATION_BYTES: u64 = 12;
+
+impl Attribute {
+    fn weight(&self) -> (u64, u64) {
+        let (bytes, copies) = self.value.weight();
+        (bytes + length(&self.name), copies)
+    }
+}
+
+impl AttributeValue {
+    fn weight(&self) -> (u64, u64) {
+        let parts: Vec<_> = match self {
+            Self::Text(parts) => {
+                let parts = parts.iter().map(|part| match part {
+                    TextPart::Fixed(text) => (length(text), 0),
+                    TextPart::Column(_) => (0, 1),
+                });
+                parts.collect()
+            }
+            Self::Literal(text) => vec![(length(text), 0)],
+            Self::Object(members) => members.iter().map(Attribute::weight).collect(),
+            Self::List(values) => values.iter().map(Self::weight).collect(),
+        };
+        let parts = parts.into_iter();
+        parts.fold((PUNCTUATION_BYTES, 0), |sum, part| {
+            (sum.0 + part.0, sum.1 + part.1)
+        })
+    }
+}
+
+fn length(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
 /// A table as its rules leave it, with the names its columns had.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named<'a> {
@@ -117,6 +152,13 @@ impl Named<'_> {
 type IsSame = fn(&str, &str) -> bool;
 
 impl ObjectMapping {
+    /// What the attributes add to a message: bytes that are always the same, and how often values of columns are
+    /// written once more.
+    pub fn weight(&self) -> (u64, u64) {
+        let parts = self.attributes.iter().map(Attribute::weight);
+        parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+    }
+
     /// The mapping of a rule for a table; what is wrong with it is in the report.
     pub(super) fn compile(rule: &ObjectMappingRule, table: Named<'_>, report: &mut Report) -> Self {
         let mut excluded = Vec::with_capacity(rule.excluded_columns.len());

@@ -62,7 +62,7 @@ impl MappedTables {
             );
             report.error(rules.selections.first().map(|rule| rule.head.place), message);
         }
-        check_table_names(&mapped, report);
+        check_table_names(rules, &mapped, report);
         mapped
     }
 }
@@ -163,7 +163,7 @@ fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, repor
 }
 
 /// Two tables under one name could not be told apart in the stream.
-fn check_table_names(mapped: &MappedTables, report: &mut Report) {
+fn check_table_names(rules: &Rules, mapped: &MappedTables, report: &mut Report) {
     let mut seen: HashMap<String, String> = HashMap::new();
     for (table, output) in mapped.tables.iter().zip(mapped.mappings.outputs(&mapped.tables)) {
         if let Some(other) = seen.insert(output.full_name(), table.full_name()) {
@@ -173,9 +173,25 @@ fn check_table_names(mapped: &MappedTables, report: &mut Report) {
                 table.full_name(),
                 output.full_name()
             );
-            report.error(None, message);
+            report.error(naming_rule(rules, table).map(|head| head.place), message);
         }
     }
+}
+
+/// A rule that gives a table the name it has in its messages.
+fn naming_rule(rules: &Rules, table: &Table) -> Option<RuleHead> {
+    let (owner, name) = (&table.owner, &table.name);
+    let by_mapping = rules
+        .object_mappings
+        .iter()
+        .filter(|rule| rule.target_table_name.is_some() && rule.locator.matches(owner, name))
+        .map(|rule| rule.head);
+    let by_table = rules.transformations.iter().filter(|rule| match &rule.change {
+        Change::Schema(_) => rule.locator.schema.matches(owner),
+        Change::Table(_) => rule.locator.matches(owner, name),
+        Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => false,
+    });
+    by_mapping.chain(by_table.map(|rule| rule.head)).next()
 }
 
 /// Warns about each rule that fits nothing, which is mostly a spelling mistake.

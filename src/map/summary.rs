@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::object_mapping::RecordShape;
+use super::object_mapping::{ObjectMapping, RecordShape};
 use super::{ColumnSource, Mappings, TableMapping};
 use crate::model::{Table, TableIndex};
 
@@ -82,22 +82,23 @@ fn changes(mapping: &TableMapping, table: &Table) -> Vec<String> {
     if key(&mapping.output) != key(table) {
         changes.push(format!("primary key ({})", key(&mapping.output)));
     }
-    if let Some(object) = &mapping.object {
-        let shape = match object.shape {
-            RecordShape::Record => "record",
-            RecordShape::Document => "document",
-        };
-        let attributes: Vec<_> = object
-            .attributes
-            .iter()
-            .map(|attribute| attribute.name.as_str())
-            .collect();
-        let attributes = if attributes.is_empty() {
-            String::new()
-        } else {
-            format!(" with {}", attributes.join(", "))
-        };
-        changes.push(format!("mapped to a {shape}{attributes}"));
-    }
+    changes.extend(mapping.object.as_ref().map(shape));
     changes
+}
+
+fn shape(object: &ObjectMapping) -> String {
+    let shape = match object.shape {
+        RecordShape::Record => "record",
+        RecordShape::Document => "document",
+    };
+    let attributes: Vec<_> = object
+        .attributes
+        .iter()
+        .map(|attribute| attribute.name.as_str())
+        .collect();
+    if attributes.is_empty() {
+        format!("mapped to a {shape}")
+    } else {
+        format!("mapped to a {shape} with {}", attributes.join(", "))
+    }
 }

@@ -126,6 +126,20 @@ impl<'a> Work<'a> {
         report.warning(loser.place, message);
     }
 
+    /// Warns if a rule takes something from the primary key, and with it from partition keys.
+    fn warn_key(&self, column: &Column, head: RuleHead, what: &str, report: &mut Report) {
+        if column.is_primary_key {
+            let message = format!(
+                "rule {} {what} the column {:?}, which is part of the primary key of {}: partition keys and the order of \
+                 rows follow what is left of it; use `data-masking-hash-mask`, or a `define-primary-key` rule",
+                head.id,
+                column.name,
+                self.table.full_name()
+            );
+            report.warning(head.place, message);
+        }
+    }
+
     /// The rules about columns of the definition.
     fn column_rules(&self) -> impl Iterator<Item = ColumnRule<'a>> {
         self.rules.iter().filter_map(|rule| match &rule.change {
@@ -151,6 +165,9 @@ impl<'a> Work<'a> {
         let columns = self.table.columns.iter().enumerate();
         let drafts = columns.filter_map(|(index, column)| {
             let is_included = includes.is_empty() || includes.iter().any(|rule| rule.speaks_of(column));
+            if let Some(first) = includes.first().filter(|_| !is_included) {
+                self.warn_key(column, first.head, "leaves out", report);
+            }
             self.column(index, column, report).filter(|_| is_included)
         });
         drafts.collect()
@@ -180,7 +197,10 @@ impl<'a> Work<'a> {
                 continue;
             }
             match rule.action {
-                ColumnAction::Remove => return None,
+                ColumnAction::Remove => {
+                    self.warn_key(column, rule.head, "leaves out", report);
+                    return None;
+                }
                 ColumnAction::Name(naming) => {
                     draft.column.name =
                         naming.apply(&column.name, self.table, Some(column), rule.head, report);
@@ -275,6 +295,10 @@ impl<'a> Work<'a> {
     }
 
     fn set_mask(&self, draft: &mut Draft, mask: Mask, rule: ColumnRule<'_>, report: &mut Report) {
+        if mask != Mask::Hash {
+            // Hidden digits are no key any more: rows that belong together get different ones, and others the same.
+            self.warn_key(&draft.column, rule.head, "hides digits of", report);
+        }
         if mask.fits(draft.column.column_type) {
             draft.mapped.mask = Some(mask);
             draft.column.column_type = mask.output(draft.column.column_type);
@@ -369,3 +393,7 @@ fn check_column_names(table: &Table, drafts: &[Draft], report: &mut Report) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "transform_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+use crate::config::dms::table_mappings;
+use crate::config::problems::Report;
 use crate::config::{
     Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
@@ -16,6 +18,7 @@ use crate::config::{
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
+use crate::map::plan::MappedTables;
 use crate::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
 use crate::route::lineage::Lineage;
@@ -43,6 +46,16 @@ fn table() -> Table {
     }
 }
 
+/// Rows with a negative id are left out.
+fn mappings() -> Mappings {
+    let rules = r#"{"rules":[{"rule-type":"selection","rule-id":1,"rule-name":"1","rule-action":"include",
+        "object-locator":{"schema-name":"s","table-name":"t"},"filters":[{"filter-type":"source","column-name":"id",
+        "filter-conditions":[{"filter-operator":"gte","value":"0"}]}]}]}"#;
+    let mut report = Report::new("m.json");
+    let rules = table_mappings::parse(rules, &mut report).unwrap();
+    MappedTables::of(&rules, vec![table()], &mut report).mappings
+}
+
 pub(super) fn config() -> Config {
     let nowhere = PathBuf::new;
     Config {
@@ -59,7 +72,7 @@ pub(super) fn config() -> Config {
             full_listing_interval: Duration::ZERO,
         },
         tables: vec![table()],
-        mappings: Mappings::none(&[table()]),
+        mappings: mappings(),
         target: TargetConfig::Ndjson {
             path: nowhere(),
             shards: 1,
@@ -120,12 +133,14 @@ pub(super) enum Kind {
     Good,
     Bad,
     TooLarge,
+    Filtered,
 }
 
 pub(super) fn chunk(kinds: &[Kind], start: u64) -> Chunk {
     let rows = kinds.iter().zip(start..).map(|(kind, id)| match kind {
         Kind::Good => format!("{id},note\n"),
         Kind::Bad => format!("{id}\n"),
+        Kind::Filtered => format!("-{id},note\n"),
         Kind::TooLarge => format!("{id},{}\n", "x".repeat(RECORD_BYTES_MAX)),
     });
     let start = Mark {
@@ -170,14 +185,14 @@ fn places(routed: &RoutedChunk) -> BTreeMap<u64, Option<ShardIndex>> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![8 => Just(Kind::Good), 1 => Just(Kind::Bad), 1 => Just(Kind::TooLarge)]
+    prop_oneof![8 => Just(Kind::Good), 1 => Just(Kind::Bad), 1 => Just(Kind::TooLarge), 1 => Just(Kind::Filtered)]
 }
 
 proptest! {
     #[test]
     fn every_record_is_sent_dead_lettered_or_proved_to_be_settled(
         kinds in prop::collection::vec(kind(), 1..60),
-        start in 0_u64..1_000,
+        start in 1_u64..1_000,
         shards_count in 1_u32..5,
         throughs in prop::collection::vec(0_u64..80, 3),
         dead_letters_through in 0_u64..80,
@@ -197,6 +212,10 @@ proptest! {
         let found = places(&routed);
         let mut skipped = 0;
         for (kind, ordinal) in kinds.iter().zip(start..) {
+            if *kind == Kind::Filtered {
+                prop_assert_eq!(found.get(&ordinal), None, "it is settled as it is read");
+                continue;
+            }
             let hash_key = HashKey::of_partition_key(ordinal.to_string().as_bytes());
             let (is_proved, place) = if *kind == Kind::Good {
                 let stored_in = ranges.locate(hash_key).0;
@@ -210,7 +229,9 @@ proptest! {
         let count = |wanted: Kind| u64::try_from(kinds.iter().filter(|kind| **kind == wanted).count()).unwrap();
         let tally = &routed.tally;
         prop_assert_eq!(routed.skipped, skipped);
-        prop_assert_eq!(tally.records, tally.delivered + tally.dead_lettered, "Q1");
+        prop_assert_eq!(tally.records, tally.delivered + tally.dead_lettered + tally.filtered, "Q1");
+        prop_assert_eq!(tally.filtered, count(Kind::Filtered));
+        prop_assert_eq!(tally.tables[0].records(), tally.records, "Q1, per table");
         prop_assert_eq!(tally.delivered, count(Kind::Good), "what is skipped counts as well");
         prop_assert_eq!(tally.dead_lettered, count(Kind::Bad) + count(Kind::TooLarge));
         prop_assert_eq!(tally.tables[0].loads, count(Kind::Good));

@@ -212,23 +212,11 @@ impl RowRenderer {
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
     ) -> Result<Outcome, Rejection> {
-        let source = place.source;
-        let problem = match kind {
-            RawRecordKind::Whole => None,
-            RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
-                "unclosed_quote",
-                "a field starts with a quote that is not closed within the longest row allowed",
-            )),
-            RawRecordKind::TooLong => Some(ValueProblem::new(
-                "row_too_long",
-                "the row exceeds the longest row allowed (limits.row_bytes_max)",
-            )),
-        };
-        if let Some(problem) = problem {
-            return Err(Rejection::of(source.table(), problem));
+        if let Some(problem) = framing_problem(kind) {
+            return Err(Rejection::of(place.source.table(), problem));
         }
         let fields = self.splitter.split(text);
-        let (target, values) = match source {
+        let (target, values) = match place.source {
             RowSource::Load(table) => {
                 let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
                 load_target(self.load_operation_column, table, columns_count, fields)?
@@ -271,6 +259,21 @@ impl RowRenderer {
             problem,
         })?;
         Ok(Outcome::Message(target))
+    }
+}
+
+/// Why a record that the framer could not cut properly is rejected.
+fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
+    match kind {
+        RawRecordKind::Whole => None,
+        RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
+            "unclosed_quote",
+            "a field starts with a quote that is not closed within the longest row allowed",
+        )),
+        RawRecordKind::TooLong => Some(ValueProblem::new(
+            "row_too_long",
+            "the row exceeds the longest row allowed (limits.row_bytes_max)",
+        )),
     }
 }
 

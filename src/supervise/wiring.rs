@@ -257,10 +257,7 @@ impl Wiring<'_> {
         };
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
         let changed_objects = self.config.source.changed_objects;
-        let cost = CostEstimate::new(
-            &self.config.mappings.outputs(&self.config.tables),
-            &self.config.message,
-        );
+        let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
         let (open, ended) = (
             Downstream::to("checkpoint", checkpointer.clone()),

@@ -106,8 +106,8 @@ fn all_mistakes_are_reported_at_once_each_with_its_place() {
     assert_eq!(rules, None);
     let starts = [
         ("m.json:7:1: error", "has no `value`"),
-        ("m.json:7:55: error", "does not go with the operator null"),
-        ("m.json:7:80: error", "\"lt\""),
+        ("m.json:7:60: error", "does not go with the operator null"),
+        ("m.json:7:84: error", "\"lt\""),
         ("m.json:8:", "one printable ASCII character"),
     ];
     assert_eq!(problems.len(), starts.len(), "{problems:#?}");

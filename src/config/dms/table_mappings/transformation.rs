@@ -310,6 +310,28 @@ fn canonical(name: String) -> String {
     }
 }
 
+/// The types that have no length, precision or scale.
+fn plain_type(name: &str) -> Option<ColumnType> {
+    Some(match name {
+        "int1" => ColumnType::Int1,
+        "int2" => ColumnType::Int2,
+        "int4" => ColumnType::Int4,
+        "int8" => ColumnType::Int8,
+        "uint1" => ColumnType::Uint1,
+        "uint2" => ColumnType::Uint2,
+        "uint4" => ColumnType::Uint4,
+        "uint8" => ColumnType::Uint8,
+        "real4" => ColumnType::Real4,
+        "real8" => ColumnType::Real8,
+        "boolean" => ColumnType::Boolean,
+        "date" => ColumnType::Date { format: None },
+        "time" => ColumnType::Time { format: None },
+        "blob" => ColumnType::Blob,
+        "clob" | "nclob" => ColumnType::Clob,
+        _ => return None,
+    })
+}
+
 fn column_type(name: &str, definition: &Members<'_>, report: &mut Report) -> Option<ColumnType> {
     // DMS's own examples have empty texts where nothing is meant.
     let is_given = |member: &str| match definition.node(member).map(|node| &node.value) {
@@ -328,20 +350,10 @@ fn column_type(name: &str, definition: &Members<'_>, report: &mut Report) -> Opt
         usual
     };
     let small = |number: u64| u8::try_from(number).ok();
+    if let Some(column_type) = plain_type(name) {
+        return Some(column_type);
+    }
     Some(match name {
-        "int1" => ColumnType::Int1,
-        "int2" => ColumnType::Int2,
-        "int4" => ColumnType::Int4,
-        "int8" => ColumnType::Int8,
-        "uint1" => ColumnType::Uint1,
-        "uint2" => ColumnType::Uint2,
-        "uint4" => ColumnType::Uint4,
-        "uint8" => ColumnType::Uint8,
-        "real4" => ColumnType::Real4,
-        "real8" => ColumnType::Real8,
-        "boolean" => ColumnType::Boolean,
-        "date" => ColumnType::Date { format: None },
-        "time" => ColumnType::Time { format: None },
         "datetime" => ColumnType::DateTime {
             scale: small(number(
                 "scale",
@@ -362,8 +374,6 @@ fn column_type(name: &str, definition: &Members<'_>, report: &mut Report) -> Opt
         "bytes" => ColumnType::Byte {
             length: u32::try_from(number("length", 1, LENGTH_MAX, None)?).ok()?,
         },
-        "blob" => ColumnType::Blob,
-        "clob" | "nclob" => ColumnType::Clob,
         _ => ColumnType::String {
             length: u32::try_from(number("length", 0, LENGTH_MAX, Some(0))?)
                 .ok()
