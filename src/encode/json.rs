@@ -126,14 +126,13 @@ impl MessageEncoder {
         let mut data = DataWriter {
             settings: &self.settings,
             evaluator: self.evaluator.as_ref(),
-            scratch: &mut self.scratch,
             row,
             payloads,
             key: &mut key,
             is_keyed_by_primary_key: operation.is_keyed_by_primary_key(),
             is_empty: true,
         };
-        data.write(table, operation)?;
+        data.write(table, operation, &mut self.scratch)?;
         payloads.extend_from_slice(&self.frame.metadata_head);
         payloads.extend_from_slice(timestamp.as_bytes());
         payloads.extend_from_slice(&operation.metadata);
@@ -151,7 +150,6 @@ impl MessageEncoder {
 pub(super) struct DataWriter<'a, 'k> {
     pub(super) settings: &'a Settings,
     pub(super) evaluator: Option<&'a Evaluator>,
-    pub(super) scratch: &'a mut Scratch,
     pub(super) row: Row<'a>,
     pub(super) payloads: &'a mut Vec<u8>,
     pub(super) key: &'a mut PartitionKeyWriter<'k>,
@@ -161,15 +159,20 @@ pub(super) struct DataWriter<'a, 'k> {
 }
 
 impl<'a> DataWriter<'a, '_> {
-    fn write(&mut self, table: &TableTemplate, operation: &OperationTemplate) -> Result<(), EncodeProblem> {
+    fn write(
+        &mut self,
+        table: &TableTemplate,
+        operation: &OperationTemplate,
+        scratch: &mut Scratch,
+    ) -> Result<(), EncodeProblem> {
         if table.captures_count > 0 {
-            self.scratch.captured.clear(table.captures_count);
+            scratch.captured.clear(table.captures_count);
         }
         self.payloads.extend_from_slice(&table.head);
         for column in &table.columns {
             let written = match &column.special {
                 None => self.write_member(column),
-                Some(special) => self.write_special(column, special),
+                Some(special) => self.write_special(column, special, scratch),
             };
             written.map_err(|problem| EncodeProblem {
                 column: Some(column.column.name.clone()),
@@ -195,9 +198,9 @@ impl<'a> DataWriter<'a, '_> {
             };
             self.payloads.extend_from_slice(name);
             self.is_empty = false;
-            attribute.write(self.payloads, &mut self.scratch.captured)?;
+            attribute.write(self.payloads, &mut scratch.captured)?;
             if operation.key_rule.attribute == Some(index) {
-                match attribute.text(&mut self.scratch.captured) {
+                match attribute.text(&mut scratch.captured) {
                     Some(text) => self.key.add(text),
                     None => return Err(null_in_key().into()),
                 }

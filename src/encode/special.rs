@@ -4,7 +4,7 @@ use super::attributes::Captured;
 use super::json::{DataWriter, Row, key_text};
 use super::template::{ColumnTemplate, Source, Special};
 use crate::map::expression::{Expression, ExpressionRow};
-use crate::map::mask::RowSeed;
+use crate::map::mask::{Mask, RowSeed};
 use crate::map::retype::readable_as;
 use crate::model::{ColumnType, ObjectVersion};
 use crate::parse::convert::{FieldValue, ValueProblem, ValueStyle, read_field, write_value};
@@ -43,7 +43,7 @@ impl Changing {
         if special.is_retyped {
             text = readable_as(text, from, output, style.hex_prefix, &mut self.read)?;
         }
-        let Some((mask, seed)) = special.mask.zip(seed) else {
+        let Some(mask) = special.mask else {
             return Ok(text);
         };
         if !output.is_text() {
@@ -60,17 +60,6 @@ impl Changing {
 impl<'a> DataWriter<'a, '_> {
     /// Writes a column that a rule changes, hides or uses elsewhere.
     pub(super) fn write_special(
-        &mut self,
-        template: &ColumnTemplate,
-        special: &Special,
-    ) -> Result<(), ValueProblem> {
-        let mut scratch = std::mem::take(self.scratch);
-        let result = self.write_with(template, special, &mut scratch);
-        *self.scratch = scratch;
-        result
-    }
-
-    fn write_with(
         &mut self,
         template: &ColumnTemplate,
         special: &Special,
@@ -92,7 +81,8 @@ impl<'a> DataWriter<'a, '_> {
             };
         };
         let (output, style) = (special.output, self.settings.style);
-        let row_seed = special.mask.map(|_| seed_of(seed, self.row));
+        let draws = special.mask == Some(Mask::RandomDigits);
+        let row_seed = draws.then(|| seed_of(seed, self.row));
         let text = changing.change(text, template.column.column_type, special, row_seed, style)?;
         if let Some(number) = special.capture.filter(|_| output.is_text()) {
             captured.keep(number, text);

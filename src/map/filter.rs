@@ -34,17 +34,34 @@ pub struct RowFilter {
     /// Index of the column in the definition.
     pub column: usize,
     kind: ValueKind,
-    tests: Vec<Test<String>>,
+    tests: Vec<Test<Operand>>,
 }
 
 /// As what values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum ValueKind {
+    Integer,
     Decimal,
     Double,
     Text,
     /// Texts of this type, brought into the one form that sorts by time.
     Normal(ColumnType),
+}
+
+/// What a rule compares with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+enum Operand {
+    Integer(i128),
+    Text(String),
+}
+
+/// The value of a row.
+#[derive(Clone, Copy)]
+enum Comparable<'a> {
+    Integer(i128),
+    Decimal(Decimal<'a>),
+    Double(f64),
+    Text(&'a [u8]),
 }
 
 impl RowFilter {
@@ -74,6 +91,7 @@ impl RowFilter {
             report.error(filter.place, message);
             return None;
         };
+        let kind = kind.widened(filter);
         let mut tests = Vec::with_capacity(filter.conditions.len());
         for condition in &filter.conditions {
             match condition.test.try_map(|value| kind.operand(value)) {
@@ -110,12 +128,12 @@ impl RowFilter {
     ) -> Result<bool, ValueProblem> {
         let value = match read_field_as(field, column.column_type, null_value) {
             FieldValue::Null => None,
-            FieldValue::Text(text) => Some(self.kind.normal(text, scratch)?),
+            FieldValue::Text(text) => Some(self.kind.value(text, scratch)?),
         };
         let mut has_inclusive = false;
         let mut is_included = false;
         for test in &self.tests {
-            let holds = self.kind.holds(test, value);
+            let holds = holds(test, value);
             if test.is_negative() {
                 if !holds {
                     return Ok(false);
@@ -159,8 +177,8 @@ impl ValueKind {
             | ColumnType::Uint1
             | ColumnType::Uint2
             | ColumnType::Uint4
-            | ColumnType::Uint8
-            | ColumnType::Numeric { .. } => Self::Decimal,
+            | ColumnType::Uint8 => Self::Integer,
+            ColumnType::Numeric { .. } => Self::Decimal,
             ColumnType::Real4 | ColumnType::Real8 => Self::Double,
             ColumnType::String { .. } => Self::Text,
             ColumnType::Boolean => Self::Normal(ColumnType::Boolean),
@@ -174,33 +192,43 @@ impl ValueKind {
         })
     }
 
+    /// A rule may compare integers with fractions.
+    fn widened(self, filter: &SourceFilter) -> Self {
+        let is_integer = |value: &String| integer(value.trim().as_bytes()).ok_or(());
+        let mut conditions = filter.conditions.iter();
+        if self == Self::Integer && conditions.any(|condition| condition.test.try_map(is_integer).is_err()) {
+            return Self::Decimal;
+        }
+        self
+    }
+
     /// A value of a rule in the form in which values of rows are compared with it. Dates stand there in DMS's
     /// notation, whatever that of the column is.
-    fn operand(self, value: &str) -> Result<String, ValueProblem> {
+    fn operand(self, value: &str) -> Result<Operand, ValueProblem> {
         let general = match self {
             Self::Normal(ColumnType::Date { .. }) => Self::Normal(ColumnType::Date { format: None }),
             Self::Normal(ColumnType::Time { .. }) => Self::Normal(ColumnType::Time { format: None }),
             Self::Normal(ColumnType::DateTime { scale, .. }) => {
                 Self::Normal(ColumnType::DateTime { scale, format: None })
             }
-            Self::Decimal | Self::Double | Self::Text | Self::Normal(_) => self,
+            Self::Integer | Self::Decimal | Self::Double | Self::Text | Self::Normal(_) => self,
         };
         let text = if self == Self::Text { value } else { value.trim() };
         let mut scratch = Vec::new();
-        let normal = general.normal(text.as_bytes(), &mut scratch)?;
-        Ok(String::from_utf8_lossy(normal).into_owned())
+        Ok(match general.value(text.as_bytes(), &mut scratch)? {
+            Comparable::Integer(number) => Operand::Integer(number),
+            Comparable::Decimal(_) | Comparable::Double(_) => Operand::Text(text.to_owned()),
+            Comparable::Text(normal) => Operand::Text(String::from_utf8_lossy(normal).into_owned()),
+        })
     }
 
-    /// The text in the form in which it is compared.
-    fn normal<'a>(self, text: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<&'a [u8], ValueProblem> {
-        match self {
-            Self::Decimal => Decimal::parse(text).map(|_| text).ok_or_else(|| {
-                ValueProblem::new("not_a_number", format!("{} is not a number", Excerpt(text)))
-            }),
-            Self::Double => double(text).map(|_| text).ok_or_else(|| {
-                ValueProblem::new("not_a_number", format!("{} is not a number", Excerpt(text)))
-            }),
-            Self::Text => Ok(text),
+    /// The value of a text, in the form in which it is compared.
+    fn value<'a>(self, text: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Comparable<'a>, ValueProblem> {
+        let number = match self {
+            Self::Integer => integer(text).map(Comparable::Integer),
+            Self::Decimal => Decimal::parse(text).map(Comparable::Decimal),
+            Self::Double => double(text).map(Comparable::Double),
+            Self::Text => return Ok(Comparable::Text(text)),
             Self::Normal(column_type) => {
                 scratch.clear();
                 write_value(scratch, text, column_type, STYLE)?;
@@ -209,40 +237,66 @@ impl ValueKind {
                     .and_then(|rest| rest.strip_suffix(b"\""));
                 let text = quoted.unwrap_or(scratch);
                 // Without the zone a time without a fraction is the beginning of those with one, and sorts in front.
-                Ok(text.strip_suffix(b"Z").unwrap_or(text))
+                return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }
-        }
-    }
-
-    fn compare(self, value: &[u8], operand: &str) -> Option<Ordering> {
-        match self {
-            Self::Decimal => Decimal::parse(value)?.partial_cmp(&Decimal::parse(operand.as_bytes())?),
-            Self::Double => double(value)?.partial_cmp(&double(operand.as_bytes())?),
-            Self::Text | Self::Normal(_) => Some(value.cmp(operand.as_bytes())),
-        }
-    }
-
-    /// Whether a test holds of a value, `None` being NULL.
-    fn holds(self, test: &Test<String>, value: Option<&[u8]>) -> bool {
-        let Some(value) = value else {
-            return matches!(test, Test::Null);
         };
-        let compared = |operand: &str| self.compare(value, operand);
-        let at_least = |operand: &str| compared(operand).is_some_and(Ordering::is_ge);
-        let at_most = |operand: &str| compared(operand).is_some_and(Ordering::is_le);
-        match test {
-            Test::AtMost(operand) => at_most(operand),
-            Test::AtLeast(operand) => at_least(operand),
-            Test::Equal(operand) => compared(operand) == Some(Ordering::Equal),
-            Test::NotEqual(operand) => compared(operand).is_some_and(Ordering::is_ne),
-            Test::Between(start, end) => at_least(start) && at_most(end),
-            Test::NotBetween(start, end) => {
-                compared(start).is_some_and(Ordering::is_lt) || compared(end).is_some_and(Ordering::is_gt)
-            }
-            Test::Null => false,
-            Test::NotNull => true,
-        }
+        number.ok_or_else(|| ValueProblem::new("not_a_number", format!("{} is not a number", Excerpt(text))))
     }
+}
+
+fn compare(value: Comparable<'_>, operand: &Operand) -> Option<Ordering> {
+    match (value, operand) {
+        (Comparable::Integer(value), Operand::Integer(operand)) => Some(value.cmp(operand)),
+        (Comparable::Decimal(value), Operand::Text(operand)) => {
+            value.partial_cmp(&Decimal::parse(operand.as_bytes())?)
+        }
+        (Comparable::Double(value), Operand::Text(operand)) => {
+            value.partial_cmp(&double(operand.as_bytes())?)
+        }
+        (Comparable::Text(value), Operand::Text(operand)) => Some(value.cmp(operand.as_bytes())),
+        // A filter has operands of the kind of its values.
+        (Comparable::Integer(_), Operand::Text(_))
+        | (Comparable::Decimal(_) | Comparable::Double(_) | Comparable::Text(_), Operand::Integer(_)) => None,
+    }
+}
+
+/// Whether a test holds of a value, `None` being NULL.
+fn holds(test: &Test<Operand>, value: Option<Comparable<'_>>) -> bool {
+    let Some(value) = value else {
+        return matches!(test, Test::Null);
+    };
+    let compared = |operand: &Operand| compare(value, operand);
+    let at_least = |operand: &Operand| compared(operand).is_some_and(Ordering::is_ge);
+    let at_most = |operand: &Operand| compared(operand).is_some_and(Ordering::is_le);
+    match test {
+        Test::AtMost(operand) => at_most(operand),
+        Test::AtLeast(operand) => at_least(operand),
+        Test::Equal(operand) => compared(operand) == Some(Ordering::Equal),
+        Test::NotEqual(operand) => compared(operand).is_some_and(Ordering::is_ne),
+        Test::Between(start, end) => at_least(start) && at_most(end),
+        Test::NotBetween(start, end) => {
+            compared(start).is_some_and(Ordering::is_lt) || compared(end).is_some_and(Ordering::is_gt)
+        }
+        Test::Null => false,
+        Test::NotNull => true,
+    }
+}
+
+/// An integer of any type that a column can have.
+fn integer(text: &[u8]) -> Option<i128> {
+    let (is_negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        Some(_) | None => (false, text),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let magnitude = digits.iter().try_fold(0_i128, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| i128::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })?;
+    Some(if is_negative { -magnitude } else { magnitude })
 }
 
 fn double(text: &[u8]) -> Option<f64> {

@@ -147,6 +147,18 @@ fn values_are_compared_as_what_they_are() {
         &["99999999999999999999.4999", "9"],
     );
     check(
+        &[Test::AtLeast("1.5"), Test::Equal("-2")],
+        INT,
+        &["2", "-2", "+7"],
+        &["1", "-1"],
+    );
+    check(
+        &[Test::AtMost("18446744073709551615")],
+        ColumnType::Uint8,
+        &["18446744073709551615", "0"],
+        &["18446744073709551616"],
+    );
+    check(
         &[Test::AtMost("1.5")],
         ColumnType::Real8,
         &["1.5", "-3e5"],

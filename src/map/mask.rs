@@ -82,13 +82,13 @@ impl Mask {
     }
 
     /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the columns
-    /// of a row apart.
+    /// of a row apart; only random digits need a seed.
     pub fn apply(
         self,
         out: &mut Vec<u8>,
         text: &[u8],
         column_type: ColumnType,
-        seed: RowSeed,
+        seed: Option<RowSeed>,
         column: usize,
     ) {
         match self {
@@ -99,7 +99,14 @@ impl Mask {
                     .map(|byte| if byte.is_ascii_digit() { character } else { *byte });
                 out.extend(masked);
             }
-            Self::RandomDigits => randomize(out, text, column_type, &mut Draw::new(seed, column)),
+            Self::RandomDigits => {
+                // Without a seed the digits would be the same everywhere, and still hidden.
+                let seed = seed.unwrap_or(RowSeed {
+                    object: [0; 32],
+                    ordinal: 0,
+                });
+                randomize(out, text, column_type, &mut Draw::new(seed, column));
+            }
             Self::Hash => push_hash(out, text),
         }
     }
@@ -235,7 +242,7 @@ mod tests {
 
     fn masked(mask: Mask, text: &str, column_type: ColumnType, ordinal: u64) -> String {
         let mut out = b"before".to_vec();
-        mask.apply(&mut out, text.as_bytes(), column_type, seed(ordinal), 3);
+        mask.apply(&mut out, text.as_bytes(), column_type, Some(seed(ordinal)), 3);
         String::from_utf8(out).unwrap().split_off(6)
     }
 
