@@ -152,7 +152,7 @@ fn entry(outside: &Outside<'_>, fate: Fate, place: Option<usize>) -> PutEntry {
             let stored = &outside.stream.log[place.expect("a stored record has a place")];
             PutEntry::Stored {
                 sequence_number: stored.number.clone(),
-                shard_id: outside.stream.shard_id(stored.shard).to_owned(),
+                shard_id: outside.stream.shard_id(stored.shard).into(),
             }
         }
     }

@@ -87,7 +87,7 @@ impl Sender {
             Doing::Next => return self.follow(outside),
             Doing::Flying(request) => {
                 let answer = answer(outside, request);
-                let is_elsewhere = |entry: &PutEntry| matches!(entry, PutEntry::Stored { shard_id, .. } if *shard_id != self.shard.id);
+                let is_elsewhere = |entry: &PutEntry| matches!(entry, PutEntry::Stored { shard_id, .. } if **shard_id != *self.shard.id);
                 self.saw_elsewhere |= answer.iter().flatten().any(is_elsewhere);
                 if outside.trace.0.is_some() {
                     let (id, told) = (&self.shard.id, in_words(&answer));

@@ -1,5 +1,7 @@
 //! What became of one record of a request. Pure: no I/O, no clock.
 
+use std::sync::Arc;
+
 use crate::fault::Certainty;
 use crate::model::settle::compare_sequence_numbers;
 use crate::sink::PutEntry;
@@ -7,7 +9,7 @@ use crate::sink::PutEntry;
 /// Proof that the service stored a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
-    pub(super) shard_id: String,
+    pub(super) shard_id: Arc<str>,
     pub(super) sequence_number: String,
 }
 
@@ -15,7 +17,7 @@ impl Acknowledged {
     /// A record that was read back from a shard.
     pub fn seen(shard_id: &str, sequence_number: &str) -> Self {
         Self {
-            shard_id: shard_id.to_owned(),
+            shard_id: shard_id.into(),
             sequence_number: sequence_number.to_owned(),
         }
     }
@@ -118,7 +120,7 @@ fn planted(entry: PutEntry) -> PutEntry {
     match entry {
         PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => PutEntry::Stored {
             sequence_number: "0".into(),
-            shard_id: String::new(),
+            shard_id: "".into(),
         },
         PutEntry::Failed { .. } | PutEntry::Stored { .. } => entry,
     }
