@@ -121,6 +121,7 @@ fn seen(range: HashRange, record: Record) -> Vec<SeenRecord> {
     match take_apart(&data) {
         None => vec![SeenRecord {
             sequence_number: number,
+            member: None,
             partition_key: record.partition_key.unwrap_or_default(),
             payload: data,
         }],
@@ -134,8 +135,9 @@ fn seen(range: HashRange, record: Record) -> Vec<SeenRecord> {
             Vec::new()
         }
         Some(members) => {
-            let seen = members.into_iter().map(|member| SeenRecord {
+            let seen = members.into_iter().enumerate().map(|(index, member)| SeenRecord {
                 sequence_number: number.clone(),
+                member: Some(index),
                 partition_key: member.partition_key,
                 payload: member.payload,
             });
