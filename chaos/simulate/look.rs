@@ -88,10 +88,13 @@ impl Look {
         let shard_id = stream.shard_id(shard);
         for place in places {
             let stored = &stream.log[*place];
-            let content = outside.contents.of(stored.content);
+            let Some(content) = stored.content.filter(|_| stored.is_seen) else {
+                continue;
+            };
+            let content = outside.contents.of(content);
             let sighting = Sighting {
                 fingerprint: content.fingerprint,
-                acknowledged: Acknowledged::seen(shard_id, &stored.number, None),
+                acknowledged: Acknowledged::seen(shard_id, &stored.number, stored.member),
             };
             let is_known = self.plan.is_known(&sighting.acknowledged);
             self.looked

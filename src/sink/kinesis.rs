@@ -28,9 +28,8 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{
-    entries_of, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
-};
+pub use self::answer::shared_entries;
+use self::answer::{entries_of, lineage_of, record_bytes_max, unsent_entries, usable_identity};
 use self::classify::{Call, classify};
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
