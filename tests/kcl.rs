@@ -54,9 +54,12 @@ fn records(shard: &Shard, word: &str, count: usize) -> Vec<BatchRecord> {
 async fn put(sink: &KinesisSink, shard: &Shard, word: &str, count: usize) -> Vec<SeenRecord> {
     let records = records(shard, word, count);
     let entries = sink.put(shard, &records).await.unwrap();
-    let seen = records.iter().zip(entries).map(|(record, entry)| match entry {
+    let is_aggregated = entries.len() > 1 && entries.first() == entries.last();
+    let seen = records.iter().zip(entries).enumerate();
+    let seen = seen.map(|(index, (record, entry))| match entry {
         PutEntry::Stored { sequence_number, .. } => SeenRecord {
             sequence_number,
+            member: is_aggregated.then_some(index),
             partition_key: record.partition_key_text().unwrap().to_owned(),
             payload: record.payload_bytes(),
         },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::fault::Certainty;
-use crate::model::settle::compare_sequence_numbers;
+use crate::model::settle::{compare_sequence_numbers, member_place};
 use crate::sink::PutEntry;
 
 /// Proof that the service stored a record.
@@ -14,15 +14,18 @@ pub struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// A record that was read back from a shard.
-    pub fn seen(shard_id: &str, sequence_number: &str) -> Self {
+    /// A record that was read back from a shard, or this member of an aggregated one.
+    pub fn seen(shard_id: &str, sequence_number: &str, member: Option<usize>) -> Self {
         Self {
             shard_id: shard_id.into(),
-            sequence_number: sequence_number.to_owned(),
+            sequence_number: match member {
+                Some(index) => member_place(sequence_number, index),
+                None => sequence_number.to_owned(),
+            },
         }
     }
 
-    /// Where it is: shard and sequence number.
+    /// Where it is: shard and sequence number, the latter of a member if it was found by looking.
     pub fn place(&self) -> (&str, &str) {
         (&self.shard_id, &self.sequence_number)
     }

@@ -155,6 +155,8 @@ pub struct ReadPage {
 pub struct SeenRecord {
     /// Sequence number, decimal digits; shared by the members of an aggregated record.
     pub sequence_number: String,
+    /// Which member of an aggregated record it is, from 0.
+    pub member: Option<usize>,
     /// Partition key.
     pub partition_key: String,
     /// The message.

@@ -30,7 +30,7 @@ pub(super) fn one_each(
 ///
 /// An aggregate that went to another shard may be dropped whole by whoever reads it there, so it does not count as
 /// stored.
-pub(super) fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize) -> Vec<PutEntry> {
+pub fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize) -> Vec<PutEntry> {
     let shared = entries.into_iter().map(|entry| match entry {
         PutEntry::Stored { shard_id, .. } if *shard_id != *meant.id => PutEntry::Failed {
             code: SHARD_MAP_CHANGED.to_owned(),
