@@ -180,6 +180,16 @@ impl Outcome {
         )
     }
 
+    /// What looking at the stream was good for.
+    pub(crate) fn found(&self) -> String {
+        let (recovered, unanswered) = (self.number("/found/recovered"), self.number("/found/unanswered"));
+        format!(
+            "{} records in doubt found in the stream and not sent again ({recovered} of killed processes, {unanswered} of \
+             requests without an answer)",
+            recovered.saturating_add(unanswered),
+        )
+    }
+
     /// Median and maximum of the times from the restart of the process to the first record it stored.
     pub(crate) fn recovery(&self) -> String {
         let times = self.list("/kills").iter();

@@ -56,6 +56,23 @@ fn demo_with_kills_loses_nothing_and_repeats_nothing() {
     assert!(!kills.is_empty(), "nothing was killed");
     assert_eq!(report["verdict"]["missing"], 0);
     assert_eq!(report["verdict"]["repeated"], 0);
+    check_found(&report);
+}
+
+/// What the engine says it found, and what the windows say, which are measured at the server and in the checkpoint:
+/// behind the last kill nothing interrupts it, so it has to find the whole window.
+fn check_found(report: &Value) {
+    let number = |value: &Value| value.as_u64().unwrap();
+    let kills = report["kills"].as_array().unwrap();
+    let windows: Vec<_> = kills.iter().map(|kill| number(&kill["window"])).collect();
+    let recovered: Vec<_> = kills.iter().map(|kill| number(&kill["recovered"])).collect();
+    let total = number(&report["found"]["recovered"]);
+    assert!(total > 0, "{report:#}");
+    assert_eq!(recovered.iter().sum::<u64>(), total);
+    assert_eq!(recovered.last(), windows.last(), "{report:#}");
+    let mut both = recovered.iter().zip(&windows);
+    assert!(both.all(|(recovered, window)| recovered <= window), "{report:#}");
+    assert_eq!(report["found"]["unanswered"], 0, "every request was answered");
 }
 
 #[test]

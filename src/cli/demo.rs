@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills};
+use super::sandbox_crash::{KillPlan, Lives, mid_load_count, run_over_kills};
 use super::sandbox_faults::FaultArgs;
 use super::sandbox_folder::WorkFolder;
 use super::sandbox_report::{DemoReport, SCHEMA_VERSION, milliseconds, seconds};
@@ -126,7 +126,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     ));
 
     let started = Instant::now();
-    let (kills, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
+    let (Lives { kills, found }, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
@@ -149,6 +149,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         ordering: args.faults.ordering,
         faults,
         kills,
+        found,
         reshards,
         allowance,
         passed: verdict.passed(allowance),
@@ -237,7 +238,7 @@ async fn run_engine(
     stream: &DemoStream,
     data: &BlogData,
     seed: u64,
-) -> Result<(Vec<Kill>, Vec<Reshard>), Fault> {
+) -> Result<(Lives, Vec<Reshard>), Fault> {
     let rows_count = data.rows_count();
     let bar = progress_bar(rows_count)?;
     let progress = || bar.set_position(stream.tally().stored.min(rows_count));
@@ -249,19 +250,19 @@ async fn run_engine(
         recovery_max_ms: args.faults.recovery_max_ms(),
     };
     let mut resharder = Resharder::new(&args.faults, seed, rows_count);
-    let kills = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
+    let lives = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
     bar.finish_and_clear();
     let too_early = |what: &str| {
         let message = format!("the engine was done before {what}; give it more --rows");
         Err(Fault::new(FaultKind::Usage, message))
     };
-    if args.crash && mid_load_count(&kills, rows_count) == 0 {
+    if args.crash && mid_load_count(&lives.kills, rows_count) == 0 {
         return too_early("it could be killed");
     }
     if resharder.left_count() > 0 {
         return too_early("all shards were split and merged");
     }
-    Ok((kills, resharder.into_done()))
+    Ok((lives, resharder.into_done()))
 }
 
 fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {

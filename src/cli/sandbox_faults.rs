@@ -171,6 +171,7 @@ mod tests {
             covered: 89,
             window: 11,
             first_record_ms: None,
+            recovered: 11,
         };
         let cases = [
             (Delivery::AtLeastOnce, Ordering::Final, 23, FileOrder::PerKey),
