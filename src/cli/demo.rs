@@ -108,10 +108,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         .unwrap_or_else(|| rand::random_range(0..=DRAWN_SEED_MAX));
     let data = BlogData::new(size_of(args), seed);
     let folder = WorkFolder::create(args.keep)?;
-    steps.tell(&format!("{} rows from seed {seed}", grouped(data.rows_count())));
-    if args.real_limits && args.rows.is_none() {
-        steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
-    }
+    steps.tell_size(args, &data, seed);
     let (s3, stream) = start_servers(args, seed, &folder).await?;
     steps.tell(&format!(
         "S3 on {}, Kinesis on {}",
@@ -147,6 +144,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         refused: tally.refused,
         delivery: args.faults.delivery,
         ordering: args.faults.ordering,
+        aggregation: args.faults.aggregation,
         faults,
         kills,
         found,
@@ -225,6 +223,7 @@ fn write_configuration(
         },
         delivery: args.faults.delivery,
         ordering: args.faults.ordering,
+        aggregation: args.faults.aggregation,
         change_key: args.faults.change_key(),
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
@@ -284,14 +283,15 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
 async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
     let mut judge = Judge::new(data).expecting(args.faults.change_key());
     let mut planter = Planter::new(args.plant);
-    for shard_id in list_shards(stream.client(), STREAM).await? {
+    for shard in list_shards(stream.client(), STREAM).await? {
         let take = |mut page: Vec<_>| {
             planter.tamper(&mut page);
             for record in &page {
-                judge.take(&shard_id, record);
+                judge.take(&shard.shard_id, record);
             }
         };
-        read_shard(stream.client(), STREAM, &shard_id, take).await?;
+        let dropped = read_shard(stream.client(), STREAM, &shard, take).await?;
+        judge.note_dropped(dropped);
     }
     Ok(judge.finish())
 }
@@ -306,6 +306,13 @@ impl Steps {
     fn start() -> Self {
         Self {
             started: Instant::now(),
+        }
+    }
+
+    fn tell_size(&self, args: &DemoArgs, data: &BlogData, seed: u64) {
+        self.tell(&format!("{} rows from seed {seed}", grouped(data.rows_count())));
+        if args.real_limits && args.rows.is_none() {
+            self.tell("fewer rows than usual: the service takes 1,000 records and 1 MiB a second and shard");
         }
     }
 

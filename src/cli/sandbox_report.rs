@@ -10,7 +10,7 @@ use super::sandbox_doubt::FoundInStream;
 use super::sandbox_reshard::Reshard;
 use super::text::grouped;
 use crate::sandbox::allowance::{Allowance, FileOrder};
-use crate::sandbox::blog_task::{Delivery, Ordering};
+use crate::sandbox::blog_task::{Aggregation, Delivery, Ordering};
 use crate::sandbox::fault_proxy::FaultCounts;
 use crate::sandbox::verdict::Verdict;
 
@@ -40,6 +40,8 @@ pub(super) struct DemoReport {
     pub(super) delivery: Delivery,
     /// What it promised about order.
     pub(super) ordering: Ordering,
+    /// How rows became records of the stream. All counts here are of rows.
+    pub(super) aggregation: Aggregation,
     /// What went wrong on purpose; none without a fault proxy.
     pub(super) faults: Option<FaultCounts>,
     /// The kills, in order; empty without `--crash`.
@@ -151,6 +153,13 @@ impl fmt::Display for DemoReport {
             "  seed {}, {} files, {} shards, {} control records",
             self.seed, self.files, self.shards, self.verdict.control_records
         )?;
+        if self.aggregation == Aggregation::Kpl {
+            let requests = grouped(self.faults.map_or(0, |faults| faults.requests));
+            writeln!(
+                f,
+                "  the rows of a request aggregated, {requests} requests; all counts are of rows"
+            )?;
+        }
         if self.real_limits {
             let refused = grouped(self.refused);
             writeln!(
