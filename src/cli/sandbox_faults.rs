@@ -127,7 +127,7 @@ impl FaultArgs {
         let is_throttled = has_real_limits || self.throttle > 0;
         let (untold_overtakers, doubts) = match self.delivery {
             // Whatever is untold is repeated anyway.
-            Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold),
+            Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold + tally.elsewhere),
             Delivery::Dedupe => (tally.untold_overtakers, 0),
         };
         // Keeping the last state of a key means to send again what overtook a refused record of that key.
@@ -160,6 +160,7 @@ mod tests {
         late: 0,
         overtakers: 5,
         untold_overtakers: 2,
+        elsewhere: 4,
     };
 
     fn arguments(delivery: Delivery, ordering: Ordering) -> FaultArgs {
@@ -182,14 +183,14 @@ mod tests {
             recovered: 11,
         };
         let cases = [
-            (Delivery::AtLeastOnce, Ordering::Final, 23, FileOrder::PerKey),
+            (Delivery::AtLeastOnce, Ordering::Final, 27, FileOrder::PerKey),
             (
                 Delivery::AtLeastOnce,
                 Ordering::Strict,
-                18,
+                22,
                 FileOrder::PerKeyAlways,
             ),
-            (Delivery::AtLeastOnce, Ordering::None, 18, FileOrder::None),
+            (Delivery::AtLeastOnce, Ordering::None, 22, FileOrder::None),
             (Delivery::Dedupe, Ordering::Final, 7, FileOrder::PerKey),
             (Delivery::Dedupe, Ordering::Strict, 0, FileOrder::PerKeyAlways),
             (Delivery::Dedupe, Ordering::None, 0, FileOrder::None),

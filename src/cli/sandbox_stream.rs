@@ -32,6 +32,9 @@ pub(super) struct Tally {
     pub(super) overtakers: u64,
     /// The same, where their sender was not told.
     pub(super) untold_overtakers: u64,
+    /// Records in aggregated ones that went to another shard than was meant: their sender is told that, and sends them
+    /// again unless it looks.
+    pub(super) elsewhere: u64,
 }
 
 impl Tally {
@@ -98,6 +101,7 @@ impl DemoStream {
                 late: counts.late_records,
                 overtakers: counts.stored_behind_refused_of_key,
                 untold_overtakers: counts.untold_behind_refused_of_key,
+                elsewhere: counts.stored_elsewhere,
             };
         }
         let reading = self.embedded.as_ref().map(|server| server.meter().reading());
@@ -108,6 +112,7 @@ impl DemoStream {
             late: 0,
             overtakers: reading.stored_behind_refused_count,
             untold_overtakers: 0,
+            elsewhere: 0,
         })
     }
 

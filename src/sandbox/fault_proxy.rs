@@ -69,6 +69,9 @@ pub struct FaultCounts {
     pub untold_behind_refused_of_key: u64,
     /// Records in aggregated ones that were stored where consumers drop them.
     pub dropped_records: u64,
+    /// Records in aggregated ones, of answered calls, that went to another shard than their sender meant, where consumers
+    /// see them: at most so many; the first ones behind a merge count in any case.
+    pub stored_elsewhere: u64,
 }
 
 impl FaultCounts {
@@ -99,6 +102,7 @@ struct Counters {
     stored_behind_refused_of_key: AtomicU64,
     untold_behind_refused_of_key: AtomicU64,
     dropped_records: AtomicU64,
+    stored_elsewhere: AtomicU64,
 }
 
 /// A call with its fate.
@@ -151,6 +155,7 @@ impl FaultProxy {
             stored_behind_refused_of_key: read(&counters.stored_behind_refused_of_key),
             untold_behind_refused_of_key: read(&counters.untold_behind_refused_of_key),
             dropped_records: read(&counters.dropped_records),
+            stored_elsewhere: read(&counters.stored_elsewhere),
         }
     }
 
@@ -252,6 +257,12 @@ impl Inner {
             .shards
             .known(call.stream(), call.shards_of_aggregates(&whole))
             .await?;
+        let aggregates = call.seen_aggregates(&whole, &shards);
+        let elsewhere = self.shards.count_elsewhere(aggregates, &shards).await;
+        if passage == Passage::Answered {
+            let counter = &self.counters.stored_elsewhere;
+            counter.fetch_add(elsewhere, Ordering::Relaxed);
+        }
         self.count(&call.count(&whole, &refused, &shards), passage);
         Ok(answer(StatusCode::OK, whole.body))
     }

@@ -26,6 +26,8 @@ struct Sent {
     keys: Vec<String>,
     /// The hash keys between which its members belong.
     span: Option<HashKeys>,
+    /// The hash key that it was sent to: where the shard begins that its sender meant, if it is an aggregated one.
+    aim: Option<u128>,
 }
 
 /// The answer to a whole call.
@@ -59,10 +61,12 @@ impl Sent {
         match members(&data) {
             Some(members) => Self {
                 span: span_of(&members),
+                aim: text("ExplicitHashKey").parse().ok(),
                 keys: members.into_iter().map(|member| member.partition_key).collect(),
             },
             None => Self {
                 span: None,
+                aim: None,
                 keys: vec![text("PartitionKey").to_owned()],
             },
         }
@@ -147,6 +151,19 @@ impl Call {
         let stored = self.records.iter().zip(&answer.places);
         let aggregates = stored.filter(|(record, _)| record.span.is_some());
         aggregates.filter_map(|(_, place)| place.as_deref()).collect()
+    }
+
+    /// The aggregated records that consumers see: where each was sent to, where it is stored, and how many are in it.
+    pub(super) fn seen_aggregates<'a>(
+        &'a self,
+        answer: &'a Answer,
+        shards: &'a HashMap<String, HashKeys>,
+    ) -> impl Iterator<Item = (u128, &'a str, u64)> {
+        let stored = self.records.iter().zip(&answer.places);
+        let aggregates = stored.filter_map(|(record, place)| Some((record, record.aim?, place.as_deref()?)));
+        aggregates
+            .filter(|(record, _, shard_id)| !record.is_dropped(shard_id, shards))
+            .map(|(record, aim, shard_id)| (aim, shard_id, record.count()))
     }
 
     /// What became of the call, where shards take what is said.

@@ -16,6 +16,8 @@ pub(super) struct ShardBook {
     client: Client,
     /// By stream and shard id.
     known: Mutex<HashMap<String, HashMap<String, HashKeys>>>,
+    /// The shard that stored what was last sent to a hash key.
+    last: Mutex<HashMap<u128, String>>,
 }
 
 impl ShardBook {
@@ -24,6 +26,7 @@ impl ShardBook {
         Self {
             client: kinesis_client(endpoint),
             known: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -54,5 +57,53 @@ impl ShardBook {
             asked.insert(shard_id.to_owned(), *hash_keys);
         }
         Ok(asked)
+    }
+
+    /// How many records of these aggregated ones, given with the hash key that each was sent to, went to another shard than
+    /// their sender meant: a shard that begins elsewhere, or one that was merged into a new one. The first one behind
+    /// a merge counts whether its sender knew of the merge or not, so the number is an upper bound.
+    pub(super) async fn count_elsewhere<'a>(
+        &self,
+        aggregates: impl Iterator<Item = (u128, &'a str, u64)>,
+        shards: &HashMap<String, HashKeys>,
+    ) -> u64 {
+        let mut last = self.last.lock().await;
+        let mut elsewhere = 0;
+        for (aim, shard_id, count) in aggregates {
+            let before = last.insert(aim, shard_id.to_owned());
+            let is_new = before.is_some_and(|before| before != shard_id);
+            let begins_there = shards.get(shard_id).is_some_and(|keys| keys.first == aim);
+            if is_new || !begins_there {
+                elsewhere += count;
+            }
+        }
+        elsewhere
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_merge_takes_away_from_its_shard_went_elsewhere() {
+        let book = ShardBook::new("http://127.0.0.1:1");
+        let keys = |first, last| HashKeys { first, last };
+        let shards = [("low", keys(0, 4)), ("high", keys(5, 9)), ("merged", keys(0, 9))];
+        let shards = HashMap::from(shards.map(|(shard_id, keys)| (shard_id.to_owned(), keys)));
+        let sent = [
+            (0, "low"),
+            (5, "high"),
+            (0, "low"),
+            (0, "merged"),
+            (5, "merged"),
+            (0, "merged"),
+        ];
+        let mut counts = Vec::new();
+        for (aim, shard_id) in sent {
+            let aggregates = [(aim, shard_id, 10)].into_iter();
+            counts.push(book.count_elsewhere(aggregates, &shards).await);
+        }
+        assert_eq!(counts, [0, 0, 0, 10, 10, 0]);
     }
 }
