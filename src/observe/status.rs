@@ -83,6 +83,17 @@ pub struct ObjectCounts {
     pub last_key: Option<String>,
 }
 
+impl ObjectCounts {
+    /// How much is left if rows of so many bytes are settled. What stands between rows belongs to no row, so of
+    /// objects that were read to their end nothing is left.
+    fn bytes_left(&self, settled_bytes: u64) -> u64 {
+        if self.ended >= self.known {
+            return 0;
+        }
+        self.known_bytes.saturating_sub(settled_bytes)
+    }
+}
+
 /// One table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableStatus {
@@ -271,9 +282,7 @@ impl StatusBoard {
                 let load = self.loads.get(&TableIndex(index)).cloned().unwrap_or_default();
                 TableStatus {
                     in_flight_records: *in_flight,
-                    load_bytes_left: load
-                        .known_bytes
-                        .saturating_sub(statistics.bytes.saturating_sub(*before)),
+                    load_bytes_left: load.bytes_left(statistics.bytes.saturating_sub(*before)),
                     load,
                     statistics: statistics.clone(),
                 }
@@ -325,6 +334,19 @@ mod tests {
         board.opened(&entry, None);
         let reason = "late".to_owned();
         board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
+    }
+
+    #[test]
+    fn nothing_is_left_of_objects_that_were_read_to_their_end() {
+        let mut counts = ObjectCounts {
+            known: 2,
+            ended: 1,
+            known_bytes: 1_000,
+            ..ObjectCounts::default()
+        };
+        assert_eq!(counts.bytes_left(400), 600);
+        counts.ended = 2;
+        assert_eq!(counts.bytes_left(990), 0);
     }
 
     #[test]
