@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 mod mapped_task;
 
 use self::mapped_task::{
-    EMPLOYEE, config, employee, employee_column, include, message, problems, transformation,
+    EMPLOYEE, config, employee, employee_column, include, message, problems, rendered, transformation,
 };
 
 #[test]
@@ -270,4 +270,70 @@ fn masks_hide_what_the_guide_says_and_the_same_way_each_time() {
         .contains("cannot hide the column \"salary\""),
         "a mask that is not applied would send the value in the clear"
     );
+}
+
+#[test]
+fn a_value_that_does_not_fit_what_a_rule_makes_of_it_is_a_dead_letter_with_its_column() {
+    let retype = |column: &str, data_type: Value| {
+        employee_column(2, column, "change-data-type", json!({"data-type": data_type}))
+    };
+    let add = |expression: &str, data_type: Value| {
+        let more = json!({"value": "new", "expression": expression, "data-type": data_type});
+        employee_column(2, "%", "add-column", more)
+    };
+    for (rule, column, code) in [
+        (
+            retype("LastName", json!({"type": "int4"})),
+            "LastName",
+            "not_a_number",
+        ),
+        (
+            retype("salary", json!({"type": "int1"})),
+            "salary",
+            "not_a_number",
+        ),
+        (
+            retype("HireDate", json!({"type": "string", "length": 5})),
+            "HireDate",
+            "too_long",
+        ),
+        (add("$LastName", json!({"type": "date"})), "new", "not_a_date"),
+        (
+            add("abs(-9223372036854775807 - $Id)", json!({"type": "int8"})),
+            "new",
+            "number_out_of_range",
+        ),
+        (
+            add(
+                "$passport_no || $FirstName",
+                json!({"type": "string", "length": 3}),
+            ),
+            "new",
+            "too_long",
+        ),
+    ] {
+        let config = config(&[include("hr", "employee"), rule]);
+        let rendered = rendered(&config, RowSource::Load(TableIndex(0)), EMPLOYEE);
+        let [rejected] = rendered.rejected.as_slice() else {
+            panic!("{column}: {:?}", rendered.records);
+        };
+        assert_eq!((rejected.column.as_deref(), rejected.code), (Some(column), code));
+        assert_eq!((rejected.table, rejected.ordinal), (Some(TableIndex(0)), 0));
+        assert_eq!(
+            String::from_utf8_lossy(&rejected.row),
+            EMPLOYEE,
+            "the row as it is in the file"
+        );
+    }
+}
+
+#[test]
+fn a_number_with_random_digits_stays_a_number_of_its_column() {
+    let rules = [
+        include("hr", "employee"),
+        employee_column(2, "salary", "data-masking-digits-randomize", json!({})),
+    ];
+    let (message, _) = employee(&rules);
+    let salary = message["data"]["salary"].as_f64().unwrap();
+    assert!((0.0..100_000.0).contains(&salary), "{salary}");
 }
