@@ -2,15 +2,18 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that cannot be set up has to fail"
 )]
 mod support;
 
 use std::collections::BTreeSet;
 
+use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
 use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::config::dms::table_mappings;
 use bucket_brigade::config::problems::Report;
+use bucket_brigade::config::{Guarantee, SourcePosition};
 use bucket_brigade::map::plan::MappedTables;
 use bucket_brigade::model::Operation;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
@@ -20,7 +23,7 @@ use support::fixtures::{Data, Row};
 use support::journal::Kill;
 use support::pipeline::World;
 
-/// `t0` from mark 100 on, `t1` under another name, `t2` not at all.
+/// `t0` from mark 100 on, `t1` under another name, `t2` not at all, and where each row comes from.
 const MAPPINGS: &str = r#"{"rules":[
 {"rule-type":"selection","rule-id":1,"rule-name":"a","rule-action":"include","load-order":1,
  "object-locator":{"schema-name":"sales","table-name":"t0"},
@@ -28,7 +31,10 @@ const MAPPINGS: &str = r#"{"rules":[
 {"rule-type":"selection","rule-id":2,"rule-name":"b","rule-action":"include","load-order":2,
  "object-locator":{"schema-name":"sales","table-name":"t1"}},
 {"rule-type":"transformation","rule-id":3,"rule-name":"c","rule-target":"table","rule-action":"rename","value":"renamed",
- "object-locator":{"schema-name":"sales","table-name":"t1"}}]}"#;
+ "object-locator":{"schema-name":"sales","table-name":"t1"}},
+{"rule-type":"transformation","rule-id":4,"rule-name":"d","rule-target":"column","rule-action":"add-column","value":"origin",
+ "expression":"$AR_H_OPERATION || ' ' || $AR_H_STREAM_POSITION || $AR_H_TIMESTAMP","data-type":{"type":"string"},
+ "object-locator":{"schema-name":"sales","table-name":"%"}}]}"#;
 
 fn world() -> World {
     let mut data = Data::new(3);
@@ -149,4 +155,52 @@ fn a_kill_in_the_middle_loses_nothing_that_is_to_be_sent() {
     let before = stored(&world).len();
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     assert_eq!(stored(&world).len(), before, "a clean stop repeats nothing");
+}
+
+#[test]
+fn a_row_that_is_rendered_once_more_is_recognised_in_the_stream() {
+    let mut world = world();
+    world.config.delivery.guarantee = Guarantee::Dedupe;
+    for requests in [3, 4, 7] {
+        world.run_until(Kill {
+            steps_before: requests,
+            is_applied: true,
+        });
+        assert!(world.journal.is_dead(), "killed at request {requests}");
+    }
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    let stored = stored(&world);
+    let sent: BTreeSet<u64> = stored.iter().map(|(mark, _)| *mark).collect();
+    assert_eq!(sent, marks(&world, is_sent));
+    assert_eq!(
+        stored.len(),
+        sent.len(),
+        "expressions give the same for the same row"
+    );
+}
+
+#[test]
+fn a_chain_goes_on_over_what_is_left_out() {
+    let mut world = world();
+    world.config.message.source_position = SourcePosition::Chain;
+    for requests in [4, 6] {
+        world.run_until(Kill {
+            steps_before: requests,
+            is_applied: requests == 4,
+        });
+    }
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    let (mut filter, mut accepted) = (ChainFilter::default(), Vec::new());
+    for record in world.stream().stored_by_shard().concat() {
+        let message: Value = serde_json::from_slice(&record.payload).unwrap();
+        let metadata: Metadata = serde_json::from_value(message["metadata"].clone()).unwrap();
+        match filter.accept(&metadata) {
+            Decision::Accept => accepted.extend(message["data"]["mark"].as_u64()),
+            Decision::Drop => {}
+            Decision::Resync(gap) => panic!("{gap:?}"),
+        }
+    }
+    let distinct: BTreeSet<u64> = accepted.iter().copied().collect();
+    assert_eq!(distinct, marks(&world, is_sent));
+    assert_eq!(accepted.len(), distinct.len(), "each once");
 }
