@@ -1,7 +1,11 @@
 //! From objects to chunks of whole records.
 
 pub mod actor;
+pub mod decoder;
+pub mod format;
 pub mod framer;
+pub mod object_chunks;
+pub mod object_text;
 pub mod rendered_rows;
 mod row_scanner;
 #[cfg(test)]
