@@ -209,13 +209,8 @@ impl FileReaderParts {
         context: &Arc<ObjectContext>,
         resume: ResumePoint,
     ) -> Result<Result<Reading, SourceError>, Ending> {
-        let opened = ObjectChunks::open(
-            self.source.as_ref(),
-            &context.version,
-            &self.settings,
-            resume.mark,
-        )
-        .await;
+        let (source, version) = (self.source.as_ref(), &context.version);
+        let opened = ObjectChunks::open(source, version, context.table, &self.settings, resume.mark).await;
         let mut chunks = match opened {
             Ok(chunks) => chunks,
             Err(error) => return Ok(Err(error)),

@@ -6,7 +6,9 @@ pub mod format;
 pub mod framer;
 pub mod object_chunks;
 pub mod object_text;
+pub mod parquet;
 pub mod rendered_rows;
 mod row_scanner;
+pub mod text_rows;
 #[cfg(test)]
 mod framer_tests;

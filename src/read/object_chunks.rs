@@ -1,13 +1,18 @@
 //! The rows of an object in chunks, from a mark on, whatever the object is: the one way to read an object.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::format::{Format, MAGIC_BYTES, Verdict, judge_bytes, judge_name};
-use super::framer::{Framer, FramerConfig};
+use super::format::{Format, MAGIC_BYTES, PARQUET_MAGIC, Verdict, judge_bytes, judge_name};
+use super::framer::FramerConfig;
 use super::object_text::{ObjectText, Peeked, damaged};
+use super::parquet::columns::table_of_key;
+use super::parquet::rows::ParquetRows;
+use super::parquet::worker::Job;
+use super::text_rows::TextRows;
 use crate::config::{Config, SourceFormat};
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, ObjectVersion};
+use crate::model::{Chunk, Mark, ObjectVersion, Table, TableIndex};
 use crate::source::{ObjectSource, SourceError};
 
 /// How the objects of a task are read.
@@ -17,6 +22,8 @@ pub struct ReadSettings {
     pub framing: FramerConfig,
     /// What objects are.
     pub format: SourceFormat,
+    /// The tables of the task: columns of Parquet go by their names.
+    pub tables: Arc<[Table]>,
 }
 
 impl ReadSettings {
@@ -29,6 +36,7 @@ impl ReadSettings {
                 chunk_bytes_max: CHUNK_BYTES_MAX,
             },
             format: config.source.format,
+            tables: config.tables.clone().into(),
         }
     }
 }
@@ -47,26 +55,27 @@ pub enum Step {
 /// The chunks of one object. They are the same in whatever pieces the object came, and those of a reading that starts
 /// at the end of one of them are the ones behind it.
 #[derive(Debug)]
-pub struct ObjectChunks {
-    text: ObjectText,
-    framer: Framer,
-    /// How far the text has to reach, if that is known beforehand.
-    expected_end: Option<u64>,
-    location: String,
-    is_at_end: bool,
-    /// What is told once the rows before the damage are given out.
-    damage: Option<SourceError>,
+pub struct ObjectChunks<'a> {
+    rows: Rows<'a>,
+    mark: Mark,
 }
 
-impl ObjectChunks {
+#[derive(Debug)]
+enum Rows<'a> {
+    Text(Box<TextRows>),
+    Parquet(ParquetRows<'a>),
+}
+
+impl<'a> ObjectChunks<'a> {
     /// Opens a version of an object at a mark: its beginning, or the end of a chunk that a reading with the same
-    /// settings gave.
+    /// settings gave. `table` is that of a full-load file; changes name theirs.
     ///
     /// # Errors
     /// As [`ObjectSource::read`], and [`SourceError::Damaged`] if the object is not what it has to be.
     pub async fn open(
-        source: &dyn ObjectSource,
+        source: &'a dyn ObjectSource,
         version: &ObjectVersion,
+        table: Option<TableIndex>,
         settings: &ReadSettings,
         start: Mark,
     ) -> Result<Self, SourceError> {
@@ -74,19 +83,13 @@ impl ObjectChunks {
         let opening = Opening {
             source,
             version,
-            settings: settings.format,
+            table,
+            settings,
             start,
             location: &location,
         };
-        let (text, format) = opening.open().await?;
-        Ok(Self {
-            text,
-            framer: Framer::new(&settings.framing, start),
-            expected_end: (format == Format::Text).then_some(version.size_bytes),
-            location,
-            is_at_end: false,
-            damage: None,
-        })
+        let rows = opening.open().await?;
+        Ok(Self { rows, mark: start })
     }
 
     /// What comes next. After the end, and after an error, nothing does.
@@ -94,100 +97,126 @@ impl ObjectChunks {
     /// # Errors
     /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] behind the last whole row before damage.
     pub async fn next(&mut self) -> Result<Step, SourceError> {
-        if let Some(chunk) = self.framer.next_chunk() {
-            return Ok(Step::Chunk(chunk));
+        let step = match &mut self.rows {
+            Rows::Text(rows) => rows.next().await,
+            Rows::Parquet(rows) => rows.next().await,
+        }?;
+        if let Step::Chunk(chunk) = &step {
+            self.mark = chunk.span.end;
         }
-        if let Some(damage) = self.damage.take() {
-            return Err(damage);
-        }
-        if self.is_at_end {
-            return self.ensure_end().map(|()| Step::End);
-        }
-        match self.text.next().await {
-            Ok(Some(text)) => self.framer.push(text),
-            Ok(None) => {
-                self.framer.finish();
-                self.is_at_end = true;
-            }
-            Err(damage @ SourceError::Damaged { .. }) => {
-                self.damage = Some(damage);
-                if let Some(chunk) = self.framer.close_chunk() {
-                    return Ok(Step::Chunk(chunk));
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(Step::Pending)
+        Ok(step)
     }
 
     /// The end of the last chunk, or the start.
     pub fn mark(&self) -> Mark {
-        self.framer.mark()
-    }
-
-    /// An object that ends before its end would lose rows in silence.
-    fn ensure_end(&self) -> Result<(), SourceError> {
-        let position = self.framer.mark().position;
-        match self.expected_end {
-            Some(end) if position < end => Err(SourceError::Unreachable {
-                action: "read",
-                location: self.location.clone(),
-                attempts: 1,
-                detail: format!("it ended at byte {position} of {end}"),
-            }),
-            Some(_) | None => Ok(()),
-        }
+        self.mark
     }
 }
 
 /// An object that is being opened.
 #[derive(Clone, Copy)]
-struct Opening<'a> {
+struct Opening<'o, 'a> {
     source: &'a dyn ObjectSource,
-    version: &'a ObjectVersion,
-    settings: SourceFormat,
+    version: &'o ObjectVersion,
+    table: Option<TableIndex>,
+    settings: &'o ReadSettings,
     start: Mark,
-    location: &'a str,
+    location: &'o str,
 }
 
-impl Opening<'_> {
-    async fn open(self) -> Result<(ObjectText, Format), SourceError> {
-        let is_resumed = self.start.position > 0;
-        let (format, peeked) = match judge_name(self.settings, &self.version.key) {
+impl<'a> Opening<'_, 'a> {
+    async fn open(self) -> Result<Rows<'a>, SourceError> {
+        let (format, peeked) = match judge_name(self.settings.format, &self.version.key) {
             Verdict::Known(format) => (format, None),
-            Verdict::Ask => {
-                // Of an object that was read in part only its head is asked for: most go on where they were.
-                let end = if is_resumed {
-                    MAGIC_END
-                } else {
-                    self.version.size_bytes
-                };
-                let bytes = self.source.read_range(self.version, 0..end).await?;
-                let peeked = Peeked::read(bytes).await?;
-                let format = judge_bytes(self.settings, &self.version.key, peeked.head());
-                let format = format.map_err(|problem| damaged(self.location.to_owned(), &problem))?;
-                (format, (!is_resumed).then_some(peeked))
-            }
+            Verdict::Ask => self.ask().await?,
         };
-        let text = match format {
-            Format::Text => match peeked {
-                Some(peeked) => ObjectText::peeked(peeked),
-                None => ObjectText::plain(self.source.read(self.version, self.start.position).await?),
-            },
+        match format {
+            Format::Text => {
+                let text = match peeked {
+                    Some(peeked) => ObjectText::peeked(peeked),
+                    None => ObjectText::plain(self.source.read(self.version, self.start.position).await?),
+                };
+                Ok(self.text_rows(text, Some(self.version.size_bytes)))
+            }
             Format::Compressed(compression) => {
                 let peeked = match peeked {
                     Some(peeked) => peeked,
                     None => Peeked::read(self.source.read(self.version, 0).await?).await?,
                 };
                 let location = self.location.to_owned();
-                let expansion_max = self.settings.expansion_max;
-                ObjectText::compressed(peeked, compression, expansion_max, self.start.position, location)?
+                let expansion_max = self.settings.format.expansion_max;
+                let text = ObjectText::compressed(
+                    peeked,
+                    compression,
+                    expansion_max,
+                    self.start.position,
+                    location,
+                )?;
+                Ok(self.text_rows(text, None))
             }
-            Format::Parquet => {
-                return Err(damaged(self.location.to_owned(), &"Parquet is not read yet"));
-            }
+            Format::Parquet => self.parquet_rows().map(Rows::Parquet),
+        }
+    }
+
+    /// Lets the first bytes decide; gives what was opened for it, if rows can be read from it.
+    async fn ask(self) -> Result<(Format, Option<Peeked>), SourceError> {
+        let is_resumed = self.start.position > 0;
+        // Of an object that was read in part only its head is asked for: most go on where they were.
+        let end = if is_resumed {
+            MAGIC_END
+        } else {
+            self.version.size_bytes
         };
-        Ok((text, format))
+        let bytes = self.source.read_range(self.version, 0..end).await?;
+        let peeked = Peeked::read(bytes).await?;
+        let format = judge_bytes(self.settings.format, &self.version.key, peeked.head());
+        let mut format = format.map_err(|problem| self.damaged(&problem))?;
+        if format == Format::Parquet && !self.ends_as_parquet().await? {
+            format = Format::Text;
+        }
+        Ok((format, (!is_resumed).then_some(peeked)))
+    }
+
+    /// A text may begin with the four letters that Parquet begins with; it does not end with them.
+    async fn ends_as_parquet(self) -> Result<bool, SourceError> {
+        let size = self.version.size_bytes;
+        let tail = self
+            .source
+            .read_range(self.version, size.saturating_sub(MAGIC_END)..size)
+            .await?;
+        Ok(Peeked::read(tail).await?.head() == PARQUET_MAGIC)
+    }
+
+    fn text_rows(self, text: ObjectText, expected_end: Option<u64>) -> Rows<'a> {
+        let location = self.location.to_owned();
+        let rows = TextRows::new(text, &self.settings.framing, self.start, expected_end, location);
+        Rows::Text(Box::new(rows))
+    }
+
+    fn parquet_rows(self) -> Result<ParquetRows<'a>, SourceError> {
+        let tables = &self.settings.tables;
+        let key = &self.version.key;
+        let index = match self.table {
+            Some(index) => index,
+            None => table_of_key(key, tables).map_err(|problem| self.damaged(&problem))?,
+        };
+        let table = tables.get(index.0).cloned();
+        let table = table.ok_or_else(|| self.damaged("its table is not defined"))?;
+        let job = Job {
+            key: key.clone(),
+            location: self.location.to_owned(),
+            size: self.version.size_bytes,
+            table,
+            is_load: self.table.is_some(),
+            framing: self.settings.framing.clone(),
+            expansion_max: self.settings.format.expansion_max,
+            start: self.start,
+        };
+        Ok(ParquetRows::new(self.source, self.version.clone(), job))
+    }
+
+    fn damaged(self, problem: &str) -> SourceError {
+        damaged(self.location.to_owned(), &problem)
     }
 }
 
@@ -198,7 +227,7 @@ const _: () = assert!(
     "the head that is asked for is the head that is looked at"
 );
 
-impl fmt::Debug for Opening<'_> {
+impl fmt::Debug for Opening<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Opening({})", self.location)
     }

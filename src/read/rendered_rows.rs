@@ -81,7 +81,8 @@ impl RowReader {
         rows: RowSource,
         take: &mut TakeRow<'_>,
     ) -> Result<(), SourceError> {
-        let mut chunks = ObjectChunks::open(source, version, &self.settings, Mark::START).await?;
+        let table = rows.table();
+        let mut chunks = ObjectChunks::open(source, version, table, &self.settings, Mark::START).await?;
         loop {
             match chunks.next().await? {
                 Step::Chunk(chunk) => {

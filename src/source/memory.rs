@@ -95,8 +95,8 @@ impl MemorySource {
         self.state().objects.remove(key);
     }
 
-    /// Lets the next read of the key (then the one after it, and so on) meet a fault once it has come to
-    /// `position`, an absolute offset in the object.
+    /// Lets the next read of the key that reaches `position`, an absolute offset in the object, meet a fault there;
+    /// then the one after it, and so on.
     pub fn inject(&self, key: &str, position: u64, fault: BodyFault) {
         let mut state = self.state();
         let faults = state.faults.entry(key.to_owned()).or_default();
@@ -248,7 +248,8 @@ impl ObjectSource for MemorySource {
         };
         let end = place(range.end);
         let rest = object.bytes.slice(place(range.start).min(end)..end);
-        let fault = state.faults.get_mut(&version.key).and_then(VecDeque::pop_front);
+        let faults = state.faults.get_mut(&version.key);
+        let fault = faults.and_then(|faults| faults.pop_front_if(|(at, _)| *at <= range.end));
         let body = Body {
             source: self.clone(),
             version: version.clone(),
