@@ -268,7 +268,9 @@ impl StatusBoard {
                     in_flight_records: *in_flight,
                     load_bytes_left: load
                         .known_bytes
-                        .saturating_sub(statistics.bytes.saturating_sub(*before)),
+                        .saturating_sub(statistics.bytes.saturating_sub(*before))
+                        // Text of compressed files is more than was stored; what was not opened is left for certain.
+                        .max(load.known_bytes.saturating_sub(load.opened_bytes)),
                     load,
                     statistics: statistics.clone(),
                 }

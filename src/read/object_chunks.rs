@@ -232,3 +232,7 @@ impl fmt::Debug for Opening<'_, '_> {
         write!(f, "Opening({})", self.location)
     }
 }
+
+#[cfg(test)]
+#[path = "object_chunks_tests.rs"]
+mod tests;
