@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bucket_brigade::sandbox::blog_task::{Delivery, Ordering};
+use bucket_brigade::sandbox::blog_task::{Aggregation, Delivery, Ordering};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -45,6 +45,9 @@ pub(crate) struct Conditions {
     /// What the engine promises about order
     #[arg(long, value_enum, default_value_t)]
     pub(crate) ordering: Ordering,
+    /// What a record of the stream holds
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) aggregation: Aggregation,
     /// The Kinesis server
     #[arg(long, value_enum, default_value_t = Server::Embedded)]
     pub(crate) server: Server,
@@ -61,6 +64,7 @@ impl Default for Conditions {
             late: 0,
             delivery: Delivery::default(),
             ordering: Ordering::default(),
+            aggregation: Aggregation::default(),
             server: Server::Embedded,
         }
     }
@@ -86,10 +90,11 @@ impl Conditions {
             ..
         } = self;
         format!(
-            "seed {seed}, {rows} rows, {} and {} on {}, {throttle} % of records refused, {swallow} % of requests swallowed, \
+            "seed {seed}, {rows} rows, {}, {}, aggregation {} on {}, {throttle} % of records refused, {swallow} % of requests swallowed, \
              {lose} % lost, {late} % late",
             word(self.delivery),
             word(self.ordering),
+            word(self.aggregation),
             word(self.server),
         )
     }
@@ -110,6 +115,7 @@ impl Conditions {
         }
         command.args(["--delivery", &word(self.delivery)]);
         command.args(["--ordering", &word(self.ordering)]);
+        command.args(["--aggregation", &word(self.aggregation)]);
         // Runs until the demo has read the stream back.
         let server = self.start_server()?;
         if let Some(server) = &server {
@@ -164,11 +170,12 @@ impl Outcome {
             count.and_then(Value::as_u64).unwrap_or(0)
         };
         format!(
-            "{} rows, {} missing, {} wrong, {} out of order per key, {} unordered per key, {} repeated of {} allowed; {} records \
-             refused, {} requests swallowed, {} lost, {} late",
+            "{} rows, {} missing, {} wrong, {} dropped by consumers, {} out of order per key, {} unordered per key, {} repeated \
+             of {} allowed; {} records refused, {} requests swallowed, {} lost, {} late",
             self.number("/verdict/rows_in"),
             self.number("/verdict/missing"),
             self.number("/verdict/wrong"),
+            self.number("/verdict/dropped"),
             self.number("/verdict/out_of_order_by_key"),
             self.number("/verdict/unordered_by_key"),
             self.number("/verdict/repeated"),
@@ -177,6 +184,16 @@ impl Outcome {
             fault("swallowed_requests"),
             fault("lost_requests"),
             fault("late_requests"),
+        )
+    }
+
+    /// What looking at the stream was good for.
+    pub(crate) fn found(&self) -> String {
+        let (recovered, unanswered) = (self.number("/found/recovered"), self.number("/found/unanswered"));
+        format!(
+            "{} records in doubt found in the stream and not sent again ({recovered} of killed processes, {unanswered} of \
+             requests without an answer)",
+            recovered.saturating_add(unanswered),
         )
     }
 

@@ -37,9 +37,10 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
     }
     let kills = outcome.list("/kills").len();
     let finding = format!(
-        "seed {}: {kills} kills, {}; {}",
+        "seed {}: {kills} kills, {}; {}; {}",
         conditions.seed,
         outcome.counts(),
+        outcome.found(),
         outcome.recovery(),
     );
     let finding = outcome.judge(finding)?;
@@ -59,10 +60,12 @@ fn describe(number: usize, kill: &Value) -> String {
         None => "no record before the next kill".to_owned(),
     };
     format!(
-        "  kill {number}: {} records in the stream, {} in the checkpoint, window {}; {recovery}",
+        "  kill {number}: {} records in the stream, {} in the checkpoint, window {}, {} of it found by the next process; \
+         {recovery}",
         shown("stored"),
         shown("covered"),
         shown("window"),
+        shown("recovered"),
     )
 }
 

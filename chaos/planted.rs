@@ -7,13 +7,18 @@ use crate::{Verdict, kills};
 /// Names the defect that this program and the engine shall contain.
 pub(crate) const DEFECT_VARIABLE: &str = "BRIGADE_PLANTED_DEFECT";
 /// Planted defects, and the mode of the simulation that shows each of them.
-const SIMULATED: [(&str, &str); 6] = [
+const SIMULATED: [(&str, &str); 11] = [
     ("refused-counted-as-sent", "at_least_once"),
     ("watermark-runs-ahead", "at_least_once"),
     ("cut-not-with-watermark", "dedupe"),
     ("read-back-too-late", "dedupe"),
     ("doubt-resent-blindly", "dedupe"),
     ("doubt-resent-blindly", "strict"),
+    ("refused-counted-as-sent", "chain"),
+    ("watermark-runs-ahead", "chain"),
+    ("cut-not-with-watermark", "kpl"),
+    ("read-back-too-late", "kpl"),
+    ("doubt-resent-blindly", "kpl"),
 ];
 /// Enough histories to meet each defect.
 const HISTORIES: &str = "2000";

@@ -54,12 +54,13 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
         .iter()
         .filter(|step| step.get("is_recovering") == Some(&Value::Bool(true)));
     let finding = format!(
-        "seed {}: {} splits and merges, {} of them during a recovery, {} kills, {}; {}",
+        "seed {}: {} splits and merges, {} of them during a recovery, {} kills, {}; {}; {}",
         conditions.seed,
         steps.len(),
         recovering.count(),
         outcome.list("/kills").len(),
         outcome.counts(),
+        outcome.found(),
         outcome.recovery(),
     );
     let finding = outcome.judge(finding)?;

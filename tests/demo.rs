@@ -56,6 +56,47 @@ fn demo_with_kills_loses_nothing_and_repeats_nothing() {
     assert!(!kills.is_empty(), "nothing was killed");
     assert_eq!(report["verdict"]["missing"], 0);
     assert_eq!(report["verdict"]["repeated"], 0);
+    check_found(&report);
+}
+
+/// What the engine says it found, and what the windows say, which are measured at the server and in the checkpoint:
+/// behind the last kill nothing interrupts it, so it has to find the whole window.
+fn check_found(report: &Value) {
+    let number = |value: &Value, path| value.pointer(path).and_then(Value::as_u64).unwrap();
+    let kills = report.pointer("/kills").and_then(Value::as_array).unwrap();
+    let windows: Vec<_> = kills.iter().map(|kill| number(kill, "/window")).collect();
+    let recovered: Vec<_> = kills.iter().map(|kill| number(kill, "/recovered")).collect();
+    let total = number(report, "/found/recovered");
+    assert!(total > 0, "{report:#}");
+    assert_eq!(recovered.iter().sum::<u64>(), total, "{report:#}");
+    assert_eq!(recovered.last(), windows.last(), "{report:#}");
+    let mut both = recovered.iter().zip(&windows);
+    assert!(both.all(|(recovered, window)| recovered <= window), "{report:#}");
+    assert_eq!(
+        number(report, "/found/unanswered"),
+        0,
+        "every request was answered"
+    );
+}
+
+#[test]
+fn demo_with_kills_and_aggregated_records_loses_and_repeats_nothing_either() {
+    let arguments = ["--crash", "--kills", "3", "--rows", "60000", "--seed", "7"];
+    let output = demo(&[arguments.as_slice(), &["--aggregation", "kpl"]].concat());
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let verdict = &report["verdict"];
+    assert_eq!(verdict["records_out"], 60_000, "{verdict:#}");
+    assert_eq!(
+        (&verdict["missing"], &verdict["repeated"]),
+        (&0.into(), &0.into())
+    );
+    let requests = report["faults"]["requests"].as_u64().unwrap();
+    assert!(
+        (1..600).contains(&requests),
+        "100 rows a request at least: {requests}"
+    );
+    check_found(&report);
 }
 
 #[test]

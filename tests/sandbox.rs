@@ -2,16 +2,25 @@
 #![cfg(feature = "sandbox")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use bucket_brigade::config::Aggregation;
+use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::HashKey;
-use bucket_brigade::sandbox::clients::kinesis_client;
-use bucket_brigade::sandbox::consumer::read_stream;
+use bucket_brigade::sandbox::REGION;
+use bucket_brigade::sandbox::clients::{kinesis_client, sandbox_configuration};
+use bucket_brigade::sandbox::consumer::{ConsumedRecord, list_shards, read_shard, read_stream};
+use bucket_brigade::sandbox::fault_proxy::{FaultPlan, FaultProxy, FaultRates};
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sandbox::meter::Reading;
 use bucket_brigade::sandbox::null_kinesis::NullKinesis;
 use bucket_brigade::sandbox::s3::SandboxS3;
+use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
+use bucket_brigade::sink::{PutEntry, RecordSink};
 use bytes::Bytes;
+use tokio::runtime::Handle;
 
 const STREAM: &str = "orders";
 /// Start of the second of two shards.
@@ -144,6 +153,64 @@ async fn records_of_closed_shards_are_read_before_those_of_their_children() {
     let counts: Vec<usize> = shards.iter().map(|shard| shard.records.len()).collect();
     assert_eq!(shards.len(), 3);
     assert_eq!((counts[0], counts[1] + counts[2]), (100, 100));
+    server.stop().await.unwrap();
+}
+
+/// A sink that aggregates.
+fn aggregating_sink(endpoint: &str) -> KinesisSink {
+    let options = KinesisOptions {
+        stream: STREAM.to_owned(),
+        region: Some(REGION.to_owned()),
+        endpoint: Some(endpoint.to_owned()),
+        request_timeout: Duration::from_mins(1),
+        aggregation: Aggregation::Kpl,
+    };
+    KinesisSink::new(&sandbox_configuration(endpoint), options, Handle::current())
+}
+
+/// An aggregated record for a shard that was split meanwhile is stored in one half of it, where consumers drop it: the
+/// engine must not count it, and consumer and proxy, who take records apart themselves, must agree.
+#[tokio::test]
+async fn consumer_and_proxy_count_the_members_of_aggregated_records_and_what_consumers_drop() {
+    let server = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
+    server.create_stream(STREAM, 1).await.unwrap();
+    let plan = FaultPlan {
+        rates: FaultRates::default(),
+        seed: 1,
+    };
+    let proxy = FaultProxy::start(&server.endpoint(), plan).await.unwrap();
+    let sink = aggregating_sink(&proxy.endpoint());
+    let shards = sink.describe().await.unwrap().shards;
+    let [parent] = shards.shards() else {
+        unreachable!("{shards:?}")
+    };
+    let records: Vec<_> = (0..100)
+        .map(|number| BatchRecord::new(number, b"{}", format!("key {number}").as_bytes()))
+        .collect();
+    let is_stored = |entry: &PutEntry| matches!(entry, PutEntry::Stored { .. });
+    let whole = sink.put(parent, &records).await.unwrap();
+    assert!(whole.iter().all(is_stored), "{whole:?}");
+    let split = server.client().split_shard().stream_name(STREAM);
+    let split = split
+        .shard_to_split(&parent.id)
+        .new_starting_hash_key(HALF.to_string());
+    split.send().await.unwrap();
+    server.wait_until_active(STREAM).await.unwrap();
+    let stale = sink.put(parent, &records).await.unwrap();
+    assert!(!stale.iter().any(is_stored), "{stale:?}");
+
+    let (mut keys, mut dropped) = (Vec::new(), 0);
+    for shard in list_shards(server.client(), STREAM).await.unwrap() {
+        let take =
+            |page: Vec<ConsumedRecord>| keys.extend(page.into_iter().map(|record| record.partition_key));
+        dropped += read_shard(server.client(), STREAM, &shard, take).await.unwrap();
+    }
+    let expected: Vec<_> = (0..100).map(|number| format!("key {number}")).collect();
+    assert_eq!((keys, dropped), (expected, 100));
+    let (reading, counts) = (proxy.meter().reading(), proxy.counts());
+    assert_eq!((reading.stored_count, counts.dropped_records), (100, 100));
+    assert_eq!(server.meter().reading().stored_count, 2, "records of the stream");
+    proxy.stop().await.unwrap();
     server.stop().await.unwrap();
 }
 

@@ -46,6 +46,7 @@ impl SinkStage for MemoryStage {
         let index = shards.shards().iter().position(|own| own == shard).unwrap();
         let stored = self.0.stored(index).into_iter().map(|record| SeenRecord {
             sequence_number: record.sequence_number,
+            member: None,
             partition_key: String::from_utf8(record.partition_key.to_vec()).unwrap(),
             payload: record.payload,
         });
@@ -86,6 +87,7 @@ impl SinkStage for NdjsonStage {
             offset += line.len();
             SeenRecord {
                 sequence_number,
+                member: None,
                 partition_key: parsed.partition_key,
                 payload: Bytes::from(parsed.payload),
             }
@@ -151,19 +153,20 @@ impl SinkStage for KinesisStage {
 
 fn seen_records(record: Record) -> Vec<SeenRecord> {
     let data = Bytes::from(record.data.into_inner());
-    let members = take_apart(&data).map_or_else(
-        || vec![(record.partition_key.unwrap(), data)],
-        |members| {
-            members
-                .into_iter()
-                .map(|member| (member.partition_key, member.payload))
-                .collect()
-        },
-    );
-    let seen = members.into_iter().map(|(partition_key, payload)| SeenRecord {
+    let Some(members) = take_apart(&data) else {
+        return vec![SeenRecord {
+            sequence_number: record.sequence_number,
+            member: None,
+            partition_key: record.partition_key.unwrap(),
+            payload: data,
+        }];
+    };
+    let seen = members.into_iter().enumerate();
+    let seen = seen.map(|(index, member)| SeenRecord {
         sequence_number: record.sequence_number.clone(),
-        partition_key,
-        payload,
+        member: Some(index),
+        partition_key: member.partition_key,
+        payload: member.payload,
     });
     seen.collect()
 }

@@ -167,7 +167,7 @@ async fn each_record_has_its_own_answer() {
         },
         PutEntry::Stored {
             sequence_number: "49590338271490256608559692538361571095921575989136588898".to_owned(),
-            shard_id: "shardId-000000000003".to_owned(),
+            shard_id: "shardId-000000000003".into(),
         },
     ];
     assert_eq!(entries, expected);

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn measure_all() -> Result<bool, Trouble> {
-    let subjects: [(&str, Write); 4] = [
+    let subjects: [(&str, Make); 4] = [
         ("one object of 2 GiB", write_large),
         ("one gzip object of 2 GiB of text", write_gzip),
         ("one Parquet object of 2 GiB of values", write_parquet),
@@ -90,10 +90,10 @@ fn measure_all() -> Result<bool, Trouble> {
 }
 
 /// Makes objects; gives the number of their rows.
-type Write = fn(&Path) -> Result<u64, Trouble>;
+type Make = fn(&Path) -> Result<u64, Trouble>;
 
 /// Makes the objects, runs the engine, and says whether its peak is within the limit.
-fn measure(name: &str, write: Write) -> Result<bool, Trouble> {
+fn measure(name: &str, write: Make) -> Result<bool, Trouble> {
     let folder = tempfile::tempdir()?;
     let table = folder.path().join(engine::SOURCE).join("s/t");
     fs::create_dir_all(&table)?;

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 
 use super::oracle::{judge_checkpoint, judge_stream};
 use super::outside::{Outside, Tally, Trace};
-use super::plan::{Lateness, Mode, Plan, Rates, SETTLE_MS};
+use super::plan::{Defect, Lateness, Mode, Plan, Rates, SETTLE_MS};
 use super::process::{Action, Baggage, Commit, Process};
 use super::store::Store;
 use super::stream::SimStream;
@@ -23,6 +23,7 @@ pub(crate) struct Name {
     pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) number: u64,
+    pub(crate) defect: Option<Defect>,
 }
 
 /// What came of it.
@@ -49,7 +50,7 @@ struct History<'w> {
 pub(crate) fn run(name: Name, contents: &Contents, baggage: &Baggage, is_traced: bool) -> Report {
     let mixed = name.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ name.number;
     let mut rng = SmallRng::seed_from_u64(mixed.wrapping_add(name.mode.number() << 56));
-    let plan = Plan::draw(name.mode, &mut rng);
+    let plan = Plan::draw(name.mode, name.defect, &mut rng);
     let source = Source::draw(&mut rng);
     let map = ShardMap::uniform(plan.shards_count).expect("at least one shard");
     let mut outside = Outside {
@@ -63,18 +64,18 @@ pub(crate) fn run(name: Name, contents: &Contents, baggage: &Baggage, is_traced:
         trace: Trace(is_traced.then(Vec::new)),
         tally: Tally::default(),
     };
-    outside.tally.rows = u64::try_from(outside.source.rows().count()).unwrap_or(u64::MAX);
+    outside.tally.rows = u64::try_from(outside.rows().count()).unwrap_or(u64::MAX);
     outside.say(|| format!("{plan:?}"));
     for (number, objects) in outside.source.queues.iter().enumerate() {
         for rows in objects {
-            let names = outside.names(rows.iter().copied());
+            let names = outside.names(rows.iter().copied().map(Some));
             outside
                 .trace
                 .say(START_MS, || format!("object of queue {number}: [{names}]"));
         }
     }
     let mut store = Store::default();
-    let process = Process::start(&mut outside, &mut store, baggage.clone());
+    let process = Process::start(&mut outside, &mut store, baggage.clone()).expect("a new task");
     let mut history = History {
         crashes_left: plan.crashes_max,
         outside,
@@ -194,7 +195,7 @@ impl History<'_> {
         }
         self.outside.now += self.outside.up_to(2_000);
         self.outside.arrive();
-        self.start();
+        self.start()?;
         Ok(false)
     }
 
@@ -232,12 +233,12 @@ impl History<'_> {
         self.outside.arrive();
         self.outside.now += self.outside.up_to(5_000);
         self.outside.arrive();
-        self.start();
-        Ok(())
+        self.start()
     }
 
-    fn start(&mut self) {
-        self.process = Process::start(&mut self.outside, &mut self.store, self.baggage.clone());
+    fn start(&mut self) -> Result<(), String> {
+        self.process = Process::start(&mut self.outside, &mut self.store, self.baggage.clone())?;
+        Ok(())
     }
 }
 

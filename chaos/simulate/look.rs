@@ -86,15 +86,17 @@ impl Look {
         let stream = &outside.stream;
         let (places, is_at_end) = stream.page(shard, from, count);
         let shard_id = stream.shard_id(shard);
-        let known = self.plan.known.get(shard_id);
         for place in places {
             let stored = &stream.log[*place];
-            let content = outside.contents.of(stored.content);
+            let Some(content) = stored.content.filter(|_| stored.is_seen) else {
+                continue;
+            };
+            let content = outside.contents.of(content);
             let sighting = Sighting {
                 fingerprint: content.fingerprint,
-                acknowledged: Acknowledged::seen(shard_id, &stored.number),
+                acknowledged: Acknowledged::seen(shard_id, &stored.number, stored.member),
             };
-            let is_known = known.is_some_and(|known| known.contains(&stored.number));
+            let is_known = self.plan.is_known(&sighting.acknowledged);
             self.looked
                 .note(sighting, content.record(0).partition_key(), is_known);
         }

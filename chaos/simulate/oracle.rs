@@ -2,10 +2,11 @@
 
 use bucket_brigade::checkpoint::cut::SkipPlan;
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::Ordering;
+use bucket_brigade::config::{Guarantee, Ordering};
 
+use super::consumer::judge_chain;
 use super::outside::Outside;
-use super::plan::Mode;
+use super::plan::{Lateness, Mode};
 use super::store::Store;
 use super::world::ContentIndex;
 
@@ -13,9 +14,10 @@ use super::world::ContentIndex;
 pub(crate) fn judge_checkpoint(outside: &Outside<'_>, store: &Store) -> Result<(), String> {
     for cut in &store.cuts {
         for number in &cut.last_request {
-            if outside.stream.place_of(&cut.shard_id, number).is_none() {
+            let place = outside.stream.place_of(&cut.shard_id, number);
+            if !place.is_some_and(|place| outside.stream.log[place].is_seen) {
                 return Err(format!(
-                    "the cut of {} names {number}, which is not there",
+                    "unproven: the cut of {} names {number}, which is not there",
                     cut.shard_id
                 ));
             }
@@ -35,12 +37,13 @@ pub(crate) fn judge_checkpoint(outside: &Outside<'_>, store: &Store) -> Result<(
             ObjectState::Quarantined { reason, .. } => return Err(format!("set aside: {reason}")),
         };
         for (ordinal, content) in (0..).zip(rows) {
-            let hash_key = outside.contents.of(*content).hash_key;
-            owed[content.0] += i64::from(ordinal < watermark || skip.is_delivered(ordinal, hash_key));
+            let hash_key = outside.plan.point_of(outside.contents.of(*content).hash_key);
+            let is_settled = ordinal < watermark || skip.is_delivered(ordinal, hash_key);
+            owed[content.0] += i64::from(is_settled && outside.plan.is_good(*content));
         }
     }
-    for stored in &outside.stream.log {
-        owed[stored.content.0] -= 1;
+    for content in outside.stream.rows() {
+        owed[content.0] -= 1;
     }
     match owed.iter().position(|owed| *owed > 0) {
         None => Ok(()),
@@ -55,11 +58,11 @@ pub(crate) fn judge_checkpoint(outside: &Outside<'_>, store: &Store) -> Result<(
 /// The stream at the end; gives how many rows came more often than they should.
 pub(crate) fn judge_stream(outside: &Outside<'_>) -> Result<u64, String> {
     let mut missing = vec![0_i64; outside.contents.count()];
-    for content in outside.source.rows() {
+    for content in outside.rows() {
         missing[content.0] += 1;
     }
-    for stored in &outside.stream.log {
-        missing[stored.content.0] -= 1;
+    for content in outside.stream.rows() {
+        missing[content.0] -= 1;
     }
     let name = |index: usize| &outside.contents.of(ContentIndex(index)).name;
     if let Some(index) = missing.iter().position(|missing| *missing > 0) {
@@ -70,24 +73,83 @@ pub(crate) fn judge_stream(outside: &Outside<'_>) -> Result<u64, String> {
         ));
     }
     let repeated = missing.iter().position(|missing| *missing < 0);
-    if let Some(index) = repeated.filter(|_| outside.plan.forbids_repeats()) {
+    if let Some(index) = repeated.filter(|_| forbids_repeats(outside)) {
         return Err(format!(
             "repeated: {} came {} times too often",
             name(index),
             -missing[index]
         ));
     }
-    match outside.plan.mode {
-        Mode::Strict => exact_order(outside)?,
-        Mode::Final => last_states(outside)?,
-        Mode::Dedupe
-            if outside.plan.delivery.ordering == Ordering::Strict && outside.plan.forbids_repeats() =>
-        {
-            exact_order(outside)?;
-        }
-        Mode::AtLeastOnce | Mode::Dedupe | Mode::Chain | Mode::Kpl => {}
+    judge_places(outside)?;
+    match promised_order(outside) {
+        Order::Exact => exact_order(outside)?,
+        Order::LastStates => last_states(outside)?,
+        Order::OfLanes => judge_chain(outside)?,
+        Order::None => {}
     }
     Ok(missing.iter().map(|missing| missing.unsigned_abs()).sum())
+}
+
+/// Whether no row may come twice.
+fn forbids_repeats(outside: &Outside<'_>) -> bool {
+    outside.plan.forbids_repeats()
+        || (outside.plan.makes_no_holes() && outside.tally.reshards == 0 && are_told_apart(outside))
+}
+
+/// Whether no two rows are alike, and no key is in two queues: `final` order sends again what it cannot tell apart.
+fn are_told_apart(outside: &Outside<'_>) -> bool {
+    let mut rows: Vec<_> = outside.source.queues.iter().flatten().flatten().collect();
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.len() == count && outside.source.queues.len() == 1
+}
+
+/// What order is promised of a history.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Exact,
+    LastStates,
+    /// To a consumer that filters.
+    OfLanes,
+    None,
+}
+
+fn promised_order(outside: &Outside<'_>) -> Order {
+    let plan = &outside.plan;
+    let (ordering, guarantee) = (plan.delivery.ordering, plan.delivery.guarantee);
+    match plan.mode {
+        Mode::Strict => Order::Exact,
+        Mode::Final => Order::LastStates,
+        Mode::Chain => Order::OfLanes,
+        Mode::Dedupe | Mode::Kpl if ordering == Ordering::Strict && plan.forbids_repeats() => Order::Exact,
+        // Without looking nobody can keep what is late from coming last.
+        Mode::Kpl if guarantee == Guarantee::AtLeastOnce && plan.lateness != Lateness::Never => Order::None,
+        Mode::Kpl if ordering != Ordering::None && plan.lateness != Lateness::Outliving => Order::LastStates,
+        Mode::AtLeastOnce | Mode::Dedupe | Mode::Kpl => Order::None,
+    }
+}
+
+/// Whatever consumers see is in the shard that has its key, and they drop nothing that was put where it was meant to
+/// be.
+fn judge_places(outside: &Outside<'_>) -> Result<(), String> {
+    for stored in &outside.stream.log {
+        let Some(content) = stored.content.map(|content| outside.contents.of(content)) else {
+            continue;
+        };
+        let (name, shard_id) = (&content.name, outside.stream.shard_id(stored.shard));
+        let is_meant = stored.meant == Some(stored.shard);
+        let is_inside = outside
+            .stream
+            .range(stored.shard)
+            .contains(outside.plan.point_of(content.hash_key));
+        if (stored.is_seen && !is_inside) || (!stored.is_seen && is_meant) {
+            return Err(format!(
+                "misplaced: {name} is in {shard_id}, which does not have its key"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Rows of each queue and key in the order of the source and in that of the stream.
@@ -99,15 +161,9 @@ fn lanes(outside: &Outside<'_>) -> Vec<(Vec<ContentIndex>, Vec<ContentIndex>)> {
         }
         content.lane()
     };
-    let wanted: Vec<_> = outside
-        .source
-        .rows()
-        .map(|content| (lane(content), content))
-        .collect();
-    let found = outside.stream.log.iter();
-    let found: Vec<_> = found
-        .map(|stored| (lane(stored.content), stored.content))
-        .collect();
+    let wanted: Vec<_> = outside.rows().map(|content| (lane(content), content)).collect();
+    let found = outside.stream.rows();
+    let found: Vec<_> = found.map(|content| (lane(content), content)).collect();
     for (lane, content) in wanted {
         lanes[lane].0.push(content);
     }

@@ -82,14 +82,18 @@ impl Outside<'_> {
     }
 
     /// Contents as text, if a trace is kept.
-    pub(crate) fn names(&self, contents: impl IntoIterator<Item = ContentIndex>) -> String {
+    pub(crate) fn names(&self, contents: impl IntoIterator<Item = Option<ContentIndex>>) -> String {
         if self.trace.0.is_none() {
             return String::new();
         }
-        let names = contents
-            .into_iter()
-            .map(|content| self.contents.of(content).name.as_str());
+        let names = contents.into_iter().map(|content| self.contents.name(content));
         names.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The rows that become messages, in reading order, queue by queue.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ContentIndex> {
+        let rows = self.source.queues.iter().flatten().flatten().copied();
+        rows.filter(|row| self.plan.is_good(*row))
     }
 
     /// Stores what arrives by now.
@@ -97,10 +101,15 @@ impl Outside<'_> {
         let before = self.stream.log.len();
         if self.stream.arrive(self.now, self.contents) > 0 && self.trace.0.is_some() {
             for stored in &self.stream.log[before..] {
-                let (name, shard) = (&self.contents.of(stored.content).name, stored.shard);
+                let (name, shard) = (self.contents.name(stored.content), stored.shard);
                 let number = &stored.number[50..];
+                let unseen = if stored.is_seen {
+                    ""
+                } else {
+                    ", where consumers drop it"
+                };
                 self.trace.say(self.now, || {
-                    format!("stream: {name} stored in shard {shard} as {number}")
+                    format!("stream: {name} stored in shard {shard} as {number}{unseen}")
                 });
             }
         }

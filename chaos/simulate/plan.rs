@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use bucket_brigade::chain::lane::LaneIndex;
 use bucket_brigade::config::{
     Aggregation, DeliveryConfig, Guarantee, Ordering, OutOfRetention, Pace, RecreatedStream,
 };
+use bucket_brigade::route::shard_map::HashKey;
 use clap::ValueEnum;
 use rand::Rng;
 use rand::rngs::SmallRng;
+
+use super::world::ContentIndex;
 
 /// How long a request may outlive whoever sent it, in milliseconds.
 pub(crate) const SETTLE_MS: u64 = 15_000;
@@ -24,10 +28,24 @@ pub(crate) enum Mode {
     Strict,
     /// The last copies of a key's rows stand in file order
     Final,
-    /// Consumers that follow the chain of records (not built yet)
+    /// A consumer that filters processes every row once and in the order of its lane
     Chain,
-    /// Aggregated records (not built yet)
+    /// Many records in one, which is stored as a whole or not at all
     Kpl,
+}
+
+/// Something that is left out of a history on purpose, to see that the oracle notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Defect {
+    /// The consumer does not filter
+    FilterOff,
+    /// The consumer drops what is not above the highest position seen
+    HighestSeen,
+    /// Records of a lane may overtake each other
+    LanesWithoutOrder,
+    /// An aggregate counts as stored in whatever shard it is
+    AggregatesAnywhere,
 }
 
 impl Mode {
@@ -69,6 +87,8 @@ pub(crate) struct Rates {
     pub(crate) record_stored_but_failed: u32,
     pub(crate) page_empty: u32,
     pub(crate) page_failed: u32,
+    /// Of a record: that it is stored in front of the one before it. Only where somebody could tell.
+    pub(crate) disordered: u32,
     /// Per step, of a process.
     pub(crate) crash: u32,
     pub(crate) stop: u32,
@@ -87,15 +107,26 @@ pub(crate) struct Plan {
     pub(crate) calm_after: u32,
     pub(crate) crashes_max: u32,
     pub(crate) chunk_rows_max: u64,
+    /// Rows of this variant become dead letters.
+    pub(crate) bad_variant: Option<usize>,
+    pub(crate) defect: Option<Defect>,
 }
 
 impl Plan {
-    pub(crate) fn draw(mode: Mode, rng: &mut SmallRng) -> Self {
-        let (guarantee, ordering, lateness) = promise(mode, rng);
-        Self {
+    pub(crate) fn draw(mode: Mode, defect: Option<Defect>, rng: &mut SmallRng) -> Self {
+        let (guarantee, mut ordering, lateness) = promise(mode, rng);
+        if defect == Some(Defect::LanesWithoutOrder) {
+            ordering = Ordering::None;
+        }
+        let mut plan = Self {
             mode,
             delivery: DeliveryConfig {
-                aggregation: Aggregation::None,
+                aggregation: match mode {
+                    Mode::Kpl => Aggregation::Kpl,
+                    Mode::AtLeastOnce | Mode::Dedupe | Mode::Strict | Mode::Final | Mode::Chain => {
+                        Aggregation::None
+                    }
+                },
                 guarantee,
                 is_guarantee_chosen: true,
                 settle: Duration::from_millis(SETTLE_MS),
@@ -111,10 +142,43 @@ impl Plan {
             calm_after: rng.random_range(20..400),
             crashes_max: rng.random_range(0..=4),
             chunk_rows_max: rng.random_range(1..=12),
+            bad_variant: None,
+            defect,
+        };
+        if plan.is_chained() {
+            plan.rates.disordered = [0, 0, 50, 200][rng.random_range(0..4)];
+            plan.bad_variant = [None, Some(1)][rng.random_range(0..2)];
         }
+        plan
     }
 
-    /// Whether no row may come twice.
+    /// Whether records say where they stand.
+    pub(crate) fn is_chained(&self) -> bool {
+        self.mode == Mode::Chain
+    }
+
+    /// Where a record with a key of this hash is sent.
+    pub(crate) fn point_of(&self, hash_key: HashKey) -> HashKey {
+        if self.is_chained() {
+            return LaneIndex::of(hash_key).point();
+        }
+        hash_key
+    }
+
+    /// Whether the row becomes a message.
+    pub(crate) fn is_good(&self, row: ContentIndex) -> bool {
+        self.bad_variant != Some(row.variant())
+    }
+
+    /// Whether records of a request fail together, so that none has to be sent again behind another. Only as long as
+    /// the shards stay the same: from then on they go one by one.
+    pub(crate) fn makes_no_holes(&self) -> bool {
+        self.delivery.guarantee == Guarantee::Dedupe
+            && self.delivery.aggregation == Aggregation::Kpl
+            && self.lateness != Lateness::Outliving
+    }
+
+    /// Whether no row may come twice, whatever happens.
     pub(crate) fn forbids_repeats(&self) -> bool {
         self.delivery.guarantee == Guarantee::Dedupe
             && self.delivery.ordering != Ordering::Final
@@ -124,25 +188,48 @@ impl Plan {
 
 fn promise(mode: Mode, rng: &mut SmallRng) -> (Guarantee, Ordering, Lateness) {
     let late = [Lateness::Never, Lateness::WithinSettle];
+    let orders = [Ordering::None, Ordering::Final, Ordering::Strict];
     match mode {
-        Mode::AtLeastOnce | Mode::Chain | Mode::Kpl => {
-            let ordering = [Ordering::None, Ordering::Final, Ordering::Strict][rng.random_range(0..3)];
-            let late = [Lateness::Never, Lateness::WithinSettle, Lateness::Outliving];
-            (Guarantee::AtLeastOnce, ordering, late[rng.random_range(0..3)])
-        }
+        Mode::AtLeastOnce => (
+            Guarantee::AtLeastOnce,
+            orders[rng.random_range(0..3)],
+            any_lateness(rng),
+        ),
+        Mode::Chain => (
+            Guarantee::AtLeastOnce,
+            orders[rng.random_range(1..3)],
+            any_lateness(rng),
+        ),
+        Mode::Kpl if rng.random_ratio(1, 3) => (
+            Guarantee::AtLeastOnce,
+            orders[rng.random_range(0..3)],
+            any_lateness(rng),
+        ),
+        Mode::Kpl => (
+            Guarantee::Dedupe,
+            orders[rng.random_range(0..3)],
+            rare_lateness(rng),
+        ),
         Mode::Dedupe => {
             let ordering = [Ordering::None, Ordering::Strict][rng.random_range(0..2)];
-            let lateness = if rng.random_ratio(1, 8) {
-                Lateness::Outliving
-            } else {
-                late[rng.random_range(0..2)]
-            };
-            (Guarantee::Dedupe, ordering, lateness)
+            (Guarantee::Dedupe, ordering, rare_lateness(rng))
         }
         Mode::Strict => (Guarantee::Dedupe, Ordering::Strict, late[rng.random_range(0..2)]),
         Mode::Final if rng.random_ratio(1, 3) => (Guarantee::AtLeastOnce, Ordering::Final, Lateness::Never),
         Mode::Final => (Guarantee::Dedupe, Ordering::Final, late[rng.random_range(0..2)]),
     }
+}
+
+fn any_lateness(rng: &mut SmallRng) -> Lateness {
+    [Lateness::Never, Lateness::WithinSettle, Lateness::Outliving][rng.random_range(0..3)]
+}
+
+/// Seldom longer than the settle time.
+fn rare_lateness(rng: &mut SmallRng) -> Lateness {
+    if rng.random_ratio(1, 8) {
+        return Lateness::Outliving;
+    }
+    [Lateness::Never, Lateness::WithinSettle][rng.random_range(0..2)]
 }
 
 impl Rates {
@@ -159,6 +246,7 @@ impl Rates {
         record_stored_but_failed: 0,
         page_empty: 0,
         page_failed: 0,
+        disordered: 0,
         crash: 0,
         stop: 0,
         reshard: 0,
@@ -178,6 +266,7 @@ impl Rates {
             record_stored_but_failed: rate([0, 0, 30, 200]),
             page_empty: rate([0, 0, 200, 500]),
             page_failed: rate([0, 0, 50, 300]),
+            disordered: 0,
             crash: rate([0, 10, 30, 100]),
             stop: rate([0, 0, 5, 20]),
             reshard: rate([0, 0, 10, 40]),

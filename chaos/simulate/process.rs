@@ -3,21 +3,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bucket_brigade::chain::writer::ChainStart;
 use bucket_brigade::checkpoint::cut::SkipPlan;
 use bucket_brigade::checkpoint::ledger::{Ledger, ObjectEnd};
-use bucket_brigade::checkpoint::store::{CheckpointDelta, ObjectEntry};
+use bucket_brigade::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry};
 use bucket_brigade::checkpoint::tally::ChunkTally;
-use bucket_brigade::config::Guarantee;
+use bucket_brigade::config::{Guarantee, RecreatedStream};
 use bucket_brigade::flow::budget::Credit;
-use bucket_brigade::model::settle::{ChunkRef, Lane};
+use bucket_brigade::model::settle::{ChunkRef, Lane, Settled, SettledRun};
 use bucket_brigade::model::{BatchRecord, Mark, ObjectId, Operation, Slice, Span, TableIndex};
 use bucket_brigade::observe::object_trace::ObjectTrace;
+use bucket_brigade::parse::chunk_router::{ChunkRouter, RoutedChunk};
 use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
-use bucket_brigade::supervise::recovery::{Recovery, mark_running};
+use bucket_brigade::supervise::recovery::{Circumstances, Recovery, take_up};
 
 use super::outside::Outside;
+use super::rows::{ChainTask, chunk};
 use super::sender::Sender;
 use super::store::Store;
+use super::world::{ContentIndex, Contents, QUEUES_MAX, SCHEMA, table_name};
 
 /// Rows in flight at most.
 const ROWS_IN_FLIGHT_MAX: u64 = 40;
@@ -30,6 +34,8 @@ struct Reading {
     skip: SkipPlan,
     next: u64,
     chunk_number: u64,
+    /// The router that its chunks go through.
+    router: usize,
 }
 
 /// The reader of one queue.
@@ -53,6 +59,7 @@ pub(crate) struct Commit {
 pub(crate) struct Baggage {
     pub(crate) credit: Arc<Credit>,
     pub(crate) trace: ObjectTrace,
+    pub(crate) chain_task: Arc<ChainTask>,
 }
 
 /// What can be done.
@@ -68,6 +75,8 @@ pub(crate) struct Process {
     map: ShardMap,
     ledger: Ledger,
     readers: Vec<Reader>,
+    /// One per reader; an object goes through one of those that are free. None without a chain.
+    routers: Vec<ChunkRouter>,
     senders: Vec<Sender>,
     baggage: Baggage,
     rows_in_flight: u64,
@@ -77,47 +86,47 @@ pub(crate) struct Process {
 
 impl Process {
     /// Goes on where the store says, by the rules of `supervise::recovery`.
-    pub(crate) fn start(outside: &mut Outside<'_>, store: &mut Store, baggage: Baggage) -> Self {
-        let now_ms = i64::try_from(outside.now).expect("a time of this history");
+    pub(crate) fn start(
+        outside: &mut Outside<'_>,
+        store: &mut Store,
+        baggage: Baggage,
+    ) -> Result<Self, String> {
         let mut checkpoint = store.load();
-        let recovery = Recovery::of(&checkpoint);
-        mark_running(&mut checkpoint.task, now_ms, "configuration", "stream", &recovery);
-        let Recovery { start, since_ms } = recovery;
-        store.task = checkpoint.task.clone();
+        let circumstances = Circumstances {
+            now_ms: i64::try_from(outside.now).expect("a time of this history"),
+            fingerprint: "configuration",
+            identity: "stream",
+            is_chained: outside.plan.is_chained(),
+            recreated: RecreatedStream::Stop,
+        };
+        let taken_up = take_up(&mut checkpoint, &circumstances).map_err(|fault| fault.to_string());
+        let (delta, Recovery { start, since_ms }) = taken_up?;
+        store.commit(delta)?;
         let map = outside.stream.map();
         let since_ms = u64::try_from(since_ms).unwrap_or(0);
+        let doubt = if start.is_in_doubt { "in" } else { "without" };
         outside.say(|| {
-            let doubt = if start.is_in_doubt {
-                "in doubt"
-            } else {
-                "without doubt"
-            };
-            format!("a process starts {doubt}, with {} shards", map.shards().len())
+            format!(
+                "a process starts {doubt} doubt, with {} shards",
+                map.shards().len()
+            )
         });
         let senders = map.shards().iter().enumerate();
         let senders = senders
             .map(|(index, shard)| Sender::new(outside, index, shard.clone(), start.clone(), since_ms))
             .collect();
-        let tables = [("public".to_owned(), "rows".to_owned())];
-        let mut ledger = Ledger::new(&checkpoint, &tables, map.clone());
+        let tables = (0..QUEUES_MAX).map(|queue| (SCHEMA.to_owned(), table_name(queue)));
+        let mut ledger = Ledger::new(&checkpoint, &tables.collect::<Vec<_>>(), map.clone());
         if start.is_in_doubt && outside.plan.delivery.guarantee == Guarantee::Dedupe {
             ledger.start_in_doubt(&start.candidates);
         }
-        let readers = (0..outside.source.queues.len()).map(|queue| {
-            let name = outside.contents.queue(queue);
-            let own = checkpoint
-                .unfinished
-                .iter()
-                .filter(|entry| entry.id.queue == *name);
-            Reader {
-                queue,
-                waiting: own.cloned().collect(),
-                reading: None,
-                is_done: false,
-            }
-        });
-        Self {
-            readers: readers.collect(),
+        let readers = readers(outside, &checkpoint);
+        let chain = checkpoint.task.chain;
+        let routers = readers.iter().filter(|_| chain.is_some());
+        let routers = routers.map(|_| baggage.chain_task.router(&map, chain));
+        Ok(Self {
+            routers: routers.collect(),
+            readers,
             map,
             ledger,
             senders,
@@ -125,7 +134,7 @@ impl Process {
             rows_in_flight: 0,
             is_draining: false,
             commit: None,
-        }
+        })
     }
 
     /// What can be done by now, and when the next thing can.
@@ -215,17 +224,36 @@ impl Process {
         let now_ms = i64::try_from(outside.now).expect("a time of this history");
         let resume = self
             .ledger
-            .open(&entry, Some(TableIndex(0)), now_ms)
+            .open(&entry, Some(TableIndex(queue)), now_ms)
             .map_err(|error| error.to_string())?;
         outside.say(|| format!("opens {} at row {}", entry.id, resume.mark.ordinal));
+        let router = self.free_router(outside);
+        if let (Some(router), Some(ends)) = (self.routers.get_mut(router), resume.lanes) {
+            let (id, is_control) = (entry.id.clone(), false);
+            router.enter(Some(&ChainStart { id, is_control, ends }));
+        }
         self.readers[index].reading = Some(Reading {
             number: usize::try_from(entry.id.number).expect("few objects"),
             id: entry.id,
             skip: resume.skip,
             next: resume.mark.ordinal,
             chunk_number: 0,
+            router,
         });
         Ok(())
+    }
+
+    /// One of the routers that no open object goes through.
+    fn free_router(&self, outside: &mut Outside<'_>) -> usize {
+        let is_free = |router: &usize| {
+            let mut open = self.readers.iter().filter_map(|reader| reader.reading.as_ref());
+            open.all(|reading| reading.router != *router)
+        };
+        let free: Vec<_> = (0..self.routers.len()).filter(is_free).collect();
+        match free[..] {
+            [] => 0,
+            _ => free[rand::Rng::random_range(&mut outside.rng, 0..free.len())],
+        }
     }
 
     fn read_chunk(&mut self, outside: &mut Outside<'_>, index: usize) -> Result<(), String> {
@@ -243,18 +271,7 @@ impl Process {
         }
         let wanted = 1 + rand::Rng::random_range(&mut outside.rng, 0..outside.plan.chunk_rows_max);
         let end = (reading.next + wanted).min(count);
-        let mut slices: Vec<Vec<BatchRecord>> = vec![Vec::new(); self.map.shards().len()];
-        let mut tally = ChunkTally::default();
-        for ordinal in reading.next..end {
-            let content = outside
-                .contents
-                .of(rows[usize::try_from(ordinal).expect("few rows")]);
-            tally.deliver(TableIndex(0), Operation::Load, 1);
-            if !reading.skip.is_delivered(ordinal, content.hash_key) {
-                slices[self.map.locate(content.hash_key).0].push(content.record(ordinal));
-            }
-        }
-        let chunk = ChunkRef {
+        let reference = ChunkRef {
             object: reading.id.clone(),
             chunk_number: reading.chunk_number,
         };
@@ -262,42 +279,109 @@ impl Process {
             start: mark(reading.next),
             end: mark(end),
         };
+        let indexes =
+            usize::try_from(reading.next).expect("few rows")..usize::try_from(end).expect("few rows");
+        let (rows, table) = (&rows[indexes], TableIndex(reader.queue));
+        let routed = match self.routers.get_mut(reading.router) {
+            Some(router) => {
+                let chunk = chunk(outside.contents, rows, span, outside.plan.bad_variant);
+                let now_us = i64::try_from(outside.now * 1_000).expect("a time of this history");
+                router.route(&chunk, Some(table), &reading.skip, now_us)
+            }
+            None => without_links(outside.contents, &self.map, rows, table, reading),
+        };
         reading.next = end;
         reading.chunk_number += 1;
-        self.hand_on(outside.now, &chunk, span, slices, tally)
+        self.hand_on(outside.now, &reference, span, routed)
     }
 
-    fn hand_on(
-        &mut self,
-        now: u64,
-        chunk: &ChunkRef,
-        span: Span,
-        slices: Vec<Vec<BatchRecord>>,
-        tally: ChunkTally,
-    ) -> Result<(), String> {
-        let count = |records: &Vec<BatchRecord>| u64::try_from(records.len()).unwrap_or(u64::MAX);
-        let slices = slices.into_iter().enumerate();
-        let slices: Vec<_> = slices.filter(|(_, records)| !records.is_empty()).collect();
-        let owed = slices
+    fn hand_on(&mut self, now: u64, chunk: &ChunkRef, span: Span, routed: RoutedChunk) -> Result<(), String> {
+        let owed = routed
+            .slices
             .iter()
-            .map(|(shard, records)| (Lane::Shard(ShardIndex(*shard)), count(records)));
-        let owed: Vec<_> = owed.collect();
+            .map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
+        let mut owed: Vec<_> = owed.collect();
         self.rows_in_flight += owed.iter().map(|(_, count)| count).sum::<u64>();
-        self.ledger
-            .chunk_parsed(chunk, span, owed, tally)
-            .map_err(|error| error.to_string())?;
-        for (shard, records) in slices {
+        let rejected = routed.rejected.last().map(|last| SettledRun {
+            chunk: chunk.clone(),
+            records_count: count(routed.rejected.len()),
+            through: last.ordinal + 1,
+        });
+        owed.extend(rejected.iter().map(|run| (Lane::DeadLetters, run.records_count)));
+        let parsed = self.ledger.chunk_parsed(chunk, span, owed, routed.tally);
+        parsed.map_err(|error| error.to_string())?;
+        for (shard, records) in routed.slices {
             let slice = Slice {
                 chunk: chunk.clone(),
-                shard: ShardIndex(shard),
+                shard,
                 records,
                 credit: Arc::clone(&self.baggage.credit),
                 trace: self.baggage.trace.clone(),
             };
-            self.senders[shard].packer.push(slice, now);
+            self.senders[shard.0].packer.push(slice, now);
         }
-        Ok(())
+        let Some(run) = rejected else { return Ok(()) };
+        let settled = self.ledger.settled(Settled {
+            lane: Lane::DeadLetters,
+            runs: vec![run],
+            stored: Vec::new(),
+        });
+        settled.map_err(|error| error.to_string())
     }
+}
+
+/// A reader per queue, with the objects that a process before this one did not finish.
+fn readers(outside: &Outside<'_>, checkpoint: &Checkpoint) -> Vec<Reader> {
+    let readers = (0..outside.source.queues.len()).map(|queue| {
+        let name = outside.contents.queue(queue);
+        let own = checkpoint
+            .unfinished
+            .iter()
+            .filter(|entry| entry.id.queue == *name);
+        Reader {
+            queue,
+            waiting: own.cloned().collect(),
+            reading: None,
+            is_done: false,
+        }
+    });
+    readers.collect()
+}
+
+/// What `parse::chunk_router` makes of rows without a chain, their messages made beforehand.
+fn without_links(
+    contents: &Contents,
+    map: &ShardMap,
+    rows: &[ContentIndex],
+    table: TableIndex,
+    reading: &Reading,
+) -> RoutedChunk {
+    let mut slices: Vec<Vec<BatchRecord>> = vec![Vec::new(); map.shards().len()];
+    let mut tally = ChunkTally::default();
+    let mut skipped = 0;
+    for (row, ordinal) in rows.iter().zip(reading.next..) {
+        let content = contents.of(*row);
+        tally.deliver(table, Operation::Load, 1);
+        if reading.skip.is_delivered(ordinal, content.hash_key) {
+            skipped += 1;
+        } else {
+            slices[map.locate(content.hash_key).0].push(content.record(ordinal));
+        }
+    }
+    let slices = slices.into_iter().enumerate();
+    let slices = slices.filter(|(_, records)| !records.is_empty());
+    RoutedChunk {
+        slices: slices
+            .map(|(shard, records)| (ShardIndex(shard), records))
+            .collect(),
+        rejected: Vec::new(),
+        tally,
+        skipped,
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn mark(ordinal: u64) -> Mark {

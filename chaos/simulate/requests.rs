@@ -1,12 +1,18 @@
 //! What becomes of a request: drawn when it is sent, told when it is answered.
 
+use std::iter::repeat_n;
+
+use bucket_brigade::batch::aggregate::aggregate;
 use bucket_brigade::fault::Certainty;
+use bucket_brigade::model::BatchRecord;
+use bucket_brigade::route::shard_map::Shard;
+use bucket_brigade::sink::kinesis::shared_entries;
 use bucket_brigade::sink::{PutEntry, SinkError};
 use rand::Rng;
 
 use super::outside::Outside;
-use super::plan::{Lateness, SETTLE_MS};
-use super::world::ContentIndex;
+use super::parcel::{Parcel, Row};
+use super::plan::{Defect, Lateness, SETTLE_MS};
 
 /// What becomes of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +40,23 @@ pub(crate) struct InFlight {
     id: u64,
     pub(crate) answer_at: u64,
     answer: Answer,
+    /// How many records are in its aggregate, if it is one.
+    aggregated: Option<usize>,
 }
 
-/// Sends records; gives what will be told about them.
-pub(crate) fn send(outside: &mut Outside<'_>, contents: &[ContentIndex]) -> InFlight {
+/// Puts the records of a request together as the sink does that aggregates.
+///
+/// # Errors
+/// If a record does not belong to the shard.
+pub(crate) fn aggregated(outside: &Outside<'_>, shard: &Shard, rows: &[Row]) -> Result<Parcel, String> {
+    let records: Vec<BatchRecord> = rows.iter().map(|row| row.record.clone()).collect();
+    let aggregate = aggregate(shard.range, &records).map_err(|error| error.to_string())?;
+    let meant = outside.stream.index_of(&shard.id);
+    Ok(Parcel::Aggregate { aggregate, meant })
+}
+
+/// Sends a request of these parcels; gives what will be told about it.
+pub(crate) fn send(outside: &mut Outside<'_>, parcels: Vec<Parcel>, aggregated: Option<usize>) -> InFlight {
     outside.tally.requests += 1;
     let (rates, now) = (outside.rates, outside.now);
     let latency = 5 + outside.up_to(200);
@@ -66,7 +85,7 @@ pub(crate) fn send(outside: &mut Outside<'_>, contents: &[ContentIndex]) -> InFl
     } else if outside.roll(rates.short_answer) {
         (Answer::Short, now + latency, Some(now + outside.up_to(latency)))
     } else {
-        let fates = contents.iter().map(|_| fate(outside)).collect();
+        let fates = parcels.iter().map(|_| fate(outside)).collect();
         (
             Answer::Entries(fates),
             now + latency,
@@ -80,16 +99,20 @@ pub(crate) fn send(outside: &mut Outside<'_>, contents: &[ContentIndex]) -> InFl
             !outside.roll(rates.record_throttled)
         }
     };
-    let records = contents
-        .iter()
-        .enumerate()
-        .map(|(index, content)| (*content, is_stored(index)))
-        .collect();
-    let id = outside.stream.send(apply_at, records);
+    let parcels_count = parcels.len();
+    let parcels = parcels.into_iter().enumerate();
+    let mut stored: Vec<_> = parcels.filter(|(index, _)| is_stored(*index)).collect();
+    for index in 1..stored.len() {
+        if outside.roll(rates.disordered) {
+            stored.swap(index - 1, index);
+        }
+    }
+    let id = outside.stream.send(apply_at, stored, parcels_count);
     InFlight {
         id,
         answer_at,
         answer,
+        aggregated,
     }
 }
 
@@ -106,8 +129,12 @@ fn fate(outside: &mut Outside<'_>) -> Fate {
     }
 }
 
-/// What the sink says of a request.
-pub(crate) fn answer(outside: &mut Outside<'_>, request: InFlight) -> Result<Vec<PutEntry>, SinkError> {
+/// What the sink says of a request to a shard.
+pub(crate) fn answer(
+    outside: &mut Outside<'_>,
+    shard: &Shard,
+    request: InFlight,
+) -> Result<Vec<PutEntry>, SinkError> {
     let (action, stream, detail) = ("put", "stream".to_owned(), "simulated".to_owned());
     let places = outside.stream.places(request.id);
     match request.answer {
@@ -134,7 +161,15 @@ pub(crate) fn answer(outside: &mut Outside<'_>, request: InFlight) -> Result<Vec
             outside.tally.doubts += u64::from(fates.iter().any(is_in_doubt));
             let places = places.expect("a request is applied before it is answered");
             let entries = fates.into_iter().zip(places);
-            Ok(entries.map(|(fate, place)| entry(outside, fate, place)).collect())
+            let entries: Vec<_> = entries.map(|(fate, place)| entry(outside, fate, place)).collect();
+            Ok(match request.aggregated {
+                Some(count) if outside.plan.defect == Some(Defect::AggregatesAnywhere) => {
+                    let each = entries.into_iter();
+                    each.flat_map(|entry| repeat_n(entry, count)).collect()
+                }
+                Some(count) => shared_entries(entries, shard, count),
+                None => entries,
+            })
         }
     }
 }
@@ -152,7 +187,7 @@ fn entry(outside: &Outside<'_>, fate: Fate, place: Option<usize>) -> PutEntry {
             let stored = &outside.stream.log[place.expect("a stored record has a place")];
             PutEntry::Stored {
                 sequence_number: stored.number.clone(),
-                shard_id: outside.stream.shard_id(stored.shard).to_owned(),
+                shard_id: outside.stream.shard_id(stored.shard).into(),
             }
         }
     }

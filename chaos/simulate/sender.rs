@@ -5,7 +5,8 @@ use std::time::Duration;
 use bucket_brigade::batch::packer::{BatchLimits, Packer};
 use bucket_brigade::config::Aggregation;
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
-use bucket_brigade::model::{Batch, Settled};
+use bucket_brigade::model::batch::LinkKind;
+use bucket_brigade::model::{Batch, BatchRecord, Settled};
 use bucket_brigade::publish::delivery::{ShardDelivery, Start, Step};
 use bucket_brigade::route::shard_map::{Shard, ShardIndex};
 use bucket_brigade::sink::PutEntry;
@@ -13,7 +14,8 @@ use rand::Rng;
 
 use super::look::Look;
 use super::outside::Outside;
-use super::requests::{InFlight, answer, send};
+use super::parcel::{Parcel, Row};
+use super::requests::{InFlight, aggregated, answer, send};
 use super::world::ContentIndex;
 
 #[derive(Debug)]
@@ -34,11 +36,13 @@ pub(crate) struct Sender {
     pub(crate) packer: Packer,
     delivery: ShardDelivery,
     batch: Option<Batch>,
-    contents: Vec<ContentIndex>,
+    contents: Vec<Option<ContentIndex>>,
     doing: Doing,
     since_ms: u64,
     /// Whether a record was stored in another shard.
     pub(crate) saw_elsewhere: bool,
+    /// Whether an aggregate was: from then on the sink puts records of this shard one by one.
+    is_closed: bool,
 }
 
 impl Sender {
@@ -54,7 +58,7 @@ impl Sender {
             shard,
             packer: Packer::new(
                 ShardIndex(index),
-                BatchLimits::new(Aggregation::None, RECORD_BYTES_DEFAULT),
+                BatchLimits::new(outside.plan.delivery.aggregation, RECORD_BYTES_DEFAULT),
             ),
             delivery: ShardDelivery::new(outside.plan.delivery, start, now),
             batch: None,
@@ -62,6 +66,7 @@ impl Sender {
             doing: Doing::Next,
             since_ms,
             saw_elsewhere: false,
+            is_closed: false,
         }
     }
 
@@ -86,9 +91,10 @@ impl Sender {
         match std::mem::replace(&mut self.doing, Doing::Next) {
             Doing::Next => return self.follow(outside),
             Doing::Flying(request) => {
-                let answer = answer(outside, request);
-                let is_elsewhere = |entry: &PutEntry| matches!(entry, PutEntry::Stored { shard_id, .. } if *shard_id != self.shard.id);
-                self.saw_elsewhere |= answer.iter().flatten().any(is_elsewhere);
+                let answer = answer(outside, &self.shard, request);
+                let entries = || answer.iter().flatten();
+                self.saw_elsewhere |= entries().any(|entry| entry.is_elsewhere(&self.shard.id));
+                self.is_closed |= entries().any(PutEntry::is_map_changed);
                 if outside.trace.0.is_some() {
                     let (id, told) = (&self.shard.id, in_words(&answer));
                     outside.say(|| format!("{id}: answer: {told}"));
@@ -121,7 +127,7 @@ impl Sender {
         let Some(batch) = self.packer.take(outside.now) else {
             return;
         };
-        let mut ordinals = batch.records.iter().map(|record| record.ordinal);
+        let mut records = batch.records.iter();
         self.contents.clear();
         for run in &batch.runs {
             let object = &run.chunk.object;
@@ -132,9 +138,9 @@ impl Sender {
             let number = usize::try_from(object.number).expect("a small number");
             let rows = &outside.source.queues[queue][number];
             for _ in 0..run.records_count {
-                let ordinal = ordinals.next().expect("as many records as the runs say");
-                self.contents
-                    .push(rows[usize::try_from(ordinal).expect("a small number")]);
+                let record = records.next().expect("as many records as the runs say");
+                let row = || rows[usize::try_from(record.ordinal).expect("a small number")];
+                self.contents.push((!is_sync(record)).then(row));
             }
         }
         if outside.trace.0.is_some() {
@@ -146,17 +152,38 @@ impl Sender {
         self.doing = Doing::Next;
     }
 
+    /// Sends the next request: its records one by one, or in an aggregate.
+    fn put(&self, outside: &mut Outside<'_>) -> Result<InFlight, String> {
+        let records = self.batch.as_ref().map(|batch| &batch.records[..]);
+        let records = records.unwrap_or_default();
+        let rows = self.delivery.to_send().iter().map(|index| Row {
+            record: records[*index].clone(),
+            content: self.contents[*index],
+        });
+        let rows: Vec<_> = rows.collect();
+        if outside.trace.0.is_some() {
+            let names = outside.names(rows.iter().map(|row| row.content));
+            outside.say(|| format!("{}: puts [{names}]", self.shard.id));
+        }
+        let is_one_by_one =
+            outside.plan.delivery.aggregation == Aggregation::None || rows.len() <= 1 || self.is_closed;
+        if is_one_by_one {
+            return Ok(send(
+                outside,
+                rows.into_iter().map(Parcel::Single).collect(),
+                None,
+            ));
+        }
+        let parcel = aggregated(outside, &self.shard, &rows)?;
+        Ok(send(outside, vec![parcel], Some(rows.len())))
+    }
+
     fn follow(&mut self, outside: &mut Outside<'_>) -> Result<Option<Settled>, String> {
         let id = &self.shard.id;
         match self.delivery.step().clone() {
             Step::Put => {
-                let to_send = self.delivery.to_send().iter().map(|index| self.contents[*index]);
-                let to_send: Vec<_> = to_send.collect();
-                if outside.trace.0.is_some() {
-                    let names = outside.names(to_send.iter().copied());
-                    outside.say(|| format!("{id}: puts [{names}]"));
-                }
-                self.doing = Doing::Flying(send(outside, &to_send));
+                let request = self.put(outside)?;
+                self.doing = Doing::Flying(request);
             }
             Step::Look { not_before, .. } => {
                 let look = Look::new(self.delivery.plan(), self.since_ms, not_before, outside.now);
@@ -183,6 +210,10 @@ impl Sender {
         }
         Ok(None)
     }
+}
+
+fn is_sync(record: &BatchRecord) -> bool {
+    record.link().is_some_and(|link| link.kind == LinkKind::Sync)
 }
 
 fn in_words(answer: &Result<Vec<PutEntry>, bucket_brigade::sink::SinkError>) -> String {

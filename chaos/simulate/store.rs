@@ -1,5 +1,6 @@
 //! The durable checkpoint as plain values: what the last commit held.
 
+use bucket_brigade::chain::ends::LaneEnds;
 use bucket_brigade::checkpoint::store::rules::check_transition;
 use bucket_brigade::checkpoint::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, TableStatistics, TaskState,
@@ -12,7 +13,8 @@ pub(crate) struct Store {
     pub(crate) objects: Vec<ObjectEntry>,
     pub(crate) cuts: Vec<ShardCut>,
     tables: Vec<TableStatistics>,
-    pub(crate) task: TaskState,
+    lanes: Vec<(QueueName, LaneEnds)>,
+    task: TaskState,
 }
 
 impl Store {
@@ -47,7 +49,7 @@ impl Store {
         let mut unfinished: Vec<_> = unfinished.cloned().collect();
         unfinished.sort_by(|left, right| left.id.cmp(&right.id));
         Checkpoint {
-            lanes: Vec::new(),
+            lanes: self.lanes.clone(),
             unfinished,
             cuts: self.cuts.clone(),
             tables: self.tables.clone(),
@@ -71,6 +73,9 @@ impl Store {
             put(&mut self.tables, table, |left, right| {
                 left.table_name == right.table_name
             });
+        }
+        for lanes in delta.lanes {
+            put(&mut self.lanes, lanes, |left, right| left.0 == right.0);
         }
         if let Some(task) = delta.task {
             self.task = task;

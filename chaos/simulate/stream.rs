@@ -1,9 +1,13 @@
 //! A stream in virtual time: shards with lineage, requests that are on their way, records in order of application.
 
+use bucket_brigade::batch::aggregate::{is_dropped_by_consumers, take_apart};
 use bucket_brigade::publish::delivery::LookPlan;
 use bucket_brigade::route::lineage::{KnownShard, Lineage};
 use bucket_brigade::route::shard_map::{HashKey, HashRange, Shard, ShardMap};
 
+use bytes::Bytes;
+
+use super::parcel::Parcel;
 use super::world::{ContentIndex, Contents};
 
 /// What sequence numbers begin with.
@@ -11,12 +15,21 @@ const NUMBER_PREFIX: &str = "49590338271490256608559692538361571095";
 /// Reading from a time on begins earlier by this much, as the real reading does.
 const TIME_MARGIN_MS: u64 = 10 * 60 * 1_000;
 
-/// A stored record.
+/// A stored record, or a member of one.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    pub(crate) content: ContentIndex,
+    /// What it says; `None` for a `sync` record.
+    pub(crate) content: Option<ContentIndex>,
+    pub(crate) message: Bytes,
+    /// Shared by the members of an aggregate.
     pub(crate) number: String,
     pub(crate) shard: usize,
+    /// Which member of an aggregate it is.
+    pub(crate) member: Option<usize>,
+    /// The shard that the aggregate was for.
+    pub(crate) meant: Option<usize>,
+    /// Whether consumers see it: they drop an aggregate of another shard.
+    pub(crate) is_seen: bool,
     at_ms: u64,
 }
 
@@ -25,7 +38,9 @@ pub(crate) struct Stored {
 struct Pending {
     id: u64,
     apply_at: u64,
-    records: Vec<(ContentIndex, bool)>,
+    /// Those that will be stored, in the order of their storing, with their places in the request.
+    parcels: Vec<(usize, Parcel)>,
+    parcels_count: usize,
 }
 
 /// The stream.
@@ -77,14 +92,21 @@ impl SimStream {
         &self.known[shard].shard.id
     }
 
-    /// Sends a request that arrives at `apply_at`, if it arrives: which of its records will be stored.
-    pub(crate) fn send(&mut self, apply_at: Option<u64>, records: Vec<(ContentIndex, bool)>) -> u64 {
+    /// Sends a request that arrives at `apply_at`, if it arrives: which of so many parcels will be stored, and in
+    /// which order.
+    pub(crate) fn send(
+        &mut self,
+        apply_at: Option<u64>,
+        parcels: Vec<(usize, Parcel)>,
+        parcels_count: usize,
+    ) -> u64 {
         self.next_id += 1;
         if let Some(apply_at) = apply_at {
             self.pending.push(Pending {
                 id: self.next_id,
                 apply_at,
-                records,
+                parcels,
+                parcels_count,
             });
         }
         self.next_id
@@ -112,28 +134,71 @@ impl SimStream {
             let Pending {
                 id,
                 apply_at,
-                records,
+                parcels,
+                parcels_count,
             } = self.pending.remove(index);
-            let places = records
-                .into_iter()
-                .map(|(content, is_stored)| is_stored.then(|| self.store(content, apply_at, contents)));
-            let places = places.collect();
+            let mut places = vec![None; parcels_count];
+            for (index, parcel) in parcels {
+                places[index] = Some(self.store(parcel, apply_at, contents));
+            }
             self.applied.push((id, places));
             count += 1;
         }
     }
 
-    fn store(&mut self, content: ContentIndex, at_ms: u64, contents: &Contents) -> usize {
-        let owner = self.owner_of(contents.of(content).hash_key);
+    /// Stores a parcel; gives the place of its first record.
+    fn store(&mut self, parcel: Parcel, at_ms: u64, contents: &Contents) -> usize {
         let place = self.log.len();
-        self.by_shard[owner].push(place);
-        self.log.push(Stored {
+        let stored = |content, message, shard| Stored {
             content,
+            message,
             number: format!("{NUMBER_PREFIX}{place:018}"),
-            shard: owner,
+            shard,
+            member: None,
+            meant: None,
+            is_seen: true,
             at_ms,
-        });
+        };
+        match parcel {
+            Parcel::Single(row) => {
+                let shard = self.owner_of(row.hash_key(contents));
+                self.push(stored(row.content, row.record.payload_bytes(), shard));
+            }
+            Parcel::Aggregate { aggregate, meant } => {
+                let shard = self.owner_of(aggregate.explicit_hash_key);
+                let members = take_apart(&aggregate.bytes).expect("it was made by this program");
+                let is_dropped = is_dropped_by_consumers(self.known[shard].shard.range, &members);
+                for (index, member) in members.into_iter().enumerate() {
+                    self.push(Stored {
+                        member: Some(index),
+                        meant: Some(meant),
+                        is_seen: !is_dropped,
+                        ..stored(contents.of_payload(&member.payload), member.payload, shard)
+                    });
+                }
+            }
+        }
         place
+    }
+
+    fn push(&mut self, stored: Stored) {
+        self.by_shard[stored.shard].push(self.log.len());
+        self.log.push(stored);
+    }
+
+    /// The rows that consumers see, copies included, in the order of their storing.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ContentIndex> {
+        let seen = self.log.iter().filter(|stored| stored.is_seen);
+        seen.filter_map(|stored| stored.content)
+    }
+
+    /// All records of a shard in its order.
+    pub(crate) fn of_shard(&self, shard: usize) -> impl Iterator<Item = &Stored> {
+        self.by_shard[shard].iter().map(|place| &self.log[*place])
+    }
+
+    pub(crate) fn range(&self, shard: usize) -> HashRange {
+        self.known[shard].shard.range
     }
 
     fn owner_of(&self, key: HashKey) -> usize {
@@ -163,9 +228,11 @@ impl SimStream {
         self.applied.clear();
     }
 
-    /// The place of a record by its sequence number, if it is stored in that shard.
+    /// The place of a record by its sequence number, of a member also by its index, if it is stored in that shard.
     pub(crate) fn place_of(&self, shard_id: &str, number: &str) -> Option<usize> {
-        let place: usize = number.strip_prefix(NUMBER_PREFIX)?.parse().ok()?;
+        let number = number.strip_prefix(NUMBER_PREFIX)?;
+        let (number, member) = number.split_once('/').unwrap_or((number, "0"));
+        let place = number.parse::<usize>().ok()? + member.parse::<usize>().ok()?;
         let stored = self.log.get(place)?;
         (self.shard_id(stored.shard) == shard_id).then_some(place)
     }

@@ -1,5 +1,7 @@
 //! What is to be delivered: few keys, few contents, so that equal rows meet.
 
+use std::collections::HashMap;
+
 use bucket_brigade::model::{BatchRecord, QueueName};
 use bucket_brigade::publish::fingerprint::Fingerprint;
 use bucket_brigade::route::shard_map::HashKey;
@@ -7,12 +9,16 @@ use bytes::Bytes;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+/// Schema of every table.
+pub(crate) const SCHEMA: &str = "public";
 /// Queues at most.
-const QUEUES_MAX: usize = 2;
+pub(crate) const QUEUES_MAX: usize = 2;
 /// Keys at most.
 const KEYS_MAX: usize = 6;
 /// Different rows of one key and queue at most.
 const VARIANTS_MAX: usize = 24;
+/// Partition keys. The second pair and the third share a lane each.
+const KEYS: [&str; KEYS_MAX] = ["key-0", "key-1", "key-3", "key-16", "key-4", "key-15"];
 
 /// What a row says, as an index of [`Contents`]. Rows of one queue and key follow one another there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,12 +29,28 @@ impl ContentIndex {
     pub(crate) fn lane(self) -> usize {
         self.0 / VARIANTS_MAX
     }
+
+    /// Which of the rows of its key and queue it is.
+    pub(crate) fn variant(self) -> usize {
+        self.0 % VARIANTS_MAX
+    }
+
+    /// What a row of this key says, if there is such a row.
+    pub(crate) fn find(queue: usize, key: &str, variant: usize) -> Option<Self> {
+        let key = KEYS.iter().position(|known| *known == key)?;
+        (queue < QUEUES_MAX && variant < VARIANTS_MAX).then(|| Self::of(queue, key, variant))
+    }
+
+    fn of(queue: usize, key: usize, variant: usize) -> Self {
+        Self((queue * KEYS_MAX + key) * VARIANTS_MAX + variant)
+    }
 }
 
 /// One content with all that is expensive to find out about it.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) name: String,
+    pub(crate) key: &'static str,
     pub(crate) hash_key: HashKey,
     pub(crate) fingerprint: Fingerprint,
     bytes: Bytes,
@@ -45,7 +67,13 @@ impl Content {
 #[derive(Debug)]
 pub(crate) struct Contents {
     all: Vec<Content>,
+    by_payload: HashMap<Bytes, ContentIndex>,
     queues: Vec<QueueName>,
+}
+
+/// Name of the table whose rows are in a queue.
+pub(crate) fn table_name(queue: usize) -> String {
+    format!("t{queue}")
 }
 
 impl Contents {
@@ -58,8 +86,14 @@ impl Contents {
                 }
             }
         }
-        let queues = (0..QUEUES_MAX).map(|queue| QueueName::load(&format!("public.t{queue}")));
+        let queues = (0..QUEUES_MAX).map(|queue| QueueName::load(&format!("{SCHEMA}.{}", table_name(queue))));
+        let payload = |content: &Content| content.record(0).payload_bytes();
+        let by_payload = all
+            .iter()
+            .enumerate()
+            .map(|(index, content)| (payload(content), ContentIndex(index)));
         Self {
+            by_payload: by_payload.collect(),
             all,
             queues: queues.collect(),
         }
@@ -67,6 +101,16 @@ impl Contents {
 
     pub(crate) fn of(&self, index: ContentIndex) -> &Content {
         &self.all[index.0]
+    }
+
+    /// What to call a record in a trace.
+    pub(crate) fn name(&self, content: Option<ContentIndex>) -> &str {
+        content.map_or("sync", |content| &self.of(content).name)
+    }
+
+    /// What a message of [`Content::record`] says.
+    pub(crate) fn of_payload(&self, payload: &Bytes) -> Option<ContentIndex> {
+        self.by_payload.get(payload).copied()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -83,7 +127,7 @@ impl Contents {
 }
 
 fn content(queue: usize, key: usize, variant: usize) -> Content {
-    let key_text = format!("key-{key}");
+    let key_text = KEYS[key];
     let name = format!("t{queue}.{}{variant}", ["a", "b", "c", "d", "e", "f"][key]);
     let payload = format!("{{\"row\":\"{name}\"}}");
     Content {
@@ -91,6 +135,7 @@ fn content(queue: usize, key: usize, variant: usize) -> Content {
         fingerprint: Fingerprint::of(key_text.as_bytes(), payload.as_bytes()),
         bytes: [payload.as_bytes(), key_text.as_bytes()].concat().into(),
         payload_bytes: payload.len(),
+        key: key_text,
         name,
     }
 }
@@ -110,7 +155,7 @@ impl Source {
             let objects = (0..rng.random_range(1..=3)).map(|_| {
                 let rows = (0..rng.random_range(0..=rows_max)).map(|_| {
                     let (key, variant) = (rng.random_range(0..keys), rng.random_range(0..variants));
-                    ContentIndex((queue * KEYS_MAX + key) * VARIANTS_MAX + variant)
+                    ContentIndex::of(queue, key, variant)
                 });
                 rows.collect()
             });
@@ -119,10 +164,5 @@ impl Source {
         Self {
             queues: queues.collect(),
         }
-    }
-
-    /// All rows in reading order, queue by queue.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = ContentIndex> {
-        self.queues.iter().flatten().flatten().copied()
     }
 }

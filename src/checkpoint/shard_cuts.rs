@@ -2,7 +2,7 @@
 
 use super::ledger::take_changed;
 use super::store::ShardCut;
-use crate::model::settle::{StoredIn, greatest};
+use crate::model::settle::{StoredIn, greatest, sequence_number_of};
 use crate::route::shard_map::{HashRange, ShardMap};
 
 /// The cuts of all shards.
@@ -57,7 +57,8 @@ impl ShardCuts {
                 numbers.sort_unstable();
                 numbers.dedup();
             }
-            cut.last_sequence_number = greatest(&numbers).cloned();
+            let last = greatest(&numbers).map(|place| sequence_number_of(place).to_owned());
+            cut.last_sequence_number = last;
             cut.last_request = numbers;
             if is_own {
                 cut.look_from = stored.look_from;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use super::sandbox_crash::{Kill, KillPlan, mid_load_count, run_over_kills};
+use super::sandbox_crash::{KillPlan, Lives, mid_load_count, run_over_kills};
 use super::sandbox_faults::FaultArgs;
 use super::sandbox_folder::WorkFolder;
 use super::sandbox_report::{DemoReport, SCHEMA_VERSION, milliseconds, seconds};
@@ -108,10 +108,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         .unwrap_or_else(|| rand::random_range(0..=DRAWN_SEED_MAX));
     let data = BlogData::new(size_of(args), seed);
     let folder = WorkFolder::create(args.keep)?;
-    steps.tell(&format!("{} rows from seed {seed}", grouped(data.rows_count())));
-    if args.real_limits && args.rows.is_none() {
-        steps.tell("fewer rows than usual: at the pace of the service a shard takes 1,000 a second");
-    }
+    steps.tell_size(args, &data, seed);
     let (s3, stream) = start_servers(args, seed, &folder).await?;
     steps.tell(&format!(
         "S3 on {}, Kinesis on {}",
@@ -126,7 +123,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     ));
 
     let started = Instant::now();
-    let (kills, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
+    let (Lives { kills, found }, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
@@ -147,8 +144,10 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         refused: tally.refused,
         delivery: args.faults.delivery,
         ordering: args.faults.ordering,
+        aggregation: args.faults.aggregation,
         faults,
         kills,
+        found,
         reshards,
         allowance,
         passed: verdict.passed(allowance),
@@ -224,6 +223,7 @@ fn write_configuration(
         },
         delivery: args.faults.delivery,
         ordering: args.faults.ordering,
+        aggregation: args.faults.aggregation,
         change_key: args.faults.change_key(),
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
@@ -237,7 +237,7 @@ async fn run_engine(
     stream: &DemoStream,
     data: &BlogData,
     seed: u64,
-) -> Result<(Vec<Kill>, Vec<Reshard>), Fault> {
+) -> Result<(Lives, Vec<Reshard>), Fault> {
     let rows_count = data.rows_count();
     let bar = progress_bar(rows_count)?;
     let progress = || bar.set_position(stream.tally().stored.min(rows_count));
@@ -249,19 +249,19 @@ async fn run_engine(
         recovery_max_ms: args.faults.recovery_max_ms(),
     };
     let mut resharder = Resharder::new(&args.faults, seed, rows_count);
-    let kills = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
+    let lives = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
     bar.finish_and_clear();
     let too_early = |what: &str| {
         let message = format!("the engine was done before {what}; give it more --rows");
         Err(Fault::new(FaultKind::Usage, message))
     };
-    if args.crash && mid_load_count(&kills, rows_count) == 0 {
+    if args.crash && mid_load_count(&lives.kills, rows_count) == 0 {
         return too_early("it could be killed");
     }
     if resharder.left_count() > 0 {
         return too_early("all shards were split and merged");
     }
-    Ok((kills, resharder.into_done()))
+    Ok((lives, resharder.into_done()))
 }
 
 fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
@@ -283,14 +283,15 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
 async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
     let mut judge = Judge::new(data).expecting(args.faults.change_key());
     let mut planter = Planter::new(args.plant);
-    for shard_id in list_shards(stream.client(), STREAM).await? {
+    for shard in list_shards(stream.client(), STREAM).await? {
         let take = |mut page: Vec<_>| {
             planter.tamper(&mut page);
             for record in &page {
-                judge.take(&shard_id, record);
+                judge.take(&shard.shard_id, record);
             }
         };
-        read_shard(stream.client(), STREAM, &shard_id, take).await?;
+        let dropped = read_shard(stream.client(), STREAM, &shard, take).await?;
+        judge.note_dropped(dropped);
     }
     Ok(judge.finish())
 }
@@ -305,6 +306,13 @@ impl Steps {
     fn start() -> Self {
         Self {
             started: Instant::now(),
+        }
+    }
+
+    fn tell_size(&self, args: &DemoArgs, data: &BlogData, seed: u64) {
+        self.tell(&format!("{} rows from seed {seed}", grouped(data.rows_count())));
+        if args.real_limits && args.rows.is_none() {
+            self.tell("fewer rows than usual: the service takes 1,000 records and 1 MiB a second and shard");
         }
     }
 

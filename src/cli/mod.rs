@@ -24,6 +24,8 @@ mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox_crash;
 #[cfg(feature = "sandbox")]
+mod sandbox_doubt;
+#[cfg(feature = "sandbox")]
 mod sandbox_engine;
 #[cfg(feature = "sandbox")]
 pub mod sandbox_faults;

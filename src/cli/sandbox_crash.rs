@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::sandbox_doubt::FoundInStream;
 use super::sandbox_engine::{Engine, WATCH_INTERVAL};
 use super::sandbox_folder::WorkFolder;
 use super::sandbox_report::milliseconds;
@@ -40,6 +41,18 @@ pub(super) struct Kill {
     /// Time from the start of the next process to the first record it stored, in milliseconds; none if none
     /// was seen.
     pub(super) first_record_ms: Option<u64>,
+    /// Records of the window that the next process found in the stream and did not send again: all of them, unless it
+    /// was killed too or the order of a key had to be repaired.
+    pub(super) recovered: u64,
+}
+
+/// All lives of an engine, from the first start to the end of its work.
+#[derive(Debug)]
+pub(super) struct Lives {
+    /// What ended each of them but the last.
+    pub(super) kills: Vec<Kill>,
+    /// What all of them found in the stream and did not send again.
+    pub(super) found: FoundInStream,
 }
 
 /// Runs the engine to its end over `kills_max` kills, at moments that depend on the seed and on its progress.
@@ -49,9 +62,10 @@ pub(super) async fn run_over_kills(
     plan: KillPlan,
     resharder: &mut Resharder,
     mut progress: impl FnMut(),
-) -> Result<Vec<Kill>, Fault> {
+) -> Result<Lives, Fault> {
     let mut rng = SmallRng::seed_from_u64(plan.seed);
     let mut kills: Vec<Kill> = Vec::new();
+    let mut found_so_far = FoundInStream::default();
     loop {
         let before = stream.tally();
         let kills_left = plan.kills_max.saturating_sub(count(&kills));
@@ -70,9 +84,19 @@ pub(super) async fn run_over_kills(
         let ending = life
             .watch(stream, kills.last_mut(), resharder, &mut progress)
             .await?;
-        match ending {
-            Ending::Done => return Ok(kills),
-            Ending::Due => life.engine.kill()?,
+        if matches!(ending, Ending::Due) {
+            life.engine.kill()?;
+        }
+        let found = life.engine.found()?;
+        found_so_far += found;
+        if let Some(kill) = kills.last_mut() {
+            kill.recovered = found.recovered;
+        }
+        if matches!(ending, Ending::Done) {
+            return Ok(Lives {
+                kills,
+                found: found_so_far,
+            });
         }
         let tally = settled_tally(stream).await;
         let covered = covered_count(folder).await?;
@@ -210,6 +234,7 @@ impl Kill {
             covered,
             window,
             first_record_ms: None,
+            recovered: 0,
         }
     }
 }

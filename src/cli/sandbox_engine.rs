@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::sandbox_doubt::FoundInStream;
 use super::sandbox_folder::WorkFolder;
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::clients::child_environment;
@@ -23,6 +24,8 @@ const LOG_LINES_SHOWN: usize = 20;
 pub(super) struct Engine {
     child: Child,
     log: PathBuf,
+    /// Where its output begins in the log.
+    log_start: u64,
     deadline: Instant,
 }
 
@@ -36,6 +39,7 @@ impl Engine {
             std::env::current_exe().map_err(|error| failed("find the path of this program", error))?;
         let log = folder.log();
         let open = || -> std::io::Result<File> { OpenOptions::new().create(true).append(true).open(&log) };
+        let log_start = fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let stdout = open().map_err(|error| failed("write the log of the engine", error))?;
         let stderr = open().map_err(|error| failed("write the log of the engine", error))?;
         let child = Command::new(&program)
@@ -44,13 +48,20 @@ impl Engine {
             .current_dir(folder.path())
             .envs(child_environment())
             .env_remove("AWS_PROFILE")
+            .env("BRIGADE_LOG", log_level())
+            .env("BRIGADE_LOG_FORMAT", "json")
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .map_err(|error| failed(&format!("start {}", program.display()), error))?;
         let deadline = Instant::now() + LIFE_MAX;
-        Ok(Self { child, log, deadline })
+        Ok(Self {
+            child,
+            log,
+            log_start,
+            deadline,
+        })
     }
 
     /// Whether it has ended, without waiting.
@@ -71,10 +82,21 @@ impl Engine {
     }
 
     /// Sends SIGKILL and waits until the process is gone.
-    pub(super) fn kill(mut self) -> Result<(), Fault> {
+    pub(super) fn kill(&mut self) -> Result<(), Fault> {
         self.child.kill().map_err(|error| self.lost(&error))?;
         self.child.wait().map_err(|error| self.lost(&error))?;
         Ok(())
+    }
+
+    /// What it found in the stream and did not send again, until now.
+    pub(super) fn found(&self) -> Result<FoundInStream, Fault> {
+        FoundInStream::read_log(&self.log, self.log_start).map_err(|error| {
+            let message = format!(
+                "cannot read the log of the engine {}: {error}",
+                self.log.display()
+            );
+            Fault::new(FaultKind::Internal, message)
+        })
     }
 
     fn lost(&self, error: &std::io::Error) -> Fault {
@@ -91,6 +113,15 @@ impl Engine {
             shown.join("\n")
         );
         Fault::new(FaultKind::Internal, message)
+    }
+}
+
+/// What it found is said at `info`; somebody who looks for a bug may want more.
+fn log_level() -> String {
+    let asked = std::env::var("BRIGADE_LOG").unwrap_or_default();
+    match asked.as_str() {
+        "debug" | "trace" => asked,
+        _less => "info".to_owned(),
     }
 }
 

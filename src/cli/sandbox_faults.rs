@@ -1,5 +1,5 @@
-//! What `chaos/run` asks of the demo beyond what a user sees: faults, promises, a Kinesis server of somebody else, and
-//! resharding; and what a run under such conditions may have done and still pass.
+//! What `chaos/run` asks of the demo, mostly beyond what a user sees: faults, promises, a Kinesis server of somebody
+//! else, and resharding; and what a run under such conditions may have done and still pass.
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use super::sandbox_stream::Tally;
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::allowance::{Allowance, FileOrder};
 use crate::sandbox::blog_row::ChangeKey;
-use crate::sandbox::blog_task::{Delivery, Ordering, SETTLE_MS};
+use crate::sandbox::blog_task::{Aggregation, Delivery, Ordering, SETTLE_MS};
 use crate::sandbox::fault_proxy::FaultRates;
 
 /// An engine that sends again what was in doubt is at it so long after its start, in milliseconds.
@@ -17,7 +17,7 @@ const RESENDING_MS: u64 = 60;
 /// One that looks first waits for `settle`, and then reads for so long.
 const LOOKING_MS: u64 = 500;
 
-/// Faults and promises, all hidden from the help of the demo.
+/// Faults and promises; what no user needs is hidden from the help of the demo.
 #[derive(Debug, Clone, Args)]
 pub struct FaultArgs {
     /// Refuse this share of all records, in per cent, as a throttled stream does
@@ -38,6 +38,9 @@ pub struct FaultArgs {
     /// What the engine promises about order
     #[arg(long, value_enum, default_value_t, hide = true)]
     pub ordering: Ordering,
+    /// What a record of the stream holds: one row, or the rows of a request as the Kinesis Producer Library packs them
+    #[arg(long, value_enum, default_value_t)]
+    pub aggregation: Aggregation,
     /// A Kinesis server to use instead of the embedded one
     #[arg(long, hide = true, conflicts_with = "real_limits")]
     pub kinesis_endpoint: Option<String>,
@@ -57,6 +60,7 @@ impl FaultArgs {
             late: 0,
             delivery: Delivery::default(),
             ordering: Ordering::default(),
+            aggregation: Aggregation::default(),
             kinesis_endpoint: None,
             reshard: None,
         }
@@ -84,8 +88,12 @@ impl FaultArgs {
 
     /// What partition keys of change records are made of. All changes of a table share a key by default. With `strict`
     /// each of them needs a request of its own; with `final` refused records make requests of that key short, and each
-    /// of those that is not answered takes the time of a look at the stream.
+    /// of those that is not answered takes the time of a look at the stream. Aggregated, a request is one record,
+    /// whatever keys are in it; only in front of a closed shard records go out one by one.
     pub(super) fn change_key(&self) -> ChangeKey {
+        if self.aggregation == Aggregation::Kpl && self.reshard.is_none() {
+            return ChangeKey::SchemaTable;
+        }
         let is_in_doubt = self.swallow + self.lose + self.late > 0;
         match (self.ordering, self.delivery) {
             (Ordering::Strict, Delivery::AtLeastOnce | Delivery::Dedupe) => ChangeKey::PrimaryKey,
@@ -119,7 +127,7 @@ impl FaultArgs {
         let is_throttled = has_real_limits || self.throttle > 0;
         let (untold_overtakers, doubts) = match self.delivery {
             // Whatever is untold is repeated anyway.
-            Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold),
+            Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold + tally.elsewhere),
             Delivery::Dedupe => (tally.untold_overtakers, 0),
         };
         // Keeping the last state of a key means to send again what overtook a refused record of that key.
@@ -152,6 +160,7 @@ mod tests {
         late: 0,
         overtakers: 5,
         untold_overtakers: 2,
+        elsewhere: 4,
     };
 
     fn arguments(delivery: Delivery, ordering: Ordering) -> FaultArgs {
@@ -171,16 +180,17 @@ mod tests {
             covered: 89,
             window: 11,
             first_record_ms: None,
+            recovered: 11,
         };
         let cases = [
-            (Delivery::AtLeastOnce, Ordering::Final, 23, FileOrder::PerKey),
+            (Delivery::AtLeastOnce, Ordering::Final, 27, FileOrder::PerKey),
             (
                 Delivery::AtLeastOnce,
                 Ordering::Strict,
-                18,
+                22,
                 FileOrder::PerKeyAlways,
             ),
-            (Delivery::AtLeastOnce, Ordering::None, 18, FileOrder::None),
+            (Delivery::AtLeastOnce, Ordering::None, 22, FileOrder::None),
             (Delivery::Dedupe, Ordering::Final, 7, FileOrder::PerKey),
             (Delivery::Dedupe, Ordering::Strict, 0, FileOrder::PerKeyAlways),
             (Delivery::Dedupe, Ordering::None, 0, FileOrder::None),
@@ -209,6 +219,14 @@ mod tests {
             assert_eq!(found, expected, "{delivery:?} {ordering:?}");
         }
         assert_eq!(FaultArgs::none().change_key(), ChangeKey::SchemaTable);
+        let aggregated = |reshard| FaultArgs {
+            aggregation: Aggregation::Kpl,
+            reshard,
+            ..arguments(Delivery::Dedupe, Ordering::Strict)
+        };
+        assert_eq!(aggregated(None).change_key(), ChangeKey::SchemaTable);
+        let resharded = aggregated(Some(ReshardDuring::Load));
+        assert_eq!(resharded.change_key(), ChangeKey::PrimaryKey);
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::sandbox_crash::{Kill, mid_load_count};
+use super::sandbox_doubt::FoundInStream;
 use super::sandbox_reshard::Reshard;
 use super::text::grouped;
 use crate::sandbox::allowance::{Allowance, FileOrder};
-use crate::sandbox::blog_task::{Delivery, Ordering};
+use crate::sandbox::blog_task::{Aggregation, Delivery, Ordering};
 use crate::sandbox::fault_proxy::FaultCounts;
 use crate::sandbox::verdict::Verdict;
 
@@ -39,10 +40,14 @@ pub(super) struct DemoReport {
     pub(super) delivery: Delivery,
     /// What it promised about order.
     pub(super) ordering: Ordering,
+    /// How rows became records of the stream. All counts here are of rows.
+    pub(super) aggregation: Aggregation,
     /// What went wrong on purpose; none without a fault proxy.
     pub(super) faults: Option<FaultCounts>,
     /// The kills, in order; empty without `--crash`.
     pub(super) kills: Vec<Kill>,
+    /// Records in doubt that the engine found in the stream and did not send again, in all of its lives.
+    pub(super) found: FoundInStream,
     /// The splits and merges of shards, in order.
     pub(super) reshards: Vec<Reshard>,
     /// What was allowed.
@@ -57,8 +62,7 @@ impl DemoReport {
     /// One sentence on where the allowed number of repeats comes from.
     fn bound(&self) -> String {
         let allowed = grouped(self.allowance.repeats_max);
-        let untold = self.faults.is_some_and(|faults| faults.stored_untold() > 0);
-        let is_in_doubt = !self.kills.is_empty() || untold;
+        let is_in_doubt = self.is_in_doubt();
         match self.delivery {
             Delivery::AtLeastOnce if is_in_doubt => format!(
                 "at most {allowed} repeats allowed: what was in the stream after each kill and not in the last durable \
@@ -87,14 +91,41 @@ impl DemoReport {
             self.kills.len()
         )?;
         for (number, kill) in (1..).zip(&self.kills) {
-            let (stored, covered, window) =
-                (grouped(kill.stored), grouped(kill.covered), grouped(kill.window));
+            let [stored, covered, window, recovered] =
+                [kill.stored, kill.covered, kill.window, kill.recovered].map(grouped);
+            let outcome = match self.delivery {
+                Delivery::Dedupe => format!(", {recovered} of it found there by the next process"),
+                Delivery::AtLeastOnce => String::new(),
+            };
             writeln!(
                 f,
-                "    kill {number}: {stored} records in the stream, {covered} in the checkpoint, window {window}"
+                "    kill {number}: {stored} records in the stream, {covered} in the checkpoint, window {window}{outcome}"
             )?;
         }
         Ok(())
+    }
+
+    /// What looking at the stream was good for.
+    fn write_found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FoundInStream {
+            recovered,
+            unanswered,
+        } = self.found;
+        let [total, recovered, unanswered] = [self.found.total(), recovered, unanswered].map(grouped);
+        match self.delivery {
+            Delivery::Dedupe if self.is_in_doubt() => writeln!(
+                f,
+                "  {total} records in doubt were found in the stream and not sent again: {recovered} of killed processes, \
+                 {unanswered} of requests without an answer"
+            ),
+            Delivery::Dedupe | Delivery::AtLeastOnce => Ok(()),
+        }
+    }
+
+    /// Whether anything was interrupted.
+    fn is_in_doubt(&self) -> bool {
+        let untold = self.faults.is_some_and(|faults| faults.stored_untold() > 0);
+        !self.kills.is_empty() || untold
     }
 }
 
@@ -107,6 +138,7 @@ impl fmt::Display for DemoReport {
             writeln!(f, "    {example}")?;
         }
         self.write_kills(f)?;
+        self.write_found(f)?;
         let elapsed = Duration::from_millis(self.engine_ms.max(1));
         let rows = grouped(per_second(self.verdict.records_out, elapsed));
         let source = megabytes_per_second(self.source_bytes, elapsed);
@@ -121,6 +153,13 @@ impl fmt::Display for DemoReport {
             "  seed {}, {} files, {} shards, {} control records",
             self.seed, self.files, self.shards, self.verdict.control_records
         )?;
+        if self.aggregation == Aggregation::Kpl {
+            let requests = grouped(self.faults.map_or(0, |faults| faults.requests));
+            writeln!(
+                f,
+                "  the rows of a request aggregated, {requests} requests; all counts are of rows"
+            )?;
+        }
         if self.real_limits {
             let refused = grouped(self.refused);
             writeln!(

@@ -2,7 +2,7 @@
 
 use super::sandbox_faults::FaultArgs;
 use crate::fault::Fault;
-use crate::sandbox::blog_task::{SHARDS_COUNT, STREAM};
+use crate::sandbox::blog_task::{Aggregation, SHARDS_COUNT, STREAM};
 use crate::sandbox::clients::kinesis_client;
 use crate::sandbox::fault_proxy::{FaultCounts, FaultPlan, FaultProxy};
 use crate::sandbox::kinesis::{SandboxKinesis, ShardLimits};
@@ -17,7 +17,7 @@ pub(super) struct DemoStream {
     engine_endpoint: String,
 }
 
-/// What went into the stream so far.
+/// What went into the stream so far, as consumers count it: an aggregated record is as many as it has members.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Records that are stored.
@@ -32,6 +32,9 @@ pub(super) struct Tally {
     pub(super) overtakers: u64,
     /// The same, where their sender was not told.
     pub(super) untold_overtakers: u64,
+    /// Records in aggregated ones that went to another shard than was meant: their sender is told that, and sends them
+    /// again unless it looks.
+    pub(super) elsewhere: u64,
 }
 
 impl Tally {
@@ -52,8 +55,10 @@ impl DemoStream {
             let endpoint = embedded.endpoint();
             (Some(embedded), endpoint)
         };
-        // Somebody else's server has no counters of ours, so the proxy counts even if nothing goes wrong.
-        let proxy = if embedded.is_none() || !rates.is_nothing() {
+        // Somebody else's server has no counters of ours, and ours does not look into aggregated records, so the proxy
+        // counts even if nothing goes wrong.
+        let needs_proxy = embedded.is_none() || faults.aggregation == Aggregation::Kpl;
+        let proxy = if needs_proxy || !rates.is_nothing() {
             Some(FaultProxy::start(&endpoint, FaultPlan { rates, seed }).await?)
         } else {
             None
@@ -96,6 +101,7 @@ impl DemoStream {
                 late: counts.late_records,
                 overtakers: counts.stored_behind_refused_of_key,
                 untold_overtakers: counts.untold_behind_refused_of_key,
+                elsewhere: counts.stored_elsewhere,
             };
         }
         let reading = self.embedded.as_ref().map(|server| server.meter().reading());
@@ -106,6 +112,7 @@ impl DemoStream {
             late: 0,
             overtakers: reading.stored_behind_refused_count,
             untold_overtakers: 0,
+            elsewhere: 0,
         })
     }
 

@@ -53,12 +53,29 @@ pub struct StoredIn {
     pub shard_id: String,
     /// How many records of the batch.
     pub records_count: u64,
-    /// Sequence numbers of everything that has to stay known there, in no particular order: all that the batch put
-    /// there, copies that were sent again included, and what of earlier batches a later look would meet.
+    /// Places of everything that has to stay known there, in no particular order: all that the batch put there,
+    /// copies that were sent again included, and what of earlier batches a later look would meet. A place is a sequence
+    /// number, or a [`member_place`].
     pub sequence_numbers: Vec<String>,
     /// The record at which a later look has to begin; `None` if only a time is known. It is a known record, or one in
     /// doubt.
     pub look_from: Option<String>,
+}
+
+/// What stands in the place of a member between the sequence number it shares and its index.
+const MEMBER_MARK: char = '/';
+
+/// The place of one member of an aggregated record. Its members are known one by one where they were found by looking:
+/// a batch may need some of them, and the next one the others.
+pub fn member_place(sequence_number: &str, index: usize) -> String {
+    format!("{sequence_number}{MEMBER_MARK}{index}")
+}
+
+/// The sequence number of a place, whether it is that of a member or of a whole record.
+pub fn sequence_number_of(place: &str) -> &str {
+    place
+        .split_once(MEMBER_MARK)
+        .map_or(place, |(sequence_number, _)| sequence_number)
 }
 
 /// The greatest of some sequence numbers.
@@ -68,8 +85,10 @@ pub fn greatest(numbers: &[String]) -> Option<&String> {
         .max_by(|left, right| compare_sequence_numbers(left, right))
 }
 
-/// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for.
+/// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for. The
+/// members of an aggregated record are at one place.
 pub fn compare_sequence_numbers(left: &str, right: &str) -> Ordering {
+    let (left, right) = (sequence_number_of(left), sequence_number_of(right));
     if left.len() == right.len() {
         return left.cmp(right);
     }
@@ -83,6 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_member_is_at_the_place_of_its_record() {
+        assert_eq!(member_place("49", 12), "49/12");
+        assert_eq!(
+            ["49/12", "49"].map(sequence_number_of),
+            ["49", "49"],
+            "where reading begins"
+        );
+    }
+
+    #[test]
     fn sequence_numbers_are_compared_as_integers() {
         for (left, right, expected) in [
             ("9", "10", Ordering::Less),
@@ -94,6 +123,9 @@ mod tests {
             ("0010", "10", Ordering::Equal),
             ("0", "1", Ordering::Less),
             ("21", "3", Ordering::Greater),
+            ("7/1", "10", Ordering::Less),
+            ("7/12", "7/3", Ordering::Equal),
+            ("7/0", "7", Ordering::Equal),
         ] {
             assert_eq!(
                 compare_sequence_numbers(left, right),

@@ -80,6 +80,19 @@ pub struct ObjectCounts {
     pub last_key: Option<String>,
 }
 
+impl ObjectCounts {
+    /// How much is left if rows of so many bytes are settled. What stands between rows belongs to no row, so of
+    /// objects that were read to their end nothing is left.
+    fn bytes_left(&self, settled_bytes: u64) -> u64 {
+        if self.ended >= self.known {
+            return 0;
+        }
+        // The text of compressed files is more than was stored; what was not opened is left for certain.
+        let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
+        self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
+    }
+}
+
 /// One table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableStatus {
@@ -266,11 +279,7 @@ impl StatusBoard {
                 let load = self.loads.get(&TableIndex(index)).cloned().unwrap_or_default();
                 TableStatus {
                     in_flight_records: *in_flight,
-                    load_bytes_left: load
-                        .known_bytes
-                        .saturating_sub(statistics.bytes.saturating_sub(*before))
-                        // Text of compressed files is more than was stored; what was not opened is left for certain.
-                        .max(load.known_bytes.saturating_sub(load.opened_bytes)),
+                    load_bytes_left: load.bytes_left(statistics.bytes.saturating_sub(*before)),
                     load,
                     statistics: statistics.clone(),
                 }
@@ -322,6 +331,21 @@ mod tests {
         board.opened(&entry, None);
         let reason = "late".to_owned();
         board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
+    }
+
+    #[test]
+    fn nothing_is_left_of_objects_that_were_read_to_their_end() {
+        let mut counts = ObjectCounts {
+            known: 2,
+            ended: 1,
+            known_bytes: 1_000,
+            opened_bytes: 700,
+            ..ObjectCounts::default()
+        };
+        assert_eq!(counts.bytes_left(400), 600);
+        assert_eq!(counts.bytes_left(5_000), 300, "what was not opened is left");
+        counts.ended = 2;
+        assert_eq!(counts.bytes_left(990), 0);
     }
 
     #[test]

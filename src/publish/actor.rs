@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::attempt::AttemptCounts;
 use super::delivery::{ShardDelivery, Start, Step};
 use super::look_back::LookBack;
 use super::messages::PublishBatch;
@@ -42,6 +43,8 @@ const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// The same where nothing is paced.
 const LOOK_PAUSE_UNPACED: Duration = Duration::from_millis(5);
+/// What the log says, with the counts, of a request some of whose records were in the stream already.
+pub const FOUND_IN_STREAM: &str = "records in doubt were found in the stream and are not sent again";
 
 /// What a publisher is made of.
 #[derive(Debug)]
@@ -171,6 +174,8 @@ impl Courier {
         span.settled(counts, bytes);
         self.counters.published(counts, batch.records.len(), bytes);
         let settled = self.delivery.settle(&mut batch)?;
+        // First: what a checkpoint says, the log says too, whenever the process is killed.
+        self.log_found(counts);
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
         Ok(())
@@ -275,6 +280,13 @@ impl Courier {
             self.sink
         );
         Err(Fault::new(FaultKind::Unreachable, message))
+    }
+
+    fn log_found(&self, counts: AttemptCounts) {
+        let AttemptCounts { recovered, found, .. } = counts;
+        if recovered + found > 0 {
+            tracing::info!(shard = self.shard.id, recovered, found, "{FOUND_IN_STREAM}");
+        }
     }
 
     fn log(&self, is_throttled: bool, cause: &str, delay: Duration) {

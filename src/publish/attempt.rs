@@ -230,13 +230,13 @@ impl Attempt {
         for (proof, records_count) in proofs.chain(self.superseded.into_iter().map(|proof| (proof, 0))) {
             let known = stored
                 .iter_mut()
-                .position(|group| group.shard_id == proof.shard_id);
+                .position(|group| *group.shard_id == *proof.shard_id);
             if let Some(group) = known.and_then(|index| stored.get_mut(index)) {
                 group.records_count += records_count;
                 group.sequence_numbers.push(proof.sequence_number);
             } else {
                 stored.push(StoredIn {
-                    shard_id: proof.shard_id,
+                    shard_id: proof.shard_id.as_ref().into(),
                     records_count,
                     sequence_numbers: vec![proof.sequence_number],
                     look_from: None,

@@ -224,7 +224,7 @@ proptest! {
         let has_doubt = fates.iter().any(|(_, is_told)| !is_told);
         prop_assert_eq!(matches!(verdict, Verdict::Look { .. }), has_doubt);
         if has_doubt {
-            attempt.resolve(|index| fates[index].0.then(|| Acknowledged::seen("s", &index.to_string())), |_| None);
+            attempt.resolve(|index| fates[index].0.then(|| Acknowledged::seen("s", &index.to_string(), None)), |_| None);
         }
         let missing: Vec<_> = (0..fates.len()).filter(|index| !fates[*index].0).collect();
         prop_assert_eq!(attempt.to_send(), missing.as_slice());

@@ -11,13 +11,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::attempt::{Attempt, AttemptCounts, InDoubt, Verdict};
+use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
 use super::looked::{Looked, Proofs};
 use super::sightings::{Sightings, is_before};
 use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::batch::LinkKind;
+use crate::model::settle::sequence_number_of;
 use crate::model::{Batch, BatchRecord, ObjectId, Settled};
 use crate::sink::{PutEntry, SinkError};
 
@@ -72,8 +73,18 @@ pub enum Step {
 pub struct LookPlan {
     /// Per shard: the record to begin at, that one included; the other shards are read from a time on.
     pub starts: HashMap<String, String>,
-    /// Per shard: sequence numbers that are known.
+    /// Per shard: places that are known.
     pub known: HashMap<String, HashSet<String>>,
+}
+
+impl LookPlan {
+    /// Whether a record that was read back is no news: it is known itself, or as a member of a record that is known as
+    /// a whole.
+    pub fn is_known(&self, seen: &Acknowledged) -> bool {
+        let (shard_id, place) = seen.place();
+        let known = self.known.get(shard_id);
+        known.is_some_and(|known| known.contains(place) || known.contains(sequence_number_of(place)))
+    }
 }
 
 /// The delivery of one shard.

@@ -4,7 +4,6 @@
 //! look takes its time. A page without records is not the end, and neither is one that is not behind: an end counts
 //! only if it was seen several times after the time that the plan names.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,9 +59,7 @@ impl LookBack {
                 Some(number) => ReadStart::At(number.clone()),
                 None => ReadStart::Since(self.since_ms.saturating_sub(TIME_MARGIN_MS)),
             };
-            let no_numbers = HashSet::new();
-            let numbers = plan.known.get(&known.shard.id).unwrap_or(&no_numbers);
-            self.read(&known, start, numbers, &mut looked, note).await?;
+            self.read(&known, start, plan, &mut looked, note).await?;
         }
         Ok(looked)
     }
@@ -119,7 +116,7 @@ impl LookBack {
         &self,
         known: &KnownShard,
         start: ReadStart,
-        numbers: &HashSet<String>,
+        plan: &LookPlan,
         looked: &mut Looked,
         note: &DoubtNote,
     ) -> Result<(), Fault> {
@@ -130,11 +127,15 @@ impl LookBack {
             note.read(page.records.len(), page.behind_ms);
             for record in page.records {
                 let key = record.partition_key.as_bytes();
+                let acknowledged =
+                    Acknowledged::seen(&known.shard.id, &record.sequence_number, record.member);
+                let is_known = plan.is_known(&acknowledged);
+                let fingerprint = Fingerprint::of(key, &record.payload);
                 let sighting = Sighting {
-                    fingerprint: Fingerprint::of(key, &record.payload),
-                    acknowledged: Acknowledged::seen(&known.shard.id, &record.sequence_number),
+                    fingerprint,
+                    acknowledged,
                 };
-                looked.note(sighting, key, numbers.contains(&record.sequence_number));
+                looked.note(sighting, key, is_known);
             }
         }
         Ok(())

@@ -103,14 +103,17 @@ impl Proofs {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::publish::delivery::LookPlan;
 
     fn looked(records: &[(&str, bool)]) -> Looked {
         let mut looked = Looked::default();
         for (number, (payload, is_known)) in records.iter().enumerate() {
             let sighting = Sighting {
                 fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
-                acknowledged: Acknowledged::seen("s", &number.to_string()),
+                acknowledged: Acknowledged::seen("s", &number.to_string(), None),
             };
             looked.note(sighting, b"k", *is_known);
         }
@@ -138,5 +141,21 @@ mod tests {
             [true, true, false]
         );
         assert_eq!(proven(Ordering::Strict, &stream, &["b"]), [true]);
+    }
+
+    /// D3.
+    #[test]
+    fn a_member_is_known_alone_or_with_its_whole_record() {
+        let is_known = |known: &str, sequence_number: &str, member| {
+            let known = HashMap::from([("s".to_owned(), HashSet::from([known.to_owned()]))]);
+            let plan = LookPlan {
+                starts: HashMap::new(),
+                known,
+            };
+            plan.is_known(&Acknowledged::seen("s", sequence_number, member))
+        };
+        assert!(is_known("7", "7", None) && is_known("7", "7", Some(3)));
+        assert!(is_known("7/3", "7", Some(3)) && !is_known("7/3", "7", Some(4)));
+        assert!(!is_known("7/3", "7", None) && !is_known("7", "70", None));
     }
 }

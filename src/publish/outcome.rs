@@ -1,26 +1,31 @@
 //! What became of one record of a request. Pure: no I/O, no clock.
 
+use std::sync::Arc;
+
 use crate::fault::Certainty;
-use crate::model::settle::compare_sequence_numbers;
+use crate::model::settle::{compare_sequence_numbers, member_place};
 use crate::sink::PutEntry;
 
 /// Proof that the service stored a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
-    pub(super) shard_id: String,
+    pub(super) shard_id: Arc<str>,
     pub(super) sequence_number: String,
 }
 
 impl Acknowledged {
-    /// A record that was read back from a shard.
-    pub fn seen(shard_id: &str, sequence_number: &str) -> Self {
+    /// A record that was read back from a shard, or this member of an aggregated one.
+    pub fn seen(shard_id: &str, sequence_number: &str, member: Option<usize>) -> Self {
         Self {
-            shard_id: shard_id.to_owned(),
-            sequence_number: sequence_number.to_owned(),
+            shard_id: shard_id.into(),
+            sequence_number: match member {
+                Some(index) => member_place(sequence_number, index),
+                None => sequence_number.to_owned(),
+            },
         }
     }
 
-    /// Where it is: shard and sequence number.
+    /// Where it is: shard and sequence number, the latter of a member if it was found by looking.
     pub fn place(&self) -> (&str, &str) {
         (&self.shard_id, &self.sequence_number)
     }
@@ -118,7 +123,7 @@ fn planted(entry: PutEntry) -> PutEntry {
     match entry {
         PutEntry::Failed { .. } if is_planted(Defect::RefusedCountedAsSent) => PutEntry::Stored {
             sequence_number: "0".into(),
-            shard_id: String::new(),
+            shard_id: "".into(),
         },
         PutEntry::Failed { .. } | PutEntry::Stored { .. } => entry,
     }

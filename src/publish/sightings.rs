@@ -3,14 +3,14 @@
 //!
 //! **Invariants:** D3 (a record is skipped only if one like it is really there, and each sighting is used once).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
 use super::looked::Looked;
 use crate::config::Ordering;
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::model::settle::{StoredIn, compare_sequence_numbers};
+use crate::model::settle::{StoredIn, compare_sequence_numbers, sequence_number_of};
 use crate::model::{ObjectId, QueueName};
 
 /// Sequence numbers of a shard that are kept at most while sightings are open.
@@ -79,6 +79,7 @@ impl Sightings {
     pub fn complete(&mut self, group: &mut StoredIn, known: Vec<String>) {
         if self.unmatched.is_empty() && is_behind(&group.sequence_numbers, &known) {
             // Nearly always: nothing is open, and all of it lies behind what was known before.
+            join_members(group, &HashSet::new());
             group.look_from = group.sequence_numbers.first().cloned();
             return;
         }
@@ -86,26 +87,29 @@ impl Sightings {
             // What is left belongs to somebody else, and the list must not grow for ever.
             self.close();
         }
-        let first_open = self.first_open(&group.shard_id).map(ToOwned::to_owned);
-        let mut begin = first_of(group.sequence_numbers.iter().map(String::as_str)).map(ToOwned::to_owned);
-        if let Some(open) = first_open
-            && begin.as_ref().is_some_and(|begin| is_before(&open, begin))
+        let open = self.open_in(&group.shard_id);
+        let mut begin = first_of(group.sequence_numbers.iter().map(String::as_str));
+        if let Some(first_open) = first_of(open.iter().copied())
+            && begin.is_some_and(|begin| is_before(first_open, begin))
         {
-            begin = Some(open);
+            begin = Some(first_open);
         }
+        let begin = begin.map(|begin| sequence_number_of(begin).to_owned());
         let is_met = |number: &String| begin.as_ref().is_none_or(|begin| !is_before(number, begin));
         let kept = known.into_iter().filter(is_met);
         group.sequence_numbers.extend(kept);
+        join_members(group, &open);
         group.sequence_numbers.sort_unstable();
         group.sequence_numbers.dedup();
         group.look_from = begin;
     }
 
-    fn first_open(&self, shard_id: &str) -> Option<&str> {
+    /// The sequence numbers of a shard of which something is not matched yet.
+    fn open_in(&self, shard_id: &str) -> HashSet<&str> {
         let open = self.unmatched.values().flatten();
         let open = open.map(|(_, acknowledged)| acknowledged.place());
         let open = open.filter(|(of_shard, _)| *of_shard == shard_id);
-        first_of(open.map(|(_, number)| number))
+        open.map(|(_, place)| sequence_number_of(place)).collect()
     }
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.
@@ -160,6 +164,17 @@ impl Sightings {
     }
 }
 
+/// A record of whose members none is open any more is known as a whole. As long as one is, the others are known one
+/// by one: the record would hide it from a later look, and without them their rows would be proven twice (D3).
+fn join_members(group: &mut StoredIn, open: &HashSet<&str>) {
+    for place in &mut group.sequence_numbers {
+        let sequence_number = sequence_number_of(place);
+        if sequence_number.len() < place.len() && !open.contains(sequence_number) {
+            *place = sequence_number.to_owned();
+        }
+    }
+}
+
 /// Whether numbers that rise lie behind others that rise, as far as that can be told at a glance.
 fn is_behind(numbers: &[String], others: &[String]) -> bool {
     let rises = |numbers: &[String]| numbers.is_sorted_by(|left, right| !is_before(right, left));
@@ -200,7 +215,7 @@ mod tests {
         for (number, (key, payload)) in rows.iter().enumerate() {
             let sighting = Sighting {
                 fingerprint: Fingerprint::of(key.as_bytes(), payload.as_bytes()),
-                acknowledged: Acknowledged::seen("s", &number.to_string()),
+                acknowledged: Acknowledged::seen("s", &number.to_string(), None),
             };
             looked.note(sighting, key.as_bytes(), known.contains(&number));
         }
@@ -321,5 +336,34 @@ mod tests {
         assert_eq!(completed(&mut open, &["5"], &["0"]), expect("5", "1"));
         assert!(takes(&mut open, 1, "k", "b"));
         assert_eq!(completed(&mut open, &["6"], &["5"]), expect("6", "6"));
+    }
+    /// A process that is killed between two batches must find the second one in the record in which it was sent.
+    /// D3.
+    #[test]
+    fn the_members_of_a_record_stay_known_one_by_one_until_none_is_open() {
+        let mut looked = Looked::default();
+        for (index, payload) in ["a", "b", "c"].iter().enumerate() {
+            let sighting = Sighting {
+                fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
+                acknowledged: Acknowledged::seen("s", "7", Some(index)),
+            };
+            looked.note(sighting, b"k", false);
+        }
+        let mut sightings = Sightings::new(looked, [object(1)], Ordering::Strict);
+        let mut settle = |payloads: &[&str], known: &[&str]| {
+            let take = |payload: &&str| sightings.take(&object(1), b"k", payload.as_bytes()).unwrap();
+            let found: Vec<_> = payloads.iter().map(take).collect();
+            let mut group = StoredIn {
+                shard_id: "s".into(),
+                records_count: 0,
+                sequence_numbers: found.iter().map(|found| found.place().1.to_owned()).collect(),
+                look_from: None,
+            };
+            sightings.complete(&mut group, known.iter().map(ToString::to_string).collect());
+            assert_eq!(group.look_from.as_deref(), Some("7"), "{payloads:?}");
+            group.sequence_numbers.join(" ")
+        };
+        assert_eq!(settle(&["a"], &[]), "7/0");
+        assert_eq!(settle(&["b", "c"], &["7/0"]), "7");
     }
 }

@@ -52,6 +52,17 @@ pub enum Ordering {
     None,
 }
 
+/// How rows become records of the stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// Each row is a record.
+    #[default]
+    None,
+    /// The rows of a request travel in one record of the Kinesis Producer Library.
+    Kpl,
+}
+
 /// What a configuration depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct BlogTask<'a> {
@@ -71,6 +82,8 @@ pub struct BlogTask<'a> {
     pub delivery: Delivery,
     /// About order.
     pub ordering: Ordering,
+    /// About records.
+    pub aggregation: Aggregation,
     /// What partition keys of change records are made of.
     pub change_key: ChangeKey,
 }
@@ -119,7 +132,7 @@ state:
 }
 
 impl BlogTask<'_> {
-    /// The lines about repeats and order.
+    /// The lines about repeats, order and records.
     fn promises(&self) -> String {
         let delivery = match self.delivery {
             Delivery::AtLeastOnce => "    delivery: at_least_once\n".to_owned(),
@@ -130,11 +143,17 @@ impl BlogTask<'_> {
             Ordering::Final => "final",
             Ordering::None => "none",
         };
+        let aggregation = match self.aggregation {
+            Aggregation::None => "none",
+            Aggregation::Kpl => "kpl",
+        };
         let change_key = match self.change_key {
             ChangeKey::SchemaTable => "schema-table",
             ChangeKey::PrimaryKey => "primary-key",
         };
-        format!("{delivery}    ordering: {ordering}\n    change_partition_key: {change_key}\n")
+        format!(
+            "{delivery}    ordering: {ordering}\n    aggregation: {aggregation}\n    change_partition_key: {change_key}\n"
+        )
     }
 }
 
@@ -159,6 +178,7 @@ mod tests {
             commit_interval_ms: 200,
             delivery,
             ordering,
+            aggregation: Aggregation::Kpl,
             change_key: ChangeKey::PrimaryKey,
         }
     }
@@ -184,7 +204,7 @@ mod tests {
         let text = task(Path::new("s"), Delivery::Dedupe, Ordering::Strict).configuration();
         for line in [
             "    delivery: dedupe\n    settle: 1000ms\n",
-            "    ordering: strict\n    change_partition_key: primary-key\n",
+            "    ordering: strict\n    aggregation: kpl\n    change_partition_key: primary-key\n",
         ] {
             assert!(text.contains(line), "{text}");
         }

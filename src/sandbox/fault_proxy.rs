@@ -2,11 +2,13 @@
 //! records are refused, answers get lost, requests get lost, requests arrive late. Everything else passes through.
 //!
 //! It counts, from the answers of the backend, what is stored: the reading that no client can falsify, and that holds
-//! also for the requests whose sender was told nothing.
+//! also for the requests whose sender was told nothing. Records are counted as consumers do: an aggregated one is as
+//! many as it has members, and none if consumers drop it where it was stored. What happens to it, happens to all of it.
 
 mod backend;
 mod call;
 mod plan;
+mod shards;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +23,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use self::backend::Backend;
-use self::call::Call;
+use self::call::{Answer, Call, CallCounts};
 pub use self::plan::{Fate, FaultPlan, FaultRates, HOLD_MAX_MS, Passage};
+use self::shards::ShardBook;
 use super::SandboxError;
 use super::meter::Meter;
 use super::server::LocalServer;
@@ -64,6 +67,11 @@ pub struct FaultCounts {
     pub stored_behind_refused_of_key: u64,
     /// The same in calls that were carried out and not answered.
     pub untold_behind_refused_of_key: u64,
+    /// Records in aggregated ones that were stored where consumers drop them.
+    pub dropped_records: u64,
+    /// Records in aggregated ones, of answered calls, that went to another shard than their sender meant, where consumers
+    /// see them: at most so many; the first ones behind a merge count in any case.
+    pub stored_elsewhere: u64,
 }
 
 impl FaultCounts {
@@ -77,6 +85,7 @@ impl FaultCounts {
 struct Inner {
     plan: FaultPlan,
     backend: Backend,
+    shards: ShardBook,
     meter: Meter,
     counters: Counters,
 }
@@ -92,6 +101,8 @@ struct Counters {
     late_records: AtomicU64,
     stored_behind_refused_of_key: AtomicU64,
     untold_behind_refused_of_key: AtomicU64,
+    dropped_records: AtomicU64,
+    stored_elsewhere: AtomicU64,
 }
 
 /// A call with its fate.
@@ -110,6 +121,7 @@ impl FaultProxy {
         let inner = Arc::new(Inner {
             plan,
             backend: Backend::new(endpoint),
+            shards: ShardBook::new(endpoint),
             meter: Meter::default(),
             counters: Counters::default(),
         });
@@ -142,6 +154,8 @@ impl FaultProxy {
             late_records: read(&counters.late_records),
             stored_behind_refused_of_key: read(&counters.stored_behind_refused_of_key),
             untold_behind_refused_of_key: read(&counters.untold_behind_refused_of_key),
+            dropped_records: read(&counters.dropped_records),
+            stored_elsewhere: read(&counters.stored_elsewhere),
         }
     }
 
@@ -238,32 +252,48 @@ impl Inner {
                 Some(backend.body)
             }
         };
-        let whole = call.answer(&refused, passed_on.as_deref())?;
-        let throttled = refused.iter().filter(|refused| **refused).count();
-        let throttled = u64::try_from(throttled).unwrap_or(u64::MAX);
+        let whole = Answer::new(&refused, passed_on.as_deref())?;
+        let shards = self
+            .shards
+            .known(call.stream(), call.shards_of_aggregates(&whole))
+            .await?;
+        let aggregates = call.seen_aggregates(&whole, &shards);
+        let elsewhere = self.shards.count_elsewhere(aggregates, &shards).await;
+        if passage == Passage::Answered {
+            let counter = &self.counters.stored_elsewhere;
+            counter.fetch_add(elsewhere, Ordering::Relaxed);
+        }
+        self.count(&call.count(&whole, &refused, &shards), passage);
+        Ok(answer(StatusCode::OK, whole.body))
+    }
+
+    fn count(&self, counts: &CallCounts, passage: Passage) {
         let counters = &self.counters;
-        counters.throttled_records.fetch_add(throttled, Ordering::Relaxed);
+        counters
+            .throttled_records
+            .fetch_add(counts.throttled, Ordering::Relaxed);
+        counters
+            .dropped_records
+            .fetch_add(counts.dropped, Ordering::Relaxed);
         let overtakers = match passage {
             Passage::Answered => &counters.stored_behind_refused_of_key,
             Passage::SwallowedByClose | Passage::SwallowedByFailure | Passage::Late(_) | Passage::Lost => {
                 &counters.untold_behind_refused_of_key
             }
         };
-        overtakers.fetch_add(whole.stored_behind_refused_of_key, Ordering::Relaxed);
+        overtakers.fetch_add(counts.stored_behind_refused_of_key, Ordering::Relaxed);
+        let stored = counts.reading.stored_count;
         match passage {
             Passage::SwallowedByClose | Passage::SwallowedByFailure => {
                 counters.swallowed_requests.fetch_add(1, Ordering::Relaxed);
-                counters
-                    .swallowed_records
-                    .fetch_add(whole.stored, Ordering::Relaxed);
+                counters.swallowed_records.fetch_add(stored, Ordering::Relaxed);
             }
             Passage::Late(_) => {
-                counters.late_records.fetch_add(whole.stored, Ordering::Relaxed);
+                counters.late_records.fetch_add(stored, Ordering::Relaxed);
             }
             Passage::Answered | Passage::Lost => {}
         }
         // Last, because what is stored is looked at while the engine runs.
-        self.meter.count_answer(whole.body.as_bytes());
-        Ok(answer(StatusCode::OK, whole.body))
+        self.meter.count(counts.reading);
     }
 }

@@ -1,5 +1,6 @@
 //! Counts, at the server, what PutRecords calls stored and refused: the reading of the stream that no client can
-//! falsify, and that is there at once when a client was killed.
+//! falsify, and that is there at once when a client was killed. It counts records of the stream; only the fault proxy
+//! looks into aggregated ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,7 +73,7 @@ impl Meter {
     }
 
     /// Counts the call that was answered with this body.
-    pub(super) fn count_answer(&self, body: &[u8]) {
+    fn count_answer(&self, body: &[u8]) {
         match read_answer(body) {
             Ok(call) => self.count(call),
             Err(error) => tracing::warn!(%error, "a PutRecords answer could not be counted"),

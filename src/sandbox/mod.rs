@@ -5,7 +5,8 @@
 //! (ferrokinesis in memory) and [`null_kinesis`], which stores nothing. [`fault_proxy`] stands in front of a Kinesis,
 //! this one or another, and does what networks do. [`blog_data`] makes the input from a seed,
 //! [`consumer`] reads the stream back, and [`verdict`] compares the two. Consumer and judge use neither the encoder
-//! nor the parser of the engine.
+//! nor the parser of the engine, and aggregated records are taken apart by code of the
+//! sandbox's own.
 
 pub mod allowance;
 pub mod blog_data;
@@ -13,7 +14,9 @@ pub mod blog_row;
 pub mod blog_task;
 pub mod clients;
 pub mod consumer;
+mod deaggregate;
 pub mod fault_proxy;
+pub mod hash_keys;
 pub mod kinesis;
 mod message;
 pub mod meter;

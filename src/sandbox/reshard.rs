@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::SandboxError;
 use super::clients::request_error;
+use super::hash_keys::HashKeys;
 use super::streams::{self, wait_until_active};
 
 const SERVER: &str = "Kinesis";
@@ -31,8 +32,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OpenShard {
     shard_id: String,
-    first: u128,
-    last: u128,
+    keys: HashKeys,
 }
 
 /// Does one step with shards that are drawn, waits until the stream is active again, and names the parents.
@@ -63,7 +63,7 @@ async fn split(
 ) -> Result<Vec<String>, SandboxError> {
     let chosen = shards.get(rng.random_range(0..shards.len().max(1)));
     let shard = chosen.ok_or_else(|| nothing(stream, "no open shard to split"))?;
-    let middle = shard.first + (shard.last - shard.first) / 2;
+    let middle = shard.keys.first + (shard.keys.last - shard.keys.first) / 2;
     let request = client.split_shard().stream_name(stream);
     let request = request.shard_to_split(&shard.shard_id);
     match request.new_starting_hash_key(middle.to_string()).send().await {
@@ -99,7 +99,7 @@ async fn merge(
 async fn open_shards(client: &Client, stream: &str) -> Result<Vec<OpenShard>, SandboxError> {
     let shards = streams::shards(client, stream).await?;
     let mut shards: Vec<_> = shards.iter().filter_map(open_shard).collect();
-    shards.sort_unstable_by_key(|shard| shard.first);
+    shards.sort_unstable_by_key(|shard| shard.keys.first);
     Ok(shards)
 }
 
@@ -108,11 +108,10 @@ fn open_shard(shard: &Shard) -> Option<OpenShard> {
     let is_closed = shard
         .sequence_number_range()
         .is_some_and(|range| range.ending_sequence_number().is_some());
-    let range = shard.hash_key_range().filter(|_| !is_closed)?;
+    let keys = HashKeys::of_shard(shard).filter(|_| !is_closed)?;
     Some(OpenShard {
         shard_id: shard.shard_id().to_owned(),
-        first: range.starting_hash_key().parse().ok()?,
-        last: range.ending_hash_key().parse().ok()?,
+        keys,
     })
 }
 
@@ -120,7 +119,7 @@ fn open_shard(shard: &Shard) -> Option<OpenShard> {
 fn neighbours(shards: &[OpenShard]) -> Vec<(&OpenShard, &OpenShard)> {
     let pairs = shards.iter().zip(shards.iter().skip(1));
     pairs
-        .filter(|(low, high)| low.last.checked_add(1) == Some(high.first))
+        .filter(|(low, high)| low.keys.last.checked_add(1) == Some(high.keys.first))
         .collect()
 }
 

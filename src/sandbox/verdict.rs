@@ -56,6 +56,9 @@ pub struct Verdict {
     pub wrong: u64,
     /// Records that belong to no row or cannot be read.
     pub foreign: u64,
+    /// Records in aggregated ones that consumers drop, because a member belongs to another shard; nothing else here
+    /// counts them.
+    pub dropped: u64,
     /// Deliveries after which a partition key holds an older state than it was given.
     pub out_of_order_by_key: u64,
     /// Rows that came, for the first time or again, where a row of their key had no business: behind later ones, or
@@ -136,6 +139,11 @@ impl<'a> Judge<'a> {
         self.count_delivery(shard_id, &record.partition_key, number);
     }
 
+    /// Takes note of records that a consumer did not get.
+    pub fn note_dropped(&mut self, records: u64) {
+        self.verdict.dropped += records;
+    }
+
     fn count_delivery(&mut self, shard_id: &str, partition_key: &str, number: u64) {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(deliveries) = self.deliveries.get_mut(index) {
@@ -199,7 +207,7 @@ impl Verdict {
     }
 
     /// The counts with their names, in the order in which people ask for them.
-    pub fn counts(&self) -> [(&'static str, u64); 10] {
+    pub fn counts(&self) -> [(&'static str, u64); 11] {
         [
             ("rows in", self.rows_in),
             ("records out", self.records_out),
@@ -207,6 +215,7 @@ impl Verdict {
             ("repeated", self.repeated),
             ("wrong content", self.wrong),
             ("foreign", self.foreign),
+            ("dropped by consumers", self.dropped),
             ("out of order per key", self.out_of_order_by_key),
             ("unordered per key", self.unordered_by_key),
             ("out of order per shard", self.out_of_order_by_shard),

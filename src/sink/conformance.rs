@@ -215,7 +215,7 @@ async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) 
             sequence_number,
             shard_id,
         } => {
-            assert_eq!(shard_id, shard.id, "{stage:?}");
+            assert_eq!(*shard_id, *shard.id, "{stage:?}");
             Some(sequence_number)
         }
         PutEntry::Failed { .. } => None,

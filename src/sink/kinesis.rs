@@ -8,6 +8,7 @@
 
 mod answer;
 mod classify;
+mod entries;
 mod reader;
 mod request;
 
@@ -22,16 +23,16 @@ use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
-use aws_sdk_kinesis::config::{Builder, Config, Region, StalledStreamProtectionConfig};
-use aws_sdk_kinesis::types::{PutRecordsResultEntry, Shard as ServiceShard, StreamDescriptionSummary};
+use aws_sdk_kinesis::config::{Builder, Region, StalledStreamProtectionConfig};
+use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::answer::{
-    entries_of, lineage_of, record_bytes_max, shared_entries, unsent_entries, usable_identity,
-};
+pub use self::answer::shared_entries;
+use self::answer::{lineage_of, one_each, record_bytes_max, unsent_entries, usable_identity};
 use self::classify::{Call, classify};
+use self::entries::EntryReader;
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::batch::aggregate::aggregate;
@@ -67,7 +68,10 @@ pub struct KinesisOptions {
 /// An Amazon Kinesis data stream.
 pub struct KinesisSink {
     stream: String,
+    /// For calls that only look.
     client: Client,
+    /// For PutRecords: no call is ever made twice.
+    putting: Client,
     runtime: Handle,
     aggregation: Aggregation,
     /// Shards that an aggregate was meant for and did not reach: the stream was resharded. What is still in flight for
@@ -81,6 +85,11 @@ impl KinesisSink {
     pub fn new(shared: &SdkConfig, options: KinesisOptions, runtime: Handle) -> Self {
         Self {
             client: Client::from_conf(configure(shared, &options).build()),
+            putting: Client::from_conf(
+                configure(shared, &options)
+                    .retry_config(RetryConfig::disabled())
+                    .build(),
+            ),
             stream: options.stream,
             runtime,
             aggregation: options.aggregation,
@@ -91,7 +100,7 @@ impl KinesisSink {
     async fn summary(&self) -> Result<StreamDescriptionSummary, SinkError> {
         let call = self.call("kinesis:DescribeStreamSummary");
         let request = self.client.describe_stream_summary().stream_name(&self.stream);
-        let answer = self.run(&call, async move { request.send().await }).await?;
+        let answer = run_on(&self.runtime, &call, request.send()).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let summary = output.stream_description_summary;
         summary.ok_or_else(|| call.doubtful("the answer holds no description".to_owned()))
@@ -108,7 +117,7 @@ impl KinesisSink {
                 None => request.stream_name(&self.stream),
                 Some(token) => request.next_token(token),
             };
-            let answer = self.run(&call, async move { request.send().await }).await?;
+            let answer = run_on(&self.runtime, &call, request.send()).await?;
             let page = answer.map_err(|error| classify(&call, &error))?;
             shards.extend(page.shards.unwrap_or_default());
             next_token = page.next_token.filter(|token| !token.is_empty());
@@ -128,15 +137,6 @@ impl KinesisSink {
         }
     }
 
-    /// Runs a call on the sink's own runtime; it ends if the caller gives up.
-    async fn run<T: Send + 'static>(
-        &self,
-        call: &Call<'_>,
-        request: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, SinkError> {
-        run_on(&self.runtime, call, request).await
-    }
-
     fn is_closed(&self, shard: &Shard) -> bool {
         self.closed_shards().contains(&shard.id)
     }
@@ -146,19 +146,19 @@ impl KinesisSink {
     }
 
     /// Puts a body that [`request`] wrote, without a retry.
-    async fn put_once(&self, call: &Call<'_>, body: Bytes) -> Result<Vec<PutRecordsResultEntry>, SinkError> {
-        let once = Config::builder().retry_config(RetryConfig::disabled());
+    async fn put_once(&self, call: &Call<'_>, body: Bytes) -> Result<Vec<PutEntry>, SinkError> {
+        let entries = EntryReader::default();
         let request = self
-            .client
+            .putting
             .put_records()
             .stream_name(&self.stream)
             .set_records(Some(Vec::new()))
             .customize()
-            .config_override(once)
+            .interceptor(entries.clone())
             .map_request(move |request| request::with_body(request, body.clone()));
-        let answer = self.run(call, async move { request.send().await }).await?;
-        let output = answer.map_err(|error| classify(call, &error))?;
-        Ok(output.records)
+        let answer = run_on(&self.runtime, call, request.send()).await?;
+        answer.map_err(|error| classify(call, &error))?;
+        Ok(entries.take())
     }
 
     fn reader(&self, shard: &Shard, place: ReadStart) -> KinesisReader {
@@ -210,7 +210,7 @@ impl RecordSink for KinesisSink {
             let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));
             let body = request::body(&self.stream, first).map_err(|detail| call.refused(detail))?;
             let answered = self.put_once(&call, body).await?;
-            let mut entries = entries_of(&call, answered, first.len())?;
+            let mut entries = one_each(&call, answered, first.len())?;
             entries.extend(unsent_entries(shard, rest.len()));
             return Ok(entries);
         }
@@ -218,7 +218,7 @@ impl RecordSink for KinesisSink {
         let body = request::aggregate_body(&self.stream, &aggregate);
         let body = body.map_err(|detail| call.refused(detail))?;
         let answered = self.put_once(&call, body).await?;
-        let entries = entries_of(&call, answered, 1)?;
+        let entries = one_each(&call, answered, 1)?;
         if entries.iter().any(|entry| entry.is_elsewhere(&shard.id)) {
             self.closed_shards().insert(shard.id.clone());
         }

@@ -237,7 +237,7 @@ impl MemorySink {
             entries.push(match fate.failure {
                 None => PutEntry::Stored {
                     sequence_number,
-                    shard_id,
+                    shard_id: shard_id.into(),
                 },
                 Some((code, certainty)) => PutEntry::Failed {
                     code: code.to_owned(),

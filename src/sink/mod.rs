@@ -1,6 +1,7 @@
 //! Where records go: one small seam, several backends (Kinesis, NDJSON files, memory).
 
 use std::fmt::{Debug, Display};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub enum PutEntry {
         /// The sequence number, decimal digits.
         sequence_number: String,
         /// The shard that took it.
-        shard_id: String,
+        shard_id: Arc<str>,
     },
     /// Refused, or in doubt.
     Failed {
@@ -101,7 +102,7 @@ impl PutEntry {
     /// sent for that reason.
     pub fn is_elsewhere(&self, meant: &str) -> bool {
         match self {
-            Self::Stored { shard_id, .. } => shard_id != meant,
+            Self::Stored { shard_id, .. } => **shard_id != *meant,
             Self::Failed { .. } => self.is_map_changed(),
         }
     }
@@ -154,6 +155,8 @@ pub struct ReadPage {
 pub struct SeenRecord {
     /// Sequence number, decimal digits; shared by the members of an aggregated record.
     pub sequence_number: String,
+    /// Which member of an aggregated record it is, from 0.
+    pub member: Option<usize>,
     /// Partition key.
     pub partition_key: String,
     /// The message.

@@ -105,9 +105,10 @@ impl RecordSink for NdjsonSink {
             Err(error) => Err(std::io::Error::other(error)),
         };
         let start = appended.map_err(|error| failed("put", &self.directory, &error))?;
+        let shard_id: Arc<str> = shard.id.as_str().into();
         let entries = starts.into_iter().map(|offset| PutEntry::Stored {
             sequence_number: start.saturating_add(offset).to_string(),
-            shard_id: shard.id.clone(),
+            shard_id: Arc::clone(&shard_id),
         });
         Ok(entries.collect())
     }

@@ -157,6 +157,7 @@ mod tests {
     fn page(records_count: usize, behind_ms: u64, is_last: bool) -> Result<ReadPage, SinkError> {
         let record = SeenRecord {
             sequence_number: "1".into(),
+            member: None,
             partition_key: "k".into(),
             payload: Bytes::new(),
         };

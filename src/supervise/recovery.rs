@@ -109,40 +109,14 @@ pub(super) async fn begin(
     let recreated = config.delivery.recreated_stream;
     let work = tokio::task::spawn_blocking(move || {
         let mut checkpoint = store.load()?;
-        let mut recovery = Recovery::of(&checkpoint);
-        let mut delta = CheckpointDelta::default();
-        let Checkpoint {
-            task,
-            unfinished,
-            lanes,
-            ..
-        } = &mut checkpoint;
-        let is_fresh = task.fresh_start_ms.is_none();
-        let is_changed = task.configuration_fingerprint != fingerprint;
-        if is_changed || !is_chained {
-            delta.lanes = begin_chain(&mut task.chain, lanes, is_chained.then_some(now_ms));
-        }
-        if !is_fresh && is_changed {
-            tracing::warn!(
-                "the configuration changed since the last run; rows behind the watermark are sent in the new form"
-            );
-            delta.objects = forget_cuts(unfinished);
-            recovery.start.is_in_doubt = false;
-        }
-        if !is_fresh && task.stream_identity != identity {
-            let (was, is) = (&task.stream_identity, &identity);
-            if recreated == RecreatedStream::Stop {
-                return Err(recreated_stream(was, is));
-            }
-            tracing::warn!(
-                was,
-                is,
-                "the stream is not the one of the last run; going on where that one ended"
-            );
-            recovery.start.shards.clear();
-        }
-        mark_running(task, now_ms, &fingerprint, &identity, &recovery);
-        delta.task = Some(task.clone());
+        let circumstances = Circumstances {
+            now_ms,
+            fingerprint: &fingerprint,
+            identity: &identity,
+            is_chained,
+            recreated,
+        };
+        let (delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
         store.commit(&delta)?;
         Ok((checkpoint, recovery))
     });
@@ -150,14 +124,76 @@ pub(super) async fn begin(
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?
 }
 
+/// What a generation begins under.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Time of day, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Fingerprint of the configuration.
+    pub fingerprint: &'a str,
+    /// Identity of the stream.
+    pub identity: &'a str,
+    /// Whether records say where they stand in a chain.
+    pub is_chained: bool,
+    /// What to do if the stream is another one than before.
+    pub recreated: RecreatedStream,
+}
+
+/// Takes a checkpoint up where the last process left it; gives what has to be durable before anything is sent, and
+/// what may be in doubt.
+///
+/// # Errors
+/// If the stream is another one and the task is to stop then.
+pub fn take_up(
+    checkpoint: &mut Checkpoint,
+    circumstances: &Circumstances<'_>,
+) -> Result<(CheckpointDelta, Recovery), Fault> {
+    let Circumstances {
+        now_ms,
+        fingerprint,
+        identity,
+        is_chained,
+        recreated,
+    } = *circumstances;
+    let mut recovery = Recovery::of(checkpoint);
+    let mut delta = CheckpointDelta::default();
+    let Checkpoint {
+        task,
+        unfinished,
+        lanes,
+        ..
+    } = checkpoint;
+    let is_fresh = task.fresh_start_ms.is_none();
+    let is_changed = task.configuration_fingerprint != fingerprint;
+    if is_changed || !is_chained {
+        delta.lanes = begin_chain(&mut task.chain, lanes, is_chained.then_some(now_ms));
+    }
+    if !is_fresh && is_changed {
+        tracing::warn!(
+            "the configuration changed since the last run; rows behind the watermark are sent in the new form"
+        );
+        delta.objects = forget_cuts(unfinished);
+        recovery.start.is_in_doubt = false;
+    }
+    if !is_fresh && task.stream_identity != identity {
+        let was = &task.stream_identity;
+        if recreated == RecreatedStream::Stop {
+            return Err(recreated_stream(was, identity));
+        }
+        tracing::warn!(
+            was,
+            is = identity,
+            "the stream is not the one of the last run; going on where that one ended"
+        );
+        recovery.start.shards.clear();
+    }
+    mark_running(task, now_ms, fingerprint, identity, &recovery);
+    delta.task = Some(task.clone());
+    Ok((delta, recovery))
+}
+
 /// What is stored of a task before its first record is sent: from here on only a clean stop leaves nothing in doubt.
-pub fn mark_running(
-    task: &mut TaskState,
-    now_ms: i64,
-    fingerprint: &str,
-    identity: &str,
-    recovery: &Recovery,
-) {
+fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: &str, recovery: &Recovery) {
     task.fresh_start_ms.get_or_insert(now_ms);
     fingerprint.clone_into(&mut task.configuration_fingerprint);
     identity.clone_into(&mut task.stream_identity);

@@ -41,6 +41,7 @@ pub struct Settings {
     pub target: String,
     pub dead_letters: &'static str,
     pub state: &'static str,
+    pub commit_interval: &'static str,
     pub limits: &'static str,
 }
 
@@ -54,6 +55,7 @@ impl Default for Settings {
                 .into(),
             dead_letters: "./dead-letters",
             state: "./state",
+            commit_interval: "100ms",
             limits: "  restarts: 0\n",
         }
     }
@@ -88,13 +90,14 @@ impl TaskFolder {
             target,
             dead_letters,
             state,
+            commit_interval,
             limits,
         } = settings;
         let text = format!(
             "version: 1\ntask: {task}\nmigration_type: full-load-and-cdc\nsource:\n  local:\n    \
              directory: {source}\n    cdc_path: cdc\n  tables: ./table-definition.json\n  late_files: {late_files}\n  \
              poll_interval: 100ms\ntarget:\n{target}errors:\n  dead_letters: {dead_letters}\nstate:\n  sled:\n    \
-             path: {state}\n  commit_interval: 100ms\nlimits:\n{limits}"
+             path: {state}\n  commit_interval: {commit_interval}\nlimits:\n{limits}"
         );
         self.write("brigade.yaml", &text);
     }

@@ -147,7 +147,8 @@ pub struct ShardCut {
     pub range: HashRange,
     /// Sequence number of the last acknowledged record; `None` before the first.
     pub last_sequence_number: Option<String>,
-    /// Sequence numbers of the last acknowledged request, and of earlier ones that a look would meet again.
+    /// Sequence numbers of the last acknowledged request, and of earlier ones that a look would meet again; with a
+    /// slash and an index for a member of an aggregated record of which others are still in doubt.
     pub last_request: Vec<String>,
     /// The record at which looking for what is in doubt has to begin, known or in doubt itself; `None` if only a time
     /// is known.

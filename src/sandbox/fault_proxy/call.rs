@@ -1,8 +1,13 @@
 //! A PutRecords call and its answer, as a proxy takes them apart and puts them together. Pure: no I/O, no clock.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use base64_simd::STANDARD;
 use serde_json::{Value, json};
+
+use crate::sandbox::deaggregate::{members, span_of};
+use crate::sandbox::hash_keys::HashKeys;
+use crate::sandbox::meter::Reading;
 
 /// The code of a throttled record.
 const REFUSAL_CODE: &str = "ProvisionedThroughputExceededException";
@@ -11,53 +16,77 @@ const REFUSAL_CODE: &str = "ProvisionedThroughputExceededException";
 #[derive(Debug)]
 pub(super) struct Call {
     body: Value,
+    records: Vec<Sent>,
+}
+
+/// A record of a call, with what consumers make of it.
+#[derive(Debug)]
+struct Sent {
+    /// The partition key of each record in it: its own, or those of its members if it is an aggregated one.
     keys: Vec<String>,
+    /// The hash keys between which its members belong.
+    span: Option<HashKeys>,
+    /// The hash key that it was sent to: where the shard begins that its sender meant, if it is an aggregated one.
+    aim: Option<u128>,
 }
 
-/// What became of a call at the backend and here, together.
-#[derive(Debug, PartialEq, Eq)]
+/// The answer to a whole call.
+#[derive(Debug)]
 pub(super) struct Answer {
-    /// The body of the answer.
+    /// Its body.
     pub(super) body: String,
-    /// Records that are stored.
-    pub(super) stored: u64,
-    /// Records that are stored behind a refused one of the same partition key: what a sender that keeps the last
-    /// state of each key sends again.
-    pub(super) stored_behind_refused_of_key: u64,
+    /// The shard that stored each record; none if it was refused.
+    places: Vec<Option<String>>,
 }
 
-impl Call {
-    /// Reads the body of a call.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
-        let body: Value =
-            serde_json::from_slice(bytes).map_err(|error| format!("a call that cannot be read: {error}"))?;
-        let records = body
-            .get("Records")
-            .and_then(Value::as_array)
-            .ok_or("a call without records")?;
-        let key_of = |record: &Value| {
-            let key = record.get("PartitionKey").and_then(Value::as_str);
-            key.unwrap_or_default().to_owned()
-        };
-        let keys = records.iter().map(key_of).collect();
-        Ok(Self { body, keys })
+/// What became of a call at the backend and here, together, in records as consumers count them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct CallCounts {
+    /// What is stored and what is refused.
+    pub(super) reading: Reading,
+    /// What is stored behind a refused record of the same partition key: what a sender that keeps the last state of each
+    /// key sends again.
+    pub(super) stored_behind_refused_of_key: u64,
+    /// What is refused here.
+    pub(super) throttled: u64,
+    /// What is stored in aggregated records that consumers drop.
+    pub(super) dropped: u64,
+}
+
+impl Sent {
+    fn read(record: &Value) -> Self {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+        // What is no base64 is for the backend to refuse.
+        let data = STANDARD.decode_to_vec(text("Data")).unwrap_or_default();
+        match members(&data) {
+            Some(members) => Self {
+                span: span_of(&members),
+                aim: text("ExplicitHashKey").parse().ok(),
+                keys: members.into_iter().map(|member| member.partition_key).collect(),
+            },
+            None => Self {
+                span: None,
+                aim: None,
+                keys: vec![text("PartitionKey").to_owned()],
+            },
+        }
     }
 
-    /// How many records it holds.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
+    fn count(&self) -> u64 {
+        u64::try_from(self.keys.len()).unwrap_or(u64::MAX)
     }
 
-    /// The body without the refused records; nothing if none is left.
-    pub(super) fn body_without(&mut self, refused: &[bool]) -> Option<String> {
-        let records = self.body.get_mut("Records").and_then(Value::as_array_mut)?;
-        let mut verdicts = refused.iter();
-        records.retain(|_| verdicts.next() == Some(&false));
-        (!records.is_empty()).then(|| self.body.to_string())
+    /// Whether consumers drop it when they read it from this shard.
+    fn is_dropped(&self, shard_id: &str, shards: &HashMap<String, HashKeys>) -> bool {
+        let shard = shards.get(shard_id);
+        let both = self.span.zip(shard.copied());
+        both.is_some_and(|(span, shard)| !shard.contain(span))
     }
+}
 
-    /// The answer to the whole call: the entries of what was passed on, with the refusals in their places.
-    pub(super) fn answer(&self, refused: &[bool], passed_on: Option<&[u8]>) -> Result<Answer, String> {
+impl Answer {
+    /// The entries of what was passed on, with the refusals in their places.
+    pub(super) fn new(refused: &[bool], passed_on: Option<&[u8]>) -> Result<Self, String> {
         let mut backend = match passed_on {
             Some(bytes) => serde_json::from_slice(bytes)
                 .map_err(|error| format!("an answer that cannot be read: {error}"))?,
@@ -76,23 +105,106 @@ impl Call {
             })
             .collect::<Option<_>>()
             .ok_or("an answer with fewer entries than records")?;
-        let (mut failed, mut stored, mut behind) = (0, 0, 0);
-        let mut refused_keys = HashSet::new();
-        for (entry, key) in entries.iter().zip(&self.keys) {
-            if entry.get("ErrorCode").is_some_and(|code| !code.is_null()) {
-                failed += 1;
-                refused_keys.insert(key.as_str());
-            } else {
-                stored += 1;
-                behind += u64::from(refused_keys.contains(key.as_str()));
-            }
-        }
-        Ok(Answer {
+        let places: Vec<_> = entries.iter().map(place_of).collect();
+        let failed = places.iter().filter(|place| place.is_none()).count();
+        Ok(Self {
             body: json!({ "FailedRecordCount": failed, "Records": entries }).to_string(),
-            stored,
-            stored_behind_refused_of_key: behind,
+            places,
         })
     }
+}
+
+impl Call {
+    /// Reads the body of a call.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let body: Value =
+            serde_json::from_slice(bytes).map_err(|error| format!("a call that cannot be read: {error}"))?;
+        let records = body
+            .get("Records")
+            .and_then(Value::as_array)
+            .ok_or("a call without records")?;
+        let records = records.iter().map(Sent::read).collect();
+        Ok(Self { body, records })
+    }
+
+    /// How many records of the stream it holds.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The stream that it names.
+    pub(super) fn stream(&self) -> &str {
+        let name = self.body.get("StreamName").and_then(Value::as_str);
+        name.unwrap_or_default()
+    }
+
+    /// The body without the refused records; nothing if none is left.
+    pub(super) fn body_without(&mut self, refused: &[bool]) -> Option<String> {
+        let records = self.body.get_mut("Records").and_then(Value::as_array_mut)?;
+        let mut verdicts = refused.iter();
+        records.retain(|_| verdicts.next() == Some(&false));
+        (!records.is_empty()).then(|| self.body.to_string())
+    }
+
+    /// The shards that stored aggregated records.
+    pub(super) fn shards_of_aggregates<'a>(&self, answer: &'a Answer) -> Vec<&'a str> {
+        let stored = self.records.iter().zip(&answer.places);
+        let aggregates = stored.filter(|(record, _)| record.span.is_some());
+        aggregates.filter_map(|(_, place)| place.as_deref()).collect()
+    }
+
+    /// The aggregated records that consumers see: where each was sent to, where it is stored, and how many are in it.
+    pub(super) fn seen_aggregates<'a>(
+        &'a self,
+        answer: &'a Answer,
+        shards: &'a HashMap<String, HashKeys>,
+    ) -> impl Iterator<Item = (u128, &'a str, u64)> {
+        let stored = self.records.iter().zip(&answer.places);
+        let aggregates = stored.filter_map(|(record, place)| Some((record, record.aim?, place.as_deref()?)));
+        aggregates
+            .filter(|(record, _, shard_id)| !record.is_dropped(shard_id, shards))
+            .map(|(record, aim, shard_id)| (aim, shard_id, record.count()))
+    }
+
+    /// What became of the call, where shards take what is said.
+    pub(super) fn count(
+        &self,
+        answer: &Answer,
+        refused: &[bool],
+        shards: &HashMap<String, HashKeys>,
+    ) -> CallCounts {
+        let here = self.records.iter().zip(refused).filter(|(_, refused)| **refused);
+        let mut counts = CallCounts {
+            throttled: here.map(|(record, _)| record.count()).sum(),
+            ..CallCounts::default()
+        };
+        counts.reading.requests_count = 1;
+        let mut refused_keys = HashSet::new();
+        for (record, place) in self.records.iter().zip(&answer.places) {
+            match place {
+                None => {
+                    counts.reading.refused_count += record.count();
+                    refused_keys.extend(&record.keys);
+                }
+                Some(shard_id) if record.is_dropped(shard_id, shards) => counts.dropped += record.count(),
+                Some(_) => {
+                    let is_behind = counts.reading.refused_count > 0;
+                    counts.reading.stored_count += record.count();
+                    counts.reading.stored_behind_refused_count += u64::from(is_behind) * record.count();
+                    let behind = record.keys.iter().filter(|key| refused_keys.contains(key));
+                    counts.stored_behind_refused_of_key += u64::try_from(behind.count()).unwrap_or(u64::MAX);
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// The shard of a stored record; some servers name none.
+fn place_of(entry: &Value) -> Option<String> {
+    let is_refused = entry.get("ErrorCode").is_some_and(|code| !code.is_null());
+    let shard_id = entry.get("ShardId").and_then(Value::as_str);
+    (!is_refused).then(|| shard_id.unwrap_or_default().to_owned())
 }
 
 fn refusal() -> Value {
@@ -100,82 +212,5 @@ fn refusal() -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(keys: &[&str]) -> Call {
-        let records: Vec<Value> = keys
-            .iter()
-            .enumerate()
-            .map(|(number, key)| json!({ "PartitionKey": key, "Data": number.to_string() }))
-            .collect();
-        Call::read(
-            json!({ "StreamName": "s", "Records": records })
-                .to_string()
-                .as_bytes(),
-        )
-        .unwrap()
-    }
-
-    #[test]
-    fn refused_records_are_taken_out_and_come_back_as_refusals_in_their_places() {
-        let mut call = call(&["a", "b", "c"]);
-        assert_eq!(call.len(), 3);
-        let body: Value = serde_json::from_str(&call.body_without(&[false, true, false]).unwrap()).unwrap();
-        assert_eq!(body["StreamName"], "s");
-        assert_eq!(body["Records"][1]["Data"], "2");
-        assert_eq!(body["Records"].as_array().unwrap().len(), 2);
-
-        let backend = json!({ "FailedRecordCount": 0, "Records": [
-            { "SequenceNumber": "10" }, { "SequenceNumber": "12" },
-        ]});
-        let backend = backend.to_string();
-        let answer = call
-            .answer(&[false, true, false], Some(backend.as_bytes()))
-            .unwrap();
-        let body: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(body["FailedRecordCount"], 1);
-        assert_eq!(body["Records"][0]["SequenceNumber"], "10");
-        assert_eq!(body["Records"][1]["ErrorCode"], REFUSAL_CODE);
-        assert_eq!(body["Records"][2]["SequenceNumber"], "12");
-        assert_eq!(answer.stored, 2);
-    }
-
-    #[test]
-    fn a_call_of_refusals_only_is_not_passed_on() {
-        let mut call = call(&["a", "b"]);
-        assert_eq!(call.body_without(&[true, true]), None);
-        let answer = call.answer(&[true, true], None).unwrap();
-        assert!(answer.body.contains("\"FailedRecordCount\":2"), "{}", answer.body);
-        assert_eq!(answer.stored, 0);
-    }
-
-    #[test]
-    fn only_what_overtook_its_own_key_has_to_be_sent_again() {
-        let call = call(&["hot", "cold", "hot", "cold", "hot"]);
-        let entry = |refused| {
-            if refused {
-                refusal()
-            } else {
-                json!({ "SequenceNumber": "1" })
-            }
-        };
-        let entries = [false, false, true, false].map(entry);
-        let backend = json!({ "Records": entries }).to_string();
-        // The first is refused here, the fourth by the backend.
-        let refused = [true, false, false, false, false];
-        let backend_answer = call.answer(&refused, Some(backend.as_bytes())).unwrap();
-        assert_eq!(
-            (backend_answer.stored, backend_answer.stored_behind_refused_of_key),
-            (3, 2)
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said() {
-        assert!(Call::read(b"{}").is_err());
-        assert!(Call::read(b"no").is_err());
-        assert!(call(&["a"]).answer(&[false], Some(b"{}")).is_err());
-        assert!(call(&["a"]).answer(&[false], Some(b"{\"Records\":[]}")).is_err());
-    }
-}
+#[path = "call_tests.rs"]
+mod tests;

@@ -1,11 +1,7 @@
-//! Reads the answers of the service; nothing is sent here.
-//!
-//! A record counts as stored only if its own entry says so with a sequence number; the count of failed records
-//! in the answer is never looked at.
+//! What follows from the answers of the service; nothing is sent here.
 
 use aws_sdk_kinesis::types::{
-    PutRecordsResultEntry, RecordDistributionStrategy, Shard as ServiceShard, StreamDescriptionSummary,
-    StreamStatus,
+    RecordDistributionStrategy, Shard as ServiceShard, StreamDescriptionSummary, StreamStatus,
 };
 
 use super::classify::Call;
@@ -15,19 +11,16 @@ use crate::route::lineage::{KnownShard, Lineage};
 use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::{PutEntry, SHARD_MAP_CHANGED, SinkError};
 
-/// The one code that says a record was certainly not stored.
-const THROTTLED: &str = "ProvisionedThroughputExceededException";
-
 /// One entry per record, or doubt if the answer is not about the records that were sent.
-pub(super) fn entries_of(
+pub(super) fn one_each(
     call: &Call<'_>,
-    answered: Vec<PutRecordsResultEntry>,
+    entries: Vec<PutEntry>,
     sent_count: usize,
 ) -> Result<Vec<PutEntry>, SinkError> {
-    if answered.len() == sent_count {
-        return Ok(answered.into_iter().map(entry_of).collect());
+    if entries.len() == sent_count {
+        return Ok(entries);
     }
-    let answered_count = answered.len();
+    let answered_count = entries.len();
     Err(call.doubtful(format!(
         "the answer has {answered_count} entries for {sent_count} records"
     )))
@@ -37,9 +30,9 @@ pub(super) fn entries_of(
 ///
 /// An aggregate that went to another shard may be dropped whole by whoever reads it there, so it does not count as
 /// stored.
-pub(super) fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize) -> Vec<PutEntry> {
+pub fn shared_entries(entries: Vec<PutEntry>, meant: &Shard, count: usize) -> Vec<PutEntry> {
     let shared = entries.into_iter().map(|entry| match entry {
-        PutEntry::Stored { shard_id, .. } if shard_id != meant.id => PutEntry::Failed {
+        PutEntry::Stored { shard_id, .. } if *shard_id != *meant.id => PutEntry::Failed {
             code: SHARD_MAP_CHANGED.to_owned(),
             message: format!(
                 "the aggregated record for {} went to {shard_id}; the stream was resharded",
@@ -62,28 +55,6 @@ pub(super) fn unsent_entries(meant: &Shard, count: usize) -> impl Iterator<Item 
         certainty: Certainty::NotApplied,
     };
     std::iter::repeat_n(entry, count)
-}
-
-fn entry_of(entry: PutRecordsResultEntry) -> PutEntry {
-    let code = entry.error_code.filter(|code| !code.is_empty());
-    match (code, entry.sequence_number, entry.shard_id) {
-        (None, Some(sequence_number), Some(shard_id)) => PutEntry::Stored {
-            sequence_number,
-            shard_id,
-        },
-        (code, _, _) => {
-            let code = code.unwrap_or_else(|| "MissingSequenceNumber".to_owned());
-            PutEntry::Failed {
-                certainty: if code == THROTTLED {
-                    Certainty::NotApplied
-                } else {
-                    Certainty::MaybeApplied
-                },
-                message: entry.error_message.unwrap_or_default(),
-                code,
-            }
-        }
-    }
 }
 
 /// ARN and creation time of a stream that can be written to.
@@ -164,46 +135,15 @@ mod tests {
         stream: "orders",
     };
 
-    fn entry(
-        sequence_number: Option<&str>,
-        shard_id: Option<&str>,
-        code: Option<&str>,
-    ) -> PutRecordsResultEntry {
-        PutRecordsResultEntry::builder()
-            .set_sequence_number(sequence_number.map(Into::into))
-            .set_shard_id(shard_id.map(Into::into))
-            .set_error_code(code.map(Into::into))
-            .build()
-    }
-
-    #[test]
-    fn a_record_is_stored_only_if_its_entry_says_so_without_an_error() {
-        let check = |given, expected: Option<(&str, Certainty)>| match (entry_of(given), expected) {
-            (PutEntry::Stored { sequence_number, .. }, None) => assert_eq!(sequence_number, "7"),
-            (PutEntry::Failed { code, certainty, .. }, Some(expected)) => {
-                assert_eq!((code.as_str(), certainty), expected);
-            }
-            (found, expected) => panic!("{found:?} instead of {expected:?}"),
-        };
-        check(entry(Some("7"), Some("s"), None), None);
-        check(entry(Some("7"), Some("s"), Some("")), None);
-        check(
-            entry(None, None, Some(THROTTLED)),
-            Some((THROTTLED, Certainty::NotApplied)),
-        );
-        let failure = Some(("InternalFailure", Certainty::MaybeApplied));
-        check(entry(None, None, Some("InternalFailure")), failure);
-        check(entry(Some("7"), Some("s"), Some("InternalFailure")), failure);
-        let missing = Some(("MissingSequenceNumber", Certainty::MaybeApplied));
-        check(entry(None, Some("s"), None), missing);
-        check(entry(Some("7"), None, None), missing);
-    }
-
     #[test]
     fn an_answer_of_another_length_is_doubt_and_never_success() {
         for answered_count in [0, 1, 3] {
-            let answered = vec![entry(Some("7"), Some("s"), None); answered_count];
-            let outcome = entries_of(&CALL, answered, 2);
+            let entry = PutEntry::Stored {
+                sequence_number: "7".to_owned(),
+                shard_id: "s".into(),
+            };
+            let answered = vec![entry; answered_count];
+            let outcome = one_each(&CALL, answered, 2);
             assert!(matches!(outcome, Err(SinkError::Doubtful { .. })), "{outcome:?}");
         }
     }
@@ -318,7 +258,7 @@ mod tests {
         };
         assert_eq!(elsewhere, vec![expected; 2]);
         let throttled = PutEntry::Failed {
-            code: THROTTLED.into(),
+            code: "ProvisionedThroughputExceededException".into(),
             message: String::new(),
             certainty: Certainty::NotApplied,
         };

@@ -56,7 +56,7 @@ impl KinesisReader {
                 .shard_iterator_type(ShardIteratorType::AtTimestamp)
                 .timestamp(DateTime::from_millis(*time_ms)),
         };
-        let answer = run_on(&self.runtime, &call, async move { request.send().await }).await?;
+        let answer = run_on(&self.runtime, &call, request.send()).await?;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let iterator = output.shard_iterator.filter(|iterator| !iterator.is_empty());
         iterator.ok_or_else(|| call.doubtful("the answer holds no iterator".to_owned()))
@@ -96,7 +96,7 @@ impl ShardReader for KinesisReader {
         let request = self.client.get_records();
         let request = request.shard_iterator(&iterator).limit(self.page_records);
         let call = self.call(READ);
-        let answer = run_on(&self.runtime, &call, async move { request.send().await }).await?;
+        let answer = run_on(&self.runtime, &call, request.send()).await?;
         match answer {
             Ok(output) => Ok(self.page_of(output)),
             // Five minutes old: the next call finds the place again.
@@ -121,6 +121,7 @@ fn seen(range: HashRange, record: Record) -> Vec<SeenRecord> {
     match take_apart(&data) {
         None => vec![SeenRecord {
             sequence_number: number,
+            member: None,
             partition_key: record.partition_key.unwrap_or_default(),
             payload: data,
         }],
@@ -134,8 +135,9 @@ fn seen(range: HashRange, record: Record) -> Vec<SeenRecord> {
             Vec::new()
         }
         Some(members) => {
-            let seen = members.into_iter().map(|member| SeenRecord {
+            let seen = members.into_iter().enumerate().map(|(index, member)| SeenRecord {
                 sequence_number: number.clone(),
+                member: Some(index),
                 partition_key: member.partition_key,
                 payload: member.payload,
             });

@@ -54,6 +54,7 @@ impl ShardReader for MemoryReader {
 fn seen(record: &StoredRecord) -> SeenRecord {
     SeenRecord {
         sequence_number: record.sequence_number.clone(),
+        member: None,
         partition_key: String::from_utf8_lossy(&record.partition_key).into_owned(),
         payload: record.payload.clone(),
     }

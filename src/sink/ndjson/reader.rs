@@ -87,6 +87,7 @@ fn page(path: &Path, offset: u64) -> std::io::Result<(Vec<SeenRecord>, u64, u64)
         let line: Line = serde_json::from_slice(&text)?;
         records.push(SeenRecord {
             sequence_number: end.to_string(),
+            member: None,
             partition_key: line.partition_key,
             payload: Bytes::from(line.payload),
         });

@@ -192,9 +192,10 @@ public final class Main {
                 byte[] payload = new byte[data.remaining()];
                 data.get(payload);
                 lines.append(String.format(
-                        "{\"shard\":\"%s\",\"sequence_number\":\"%s\",\"partition_key\":\"%s\",\"data\":\"%s\"}%n",
+                        "{\"shard\":\"%s\",\"sequence_number\":\"%s\",\"member\":%s,\"partition_key\":\"%s\",\"data\":\"%s\"}%n",
                         shard,
                         record.sequenceNumber(),
+                        record.aggregated() ? Long.toString(record.subSequenceNumber()) : "null",
                         base64(record.partitionKey().getBytes(StandardCharsets.UTF_8)),
                         base64(payload)));
             }

@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 struct Line {
     shard: String,
     sequence_number: String,
+    member: Option<usize>,
     partition_key: String,
     data: String,
 }
@@ -117,6 +118,7 @@ impl Kcl {
             let text = |base64: &str| STANDARD.decode_to_vec(base64).unwrap();
             let record = SeenRecord {
                 sequence_number: line.sequence_number,
+                member: line.member,
                 partition_key: String::from_utf8(text(&line.partition_key)).unwrap(),
                 payload: text(&line.data).into(),
             };

@@ -1,0 +1,133 @@
+//! Rows as the engine's own router takes them, for tasks with a chain: lines of CSV in, links out.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use bucket_brigade::config::{Config, Environment, SourcePosition, load_str};
+use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
+use bucket_brigade::model::{Chunk, RawRecord, RawRecordKind, Span};
+use bucket_brigade::parse::chunk_router::ChunkRouter;
+use bucket_brigade::route::lineage::Lineage;
+use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::sink::StreamDescription;
+use serde_json::{Value, json};
+
+use super::world::{ContentIndex, Contents, QUEUES_MAX, SCHEMA, table_name};
+
+/// Name of the task, as in [`CONFIGURATION`].
+pub(crate) const TASK: &str = "simulated";
+/// The task of every history with a chain.
+const CONFIGURATION: &str = "
+version: 1
+task: simulated
+migration_type: full-load
+source:
+  local:
+    directory: /simulated/source
+  tables: /simulated/tables.json
+target:
+  ndjson:
+    path: /simulated/out
+    shards: 1
+    message_format: json-unformatted
+    source_position: chain
+errors:
+  dead_letters: /simulated/dead-letters
+state:
+  sled:
+    path: /simulated/state
+";
+
+/// A task whose messages say where they stand.
+#[derive(Debug)]
+pub(crate) struct ChainTask {
+    config: Config,
+}
+
+/// No variables, and one file.
+#[derive(Debug)]
+struct OneFile(Vec<u8>);
+
+impl Environment for OneFile {
+    fn variable(&self, _name: &str) -> Result<Option<String>, OsString> {
+        Ok(None)
+    }
+
+    fn read_file(&self, _path: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.clone())
+    }
+}
+
+impl ChainTask {
+    pub(crate) fn new() -> Result<Self, String> {
+        let file = OneFile(table_definition().to_string().into_bytes());
+        let loaded = load_str(CONFIGURATION, Path::new("/simulated/brigade.yaml"), &file);
+        let config = loaded.map_err(|problems| problems.to_string())?.config;
+        assert_eq!(
+            config.message.source_position,
+            SourcePosition::Chain,
+            "what the task is for"
+        );
+        Ok(Self { config })
+    }
+
+    /// A router for these shards that numbers the records of a chain.
+    pub(crate) fn router(&self, shards: &ShardMap, chain: Option<u64>) -> ChunkRouter {
+        let stream = StreamDescription {
+            shards: shards.clone(),
+            lineage: Lineage::of_open(shards),
+            record_bytes_max: RECORD_BYTES_DEFAULT,
+            identity: String::new(),
+        };
+        ChunkRouter::new(&self.config, stream).with_chain(&self.config, chain)
+    }
+}
+
+fn table_definition() -> Value {
+    let tables = (0..QUEUES_MAX).map(|queue| {
+        let name = table_name(queue);
+        json!({
+            "TableName": name, "TablePath": format!("{SCHEMA}/{name}/"), "TableOwner": SCHEMA,
+            "TableColumns": [
+                { "ColumnName": "key", "ColumnType": "STRING", "ColumnLength": "10", "ColumnNullable": "false",
+                  "ColumnIsPk": "true" },
+                { "ColumnName": "variant", "ColumnType": "INT4", "ColumnNullable": "true" },
+            ],
+            "TableColumnsTotal": "2",
+        })
+    });
+    json!({ "TableCount": QUEUES_MAX.to_string(), "Tables": tables.collect::<Vec<_>>() })
+}
+
+/// A chunk of rows; those of the bad variant become no message.
+pub(crate) fn chunk(
+    contents: &Contents,
+    rows: &[ContentIndex],
+    span: Span,
+    bad_variant: Option<usize>,
+) -> Chunk {
+    let mut text = String::new();
+    let records = rows.iter().zip(0..).map(|(row, line_delta)| {
+        let start = u32::try_from(text.len()).expect("a small chunk");
+        text.push_str(contents.of(*row).key);
+        text.push(',');
+        match row.variant() {
+            variant if Some(variant) == bad_variant => text.push_str("no number"),
+            variant => text.push_str(&variant.to_string()),
+        }
+        let end = u32::try_from(text.len()).expect("a small chunk");
+        text.push('\n');
+        RawRecord {
+            range: start..end,
+            line_delta,
+            kind: RawRecordKind::Whole,
+        }
+    });
+    let records = records.collect();
+    Chunk {
+        span,
+        bytes: text.into(),
+        records,
+    }
+}
