@@ -196,7 +196,7 @@ fn write_parquet(folder: &Path) -> Result<u64, Trouble> {
 /// A text of about 1 KB that is unlike its neighbours.
 fn note(row: u64) -> String {
     let mut state = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let words = (0..60).map(|_| {
+    let words = (0..55).map(|_| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;

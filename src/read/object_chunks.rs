@@ -143,6 +143,16 @@ impl<'a> Opening<'_, 'a> {
                     Some(peeked) => peeked,
                     None => Peeked::read(self.source.read(self.version, 0).await?).await?,
                 };
+                if self.start.position > 0 {
+                    let (location, position) = (self.location, self.start.position);
+                    let compression = compression.name();
+                    tracing::info!(
+                        object = location,
+                        position,
+                        compression,
+                        "decoded again from its beginning, up to where it was left"
+                    );
+                }
                 let location = self.location.to_owned();
                 let expansion_max = self.settings.format.expansion_max;
                 let text = ObjectText::compressed(

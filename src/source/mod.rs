@@ -112,7 +112,7 @@ pub enum SourceError {
         location: String,
     },
     /// The content of the object cannot be read as what it is; reading it again would end in the same.
-    #[error("{location} is damaged, or not what it seems to be: {detail}")]
+    #[error("{location} cannot be read as it is: {detail}")]
     Damaged {
         /// The object.
         location: String,
