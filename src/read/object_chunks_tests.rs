@@ -153,6 +153,24 @@ fn text_that_begins_as_parquet_does_is_text() {
 }
 
 #[test]
+fn objects_shorter_than_what_is_looked_at_are_read_as_well() {
+    block_on(async {
+        let source = MemorySource::new().with_piece_bytes(1);
+        for (text, expected) in [
+            ("", vec![]),
+            ("1", vec!["1"]),
+            ("1\n", vec!["1"]),
+            ("1\n2", vec!["1", "2"]),
+        ] {
+            let version = source.put("a.csv", text);
+            let (found, _, result) = rows(&source, &version, Mark::START).await;
+            assert_eq!(found, expected, "{text:?}");
+            assert!(result.is_ok(), "{text:?}: {result:?}");
+        }
+    });
+}
+
+#[test]
 fn an_object_that_gives_fewer_bytes_than_it_has_is_not_at_its_end() {
     block_on(async {
         let source = MemorySource::new();

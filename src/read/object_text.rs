@@ -7,7 +7,7 @@
 use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 
 use super::decoder::Decoder;
 use super::format::{Compression, MAGIC_BYTES};
@@ -48,10 +48,12 @@ impl Peeked {
     /// As [`ObjectSource::read`](crate::source::ObjectSource::read).
     pub async fn read(mut bytes: ByteStream) -> Result<Self, SourceError> {
         let mut head = Bytes::new();
-        while head.len() < MAGIC_BYTES
-            && let Some(piece) = bytes.next().await
-        {
-            let piece = piece?;
+        while head.len() < MAGIC_BYTES {
+            let Some(piece) = bytes.next().await.transpose()? else {
+                // Whoever reads on meets the end a second time, which not every stream allows.
+                bytes = Box::pin(stream::empty());
+                break;
+            };
             if head.is_empty() {
                 head = piece;
             } else {
