@@ -52,6 +52,8 @@ const PURE: &[&str] = &[
     "src/publish/outcome.rs",
     "src/publish/pacer.rs",
     "src/publish/sightings.rs",
+    "src/read/decoder.rs",
+    "src/read/format.rs",
     "src/read/framer.rs",
     "src/read/row_scanner.rs",
     "src/route/lineage.rs",
