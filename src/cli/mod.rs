@@ -16,7 +16,9 @@ mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod first_rows;
 mod logging;
+mod preview;
 mod progress;
 mod rates;
 mod replay;
@@ -41,7 +43,9 @@ mod schema;
 mod signals;
 mod status;
 pub mod status_file;
+mod stream_view;
 mod tables;
+mod task_files;
 mod text;
 mod validate;
 mod verify;
@@ -70,6 +74,8 @@ enum Command {
     Run(run::RunArgs),
     /// Say everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Show the exact records of the first rows, without sending anything
+    Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
     /// Show the statistics of each table, by the names of DMS
@@ -152,6 +158,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
