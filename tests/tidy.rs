@@ -34,6 +34,8 @@ const PURE: &[&str] = &[
     "src/checkpoint/store/rules.rs",
     "src/checkpoint/tally.rs",
     "src/checkpoint/watermark.rs",
+    "src/cli/estimate.rs",
+    "src/cli/plan_warnings.rs",
     "src/deadletter/envelope.rs",
     "src/discover/catalog.rs",
     "src/discover/control.rs",

@@ -16,8 +16,13 @@ mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod estimate;
 mod first_rows;
 mod logging;
+mod plan;
+mod plan_files;
+mod plan_report;
+mod plan_warnings;
 mod preview;
 mod progress;
 mod rates;
@@ -74,6 +79,8 @@ enum Command {
     Run(run::RunArgs),
     /// Say everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Show what is left to be sent and how long it will take, and warn about what stands in the way
+    Plan(plan::PlanArgs),
     /// Show the exact records of the first rows, without sending anything
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
@@ -158,6 +165,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),

@@ -78,6 +78,12 @@ impl StreamView {
         shards.shard(index).map(|shard| shard.id.as_str())
     }
 
+    /// The index of the shard that a record goes to; 0 if the shards are unknown.
+    pub(super) fn shard_index(&self, partition_key: &[u8]) -> usize {
+        let shards = self.shards.as_ref();
+        shards.map_or(0, |shards| shards.locate(self.hash_key(partition_key)).0)
+    }
+
     /// How many shards are open, if that is known.
     pub(super) fn shards_count(&self) -> Option<usize> {
         self.shards.as_ref().map(|shards| shards.shards().len())
