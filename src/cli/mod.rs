@@ -18,6 +18,8 @@ mod dead_letters;
 pub mod demo;
 mod estimate;
 mod first_rows;
+mod init;
+mod init_samples;
 mod logging;
 mod plan;
 mod plan_files;
@@ -51,6 +53,7 @@ pub mod status_file;
 mod stream_view;
 mod tables;
 mod task_files;
+mod task_statistics;
 mod text;
 mod validate;
 mod verify;
@@ -79,6 +82,8 @@ enum Command {
     Run(run::RunArgs),
     /// Say everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Make a configuration and a table definition from sample files
+    Init(init::InitArgs),
     /// Show what is left to be sent and how long it will take, and warn about what stands in the way
     Plan(plan::PlanArgs),
     /// Show the exact records of the first rows, without sending anything
@@ -165,6 +170,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Init(args) => init::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
