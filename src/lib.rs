@@ -7,10 +7,12 @@
 //!
 //! 1. [`discover`] lists the bucket, gives each new object a durable number in its queue (one queue per table, one for
 //!    the change files), and hands objects to readers, of each queue strictly one after another.
-//! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows. It
-//!    takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
+//! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows; gzip,
+//!    zstd and Parquet become text on the way ([`read::object_chunks`]). It takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
 //! 3. [`parse`] makes typed values of the row's fields, [`encode`] the bytes of its DMS message, [`route`] its
 //!    partition key and with that its shard. What the checkpoint proves to be in the stream already is skipped here.
+//!    What the table mappings make of a row is decided here as well ([`map`]): a row that they leave out is counted and
+//!    settled at once.
 //! 4. A row that cannot become a message goes to [`deadletter`], which makes it durable before it counts as settled.
 //! 5. [`batch`] packs the rows of one shard into requests within the service's limits.
 //! 6. [`publish`] sends one request per shard at a time, judges the answer record by record, and repeats what has to
@@ -41,7 +43,7 @@
 //! |---|---|---|
 //! | W1 | A watermark never goes back | [`checkpoint::watermark`], [`checkpoint::store::rules`] |
 //! | W2 | A watermark is never past the first record that is not settled | [`checkpoint::watermark`] |
-//! | W3 | The spans of an object tile it | [`read::framer`], [`checkpoint::watermark`] |
+//! | W3 | The spans of an object tile it | [`read::framer`], [`read::parquet::row_chunks`], [`checkpoint::watermark`] |
 //! | C1 | Durable state is never ahead of what was acknowledged | [`checkpoint::ledger`], [`checkpoint::actor`] |
 //! | C2 | An object is done only after a durable commit | [`checkpoint::actor`], [`checkpoint::store`] |
 //! | C3 | The shards of a map cover the whole hash space, each point once | [`route::shard_map`] |
@@ -54,7 +56,7 @@
 //! | F1 | Bytes in flight stay within the budget | [`flow::budget`] |
 //! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
 //! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |
-//! | Q1 | Rows read = delivered + dead-lettered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
+//! | Q1 | Rows read = delivered + dead-lettered + filtered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 
 // The command line, and what it reads.
 pub mod cli;
@@ -67,6 +69,7 @@ pub mod source;
 pub mod discover;
 pub mod read;
 pub mod parse;
+pub mod map;
 pub mod encode;
 pub mod route;
 pub mod chain;

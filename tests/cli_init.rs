@@ -1,6 +1,10 @@
 //! `brigade init`: files that validate, preview and run, from samples alone.
 #![cfg(unix)]
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;

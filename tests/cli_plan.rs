@@ -1,6 +1,10 @@
 //! `brigade plan`: what is left, by the checkpoint, and what stands in the way.
 #![cfg(unix)]
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;

@@ -11,6 +11,7 @@ use bucket_brigade::config::keys::{self, Kind, Presence};
 use bucket_brigade::config::{
     Environment, Loaded, Pace, SourceLocation, TargetConfig, json_schema, load, load_str, reference,
 };
+use bucket_brigade::map::summary::summarize;
 use serde_json::Value;
 
 /// The files of the repository and no variables, so that every default in the files is used.
@@ -240,4 +241,22 @@ fn the_production_file_takes_its_values_from_the_environment() {
         config.target
     );
     assert_eq!(config.otlp_endpoint, None);
+}
+
+#[test]
+fn the_sample_mappings_fit_the_local_file() {
+    let text = fs::read_to_string(folder().join("local.yaml")).unwrap();
+    let text = text.replace(
+        "\ntarget:",
+        "\ntable_mappings: ./sample/table-mappings.json\n\ntarget:",
+    );
+    let loaded = load_str(&text, &folder().join("local.yaml"), &NoVariables);
+    let Loaded { config, warnings } = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(warnings, []);
+    let summaries = summarize(&config.mappings, &config.tables);
+    let sent: Vec<_> = summaries
+        .iter()
+        .filter_map(|table| table.sent_as.as_deref())
+        .collect();
+    assert_eq!(sent, ["sales.orders", "sales.customers"], "in load order");
 }

@@ -17,7 +17,8 @@ use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
 use bucket_brigade::encode::chain::ChainMembers;
 use bucket_brigade::encode::control::{ControlOperation, encode_control};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
-use bucket_brigade::model::{Column, ColumnType, Mark, Table, TableIndex};
+use bucket_brigade::map::Mappings;
+use bucket_brigade::model::{Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use bucket_brigade::parse::row::{RowRenderer, RowSource};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
 use bucket_brigade::route::shard_map::HashKey;
@@ -157,9 +158,20 @@ fn render(table: &Table, csv: &str, message: &MessageConfig, timestamp_us: i64) 
     framer.push(csv.as_bytes());
     framer.finish();
     let chunk = framer.next_chunk().expect("one row makes a chunk");
-    let mut row_renderer = RowRenderer::new(std::slice::from_ref(table), &dialect, message);
+    let mut row_renderer = RowRenderer::new(
+        std::slice::from_ref(table),
+        &Mappings::none(std::slice::from_ref(table)),
+        &dialect,
+        message,
+    );
     let timestamp = MessageTimestamp::from_unix_us(timestamp_us);
-    let rendered = row_renderer.render_chunk(RowSource::Load(TableIndex(0)), &chunk, &timestamp);
+    let object = ObjectVersion {
+        key: "1.csv".to_owned(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
+    };
+    let rendered = row_renderer.render_chunk(RowSource::Load(TableIndex(0)), &object, &chunk, &timestamp);
     assert!(rendered.rejected.is_empty(), "{:?}", rendered.rejected);
     let [record] = rendered.records.as_slice() else {
         panic!("one row makes one record");

@@ -10,10 +10,14 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use bucket_brigade::config::dms::table_mappings;
+use bucket_brigade::config::problems::Report;
 use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::limits::CHUNK_BYTES_MAX;
-use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
+use bucket_brigade::map::Mappings;
+use bucket_brigade::map::plan::MappedTables;
+use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use bucket_brigade::parse::row::{RowRenderer, RowSource};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
 
@@ -119,18 +123,75 @@ fn rows_are_cut_and_rendered() {
     let chunks = frame(&input);
     let framing = best_time(|| drop(black_box(frame(&input))));
     print("framing", input.len(), framing);
+    measure_rendering("rendering", &input, &chunks, &Mappings::none(&[orders()]));
+    measure_rendering("rendering, renamed", &input, &chunks, &mappings(RENAMED));
+    measure_rendering("rendering, filtered", &input, &chunks, &mappings(FILTERED));
+    measure_rendering("rendering, masked", &input, &chunks, &mappings(MASKED));
+    measure_rendering(
+        "rendering, with an expression",
+        &input,
+        &chunks,
+        &mappings(COMPUTED),
+    );
+}
+
+const RENAMED: &str = r#","rule-target":"column","rule-action":"add-prefix","value":"c_""#;
+/// A filter that every row passes.
+const FILTERED: &str = "";
+const MASKED: &str = r#","rule-target":"column","rule-action":"data-masking-digits-mask","value":"*""#;
+const COMPUTED: &str = r#","rule-target":"column","rule-action":"add-column","value":"where",
+    "expression":"$customer||' in '||$city","data-type":{"type":"string"}"#;
+
+/// What one transformation rule on the customer of an order makes of it; without one, what a filter does.
+fn mappings(transformation: &str) -> Mappings {
+    let rule = |kind: &str, id: u64, column: &str, more: &str| {
+        format!(
+            "{{\"rule-type\":\"{kind}\",\"rule-id\":{id},\"rule-name\":\"x\",\
+             \"object-locator\":{{\"schema-name\":\"shop\",\"table-name\":\"orders\"{column}}}{more}}}"
+        )
+    };
+    let filter = r#","rule-action":"include","filters":[{"filter-type":"source","column-name":"id",
+        "filter-conditions":[{"filter-operator":"gte","value":"0"}]}]"#;
+    let include = if transformation.is_empty() {
+        filter
+    } else {
+        r#","rule-action":"include""#
+    };
+    let mut rules = vec![rule("selection", 1, "", include)];
+    if !transformation.is_empty() {
+        let column = if transformation == RENAMED {
+            "%"
+        } else {
+            "customer"
+        };
+        let column = format!(",\"column-name\":\"{column}\"");
+        rules.push(rule("transformation", 2, &column, transformation));
+    }
+    let mut report = Report::new("mappings");
+    let document = format!("{{\"rules\":[{}]}}", rules.join(","));
+    let rules = table_mappings::parse(&document, &mut report).expect("the rules are right");
+    MappedTables::of(&rules, vec![orders()], &mut report).mappings
+}
+
+fn measure_rendering(what: &str, input: &[u8], chunks: &[Chunk], mappings: &Mappings) {
     let message = MessageConfig {
         format: MessageFormat::JsonUnformatted,
         ..MessageConfig::default()
     };
-    let mut renderer = RowRenderer::new(&[orders()], &CsvDialect::default(), &message);
+    let mut renderer = RowRenderer::new(&[orders()], mappings, &CsvDialect::default(), &message);
     let timestamp = MessageTimestamp::from_unix_us(0);
+    let object = ObjectVersion {
+        key: "orders/1.csv".to_owned(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
+    };
     let rendering = best_time(|| {
-        for chunk in &chunks {
-            let messages = renderer.render_chunk(RowSource::Load(TableIndex(0)), chunk, &timestamp);
+        for chunk in chunks {
+            let messages = renderer.render_chunk(RowSource::Load(TableIndex(0)), &object, chunk, &timestamp);
             assert_eq!(messages.rejected, [], "every row must become a message");
             drop(black_box(messages));
         }
     });
-    print("rendering", input.len(), rendering);
+    print(what, input.len(), rendering);
 }

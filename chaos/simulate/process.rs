@@ -11,7 +11,7 @@ use bucket_brigade::checkpoint::tally::ChunkTally;
 use bucket_brigade::config::{Guarantee, RecreatedStream};
 use bucket_brigade::flow::budget::Credit;
 use bucket_brigade::model::settle::{ChunkRef, Lane, Settled, SettledRun};
-use bucket_brigade::model::{BatchRecord, Mark, ObjectId, Operation, Slice, Span, TableIndex};
+use bucket_brigade::model::{BatchRecord, Mark, ObjectId, ObjectVersion, Operation, Slice, Span, TableIndex};
 use bucket_brigade::observe::object_trace::ObjectTrace;
 use bucket_brigade::parse::chunk_router::{ChunkRouter, RoutedChunk};
 use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
@@ -286,7 +286,13 @@ impl Process {
             Some(router) => {
                 let chunk = chunk(outside.contents, rows, span, outside.plan.bad_variant);
                 let now_us = i64::try_from(outside.now * 1_000).expect("a time of this history");
-                router.route(&chunk, Some(table), &reading.skip, now_us)
+                let object = ObjectVersion {
+                    key: reading.id.to_string(),
+                    etag: String::new(),
+                    size_bytes: 0,
+                    modified_ms: 0,
+                };
+                router.route(&object, &chunk, Some(table), &reading.skip, now_us)
             }
             None => without_links(outside.contents, &self.map, rows, table, reading),
         };

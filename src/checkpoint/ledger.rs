@@ -2,7 +2,7 @@
 //! of it changed since the last commit. Pure: no I/O, no clock.
 //!
 //! **Invariants:** W1 to W3 and D1 through [`Watermark`]; C1 (a delta holds nothing that is not settled);
-//! C2 (an object is finished only in a delta); Q1 (read = delivered + dead-lettered + in flight).
+//! C2 (an object is finished only in a delta); Q1 (read = delivered + dead-lettered + filtered + in flight).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -334,9 +334,11 @@ impl Ledger {
             object.totals.records += tally.records;
             object.totals.delivered += tally.delivered;
             object.totals.dead_lettered += tally.dead_lettered;
+            object.totals.filtered += tally.filtered;
             object.totals.bytes += tally.bytes;
             self.task.unassigned_error_rows += tally.unassigned;
-            self.is_task_changed |= tally.unassigned > 0;
+            self.task.unselected_rows += tally.unselected;
+            self.is_task_changed |= tally.unassigned + tally.unselected > 0;
             for table in &tally.tables {
                 let index = table.table.0;
                 if let (Some(statistics), Some(in_flight), Some(is_changed)) = (

@@ -226,6 +226,7 @@ fn an_object_is_finished_by_the_delta_that_settles_it() {
         records: 2,
         delivered: 1,
         dead_lettered: 1,
+        filtered: 0,
         bytes: 20,
     };
     assert_eq!(state_in(&delta, 0), Some(ObjectState::Done(totals)));
@@ -313,6 +314,7 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
             records: 4,
             delivered: 4,
             dead_lettered: 0,
+            filtered: 0,
             bytes: 40,
         },
         lanes: None,

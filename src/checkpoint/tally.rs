@@ -17,6 +17,10 @@ pub struct ChunkTally {
     pub dead_lettered: u64,
     /// Dead letters that belong to no table.
     pub unassigned: u64,
+    /// Records that the table mappings leave out.
+    pub filtered: u64,
+    /// Those of them whose table no rule selects.
+    pub unselected: u64,
     /// Counts per table, each table once.
     pub tables: Vec<TableTally>,
     /// The lanes that have records in it, with the last position of each.
@@ -42,6 +46,8 @@ pub struct TableTally {
     pub load_errors: u64,
     /// Change rows to dead-letter.
     pub change_errors: u64,
+    /// Rows that a filter leaves out.
+    pub filtered: u64,
     /// Source bytes of the rows.
     pub bytes: u64,
 }
@@ -57,6 +63,7 @@ impl TableTally {
             ddls: 0,
             load_errors: 0,
             change_errors: 0,
+            filtered: 0,
             bytes: 0,
         }
     }
@@ -64,7 +71,7 @@ impl TableTally {
     /// Records of the table, delivered or not.
     pub fn records(&self) -> u64 {
         let delivered = self.loads + self.inserts + self.updates + self.deletes + self.ddls;
-        delivered + self.load_errors + self.change_errors
+        delivered + self.load_errors + self.change_errors + self.filtered
     }
 
     /// Adds the counts to the table's statistics.
@@ -76,6 +83,7 @@ impl TableTally {
         statistics.applied_ddls += self.ddls;
         statistics.full_load_error_rows += self.load_errors;
         statistics.change_error_rows += self.change_errors;
+        statistics.filtered_rows += self.filtered;
         statistics.bytes += self.bytes;
     }
 }
@@ -118,6 +126,19 @@ impl ChunkTally {
                 }) += 1;
             }
             None => self.unassigned += 1,
+        }
+    }
+
+    /// Counts a record that is not to be sent: it is settled as soon as it is read.
+    pub fn filter(&mut self, table: Option<TableIndex>, bytes: u64) {
+        self.records += 1;
+        self.filtered += 1;
+        match table.map(|table| self.table(table)) {
+            Some(tally) => {
+                tally.bytes += bytes;
+                tally.filtered += 1;
+            }
+            None => self.unselected += 1,
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Sample {
     pub(super) rows: u64,
     /// Of them, rows that would be dead letters.
     pub(super) rejected: u64,
+    /// Of them, rows that a filter leaves out.
+    pub(super) filtered: u64,
     /// Bytes of the rows, delimiters included.
     pub(super) row_bytes: u64,
     /// Bytes of the records, partition keys included.
@@ -51,8 +53,15 @@ impl Sample {
         self.rejected += 1;
     }
 
+    /// Adds a row that a filter leaves out.
+    pub(super) fn add_filtered(&mut self, row_bytes: u64) {
+        self.rows += 1;
+        self.row_bytes += row_bytes;
+        self.filtered += 1;
+    }
+
     fn records(&self) -> u64 {
-        self.rows.saturating_sub(self.rejected)
+        self.rows.saturating_sub(self.rejected + self.filtered)
     }
 
     /// Average bytes of a row; `None` without rows.
@@ -93,24 +102,24 @@ impl Sample {
     }
 }
 
-/// What each shard takes.
+/// What each shard takes in a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ShardLimits {
-    /// Records per second; infinite if many travel as one.
-    pub(super) records_per_second: f64,
-    /// Bytes per second.
-    pub(super) bytes_per_second: f64,
-    /// Records of one partition key per second, where fewer than the shard takes.
-    pub(super) key_records_per_second: f64,
+    /// Records; infinite if many travel as one.
+    pub(super) records: f64,
+    /// Bytes.
+    pub(super) bytes: f64,
+    /// Records of one partition key, where fewer than the shard takes.
+    pub(super) records_of_key: f64,
 }
 
 impl ShardLimits {
     /// The limits of the service.
     pub(super) fn service() -> Self {
         Self {
-            records_per_second: f64::from(SHARD_RECORDS_PER_SECOND),
-            bytes_per_second: number(SHARD_BYTES_PER_SECOND),
-            key_records_per_second: f64::INFINITY,
+            records: f64::from(SHARD_RECORDS_PER_SECOND),
+            bytes: number(SHARD_BYTES_PER_SECOND),
+            records_of_key: f64::INFINITY,
         }
     }
 
@@ -122,19 +131,19 @@ impl ShardLimits {
             bytes_per_second,
         } = delivery.pace
         {
-            limits.records_per_second = limits.records_per_second.min(f64::from(records_per_second));
-            limits.bytes_per_second = limits.bytes_per_second.min(number(bytes_per_second));
+            limits.records = limits.records.min(f64::from(records_per_second));
+            limits.bytes = limits.bytes.min(number(bytes_per_second));
         }
         if delivery.aggregation == Aggregation::Kpl {
-            limits.records_per_second = f64::INFINITY;
+            limits.records = f64::INFINITY;
         } else if delivery.ordering == Ordering::Strict {
-            limits.key_records_per_second = STRICT_KEY_RECORDS_PER_SECOND;
+            limits.records_of_key = STRICT_KEY_RECORDS_PER_SECOND;
         }
         limits
     }
 
     fn seconds(&self, load: Load) -> f64 {
-        (load.records / self.records_per_second).max(load.bytes / self.bytes_per_second)
+        (load.records / self.records).max(load.bytes / self.bytes)
     }
 }
 
@@ -172,7 +181,7 @@ impl ShardLoads {
         for (key, share) in sample.hot_keys() {
             let of_key = records * share;
             spread -= share;
-            self.key_seconds = self.key_seconds.max(of_key / self.limits.key_records_per_second);
+            self.key_seconds = self.key_seconds.max(of_key / self.limits.records_of_key);
             if let Some(shard) = self.shards.get_mut(locate(key)) {
                 shard.records += of_key;
                 shard.bytes += of_key * record_bytes;

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{ObjectVersion, Operation, TableIndex};
 use crate::parse::row::RowSource;
-use crate::read::rendered_rows::{RenderedRow, RowPlace, RowReader};
+use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowPlace, RowReader};
 use crate::source::ObjectSource;
 
 /// Bytes of an object that are looked through for the rows of one table.
@@ -22,8 +22,19 @@ pub(super) struct FirstRow {
     pub(super) row_bytes: usize,
     /// Its table, if it could be told.
     pub(super) table: Option<TableIndex>,
-    /// The record, or why there is none.
-    pub(super) outcome: Result<FirstRecord, String>,
+    /// What becomes of it.
+    pub(super) outcome: FirstOutcome,
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FirstOutcome {
+    /// It is sent.
+    Record(FirstRecord),
+    /// It would be a dead letter, and why.
+    Rejected(String),
+    /// A filter of the table mappings leaves it out.
+    Filtered,
 }
 
 /// A record as it would be sent.
@@ -89,16 +100,20 @@ pub(super) async fn first_rows(
 
 impl FirstRow {
     fn of(row: RenderedRow<'_>) -> Self {
-        let outcome = row.outcome.map(|message| FirstRecord {
-            operation: message.operation,
-            partition_key: message.partition_key.to_vec(),
-            payload: message.payload.to_vec(),
-        });
+        let outcome = match row.outcome {
+            RowOutcome::Message(message) => FirstOutcome::Record(FirstRecord {
+                operation: message.operation,
+                partition_key: message.partition_key.to_vec(),
+                payload: message.payload.to_vec(),
+            }),
+            RowOutcome::Rejected(reason) => FirstOutcome::Rejected(reason.to_owned()),
+            RowOutcome::Filtered => FirstOutcome::Filtered,
+        };
         Self {
             place: row.place,
             row_bytes: row.text.len(),
             table: row.table,
-            outcome: outcome.map_err(ToOwned::to_owned),
+            outcome,
         }
     }
 }

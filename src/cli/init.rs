@@ -20,7 +20,7 @@ use crate::infer::document::{
     NewSource, NewTask, TABLE_DEFINITION_FILE, column_line, configuration, table_definition,
 };
 use crate::infer::table::{Inferred, TableSeen};
-use crate::read::rendered_rows::{RenderedRow, RowReader};
+use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
 use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -285,8 +285,9 @@ impl Outcome {
                     return ControlFlow::Break(());
                 }
                 match row.outcome {
-                    Ok(_) => self.checked_rows += 1,
-                    Err(reason) => {
+                    RowOutcome::Message(_) => self.checked_rows += 1,
+                    RowOutcome::Filtered => {}
+                    RowOutcome::Rejected(reason) => {
                         self.rejected_rows += 1;
                         self.first_reason.get_or_insert_with(|| reason.to_owned());
                     }

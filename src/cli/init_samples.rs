@@ -48,38 +48,33 @@ impl SamplePlace {
     /// # Errors
     /// [`FaultKind::Usage`] if there are too few folders to tell.
     pub(super) fn of(sample: &str, table: Option<(&str, &str)>) -> Result<Self, Fault> {
-        match sample.strip_prefix("s3://") {
-            Some(rest) => {
-                let Some((bucket, key)) = rest.split_once('/') else {
-                    return Err(usage(sample, "it names no key"));
-                };
-                let location = SourceLocation::S3 {
-                    bucket: bucket.to_owned(),
-                    region: None,
-                    endpoint: None,
-                    path_style: false,
-                    expected_bucket_owner: None,
-                };
-                Self::in_folders(sample, key, table, |base| (location, base))
-            }
-            None => {
-                let path = Path::new(sample).canonicalize().map_err(|error| {
-                    let message = format!("cannot read {sample}: {error}");
-                    Fault::new(FaultKind::SourceMissing, message)
-                })?;
-                let path = path
-                    .to_str()
-                    .ok_or_else(|| usage(sample, "its path is not UTF-8"))?;
-                let relative = path.trim_start_matches('/');
-                let mut place = Self::in_folders(sample, relative, table, |base| {
-                    let directory = format!("/{base}").into();
-                    (SourceLocation::Local { directory }, String::new())
-                })?;
-                let file = place.key.rsplit('/').next().unwrap_or_default();
-                place.key = format!("{}{file}", place.table_path);
-                Ok(place)
-            }
+        if let Some(rest) = sample.strip_prefix("s3://") {
+            let Some((bucket, key)) = rest.split_once('/') else {
+                return Err(usage(sample, "it names no key"));
+            };
+            let location = SourceLocation::S3 {
+                bucket: bucket.to_owned(),
+                region: None,
+                endpoint: None,
+                path_style: false,
+                expected_bucket_owner: None,
+            };
+            return Self::in_folders(sample, key, table, |base| (location, base));
         }
+        let path = Path::new(sample).canonicalize().map_err(|error| {
+            let message = format!("cannot read {sample}: {error}");
+            Fault::new(FaultKind::SourceMissing, message)
+        })?;
+        let path = path
+            .to_str()
+            .ok_or_else(|| usage(sample, "its path is not UTF-8"))?;
+        let mut place = Self::in_folders(sample, path.trim_start_matches('/'), table, |base| {
+            let directory = format!("/{base}").into();
+            (SourceLocation::Local { directory }, String::new())
+        })?;
+        let file = place.key.rsplit('/').next().unwrap_or_default();
+        place.key = format!("{}{file}", place.table_path);
+        Ok(place)
     }
 
     fn in_folders(
@@ -100,7 +95,7 @@ impl SamplePlace {
             (None, [base @ .., schema]) => (*schema, *last, base, format!("{schema}/{last}/")),
             (None, []) => return Err(usage(sample, "it does not lie in folders schema/table")),
         };
-        let base = base.iter().map(|folder| format!("{folder}/")).collect();
+        let base = base.iter().flat_map(|folder| [*folder, "/"]).collect();
         let (location, bucket_folder) = place(base);
         Ok(Self {
             location,

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::checkpoint::open_existing;
 use super::estimate::{Sample, ShardLimits, ShardLoads};
-use super::first_rows::{FirstRow, first_rows};
+use super::first_rows::{FirstOutcome, first_rows};
 use super::plan_files::{Listed, list_folder, strays};
 use super::plan_report::{FolderPlan, Plan, SampleMeans, Work};
 use super::plan_warnings;
@@ -164,6 +164,7 @@ impl Planner<'_> {
         let mut sample = Sample::default();
         let delimiter = u64::try_from(self.config.source.csv.row_delimiter.len()).unwrap_or(1);
         for version in listed.samples.iter().take(SAMPLED_FILES_MAX) {
+            let before = sample.row_bytes;
             let rows = first_rows(
                 reader,
                 self.source,
@@ -172,16 +173,22 @@ impl Planner<'_> {
                 None,
                 self.sample_rows,
             );
-            for FirstRow {
-                row_bytes, outcome, ..
-            } in rows.await?
-            {
+            let rows = rows.await?;
+            let is_whole = rows.len() < self.sample_rows;
+            for row in rows {
                 let bytes = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-                let row_bytes = bytes(row_bytes).saturating_add(delimiter);
-                match outcome {
-                    Ok(record) => sample.add(row_bytes, bytes(record.bytes()), &record.partition_key),
-                    Err(_) => sample.add_rejected(row_bytes),
+                let row_bytes = bytes(row.row_bytes).saturating_add(delimiter);
+                match row.outcome {
+                    FirstOutcome::Record(record) => {
+                        sample.add(row_bytes, bytes(record.bytes()), &record.partition_key);
+                    }
+                    FirstOutcome::Rejected(_) => sample.add_rejected(row_bytes),
+                    FirstOutcome::Filtered => sample.add_filtered(row_bytes),
                 }
+            }
+            if is_whole {
+                // All of the file: then it has as many bytes as the listing says, compressed or not.
+                sample.row_bytes = before.saturating_add(version.size_bytes);
             }
         }
         Ok(sample)

@@ -8,6 +8,8 @@ use crate::limits::SHARD_RECORDS_PER_SECOND;
 
 /// Records from this share of the limit on are called near it, in per cent.
 const NEAR_PERCENT: u64 = 80;
+/// How the names of files end whose bytes say little about their rows.
+const PACKED: &[&str] = &[".gz", ".zst", ".parquet"];
 /// Hot keys that are named for each folder.
 const HOT_KEYS_SHOWN_MAX: usize = 3;
 
@@ -54,6 +56,13 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         ));
     }
     warnings.extend(of_size(name, sample, stream));
+    let is_packed = |key: &String| PACKED.iter().any(|end| key.ends_with(end));
+    if folder.last_key.as_ref().is_some_and(is_packed) && folder.left.files > 0 {
+        warnings.push(format!(
+            "{name}: compressed files hold more rows than their bytes suggest; records and time are estimated too low \
+             unless whole files were sampled (--sample-rows)"
+        ));
+    }
     for (key, share) in sample.hot_keys().into_iter().take(HOT_KEYS_SHOWN_MAX) {
         let key = String::from_utf8_lossy(key);
         warnings.push(format!(

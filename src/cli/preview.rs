@@ -6,7 +6,7 @@ use std::fmt;
 use clap::Args;
 use serde::Serialize;
 
-use super::first_rows::{FirstRow, first_rows};
+use super::first_rows::{FirstOutcome, FirstRecord, FirstRow, first_rows};
 use super::stream_view::StreamView;
 use super::task_files::{self, FileFolder};
 use super::text::{counted, grouped};
@@ -63,6 +63,7 @@ struct Preview {
     folders: Vec<FolderPreview>,
     records: usize,
     rejected: usize,
+    filtered: usize,
 }
 
 /// The first rows of a folder.
@@ -82,7 +83,9 @@ struct RowPreview {
     line: u64,
     byte: u64,
     table: Option<String>,
-    /// The record; null if the row would be a dead letter.
+    /// Whether a filter of the table mappings leaves it out.
+    is_filtered: bool,
+    /// The record; null if there would be none.
     record: Option<RecordPreview>,
     /// Why the row would be a dead letter.
     reason: Option<String>,
@@ -208,18 +211,9 @@ impl Previewer<'_> {
     fn row(&self, key: &str, row: FirstRow) -> RowPreview {
         let table = row.table.and_then(|table| self.config.tables.get(table.0));
         let (record, reason) = match row.outcome {
-            Ok(record) => (
-                Some(RecordPreview {
-                    operation: record.operation.as_str(),
-                    hash_key: self.stream.hash_key(&record.partition_key).0.to_string(),
-                    shard: self.stream.shard_id(&record.partition_key).map(ToOwned::to_owned),
-                    bytes: record.bytes(),
-                    partition_key: text_of(record.partition_key),
-                    message: text_of(record.payload),
-                }),
-                None,
-            ),
-            Err(reason) => (None, Some(reason)),
+            FirstOutcome::Record(record) => (Some(self.record(record)), None),
+            FirstOutcome::Rejected(reason) => (None, Some(reason)),
+            FirstOutcome::Filtered => (None, None),
         };
         RowPreview {
             object: key.to_owned(),
@@ -227,8 +221,20 @@ impl Previewer<'_> {
             line: row.place.line,
             byte: row.place.byte,
             table: table.map(Table::full_name),
+            is_filtered: record.is_none() && reason.is_none(),
             record,
             reason,
+        }
+    }
+
+    fn record(&self, record: FirstRecord) -> RecordPreview {
+        RecordPreview {
+            operation: record.operation.as_str(),
+            hash_key: self.stream.hash_key(&record.partition_key).0.to_string(),
+            shard: self.stream.shard_id(&record.partition_key).map(ToOwned::to_owned),
+            bytes: record.bytes(),
+            partition_key: text_of(record.partition_key),
+            message: text_of(record.payload),
         }
     }
 }
@@ -255,15 +261,15 @@ impl Preview {
             );
         }
         let rows = || folders.iter().flat_map(|folder| &folder.rows);
-        let records = rows().filter(|row| row.record.is_some()).count();
         Self {
             schema_version: SCHEMA_VERSION,
             task: config.task.clone(),
             target: stream.name.clone(),
             shards: stream.shards_count(),
             record_bytes_max: stream.record_bytes_max,
-            records,
-            rejected: rows().count() - records,
+            rejected: rows().filter(|row| row.reason.is_some()).count(),
+            filtered: rows().filter(|row| row.is_filtered).count(),
+            records: rows().filter(|row| row.record.is_some()).count(),
             notes,
             folders,
         }
@@ -287,9 +293,10 @@ impl fmt::Display for Preview {
         let count = |count: usize, noun| counted(u64::try_from(count).unwrap_or(u64::MAX), noun);
         writeln!(
             f,
-            "{} shown, {} rejected; nothing was sent",
+            "{} shown, {} rejected, {} filtered; nothing was sent",
             count(self.records, "record"),
-            count(self.rejected, "row")
+            count(self.rejected, "row"),
+            count(self.filtered, "row")
         )
     }
 }
@@ -314,6 +321,9 @@ impl RowPreview {
             for line in record.message.trim_end().lines() {
                 writeln!(f, "    {line}")?;
             }
+        }
+        if self.is_filtered {
+            writeln!(f, "left out by a filter of the table mappings")?;
         }
         match &self.reason {
             Some(reason) => writeln!(f, "rejected: {}", printable(reason)),

@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::backends;
 use super::logging::LogArgs;
 use super::progress::Progress;
-use super::status::dead_lettered_rows;
+use super::status::{dead_lettered_rows, filtered_rows};
 use super::text::counted;
 use super::{ConfigPath, Output, OutputFormat, status_file};
 use crate::checkpoint::store::sled::SledStore;
@@ -52,6 +52,7 @@ struct Summary {
     bytes_read: u64,
     delivered_rows: u64,
     dead_lettered_rows: u64,
+    filtered_rows: u64,
     quarantined_objects: u64,
     counters: CountersSnapshot,
 }
@@ -181,6 +182,7 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,
         dead_lettered_rows: dead_lettered_rows(&status),
+        filtered_rows: filtered_rows(&status),
         quarantined_objects: status.changes.quarantined
             + status
                 .tables
@@ -202,7 +204,7 @@ impl Summary {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => format!(
                 "{}: {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
-                 far: {} delivered, {} dead-lettered, {} set aside\n",
+                 far: {} delivered, {} dead-lettered, {}{} set aside\n",
                 self.end,
                 counted(self.counters.records, "record"),
                 self.counters.skipped,
@@ -210,6 +212,10 @@ impl Summary {
                 self.counters.sent_again(),
                 counted(self.delivered_rows, "row"),
                 counted(self.dead_lettered_rows, "row"),
+                match self.filtered_rows {
+                    0 => String::new(),
+                    rows => format!("{} left out by the table mappings, ", counted(rows, "row")),
+                },
                 counted(self.quarantined_objects, "object"),
             ),
         };

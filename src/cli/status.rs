@@ -106,6 +106,14 @@ impl fmt::Display for StatusReport {
         let dead = dead_lettered_rows(status);
         let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
         writeln!(f, "dead letters  {}{hint}", grouped(dead))?;
+        let filtered = filtered_rows(status);
+        if filtered > 0 {
+            writeln!(
+                f,
+                "left out      {} by the table mappings",
+                counted(filtered, "row")
+            )?;
+        }
         self.write_quarantined(f)
     }
 }
@@ -197,6 +205,12 @@ pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {
         .map(|table| table.full_load_error_rows + table.change_error_rows)
         .sum();
     rows + status.unassigned_error_rows
+}
+
+/// Rows that the table mappings leave out: by a filter, or because no rule selects their table.
+pub(super) fn filtered_rows(status: &TaskStatus) -> u64 {
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    tables.map(|table| table.filtered_rows).sum::<u64>() + status.unselected_rows
 }
 
 fn tables_text(status: &TaskStatus) -> String {

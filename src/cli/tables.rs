@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use super::status_file::{self, Activity};
 use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, TaskStatistics};
-use super::text::{grouped, moment, table};
+use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::map::TableName;
 use crate::observe::status::{TableStatus, TaskStatus};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -39,6 +40,9 @@ struct TablesReport {
     task: TaskStatistics,
     #[serde(rename = "TableStatistics")]
     tables: Vec<DmsStatistics>,
+    /// Tables of the definition that no rule of the table mappings selects: they are not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_selected: Vec<String>,
 }
 
 /// `TableStatistics` of the DMS API, member by member.
@@ -85,6 +89,7 @@ struct OwnStatistics {
     source_bytes: u64,
     files_done: u64,
     files_set_aside: u64,
+    filtered_rows: u64,
 }
 
 /// Runs the command.
@@ -122,11 +127,20 @@ impl TablesReport {
             }
         });
         let tables: Vec<_> = tables.collect();
-        let states = tables.iter().map(|table: &DmsStatistics| table.table_state);
+        let words: Vec<_> = tables
+            .iter()
+            .map(|table: &DmsStatistics| table.table_state)
+            .collect();
         Self {
             schema_version: SCHEMA_VERSION,
-            task: TaskStatistics::of(status, activity, has_load, states),
+            task: TaskStatistics::of(status, activity, has_load, &words),
             tables,
+            not_selected: config
+                .mappings
+                .unselected
+                .iter()
+                .map(TableName::full_name)
+                .collect(),
         }
     }
 
@@ -168,7 +182,21 @@ impl TablesReport {
                 time(&row.last_update_time),
             ]
         });
-        table(&headers, &numbers, rows)
+        let mut text = table(&headers, &numbers, rows);
+        for row in self.tables.iter().filter(|row| row.x.filtered_rows > 0) {
+            let rows = counted(row.x.filtered_rows, "row");
+            text += &lines([format!(
+                "{}.{}: {rows} left out by a filter of the table mappings",
+                row.schema_name, row.table_name
+            )]);
+        }
+        if !self.not_selected.is_empty() {
+            text += &lines([format!(
+                "not read, because no rule of the table mappings selects them: {}",
+                self.not_selected.join(", ")
+            )]);
+        }
+        text
     }
 }
 
@@ -201,6 +229,7 @@ impl DmsStatistics {
                 source_bytes: statistics.bytes,
                 files_done: statistics.objects_done,
                 files_set_aside: statistics.objects_quarantined,
+                filtered_rows: statistics.filtered_rows,
             },
             ..Self::default()
         }

@@ -44,9 +44,9 @@ impl TaskStatistics {
         status: Option<&TaskStatus>,
         activity: Activity,
         has_load: bool,
-        states: impl Iterator<Item = &'static str> + Clone,
+        table_words: &[&'static str],
     ) -> Self {
-        let count = |word: &str| states.clone().filter(|state| *state == word).count();
+        let count = |word: &str| table_words.iter().filter(|state| **state == word).count();
         let counts = Self {
             tables_loaded: count(COMPLETED),
             tables_loading: count(LOADING),
@@ -152,22 +152,17 @@ mod tests {
         assert_eq!(percent(&status(&[(Some(2), 50, 0), (None, 50, 0)])), 99);
         assert_eq!(percent(&status(&[(Some(2), 50, 0), (Some(3), 50, 0)])), 100);
         assert_eq!(percent(&TaskStatus::default()), 0);
-        let none = TaskStatistics::of(None, Activity::NeverStarted, false, [COMPLETED].into_iter());
+        let none = TaskStatistics::of(None, Activity::NeverStarted, false, &[COMPLETED]);
         assert_eq!(none.full_load_progress_percent, 100, "there is no full load");
     }
 
     #[test]
     fn the_load_is_finished_when_its_last_table_is_and_a_running_task_has_not_stopped() {
         let half = status(&[(Some(2_000), 1, 0), (None, 0, 1)]);
-        let half = TaskStatistics::of(
-            Some(&half),
-            Activity::Running,
-            true,
-            [COMPLETED, LOADING].into_iter(),
-        );
+        let half = TaskStatistics::of(Some(&half), Activity::Running, true, &[COMPLETED, LOADING]);
         assert_eq!((half.full_load_finish_date, half.stop_date), (None, None));
         let done = status(&[(Some(2_000), 1, 0), (Some(3_000), 1, 0)]);
-        let done = TaskStatistics::of(Some(&done), Activity::Stopped, true, [COMPLETED; 2].into_iter());
+        let done = TaskStatistics::of(Some(&done), Activity::Stopped, true, &[COMPLETED; 2]);
         assert_eq!(done.full_load_finish_date, Some(moment(3_000)));
         assert_eq!(
             (done.elapsed_time_millis, done.stop_date),

@@ -11,6 +11,7 @@ use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::config::{self, Config, Problem, SystemEnvironment, TargetConfig};
 use crate::fault::{Fault, FaultKind};
+use crate::map::summary::{TableSummary, summarize};
 use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -35,6 +36,9 @@ struct Findings {
     valid: bool,
     problems: Vec<Finding>,
     checks: Vec<Check>,
+    /// What the table mappings do, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<TableSummary>,
 }
 
 /// One problem of the configuration.
@@ -73,6 +77,10 @@ pub(super) fn run(args: &ValidateArgs) -> Result<u8, Fault> {
     match config::load(path, &SystemEnvironment) {
         Ok(loaded) => {
             findings.problems = loaded.warnings.iter().map(Finding::of).collect();
+            let Config { mappings, tables, .. } = &loaded.config;
+            if mappings.has_effect() {
+                findings.tables = summarize(mappings, tables);
+            }
             if args.online {
                 findings.checks = super::runtime()?.block_on(ask(&loaded.config));
             }
@@ -97,6 +105,7 @@ impl Findings {
             let word = if check.passed { "ok" } else { "failed" };
             format!("{word:<7}{}: {}", check.subject, check.detail)
         }));
+        text += &lines(self.tables.iter().map(table_line));
         if let Some(config) = config {
             let tables = counted(u64::try_from(config.tables.len()).unwrap_or(u64::MAX), "table");
             text += &lines([format!(
@@ -129,6 +138,25 @@ impl Findings {
             }
         }
     }
+}
+
+/// What the table mappings do with a table, as one line.
+fn table_line(summary: &TableSummary) -> String {
+    let TableSummary {
+        table,
+        sent_as,
+        changes,
+    } = summary;
+    let mut line = match sent_as {
+        None => format!("table  {table}: not read, no rule selects it"),
+        Some(name) if name == table => format!("table  {table}: read"),
+        Some(name) => format!("table  {table}: sent as {name}"),
+    };
+    for change in changes {
+        line += "; ";
+        line += change;
+    }
+    line
 }
 
 impl Finding {

@@ -13,7 +13,7 @@ use super::units::{DurationText, SizeText};
 
 /// The whole configuration.
 pub static ROOT: Group = Group {
-    parts: &[task::HEAD, source::KEYS, target::KEYS, task::TAIL],
+    parts: &[task::HEAD, source::KEYS, task::MAPPINGS, target::KEYS, task::TAIL],
     exactly_one_of: &[],
 };
 

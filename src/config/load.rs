@@ -1,11 +1,12 @@
-//! Loads a configuration and the table definition it names. Pure but for the [`Environment`] passed in.
+//! Loads a configuration, and the table definition and table mappings it names. Pure but for the [`Environment`] passed in.
 
 use std::path::Path;
 
-use super::dms::table_definition;
+use super::dms::{table_definition, table_mappings};
 use super::environment::Environment;
 use super::problems::{ConfigProblems, Problem, Report};
 use super::{Config, resolve, walk, yaml};
+use crate::map::plan::MappedTables;
 use crate::model::Table;
 
 /// Largest configuration, so that a wrong path does not read a data file into memory as YAML.
@@ -23,7 +24,7 @@ pub struct Loaded {
 /// Loads the configuration from a file.
 ///
 /// # Errors
-/// Every problem of the file and of the table definition it names.
+/// Every problem of the file, and of the table definition and table mappings it names.
 pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, ConfigProblems> {
     let mut report = Report::new(path.display().to_string());
     match read_text(path, DOCUMENT_BYTES_MAX, environment, &mut report) {
@@ -35,7 +36,7 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Config
 /// Loads the configuration from text, as if it stood in the file `path`.
 ///
 /// # Errors
-/// Every problem of the text and of the table definition it names.
+/// Every problem of the text, and of the table definition and table mappings it names.
 pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Result<Loaded, ConfigProblems> {
     let mut report = Report::new(path.display().to_string());
     // Absolute, so that the same task has the same paths (and fingerprint) from whichever folder it is started.
@@ -56,6 +57,10 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
         let values = walk::walk(&root, environment, &mut report);
         let tables = resolve::tables_path(&values, shown_folder)
             .and_then(|path| load_tables(&path, environment, &mut of_tables));
+        let tables = match resolve::mappings_path(&values, shown_folder) {
+            None => tables.map(MappedTables::unchanged),
+            Some(path) => load_mappings(&path, tables, environment, &mut of_tables),
+        };
         resolve::resolve(&values, tables, folder, &mut report)
     });
     let has_errors = report.has_errors() || of_tables.iter().any(Problem::is_error);
@@ -91,6 +96,28 @@ fn load_tables(
     .and_then(|text| table_definition::parse(&text, &mut report));
     problems.append(&mut report.into_problems());
     tables
+}
+
+/// The tables as the rules of a document leave them. Its own problems are reported even if there are no tables.
+fn load_mappings(
+    path: &Path,
+    tables: Option<Vec<Table>>,
+    environment: &dyn Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<MappedTables> {
+    let mut report = Report::new(path.display().to_string());
+    let text = read_text(
+        path,
+        table_definition::DOCUMENT_BYTES_MAX,
+        environment,
+        &mut report,
+    );
+    let rules = text.and_then(|text| table_mappings::parse(&text, &mut report));
+    let mapped = rules
+        .zip(tables)
+        .map(|(rules, tables)| MappedTables::of(&rules, tables, &mut report));
+    problems.append(&mut report.into_problems());
+    mapped
 }
 
 fn read_text(

@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod scalar;
 mod schema;
+mod source_format;
 mod source_position;
 mod stream_change;
 mod suggest;
@@ -34,8 +35,10 @@ pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
+pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat};
 pub use self::source_position::SourcePosition;
 pub use self::stream_change::{OutOfRetention, RecreatedStream};
+use crate::map::Mappings;
 use crate::model::Table;
 
 /// A task, ready to run.
@@ -47,8 +50,10 @@ pub struct Config {
     pub migration_type: MigrationType,
     /// Where from.
     pub source: SourceConfig,
-    /// The tables of the external table definition, in document order.
+    /// The tables of the external table definition that are read, in document order.
     pub tables: Vec<Table>,
+    /// What the table mappings make of them.
+    pub mappings: Mappings,
     /// Where to.
     pub target: TargetConfig,
     /// What the messages look like.
@@ -99,6 +104,8 @@ pub struct SourceConfig {
     pub cdc_path: Option<String>,
     /// The CSV dialect.
     pub csv: CsvDialect,
+    /// CSV or Parquet, and how compressed.
+    pub format: SourceFormat,
     /// What to do with a change file that appears behind the last one read.
     pub late_files: LateFiles,
     /// What to do with an object that changes while it is read.

@@ -10,7 +10,7 @@ use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
 use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig};
-use crate::model::Table;
+use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
 pub(super) fn tables_path(values: &Values, folder: &Path) -> Option<PathBuf> {
@@ -20,10 +20,18 @@ pub(super) fn tables_path(values: &Values, folder: &Path) -> Option<PathBuf> {
         .map(|path| joined(folder, path))
 }
 
+/// The path of the table mappings, if the document gives one.
+pub(super) fn mappings_path(values: &Values, folder: &Path) -> Option<PathBuf> {
+    values
+        .section("")?
+        .text("table_mappings")
+        .map(|path| joined(folder, path))
+}
+
 /// Makes the configuration; `None` if a value is missing, which is in the report already.
 pub(super) fn resolve(
     values: &Values,
-    tables: Option<Vec<Table>>,
+    tables: Option<MappedTables>,
     folder: &Path,
     report: &mut Report,
 ) -> Option<Config> {
@@ -45,18 +53,20 @@ pub(super) fn resolve(
         source::check_output_is_not_input(source, &target.place, &root, report);
     }
     if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
-        source::check_folders(source, tables, migration_type, &root, report);
+        source::check_folders(source, &tables.tables, migration_type, &root, report);
     }
     if let (Some(target), Some(tables), Some(migration_type)) = (&target, &tables, migration_type) {
         target::warn_about_hot_keys(target, tables, migration_type, &root, report);
     }
+    let MappedTables { tables, mappings } = tables?;
     let target = target?;
     let errors = root.section("errors")?;
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
         source: source?,
-        tables: tables?,
+        tables,
+        mappings,
         target: target.place,
         message: target.message,
         delivery: target.delivery,

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::model::{ObjectVersion, Operation, QueueName, Table, TableIndex};
 use crate::parse::row::RowSource;
-use crate::read::rendered_rows::{RenderedRow, RowPlace, RowReader};
+use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowPlace, RowReader};
 use crate::source::ObjectSource;
 
 /// What the ids of corrected rows begin with.
@@ -94,7 +94,8 @@ impl Replanner<'_> {
                 (None, None) => Err("its object has no such row any more".to_owned()),
             };
             let rows = rows_of(self.config, &letter.object_id.queue);
-            let (id, object) = (letter.id.clone(), letter.key.clone());
+            let id = letter.id.clone();
+            let object = object_of(store, &letter).map_err(Fault::from)?;
             match (text, rows) {
                 (Ok(text), Ok(rows)) => {
                     let place = RowPlace {
@@ -102,7 +103,7 @@ impl Replanner<'_> {
                         line: letter.line,
                         byte: letter.byte,
                     };
-                    self.add_row(&mut plan, &id, &object, place, &text, rows);
+                    self.add_row(&mut plan, &id, (&object, place), &text, rows);
                 }
                 (Err(reason), _) | (_, Err(reason)) => plan.rejected.push(StillRejected { id, reason }),
             }
@@ -145,7 +146,7 @@ impl Replanner<'_> {
             }
             ControlFlow::Continue(())
         };
-        self.reader.read_text(content, rows, &mut take);
+        self.reader.read_text(content, name, rows, &mut take);
         plan.rows.sort_by_key(|row| row.ordinal);
         plan
     }
@@ -154,14 +155,13 @@ impl Replanner<'_> {
         &mut self,
         plan: &mut ReplayPlan,
         id: &str,
-        object: &str,
-        place: RowPlace,
+        (object, place): (&ObjectVersion, RowPlace),
         text: &[u8],
         rows: RowSource,
     ) {
         let mut of_row = ReplayPlan::default();
-        let count = self.reader.read_row(text, place, rows, &mut |row| {
-            of_row.add(self.config, id, object, row);
+        let count = self.reader.read_row(text, (object, place), rows, &mut |row| {
+            of_row.add(self.config, id, &object.key, row);
             ControlFlow::Continue(())
         });
         if count == 1 {
@@ -233,9 +233,15 @@ impl ReplayPlan {
             reason: reason.to_owned(),
         };
         let message = match row.outcome {
-            Ok(message) => message,
-            Err(reason) => {
+            RowOutcome::Message(message) => message,
+            RowOutcome::Rejected(reason) => {
                 self.rejected.push(reject(reason));
+                return;
+            }
+            RowOutcome::Filtered => {
+                self.rejected.push(reject(
+                    "the table mappings leave it out now: its table or its values",
+                ));
                 return;
             }
         };
@@ -282,8 +288,21 @@ fn rows_of(config: &Config, queue: &QueueName) -> Result<RowSource, String> {
     let is_own = |table: &Table| QueueName::load(&table.full_name()) == *queue;
     match config.tables.iter().position(is_own) {
         Some(index) => Ok(RowSource::Load(TableIndex(index))),
-        None => Err(format!("the definition has no table for queue {queue}")),
+        None => Err(format!(
+            "the definition has no table for queue {queue}, or no rule of the table mappings selects it"
+        )),
     }
+}
+
+/// The object that a letter speaks of, as far as it is still known.
+fn object_of(store: &dyn CheckpointStore, letter: &DeadLetter) -> Result<ObjectVersion, StoreError> {
+    let known = version_of(store, &letter.object_id.queue, &letter.key, &letter.etag)?;
+    Ok(known.unwrap_or_else(|| ObjectVersion {
+        key: letter.key.clone(),
+        etag: letter.etag.clone(),
+        size_bytes: 0,
+        modified_ms: 0,
+    }))
 }
 
 /// The version of an object that a letter speaks of, if it is the one that the checkpoint knows.

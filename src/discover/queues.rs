@@ -7,7 +7,7 @@ use super::control::{CONTROL_KEY, ControlPlan};
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::{Config, LateFiles};
 use crate::fault::{Fault, FaultKind};
-use crate::model::{QueueName, Table, TableIndex};
+use crate::model::{QueueName, Table};
 use crate::supervise::pipeline::RunMode;
 
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
@@ -29,13 +29,14 @@ pub async fn plan_queues(
             let known = checkpoint.tables.iter().find(of_table);
             known.is_some_and(|known| known.full_load_end_ms.is_some())
         };
-        let tables = config.tables.iter().enumerate();
+        let order = config.mappings.in_load_order(config.tables.len()).into_iter();
+        let tables = order.filter_map(|index| Some((index, config.tables.get(index.0)?)));
         for (index, table) in tables.filter(|(_, table)| !is_loaded(table)) {
             let prefix = format!("{}{}", config.source.bucket_folder, table.path);
-            let control = Some(ControlPlan::before_load(TableIndex(index)));
+            let control = Some(ControlPlan::before_load(index));
             let name = QueueName::load(&table.full_name());
             starts.push(QueueStart {
-                table: Some(TableIndex(index)),
+                table: Some(index),
                 watch: Watch::Once,
                 late_files: LateFiles::Process,
                 ..queue_start(config, checkpoint, name, prefix, control)

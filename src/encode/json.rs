@@ -4,13 +4,16 @@
 //! table; a row costs its values and a few copies.
 
 use super::json_text::write_json_string;
-use super::layout::ObjectWriter;
+use super::special::Scratch;
+use super::template::{ColumnTemplate, Ends, FrameTemplate, OperationTemplate, TableTemplate};
 use super::timestamp::MessageTimestamp;
-use crate::config::{MessageConfig, MessageFormat};
-use crate::model::{Column, ColumnType, Operation, Table, TableIndex};
+use crate::config::MessageConfig;
+use crate::map::Mappings;
+use crate::map::expression::Evaluator;
+use crate::model::{ColumnType, ObjectVersion, Operation, Table, TableIndex};
 use crate::parse::convert::{FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field, write_value};
 use crate::parse::csv::{Field, Fields};
-use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType, PartitionKeyWriter};
+use crate::route::partition_key::PartitionKeyWriter;
 
 /// Why a row cannot become a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,15 @@ pub struct EncodeProblem {
     pub column: Option<String>,
     /// What is wrong.
     pub problem: ValueProblem,
+}
+
+impl From<ValueProblem> for EncodeProblem {
+    fn from(problem: ValueProblem) -> Self {
+        Self {
+            column: None,
+            problem,
+        }
+    }
 }
 
 /// A row whose table, operation and fields are known. It has exactly one field per column.
@@ -30,77 +42,59 @@ pub struct Row<'a> {
     pub operation: Operation,
     /// The fields of the columns.
     pub fields: Fields<'a>,
+    /// The object it comes from.
+    pub object: &'a ObjectVersion,
+    /// Its number in the object.
+    pub ordinal: u64,
 }
 
-/// Writes the messages of a task.
-#[derive(Debug, Clone)]
+/// Writes the messages of a task; reuses its buffers.
+#[derive(Debug)]
 pub struct MessageEncoder {
     tables: Vec<TableTemplate>,
     frame: FrameTemplate,
-    style: ValueStyle,
-    null_value: Vec<u8>,
+    settings: Settings,
+    evaluator: Option<Evaluator>,
+    scratch: Scratch,
+}
+
+/// What is the same for all rows.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) style: ValueStyle,
+    pub(super) null_value: Vec<u8>,
     include_null_and_empty: bool,
     include_partition_value: bool,
 }
 
-/// The parts of a message that are the same for all tables.
-#[derive(Debug, Clone)]
-struct FrameTemplate {
-    /// Up to the first member of `data`.
-    head: Vec<u8>,
-    data_end: Vec<u8>,
-    data_end_if_empty: Vec<u8>,
-    /// From behind `data` into the text of the timestamp.
-    metadata_head: Vec<u8>,
-    /// Up to the value of `partition-key-value`.
-    partition_value_name: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-struct TableTemplate {
-    columns: Vec<ColumnTemplate>,
-    operations: [OperationTemplate; 4],
-    /// From `schema-name` to the end of the message.
-    tail: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-struct ColumnTemplate {
-    column: Column,
-    /// Up to the value, as the first member.
-    first_name: Vec<u8>,
-    /// Up to the value, behind another member.
-    next_name: Vec<u8>,
-}
-
-#[derive(Debug, Clone)]
-struct OperationTemplate {
-    key_rule: PartitionKeyRule,
-    /// From behind the timestamp to the value of `partition-key-type`, that included.
-    metadata: Vec<u8>,
-}
-
 impl MessageEncoder {
-    /// An encoder for the tables of a task.
-    pub fn new(tables: &[Table], message: &MessageConfig, null_value: &str) -> Self {
-        let frame = FrameTemplate::new(message.format);
+    /// An encoder for the tables of a task and what the rules make of them.
+    pub fn new(tables: &[Table], mappings: &Mappings, message: &MessageConfig, null_value: &str) -> Self {
+        let evaluator = mappings
+            .has_expressions()
+            .then(Evaluator::new)
+            .and_then(Result::ok);
+        let templates = tables.iter().enumerate().map(|(index, table)| {
+            TableTemplate::new(table, mappings.of(TableIndex(index)), message, evaluator.as_ref())
+        });
         Self {
-            tables: tables
-                .iter()
-                .map(|table| TableTemplate::new(table, message))
-                .collect(),
-            frame,
-            style: ValueStyle {
-                number_format: message.number_format,
-                hex_prefix: if message.no_hex_prefix {
-                    HexPrefix::Absent
-                } else {
-                    HexPrefix::Present
+            tables: templates.collect(),
+            frame: FrameTemplate::new(message.format),
+            settings: Settings {
+                style: ValueStyle {
+                    number_format: message.number_format,
+                    hex_prefix: if message.no_hex_prefix {
+                        HexPrefix::Absent
+                    } else {
+                        HexPrefix::Present
+                    },
                 },
+                null_value: null_value.into(),
+                include_null_and_empty: message.include_null_and_empty,
+                include_partition_value: message.include_partition_value,
             },
-            null_value: null_value.into(),
-            include_null_and_empty: message.include_null_and_empty,
-            include_partition_value: message.include_partition_value,
+            evaluator,
+            scratch: Scratch::default(),
         }
     }
 
@@ -109,15 +103,17 @@ impl MessageEncoder {
     /// # Errors
     /// What is wrong with the row; both buffers may then hold a part of it at their ends.
     pub fn encode_row(
-        &self,
+        &mut self,
         row: Row<'_>,
         timestamp: &MessageTimestamp,
         payloads: &mut Vec<u8>,
         key: &mut Vec<u8>,
     ) -> Result<(), EncodeProblem> {
-        let table = self.tables.get(row.table.0).ok_or_else(|| EncodeProblem {
-            column: None,
-            problem: ValueProblem::new("unknown_table", "the table is not one of the task"),
+        let table = self.tables.get(row.table.0).ok_or_else(|| {
+            EncodeProblem::from(ValueProblem::new(
+                "unknown_table",
+                "the table is not one of the task",
+            ))
         })?;
         let [load, insert, update, delete] = &table.operations;
         let operation = match row.operation {
@@ -127,90 +123,102 @@ impl MessageEncoder {
             Operation::Delete => delete,
         };
         let mut key = PartitionKeyWriter::new(&operation.key_rule, key);
-        payloads.extend_from_slice(&self.frame.head);
         let mut data = DataWriter {
-            encoder: self,
+            settings: &self.settings,
+            evaluator: self.evaluator.as_ref(),
+            row,
             payloads,
             key: &mut key,
-            key_type: operation.key_rule.key_type,
+            is_keyed_by_primary_key: operation.is_keyed_by_primary_key(),
             is_empty: true,
         };
-        for (column, field) in table.columns.iter().zip(row.fields.iter()) {
-            data.write_member(column, field)
-                .map_err(|problem| EncodeProblem {
-                    column: Some(column.column.name.clone()),
-                    problem,
-                })?;
-        }
-        let data_end = if data.is_empty {
-            &self.frame.data_end_if_empty
-        } else {
-            &self.frame.data_end
-        };
-        payloads.extend_from_slice(data_end);
+        data.write(table, operation, &mut self.scratch)?;
         payloads.extend_from_slice(&self.frame.metadata_head);
         payloads.extend_from_slice(timestamp.as_bytes());
         payloads.extend_from_slice(&operation.metadata);
-        let finished = self
-            .write_partition_value(operation, &key, payloads)
-            .and_then(|()| key.finish());
-        finished.map_err(|problem| EncodeProblem {
-            column: None,
-            problem,
-        })?;
+        if self.settings.include_partition_value && operation.key_rule.key_type.shows_value() {
+            payloads.extend_from_slice(&self.frame.partition_value_name);
+            write_json_string(payloads, key.full()?);
+        }
+        key.finish()?;
         payloads.extend_from_slice(&table.tail);
         Ok(())
     }
-
-    fn write_partition_value(
-        &self,
-        operation: &OperationTemplate,
-        key: &PartitionKeyWriter<'_>,
-        payloads: &mut Vec<u8>,
-    ) -> Result<(), ValueProblem> {
-        match operation.key_rule.key_type {
-            PartitionKeyType::PrimaryKey if self.include_partition_value => {
-                payloads.extend_from_slice(&self.frame.partition_value_name);
-                write_json_string(payloads, key.full()?);
-                Ok(())
-            }
-            PartitionKeyType::PrimaryKey | PartitionKeyType::SchemaTable => Ok(()),
-        }
-    }
 }
 
-/// Writes the members of one `data` object.
-struct DataWriter<'a, 'k> {
-    encoder: &'a MessageEncoder,
-    payloads: &'a mut Vec<u8>,
-    key: &'a mut PartitionKeyWriter<'k>,
-    key_type: PartitionKeyType,
+/// Writes one `data` object.
+pub(super) struct DataWriter<'a, 'k> {
+    pub(super) settings: &'a Settings,
+    pub(super) evaluator: Option<&'a Evaluator>,
+    pub(super) row: Row<'a>,
+    pub(super) payloads: &'a mut Vec<u8>,
+    pub(super) key: &'a mut PartitionKeyWriter<'k>,
+    pub(super) is_keyed_by_primary_key: bool,
+    /// Whether the object that is being written has no member yet.
     is_empty: bool,
 }
 
-impl DataWriter<'_, '_> {
-    fn write_member(&mut self, template: &ColumnTemplate, field: Field<'_>) -> Result<(), ValueProblem> {
-        let column = &template.column;
-        let is_key_part = column.is_primary_key && self.key_type == PartitionKeyType::PrimaryKey;
-        let text = match read_field(field, column, &self.encoder.null_value)? {
-            FieldValue::Null if is_key_part => {
-                return Err(ValueProblem::new(
-                    "null_in_partition_key",
-                    "a column of the primary key is NULL, and the partition key is made of it",
-                ));
-            }
-            FieldValue::Null => {
-                if self.encoder.include_null_and_empty {
-                    self.write_name(template);
-                    self.payloads.extend_from_slice(b"null");
+impl<'a> DataWriter<'a, '_> {
+    fn write(
+        &mut self,
+        table: &TableTemplate,
+        operation: &OperationTemplate,
+        scratch: &mut Scratch,
+    ) -> Result<(), EncodeProblem> {
+        if table.captures_count > 0 {
+            scratch.captured.clear(table.captures_count);
+        }
+        self.payloads.extend_from_slice(&table.head);
+        for column in &table.columns {
+            let written = match &column.special {
+                None => self.write_member(column),
+                Some(special) => self.write_special(column, special, scratch),
+            };
+            written.map_err(|problem| EncodeProblem {
+                column: Some(column.column.name.clone()),
+                problem,
+            })?;
+        }
+        let end = |is_empty, ends: &Ends, out: &mut Vec<u8>| {
+            out.extend_from_slice(if is_empty {
+                &ends.if_empty
+            } else {
+                &ends.with_members
+            });
+        };
+        if table.is_document {
+            end(self.is_empty, &table.columns_end, self.payloads);
+            self.is_empty = false;
+        }
+        for (index, attribute) in table.attributes.iter().enumerate() {
+            let name = if self.is_empty {
+                &attribute.first_name
+            } else {
+                &attribute.next_name
+            };
+            self.payloads.extend_from_slice(name);
+            self.is_empty = false;
+            attribute.write(self.payloads, &mut scratch.captured)?;
+            if operation.key_rule.attribute == Some(index) {
+                match attribute.text(&mut scratch.captured) {
+                    Some(text) => self.key.add(text),
+                    None => return Err(null_in_key().into()),
                 }
-                return Ok(());
             }
+        }
+        end(self.is_empty, &table.data_end, self.payloads);
+        Ok(())
+    }
+
+    /// Writes a column as it is read, which nearly all are.
+    fn write_member(&mut self, template: &ColumnTemplate) -> Result<(), ValueProblem> {
+        let column = &template.column;
+        let is_key_part = template.is_primary_key && self.is_keyed_by_primary_key;
+        let text = match read_field(self.field(template)?, column, &self.settings.null_value)? {
+            FieldValue::Null => return self.write_null(template, is_key_part),
             FieldValue::Text(text) => text,
         };
-        let is_left_out =
-            text.is_empty() && holds_text_as_is(column.column_type) && !self.encoder.include_null_and_empty;
-        if is_left_out {
+        if self.is_left_out(text, column.column_type) {
             if is_key_part {
                 self.key.add(b"");
             }
@@ -218,7 +226,7 @@ impl DataWriter<'_, '_> {
         }
         self.write_name(template);
         let start = self.payloads.len();
-        write_value(self.payloads, text, column.column_type, self.encoder.style)?;
+        write_value(self.payloads, text, column.column_type, self.settings.style)?;
         if is_key_part {
             let written = self.payloads.get(start..).unwrap_or_default();
             self.key.add(key_text(column.column_type, text, written));
@@ -226,7 +234,31 @@ impl DataWriter<'_, '_> {
         Ok(())
     }
 
-    fn write_name(&mut self, template: &ColumnTemplate) {
+    pub(super) fn field(&self, template: &ColumnTemplate) -> Result<Field<'a>, ValueProblem> {
+        let field = self.row.fields.field(template.field);
+        field.ok_or_else(|| ValueProblem::new("field_count", "the row has no field for this column"))
+    }
+
+    pub(super) fn write_null(
+        &mut self,
+        template: &ColumnTemplate,
+        is_key_part: bool,
+    ) -> Result<(), ValueProblem> {
+        if is_key_part {
+            return Err(null_in_key());
+        }
+        if self.settings.include_null_and_empty {
+            self.write_name(template);
+            self.payloads.extend_from_slice(b"null");
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_left_out(&self, text: &[u8], column_type: ColumnType) -> bool {
+        text.is_empty() && holds_text_as_is(column_type) && !self.settings.include_null_and_empty
+    }
+
+    pub(super) fn write_name(&mut self, template: &ColumnTemplate) {
         let name = if self.is_empty {
             &template.first_name
         } else {
@@ -235,6 +267,13 @@ impl DataWriter<'_, '_> {
         self.payloads.extend_from_slice(name);
         self.is_empty = false;
     }
+}
+
+fn null_in_key() -> ValueProblem {
+    ValueProblem::new(
+        "null_in_partition_key",
+        "it is NULL, and the partition key is made of it",
+    )
 }
 
 /// Whether an empty text is a value of the type.
@@ -246,7 +285,7 @@ fn holds_text_as_is(column_type: ColumnType) -> bool {
 }
 
 /// A value in a partition key: as in the message, without quotes and escapes.
-fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
+pub(super) fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
     if column_type.is_text() {
         return text;
     }
@@ -254,81 +293,4 @@ fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &
         .strip_prefix(b"\"")
         .and_then(|rest| rest.strip_suffix(b"\""));
     quoted.unwrap_or(written)
-}
-
-impl FrameTemplate {
-    fn new(format: MessageFormat) -> Self {
-        let mut writer = ObjectWriter::new(format);
-        writer.object("data");
-        let head = writer.take();
-        let mut empty = writer.clone();
-        empty.end();
-        writer.set_has_members();
-        writer.end();
-        let data_end = writer.take();
-        writer.object("metadata");
-        writer.name("timestamp");
-        let mut metadata_head = writer.take();
-        metadata_head.push(b'"');
-        writer.name("partition-key-value");
-        Self {
-            head,
-            data_end,
-            data_end_if_empty: empty.take(),
-            metadata_head,
-            partition_value_name: writer.take(),
-        }
-    }
-}
-
-impl TableTemplate {
-    fn new(table: &Table, message: &MessageConfig) -> Self {
-        let mut data = ObjectWriter::new(message.format);
-        data.object("data");
-        data.take();
-        let columns = table.columns.iter().map(|column| {
-            let mut first = data.clone();
-            first.name(&column.name);
-            let mut next = data.clone();
-            next.set_has_members();
-            next.name(&column.name);
-            ColumnTemplate {
-                column: column.clone(),
-                first_name: first.take(),
-                next_name: next.take(),
-            }
-        });
-        let columns = columns.collect();
-        let mut metadata = ObjectWriter::new(message.format);
-        metadata.object("metadata");
-        metadata.set_has_members();
-        metadata.take();
-        let operations = [
-            Operation::Load,
-            Operation::Insert,
-            Operation::Update,
-            Operation::Delete,
-        ];
-        let operations = operations.map(|operation| {
-            let key_rule = PartitionKeyRule::new(table, operation, message);
-            let mut writer = metadata.clone();
-            writer.text("record-type", "data");
-            writer.text("operation", operation.as_str());
-            writer.text("partition-key-type", key_rule.key_type.as_str());
-            let mut behind_timestamp = b"\"".to_vec();
-            behind_timestamp.append(&mut writer.take());
-            OperationTemplate {
-                key_rule,
-                metadata: behind_timestamp,
-            }
-        });
-        metadata.text("schema-name", &table.owner);
-        metadata.text("table-name", &table.name);
-        metadata.end();
-        Self {
-            columns,
-            operations,
-            tail: metadata.finish(),
-        }
-    }
 }

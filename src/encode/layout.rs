@@ -74,14 +74,24 @@ impl ObjectWriter {
         self.out.push(b'[');
         for (index, value) in values.enumerate() {
             if index > 0 {
-                self.out.push(b',');
-                if self.format == MessageFormat::Json {
-                    self.out.push(b' ');
-                }
+                self.element_separator();
             }
             write_json_string(&mut self.out, value);
         }
         self.out.push(b']');
+    }
+
+    /// What stands between two elements of an array.
+    pub(super) fn element_separator(&mut self) {
+        self.out.push(b',');
+        if self.format == MessageFormat::Json {
+            self.out.push(b' ');
+        }
+    }
+
+    /// Bytes as they are.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
     /// Starts a member that is an object.
@@ -108,7 +118,8 @@ impl ObjectWriter {
         self.out
     }
 
-    fn open_object(&mut self) {
+    /// Starts an object as a value.
+    pub(super) fn open_object(&mut self) {
         self.open.push(false);
         self.out.push(b'{');
         self.newline();

@@ -234,7 +234,9 @@ mod tests {
 
     fn seen(values: &[&str]) -> ColumnSeen {
         let mut seen = ColumnSeen::default();
-        values.iter().for_each(|value| seen.add(value.as_bytes()));
+        for value in values {
+            seen.add(value.as_bytes());
+        }
         seen
     }
 

@@ -55,6 +55,7 @@ struct Definition<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the names of DMS")]
 #[serde(rename_all = "PascalCase")]
 struct DefinedTable<'a> {
     table_name: &'a str,
@@ -66,6 +67,7 @@ struct DefinedTable<'a> {
 
 /// Numbers and booleans are texts, as in every document of DMS.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the names of DMS")]
 #[serde(rename_all = "PascalCase")]
 struct DefinedColumn<'a> {
     column_name: &'a str,

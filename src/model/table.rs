@@ -117,6 +117,31 @@ impl ColumnType {
     pub fn is_text(self) -> bool {
         matches!(self, Self::String { .. } | Self::Clob)
     }
+
+    /// The name of the type in the rules of table mappings.
+    pub fn dms_name(self) -> &'static str {
+        match self {
+            Self::Int1 => "int1",
+            Self::Int2 => "int2",
+            Self::Int4 => "int4",
+            Self::Int8 => "int8",
+            Self::Uint1 => "uint1",
+            Self::Uint2 => "uint2",
+            Self::Uint4 => "uint4",
+            Self::Uint8 => "uint8",
+            Self::Numeric { .. } => "numeric",
+            Self::Real4 => "real4",
+            Self::Real8 => "real8",
+            Self::Boolean => "boolean",
+            Self::Date { .. } => "date",
+            Self::Time { .. } => "time",
+            Self::DateTime { .. } => "datetime",
+            Self::String { .. } => "string",
+            Self::Clob => "clob",
+            Self::Byte { .. } => "bytes",
+            Self::Blob => "blob",
+        }
+    }
 }
 
 /// The values of `ColumnDateFormat`; `fraction` is the `.F` form.

@@ -42,6 +42,9 @@ pub struct TaskStatus {
     pub in_flight_bytes: u64,
     /// Rows that belong to no table and were dead-lettered.
     pub unassigned_error_rows: u64,
+    /// Rows of change files whose table no rule of the table mappings selects.
+    #[serde(default)]
+    pub unselected_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
     /// The newest objects that were set aside, whenever that was; the newest is the last.
@@ -93,7 +96,9 @@ impl ObjectCounts {
         if self.ended >= self.known {
             return 0;
         }
-        self.known_bytes.saturating_sub(settled_bytes)
+        // The text of compressed files is more than was stored; what was not opened is left for certain.
+        let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
+        self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
     }
 }
 
@@ -133,6 +138,7 @@ impl TaskStatus {
         self.clean_stop = checkpoint.task.clean_stop;
         self.fresh_start_ms = checkpoint.task.fresh_start_ms;
         self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
+        self.unselected_rows = checkpoint.task.unselected_rows;
         let tables = checkpoint.tables.iter().cloned();
         self.tables = tables
             .map(|statistics| TableStatus {
@@ -270,6 +276,7 @@ impl StatusBoard {
             clean_stop: ledger.task().clean_stop,
             in_flight_bytes,
             unassigned_error_rows: ledger.task().unassigned_error_rows,
+            unselected_rows: ledger.task().unselected_rows,
             changes: self.changes.clone(),
             quarantined: self.quarantined.clone(),
             tables: self.tables(ledger),
@@ -348,9 +355,11 @@ mod tests {
             known: 2,
             ended: 1,
             known_bytes: 1_000,
+            opened_bytes: 700,
             ..ObjectCounts::default()
         };
         assert_eq!(counts.bytes_left(400), 600);
+        assert_eq!(counts.bytes_left(5_000), 300, "what was not opened is left");
         counts.ended = 2;
         assert_eq!(counts.bytes_left(990), 0);
     }

@@ -189,8 +189,13 @@ impl Handler<ParseChunk> for Parser {
             tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
                 .in_scope(|| {
                     self.router.enter(context.chain.as_ref());
-                    self.router
-                        .route(&chunk, context.table, &context.skip, self.clock.now_us())
+                    self.router.route(
+                        &context.version,
+                        &chunk,
+                        context.table,
+                        &context.skip,
+                        self.clock.now_us(),
+                    )
                 });
         self.hand_on(Outgoing {
             context,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chunk_router::RoutedChunk;
-use super::chunk_router_tests::{Kind, chunk, config, router};
+use super::chunk_router_tests::{Kind, chunk, config, object, router};
 use crate::chain::ends::LaneEnds;
 use crate::chain::filter::{ChainFilter, Decision, Metadata};
 use crate::chain::position::ChainPosition;
@@ -44,6 +44,7 @@ fn in_a_chain_rows_that_become_no_message_are_left_out() {
     let mut filter = ChainFilter::default();
     let mut route = |start| {
         let routed = chained.route(
+            &object(),
             &chunk(&kinds, start),
             Some(TableIndex(0)),
             &SkipPlan::default(),
@@ -76,7 +77,7 @@ fn a_chunk_that_is_read_again_makes_the_same_links_but_for_the_time() {
         ends.break_at(ChainPosition { object: 3, record: 0 });
         chained.enter(Some(&chain_start(4, &ends)));
         let kinds = [Kind::Good; 100];
-        let routed = chained.route(&chunk(&kinds, 10), Some(TableIndex(0)), skip, now_us);
+        let routed = chained.route(&object(), &chunk(&kinds, 10), Some(TableIndex(0)), skip, now_us);
         let records = routed.slices.iter().flat_map(|(_, records)| records);
         let link = |record: &BatchRecord| {
             let message: serde_json::Value = serde_json::from_slice(record.payload()).unwrap();

@@ -19,7 +19,7 @@ use crate::encode::control::{ControlOperation, encode_control, exceptions_table}
 use crate::encode::timestamp::MessageTimestamp;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::model::batch::{Link, LinkKind};
-use crate::model::{BatchRecord, Chunk, Mark, RejectedRecord, Span, Table, TableIndex};
+use crate::model::{BatchRecord, Chunk, Mark, ObjectVersion, RejectedRecord, Span, Table, TableIndex};
 use crate::route::shard_map::{HashKey, ShardIndex};
 use crate::sink::StreamDescription;
 
@@ -41,6 +41,7 @@ pub struct RoutedChunk {
 pub struct ChunkRouter {
     rows: RowRenderer,
     task: String,
+    /// As their messages show them.
     tables: Vec<Table>,
     message: MessageConfig,
     stream: StreamDescription,
@@ -92,9 +93,14 @@ impl ChunkRouter {
     /// A router for the tables of a task and the shards of a stream.
     pub fn new(config: &Config, stream: StreamDescription) -> Self {
         Self {
-            rows: RowRenderer::new(&config.tables, &config.source.csv, &config.message),
+            rows: RowRenderer::new(
+                &config.tables,
+                &config.mappings,
+                &config.source.csv,
+                &config.message,
+            ),
             task: config.task.clone(),
-            tables: config.tables.clone(),
+            tables: config.mappings.outputs(&config.tables),
             message: config.message.clone(),
             places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
             last_key: LastKey::default(),
@@ -117,10 +123,11 @@ impl ChunkRouter {
         }
     }
 
-    /// Renders the records of a chunk at a time given in microseconds since the Unix epoch. `table` is `None` for
+    /// Renders the records of a chunk of an object at a time given in microseconds since the Unix epoch. `table` is `None` for
     /// change files, whose rows name theirs.
     pub fn route(
         &mut self,
+        object: &ObjectVersion,
         chunk: &Chunk,
         table: Option<TableIndex>,
         skip: &SkipPlan,
@@ -129,11 +136,12 @@ impl ChunkRouter {
         let source = table.map_or(RowSource::Changes, RowSource::Load);
         let rendered = self
             .rows
-            .render_chunk(source, chunk, &MessageTimestamp::from_unix_us(now_us));
+            .render_chunk(source, object, chunk, &MessageTimestamp::from_unix_us(now_us));
         let RenderedChunk {
             buffer,
             records,
             rejected,
+            filtered,
         } = rendered;
         let mut tally = ChunkTally {
             bytes: chunk.span.bytes_count(),
@@ -161,6 +169,9 @@ impl ChunkRouter {
         }
         for record in &rejected {
             tally.reject(record.table, table.is_some(), raw_length(chunk, record.ordinal));
+        }
+        for record in &filtered {
+            tally.filter(record.table, raw_length(chunk, record.ordinal));
         }
         let rejected_count = rejected.len();
         rejected.retain(|record| !skip.is_dead_lettered(record.ordinal));

@@ -9,13 +9,17 @@ use proptest::prelude::*;
 use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+use crate::config::dms::table_mappings;
+use crate::config::problems::Report;
 use crate::config::{
     Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
-use crate::model::{Chunk, Column, ColumnType, Mark, Table, TableIndex};
+use crate::map::Mappings;
+use crate::map::plan::MappedTables;
+use crate::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
 use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
@@ -42,6 +46,16 @@ fn table() -> Table {
     }
 }
 
+/// Rows with a negative id are left out.
+fn mappings() -> Mappings {
+    let rules = r#"{"rules":[{"rule-type":"selection","rule-id":1,"rule-name":"1","rule-action":"include",
+        "object-locator":{"schema-name":"s","table-name":"t"},"filters":[{"filter-type":"source","column-name":"id",
+        "filter-conditions":[{"filter-operator":"gte","value":"0"}]}]}]}"#;
+    let mut report = Report::new("m.json");
+    let rules = table_mappings::parse(rules, &mut report).unwrap();
+    MappedTables::of(&rules, vec![table()], &mut report).mappings
+}
+
 pub(super) fn config() -> Config {
     let nowhere = PathBuf::new;
     Config {
@@ -52,12 +66,14 @@ pub(super) fn config() -> Config {
             bucket_folder: String::new(),
             cdc_path: None,
             csv: CsvDialect::default(),
+            format: SourceFormat::default(),
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::ZERO,
             full_listing_interval: Duration::ZERO,
         },
         tables: vec![table()],
+        mappings: mappings(),
         target: TargetConfig::Ndjson {
             path: nowhere(),
             shards: 1,
@@ -92,6 +108,15 @@ pub(super) fn config() -> Config {
     }
 }
 
+pub(super) fn object() -> ObjectVersion {
+    ObjectVersion {
+        key: "s/t/1.csv".to_owned(),
+        etag: "e".to_owned(),
+        size_bytes: 0,
+        modified_ms: 0,
+    }
+}
+
 pub(super) fn router(shards_count: u32) -> ChunkRouter {
     let shards = ShardMap::uniform(shards_count).unwrap();
     let stream = StreamDescription {
@@ -109,12 +134,14 @@ pub(super) enum Kind {
     Good,
     Bad,
     TooLarge,
+    Filtered,
 }
 
 pub(super) fn chunk(kinds: &[Kind], start: u64) -> Chunk {
     let rows = kinds.iter().zip(start..).map(|(kind, id)| match kind {
         Kind::Good => format!("{id},note\n"),
         Kind::Bad => format!("{id}\n"),
+        Kind::Filtered => format!("-{id},note\n"),
         Kind::TooLarge => format!("{id},{}\n", "x".repeat(RECORD_BYTES_MAX)),
     });
     let start = Mark {
@@ -159,14 +186,14 @@ fn places(routed: &RoutedChunk) -> BTreeMap<u64, Option<ShardIndex>> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![8 => Just(Kind::Good), 1 => Just(Kind::Bad), 1 => Just(Kind::TooLarge)]
+    prop_oneof![8 => Just(Kind::Good), 1 => Just(Kind::Bad), 1 => Just(Kind::TooLarge), 1 => Just(Kind::Filtered)]
 }
 
 proptest! {
     #[test]
     fn every_record_is_sent_dead_lettered_or_proved_to_be_settled(
         kinds in prop::collection::vec(kind(), 1..60),
-        start in 0_u64..1_000,
+        start in 1_u64..1_000,
         shards_count in 1_u32..5,
         throughs in prop::collection::vec(0_u64..80, 3),
         dead_letters_through in 0_u64..80,
@@ -182,10 +209,14 @@ proptest! {
         });
         let chunk = chunk(&kinds, start);
         let map = ShardMap::uniform(shards_count).unwrap();
-        let routed = router(shards_count).route(&chunk, Some(TableIndex(0)), &skip, 0);
+        let routed = router(shards_count).route(&object(), &chunk, Some(TableIndex(0)), &skip, 0);
         let found = places(&routed);
         let mut skipped = 0;
         for (kind, ordinal) in kinds.iter().zip(start..) {
+            if *kind == Kind::Filtered {
+                prop_assert_eq!(found.get(&ordinal), None, "it is settled as it is read");
+                continue;
+            }
             let hash_key = HashKey::of_partition_key(ordinal.to_string().as_bytes());
             let (is_proved, place) = if *kind == Kind::Good {
                 let stored_in = ranges.locate(hash_key).0;
@@ -199,7 +230,9 @@ proptest! {
         let count = |wanted: Kind| u64::try_from(kinds.iter().filter(|kind| **kind == wanted).count()).unwrap();
         let tally = &routed.tally;
         prop_assert_eq!(routed.skipped, skipped);
-        prop_assert_eq!(tally.records, tally.delivered + tally.dead_lettered, "Q1");
+        prop_assert_eq!(tally.records, tally.delivered + tally.dead_lettered + tally.filtered, "Q1");
+        prop_assert_eq!(tally.filtered, count(Kind::Filtered));
+        prop_assert_eq!(tally.tables[0].records(), tally.records, "Q1, per table");
         prop_assert_eq!(tally.delivered, count(Kind::Good), "what is skipped counts as well");
         prop_assert_eq!(tally.dead_lettered, count(Kind::Bad) + count(Kind::TooLarge));
         prop_assert_eq!(tally.tables[0].loads, count(Kind::Good));
@@ -210,7 +243,13 @@ proptest! {
 #[test]
 fn a_record_goes_out_with_its_own_message_and_key() {
     let kinds = [Kind::Good, Kind::Bad, Kind::Good, Kind::TooLarge, Kind::Good];
-    let routed = router(3).route(&chunk(&kinds, 10), Some(TableIndex(0)), &SkipPlan::default(), 0);
+    let routed = router(3).route(
+        &object(),
+        &chunk(&kinds, 10),
+        Some(TableIndex(0)),
+        &SkipPlan::default(),
+        0,
+    );
     let mut ids = Vec::new();
     for record in routed.slices.iter().flat_map(|(_, records)| records) {
         let message: serde_json::Value = serde_json::from_slice(record.payload()).unwrap();
@@ -226,7 +265,7 @@ fn a_record_goes_out_with_its_own_message_and_key() {
 fn a_record_the_stream_does_not_take_is_rejected_with_its_place() {
     let kinds = [Kind::Good, Kind::TooLarge];
     let chunk = chunk(&kinds, 7);
-    let routed = router(1).route(&chunk, Some(TableIndex(0)), &SkipPlan::default(), 0);
+    let routed = router(1).route(&object(), &chunk, Some(TableIndex(0)), &SkipPlan::default(), 0);
     let [rejected] = &routed.rejected[..] else {
         panic!("{:?}", routed.rejected);
     };
@@ -252,7 +291,7 @@ fn a_record_of_exactly_the_limit_is_sent() {
         framer.push(row.as_bytes());
         framer.finish();
         let chunk = framer.next_chunk().unwrap();
-        router.route(&chunk, Some(TableIndex(0)), &SkipPlan::default(), 0)
+        router.route(&object(), &chunk, Some(TableIndex(0)), &SkipPlan::default(), 0)
     };
     let overhead = send(1).slices[0].1[0].bytes_count() - 1;
     let largest = RECORD_BYTES_MAX - overhead;

@@ -70,23 +70,29 @@ pub fn read_field<'a>(
     column: &Column,
     null_value: &[u8],
 ) -> Result<FieldValue<'a>, ValueProblem> {
-    let (text, marker) = if column.column_type.is_text() {
-        (until_nul(field.text), field.text)
-    } else {
-        (field.text.trim_ascii(), field.text.trim_ascii())
-    };
-    let is_marker = marker == null_value || field.text == null_value;
-    let is_null = is_marker && field.quoting == Quoting::Bare;
-    if !is_null {
-        return Ok(FieldValue::Text(text));
-    }
-    if column.nullable {
-        return Ok(FieldValue::Null);
+    let value = read_field_as(field, column.column_type, null_value);
+    if value != FieldValue::Null || column.nullable {
+        return Ok(value);
     }
     Err(ValueProblem::new(
         "null_not_allowed",
         "the field is NULL, and the table definition does not make the column nullable",
     ))
+}
+
+/// The same, whether or not the column allows NULL.
+pub fn read_field_as<'a>(field: Field<'a>, column_type: ColumnType, null_value: &[u8]) -> FieldValue<'a> {
+    let (text, marker) = if column_type.is_text() {
+        (until_nul(field.text), field.text)
+    } else {
+        (field.text.trim_ascii(), field.text.trim_ascii())
+    };
+    let is_marker = marker == null_value || field.text == null_value;
+    if is_marker && field.quoting == Quoting::Bare {
+        FieldValue::Null
+    } else {
+        FieldValue::Text(text)
+    }
 }
 
 /// DMS cuts texts at the first NUL for this target.

@@ -1,19 +1,21 @@
 //! From one raw record to one message and its partition key, or to a rejection. Pure: no I/O, no clock.
 //! The parser's entry point.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use super::convert::{Excerpt, ValueProblem};
+use super::convert::ValueProblem;
 use super::csv::{FieldSplitter, Fields};
+use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
 use crate::config::{CsvDialect, LoadOperationColumn, MessageConfig};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::encode::timestamp::MessageTimestamp;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
-use crate::model::{Chunk, Operation, RawRecord, RawRecordKind, RejectedRecord, Table, TableIndex};
+use crate::map::Mappings;
+use crate::map::filter::RowFilter;
+use crate::model::{
+    Chunk, Column, ObjectVersion, Operation, RawRecord, RawRecordKind, RejectedRecord, Table, TableIndex,
+};
 
-/// Fields in front of the values of a change row: operation, table, schema.
-const CHANGE_FIELDS: usize = 3;
 /// Messages are not expected to be more times as large as their rows; if they are, the buffer grows.
 const GROWTH_MAX: usize = 16;
 
@@ -35,7 +37,7 @@ pub enum RowSource {
 
 impl RowSource {
     /// The table of all its rows, if they share one.
-    fn table(self) -> Option<TableIndex> {
+    pub fn table(self) -> Option<TableIndex> {
         match self {
             Self::Load(table) | Self::Values { table, .. } => Some(table),
             Self::Changes => None,
@@ -58,6 +60,15 @@ pub struct RenderedRecord {
     pub key: Range<usize>,
 }
 
+/// A record that is not to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilteredRecord {
+    /// 0-based number of the record in its object.
+    pub ordinal: u64,
+    /// Its table; `None` for one that no rule selects.
+    pub table: Option<TableIndex>,
+}
+
 /// The records of one chunk, rendered into one buffer. Every record of the chunk is in one of the lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenderedChunk {
@@ -65,18 +76,24 @@ pub struct RenderedChunk {
     pub buffer: Vec<u8>,
     /// Records that became messages, in file order.
     pub records: Vec<RenderedRecord>,
-    /// Records that did not, in file order.
+    /// Records that cannot, in file order.
     pub rejected: Vec<RejectedRecord>,
+    /// Records that are not to be, by the rules of the table mappings, in file order.
+    pub filtered: Vec<FilteredRecord>,
 }
 
 /// Renders records of the tables of a task; reuses its buffers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RowRenderer {
     splitter: FieldSplitter,
     encoder: MessageEncoder,
     columns_counts: Vec<usize>,
-    /// Tables by schema, then name.
-    tables: HashMap<Vec<u8>, HashMap<Vec<u8>, TableIndex>>,
+    tables: TableNames,
+    /// By table.
+    filters: Vec<Vec<ColumnFilter>>,
+    null_value: Vec<u8>,
+    /// The value that a filter looks at, in the form in which it is compared.
+    compared: Vec<u8>,
     load_operation_column: LoadOperationColumn,
     /// The partition key of the current record.
     key: Vec<u8>,
@@ -84,43 +101,41 @@ pub struct RowRenderer {
     last_sizes: (usize, usize),
 }
 
-/// Why a record is rejected, before its place is added.
-struct Rejection {
-    table: Option<TableIndex>,
-    column: Option<String>,
-    problem: ValueProblem,
+/// A filter, and the column it is on.
+#[derive(Debug)]
+struct ColumnFilter {
+    filter: RowFilter,
+    column: Column,
 }
 
-/// Table and operation of a record.
-#[derive(Debug, Clone, Copy)]
-struct Target {
-    table: TableIndex,
-    operation: Operation,
+/// What a record is to become.
+enum Outcome {
+    Message(Target),
+    Filtered(Option<TableIndex>),
 }
 
 impl RowRenderer {
-    /// A renderer for the tables of a task.
-    pub fn new(tables: &[Table], dialect: &CsvDialect, message: &MessageConfig) -> Self {
-        let mut by_name: HashMap<Vec<u8>, HashMap<Vec<u8>, TableIndex>> = HashMap::new();
-        for (index, table) in tables.iter().enumerate() {
-            let of_schema = by_name.entry(table.owner.clone().into()).or_default();
-            of_schema.insert(table.name.clone().into(), TableIndex(index));
-        }
+    /// A renderer for the tables of a task and what the rules make of them.
+    pub fn new(tables: &[Table], mappings: &Mappings, dialect: &CsvDialect, message: &MessageConfig) -> Self {
         Self {
             splitter: FieldSplitter::new(dialect),
-            encoder: MessageEncoder::new(tables, message, &dialect.null_value),
+            encoder: MessageEncoder::new(tables, mappings, message, &dialect.null_value),
             columns_counts: tables.iter().map(|table| table.columns.len()).collect(),
-            tables: by_name,
+            tables: table_names(tables, mappings),
+            filters: column_filters(tables, mappings),
+            null_value: dialect.null_value.clone().into(),
+            compared: Vec::new(),
             load_operation_column: dialect.load_operation_column,
             key: Vec::new(),
             last_sizes: (1, 2),
         }
     }
 
-    /// Renders all records of a chunk. Gives as many records, rendered and rejected together, as the chunk has.
+    /// Renders all records of a chunk of an object. Each is in one of the lists.
     pub fn render_chunk(
         &mut self,
         source: RowSource,
+        object: &ObjectVersion,
         chunk: &Chunk,
         timestamp: &MessageTimestamp,
     ) -> RenderedChunk {
@@ -131,9 +146,15 @@ impl RowRenderer {
             buffer: Vec::with_capacity(expected),
             records: Vec::with_capacity(chunk.records.len()),
             rejected: Vec::new(),
+            filtered: Vec::new(),
+        };
+        let place = ChunkPlace {
+            source,
+            object,
+            chunk,
         };
         for (raw, ordinal) in chunk.records.iter().zip(chunk.span.start.ordinal..) {
-            self.render(source, chunk, raw, ordinal, timestamp, &mut rendered);
+            self.render(place, raw, ordinal, timestamp, &mut rendered);
         }
         self.last_sizes = (chunk.bytes.len(), rendered.buffer.len());
         rendered
@@ -141,20 +162,21 @@ impl RowRenderer {
 
     fn render(
         &mut self,
-        source: RowSource,
-        chunk: &Chunk,
+        place: ChunkPlace<'_>,
         raw: &RawRecord,
         ordinal: u64,
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
     ) {
-        let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-        let range = place(raw.range.start)..place(raw.range.end);
+        let chunk = place.chunk;
+        let offset = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        let range = offset(raw.range.start)..offset(raw.range.end);
         let text = chunk.bytes.get(range).unwrap_or_default();
         let start = rendered.buffer.len();
         self.key.clear();
-        match self.render_text(source, raw.kind, text, timestamp, rendered) {
-            Ok(target) => {
+        match self.render_text(place, raw.kind, ordinal, text, timestamp, rendered) {
+            Ok(Outcome::Filtered(table)) => rendered.filtered.push(FilteredRecord { ordinal, table }),
+            Ok(Outcome::Message(target)) => {
                 let payload_end = rendered.buffer.len();
                 rendered.buffer.extend_from_slice(&self.key);
                 rendered.records.push(RenderedRecord {
@@ -183,33 +205,26 @@ impl RowRenderer {
 
     fn render_text(
         &mut self,
-        source: RowSource,
+        place: ChunkPlace<'_>,
         kind: RawRecordKind,
+        ordinal: u64,
         text: &[u8],
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
-    ) -> Result<Target, Rejection> {
-        let problem = match kind {
-            RawRecordKind::Whole => None,
-            RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
-                "unclosed_quote",
-                "a field starts with a quote that is not closed within the longest row allowed",
-            )),
-            RawRecordKind::TooLong => Some(ValueProblem::new(
-                "row_too_long",
-                "the row exceeds the longest row allowed (limits.row_bytes_max)",
-            )),
-        };
-        if let Some(problem) = problem {
-            return Err(Rejection::of(source.table(), problem));
+    ) -> Result<Outcome, Rejection> {
+        if let Some(problem) = framing_problem(kind) {
+            return Err(Rejection::of(place.source.table(), problem));
         }
         let fields = self.splitter.split(text);
-        let (target, values) = match source {
+        let (target, values) = match place.source {
             RowSource::Load(table) => {
                 let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
                 load_target(self.load_operation_column, table, columns_count, fields)?
             }
-            RowSource::Changes => change_target(&self.tables, fields)?,
+            RowSource::Changes => match change_target(&self.tables, fields)? {
+                Some(target) => target,
+                None => return Ok(Outcome::Filtered(None)),
+            },
             RowSource::Values { table, operation } => (Target { table, operation }, fields),
         };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
@@ -223,10 +238,17 @@ impl RowRenderer {
             );
             return Err(Rejection::of(Some(target.table), problem));
         }
+        for filter in self.filters.get(target.table.0).map_or(&[][..], Vec::as_slice) {
+            if !filter.lets_pass(values, target.table, &self.null_value, &mut self.compared)? {
+                return Ok(Outcome::Filtered(Some(target.table)));
+            }
+        }
         let row = Row {
             table: target.table,
             operation: target.operation,
             fields: values,
+            object: place.object,
+            ordinal,
         };
         let encoded = self
             .encoder
@@ -236,102 +258,66 @@ impl RowRenderer {
             column,
             problem,
         })?;
-        Ok(target)
+        Ok(Outcome::Message(target))
     }
 }
 
-impl Rejection {
-    fn of(table: Option<TableIndex>, problem: ValueProblem) -> Self {
-        Self {
-            table,
-            column: None,
+/// Why a record that the framer could not cut properly is rejected.
+fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
+    match kind {
+        RawRecordKind::Whole => None,
+        RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
+            "unclosed_quote",
+            "a field starts with a quote that is not closed within the longest row allowed",
+        )),
+        RawRecordKind::TooLong => Some(ValueProblem::new(
+            "row_too_long",
+            "the row exceeds the longest row allowed (limits.row_bytes_max)",
+        )),
+    }
+}
+
+/// Where the records of a chunk come from.
+#[derive(Clone, Copy)]
+struct ChunkPlace<'a> {
+    source: RowSource,
+    object: &'a ObjectVersion,
+    chunk: &'a Chunk,
+}
+
+impl ColumnFilter {
+    fn lets_pass(
+        &self,
+        values: Fields<'_>,
+        table: TableIndex,
+        null_value: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<bool, Rejection> {
+        let Some(field) = values.field(self.filter.column) else {
+            return Ok(true);
+        };
+        let passes = self.filter.lets_pass(field, &self.column, null_value, scratch);
+        passes.map_err(|problem| Rejection {
+            table: Some(table),
+            column: Some(self.column.name.clone()),
             problem,
-        }
+        })
     }
 }
 
-/// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
-/// leaves an `I` there; the message is a `load` all the same.
-fn load_target(
-    load_operation_column: LoadOperationColumn,
-    table: TableIndex,
-    columns_count: usize,
-    fields: Fields<'_>,
-) -> Result<(Target, Fields<'_>), Rejection> {
-    let target = Target {
-        table,
-        operation: Operation::Load,
-    };
-    let first = fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii());
-    let is_present = match load_operation_column {
-        LoadOperationColumn::Absent => false,
-        LoadOperationColumn::Present => true,
-        LoadOperationColumn::Detect => {
-            fields.count() == columns_count + 1 && first.eq_ignore_ascii_case(b"I")
-        }
-    };
-    if !is_present {
-        return Ok((target, fields));
-    }
-    match read_operation(first) {
-        Ok(Operation::Insert) => Ok((target, fields.skip(1))),
-        Ok(Operation::Load | Operation::Update | Operation::Delete) => {
-            let reason = format!("a full-load row can only be an insert, not {}", Excerpt(first));
-            Err(Rejection::of(
-                Some(table),
-                ValueProblem::new("unknown_operation", reason),
-            ))
-        }
-        Err(problem) => Err(Rejection::of(Some(table), problem)),
-    }
-}
-
-/// Table, operation and values of a change row.
-fn change_target<'a>(
-    tables: &HashMap<Vec<u8>, HashMap<Vec<u8>, TableIndex>>,
-    fields: Fields<'a>,
-) -> Result<(Target, Fields<'a>), Rejection> {
-    let text = |index| {
-        fields
-            .field(index)
-            .map_or(&b""[..], |field| field.text.trim_ascii())
-    };
-    let (operation, table_name, schema) = (text(0), text(1), text(2));
-    let operation = read_operation(operation).map_err(|problem| Rejection::of(None, problem))?;
-    if fields.count() < CHANGE_FIELDS {
-        let reason = format!(
-            "the row has {} fields; a change row starts with operation, table and schema",
-            fields.count()
-        );
-        return Err(Rejection::of(None, ValueProblem::new("field_count", reason)));
-    }
-    let of_schema = tables.get(schema).ok_or_else(|| {
-        let reason = format!("no table of the definition has the owner {}", Excerpt(schema));
-        Rejection::of(None, ValueProblem::new("unknown_schema", reason))
-    })?;
-    let table = of_schema.get(table_name).copied().ok_or_else(|| {
-        let reason = format!(
-            "the definition has no table {} of this owner",
-            Excerpt(table_name)
-        );
-        Rejection::of(None, ValueProblem::new("unknown_table", reason))
-    })?;
-    Ok((Target { table, operation }, fields.skip(CHANGE_FIELDS)))
-}
-
-fn read_operation(text: &[u8]) -> Result<Operation, ValueProblem> {
-    let is =
-        |letter: &[u8], word: &[u8]| text.eq_ignore_ascii_case(letter) || text.eq_ignore_ascii_case(word);
-    if is(b"I", b"INSERT") {
-        Ok(Operation::Insert)
-    } else if is(b"U", b"UPDATE") {
-        Ok(Operation::Update)
-    } else if is(b"D", b"DELETE") {
-        Ok(Operation::Delete)
-    } else if text.is_empty() {
-        Err(ValueProblem::new("no_operation", "the operation field is empty"))
-    } else {
-        let reason = format!("{} is none of INSERT, UPDATE, DELETE, I, U, D", Excerpt(text));
-        Err(ValueProblem::new("unknown_operation", reason))
-    }
+fn column_filters(tables: &[Table], mappings: &Mappings) -> Vec<Vec<ColumnFilter>> {
+    let tables = tables.iter().enumerate();
+    let filters = tables.map(|(index, table)| {
+        let filters = mappings
+            .of(TableIndex(index))
+            .map_or(&[][..], |mapping| &mapping.filters);
+        let filters = filters.iter().filter_map(|filter| {
+            Some(ColumnFilter {
+                column: table.columns.get(filter.column)?.clone(),
+                filter: filter.clone(),
+            })
+        });
+        filters.collect()
+    });
+    filters.collect()
 }

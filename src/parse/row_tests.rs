@@ -6,7 +6,10 @@ use super::row::{RenderedChunk, RowRenderer, RowSource};
 use crate::config::{ChangePartitionKey, CsvDialect, LoadOperationColumn, MessageConfig, MessageFormat};
 use crate::encode::timestamp::MessageTimestamp;
 use crate::limits::{DEAD_LETTER_ROW_BYTES_MAX, PARTITION_KEY_CHARACTERS_MAX};
-use crate::model::{Chunk, Column, ColumnType, Mark, Operation, RejectedRecord, Table, TableIndex};
+use crate::map::Mappings;
+use crate::model::{
+    Chunk, Column, ColumnType, Mark, ObjectVersion, Operation, RejectedRecord, Table, TableIndex,
+};
 use crate::read::framer::{Framer, FramerConfig};
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
@@ -69,15 +72,24 @@ fn chunk(dialect: &CsvDialect, csv: &[u8]) -> Chunk {
     framer.next_chunk().unwrap()
 }
 
+fn object() -> ObjectVersion {
+    ObjectVersion {
+        key: "hr/1.csv".to_owned(),
+        etag: "e".to_owned(),
+        size_bytes: 0,
+        modified_ms: 0,
+    }
+}
+
 fn render_with(
     dialect: &CsvDialect,
     message: &MessageConfig,
     source: RowSource,
     csv: &[u8],
 ) -> RenderedChunk {
-    let mut renderer = RowRenderer::new(&tables(), dialect, message);
+    let mut renderer = RowRenderer::new(&tables(), &Mappings::none(&tables()), dialect, message);
     let timestamp = MessageTimestamp::from_unix_us(TIMESTAMP_US);
-    renderer.render_chunk(source, &chunk(dialect, csv), &timestamp)
+    renderer.render_chunk(source, &object(), &chunk(dialect, csv), &timestamp)
 }
 
 fn render(source: RowSource, csv: &str) -> RenderedChunk {

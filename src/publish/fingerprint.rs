@@ -60,7 +60,10 @@ mod tests {
     use crate::config::{CsvDialect, MessageConfig, MessageFormat};
     use crate::encode::control::{ControlOperation, encode_control};
     use crate::encode::timestamp::MessageTimestamp;
-    use crate::model::{Chunk, Column, ColumnType, Mark, RawRecord, RawRecordKind, Span, Table, TableIndex};
+    use crate::map::Mappings;
+    use crate::model::{
+        Chunk, Column, ColumnType, Mark, ObjectVersion, RawRecord, RawRecordKind, Span, Table, TableIndex,
+    };
     use crate::parse::row::{RowRenderer, RowSource};
 
     const FORMATS: [MessageFormat; 2] = [MessageFormat::Json, MessageFormat::JsonUnformatted];
@@ -87,7 +90,7 @@ mod tests {
             ..MessageConfig::default()
         };
         let dialect = CsvDialect::default();
-        let mut rows = RowRenderer::new(&[table()], &dialect, &config);
+        let mut rows = RowRenderer::new(&[table()], &Mappings::none(&[table()]), &dialect, &config);
         let raw = RawRecord {
             range: 0..u32::try_from(row.len()).unwrap(),
             line_delta: 0,
@@ -102,7 +105,13 @@ mod tests {
             records: vec![raw],
         };
         let source = RowSource::Load(TableIndex(0));
-        let rendered = rows.render_chunk(source, &chunk, &MessageTimestamp::from_unix_us(unix_us));
+        let object = ObjectVersion {
+            key: String::new(),
+            etag: String::new(),
+            size_bytes: 0,
+            modified_ms: 0,
+        };
+        let rendered = rows.render_chunk(source, &object, &chunk, &MessageTimestamp::from_unix_us(unix_us));
         rendered.buffer[rendered.records[0].payload.clone()].to_vec()
     }
 

@@ -3,12 +3,10 @@
 
 use std::ops::ControlFlow;
 
-use futures_util::StreamExt;
-
-use super::framer::{Framer, FramerConfig};
+use super::framer::Framer;
+use super::object_chunks::{ObjectChunks, ReadSettings, Step};
 use crate::config::Config;
 use crate::encode::timestamp::MessageTimestamp;
-use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{Chunk, Mark, ObjectVersion, Operation, TableIndex};
 use crate::parse::row::{RenderedChunk, RowRenderer, RowSource};
 use crate::source::{ObjectSource, SourceError};
@@ -33,8 +31,19 @@ pub struct RenderedRow<'a> {
     pub text: &'a [u8],
     /// Its table, if it could be told.
     pub table: Option<TableIndex>,
-    /// The message, or why there is none.
-    pub outcome: Result<Message<'a>, &'a str>,
+    /// What became of it.
+    pub outcome: RowOutcome<'a>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowOutcome<'a> {
+    /// It is a message.
+    Message(Message<'a>),
+    /// It cannot be one, and why.
+    Rejected(&'a str),
+    /// It is not to be one, by the rules of the table mappings.
+    Filtered,
 }
 
 /// A message with its partition key.
@@ -54,10 +63,21 @@ pub type TakeRow<'t> = dyn FnMut(RenderedRow<'_>) -> ControlFlow<()> + 't;
 /// Renders the rows of objects and of texts; reuses its buffers.
 #[derive(Debug)]
 pub struct RowReader {
-    framing: FramerConfig,
+    settings: ReadSettings,
     rows: RowRenderer,
     record_bytes_max: usize,
     timestamp: MessageTimestamp,
+    now_us: i64,
+}
+
+impl<'a> RowOutcome<'a> {
+    /// The message, if it is one.
+    pub fn message(self) -> Option<Message<'a>> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Rejected(_) | Self::Filtered => None,
+        }
+    }
 }
 
 impl RowReader {
@@ -65,14 +85,16 @@ impl RowReader {
     /// given in microseconds since the Unix epoch.
     pub fn new(config: &Config, record_bytes_max: usize, now_us: i64) -> Self {
         Self {
-            framing: FramerConfig {
-                dialect: config.source.csv.clone(),
-                row_bytes_max: config.limits.row_bytes_max,
-                chunk_bytes_max: CHUNK_BYTES_MAX,
-            },
-            rows: RowRenderer::new(&config.tables, &config.source.csv, &config.message),
+            settings: ReadSettings::new(config),
+            rows: RowRenderer::new(
+                &config.tables,
+                &config.mappings,
+                &config.source.csv,
+                &config.message,
+            ),
             record_bytes_max,
             timestamp: MessageTimestamp::from_unix_us(now_us),
+            now_us,
         }
     }
 
@@ -87,42 +109,56 @@ impl RowReader {
         rows: RowSource,
         take: &mut TakeRow<'_>,
     ) -> Result<(), SourceError> {
-        let mut bytes = source.read(version, 0).await?;
-        let mut framer = Framer::new(&self.framing, Mark::START);
-        while let Some(more) = bytes.next().await {
-            framer.push(&more?);
-            if self.drain(&mut framer, rows, take).is_break() {
-                return Ok(());
+        let table = rows.table();
+        let mut chunks = ObjectChunks::open(source, version, table, &self.settings, Mark::START).await?;
+        loop {
+            match chunks.next().await? {
+                Step::Chunk(chunk) => {
+                    if self.render(version, &chunk, rows, take).is_break() {
+                        return Ok(());
+                    }
+                }
+                Step::Pending => {}
+                Step::End => return Ok(()),
             }
         }
-        framer.finish();
-        let _is_broken_off = self.drain(&mut framer, rows, take).is_break();
-        Ok(())
     }
 
-    /// Reads a text as if it were an object, header rows included.
-    pub fn read_text(&mut self, text: &[u8], rows: RowSource, take: &mut TakeRow<'_>) {
-        let mut framer = Framer::new(&self.framing, Mark::START);
+    /// Reads a text as if it were an object of this name, header rows included.
+    pub fn read_text(&mut self, text: &[u8], name: &str, rows: RowSource, take: &mut TakeRow<'_>) {
+        let object = ObjectVersion {
+            key: name.to_owned(),
+            etag: String::new(),
+            size_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
+            modified_ms: self.now_us / 1_000,
+        };
+        let mut framer = Framer::new(&self.settings.framing, Mark::START);
         framer.push(text);
         framer.finish();
-        let _is_broken_off = self.drain(&mut framer, rows, take).is_break();
+        let _is_broken_off = self.drain(&mut framer, &object, rows, take).is_break();
     }
 
     /// Renders the text of what was one row, to be found at a place of its object. Gives the number of rows that it
     /// has under the dialect of today; the row is what it was if that is 1.
-    pub fn read_row(&mut self, text: &[u8], place: RowPlace, rows: RowSource, take: &mut TakeRow<'_>) -> u64 {
+    pub fn read_row(
+        &mut self,
+        text: &[u8],
+        (object, place): (&ObjectVersion, RowPlace),
+        rows: RowSource,
+        take: &mut TakeRow<'_>,
+    ) -> u64 {
         let start = Mark {
             // Nowhere is it the beginning of an object, where a header might stand.
             position: place.byte.max(1),
             ordinal: place.ordinal,
             line: place.line.saturating_sub(1),
         };
-        let mut framer = Framer::new(&self.framing, start);
+        let mut framer = Framer::new(&self.settings.framing, start);
         framer.push(text);
         framer.finish();
         let mut count = 0;
         let _is_broken_off = self
-            .drain(&mut framer, rows, &mut |mut row| {
+            .drain(&mut framer, object, rows, &mut |mut row| {
                 count += 1;
                 row.place = place;
                 take(row)
@@ -131,19 +167,32 @@ impl RowReader {
         count
     }
 
-    fn drain(&mut self, framer: &mut Framer, rows: RowSource, take: &mut TakeRow<'_>) -> ControlFlow<()> {
+    fn drain(
+        &mut self,
+        framer: &mut Framer,
+        object: &ObjectVersion,
+        rows: RowSource,
+        take: &mut TakeRow<'_>,
+    ) -> ControlFlow<()> {
         while let Some(chunk) = framer.next_chunk() {
-            self.render(&chunk, rows, take)?;
+            self.render(object, &chunk, rows, take)?;
         }
         ControlFlow::Continue(())
     }
 
-    fn render(&mut self, chunk: &Chunk, rows: RowSource, take: &mut TakeRow<'_>) -> ControlFlow<()> {
+    fn render(
+        &mut self,
+        object: &ObjectVersion,
+        chunk: &Chunk,
+        rows: RowSource,
+        take: &mut TakeRow<'_>,
+    ) -> ControlFlow<()> {
         let RenderedChunk {
             buffer,
             records,
             rejected,
-        } = self.rows.render_chunk(rows, chunk, &self.timestamp);
+            filtered,
+        } = self.rows.render_chunk(rows, object, chunk, &self.timestamp);
         for record in records {
             let (place, text) = place_and_text(chunk, record.ordinal);
             let size = record.payload.len() + record.key.len();
@@ -153,9 +202,9 @@ impl RowReader {
                     "the message has {size} bytes with its partition key; the stream takes {}",
                     self.record_bytes_max
                 );
-                Err(too_large.as_str())
+                RowOutcome::Rejected(too_large.as_str())
             } else {
-                Ok(Message {
+                RowOutcome::Message(Message {
                     operation: record.operation,
                     partition_key: buffer.get(record.key).unwrap_or_default(),
                     payload: buffer.get(record.payload).unwrap_or_default(),
@@ -174,7 +223,16 @@ impl RowReader {
                 place,
                 text,
                 table: record.table,
-                outcome: Err(&record.reason),
+                outcome: RowOutcome::Rejected(&record.reason),
+            })?;
+        }
+        for record in &filtered {
+            let (place, text) = place_and_text(chunk, record.ordinal);
+            take(RenderedRow {
+                place,
+                text,
+                table: record.table,
+                outcome: RowOutcome::Filtered,
             })?;
         }
         ControlFlow::Continue(())

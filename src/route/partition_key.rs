@@ -1,7 +1,7 @@
-//! Which partition key a record gets: DMS's default keys. Pure: no I/O, no clock.
+//! Which partition key a record gets: DMS's default keys, or that of an object mapping. Pure: no I/O, no clock.
 //!
-//! Full load: the primary key, its values joined by dots; a table without one uses `schema.table`. Change
-//! records use `schema.table`, or the primary key if so configured.
+//! By default, a full load uses the primary key, its values joined by dots; a table without one uses `schema.table`.
+//! Change records use `schema.table`, or the primary key if so configured.
 
 use std::str;
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{ChangePartitionKey, MessageConfig};
 use crate::encode::json_text::hexadecimal;
 use crate::limits::PARTITION_KEY_CHARACTERS_MAX;
+use crate::map::object_mapping::MappedKey;
 use crate::model::{Operation, Table};
 use crate::parse::convert::ValueProblem;
 
@@ -20,6 +21,10 @@ pub enum PartitionKeyType {
     PrimaryKey,
     /// Schema and table name.
     SchemaTable,
+    /// Always the same, by a rule.
+    Constant,
+    /// One attribute or column, by a rule.
+    AttributeName,
 }
 
 impl PartitionKeyType {
@@ -28,7 +33,14 @@ impl PartitionKeyType {
         match self {
             Self::PrimaryKey => "primary-key",
             Self::SchemaTable => "schema-table",
+            Self::Constant => "constant",
+            Self::AttributeName => "attribute-name",
         }
+    }
+
+    /// Whether `metadata.partition-key-value` shows it, where that is asked for.
+    pub fn shows_value(self) -> bool {
+        self != Self::SchemaTable
     }
 }
 
@@ -37,6 +49,8 @@ impl PartitionKeyType {
 pub struct PartitionKeyRule {
     /// What they are made of.
     pub key_type: PartitionKeyType,
+    /// The attribute that is the key, if one is.
+    pub attribute: Option<usize>,
     /// What stands in front of the values; the whole key if there are none.
     prefix: String,
 }
@@ -51,11 +65,41 @@ impl PartitionKeyRule {
             }
         };
         if !wants_primary_key || table.primary_key().next().is_none() {
-            return Self {
-                key_type: PartitionKeyType::SchemaTable,
-                prefix: table.full_name(),
-            };
+            return Self::by_table(table);
         }
+        Self::by_primary_key(table, message)
+    }
+
+    /// The rule by an object mapping, or else by the defaults; `table` is the table as its messages show it.
+    pub fn mapped(
+        table: &Table,
+        operation: Operation,
+        message: &MessageConfig,
+        key: Option<&MappedKey>,
+    ) -> Self {
+        match key {
+            None => Self::new(table, operation, message),
+            Some(MappedKey::SchemaTable) => Self::by_table(table),
+            Some(MappedKey::PrimaryKey) => Self::by_primary_key(table, message),
+            Some(MappedKey::Constant(text)) => Self {
+                key_type: PartitionKeyType::Constant,
+                attribute: None,
+                prefix: text.clone(),
+            },
+            Some(MappedKey::Column(_)) => Self::by_attribute(None),
+            Some(MappedKey::Attribute(index)) => Self::by_attribute(Some(*index)),
+        }
+    }
+
+    fn by_table(table: &Table) -> Self {
+        Self {
+            key_type: PartitionKeyType::SchemaTable,
+            attribute: None,
+            prefix: table.full_name(),
+        }
+    }
+
+    fn by_primary_key(table: &Table, message: &MessageConfig) -> Self {
         let prefix = if message.partition_include_schema_table {
             format!("{}.", table.full_name())
         } else {
@@ -63,7 +107,16 @@ impl PartitionKeyRule {
         };
         Self {
             key_type: PartitionKeyType::PrimaryKey,
+            attribute: None,
             prefix,
+        }
+    }
+
+    fn by_attribute(attribute: Option<usize>) -> Self {
+        Self {
+            key_type: PartitionKeyType::AttributeName,
+            attribute,
+            prefix: String::new(),
         }
     }
 }
@@ -106,10 +159,13 @@ impl<'a> PartitionKeyWriter<'a> {
         match str::from_utf8(key) {
             Ok("") => Err(ValueProblem::new(
                 "empty_partition_key",
-                "the primary key is empty, and a partition key must not be",
+                "what the partition key is made of is empty, and a partition key must not be",
             )),
             Ok(key) => Ok(key),
-            Err(_) => Err(ValueProblem::new("invalid_utf8", "the primary key is not UTF-8")),
+            Err(_) => Err(ValueProblem::new(
+                "invalid_utf8",
+                "the partition key is not UTF-8",
+            )),
         }
     }
 

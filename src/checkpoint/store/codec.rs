@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Version of the encoding and of the shape of all stored types.
-pub const VALUE_VERSION: u8 = 2;
+pub const VALUE_VERSION: u8 = 3;
 /// Longest value in bytes: the cut of a shard with a full request fits many times over.
 pub const VALUE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -133,11 +133,14 @@ mod tests {
     }
 
     fn any_totals() -> impl Strategy<Value = ObjectTotals> {
-        any::<(u64, u64, u64, u64)>().prop_map(|(records, delivered, dead_lettered, bytes)| ObjectTotals {
-            records,
-            delivered,
-            dead_lettered,
-            bytes,
+        any::<(u64, u64, u64, u64, u64)>().prop_map(|(records, delivered, dead_lettered, filtered, bytes)| {
+            ObjectTotals {
+                records,
+                delivered,
+                dead_lettered,
+                filtered,
+                bytes,
+            }
         })
     }
 
@@ -209,8 +212,9 @@ mod tests {
             dead_letters_through: 2,
             totals: ObjectTotals {
                 records: 300,
-                delivered: 299,
+                delivered: 298,
                 dead_lettered: 1,
+                filtered: 1,
                 bytes: 70_000,
             },
             lanes: Some(ends_of(&[(5, 3, 12)])),
@@ -229,18 +233,18 @@ mod tests {
         assert_eq!(
             encode(&state).unwrap(),
             [
-                2, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
-                1, 251, 43, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 41, 75, 157,
-                77
+                3, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
+                1, 251, 42, 1, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 44, 102,
+                127, 201
             ],
             "changed shape needs a new version"
         );
         assert_eq!(
             encode(&cut).unwrap(),
             [
-                2, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
+                3, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
                 1, 254, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2,
-                52, 57, 2, 2, 52, 56, 2, 52, 57, 1, 2, 52, 56, 2, 42, 199, 40, 212
+                52, 57, 2, 2, 52, 56, 2, 52, 57, 1, 2, 52, 56, 2, 55, 82, 59, 3
             ],
             "changed shape needs a new version"
         );
@@ -260,7 +264,7 @@ mod tests {
             "a newer version"
         );
         assert!(
-            error.to_string().contains("version 9") && error.to_string().contains("version 2"),
+            error.to_string().contains("version 9") && error.to_string().contains("version 3"),
             "{error}"
         );
     }

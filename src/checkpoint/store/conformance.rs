@@ -129,6 +129,7 @@ pub fn totals(records: u64) -> ObjectTotals {
         records,
         delivered: records,
         dead_lettered: 0,
+        filtered: 0,
         bytes: records * 100,
     }
 }

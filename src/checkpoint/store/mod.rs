@@ -134,6 +134,9 @@ pub struct ObjectTotals {
     pub delivered: u64,
     /// Records that are durably dead-lettered.
     pub dead_lettered: u64,
+    /// Records that the table mappings leave out.
+    #[serde(default)]
+    pub filtered: u64,
     /// Bytes of the decompressed object.
     pub bytes: u64,
 }
@@ -179,6 +182,9 @@ pub struct TableStatistics {
     pub applied_ddls: u64,
     /// Change rows dead-lettered.
     pub change_error_rows: u64,
+    /// Rows that a filter of the table mappings leaves out.
+    #[serde(default)]
+    pub filtered_rows: u64,
     /// Source bytes settled.
     pub bytes: u64,
     /// Objects finished.
@@ -225,6 +231,9 @@ pub struct TaskState {
     pub stream_identity: String,
     /// Rows that could not be given to any table (unknown table, no operation).
     pub unassigned_error_rows: u64,
+    /// Rows of change files whose table no rule of the table mappings selects.
+    #[serde(default)]
+    pub unselected_rows: u64,
     /// When the task was first started, milliseconds since the epoch.
     pub fresh_start_ms: Option<i64>,
     /// Whether everything in flight was settled when the process ended.

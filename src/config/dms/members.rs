@@ -17,6 +17,13 @@ pub(super) struct Members<'a> {
 impl<'a> Members<'a> {
     /// The members of an object, with a warning for each that is not known; `None` if it is none.
     pub(super) fn of(node: &'a Node, path: String, known: &[&str], report: &mut Report) -> Option<Self> {
+        let members = Self::unchecked(node, path, report)?;
+        members.warn_unknown(known, report);
+        Some(members)
+    }
+
+    /// The members of an object, of which it is not known yet what they may be.
+    pub(super) fn unchecked(node: &'a Node, path: String, report: &mut Report) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             let message = format!(
                 "{path} is {}; it should be an object in braces",
@@ -25,7 +32,17 @@ impl<'a> Members<'a> {
             report.error(node.place, message);
             return None;
         };
-        for entry in entries {
+        Some(Self {
+            path,
+            place: node.place,
+            entries,
+        })
+    }
+
+    /// Warns about each member that is not known.
+    pub(super) fn warn_unknown(&self, known: &[&str], report: &mut Report) {
+        let path = &self.path;
+        for entry in self.entries {
             if !known.contains(&entry.key.as_str()) {
                 let message = match closest(&entry.key, known.iter().copied()) {
                     Some(known) => format!(
@@ -40,11 +57,6 @@ impl<'a> Members<'a> {
                 report.warning(entry.place, message);
             }
         }
-        Some(Self {
-            path,
-            place: node.place,
-            entries,
-        })
     }
 
     /// The value of a member, if it is there and not null.
@@ -103,6 +115,23 @@ impl<'a> Members<'a> {
             );
         }
         number
+    }
+
+    /// A value that must be there, as it is written: text, a number or a boolean.
+    pub(super) fn scalar(&self, name: &str, report: &mut Report) -> Option<String> {
+        let Some(node) = self.node(name) else {
+            let message = format!("{} has no `{name}`; add it", self.path);
+            report.error(self.place, message);
+            return None;
+        };
+        match &node.value {
+            Value::Text(text) | Value::Number(text) => Some(text.clone()),
+            Value::Boolean(value) => Some(value.to_string()),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                self.wrong(name, node, "text in quotes, or a number", report);
+                None
+            }
+        }
     }
 
     /// True or false, bare or as text; false if it is not there.

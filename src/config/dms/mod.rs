@@ -4,3 +4,4 @@ mod columns;
 mod json;
 mod members;
 pub mod table_definition;
+pub mod table_mappings;

@@ -34,6 +34,16 @@ pub(super) const HEAD: &[Key] = &[
     },
 ];
 
+/// The keys between source and target.
+pub(super) const MAPPINGS: &[Key] = &[Key {
+    name: "table_mappings",
+    kind: Kind::Path,
+    presence: Presence::Optional("./sample/table-mappings.json"),
+    about: "The table mappings of DMS, as they are: selection rules with filters, transformation rules with masks and\n\
+            expressions, object mapping. Without them every table is read and sent as it is defined. `brigade validate`\n\
+            says what they do.",
+}];
+
 /// The last keys of the document.
 pub(super) const TAIL: &[Key] = &[
     Key {

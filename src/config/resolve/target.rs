@@ -12,7 +12,8 @@ use super::super::{
 use super::joined;
 use crate::config::MigrationType;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
-use crate::model::{Operation, Table};
+use crate::map::plan::MappedTables;
+use crate::model::{Operation, Table, TableIndex};
 use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
 
 pub(super) struct Target {
@@ -193,7 +194,7 @@ fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
 /// In `strict` order a key gets one record per request, so a key that many rows share is slow.
 pub(super) fn warn_about_hot_keys(
     target: &Target,
-    tables: &[Table],
+    tables: &MappedTables,
     migration_type: MigrationType,
     root: &Section<'_>,
     report: &mut Report,
@@ -209,12 +210,20 @@ pub(super) fn warn_about_hot_keys(
     };
     let mut hot = Vec::new();
     for (operation, rows) in [(Operation::Load, "loaded rows"), (Operation::Update, "changes")] {
-        let shares_key = |table: &&Table| {
-            let rule = PartitionKeyRule::new(table, operation, &target.message);
-            rule.key_type == PartitionKeyType::SchemaTable
+        let shares_key = |(index, table): &(usize, &Table)| {
+            let index = TableIndex(*index);
+            let mapping = tables.mappings.of(index);
+            let key = mapping.and_then(|mapping| mapping.object.as_ref()?.key.as_ref());
+            let output = tables.mappings.output(index, table);
+            let rule = PartitionKeyRule::mapped(output, operation, &target.message, key);
+            matches!(
+                rule.key_type,
+                PartitionKeyType::SchemaTable | PartitionKeyType::Constant
+            )
         };
-        let tables = tables.iter().filter(shares_key).filter(|_| has(operation));
-        hot.extend(tables.map(|table| format!("{rows} of {}", table.full_name())));
+        let tables = tables.tables.iter().enumerate();
+        let tables = tables.filter(shares_key).filter(|_| has(operation));
+        hot.extend(tables.map(|(_, table)| format!("{rows} of {}", table.full_name())));
     }
     let Some(first) = hot.first() else { return };
     let more = match hot.len() - 1 {

@@ -64,6 +64,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
         phase: Phase::Changes,
         configuration_fingerprint: "f".to_owned(),
         stream_identity: "s".to_owned(),
+        unselected_rows: 6,
         unassigned_error_rows: 3,
         fresh_start_ms: Some(4),
         clean_stop: true,

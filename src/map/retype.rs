@@ -1,0 +1,154 @@
+//! Values of one type as values of another: `change-data-type`. Pure: no I/O, no clock.
+
+use crate::config::NumberFormat;
+use crate::model::ColumnType;
+use crate::parse::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
+
+/// Brings a text of one type into a form that another type reads: what its message would show, so that nothing is
+/// rounded on the way. Overwrites `scratch`.
+///
+/// # Errors
+/// If the text is not a value of the type it comes from.
+pub fn readable_as<'a>(
+    text: &'a [u8],
+    from: ColumnType,
+    to: ColumnType,
+    hex_prefix: HexPrefix,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], ValueProblem> {
+    if from.is_text() {
+        return Ok(if to.is_text() { text } else { text.trim_ascii() });
+    }
+    scratch.clear();
+    let style = ValueStyle {
+        number_format: NumberFormat::Exact,
+        hex_prefix,
+    };
+    write_value(scratch, text, from, style)?;
+    let quoted = scratch
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    let written = quoted.unwrap_or(scratch);
+    Ok(match (from, to) {
+        (ColumnType::Boolean, to) if is_number(to) => {
+            if written == b"true" {
+                b"1"
+            } else {
+                b"0"
+            }
+        }
+        (ColumnType::DateTime { .. }, ColumnType::Date { .. } | ColumnType::Time { .. }) => {
+            written.strip_suffix(b"Z").unwrap_or(written)
+        }
+        _ => written,
+    })
+}
+
+fn is_number(column_type: ColumnType) -> bool {
+    match column_type {
+        ColumnType::Int1
+        | ColumnType::Int2
+        | ColumnType::Int4
+        | ColumnType::Int8
+        | ColumnType::Uint1
+        | ColumnType::Uint2
+        | ColumnType::Uint4
+        | ColumnType::Uint8
+        | ColumnType::Numeric { .. }
+        | ColumnType::Real4
+        | ColumnType::Real8 => true,
+        ColumnType::Boolean
+        | ColumnType::Date { .. }
+        | ColumnType::Time { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::String { .. }
+        | ColumnType::Clob
+        | ColumnType::Byte { .. }
+        | ColumnType::Blob => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: ColumnType = ColumnType::String { length: None };
+    const DATE_TIME: ColumnType = ColumnType::DateTime {
+        scale: 3,
+        format: None,
+    };
+
+    fn changed(text: &str, from: ColumnType, to: ColumnType) -> Result<String, &'static str> {
+        let (mut scratch, mut out) = (Vec::new(), Vec::new());
+        let style = ValueStyle {
+            number_format: NumberFormat::Exact,
+            hex_prefix: HexPrefix::Present,
+        };
+        readable_as(text.as_bytes(), from, to, HexPrefix::Present, &mut scratch)
+            .and_then(|text| write_value(&mut out, text, to, style))
+            .map_err(|problem| problem.code)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_changed_value_is_what_the_message_would_have_shown() {
+        let numeric = ColumnType::Numeric {
+            precision: 5,
+            scale: 2,
+        };
+        for (text, from, to, expected) in [
+            (
+                "12345678901234567890",
+                ColumnType::Uint8,
+                TEXT,
+                "\"12345678901234567890\"",
+            ),
+            ("007", ColumnType::Int4, TEXT, "\"7\""),
+            ("3.50", numeric, TEXT, "\"3.5\""),
+            (" 42 ", TEXT, ColumnType::Int4, "42"),
+            ("t", ColumnType::Boolean, ColumnType::Int1, "1"),
+            ("t", ColumnType::Boolean, TEXT, "\"true\""),
+            ("0", ColumnType::Int1, ColumnType::Boolean, "false"),
+            (
+                "2020-08-03 22:05:57.25",
+                DATE_TIME,
+                ColumnType::Date { format: None },
+                "\"2020-08-03\"",
+            ),
+            (
+                "2020-08-03 22:05:57.25",
+                DATE_TIME,
+                ColumnType::Time { format: None },
+                "\"22:05:57.25\"",
+            ),
+            (
+                "2020:08:03",
+                TEXT,
+                ColumnType::Date { format: None },
+                "\"2020-08-03\"",
+            ),
+            ("FF", ColumnType::Blob, TEXT, "\"0xff\""),
+        ] {
+            assert_eq!(
+                changed(text, from, to).as_deref(),
+                Ok(expected),
+                "{text} from {from:?} to {to:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_not_cut() {
+        assert_eq!(
+            changed("70000", ColumnType::Int4, ColumnType::Int2),
+            Err("number_out_of_range")
+        );
+        assert_eq!(
+            changed("1.5", ColumnType::Real8, ColumnType::Int4),
+            Err("not_a_number")
+        );
+        assert_eq!(changed("x", ColumnType::Int4, TEXT), Err("not_a_number"));
+        let short = ColumnType::String { length: Some(2) };
+        assert_eq!(changed("123", ColumnType::Int4, short), Err("too_long"));
+    }
+}

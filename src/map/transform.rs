@@ -1,0 +1,399 @@
+//! What the transformation rules make of a table: its names, its columns, its key. Pure: no I/O, no clock.
+//!
+//! As in DMS, one rule counts per object (schema, table, column): the one with the lowest rule id. Masks come on top of
+//! a change of type, and `include-column` says which columns there are, so both go beside another rule.
+
+use std::collections::HashMap;
+
+use super::key::define_key;
+use super::mask::Mask;
+use super::pattern::Pattern;
+use super::rules::{Change, ColumnAction, RuleHead, TransformationRule};
+use super::{ColumnSource, MappedColumn};
+use crate::config::problems::Report;
+use crate::model::{Column, ColumnType, Table};
+
+/// What DMS does not transform in a column name.
+const SPECIAL_CHARACTERS: [char; 4] = ['#', '\\', '/', '-'];
+
+/// A table as its rules leave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transformed {
+    /// The table as its messages show it.
+    pub output: Table,
+    /// Where its columns come from.
+    pub columns: Vec<MappedColumn>,
+}
+
+/// Applies the rules to a table; what is wrong with them is in the report.
+pub fn transform(rules: &[TransformationRule], table: &Table, report: &mut Report) -> Transformed {
+    let rules: Vec<_> = rules
+        .iter()
+        .filter(|rule| match &rule.change {
+            // A schema has no table name.
+            Change::Schema(_) => rule.locator.schema.matches(&table.owner),
+            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
+                rule.locator.matches(&table.owner, &table.name)
+            }
+        })
+        .collect();
+    let work = Work { table, rules: &rules };
+    let mut columns = work.columns(report);
+    work.add_columns(&mut columns, report);
+    check_column_names(table, &columns, report);
+    let (columns, sources): (Vec<_>, Vec<_>) = columns
+        .into_iter()
+        .map(|column| (column.column, column.mapped))
+        .unzip();
+    let owner = work.schema_name(report);
+    let (name, key) = work.table_name_and_key(report);
+    let mut output = Table {
+        owner,
+        name,
+        path: table.path.clone(),
+        columns,
+    };
+    if let Some((names, head)) = key {
+        define_key(table, &mut output, &sources, (names, head), report);
+    }
+    Transformed {
+        output,
+        columns: sources,
+    }
+}
+
+/// The rules that speak of a table.
+struct Work<'a> {
+    table: &'a Table,
+    rules: &'a [&'a TransformationRule],
+}
+
+/// A column on its way into the output.
+struct Draft {
+    column: Column,
+    mapped: MappedColumn,
+    /// The rule that gave it its name.
+    named_by: Option<RuleHead>,
+}
+
+impl<'a> Work<'a> {
+    fn schema_name(&self, report: &mut Report) -> String {
+        let mut rules = self.rules.iter().filter_map(|rule| match &rule.change {
+            Change::Schema(naming) => Some((rule.head, naming)),
+            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
+                None
+            }
+        });
+        match rules.next() {
+            Some((head, naming)) => naming.apply(&self.table.owner, self.table, None, head, report),
+            None => self.table.owner.clone(),
+        }
+    }
+
+    /// The name of the table and the columns of its new key: one object, so one rule counts.
+    fn table_name_and_key(&self, report: &mut Report) -> (String, Option<(&'a [String], RuleHead)>) {
+        let mut winner: Option<&TransformationRule> = None;
+        let mut result = (self.table.name.clone(), None);
+        for rule in self.rules {
+            match (&rule.change, winner) {
+                (Change::Table(_) | Change::PrimaryKey(_), Some(winner)) => {
+                    if !rule.locator.has_wildcard() {
+                        self.warn_loser("the table", rule.head, winner.head, report);
+                    }
+                }
+                (Change::Table(naming), None) => {
+                    result.0 = naming.apply(&self.table.name, self.table, None, rule.head, report);
+                    winner = Some(rule);
+                }
+                (Change::PrimaryKey(names), None) => {
+                    result.1 = Some((names.as_slice(), rule.head));
+                    winner = Some(rule);
+                }
+                (Change::Schema(_) | Change::Column { .. } | Change::AddColumn { .. }, _) => {}
+            }
+        }
+        result
+    }
+
+    fn warn_loser(&self, what: &str, loser: RuleHead, winner: RuleHead, report: &mut Report) {
+        let message = format!(
+            "rule {} has no effect on {what} of {}: DMS applies one action per object, that of the lowest rule id, which is \
+             rule {}",
+            loser.id,
+            self.table.full_name(),
+            winner.id
+        );
+        report.warning(loser.place, message);
+    }
+
+    /// Warns if a rule takes something from the primary key, and with it from partition keys.
+    fn warn_key(&self, column: &Column, head: RuleHead, what: &str, report: &mut Report) {
+        if column.is_primary_key {
+            let message = format!(
+                "rule {} {what} the column {:?}, which is part of the primary key of {}: partition keys and the order of \
+                 rows follow what is left of it; use `data-masking-hash-mask`, or a `define-primary-key` rule",
+                head.id,
+                column.name,
+                self.table.full_name()
+            );
+            report.warning(head.place, message);
+        }
+    }
+
+    /// The rules about columns of the definition.
+    fn column_rules(&self) -> impl Iterator<Item = ColumnRule<'a>> {
+        self.rules.iter().filter_map(|rule| match &rule.change {
+            Change::Column {
+                name,
+                data_type,
+                action,
+            } => Some(ColumnRule {
+                head: rule.head,
+                name,
+                data_type: data_type.as_deref(),
+                action,
+            }),
+            Change::Schema(_) | Change::Table(_) | Change::PrimaryKey(_) | Change::AddColumn { .. } => None,
+        })
+    }
+
+    fn columns(&self, report: &mut Report) -> Vec<Draft> {
+        let includes = self
+            .column_rules()
+            .filter(|rule| *rule.action == ColumnAction::Include);
+        let includes: Vec<_> = includes.collect();
+        let columns = self.table.columns.iter().enumerate();
+        let drafts = columns.filter_map(|(index, column)| {
+            let is_included = includes.is_empty() || includes.iter().any(|rule| rule.speaks_of(column));
+            if let Some(first) = includes.first().filter(|_| !is_included) {
+                self.warn_key(column, first.head, "leaves out", report);
+            }
+            self.column(index, column, report).filter(|_| is_included)
+        });
+        drafts.collect()
+    }
+
+    /// A column of the definition; `None` if a rule removes it.
+    fn column(&self, index: usize, column: &Column, report: &mut Report) -> Option<Draft> {
+        let mut draft = Draft {
+            column: column.clone(),
+            mapped: MappedColumn {
+                source: ColumnSource::Column(index),
+                is_retyped: false,
+                mask: None,
+            },
+            named_by: None,
+        };
+        let what = format!("the column {:?}", column.name);
+        let mut winner: Option<RuleHead> = None;
+        for rule in self.column_rules().filter(|rule| rule.speaks_of(column)) {
+            if matches!(rule.action, ColumnAction::Mask(_) | ColumnAction::Include) {
+                continue;
+            }
+            if let Some(winner) = winner {
+                if !rule.name.has_wildcard() {
+                    self.warn_loser(&what, rule.head, winner, report);
+                }
+                continue;
+            }
+            match rule.action {
+                ColumnAction::Remove => {
+                    self.warn_key(column, rule.head, "leaves out", report);
+                    return None;
+                }
+                ColumnAction::Name(naming) => {
+                    draft.column.name =
+                        naming.apply(&column.name, self.table, Some(column), rule.head, report);
+                    draft.named_by = Some(rule.head);
+                    self.warn_special(column, rule, report);
+                }
+                ColumnAction::Retype(column_type) => {
+                    if !self.refuse_large(column, rule, report) {
+                        draft.column.column_type = *column_type;
+                        draft.mapped.is_retyped = *column_type != column.column_type;
+                    }
+                }
+                ColumnAction::Mask(_) | ColumnAction::Include => {}
+            }
+            winner = Some(rule.head);
+        }
+        self.mask(&mut draft, column, winner, report);
+        Some(draft)
+    }
+
+    /// Whether the column holds large values, which DMS can only leave out.
+    fn refuse_large(&self, column: &Column, rule: ColumnRule<'_>, report: &mut Report) -> bool {
+        let is_large = matches!(column.column_type, ColumnType::Clob | ColumnType::Blob);
+        if is_large {
+            let message = format!(
+                "rule {} changes the column {:?} of {}, which holds large values: the only thing DMS does to those is \
+                 `remove-column`; leave it out of the rule",
+                rule.head.id,
+                column.name,
+                self.table.full_name()
+            );
+            if rule.name.has_wildcard() {
+                report.warning(rule.head.place, message);
+            } else {
+                report.error(rule.head.place, message);
+            }
+        }
+        is_large
+    }
+
+    fn warn_special(&self, column: &Column, rule: ColumnRule<'_>, report: &mut Report) {
+        let is_large = matches!(column.column_type, ColumnType::Clob | ColumnType::Blob);
+        if is_large || column.name.contains(SPECIAL_CHARACTERS) {
+            let why = if is_large {
+                "holds large values"
+            } else {
+                "has a special character"
+            };
+            let message = format!(
+                "rule {} renames the column {:?} of {}, which {why}; it is done here, and DMS would not",
+                rule.head.id,
+                column.name,
+                self.table.full_name()
+            );
+            report.warning(rule.head.place, message);
+        }
+    }
+
+    /// Hides a column, by the mask of the lowest rule id.
+    fn mask(&self, draft: &mut Draft, original: &Column, winner: Option<RuleHead>, report: &mut Report) {
+        let mut masks = self
+            .column_rules()
+            .filter(|rule| rule.speaks_of(original))
+            .filter_map(|rule| match rule.action {
+                ColumnAction::Mask(mask) => Some((rule, *mask)),
+                ColumnAction::Name(_)
+                | ColumnAction::Remove
+                | ColumnAction::Include
+                | ColumnAction::Retype(_) => None,
+            });
+        let Some((rule, mask)) = masks.next() else { return };
+        for (loser, _) in masks.filter(|(loser, _)| !loser.name.has_wildcard()) {
+            self.warn_loser(
+                &format!("the column {:?}", original.name),
+                loser.head,
+                rule.head,
+                report,
+            );
+        }
+        if let Some(winner) = winner.filter(|winner| draft.mapped.is_retyped && winner.id > rule.head.id) {
+            let message = format!(
+                "rule {} hides the column {:?} of {} before rule {} changes its type; give the change of type the smaller \
+                 rule id",
+                rule.head.id,
+                original.name,
+                self.table.full_name(),
+                winner.id
+            );
+            report.error(rule.head.place, message);
+        }
+        self.set_mask(draft, mask, rule, report);
+    }
+
+    fn set_mask(&self, draft: &mut Draft, mask: Mask, rule: ColumnRule<'_>, report: &mut Report) {
+        if mask != Mask::Hash {
+            // Hidden digits are no key any more: rows that belong together get different ones, and others the same.
+            self.warn_key(&draft.column, rule.head, "hides digits of", report);
+        }
+        if mask.fits(draft.column.column_type) {
+            draft.mapped.mask = Some(mask);
+            draft.column.column_type = mask.output(draft.column.column_type);
+            return;
+        }
+        // A mask that is not applied would send in the clear what was to be hidden.
+        let message = format!(
+            "rule {} cannot hide the column {:?} of {}: its type is not one that this mask takes; change it with a \
+             `change-data-type` rule of a smaller rule id, or leave the column out",
+            rule.head.id,
+            draft.column.name,
+            self.table.full_name()
+        );
+        report.error(rule.head.place, message);
+    }
+
+    fn add_columns(&self, drafts: &mut Vec<Draft>, report: &mut Report) {
+        for rule in self.rules {
+            let Change::AddColumn {
+                name,
+                column_type,
+                expression,
+            } = &rule.change
+            else {
+                continue;
+            };
+            if self.table.columns.iter().any(|column| column.name == *name) {
+                let message = format!(
+                    "rule {} adds the column {name:?}, which {} has already; give the new one another name",
+                    rule.head.id,
+                    self.table.full_name()
+                );
+                report.error(rule.head.place, message);
+                continue;
+            }
+            let mut draft = Draft {
+                column: Column {
+                    name: name.clone(),
+                    column_type: *column_type,
+                    nullable: true,
+                    is_primary_key: false,
+                },
+                mapped: MappedColumn {
+                    source: expression
+                        .clone()
+                        .map_or(ColumnSource::Nothing, ColumnSource::Expression),
+                    is_retyped: false,
+                    mask: None,
+                },
+                named_by: Some(rule.head),
+            };
+            let column = draft.column.clone();
+            for other in self.column_rules().filter(|rule| rule.speaks_of(&column)) {
+                if let ColumnAction::Mask(mask) = other.action {
+                    self.set_mask(&mut draft, *mask, other, report);
+                    break;
+                }
+            }
+            drafts.push(draft);
+        }
+    }
+}
+
+/// A rule about columns of the definition.
+#[derive(Clone, Copy)]
+struct ColumnRule<'a> {
+    head: RuleHead,
+    name: &'a Pattern,
+    data_type: Option<&'a str>,
+    action: &'a ColumnAction,
+}
+
+impl ColumnRule<'_> {
+    fn speaks_of(&self, column: &Column) -> bool {
+        let is_type = self
+            .data_type
+            .is_none_or(|name| column.column_type.dms_name() == name);
+        is_type && self.name.matches(&column.name)
+    }
+}
+
+fn check_column_names(table: &Table, drafts: &[Draft], report: &mut Report) {
+    let mut seen: HashMap<&str, Option<RuleHead>> = HashMap::new();
+    for draft in drafts {
+        if let Some(other) = seen.insert(&draft.column.name, draft.named_by) {
+            let message = format!(
+                "two columns of {} would be called {:?}; a consumer would see one of them: rename one",
+                table.full_name(),
+                draft.column.name
+            );
+            report.error(draft.named_by.or(other).map(|head| head.place), message);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "transform_tests.rs"]
+mod tests;

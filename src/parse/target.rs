@@ -1,0 +1,141 @@
+//! What a row says in front of its values: its table and what it does to it. Pure: no I/O, no clock.
+
+use std::collections::HashMap;
+
+use super::convert::{Excerpt, ValueProblem};
+use super::csv::Fields;
+use crate::config::LoadOperationColumn;
+use crate::map::Mappings;
+use crate::model::{Operation, Table, TableIndex};
+
+/// Fields in front of the values of a change row: operation, table, schema.
+const CHANGE_FIELDS: usize = 3;
+
+/// Tables by schema, then name; `None` for those that no rule selects.
+pub(super) type TableNames = HashMap<Vec<u8>, HashMap<Vec<u8>, Option<TableIndex>>>;
+
+/// Why a record is rejected, before its place is added.
+pub(super) struct Rejection {
+    pub(super) table: Option<TableIndex>,
+    pub(super) column: Option<String>,
+    pub(super) problem: ValueProblem,
+}
+
+/// Table and operation of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    pub(super) table: TableIndex,
+    pub(super) operation: Operation,
+}
+
+impl Rejection {
+    pub(super) fn of(table: Option<TableIndex>, problem: ValueProblem) -> Self {
+        Self {
+            table,
+            column: None,
+            problem,
+        }
+    }
+}
+
+/// The tables of a task by name, those that no rule selects included.
+pub(super) fn table_names(tables: &[Table], mappings: &Mappings) -> TableNames {
+    let mut by_name = TableNames::new();
+    let mut insert = |owner: &str, name: &str, index| {
+        let of_schema = by_name.entry(owner.into()).or_default();
+        of_schema.insert(name.into(), index);
+    };
+    for (index, table) in tables.iter().enumerate() {
+        insert(&table.owner, &table.name, Some(TableIndex(index)));
+    }
+    for table in &mappings.unselected {
+        insert(&table.owner, &table.name, None);
+    }
+    by_name
+}
+
+/// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
+/// leaves an `I` there; the message is a `load` all the same.
+pub(super) fn load_target(
+    load_operation_column: LoadOperationColumn,
+    table: TableIndex,
+    columns_count: usize,
+    fields: Fields<'_>,
+) -> Result<(Target, Fields<'_>), Rejection> {
+    let target = Target {
+        table,
+        operation: Operation::Load,
+    };
+    let first = fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii());
+    let is_present = match load_operation_column {
+        LoadOperationColumn::Absent => false,
+        LoadOperationColumn::Present => true,
+        LoadOperationColumn::Detect => {
+            fields.count() == columns_count + 1 && first.eq_ignore_ascii_case(b"I")
+        }
+    };
+    if !is_present {
+        return Ok((target, fields));
+    }
+    match read_operation(first) {
+        Ok(Operation::Insert) => Ok((target, fields.skip(1))),
+        Ok(Operation::Load | Operation::Update | Operation::Delete) => {
+            let reason = format!("a full-load row can only be an insert, not {}", Excerpt(first));
+            Err(Rejection::of(
+                Some(table),
+                ValueProblem::new("unknown_operation", reason),
+            ))
+        }
+        Err(problem) => Err(Rejection::of(Some(table), problem)),
+    }
+}
+
+/// Table, operation and values of a change row; `None` if no rule selects its table.
+pub(super) fn change_target<'a>(
+    tables: &TableNames,
+    fields: Fields<'a>,
+) -> Result<Option<(Target, Fields<'a>)>, Rejection> {
+    let text = |index| {
+        fields
+            .field(index)
+            .map_or(&b""[..], |field| field.text.trim_ascii())
+    };
+    let (operation, table_name, schema) = (text(0), text(1), text(2));
+    let operation = read_operation(operation).map_err(|problem| Rejection::of(None, problem))?;
+    if fields.count() < CHANGE_FIELDS {
+        let reason = format!(
+            "the row has {} fields; a change row starts with operation, table and schema",
+            fields.count()
+        );
+        return Err(Rejection::of(None, ValueProblem::new("field_count", reason)));
+    }
+    let of_schema = tables.get(schema).ok_or_else(|| {
+        let reason = format!("no table of the definition has the owner {}", Excerpt(schema));
+        Rejection::of(None, ValueProblem::new("unknown_schema", reason))
+    })?;
+    let table = of_schema.get(table_name).copied().ok_or_else(|| {
+        let reason = format!(
+            "the definition has no table {} of this owner",
+            Excerpt(table_name)
+        );
+        Rejection::of(None, ValueProblem::new("unknown_table", reason))
+    })?;
+    Ok(table.map(|table| (Target { table, operation }, fields.skip(CHANGE_FIELDS))))
+}
+
+fn read_operation(text: &[u8]) -> Result<Operation, ValueProblem> {
+    let is =
+        |letter: &[u8], word: &[u8]| text.eq_ignore_ascii_case(letter) || text.eq_ignore_ascii_case(word);
+    if is(b"I", b"INSERT") {
+        Ok(Operation::Insert)
+    } else if is(b"U", b"UPDATE") {
+        Ok(Operation::Update)
+    } else if is(b"D", b"DELETE") {
+        Ok(Operation::Delete)
+    } else if text.is_empty() {
+        Err(ValueProblem::new("no_operation", "the operation field is empty"))
+    } else {
+        let reason = format!("{} is none of INSERT, UPDATE, DELETE, I, U, D", Excerpt(text));
+        Err(ValueProblem::new("unknown_operation", reason))
+    }
+}
