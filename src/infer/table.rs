@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::column::ColumnSeen;
 use super::shape::{Shape, shape_of};
 use crate::model::{Column, ColumnType, Table};
-use crate::parse::csv::{Fields, Quoting};
+use crate::parse::csv::{Field, Fields, Quoting};
 
 /// Columns from the left that are looked at as keys.
 const KEY_COLUMNS_MAX: usize = 16;
@@ -29,13 +29,16 @@ pub struct TableSeen {
     names: Vec<Vec<u8>>,
     columns: Vec<ColumnSeen>,
     /// The first row of values, which may turn out to be a header.
-    first_row: Vec<Vec<u8>>,
+    first_row: Vec<FirstValue>,
     /// Per column: hashes of its values, while all are different and none is NULL.
     single_keys: Vec<Option<HashSet<u64>>>,
     /// The same of the first two, three and four columns together.
     joined_keys: Vec<Option<HashSet<u64>>>,
     has_operation: bool,
 }
+
+/// A value of the first row; `None` is NULL.
+type FirstValue = Option<Vec<u8>>;
 
 /// A definition, and what it was made from.
 #[derive(Debug)]
@@ -74,7 +77,8 @@ impl TableSeen {
             self.columns = vec![ColumnSeen::default(); fields.count()];
             self.single_keys = vec![Some(HashSet::new()); fields.count().min(KEY_COLUMNS_MAX)];
             self.joined_keys = vec![Some(HashSet::new()); JOINED_COLUMNS_MAX.saturating_sub(1)];
-            self.first_row = fields.iter().map(|field| field.text.to_vec()).collect();
+            let value = |field: Field<'_>| (!is_null(field)).then(|| field.text.to_vec());
+            self.first_row = fields.iter().map(value).collect();
         } else if fields.count() != self.columns.len() {
             self.odd_rows += 1;
             return;
@@ -87,7 +91,7 @@ impl TableSeen {
 
     fn see(&mut self, fields: Fields<'_>) {
         for (column, field) in self.columns.iter_mut().zip(fields.iter()) {
-            if field.text.is_empty() && field.quoting == Quoting::Bare {
+            if is_null(field) {
                 column.add_null();
             } else {
                 column.add(field.text);
@@ -122,14 +126,7 @@ impl TableSeen {
                 "the first row looks like names of columns; if it is a header, give --header".to_owned(),
             );
         }
-        let first_row = std::mem::take(&mut self.first_row);
-        for (column, value) in self.columns.iter_mut().zip(first_row) {
-            if value.is_empty() {
-                column.add_null();
-            } else {
-                column.add(&value);
-            }
-        }
+        self.see_first_row();
         if self.odd_rows > 0 {
             notes.push(format!(
                 "{} of {} rows have another number of fields than the first one: they would be dead letters",
@@ -176,15 +173,28 @@ impl TableSeen {
         })
     }
 
+    /// Adds the row that was kept apart, in case it was a header.
+    fn see_first_row(&mut self) {
+        let first_row = std::mem::take(&mut self.first_row);
+        for (column, value) in self.columns.iter_mut().zip(first_row) {
+            match value {
+                None => column.add_null(),
+                Some(value) => column.add(&value),
+            }
+        }
+    }
+
     /// Whether the first row holds words where the others hold none.
     fn looks_like_header(&self) -> bool {
         let mut columns = self.columns.iter().zip(&self.first_row);
-        let is_word = |text: &Vec<u8>| {
-            text.first()
-                .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        let starts_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        let is_word = |value: &FirstValue| {
+            let first = value.as_ref().and_then(|text| text.first());
+            first.is_some_and(starts_word)
         };
-        let is_odd = |(column, text): (&ColumnSeen, &Vec<u8>)| {
-            column.values > 0 && !column.column_type().is_text() && shape_of(text) == Shape::Text
+        let is_odd = |(column, value): (&ColumnSeen, &FirstValue)| {
+            let is_text = value.as_ref().is_some_and(|text| shape_of(text) == Shape::Text);
+            column.values > 0 && !column.column_type().is_text() && is_text
         };
         self.first_row.iter().all(is_word) && columns.any(is_odd)
     }
@@ -243,6 +253,11 @@ impl TableSeen {
         }
         names
     }
+}
+
+/// Whether a field is NULL: empty and without quotes.
+fn is_null(field: Field<'_>) -> bool {
+    field.text.is_empty() && field.quoting == Quoting::Bare
 }
 
 /// Whether values of the type identify a row.
@@ -334,6 +349,8 @@ mod tests {
             .map(|column| column.nullable)
             .collect();
         assert_eq!(nullable, [false, true, false]);
+        let inferred = infer(None, &["1,\"\"", "2,x"]);
+        assert!(!inferred.table.columns[1].nullable, "the first row as well");
     }
 
     #[test]
