@@ -96,7 +96,7 @@ fn a_record_near_the_limit_or_above_it_is_named() {
     for (bytes, warning) in [
         (900_000, "near the 1,048,576 that the stream takes"),
         (
-            1_500_000,
+            1_048_500,
             "the stream takes 1,048,576: such rows become dead letters",
         ),
     ] {
