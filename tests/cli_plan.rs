@@ -61,10 +61,10 @@ fn a_plan_follows_the_checkpoint_and_changes_nothing() {
 #[test]
 fn what_stands_in_the_way_is_a_warning() {
     let task = task();
-    let changes: String = (0..2_000)
+    let changes: Vec<_> = (0..2_000)
         .map(|id| format!("INSERT,orders,shop,{id},1.00,\n"))
         .collect();
-    task.write("data/cdc/a.csv", &changes);
+    task.write("data/cdc/a.csv", &changes.concat());
     task.write("data/stray/file.csv", "1\n");
     task.write("data/shop/orders/LOAD1.csv", "1,abc,\n2,1.00,\n");
     let plan = task.json(&["plan"]);
