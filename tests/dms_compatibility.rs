@@ -74,9 +74,9 @@ fn exists(test: &str, read: impl Fn(&str) -> Option<String>) -> bool {
     let Some((path, name)) = test.split_once("::") else {
         return false;
     };
-    let text = read(path).unwrap_or_default();
+    let code = read(path).unwrap_or_default();
     let mut is_test = false;
-    for line in text.lines().map(str::trim) {
+    for line in code.lines().map(str::trim) {
         if line.starts_with("#[") && (line.contains("test]") || line.contains("test(")) {
             is_test = true;
         } else if let Some(rest) = line

@@ -108,22 +108,21 @@ fn date_times_become_utc_and_fractions_are_cut() {
 
 #[test]
 fn declared_date_formats_are_the_only_ones_read() {
-    let fraction = true;
-    let formats = [
-        (DateFormat::YearMonthDayDashed { fraction }, "2014-06-04"),
-        (DateFormat::YearMonthDaySlashed { fraction }, "2014/06/04"),
-        (DateFormat::MonthDayYearSlashed { fraction }, "06/04/2014"),
-        (DateFormat::YearMonthDayPlain { fraction }, "20140604"),
-    ];
-    for (format, _) in formats {
-        for (own, date) in formats {
+    for (fraction, time) in [(false, "01:02:03"), (true, "01:02:03.5")] {
+        let formats = [
+            (DateFormat::YearMonthDayDashed { fraction }, "2014-06-04"),
+            (DateFormat::YearMonthDaySlashed { fraction }, "2014/06/04"),
+            (DateFormat::MonthDayYearSlashed { fraction }, "06/04/2014"),
+            (DateFormat::YearMonthDayPlain { fraction }, "20140604"),
+        ];
+        for ((format, _), (own, date)) in formats.iter().flat_map(|one| formats.map(|other| (*one, other))) {
             let expected = |value| if own == format { Ok(value) } else { Err(()) };
             let format = Some(format);
-            let with_time = format!("{date} 01:02:03.5");
+            let with_time = format!("{date} {time}");
             let rendered =
                 |text: &str, column_type| value(text.as_bytes(), column_type, EXACT).map_err(|_| ());
             let date_time = rendered(&with_time, ColumnType::DateTime { scale: 1, format });
-            assert_eq!(date_time, expected("\"2014-06-04T01:02:03.5Z\"".to_owned()));
+            assert_eq!(date_time, expected(format!("\"2014-06-04T{time}Z\"")));
             let date_only = rendered(date, ColumnType::Date { format });
             assert_eq!(date_only, expected("\"2014-06-04\"".to_owned()));
             let date_of_both = rendered(&with_time, ColumnType::Date { format });
