@@ -16,6 +16,7 @@ mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod import;
 mod logging;
 mod progress;
 mod rates;
@@ -80,6 +81,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Look at the rows that were set aside, and send them again
     Dlq(dead_letters::DeadLettersArgs),
+    /// Make a configuration of what another tool was configured with
+    Import(import::ImportArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
@@ -157,6 +160,7 @@ impl Cli {
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
+            Command::Import(args) => import::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),
             #[cfg(feature = "sandbox")]
