@@ -226,13 +226,8 @@ impl Found {
     }
 }
 
+/// Whether a resource is one of those looked for; CloudFormation and Terraform differ in the separators alone.
 fn is_kind(kind: &str) -> bool {
-    [
-        "AWS::DMS::ReplicationTask",
-        "AWS::DMS::Endpoint",
-        "aws_dms_replication_task",
-        "aws_dms_endpoint",
-        "aws_dms_s3_endpoint",
-    ]
-    .contains(&kind)
+    ["awsdmsreplicationtask", "awsdmsendpoint", "awsdmss3endpoint"]
+        .contains(&normalized(&kind.replace(':', "")).as_str())
 }

@@ -6,6 +6,7 @@ const LOBS: Effect = Effect::Ignored("values are not cut to a size; limits.row b
 const LANES: Effect =
     Effect::Ignored("each shard has its own publisher; limits.in_flight bounds what is buffered");
 const BATCH_APPLY: Effect = Effect::Ignored("batch apply is for databases; a stream has none");
+const TIME_TRAVEL: Effect = Effect::Ignored("time travel is not for S3 sources");
 const NO_CONFLICTS: Effect = Effect::Ignored("a stream has no conflicts");
 const CONTROL_TABLES: Effect = Effect::Only(
     &["false", ""],
@@ -95,7 +96,11 @@ pub(super) static GROUPS: &[(&str, &[Rule])] = &[
     ),
     (
         "TTSettings",
-        &[("EnableTT", Effect::Ignored("time travel is not for S3 sources"))],
+        &[
+            ("EnableTT", TIME_TRAVEL),
+            ("TTS3Settings", TIME_TRAVEL),
+            ("TTRecordSettings", TIME_TRAVEL),
+        ],
     ),
 ];
 

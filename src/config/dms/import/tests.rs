@@ -97,3 +97,21 @@ fn what_is_missing_is_named() {
     let error = import(&[document(two)], Some("b")).unwrap_err().to_string();
     assert!(error.contains("--endpoints"), "{error}");
 }
+
+#[test]
+fn a_template_in_yaml_is_read_too() {
+    let text = format!(
+        "Resources:\n  Orders:\n    Type: AWS::DMS::ReplicationTask\n    Properties: {{ MigrationType: full-load }}\n  \
+         In:\n    Type: AWS::DMS::Endpoint\n    Properties:\n      EndpointType: source\n      EngineName: s3\n      \
+         S3Settings:\n        BucketName: blog-source\n        ExternalTableDefinition: \"{DEFINITION}\"\n  \
+         Out:\n    Type: AWS::DMS::Endpoint\n    Properties:\n      EndpointType: target\n      EngineName: kinesis\n      \
+         KinesisSettings: {{ StreamArn: 'arn:aws:kinesis:eu-west-1:111122223333:stream/orders' }}\n"
+    );
+    let imported = import(&[document(&text)], None).unwrap();
+    assert_eq!(imported.task, "Orders");
+    assert!(
+        imported.configuration.contains("stream: \"orders\""),
+        "{}",
+        imported.configuration
+    );
+}
