@@ -7,8 +7,8 @@
 //!
 //! 1. [`discover`] lists the bucket, gives each new object a durable number in its queue (one queue per table, one for
 //!    the change files), and hands objects to readers, of each queue strictly one after another.
-//! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows. It
-//!    takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
+//! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows; gzip,
+//!    zstd and Parquet become text on the way ([`read::object_chunks`]). It takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
 //! 3. [`parse`] makes typed values of the row's fields, [`encode`] the bytes of its DMS message, [`route`] its
 //!    partition key and with that its shard. What the checkpoint proves to be in the stream already is skipped here.
 //!    What the table mappings make of a row is decided here as well ([`map`]): a row that they leave out is counted and
@@ -43,7 +43,7 @@
 //! |---|---|---|
 //! | W1 | A watermark never goes back | [`checkpoint::watermark`], [`checkpoint::store::rules`] |
 //! | W2 | A watermark is never past the first record that is not settled | [`checkpoint::watermark`] |
-//! | W3 | The spans of an object tile it | [`read::framer`], [`checkpoint::watermark`] |
+//! | W3 | The spans of an object tile it | [`read::framer`], [`read::parquet::row_chunks`], [`checkpoint::watermark`] |
 //! | C1 | Durable state is never ahead of what was acknowledged | [`checkpoint::ledger`], [`checkpoint::actor`] |
 //! | C2 | An object is done only after a durable commit | [`checkpoint::actor`], [`checkpoint::store`] |
 //! | C3 | The shards of a map cover the whole hash space, each point once | [`route::shard_map`] |

@@ -124,6 +124,30 @@ async fn a_body_that_breaks_off_is_resumed_at_the_exact_byte() {
 }
 
 #[tokio::test]
+async fn a_part_that_breaks_off_is_resumed_up_to_its_own_end() {
+    let answer = |start: usize, sent: usize| {
+        let part = CONTENT.get(start..30).unwrap();
+        let (length, range) = (
+            part.len().to_string(),
+            format!("bytes {start}-29/{}", CONTENT.len()),
+        );
+        let headers = [
+            ("etag", ETAG),
+            ("content-length", length.as_str()),
+            ("content-range", range.as_str()),
+        ];
+        Reply::new(206, &headers, part.split_at(sent).0)
+    };
+    let server = ScriptedServer::start(vec![answer(10, 7).ending(Ending::Reset), answer(17, 13)]).await;
+    let body = source(&server).read_range(&version(), 10..30).await.unwrap();
+    let pieces: Vec<Bytes> = body.try_collect().await.unwrap();
+    assert_eq!(Some(&pieces.concat()[..]), CONTENT.get(10..30));
+    let requests = server.requests();
+    let ranges: Vec<_> = requests.iter().map(|request| request.header("range")).collect();
+    assert_eq!(ranges, [Some("bytes=10-29"), Some("bytes=17-29")]);
+}
+
+#[tokio::test]
 async fn progress_renews_the_patience() {
     let replies = (0..CONTENT.len()).map(|position| part(position, 1));
     let (outcome, ranges) = read_scripted(replies.collect()).await;

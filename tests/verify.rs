@@ -5,10 +5,13 @@
 #[path = "support/task_folder.rs"]
 mod task_folder;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use aws_sdk_kinesis::primitives::Blob;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use task_folder::{Settings, TaskFolder};
 
@@ -226,6 +229,24 @@ fn an_object_that_is_gone_leaves_its_rows_unproven() {
         [RECORDS - 4, RECORDS - 4, 0, 0, 0, 4],
         "{report:#}"
     );
+}
+
+#[test]
+fn of_a_file_that_was_set_aside_for_its_damage_the_rows_before_it_are_compared() {
+    let task = TaskFolder::new(&Settings::default());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"8,1.00,eight\n9,2.00,nine\n").unwrap();
+    let damaged = [encoder.finish().unwrap(), b"tail".to_vec()].concat();
+    std::fs::write(task.path().join("data/shop/orders/LOAD2.csv.gz"), damaged).unwrap();
+    let run = task.brigade(&["run", "--once"]);
+    assert_eq!(run.code, Some(65), "an object is set aside: {run:?}");
+    let report = task.json(&["verify"]);
+    assert_eq!(counts(&report), [9, 9, 0, 0, 0, 0], "{report:#}");
+    let (path, line) = find(&task, "nine");
+    edit(&path, |lines| drop(lines.remove(line)));
+    let report = task.json(&["verify"]);
+    assert_eq!(counts(&report), [9, 8, 1, 0, 0, 0], "{report:#}");
+    assert_eq!(report["missing_rows"][0]["byte"], 13, "{report:#}");
 }
 
 #[test]

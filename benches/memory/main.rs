@@ -1,7 +1,9 @@
-//! The most memory the engine takes, on an object that is much larger than it, and on very many small ones:
+//! The most memory the engine takes, on objects that are much larger than it (plain, gzip and Parquet), and on very many
+//! small ones:
 //!
 //! ```text
-//! cargo bench --bench memory
+//! cargo bench --bench memory            # all of them
+//! cargo bench --bench memory -- gzip    # those with a word in their name
 //! ```
 //!
 //! Needs 3 GiB below the folder for temporary files (`TMPDIR`). Exit code 1 if a peak is above the limit.
@@ -18,7 +20,14 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use support::null_sink::NullSink;
 use support::{Trouble, engine, null_sink};
 
@@ -61,13 +70,30 @@ fn main() -> ExitCode {
 }
 
 fn measure_all() -> Result<bool, Trouble> {
-    let is_large_fine = measure("one object of 2 GiB", write_large)?;
-    let is_small_fine = measure("200,000 objects of 1 to 3 rows", write_small)?;
-    Ok(is_large_fine && is_small_fine)
+    let subjects: [(&str, Make); 4] = [
+        ("one object of 2 GiB", write_large),
+        ("one gzip object of 2 GiB of text", write_gzip),
+        ("one Parquet object of 2 GiB of values", write_parquet),
+        ("200,000 objects of 1 to 3 rows", write_small),
+    ];
+    let words: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let mut is_fine = true;
+    for (name, write) in subjects {
+        if words.is_empty() || words.iter().any(|word| name.contains(word)) {
+            is_fine &= measure(name, write)?;
+        }
+    }
+    Ok(is_fine)
 }
 
-/// Makes the objects, runs the engine, and says whether its peak is within the limit. `write` gives the number of rows.
-fn measure(name: &str, write: fn(&Path) -> Result<u64, Trouble>) -> Result<bool, Trouble> {
+/// Makes objects; gives the number of their rows.
+type Make = fn(&Path) -> Result<u64, Trouble>;
+
+/// Makes the objects, runs the engine, and says whether its peak is within the limit.
+fn measure(name: &str, write: Make) -> Result<bool, Trouble> {
     let folder = tempfile::tempdir()?;
     let table = folder.path().join(engine::SOURCE).join("s/t");
     fs::create_dir_all(&table)?;
@@ -107,6 +133,76 @@ fn write_large(folder: &Path) -> Result<u64, Trouble> {
     }
     file.into_inner()?.sync_all()?;
     Ok(rows_count)
+}
+
+/// The same amount of rows that compress to about half.
+fn write_gzip(folder: &Path) -> Result<u64, Trouble> {
+    let file = BufWriter::with_capacity(1 << 20, File::create(folder.join("large.csv.gz"))?);
+    let mut encoder = GzEncoder::new(file, Compression::fast());
+    let (mut rows_count, mut bytes) = (0, 0);
+    while bytes < LARGE_BYTES {
+        let row = format!("{rows_count},{}\n", note(rows_count));
+        encoder.write_all(row.as_bytes())?;
+        bytes += u64::try_from(row.len())?;
+        rows_count += 1;
+    }
+    encoder.finish()?.into_inner()?.sync_all()?;
+    Ok(rows_count)
+}
+
+/// The same rows again, in row groups of about 128 MiB.
+fn write_parquet(folder: &Path) -> Result<u64, Trouble> {
+    const GROUP_ROWS: u64 = 128 * 1024;
+    let schema = Arc::new(parse_message_type(
+        "message rows { required int64 id; optional binary note (utf8); }",
+    )?);
+    let properties = WriterProperties::builder()
+        .set_compression(parquet::basic::Compression::SNAPPY)
+        .build();
+    let mut writer = SerializedFileWriter::new(
+        File::create(folder.join("large.parquet"))?,
+        schema,
+        Arc::new(properties),
+    )?;
+    let (mut rows_count, mut bytes) = (0, 0);
+    while bytes < LARGE_BYTES {
+        let rows = rows_count..rows_count + GROUP_ROWS;
+        let notes: Vec<_> = rows
+            .clone()
+            .map(|row| ByteArray::from(note(row).into_bytes()))
+            .collect();
+        bytes += notes
+            .iter()
+            .map(|note| u64::try_from(note.len()).unwrap_or(0))
+            .sum::<u64>();
+        let ids = rows.map(i64::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut group = writer.next_row_group()?;
+        let mut column = group.next_column()?.ok_or("no first column")?;
+        column.typed::<Int64Type>().write_batch(&ids, None, None)?;
+        column.close()?;
+        let mut column = group.next_column()?.ok_or("no second column")?;
+        let levels = vec![1; notes.len()];
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&notes, Some(&levels), None)?;
+        column.close()?;
+        group.close()?;
+        rows_count += GROUP_ROWS;
+    }
+    writer.into_inner()?.sync_all()?;
+    Ok(rows_count)
+}
+
+/// A text of about 1 KB that is unlike its neighbours.
+fn note(row: u64) -> String {
+    let mut state = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let words = (0..55).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Many files, each with a row or a few.

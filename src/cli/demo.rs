@@ -63,7 +63,7 @@ pub struct DemoArgs {
     #[arg(long)]
     pub crash: bool,
     /// How often to kill it
-    #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub kills: u64,
     /// Keep the working folder: objects, configuration, state, log
     #[arg(long)]

@@ -4,7 +4,7 @@
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use super::{Config, CsvDialect, MessageConfig, SourceConfig, SourceLocation};
+use super::{Config, CsvDialect, MessageConfig, SourceConfig, SourceFormat, SourceLocation};
 use crate::map::TableMapping;
 use crate::model::Table;
 
@@ -14,6 +14,9 @@ struct Sent<'a> {
     task: &'a str,
     place: [String; 5],
     csv: &'a CsvDialect,
+    /// Left out as long as files tell what they are.
+    #[serde(skip_serializing_if = "SourceFormat::is_auto")]
+    format: SourceFormat,
     tables: &'a [Table],
     message: &'a MessageConfig,
     /// What the rules make of each table; left out as long as that is nothing. Rules that come to the same are the
@@ -48,6 +51,7 @@ impl Config {
             task,
             place: place(source),
             csv: &source.csv,
+            format: source.format,
             tables,
             message,
             mappings: mappings
@@ -84,14 +88,15 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded;
-    use crate::config::{LateFiles, MigrationType, NumberFormat, Pace};
+    use crate::config::{CompressionChoice, LateFiles, MigrationType, NumberFormat, Pace};
 
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 6] = [
+        let changes: [fn(&mut Config); 7] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
+            |config| config.source.format.compression = CompressionChoice::Gzip,
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,
             |config| config.message.number_format = NumberFormat::Dms,
@@ -119,6 +124,7 @@ mod tests {
         other.errors.dead_letters = "elsewhere".into();
         other.migration_type = MigrationType::FullLoad;
         other.source.late_files = LateFiles::Stop;
+        other.source.format.expansion_max = 1;
         other.otlp_endpoint = Some("http://x".into());
         assert_eq!(other.fingerprint(), config.fingerprint());
     }

@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod scalar;
 mod schema;
+mod source_format;
 mod source_position;
 mod stream_change;
 mod suggest;
@@ -34,6 +35,7 @@ pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
+pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat};
 pub use self::source_position::SourcePosition;
 pub use self::stream_change::{OutOfRetention, RecreatedStream};
 use crate::map::Mappings;
@@ -102,6 +104,8 @@ pub struct SourceConfig {
     pub cdc_path: Option<String>,
     /// The CSV dialect.
     pub csv: CsvDialect,
+    /// CSV or Parquet, and how compressed.
+    pub format: SourceFormat,
     /// What to do with a change file that appears behind the last one read.
     pub late_files: LateFiles,
     /// What to do with an object that changes while it is read.

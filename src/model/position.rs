@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A border between two records of an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
-    /// Byte offset in the decompressed object at which the next record starts.
+    /// Byte offset at which the next record starts: in the object, in its text if it is compressed, and in the rows of
+    /// text that are made of it if it is Parquet.
     pub position: u64,
     /// 0-based number of the next record inside the object; header rows and blank lines do not count.
     pub ordinal: u64,

@@ -90,7 +90,9 @@ impl ObjectCounts {
         if self.ended >= self.known {
             return 0;
         }
-        self.known_bytes.saturating_sub(settled_bytes)
+        // The text of compressed files is more than was stored; what was not opened is left for certain.
+        let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
+        self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
     }
 }
 
@@ -342,9 +344,11 @@ mod tests {
             known: 2,
             ended: 1,
             known_bytes: 1_000,
+            opened_bytes: 700,
             ..ObjectCounts::default()
         };
         assert_eq!(counts.bytes_left(400), 600);
+        assert_eq!(counts.bytes_left(5_000), 300, "what was not opened is left");
         counts.ended = 2;
         assert_eq!(counts.bytes_left(990), 0);
     }

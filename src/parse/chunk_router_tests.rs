@@ -14,7 +14,7 @@ use crate::config::problems::Report;
 use crate::config::{
     Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
@@ -66,6 +66,7 @@ pub(super) fn config() -> Config {
             bucket_folder: String::new(),
             cdc_path: None,
             csv: CsvDialect::default(),
+            format: SourceFormat::default(),
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::ZERO,

@@ -37,7 +37,7 @@ pub enum RowSource {
 
 impl RowSource {
     /// The table of all its rows, if they share one.
-    fn table(self) -> Option<TableIndex> {
+    pub fn table(self) -> Option<TableIndex> {
         match self {
             Self::Load(table) | Self::Values { table, .. } => Some(table),
             Self::Changes => None,

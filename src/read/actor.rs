@@ -7,17 +7,16 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::framer::{Framer, FramerConfig};
+use super::object_chunks::{ObjectChunks, ReadSettings, Step};
 use crate::chain::writer::ChainStart;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
 use crate::checkpoint::messages::{ObjectEnded, OpenObject};
 use crate::config::ChangedObjects;
 use crate::discover::messages::{Assignment, NextObject, Work};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
 use crate::model::settle::ChunkRef;
@@ -35,8 +34,8 @@ pub struct FileReaderParts {
     pub lane: usize,
     /// Where objects are.
     pub source: Arc<dyn ObjectSource>,
-    /// How to cut them.
-    pub framing: FramerConfig,
+    /// How to read them.
+    pub settings: ReadSettings,
     /// What to do with an object that changes while it is read.
     pub changed_objects: ChangedObjects,
     /// Who hands out objects.
@@ -210,44 +209,28 @@ impl FileReaderParts {
         context: &Arc<ObjectContext>,
         resume: ResumePoint,
     ) -> Result<Result<Reading, SourceError>, Ending> {
-        let mut bytes = match self.source.read(&context.version, resume.mark.position).await {
-            Ok(bytes) => bytes,
+        let (source, version) = (self.source.as_ref(), &context.version);
+        let opened = ObjectChunks::open(source, version, context.table, &self.settings, resume.mark).await;
+        let mut chunks = match opened {
+            Ok(chunks) => chunks,
             Err(error) => return Ok(Err(error)),
         };
-        let mut framer = Framer::new(&self.framing, resume.mark);
-        let (mut chunk_number, mut is_at_end) = (0, false);
-        loop {
-            if self.stop.is_cancelled() {
-                return Ok(Ok(Reading::Stopped));
-            }
-            if let Some(chunk) = framer.next_chunk() {
-                self.hand_on(context, chunk_number, chunk).await?;
-                chunk_number += 1;
-                continue;
-            }
-            if is_at_end {
-                break;
-            }
-            match bytes.next().await {
-                Some(Ok(more)) => framer.push(&more),
-                Some(Err(error)) => return Ok(Err(error)),
-                None => {
-                    framer.finish();
-                    is_at_end = true;
+        let mut chunk_number = 0;
+        while !self.stop.is_cancelled() {
+            match chunks.next().await {
+                Ok(Step::Chunk(chunk)) => {
+                    self.hand_on(context, chunk_number, chunk).await?;
+                    chunk_number += 1;
                 }
+                Ok(Step::Pending) => {}
+                Ok(Step::End) => {
+                    context.trace.read_to(chunks.mark().ordinal);
+                    return Ok(Ok(Reading::End(ObjectEnd::Complete)));
+                }
+                Err(error) => return Ok(Err(error)),
             }
         }
-        context.trace.read_to(framer.mark().ordinal);
-        if framer.mark().position < context.version.size_bytes {
-            let message = format!(
-                "{} ended at byte {} of {}",
-                context.location,
-                framer.mark().position,
-                context.version.size_bytes
-            );
-            return Err(Ending::Fault(Fault::new(FaultKind::Internal, message)));
-        }
-        Ok(Ok(Reading::End(ObjectEnd::Complete)))
+        Ok(Ok(Reading::Stopped))
     }
 
     async fn hand_on(&self, context: &Arc<ObjectContext>, number: u64, chunk: Chunk) -> Result<(), Ending> {

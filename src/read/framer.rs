@@ -171,6 +171,12 @@ impl Framer {
         }
     }
 
+    /// The whole rows that were not given out, although there is room for more: nothing more can come. A row without
+    /// its delimiter is not among them.
+    pub fn close_chunk(&mut self) -> Option<Chunk> {
+        (self.rows_in_chunk > 0).then(|| self.cut(self.scanner.row_start()))
+    }
+
     /// False while it cannot be told yet whether there is one.
     fn skip_byte_order_mark(&mut self) -> bool {
         let is_undecided =

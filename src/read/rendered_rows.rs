@@ -3,12 +3,10 @@
 
 use std::ops::ControlFlow;
 
-use futures_util::StreamExt;
-
-use super::framer::{Framer, FramerConfig};
+use super::framer::Framer;
+use super::object_chunks::{ObjectChunks, ReadSettings, Step};
 use crate::config::Config;
 use crate::encode::timestamp::MessageTimestamp;
-use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{Chunk, Mark, ObjectVersion, Operation, TableIndex};
 use crate::parse::row::{RenderedChunk, RowRenderer, RowSource};
 use crate::source::{ObjectSource, SourceError};
@@ -65,7 +63,7 @@ pub type TakeRow<'t> = dyn FnMut(RenderedRow<'_>) -> ControlFlow<()> + 't;
 /// Renders the rows of objects and of texts; reuses its buffers.
 #[derive(Debug)]
 pub struct RowReader {
-    framing: FramerConfig,
+    settings: ReadSettings,
     rows: RowRenderer,
     record_bytes_max: usize,
     timestamp: MessageTimestamp,
@@ -87,11 +85,7 @@ impl RowReader {
     /// given in microseconds since the Unix epoch.
     pub fn new(config: &Config, record_bytes_max: usize, now_us: i64) -> Self {
         Self {
-            framing: FramerConfig {
-                dialect: config.source.csv.clone(),
-                row_bytes_max: config.limits.row_bytes_max,
-                chunk_bytes_max: CHUNK_BYTES_MAX,
-            },
+            settings: ReadSettings::new(config),
             rows: RowRenderer::new(
                 &config.tables,
                 &config.mappings,
@@ -115,17 +109,19 @@ impl RowReader {
         rows: RowSource,
         take: &mut TakeRow<'_>,
     ) -> Result<(), SourceError> {
-        let mut bytes = source.read(version, 0).await?;
-        let mut framer = Framer::new(&self.framing, Mark::START);
-        while let Some(more) = bytes.next().await {
-            framer.push(&more?);
-            if self.drain(&mut framer, version, rows, take).is_break() {
-                return Ok(());
+        let table = rows.table();
+        let mut chunks = ObjectChunks::open(source, version, table, &self.settings, Mark::START).await?;
+        loop {
+            match chunks.next().await? {
+                Step::Chunk(chunk) => {
+                    if self.render(version, &chunk, rows, take).is_break() {
+                        return Ok(());
+                    }
+                }
+                Step::Pending => {}
+                Step::End => return Ok(()),
             }
         }
-        framer.finish();
-        let _is_broken_off = self.drain(&mut framer, version, rows, take).is_break();
-        Ok(())
     }
 
     /// Reads a text as if it were an object of this name, header rows included.
@@ -136,7 +132,7 @@ impl RowReader {
             size_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
             modified_ms: self.now_us / 1_000,
         };
-        let mut framer = Framer::new(&self.framing, Mark::START);
+        let mut framer = Framer::new(&self.settings.framing, Mark::START);
         framer.push(text);
         framer.finish();
         let _is_broken_off = self.drain(&mut framer, &object, rows, take).is_break();
@@ -157,7 +153,7 @@ impl RowReader {
             ordinal: place.ordinal,
             line: place.line.saturating_sub(1),
         };
-        let mut framer = Framer::new(&self.framing, start);
+        let mut framer = Framer::new(&self.settings.framing, start);
         framer.push(text);
         framer.finish();
         let mut count = 0;

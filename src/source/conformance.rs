@@ -8,6 +8,7 @@
 )]
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -47,6 +48,7 @@ pub async fn run_all(stage: &dyn SourceStage) {
     an_object_is_read_from_every_position(stage).await;
     a_large_object_is_read_by_several_readers_at_once(stage).await;
     only_what_is_asked_for_is_read(stage).await;
+    a_part_of_an_object_is_read(stage).await;
     another_version_is_never_read(stage).await;
     a_removed_object_vanished(stage).await;
 }
@@ -244,6 +246,27 @@ pub async fn only_what_is_asked_for_is_read(stage: &dyn SourceStage) {
     let before = stage.source().bytes_read();
     read_all(stage, &version, 200_000).await.expect("the rest");
     assert_eq!(stage.source().bytes_read() - before, 100_000, "{stage:?}");
+    read_part(stage, &version, 100_000..250_000).await;
+    assert_eq!(stage.source().bytes_read() - before, 250_000, "{stage:?}");
+}
+
+/// A part has the bytes from its first to before its last, as far as the object reaches.
+pub async fn a_part_of_an_object_is_read(stage: &dyn SourceStage) {
+    let bytes: Vec<_> = (0..=u8::MAX).cycle().take(300_000).collect();
+    let version = put(stage, "part/a", &bytes).await;
+    for range in [
+        0..4,
+        0..300_000,
+        299_992..300_000,
+        299_992..400_000,
+        100_000..250_001,
+        7..7,
+    ] {
+        let found = read_part(stage, &version, range.clone()).await;
+        let place = |position| usize::try_from(position).map_or(bytes.len(), |place| place.min(bytes.len()));
+        let expected = bytes.get(place(range.start)..place(range.end));
+        assert_eq!(Some(&found[..]), expected, "{stage:?}: {range:?}");
+    }
 }
 
 /// A version that was replaced, be it by as many bytes, is not read.
@@ -295,6 +318,12 @@ async fn list_all(stage: &dyn SourceStage, prefix: &str) -> Vec<ObjectVersion> {
             return objects;
         }
     }
+}
+
+async fn read_part(stage: &dyn SourceStage, version: &ObjectVersion, range: Range<u64>) -> Vec<u8> {
+    let body = stage.source().read_range(version, range).await.expect("a part");
+    let pieces: Vec<Bytes> = body.try_collect().await.expect("all of the part");
+    pieces.concat()
 }
 
 async fn read_all(

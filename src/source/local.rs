@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::Metadata;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,13 +112,17 @@ impl ObjectSource for LocalSource {
         Ok(ListPage { objects, next })
     }
 
-    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError> {
+    async fn read_range(
+        &self,
+        version: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<ByteStream, SourceError> {
         let path = path_of(&self.directory, &version.key)?;
         body::open(
             &self.directory,
             path,
             version,
-            position,
+            range,
             Arc::clone(&self.bytes_read),
         )
         .await

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,8 +95,8 @@ impl MemorySource {
         self.state().objects.remove(key);
     }
 
-    /// Lets the next read of the key (then the one after it, and so on) meet a fault once it has come to
-    /// `position`, an absolute offset in the object.
+    /// Lets the next read of the key that reaches `position`, an absolute offset in the object, meet a fault there;
+    /// then the one after it, and so on.
     pub fn inject(&self, key: &str, position: u64, fault: BodyFault) {
         let mut state = self.state();
         let faults = state.faults.entry(key.to_owned()).or_default();
@@ -225,7 +225,11 @@ impl ObjectSource for MemorySource {
         Ok(ListPage { objects, next })
     }
 
-    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError> {
+    async fn read_range(
+        &self,
+        version: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<ByteStream, SourceError> {
         let mut state = self.state();
         let location = self.locate(&version.key);
         let Some(object) = state.objects.get(&version.key) else {
@@ -237,16 +241,20 @@ impl ObjectSource for MemorySource {
                 expected_etag: version.etag.clone(),
             });
         }
-        let start = usize::try_from(position)
-            .unwrap_or(usize::MAX)
-            .min(object.bytes.len());
-        let rest = object.bytes.slice(start..);
-        let fault = state.faults.get_mut(&version.key).and_then(VecDeque::pop_front);
+        let place = |position| {
+            usize::try_from(position)
+                .unwrap_or(usize::MAX)
+                .min(object.bytes.len())
+        };
+        let end = place(range.end);
+        let rest = object.bytes.slice(place(range.start).min(end)..end);
+        let faults = state.faults.get_mut(&version.key);
+        let fault = faults.and_then(|faults| faults.pop_front_if(|(at, _)| *at <= range.end));
         let body = Body {
             source: self.clone(),
             version: version.clone(),
             rest,
-            position,
+            position: range.start,
             fault,
         };
         Ok(Box::pin(stream::unfold(body, |mut body| async move {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
+use std::ops::Range;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -46,13 +47,22 @@ pub trait ObjectSource: Debug + Display + Send + Sync {
     /// Retryable trouble is retried inside; what comes out is final for this call.
     async fn list(&self, prefix: &str, after: Option<&ListCursor>) -> Result<ListPage, SourceError>;
 
-    /// The bytes of exactly this version from `position` (≤ size) on. A body that breaks, stalls or ends
-    /// short is resumed at the exact byte inside the stream; bytes of another version are never mixed in.
+    /// The bytes of exactly this version in `range`, as far as the object reaches. A body that breaks, stalls or
+    /// ends short is resumed at the exact byte inside the stream; bytes of another version are never mixed in.
     ///
     /// # Errors
     /// [`SourceError::Changed`] if the object is another version now, [`SourceError::Vanished`] if it is
     /// gone; both may also come out of the stream later.
-    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError>;
+    async fn read_range(&self, version: &ObjectVersion, range: Range<u64>)
+    -> Result<ByteStream, SourceError>;
+
+    /// The bytes of exactly this version from `position` (≤ size) on.
+    ///
+    /// # Errors
+    /// As [`Self::read_range`].
+    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError> {
+        self.read_range(version, position..version.size_bytes).await
+    }
 
     /// Checks that the source exists and may be listed. Used before a run and by `validate --online`.
     ///
@@ -101,6 +111,14 @@ pub enum SourceError {
         /// The object.
         location: String,
     },
+    /// The content of the object cannot be read as what it is; reading it again would end in the same.
+    #[error("{location} cannot be read as it is: {detail}")]
+    Damaged {
+        /// The object.
+        location: String,
+        /// What is wrong, at which byte, and what to do.
+        detail: String,
+    },
     /// The bucket or folder does not exist.
     #[error("{location} does not exist")]
     Missing {
@@ -144,14 +162,19 @@ pub enum SourceError {
 impl SourceError {
     /// Whether only this object is concerned, so that others can go on.
     pub fn concerns_one_object(&self) -> bool {
-        matches!(self, Self::Changed { .. } | Self::Vanished { .. })
+        matches!(
+            self,
+            Self::Changed { .. } | Self::Vanished { .. } | Self::Damaged { .. }
+        )
     }
 }
 
 impl From<SourceError> for Fault {
     fn from(error: SourceError) -> Self {
         let kind = match &error {
-            SourceError::Changed { .. } | SourceError::Vanished { .. } => FaultKind::Data,
+            SourceError::Changed { .. } | SourceError::Vanished { .. } | SourceError::Damaged { .. } => {
+                FaultKind::Data
+            }
             SourceError::Missing { .. } => FaultKind::SourceMissing,
             SourceError::Denied { .. } => FaultKind::PermissionDenied,
             SourceError::Refused { .. } => FaultKind::Configuration,

@@ -12,6 +12,7 @@ mod keys;
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -164,18 +165,18 @@ impl ObjectSource for S3Source {
         .await
     }
 
-    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError> {
-        if position >= version.size_bytes {
+    async fn read_range(
+        &self,
+        version: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<ByteStream, SourceError> {
+        let range = range.start..range.end.min(version.size_bytes);
+        if range.is_empty() {
             // S3 answers 416 to a range that starts at the end.
             return Ok(Box::pin(stream::empty()));
         }
         let location = self.locate(&version.key);
-        let reader = ObjectReader::new(
-            Arc::clone(&self.bucket),
-            location.clone(),
-            version.clone(),
-            position,
-        );
+        let reader = ObjectReader::new(Arc::clone(&self.bucket), location.clone(), version.clone(), range);
         let opened = self
             .run(Action::Get, location, async move { reader.open().await })
             .await?;

@@ -22,7 +22,6 @@ use crate::discover::actor::{Discoverer, DiscovererParts};
 use crate::discover::catalog::Catalog;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
-use crate::limits::CHUNK_BYTES_MAX;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
 use crate::observe::status::TaskStatus;
@@ -31,7 +30,7 @@ use crate::parse::cost::CostEstimate;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::publish::delivery::Start;
 use crate::read::actor::{FileReader, FileReaderParts};
-use crate::read::framer::FramerConfig;
+use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::ShardIndex;
 use crate::route::watcher::ShardWatcher;
 use crate::sink::StreamDescription;
@@ -250,11 +249,7 @@ impl Wiring<'_> {
         checkpointer: &Addr<Checkpointer>,
         stop: CancellationToken,
     ) {
-        let framing = FramerConfig {
-            dialect: self.config.source.csv.clone(),
-            row_bytes_max: self.config.limits.row_bytes_max,
-            chunk_bytes_max: CHUNK_BYTES_MAX,
-        };
+        let settings = ReadSettings::new(self.config);
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
         let changed_objects = self.config.source.changed_objects;
         let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
@@ -274,7 +269,7 @@ impl Wiring<'_> {
                 FileReader::new(FileReaderParts {
                     lane,
                     source,
-                    framing,
+                    settings,
                     changed_objects,
                     discoverer,
                     open,

@@ -230,6 +230,8 @@ struct Taker<'a> {
 /// What the settled rows of an object are today.
 #[derive(Debug, Default)]
 struct Outcome {
+    /// Rows that are settled.
+    settled_count: u64,
     /// Rows that have a dead letter.
     letters_count: u64,
     /// Rows that are messages.
@@ -245,8 +247,10 @@ impl Taker<'_> {
         let ordinal = row.place.ordinal;
         let is_settled = ordinal < self.object.settled_below;
         if !is_settled && self.object.is_finished {
-            return ControlFlow::Break(());
+            // Rows that are no message come behind those that are, so a settled one may still follow.
+            return ControlFlow::Continue(());
         }
+        self.outcome.settled_count += u64::from(is_settled);
         let is_letter = self.letters.is_some_and(|letters| letters.contains(&ordinal));
         self.outcome.letters_count += u64::from(is_letter && is_settled);
         self.outcome.messages_count += u64::from(row.outcome.message().is_some() && is_settled);
@@ -269,6 +273,10 @@ impl Taker<'_> {
             }),
             RowOutcome::Rejected(reason) if is_wanted && is_settled && !is_letter => self.reject(row, reason),
             RowOutcome::Message(_) | RowOutcome::Rejected(_) | RowOutcome::Filtered => {}
+        }
+        // What set an object aside may be right behind its last settled row.
+        if self.object.is_finished && self.outcome.settled_count >= self.object.settled_below {
+            return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     }

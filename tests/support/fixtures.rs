@@ -49,12 +49,13 @@ pub(crate) struct Row {
     pub(crate) defect: Option<Defect>,
 }
 
-/// A file: its rows, where each starts (one mark more than rows, the last is the end), and its bytes.
+/// A file: its rows, their texts, where each starts (one mark more than rows, the last is the end), and its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct File {
     pub(crate) key: String,
     pub(crate) queue: QueueName,
     pub(crate) rows: Vec<Row>,
+    pub(crate) texts: Vec<String>,
     pub(crate) marks: Vec<Mark>,
     pub(crate) bytes: Bytes,
 }
@@ -256,13 +257,13 @@ impl Data {
     }
 
     fn add(&mut self, key: String, queue: QueueName, rows: Vec<Row>) -> String {
+        let texts: Vec<_> = rows.iter().map(Row::csv).collect();
         let (mut bytes, mut marks) = (String::new(), vec![Mark::START]);
         let (mut line, mut ordinal) = (0, 0);
-        for row in &rows {
-            let text = row.csv();
+        for text in &texts {
             line += 1 + u64::try_from(text.matches('\n').count()).unwrap();
             ordinal += 1;
-            bytes.push_str(&text);
+            bytes.push_str(text);
             bytes.push('\n');
             let position = u64::try_from(bytes.len()).unwrap();
             marks.push(Mark {
@@ -275,6 +276,7 @@ impl Data {
             key: key.clone(),
             queue,
             rows,
+            texts,
             marks,
             bytes: bytes.into(),
         });

@@ -4,6 +4,7 @@
 //! from the chosen step on nothing reaches the world any more, which is all that a killed process leaves behind.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -350,9 +351,13 @@ impl ObjectSource for WatchedSource {
         self.inner.list(prefix, after).await
     }
 
-    async fn read(&self, version: &ObjectVersion, position: u64) -> Result<ByteStream, SourceError> {
+    async fn read_range(
+        &self,
+        version: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<ByteStream, SourceError> {
         self.alive("read")?;
-        self.inner.read(version, position).await
+        self.inner.read_range(version, range).await
     }
 
     async fn check(&self) -> Result<(), SourceError> {

@@ -13,5 +13,6 @@ pub(crate) mod expectation;
 pub(crate) mod fixtures;
 pub(crate) mod journal;
 pub(crate) mod oracle;
+pub(crate) mod parquet_file;
 pub(crate) mod pipeline;
 mod replay;

@@ -330,8 +330,8 @@ impl<'a> Oracle<'a> {
             let key = letter["key"].as_str().unwrap();
             let file = self.world.data.file(key);
             let (row, mark) = (&file.rows[ordinal], file.marks[ordinal]);
-            let text = row.csv();
-            let kept = text.get(..64 * 1024).unwrap_or(&text);
+            let text = &file.texts[ordinal];
+            let kept = text.get(..64 * 1024).unwrap_or(text);
             let is_right = row.defect.map(super::fixtures::Defect::code) == letter["code"].as_str()
                 && letter["line"].as_u64() == Some(mark.line + 1)
                 && letter["byte"].as_u64() == Some(mark.position)

@@ -9,7 +9,7 @@ use bucket_brigade::clock::SystemClock;
 use bucket_brigade::config::{
     Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceLocation, StateConfig, TargetConfig,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
 };
 use bucket_brigade::fault::Fault;
 use bucket_brigade::map::Mappings;
@@ -95,6 +95,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             bucket_folder: String::new(),
             cdc_path: Some(CHANGES_FOLDER.to_owned()),
             csv: CsvDialect::default(),
+            format: SourceFormat::default(),
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::from_millis(20),

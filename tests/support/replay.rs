@@ -109,13 +109,13 @@ impl Book {
         }
         let changes = config.message.change_partition_key;
         objects.extend(world.data.files.iter().map(|file| {
-            let records = file.rows.iter().map(|row| Expected {
+            let records = file.rows.iter().zip(&file.texts).map(|(row, text)| Expected {
                 message: row.message(changes),
                 partition_key: row.partition_key(changes),
                 table: (row.defect != Some(Defect::UnknownTable)).then_some(row.table),
                 operation: Some(row.operation),
                 defect: row.defect,
-                text: row.csv(),
+                text: text.clone(),
             });
             Object {
                 queue: file.queue.clone(),

@@ -33,12 +33,22 @@ const PLACES: &[Key] = &[
     },
 ];
 
-const READING: [Key; 6] = [
+const READING: [Key; 7] = [
     Key {
         name: "tables",
         kind: Kind::Path,
         presence: Presence::Required("./sample/table-definition.json"),
         about: "The external table definition of DMS, as it is. A relative path starts at the folder of this file.",
+    },
+    Key {
+        name: "data_format",
+        kind: Kind::Choice(&Choice {
+            words: &["auto", "csv", "parquet"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("auto"),
+        about: "What the files are; `DataFormat` of DMS. auto: a file whose name ends in .parquet, or that begins and\n\
+                ends as Parquet does, is Parquet, every other is CSV.",
     },
     Key {
         name: "csv",
@@ -63,7 +73,8 @@ const READING: [Key; 6] = [
             unavailable: &[],
         }),
         presence: Presence::Default("quarantine"),
-        about: "A file that changes while it is read: set the rest of it aside visibly, or stop the task.",
+        about: "A file that changes while it is read, or that cannot be decoded: set the rest of it aside visibly, or\n\
+                stop the task.",
     },
     Key {
         name: "poll_interval",
@@ -199,6 +210,27 @@ static CSV: Group = Group {
             presence: Presence::Default("detect"),
             about: "Whether full-load rows start with an operation, as DMS writes them with IncludeOpForFullLoad.\n\
                     detect: row by row, if there is one field too many and the first one is I.",
+        },
+        Key {
+            name: "compression",
+            kind: Kind::Choice(&Choice {
+                words: &["auto", "none", "gzip", "zstd"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("auto"),
+            about: "How the files are compressed; `CompressionType` of DMS. auto: each file tells by its first bytes, and\n\
+                    one that is named .gz, .gzip, .zst or .zstd and is not compressed is set aside. Places inside a file\n\
+                    are places in its text; after a restart the text is decoded again from its beginning.",
+        },
+        Key {
+            name: "expansion_max",
+            kind: Kind::Integer {
+                minimum: 2,
+                maximum: 1_000_000,
+            },
+            presence: Presence::Default("1000"),
+            about: "Bytes of text that one byte of a compressed file may become; a file that goes beyond is set aside. Looked\n\
+                    at from 16 MiB of text on. What gzip reaches at most is about 1030.",
         },
     ]],
 };

@@ -6,8 +6,8 @@ use super::super::problems::{Place, Report};
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, CsvDialect, LateFiles, LoadOperationColumn, MigrationType, SourceConfig, SourceLocation,
-    TargetConfig,
+    ChangedObjects, CompressionChoice, CsvDialect, DataFormat, LateFiles, LoadOperationColumn, MigrationType,
+    SourceConfig, SourceFormat, SourceLocation, TargetConfig,
 };
 use super::{joined, prefix};
 use crate::model::Table;
@@ -20,6 +20,7 @@ pub(super) fn source(
 ) -> Option<SourceConfig> {
     let section = root.section("source")?;
     let csv = section.section("csv").and_then(|csv| dialect(&csv, report));
+    let format = format(&section);
     check_intervals(&section, report);
     let place = section.section("s3").or_else(|| section.section("local"))?;
     let cdc_path =
@@ -29,6 +30,7 @@ pub(super) fn source(
         bucket_folder: prefix(place.text("bucket_folder")?),
         cdc_path,
         csv: csv?,
+        format: format?,
         late_files: section.choice(
             "late_files",
             &[
@@ -46,6 +48,30 @@ pub(super) fn source(
         )?,
         poll_interval: section.duration("poll_interval")?,
         full_listing_interval: section.duration("full_listing_interval")?,
+    })
+}
+
+fn format(source: &Section<'_>) -> Option<SourceFormat> {
+    let csv = source.section("csv")?;
+    Some(SourceFormat {
+        data: source.choice(
+            "data_format",
+            &[
+                ("auto", DataFormat::Auto),
+                ("csv", DataFormat::Csv),
+                ("parquet", DataFormat::Parquet),
+            ],
+        )?,
+        compression: csv.choice(
+            "compression",
+            &[
+                ("auto", CompressionChoice::Auto),
+                ("none", CompressionChoice::None),
+                ("gzip", CompressionChoice::Gzip),
+                ("zstd", CompressionChoice::Zstd),
+            ],
+        )?,
+        expansion_max: csv.number("expansion_max")?,
     })
 }
 
@@ -236,7 +262,7 @@ mod tests {
             "  s3: { bucket: blog-source,",
             "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
-             load_operation_column: absent }\n  \
+             load_operation_column: absent, compression: gzip, expansion_max: 7 }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
              expected_bucket_owner: \"012345678901\",",
         )
@@ -259,6 +285,11 @@ mod tests {
                 rfc4180: false,
                 load_operation_column: LoadOperationColumn::Absent,
             },
+            format: SourceFormat {
+                data: DataFormat::Csv,
+                compression: CompressionChoice::Gzip,
+                expansion_max: 7,
+            },
             late_files: LateFiles::Quarantine,
             changed_objects: ChangedObjects::Stop,
             poll_interval: Duration::from_secs(2),
@@ -278,6 +309,17 @@ mod tests {
             [late("process"), late("stop")],
             [LateFiles::Process, LateFiles::Stop]
         );
+        let format = |data: &str, compression: &str| {
+            let keys = format!("  data_format: {data}\n  csv: {{ compression: {compression} }}\n  tables:");
+            let format = loaded_with("  tables:", &keys).source.format;
+            (format.data, format.compression)
+        };
+        let auto = (DataFormat::Auto, CompressionChoice::Auto);
+        assert_eq!(format("auto", "auto"), auto);
+        let parquet = (DataFormat::Parquet, CompressionChoice::None);
+        assert_eq!(format("parquet", "none"), parquet);
+        let zstd = (DataFormat::Auto, CompressionChoice::Zstd);
+        assert_eq!(format("auto", "zstd"), zstd);
         let column = |word: &str| {
             let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
             loaded_with("  tables:", &csv).source.csv.load_operation_column

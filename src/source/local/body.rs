@@ -4,6 +4,7 @@
 //! listed is asked before each piece is handed out; a change within one tick of the file system's clock that keeps
 //! the length goes unnoticed.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +35,7 @@ pub(super) async fn open(
     directory: &Path,
     path: PathBuf,
     version: &ObjectVersion,
-    position: u64,
+    range: Range<u64>,
     bytes_read: Arc<AtomicU64>,
 ) -> Result<ByteStream, SourceError> {
     let (root, opened) = (directory.to_owned(), path.clone());
@@ -47,11 +48,11 @@ pub(super) async fn open(
         file: File::from_std(opening.await?),
         path,
         version: version.clone(),
-        rest_bytes: version.size_bytes.saturating_sub(position),
+        rest_bytes: range.end.min(version.size_bytes).saturating_sub(range.start),
         bytes_read,
     };
     body.ensure_unchanged().await?;
-    let sought = body.file.seek(std::io::SeekFrom::Start(position)).await;
+    let sought = body.file.seek(std::io::SeekFrom::Start(range.start)).await;
     sought.map_err(|error| file_error("read", &body.path, &error))?;
     Ok(Box::pin(stream::unfold(Some(body), |state| async {
         let mut body = state?;

@@ -3,6 +3,7 @@
 //!
 //! A task of its own reads ahead of the parser; it ends when the stream is dropped.
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,8 +34,8 @@ pub(super) struct ObjectReader {
     bucket: Arc<Bucket>,
     location: String,
     version: ObjectVersion,
-    /// Everything before it was handed out.
-    position: u64,
+    /// What was not handed out yet.
+    range: Range<u64>,
     attempts: u32,
     delays: ExponentialBackoff,
 }
@@ -46,7 +47,13 @@ pub(super) struct OpenObject {
 }
 
 impl ObjectReader {
-    pub(super) fn new(bucket: Arc<Bucket>, location: String, version: ObjectVersion, position: u64) -> Self {
+    /// A reader of a part of a version, which must lie within it and not be empty.
+    pub(super) fn new(
+        bucket: Arc<Bucket>,
+        location: String,
+        version: ObjectVersion,
+        range: Range<u64>,
+    ) -> Self {
         let patience = bucket.patience;
         let delays = ExponentialBackoff {
             initial_interval: patience.delay_first,
@@ -61,7 +68,7 @@ impl ObjectReader {
             bucket,
             location,
             version,
-            position,
+            range,
             attempts: 0,
             delays,
         }
@@ -88,7 +95,7 @@ impl ObjectReader {
         }
         tracing::debug!(
             object = %self.location,
-            position = self.position,
+            position = self.range.start,
             attempt = self.attempts,
             error = %detail,
             "the body broke off; asking for the rest"
@@ -106,7 +113,7 @@ impl ObjectReader {
             .key(&self.version.key)
             .set_expected_bucket_owner(self.bucket.owner.clone())
             .if_match(format!("\"{}\"", self.version.etag))
-            .set_range((self.position > 0).then(|| format!("bytes={}-", self.position)));
+            .set_range(self.range_header());
         let answer = request.send().await;
         let answer = answer.map_err(|error| trouble_of(Action::Get, &error))?;
         self.judge(&answer)?;
@@ -119,16 +126,17 @@ impl ObjectReader {
             return Err(Trouble::Changed);
         }
         let size = self.version.size_bytes;
-        let rest = size.saturating_sub(self.position);
+        let rest = self.rest_bytes();
         if let Some(length) = answer.content_length()
             && u64::try_from(length) != Ok(rest)
         {
             let text = format!("the answer has {length} bytes instead of {rest}");
             return Err(Trouble::Passing(text));
         }
-        let expected = format!("bytes {}-{}/{size}", self.position, size.saturating_sub(1));
+        let Range { start, end } = self.range;
+        let expected = format!("bytes {start}-{}/{size}", end.saturating_sub(1));
         match answer.content_range() {
-            None if self.position == 0 => Ok(()),
+            None if self.is_whole() => Ok(()),
             Some(range) if range == expected => Ok(()),
             found => {
                 let found = found.unwrap_or("none");
@@ -148,7 +156,22 @@ impl ObjectReader {
     }
 
     fn rest_bytes(&self) -> u64 {
-        self.version.size_bytes.saturating_sub(self.position)
+        self.range.end.saturating_sub(self.range.start)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.range.start == 0 && self.range.end == self.version.size_bytes
+    }
+
+    fn range_header(&self) -> Option<String> {
+        let Range { start, end } = self.range;
+        if self.is_whole() {
+            None
+        } else if end == self.version.size_bytes {
+            Some(format!("bytes={start}-"))
+        } else {
+            Some(format!("bytes={start}-{}", end.saturating_sub(1)))
+        }
     }
 }
 
@@ -207,7 +230,7 @@ impl OpenObject {
             return Err(Trouble::Passing("the body is longer than the object".to_owned()));
         }
         if bytes_count > 0 {
-            reader.position = reader.position.saturating_add(bytes_count);
+            reader.range.start = reader.range.start.saturating_add(bytes_count);
             reader.attempts = 0;
             reader.delays.reset();
         }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 const MOTO: &str = "5.2.5";
 const OTELTAP: &str = "1.0.0";
+const PYARROW: &str = "26.0.1";
 const KINESALITE: &str = "3.3.3";
 const KINESIS_AGG_PYTHON: &str = "1.2.3";
 const PROTOBUF: &str = "7.36.2";
@@ -24,6 +25,11 @@ pub fn moto() -> Result<PathBuf, String> {
 /// The Python interpreter that has oteltap.
 pub fn oteltap() -> Result<PathBuf, String> {
     python(&format!("oteltap-{OTELTAP}"), &[format!("oteltap=={OTELTAP}")])
+}
+
+/// The Python interpreter that has pyarrow.
+pub fn pyarrow() -> Result<PathBuf, String> {
+    python(&format!("pyarrow-{PYARROW}"), &[format!("pyarrow=={PYARROW}")])
 }
 
 /// The Python interpreter that has AWS's library for aggregated records.

@@ -1,0 +1,209 @@
+//! Objects of all kinds through the one way to read them: damage, wherever it is, ends in an error and in nothing worse.
+
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::CsvDialect;
+use crate::model::{Column, ColumnType};
+use crate::source::memory::MemorySource;
+
+fn settings() -> ReadSettings {
+    let column = |name: &str, column_type, nullable| Column {
+        name: name.to_owned(),
+        column_type,
+        nullable,
+        is_primary_key: false,
+    };
+    let table = Table {
+        owner: "s".to_owned(),
+        name: "t".to_owned(),
+        path: "s/t/".to_owned(),
+        columns: vec![
+            column("id", ColumnType::Int8, false),
+            column("note", ColumnType::Clob, true),
+        ],
+    };
+    ReadSettings {
+        framing: FramerConfig {
+            dialect: CsvDialect::default(),
+            row_bytes_max: 10_000,
+            chunk_bytes_max: 500,
+        },
+        format: SourceFormat::default(),
+        tables: vec![table].into(),
+    }
+}
+
+/// A file of two row groups of several pages.
+fn parquet() -> Vec<u8> {
+    let schema = "message rows { required int64 id; optional binary note (utf8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = WriterProperties::builder()
+        .set_compression(parquet::basic::Compression::SNAPPY)
+        .set_data_page_row_count_limit(30)
+        .set_write_batch_size(10)
+        .build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    for start in [0, 100] {
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let ids: Vec<i64> = (start..start + 100).collect();
+        column.typed::<Int64Type>().write_batch(&ids, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let levels: Vec<i16> = ids.iter().map(|id| i16::from(id % 5 != 0)).collect();
+        let notes = ids.iter().filter(|id| **id % 5 != 0);
+        let notes: Vec<_> = notes
+            .map(|id| ByteArray::from(format!("note {id}").into_bytes()))
+            .collect();
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&notes, Some(&levels), None)
+            .unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+fn row(id: u64) -> String {
+    if id.is_multiple_of(5) {
+        format!("{id},")
+    } else {
+        format!("{id},note {id}")
+    }
+}
+
+/// The rows of an object from a mark on, up to its end or to what is wrong with it.
+async fn rows(
+    source: &MemorySource,
+    version: &ObjectVersion,
+    start: Mark,
+) -> (Vec<String>, Vec<Mark>, Result<(), SourceError>) {
+    let (mut rows, mut marks) = (Vec::new(), Vec::new());
+    let settings = settings();
+    let mut object = match ObjectChunks::open(source, version, Some(TableIndex(0)), &settings, start).await {
+        Ok(object) => object,
+        Err(error) => return (rows, marks, Err(error)),
+    };
+    loop {
+        match object.next().await {
+            Ok(Step::Chunk(chunk)) => {
+                let place = |offset: u32| usize::try_from(offset).unwrap();
+                let ranges = chunk
+                    .records
+                    .iter()
+                    .map(|raw| place(raw.range.start)..place(raw.range.end));
+                rows.extend(ranges.map(|range| String::from_utf8_lossy(&chunk.bytes[range]).into_owned()));
+                marks.push(object.mark());
+            }
+            Ok(Step::Pending) => {}
+            Ok(Step::End) => return (rows, marks, Ok(())),
+            Err(error) => return (rows, marks, Err(error)),
+        }
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+#[test]
+fn rows_of_parquet_are_text_and_a_reading_begins_at_any_chunk() {
+    block_on(async {
+        let source = MemorySource::new().with_piece_bytes(7);
+        let version = source.put("s/t/a", parquet());
+        let expected: Vec<_> = (0..200).map(row).collect();
+        let (all, marks, result) = rows(&source, &version, Mark::START).await;
+        assert_eq!((&all, result.is_ok()), (&expected, true), "{result:?}");
+        assert!(marks.len() > 4, "{marks:?}");
+        for mark in marks {
+            let (rest, ..) = rows(&source, &version, mark).await;
+            assert_eq!(
+                rest,
+                expected[usize::try_from(mark.ordinal).unwrap()..],
+                "{mark:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn text_that_begins_as_parquet_does_is_text() {
+    block_on(async {
+        let source = MemorySource::new().with_piece_bytes(1);
+        let version = source.put("a.csv", "PAR1,x\n2,y\n");
+        let (found, marks, result) = rows(&source, &version, Mark::START).await;
+        assert_eq!(
+            (found, result.is_ok()),
+            (vec!["PAR1,x".to_owned(), "2,y".to_owned()], true)
+        );
+        let (found, ..) = rows(&source, &version, marks[0]).await;
+        assert_eq!(found, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn objects_shorter_than_what_is_looked_at_are_read_as_well() {
+    block_on(async {
+        let source = MemorySource::new().with_piece_bytes(1);
+        for (text, expected) in [
+            ("", vec![]),
+            ("1", vec!["1"]),
+            ("1\n", vec!["1"]),
+            ("1\n2", vec!["1", "2"]),
+        ] {
+            let version = source.put("a.csv", text);
+            let (found, _, result) = rows(&source, &version, Mark::START).await;
+            assert_eq!(found, expected, "{text:?}");
+            assert!(result.is_ok(), "{text:?}: {result:?}");
+        }
+    });
+}
+
+#[test]
+fn an_object_that_gives_fewer_bytes_than_it_has_is_not_at_its_end() {
+    block_on(async {
+        let source = MemorySource::new();
+        let mut version = source.put("a.csv", "1,x\n2,y\n");
+        version.size_bytes += 1;
+        let (found, _, result) = rows(&source, &version, Mark::START).await;
+        assert_eq!(found.len(), 2);
+        assert!(
+            matches!(&result, Err(SourceError::Unreachable { detail, .. }) if detail.contains("byte 8 of 9")),
+            "{result:?}"
+        );
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Pages have no checksum here, so a flipped bit may make another value; what it must not make is a panic of the
+    /// task, an object that never ends, or other trouble than damage.
+    #[test]
+    fn a_parquet_file_with_flipped_bits_ends(flips in proptest::collection::vec((any::<prop::sample::Index>(), 0_u8..8), 1..4)) {
+        let mut bytes = parquet();
+        for (at, bit) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        block_on(async {
+            let source = MemorySource::new();
+            let version = source.put("a.parquet", bytes);
+            let (_, _, result) = rows(&source, &version, Mark::START).await;
+            let is_damage = matches!(result, Ok(()) | Err(SourceError::Damaged { .. }));
+            prop_assert!(is_damage, "{result:?}");
+            Ok(())
+        })?;
+    }
+}

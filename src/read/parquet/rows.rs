@@ -1,0 +1,81 @@
+//! The rows of a Parquet object in chunks: gets the bytes that the reading thread asks for, and hands on its chunks.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::input::FromWorker;
+use super::worker::Job;
+use crate::model::ObjectVersion;
+use crate::read::object_chunks::Step;
+use crate::read::object_text::damaged;
+use crate::source::{ObjectSource, SourceError};
+
+/// Messages that wait: while one chunk is on its way the next is made.
+const AHEAD: usize = 1;
+
+/// A Parquet object that is read. Its thread ends when this is dropped.
+pub struct ParquetRows<'a> {
+    source: &'a dyn ObjectSource,
+    version: ObjectVersion,
+    location: String,
+    worker: mpsc::Receiver<FromWorker>,
+    thread: JoinHandle<()>,
+}
+
+impl<'a> ParquetRows<'a> {
+    /// Starts to read.
+    pub fn new(source: &'a dyn ObjectSource, version: ObjectVersion, job: Job) -> Self {
+        let location = job.location.clone();
+        let (sender, worker) = mpsc::channel(AHEAD);
+        let span = tracing::Span::current();
+        let thread = tokio::task::spawn_blocking(move || span.in_scope(|| job.run(&sender)));
+        Self {
+            source,
+            version,
+            location,
+            worker,
+            thread,
+        }
+    }
+
+    /// What comes next.
+    ///
+    /// # Errors
+    /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] if the object cannot be read as it is.
+    pub async fn next(&mut self) -> Result<Step, SourceError> {
+        match self.worker.recv().await {
+            Some(FromWorker::Fetch(range, reply)) => {
+                let body = self.source.read_range(&self.version, range).await?;
+                let bytes = body.try_fold(BytesMut::new(), async |mut all, piece: Bytes| {
+                    all.extend_from_slice(&piece);
+                    Ok(all)
+                });
+                // If the thread is gone, its last word tells why.
+                reply.send(bytes.await?.freeze()).ok();
+                Ok(Step::Pending)
+            }
+            Some(FromWorker::Chunk(chunk)) => Ok(Step::Chunk(chunk)),
+            Some(FromWorker::End) => Ok(Step::End),
+            Some(FromWorker::Failed(problem)) => Err(damaged(self.location.clone(), &problem)),
+            None => {
+                let end = (&mut self.thread).await;
+                let detail =
+                    end.map_or_else(|error| error.to_string(), |()| "it said no last word".to_owned());
+                Err(damaged(
+                    self.location.clone(),
+                    &format!("the Parquet reader broke down: {detail}"),
+                ))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ParquetRows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ParquetRows({})", self.location)
+    }
+}

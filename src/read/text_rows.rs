@@ -1,0 +1,85 @@
+//! The rows of a text in chunks, from a mark on.
+
+use super::framer::{Framer, FramerConfig};
+use super::object_chunks::Step;
+use super::object_text::ObjectText;
+use crate::model::Mark;
+use crate::source::SourceError;
+
+/// A text that is cut into chunks.
+#[derive(Debug)]
+pub struct TextRows {
+    text: ObjectText,
+    framer: Framer,
+    /// How far the text has to reach, if that is known beforehand.
+    expected_end: Option<u64>,
+    location: String,
+    is_at_end: bool,
+    /// What is told once the rows before the damage are given out.
+    damage: Option<SourceError>,
+}
+
+impl TextRows {
+    /// The rows of a text that starts at the mark. `expected_end` is its last position, if that is known beforehand.
+    pub fn new(
+        text: ObjectText,
+        framing: &FramerConfig,
+        start: Mark,
+        expected_end: Option<u64>,
+        location: String,
+    ) -> Self {
+        Self {
+            text,
+            framer: Framer::new(framing, start),
+            expected_end,
+            location,
+            is_at_end: false,
+            damage: None,
+        }
+    }
+
+    /// What comes next. After the end, and after an error, nothing does.
+    ///
+    /// # Errors
+    /// As [`ObjectText::next`]; of damage is told behind the last whole row before it.
+    pub async fn next(&mut self) -> Result<Step, SourceError> {
+        if let Some(chunk) = self.framer.next_chunk() {
+            return Ok(Step::Chunk(chunk));
+        }
+        if let Some(damage) = self.damage.take() {
+            return Err(damage);
+        }
+        if self.is_at_end {
+            return self.ensure_end().map(|()| Step::End);
+        }
+        match self.text.next().await {
+            Ok(Some(text)) => self.framer.push(text),
+            Ok(None) => {
+                self.framer.finish();
+                self.is_at_end = true;
+            }
+            Err(damage @ SourceError::Damaged { .. }) => {
+                self.damage = Some(damage);
+                if let Some(chunk) = self.framer.close_chunk() {
+                    return Ok(Step::Chunk(chunk));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Step::Pending)
+    }
+
+    /// An object that ends before its end would lose rows in silence.
+    fn ensure_end(&self) -> Result<(), SourceError> {
+        let position = self.framer.mark().position;
+        match self.expected_end {
+            Some(end) if position < end => Err(SourceError::Unreachable {
+                action: "read",
+                location: self.location.clone(),
+                attempts: 1,
+                detail: format!("it ended at byte {position} of {end}"),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
