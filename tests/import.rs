@@ -35,7 +35,7 @@ fn prepare(folder: &Path) {
         {"EndpointIdentifier": "in", "EndpointType": "SOURCE", "EngineName": "s3", "EndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:IN",
          "ExtraConnectionAttributes": "bucketName=invented-bucket;cdcPath=cdc;rfc4180=true", "Status": "active",
          "S3Settings": {"BucketName": "invented-bucket", "CdcPath": "cdc", "IgnoreHeaderRows": 1, "CsvDelimiter": "|", "CsvRowDelimiter": "\\n",
-                        "ExternalTableDefinition": definition(), "EnableStatistics": true, "DataFormat": "csv"}},
+                        "ExternalTableDefinition": definition(), "EnableStatistics": true, "DataFormat": "csv", "CompressionType": "NONE"}},
         {"EndpointIdentifier": "out", "EndpointType": "TARGET", "EngineName": "kinesis", "EndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:OUT",
          "KinesisSettings": {"StreamArn": "arn:aws:kinesis:eu-west-1:111122223333:stream/orders", "MessageFormat": "json-unformatted",
                              "IncludeNullAndEmpty": true, "IncludeTransactionDetails": false}}
@@ -113,7 +113,8 @@ fn every_setting_is_in_the_report() {
         ("ErrorBehavior.DataErrorPolicy", "mapped"),
         ("ControlTablesSettings.historyTimeslotInMinutes", "ignored"),
         ("S3Settings.EnableStatistics", "ignored"),
-        ("S3Settings.DataFormat", "kept"),
+        ("S3Settings.DataFormat", "mapped"),
+        ("TargetMetadata.BatchApplyEnabled", "kept"),
         ("CdcStartPosition", "refused"),
     ] {
         assert_eq!(fate(name), Some(json!(expected)), "{name}");

@@ -29,18 +29,17 @@ pub(super) static S3: &[Rule] = &[
     ("Rfc4180", Effect::Key("source.csv.rfc4180", Form::Boolean)),
     (
         "DataFormat",
-        Effect::Only(
-            &["csv"],
-            "CSV is what is read",
-            "only CSV is read; keep these tables in DMS, or write them as CSV",
+        Effect::Key(
+            "source.data_format",
+            Form::Words(&[("csv", "csv"), ("parquet", "parquet")]),
         ),
     ),
+    // The API names `none` also where nobody chose it, and says it of targets only: files can tell better.
     (
         "CompressionType",
-        Effect::Only(
-            &["none"],
-            "files are read as they are",
-            "compressed files are not read; store them uncompressed",
+        Effect::Key(
+            "source.csv.compression",
+            Form::Words(&[("none", "auto"), ("gzip", "gzip")]),
         ),
     ),
     ("ServiceAccessRoleArn", ROLE),

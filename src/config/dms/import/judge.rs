@@ -141,7 +141,7 @@ impl Judge {
                 reason,
             );
         };
-        self.enter("target.kinesis.stream", quoted(name), setting, &value);
+        self.enter("target.kinesis.stream", &quoted(name), setting, &value);
         for key in ["target.kinesis.region", "source.s3.region"] {
             if self.value(key).is_none() {
                 self.entered.push(Entered {
@@ -208,19 +208,14 @@ impl Judge {
                 } else {
                     "schema-table"
                 };
-                self.enter(
-                    "target.kinesis.change_partition_key",
-                    key.to_owned(),
-                    &setting,
-                    value,
-                );
+                self.enter("target.kinesis.change_partition_key", key, &setting, value);
             }
             ("recoverableerrorcount", Some(count)) if count < 0 => {
                 let reason = "without end as far as AWS can be reached again; limits.restarts bounds restarts of the data path";
                 self.note(&setting, value, Fate::Ignored, None, reason);
             }
             ("recoverableerrorcount", Some(count)) => {
-                self.enter("limits.restarts", count.min(1_000).to_string(), &setting, value);
+                self.enter("limits.restarts", &count.min(1_000).to_string(), &setting, value);
             }
             _ => self.one(rules, group, &entry.key, value),
         }
@@ -242,14 +237,14 @@ impl Judge {
             (Effect::Key(key, Form::Text), Some("")) => {
                 self.note(&setting, value, Fate::Ignored, Some(key), "empty: the default");
             }
-            (Effect::Key(key, form), Some(text)) => match form.write(text) {
-                Some(written) => self.enter(key, written, &setting, value),
-                None => {
-                    let reason =
-                        format!("{key} takes no such value; its default is used, see config/reference.yaml");
-                    self.note(&setting, value, Fate::Refused, Some(key), &reason);
+            (Effect::Key(key, form), Some(text)) => {
+                if let Some(written) = form.write(text) {
+                    return self.enter(key, &written, &setting, value);
                 }
-            },
+                let reason =
+                    format!("{key} takes no such value; its default is used, see config/reference.yaml");
+                self.note(&setting, value, Fate::Refused, Some(key), &reason);
+            }
             (Effect::Only(values, kept, refused), Some(text)) => {
                 let is_same = values.iter().any(|same| same.eq_ignore_ascii_case(text));
                 let (fate, reason) = if is_same {
@@ -264,7 +259,7 @@ impl Judge {
         }
     }
 
-    fn enter(&mut self, key: &'static str, written: String, setting: &str, value: &Value) {
+    fn enter(&mut self, key: &'static str, written: &str, setting: &str, value: &Value) {
         if let Some(first) = self.value(key) {
             let (fate, reason) = if first.value == written {
                 (Fate::Mapped, format!("as {} says it", first.setting))
@@ -281,7 +276,7 @@ impl Judge {
         }
         self.entered.push(Entered {
             key,
-            value: written.clone(),
+            value: written.to_owned(),
             setting: setting.to_owned(),
         });
         self.note(

@@ -23,6 +23,7 @@ pub(super) fn configuration(judge: &Judge) -> String {
     text += "\nsource:\n  s3:\n";
     keys(judge, "source.s3.", &mut text);
     line(&mut text, "  tables", TABLE_DEFINITION, "ExternalTableDefinition");
+    keys(judge, "source.", &mut text);
     group(judge, "source.csv.", "  csv:\n", &mut text);
     if judge.table_mappings.is_some() {
         text.push('\n');
@@ -61,5 +62,5 @@ fn keys(judge: &Judge, prefix: &str, text: &mut String) {
 
 fn line(text: &mut String, key: &str, value: &str, setting: &str) {
     let setting = setting.replace(char::is_control, " ");
-    *text += &format!("{key}: {value}  # {setting}\n");
+    text.extend([key, ": ", value, "  # ", setting.as_str(), "\n"]);
 }
