@@ -211,7 +211,7 @@ impl Judge {
                 self.enter("target.kinesis.change_partition_key", key, &setting, value);
             }
             ("recoverableerrorcount", Some(count)) if count < 0 => {
-                let reason = "without end as far as AWS can be reached again; limits.restarts bounds restarts of the data path";
+                let reason = "limits.restarts bounds the restarts within ten minutes, then the task ends with an exit code; have the platform start it again";
                 self.note(&setting, value, Fate::Ignored, None, reason);
             }
             ("recoverableerrorcount", Some(count)) => {

@@ -13,8 +13,7 @@ const CONTROL_TABLES: Effect = Effect::Only(
     "no control table is written",
     "control tables are not written into the stream; use `brigade status` and `brigade tables`",
 );
-const LOGGING: Effect =
-    Effect::Ignored("the log goes to standard error; see --log and --log-format of `brigade run`");
+const LOGGING: Effect = Effect::Ignored("the log goes to standard error; see --log-level and --log-format");
 const STATE: Effect = Effect::Ignored("describes the task; it is no setting");
 const ESCALATION: Effect = Effect::Only(
     &["0"],
@@ -23,8 +22,9 @@ const ESCALATION: Effect = Effect::Only(
 );
 const ESCALATION_POLICY: Effect =
     Effect::Ignored("acts only with a count above 0, which is judged by itself");
-const THROTTLING: Effect =
-    Effect::Ignored("AWS is asked again with growing, random pauses, without end as long as it is reachable");
+const THROTTLING: Effect = Effect::Ignored(
+    "AWS is asked again with growing, random pauses; a task that gives up ends with exit code 69 and continues when it is started again",
+);
 const BAD_ROW: Effect = Effect::Key(
     "errors.data_error_policy",
     Form::Words(&[("LOG_ERROR", "DEAD_LETTER"), ("IGNORE_RECORD", "DEAD_LETTER")]),
