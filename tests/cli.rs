@@ -35,6 +35,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "checkpoint",
         "verify",
         "dlq",
+        "import",
         "schema",
         "completions",
     ] {

@@ -18,6 +18,7 @@ mod dead_letters;
 pub mod demo;
 mod estimate;
 mod first_rows;
+mod import;
 mod init;
 mod init_samples;
 mod logging;
@@ -98,6 +99,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Look at the rows that were set aside, and send them again
     Dlq(dead_letters::DeadLettersArgs),
+    /// Make a configuration of what another tool was configured with
+    Import(import::ImportArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
@@ -178,6 +181,7 @@ impl Cli {
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
+            Command::Import(args) => import::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),
             #[cfg(feature = "sandbox")]

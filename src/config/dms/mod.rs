@@ -1,6 +1,7 @@
 //! Documents of AWS DMS, taken as they are. Pure: no I/O, no clock.
 
 mod columns;
+pub mod import;
 mod json;
 mod members;
 pub mod table_definition;

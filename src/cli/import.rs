@@ -1,0 +1,186 @@
+//! `brigade import dms`: makes a configuration of a task of AWS DMS, and says what became of every setting.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::text::{lines, table};
+use super::{Output, OutputFormat};
+use crate::config::dms::import::{self, Document, Fate, Finding, Imported};
+use crate::config::{self, SystemEnvironment};
+use crate::fault::{Fault, FaultKind};
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+/// Name of the configuration in the folder.
+const CONFIGURATION: &str = "brigade.yaml";
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    #[command(subcommand)]
+    from: From,
+}
+
+#[derive(Debug, Subcommand)]
+enum From {
+    /// Make a configuration of a replication task of AWS DMS
+    Dms(DmsArgs),
+}
+
+#[derive(Debug, Args)]
+struct DmsArgs {
+    /// What `aws dms describe-replication-tasks` or `terraform show -json` prints, or a CloudFormation template
+    #[arg(long, value_name = "FILE")]
+    task: PathBuf,
+    /// What `aws dms describe-endpoints` prints, if the endpoints are not in the file of the task
+    #[arg(long, value_name = "FILE")]
+    endpoints: Option<PathBuf>,
+    /// Which task, if there are several
+    #[arg(long)]
+    name: Option<String>,
+    /// Folder for the configuration and the documents it names
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Overwrite files that exist
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What `import dms --output json` prints.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    schema_version: u32,
+    task: &'a str,
+    files: Vec<String>,
+    refused: usize,
+    settings: &'a [Finding],
+    problems: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What cannot be read or written, and what keeps the result from being a configuration.
+pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
+    let From::Dms(args) = &args.from;
+    let mut documents = vec![read(&args.task)?];
+    if let Some(endpoints) = &args.endpoints {
+        documents.push(read(endpoints)?);
+    }
+    let imported = import::import(&documents, args.name.as_deref())?;
+    let files = write(&imported, &args.out, args.force)?;
+    let path = args.out.join(CONFIGURATION);
+    let problems = match config::load(&path, &SystemEnvironment) {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems.0,
+    };
+    let is_valid = !problems.iter().any(config::Problem::is_error);
+    let report = Report {
+        schema_version: SCHEMA_VERSION,
+        task: &imported.task,
+        files,
+        refused: imported
+            .findings
+            .iter()
+            .filter(|finding| finding.fate == Fate::Refused)
+            .count(),
+        settings: &imported.findings,
+        problems: problems.iter().map(ToString::to_string).collect(),
+    };
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.text(),
+    })?;
+    if is_valid {
+        return Ok(0);
+    }
+    let message = format!(
+        "{} was written, but is not valid yet; correct what is named above",
+        path.display()
+    );
+    Err(Fault::new(FaultKind::Configuration, message))
+}
+
+fn read(path: &Path) -> Result<Document, Fault> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Fault::new(FaultKind::SourceMissing, message)
+    })?;
+    Ok(Document {
+        name: path.display().to_string(),
+        text,
+    })
+}
+
+/// Writes all files or, if one of them exists, none.
+fn write(imported: &Imported, folder: &Path, is_forced: bool) -> Result<Vec<String>, Fault> {
+    let mut files = vec![
+        (CONFIGURATION, imported.configuration.as_str()),
+        (import::TABLE_DEFINITION, imported.table_definition.as_str()),
+    ];
+    if let Some(mappings) = &imported.table_mappings {
+        files.push((import::TABLE_MAPPINGS, mappings.as_str()));
+    }
+    let there = files.iter().find(|(name, _)| folder.join(name).exists());
+    if let (Some((name, _)), false) = (there, is_forced) {
+        let message = format!(
+            "{} exists; choose another folder with --out, or overwrite it with --force",
+            folder.join(name).display()
+        );
+        return Err(Fault::new(FaultKind::StateCreate, message));
+    }
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create(is_forced)
+            .create_new(!is_forced)
+            .truncate(is_forced);
+        options
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| failed(&path, &error))?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(
+        FaultKind::StateCreate,
+        format!("cannot write {}: {error}", path.display()),
+    )
+}
+
+impl Report<'_> {
+    fn text(&self) -> String {
+        let rows = self.settings.iter().map(|finding| {
+            vec![
+                finding.setting.clone(),
+                finding.value.chars().take(40).collect(),
+                format!("{:?}", finding.fate).to_lowercase(),
+                finding.key.clone().unwrap_or_default(),
+                finding.reason.clone(),
+            ]
+        });
+        let mut text = table(&["setting", "value", "fate", "key", "reason"], &[], rows);
+        text += &lines(self.problems.iter().cloned());
+        text += &lines(self.files.iter().map(|file| format!("wrote {file}")));
+        text += &lines([format!(
+            "task {}: {} settings, {} refused",
+            self.task,
+            self.settings.len(),
+            self.refused
+        )]);
+        text
+    }
+}

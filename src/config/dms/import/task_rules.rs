@@ -1,0 +1,357 @@
+//! What is done about the settings of a task. Pure: no I/O, no clock.
+
+use super::rules::{Effect, Form, Rule};
+
+const LOBS: Effect = Effect::Ignored("values are not cut to a size; limits.row bounds a row");
+const LANES: Effect =
+    Effect::Ignored("each shard has its own publisher; limits.in_flight bounds what is buffered");
+const BATCH_APPLY: Effect = Effect::Ignored("batch apply is for databases; a stream has none");
+const TIME_TRAVEL: Effect = Effect::Ignored("time travel is not for S3 sources");
+const NO_CONFLICTS: Effect = Effect::Ignored("a stream has no conflicts");
+const CONTROL_TABLES: Effect = Effect::Only(
+    &["false", ""],
+    "no control table is written",
+    "control tables are not written into the stream; use `brigade status` and `brigade tables`",
+);
+const LOGGING: Effect = Effect::Ignored("the log goes to standard error; see --log-level and --log-format");
+const STATE: Effect = Effect::Ignored("describes the task; it is no setting");
+const ESCALATION: Effect = Effect::Only(
+    &["0"],
+    "nothing escalates",
+    "there is no escalation; use `brigade run --fail-on-dead-letters` and watch the dead letters",
+);
+const ESCALATION_POLICY: Effect =
+    Effect::Ignored("acts only with a count above 0, which is judged by itself");
+const THROTTLING: Effect = Effect::Ignored(
+    "AWS is asked again with growing, random pauses; a task that gives up ends with exit code 69 and continues when it is started again",
+);
+const BAD_ROW: Effect = Effect::Key(
+    "errors.data_error_policy",
+    Form::Words(&[("LOG_ERROR", "DEAD_LETTER"), ("IGNORE_RECORD", "DEAD_LETTER")]),
+);
+
+/// The groups of `ReplicationTaskSettings`, each with its members.
+pub(super) static GROUPS: &[(&str, &[Rule])] = &[
+    ("TargetMetadata", TARGET_METADATA),
+    ("FullLoadSettings", FULL_LOAD),
+    (
+        "Logging",
+        &[
+            ("EnableLogging", LOGGING),
+            ("EnableLogContext", LOGGING),
+            ("LogComponents", LOGGING),
+            ("CloudWatchLogGroup", LOGGING),
+            ("CloudWatchLogStream", LOGGING),
+        ],
+    ),
+    (
+        "ControlTablesSettings",
+        &[
+            ("ControlSchema", CONTROL_TABLES),
+            (
+                "HistoryTimeslotInMinutes",
+                Effect::Ignored("no control table is written"),
+            ),
+            ("StatusTableEnabled", CONTROL_TABLES),
+            ("SuspendedTablesTableEnabled", CONTROL_TABLES),
+            ("HistoryTableEnabled", CONTROL_TABLES),
+            ("FullLoadExceptionTableEnabled", CONTROL_TABLES),
+        ],
+    ),
+    (
+        "StreamBufferSettings",
+        &[
+            ("StreamBufferCount", LANES),
+            ("StreamBufferSizeInMB", LANES),
+            ("CtrlStreamBufferSizeInMB", LANES),
+        ],
+    ),
+    ("ChangeProcessingTuning", CHANGE_PROCESSING),
+    (
+        "ChangeProcessingDdlHandlingPolicy",
+        &[
+            (
+                "HandleSourceTableDropped",
+                Effect::Ignored("files in S3 drop no tables"),
+            ),
+            (
+                "HandleSourceTableTruncated",
+                Effect::Ignored("files in S3 truncate no tables"),
+            ),
+            (
+                "HandleSourceTableAltered",
+                Effect::Ignored("files in S3 alter no tables"),
+            ),
+        ],
+    ),
+    ("ErrorBehavior", ERRORS),
+    (
+        "ValidationSettings",
+        &[(
+            "EnableValidation",
+            Effect::Ignored(
+                "DMS does not validate this pair either; `brigade verify` compares the stream with the files",
+            ),
+        )],
+    ),
+    (
+        "TTSettings",
+        &[
+            ("EnableTT", TIME_TRAVEL),
+            ("TTS3Settings", TIME_TRAVEL),
+            ("TTRecordSettings", TIME_TRAVEL),
+        ],
+    ),
+];
+
+/// What can stand beside the groups.
+pub(super) static LONE: &[Rule] = &[
+    (
+        "BeforeImageSettings",
+        Effect::Only(&[], "", "there is no before image in a CSV file; remove it"),
+    ),
+    (
+        "LoopbackPreventionSettings",
+        Effect::Ignored("loops are between databases"),
+    ),
+    (
+        "CharacterSetSettings",
+        Effect::Only(&[], "", "files are UTF-8; convert them before they are stored"),
+    ),
+    (
+        "PostProcessingRules",
+        Effect::Ignored("acts on S3 as a target only"),
+    ),
+    (
+        "FailTaskWhenCleanTaskResourceFailed",
+        Effect::Ignored("there are no resources of a replication instance"),
+    ),
+];
+
+static TARGET_METADATA: &[Rule] = &[
+    (
+        "TargetSchema",
+        Effect::Only(
+            &[""],
+            "schemas keep their names",
+            "use a transformation rule that renames the schema",
+        ),
+    ),
+    ("SupportLobs", LOBS),
+    ("FullLobMode", LOBS),
+    ("LobChunkSize", LOBS),
+    ("LimitedSizeLobMode", LOBS),
+    ("LobMaxSize", LOBS),
+    ("InlineLobMaxSize", LOBS),
+    ("LoadMaxFileSize", Effect::Ignored("acts on file targets only")),
+    ("ParallelLoadThreads", LANES),
+    ("ParallelLoadBufferSize", LANES),
+    ("ParallelLoadQueuesPerThread", LANES),
+    ("ParallelApplyBufferSize", LANES),
+    ("ParallelApplyQueuesPerThread", LANES),
+    (
+        "BatchApplyEnabled",
+        Effect::Only(
+            &["false"],
+            "every row is a message of its own",
+            "batch apply loses data on a stream; remove it",
+        ),
+    ),
+    (
+        "TaskRecoveryTableEnabled",
+        Effect::Ignored("the checkpoint is in state.sled.path"),
+    ),
+];
+
+static FULL_LOAD: &[Rule] = &[
+    (
+        "TargetTablePrepMode",
+        Effect::Key(
+            "target.kinesis.control_records",
+            Form::Words(&[
+                ("DROP_AND_CREATE", "true"),
+                ("TRUNCATE_BEFORE_LOAD", "true"),
+                ("DO_NOTHING", "false"),
+            ]),
+        ),
+    ),
+    (
+        "MaxFullLoadSubTasks",
+        Effect::Key("limits.files_in_parallel", Form::Number(1, 256)),
+    ),
+    (
+        "CreatePkAfterFullLoad",
+        Effect::Ignored("a stream has no primary keys"),
+    ),
+    (
+        "StopTaskCachedChangesApplied",
+        Effect::Only(
+            &["false"],
+            "changes follow the full load",
+            "use migration_type: full-load, then cdc with a name of its own",
+        ),
+    ),
+    (
+        "StopTaskCachedChangesNotApplied",
+        Effect::Only(
+            &["false"],
+            "changes follow the full load",
+            "use migration_type: full-load, then cdc with a name of its own",
+        ),
+    ),
+    (
+        "TransactionConsistencyTimeout",
+        Effect::Ignored("files in S3 have no open transactions"),
+    ),
+    (
+        "CommitRate",
+        Effect::Ignored(
+            "requests are as full as Kinesis takes them; state.commit_interval times the checkpoint",
+        ),
+    ),
+];
+
+static CHANGE_PROCESSING: &[Rule] = &[
+    ("BatchApplyPreserveTransaction", BATCH_APPLY),
+    ("BatchApplyTimeoutMin", BATCH_APPLY),
+    ("BatchApplyTimeoutMax", BATCH_APPLY),
+    ("BatchApplyMemoryLimit", BATCH_APPLY),
+    ("BatchSplitSize", BATCH_APPLY),
+    (
+        "MinTransactionSize",
+        Effect::Ignored("files in S3 have no transactions"),
+    ),
+    (
+        "CommitTimeout",
+        Effect::Ignored("target.kinesis.linger bounds how long a row waits for others"),
+    ),
+    (
+        "MemoryLimitTotal",
+        Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk"),
+    ),
+    (
+        "MemoryKeepTime",
+        Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk"),
+    ),
+    (
+        "StatementCacheSize",
+        Effect::Ignored("a stream takes no statements"),
+    ),
+    (
+        "RecoveryTimeout",
+        Effect::Ignored("a restart continues at the exact row and waits for nothing"),
+    ),
+];
+
+static ERRORS: &[Rule] = &[
+    ("DataErrorPolicy", BAD_ROW),
+    (
+        "DataTruncationErrorPolicy",
+        Effect::Ignored(
+            "nothing is cut: a value that does not fit is a bad row, see errors.data_error_policy",
+        ),
+    ),
+    ("DataErrorEscalationPolicy", ESCALATION_POLICY),
+    ("DataErrorEscalationCount", ESCALATION),
+    ("EventErrorPolicy", Effect::Ignored("there are no events to send")),
+    (
+        "TableErrorPolicy",
+        Effect::Ignored(
+            "a table is never suspended: bad rows are dead letters, bad files are set aside, both visibly",
+        ),
+    ),
+    ("TableErrorEscalationPolicy", ESCALATION_POLICY),
+    ("TableErrorEscalationCount", ESCALATION),
+    ("RecoverableErrorInterval", THROTTLING),
+    ("RecoverableErrorThrottling", THROTTLING),
+    ("RecoverableErrorThrottlingMax", THROTTLING),
+    ("RecoverableErrorStopRetryAfterThrottlingMax", THROTTLING),
+    ("ApplyErrorDeletePolicy", NO_CONFLICTS),
+    ("ApplyErrorInsertPolicy", NO_CONFLICTS),
+    ("ApplyErrorUpdatePolicy", NO_CONFLICTS),
+    ("ApplyErrorEscalationPolicy", NO_CONFLICTS),
+    ("ApplyErrorEscalationCount", NO_CONFLICTS),
+    ("ApplyErrorFailOnTruncationDdl", NO_CONFLICTS),
+    ("FullLoadIgnoreConflicts", NO_CONFLICTS),
+    (
+        "FailOnTransactionConsistencyBreached",
+        Effect::Ignored("files in S3 have no transactions"),
+    ),
+    (
+        "FailOnNoTablesCaptured",
+        Effect::Only(
+            &["true"],
+            "mappings that select no table are refused",
+            "mappings that select no table are always refused",
+        ),
+    ),
+    (
+        "DataMaskingErrorPolicy",
+        Effect::Only(
+            &["STOP_TASK"],
+            "a mask that does not fit its column is an error of the mappings, before anything is sent",
+            "a mask that does not fit its column is always an error of the mappings, before anything is sent",
+        ),
+    ),
+];
+
+/// The members of a task itself.
+pub(super) static TASK: &[Rule] = &[
+    (
+        "MigrationType",
+        Effect::Key(
+            "migration_type",
+            Form::Words(&[
+                ("full-load", "full-load"),
+                ("cdc", "cdc"),
+                ("full-load-and-cdc", "full-load-and-cdc"),
+            ]),
+        ),
+    ),
+    (
+        "CdcStartPosition",
+        Effect::Only(
+            &[""],
+            "changes are read from the first file",
+            "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
+        ),
+    ),
+    (
+        "CdcStartTime",
+        Effect::Only(
+            &[""],
+            "changes are read from the first file",
+            "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
+        ),
+    ),
+    (
+        "CdcStopPosition",
+        Effect::Only(
+            &[""],
+            "the task runs until it is stopped",
+            "a task runs until SIGTERM, or with `run --once` until all files are settled",
+        ),
+    ),
+    (
+        "RecoveryCheckpoint",
+        Effect::Ignored("the place where DMS stopped is not known in terms of files; the task begins anew"),
+    ),
+    ("ReplicationTaskArn", STATE),
+    ("SourceEndpointArn", STATE),
+    ("TargetEndpointArn", STATE),
+    ("ReplicationInstanceArn", STATE),
+    ("TargetReplicationInstanceArn", STATE),
+    ("Status", STATE),
+    ("LastFailureMessage", STATE),
+    ("StopReason", STATE),
+    ("ReplicationTaskCreationDate", STATE),
+    ("ReplicationTaskStartDate", STATE),
+    ("ReplicationTaskStats", STATE),
+    ("TaskData", STATE),
+    ("Tags", STATE),
+    ("TagsAll", STATE),
+    ("Id", STATE),
+    ("Region", STATE),
+    ("ResourceIdentifier", STATE),
+    ("StartReplicationTask", STATE),
+];
