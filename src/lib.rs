@@ -61,6 +61,7 @@
 // The command line, and what it reads.
 pub mod cli;
 pub mod config;
+pub mod infer;
 // The words everything else is said in.
 pub mod model;
 // The way of a row, from the bucket to the shard.

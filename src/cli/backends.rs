@@ -52,7 +52,12 @@ pub fn open_store(config: &Config) -> Result<SledStore, Fault> {
 
 /// The source of a task.
 pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
-    match &config.source.location {
+    source_at(&config.source.location, &config.source.bucket_folder).await
+}
+
+/// A bucket or a folder; `checked_prefix` is where it is listed to see whether it may be.
+pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<dyn ObjectSource> {
+    match location {
         SourceLocation::Local { directory } => Arc::new(LocalSource::new(directory)),
         SourceLocation::S3 {
             bucket,
@@ -67,7 +72,7 @@ pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
                 endpoint: endpoint.clone(),
                 path_style: *path_style,
                 expected_bucket_owner: expected_bucket_owner.clone(),
-                checked_prefix: config.source.bucket_folder.clone(),
+                checked_prefix: checked_prefix.to_owned(),
                 patience: Patience::default(),
             };
             Arc::new(S3Source::new(&sdk().await, options, Handle::current()))

@@ -16,8 +16,17 @@ mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod estimate;
+mod first_rows;
 mod import;
+mod init;
+mod init_samples;
 mod logging;
+mod plan;
+mod plan_files;
+mod plan_report;
+mod plan_warnings;
+mod preview;
 mod progress;
 mod rates;
 mod replay;
@@ -42,7 +51,10 @@ mod schema;
 mod signals;
 mod status;
 pub mod status_file;
+mod stream_view;
 mod tables;
+mod task_files;
+mod task_statistics;
 mod text;
 mod validate;
 mod verify;
@@ -71,6 +83,12 @@ enum Command {
     Run(run::RunArgs),
     /// Say everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Make a configuration and a table definition from sample files
+    Init(init::InitArgs),
+    /// Show what is left to be sent and how long it will take, and warn about what stands in the way
+    Plan(plan::PlanArgs),
+    /// Show the exact records of the first rows, without sending anything
+    Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
     /// Show the statistics of each table, by the names of DMS
@@ -155,6 +173,9 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Init(args) => init::run(args),
+            Command::Plan(args) => plan::run(args),
+            Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),

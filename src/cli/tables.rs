@@ -2,11 +2,17 @@
 //!
 //! Counts are of settled rows. `Inserts` and the like equal their `Applied…` twins: a row that cannot be delivered has
 //! no reliable operation and is counted in `x.dead_letters` instead.
+//!
+//! Members that DMS leaves out where it has nothing to say are null here. Always 0, because nothing of the kind is done:
+//! `FullLoadCondtnlChkFailedRows` (rows are appended to a stream, there is no check that could fail), `Validation…Records`
+//! and `Resync…` (`brigade verify` compares, and changes nothing). `FullLoadReloaded` is always false: a table is loaded
+//! again only after a reset, which forgets the statistics too.
 
 use clap::Args;
 use serde::Serialize;
 
-use super::status_file;
+use super::status_file::{self, Activity};
+use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, TaskStatistics};
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
@@ -30,6 +36,8 @@ pub(super) struct TablesArgs {
 #[derive(Debug, Serialize)]
 struct TablesReport {
     schema_version: u32,
+    #[serde(rename = "ReplicationTaskStats")]
+    task: TaskStatistics,
     #[serde(rename = "TableStatistics")]
     tables: Vec<DmsStatistics>,
     /// Tables of the definition that no rule of the table mappings selects: they are not read.
@@ -54,18 +62,21 @@ struct DmsStatistics {
     full_load_rows: u64,
     full_load_condtnl_chk_failed_rows: u64,
     full_load_error_rows: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     full_load_start_time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     full_load_end_time: Option<String>,
     full_load_reloaded: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     last_update_time: Option<String>,
     table_state: &'static str,
     validation_pending_records: u64,
     validation_failed_records: u64,
     validation_suspended_records: u64,
     validation_state: &'static str,
+    validation_state_details: Option<&'static str>,
+    resync_state: Option<&'static str>,
+    resync_rows_attempted: u64,
+    resync_rows_succeeded: u64,
+    resync_rows_failed: u64,
+    resync_progress: Option<u64>,
     #[serde(rename = "x")]
     x: OwnStatistics,
 }
@@ -88,7 +99,8 @@ struct OwnStatistics {
 pub(super) fn run(args: &TablesArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
     let status = status_file::read(&config.state.path)?;
-    let report = TablesReport::of(&config, status.as_ref());
+    let activity = status_file::activity(&config.state.path, status.as_ref());
+    let report = TablesReport::of(&config, status.as_ref(), activity);
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&report)?,
         OutputFormat::Text => report.text(),
@@ -98,7 +110,7 @@ pub(super) fn run(args: &TablesArgs) -> Result<u8, Fault> {
 
 impl TablesReport {
     /// The tables of the configuration; those that the status does not know yet have not begun.
-    fn of(config: &Config, status: Option<&TaskStatus>) -> Self {
+    fn of(config: &Config, status: Option<&TaskStatus>, activity: Activity) -> Self {
         let known = status.map(|status| status.tables.as_slice()).unwrap_or_default();
         let has_load = config.migration_type.has_full_load();
         let tables = config.tables.iter().map(|table| {
@@ -114,9 +126,15 @@ impl TablesReport {
                 ..statistics
             }
         });
+        let tables: Vec<_> = tables.collect();
+        let words: Vec<_> = tables
+            .iter()
+            .map(|table: &DmsStatistics| table.table_state)
+            .collect();
         Self {
             schema_version: SCHEMA_VERSION,
-            tables: tables.collect(),
+            task: TaskStatistics::of(status, activity, has_load, &words),
+            tables,
             not_selected: config
                 .mappings
                 .unselected
@@ -222,13 +240,13 @@ impl DmsStatistics {
 fn state(table: &TableStatus, has_load: bool) -> &'static str {
     let statistics = &table.statistics;
     if statistics.objects_quarantined > 0 {
-        "Table error"
+        ERROR
     } else if statistics.full_load_end_ms.is_some() || !has_load {
-        "Table completed"
+        COMPLETED
     } else if statistics.full_load_start_ms.is_some() {
-        "Full load"
+        LOADING
     } else {
-        "Before load"
+        BEFORE_LOAD
     }
 }
 
@@ -281,6 +299,12 @@ mod tests {
             "FullLoadRows",
             "FullLoadStartTime",
             "Inserts",
+            "LastUpdateTime",
+            "ResyncProgress",
+            "ResyncRowsAttempted",
+            "ResyncRowsFailed",
+            "ResyncRowsSucceeded",
+            "ResyncState",
             "SchemaName",
             "TableName",
             "TableState",
@@ -288,6 +312,7 @@ mod tests {
             "ValidationFailedRecords",
             "ValidationPendingRecords",
             "ValidationState",
+            "ValidationStateDetails",
             "ValidationSuspendedRecords",
             "x",
         ];

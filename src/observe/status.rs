@@ -24,6 +24,12 @@ pub struct TaskStatus {
     pub task: String,
     /// Process that wrote it.
     pub process_id: u32,
+    /// When that process started, milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub started_ms: Option<i64>,
+    /// When the task was first started with this state.
+    #[serde(default)]
+    pub fresh_start_ms: Option<i64>,
     /// When it was written, milliseconds since the Unix epoch.
     pub updated_ms: i64,
     /// What the task is doing.
@@ -130,6 +136,7 @@ impl TaskStatus {
     pub fn show(&mut self, checkpoint: &Checkpoint) {
         self.phase = checkpoint.task.phase;
         self.clean_stop = checkpoint.task.clean_stop;
+        self.fresh_start_ms = checkpoint.task.fresh_start_ms;
         self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
         self.unselected_rows = checkpoint.task.unselected_rows;
         let tables = checkpoint.tables.iter().cloned();
@@ -160,6 +167,7 @@ impl ShardStatus {
 pub struct StatusBoard {
     task: String,
     process_id: u32,
+    started_ms: Option<i64>,
     generation: u32,
     loads: BTreeMap<TableIndex, ObjectCounts>,
     changes: ObjectCounts,
@@ -181,6 +189,7 @@ impl StatusBoard {
         Self {
             task: previous.task.clone(),
             process_id: previous.process_id,
+            started_ms: previous.started_ms,
             generation: previous.generation,
             loads: loads.collect(),
             changes: counts(previous.changes.quarantined),
@@ -259,6 +268,8 @@ impl StatusBoard {
             schema_version: STATUS_SCHEMA_VERSION,
             task: self.task.clone(),
             process_id: self.process_id,
+            started_ms: self.started_ms,
+            fresh_start_ms: ledger.task().fresh_start_ms,
             updated_ms: now_ms,
             phase: ledger.task().phase,
             generation: self.generation,

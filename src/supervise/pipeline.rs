@@ -74,6 +74,7 @@ impl Pipeline {
             schema_version: STATUS_SCHEMA_VERSION,
             task: config.task.clone(),
             process_id: std::process::id(),
+            started_ms: Some(backends.clock.now_ms()),
             ..TaskStatus::default()
         };
         Self {

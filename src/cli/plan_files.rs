@@ -1,0 +1,178 @@
+//! The files of a folder and what the checkpoint says of each.
+
+use super::plan::KnownState;
+use super::plan_report::{FileCounts, Stray};
+use super::task_files::{FileFolder, list};
+use crate::checkpoint::store::{CheckpointStore, ObjectState};
+use crate::config::Config;
+use crate::discover::catalog::is_late;
+use crate::fault::Fault;
+use crate::model::ObjectVersion;
+use crate::source::ObjectSource;
+
+/// Files of which rows may be sampled.
+const SAMPLES_MAX: usize = 10;
+/// Keys of files of no table that are named.
+const STRAYS_SHOWN_MAX: usize = 10;
+/// Keys that are looked through for files of no table: a bucket may hold millions of others.
+const STRAY_KEYS_MAX: usize = 20_000;
+
+/// A folder as it is listed.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) files: FileCounts,
+    pub(super) bytes: u64,
+    pub(super) bytes_left: u64,
+    pub(super) first_key: Option<String>,
+    pub(super) last_key: Option<String>,
+    /// The first files that are to be read, and without any the first there are.
+    pub(super) samples: Vec<ObjectVersion>,
+}
+
+/// Lists a folder to its end.
+///
+/// # Errors
+/// If it cannot be listed, or the checkpoint cannot be read.
+pub(super) async fn list_folder(
+    config: &Config,
+    source: &dyn ObjectSource,
+    state: &KnownState,
+    folder: &FileFolder,
+) -> Result<Listed, Fault> {
+    let mut listing = Listing {
+        greatest_key: greatest_key(state, folder),
+        is_loaded: is_loaded(config, state, folder),
+        ..Listing::default()
+    };
+    let mut failure = None;
+    let mut take = |objects: Vec<ObjectVersion>| {
+        let taken = listing.take(state, folder, objects);
+        failure = taken.err();
+        failure.is_none()
+    };
+    list(source, &folder.prefix, &mut take).await?;
+    if let Some(fault) = failure {
+        return Err(fault);
+    }
+    let Listing {
+        mut listed, others, ..
+    } = listing;
+    if listed.samples.is_empty() {
+        listed.samples = others;
+    }
+    Ok(listed)
+}
+
+#[derive(Default)]
+struct Listing {
+    listed: Listed,
+    /// Files that are not to be read any more.
+    others: Vec<ObjectVersion>,
+    greatest_key: Option<String>,
+    is_loaded: bool,
+}
+
+impl Listing {
+    fn take(
+        &mut self,
+        state: &KnownState,
+        folder: &FileFolder,
+        objects: Vec<ObjectVersion>,
+    ) -> Result<(), Fault> {
+        let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
+        let known = match &state.store {
+            Some(store) => store.lookup(&folder.queue(), &keys).map_err(Fault::from)?,
+            None => vec![None; keys.len()],
+        };
+        for (object, known) in objects.into_iter().zip(known) {
+            let listed = &mut self.listed;
+            let files = &mut listed.files;
+            files.all += 1;
+            listed.bytes += object.size_bytes;
+            let left = match known.as_ref().map(|entry| (&entry.state, entry)) {
+                Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
+                    files.open += 1;
+                    Some(entry.unsettled_bytes())
+                }
+                Some((ObjectState::Done(_), _)) => {
+                    files.done += 1;
+                    None
+                }
+                Some((ObjectState::Quarantined { .. }, _)) => {
+                    files.set_aside += 1;
+                    None
+                }
+                None if self.is_loaded => {
+                    files.not_read += 1;
+                    None
+                }
+                None => {
+                    files.new += 1;
+                    let is_change = folder.table.is_none();
+                    files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
+                    Some(object.size_bytes)
+                }
+            };
+            listed.first_key.get_or_insert_with(|| object.key.clone());
+            listed.last_key = Some(object.key.clone());
+            listed.bytes_left += left.unwrap_or(0);
+            let samples = match left {
+                Some(_) => &mut listed.samples,
+                None => &mut self.others,
+            };
+            if samples.len() < SAMPLES_MAX && object.size_bytes > 0 {
+                samples.push(object);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn greatest_key(state: &KnownState, folder: &FileFolder) -> Option<String> {
+    let queue = folder.queue();
+    let greatest = state.checkpoint.greatest_keys.iter();
+    let mut greatest = greatest.filter(|(name, _)| *name == queue);
+    greatest.next().map(|(_, key)| key.clone())
+}
+
+/// Whether the full load of the folder's table is complete.
+fn is_loaded(config: &Config, state: &KnownState, folder: &FileFolder) -> bool {
+    let table = folder.table.and_then(|table| config.tables.get(table.0));
+    table.is_some_and(|table| {
+        let mut known = state.checkpoint.tables.iter();
+        known.any(|known| {
+            let is_same = known.schema_name == table.owner && known.table_name == table.name;
+            is_same && known.full_load_end_ms.is_some()
+        })
+    })
+}
+
+/// Files below the bucket folder that belong to no table and are no change files.
+///
+/// # Errors
+/// If the bucket folder cannot be listed.
+pub(super) async fn strays(
+    config: &Config,
+    source: &dyn ObjectSource,
+    folders: &[FileFolder],
+) -> Result<Stray, Fault> {
+    let (mut strays, mut seen) = (Stray::default(), 0);
+    let mut take = |objects: Vec<ObjectVersion>| {
+        seen += objects.len();
+        for object in objects {
+            let is_owned = folders
+                .iter()
+                .any(|folder| object.key.starts_with(&folder.prefix));
+            if !is_owned {
+                strays.count += 1;
+                if strays.keys.len() < STRAYS_SHOWN_MAX {
+                    strays.keys.push(object.key);
+                }
+            }
+        }
+        seen < STRAY_KEYS_MAX
+    };
+    let is_complete = list(source, &config.source.bucket_folder, &mut take).await?;
+    strays.is_complete = is_complete;
+    Ok(strays)
+}

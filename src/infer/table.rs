@@ -1,0 +1,383 @@
+//! The definition of a table from its rows. Pure: no I/O, no clock.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::column::ColumnSeen;
+use super::shape::{Shape, shape_of};
+use crate::model::{Column, ColumnType, Table};
+use crate::parse::csv::{Field, Fields, Quoting};
+
+/// Columns from the left that are looked at as keys.
+const KEY_COLUMNS_MAX: usize = 16;
+/// Columns that a key of several columns has at most.
+const JOINED_COLUMNS_MAX: usize = 4;
+/// Longest text that may be a key, in bytes.
+const KEY_BYTES_MAX: u64 = 128;
+/// In fewer rows everything is unique.
+const KEY_ROWS_MIN: u64 = 2;
+/// The name that DMS gives to the column of operations.
+const OPERATION_COLUMN: &[u8] = b"Op";
+
+/// What was seen of the rows of a table.
+#[derive(Debug, Default)]
+pub struct TableSeen {
+    /// Rows with as many fields as the first one.
+    pub rows: u64,
+    /// Rows with another number of fields: they would be dead letters.
+    pub odd_rows: u64,
+    names: Vec<Vec<u8>>,
+    columns: Vec<ColumnSeen>,
+    /// The first row of values, which may turn out to be a header.
+    first_row: Vec<FirstValue>,
+    /// Per column: hashes of its values, while all are different and none is NULL.
+    single_keys: Vec<Option<HashSet<u64>>>,
+    /// The same of the first two, three and four columns together.
+    joined_keys: Vec<Option<HashSet<u64>>>,
+    has_operation: bool,
+}
+
+/// A value of the first row; `None` is NULL.
+type FirstValue = Option<Vec<u8>>;
+
+/// A definition, and what it was made from.
+#[derive(Debug)]
+pub struct Inferred {
+    /// The table.
+    pub table: Table,
+    /// What was seen of each column.
+    pub columns: Vec<ColumnSeen>,
+    /// Rows that were seen.
+    pub rows: u64,
+    /// What a person should look at.
+    pub notes: Vec<String>,
+}
+
+impl TableSeen {
+    /// Takes the names of the columns from a header row; of several files the first one counts.
+    pub fn header(&mut self, fields: Fields<'_>) {
+        if self.names.is_empty() {
+            self.names = fields
+                .iter()
+                .map(|field| field.text.trim_ascii().to_vec())
+                .collect();
+            let first = self.names.first();
+            self.has_operation = first.is_some_and(|name| name.eq_ignore_ascii_case(OPERATION_COLUMN));
+        }
+    }
+
+    /// Adds a row of values.
+    pub fn row(&mut self, fields: Fields<'_>) {
+        let fields = if self.has_operation {
+            fields.skip(1)
+        } else {
+            fields
+        };
+        if self.columns.is_empty() {
+            self.columns = vec![ColumnSeen::default(); fields.count()];
+            self.single_keys = vec![Some(HashSet::new()); fields.count().min(KEY_COLUMNS_MAX)];
+            self.joined_keys = vec![Some(HashSet::new()); JOINED_COLUMNS_MAX.saturating_sub(1)];
+            let value = |field: Field<'_>| (!is_null(field)).then(|| field.text.to_vec());
+            self.first_row = fields.iter().map(value).collect();
+        } else if fields.count() != self.columns.len() {
+            self.odd_rows += 1;
+            return;
+        } else {
+            self.see(fields);
+        }
+        self.rows += 1;
+        self.keys(fields);
+    }
+
+    fn see(&mut self, fields: Fields<'_>) {
+        for (column, field) in self.columns.iter_mut().zip(fields.iter()) {
+            if is_null(field) {
+                column.add_null();
+            } else {
+                column.add(field.text);
+            }
+        }
+    }
+
+    fn keys(&mut self, fields: Fields<'_>) {
+        let mut joined = DefaultHasher::new();
+        let mut is_whole = true;
+        for (index, field) in fields.iter().enumerate().take(KEY_COLUMNS_MAX) {
+            let is_value = !field.text.is_empty();
+            is_whole &= is_value;
+            let mut single = DefaultHasher::new();
+            field.text.hash(&mut single);
+            field.text.hash(&mut joined);
+            add_key(self.single_keys.get_mut(index), is_value, single.finish());
+            let of_columns = index.checked_sub(1);
+            let set = of_columns.and_then(|index| self.joined_keys.get_mut(index));
+            add_key(set, is_whole, joined.finish());
+        }
+    }
+
+    /// The definition; `None` if no row was seen.
+    pub fn finish(mut self, owner: &str, name: &str, path: &str) -> Option<Inferred> {
+        if self.rows == 0 {
+            return None;
+        }
+        let mut notes = Vec::new();
+        if self.names.is_empty() && self.looks_like_header() {
+            notes.push(
+                "the first row looks like names of columns; if it is a header, give --header".to_owned(),
+            );
+        }
+        self.see_first_row();
+        if self.odd_rows > 0 {
+            notes.push(format!(
+                "{} of {} rows have another number of fields than the first one: they would be dead letters",
+                self.odd_rows,
+                self.rows + self.odd_rows
+            ));
+        }
+        if self.has_operation {
+            notes.push(
+                "the first column, `Op`, is the operation that DMS writes, and is no column here".to_owned(),
+            );
+        }
+        let types: Vec<_> = self.columns.iter().map(ColumnSeen::column_type).collect();
+        let key = self.key(&types);
+        match key.as_slice() {
+            [] => notes.push(format!(
+                "no key was found in {} rows: set `ColumnIsPk`, or all rows of the table go to one shard",
+                self.rows
+            )),
+            columns => notes.push(format!(
+                "the key is a guess: its {} unique in {} rows; check it, rows with the same key are one row to a consumer",
+                if columns.len() == 1 { "values are" } else { "columns together are" },
+                self.rows
+            )),
+        }
+        let names = self.column_names(&mut notes);
+        let columns = names.into_iter().zip(types).zip(&self.columns).enumerate();
+        let columns = columns.map(|(index, ((name, column_type), seen))| Column {
+            name,
+            column_type,
+            nullable: seen.nulls > 0,
+            is_primary_key: key.contains(&index),
+        });
+        Some(Inferred {
+            table: Table {
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+                path: path.to_owned(),
+                columns: columns.collect(),
+            },
+            columns: self.columns,
+            rows: self.rows,
+            notes,
+        })
+    }
+
+    /// Adds the row that was kept apart, in case it was a header.
+    fn see_first_row(&mut self) {
+        let first_row = std::mem::take(&mut self.first_row);
+        for (column, value) in self.columns.iter_mut().zip(first_row) {
+            match value {
+                None => column.add_null(),
+                Some(value) => column.add(&value),
+            }
+        }
+    }
+
+    /// Whether the first row holds words where the others hold none.
+    fn looks_like_header(&self) -> bool {
+        let mut columns = self.columns.iter().zip(&self.first_row);
+        let starts_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        let is_word = |value: &FirstValue| {
+            let first = value.as_ref().and_then(|text| text.first());
+            first.is_some_and(starts_word)
+        };
+        let is_odd = |(column, value): (&ColumnSeen, &FirstValue)| {
+            let is_text = value.as_ref().is_some_and(|text| shape_of(text) == Shape::Text);
+            column.values > 0 && !column.column_type().is_text() && is_text
+        };
+        self.first_row.iter().all(is_word) && columns.any(is_odd)
+    }
+
+    /// The first column that identifies every row, or else the fewest first columns that do.
+    fn key(&self, types: &[ColumnType]) -> Vec<usize> {
+        if self.rows < KEY_ROWS_MIN {
+            return Vec::new();
+        }
+        let is_unique = |set: &Option<HashSet<u64>>| set.is_some();
+        let may_be_key = |index: usize| {
+            let short = self
+                .columns
+                .get(index)
+                .is_some_and(|seen| seen.bytes_max <= KEY_BYTES_MAX);
+            short && types.get(index).copied().is_some_and(identifies)
+        };
+        let mut singles = self.single_keys.iter().enumerate();
+        if let Some((index, _)) = singles.find(|(index, set)| is_unique(set) && may_be_key(*index)) {
+            return vec![index];
+        }
+        let joined = self.joined_keys.iter().position(is_unique);
+        let joined = joined
+            .map(|index| index + 2)
+            .filter(|count| *count <= self.columns.len());
+        let joined = joined.filter(|count| (0..*count).all(may_be_key));
+        joined.map_or_else(Vec::new, |count| (0..count).collect())
+    }
+
+    /// The names of the header, each once; made up where there is none.
+    fn column_names(&self, notes: &mut Vec<String>) -> Vec<String> {
+        let given = self.names.iter().skip(usize::from(self.has_operation));
+        let mut given = given.map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut taken = HashSet::new();
+        let mut names = Vec::new();
+        for index in 0..self.columns.len() {
+            let given = given.next().filter(|name| !name.is_empty());
+            let made_up = format!("column_{}", index + 1);
+            let mut name = given.clone().unwrap_or_else(|| made_up.clone());
+            if !taken.insert(name.clone()) {
+                name = format!("{name}_{}", index + 1);
+                taken.insert(name.clone());
+                notes.push(format!(
+                    "two columns had the same name; the second is {name:?} now"
+                ));
+            }
+            names.push(name);
+        }
+        if given.next().is_some() {
+            notes.push("the header has more names than the rows have fields".to_owned());
+        }
+        if self.names.is_empty() {
+            notes.push(
+                "the columns are numbered: rename them, the names are the members of each message".to_owned(),
+            );
+        }
+        names
+    }
+}
+
+/// Whether a field is NULL: empty and without quotes.
+fn is_null(field: Field<'_>) -> bool {
+    field.text.is_empty() && field.quoting == Quoting::Bare
+}
+
+/// Whether values of the type identify a row.
+fn identifies(column_type: ColumnType) -> bool {
+    match column_type {
+        ColumnType::Int1
+        | ColumnType::Int2
+        | ColumnType::Int4
+        | ColumnType::Int8
+        | ColumnType::Uint1
+        | ColumnType::Uint2
+        | ColumnType::Uint4
+        | ColumnType::Uint8
+        | ColumnType::Date { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::String { .. } => true,
+        ColumnType::Numeric { scale, .. } => scale == 0,
+        ColumnType::Real4
+        | ColumnType::Real8
+        | ColumnType::Boolean
+        | ColumnType::Time { .. }
+        | ColumnType::Clob
+        | ColumnType::Byte { .. }
+        | ColumnType::Blob => false,
+    }
+}
+
+/// Adds a value to the set, which goes when it has the value already. Two values with one hash cost a key that might
+/// have been one.
+fn add_key(set: Option<&mut Option<HashSet<u64>>>, is_value: bool, hash: u64) {
+    if let Some(slot) = set {
+        let is_new = slot.as_mut().is_some_and(|set| set.insert(hash));
+        if !is_value || !is_new {
+            *slot = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CsvDialect;
+    use crate::parse::csv::FieldSplitter;
+
+    fn infer(header: Option<&str>, rows: &[&str]) -> Inferred {
+        let mut splitter = FieldSplitter::new(&CsvDialect::default());
+        let mut seen = TableSeen::default();
+        if let Some(header) = header {
+            seen.header(splitter.split(header.as_bytes()));
+        }
+        for row in rows {
+            seen.row(splitter.split(row.as_bytes()));
+        }
+        seen.finish("s", "t", "s/t/").unwrap()
+    }
+
+    fn key(inferred: &Inferred) -> Vec<&str> {
+        inferred
+            .table
+            .primary_key()
+            .map(|(_, column)| column.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn the_key_is_the_first_column_with_unique_values_or_the_first_columns_together() {
+        assert_eq!(key(&infer(Some("a,b,c"), &["1,x,9", "1,y,8"])), ["b"]);
+        assert_eq!(
+            key(&infer(Some("a,b,c"), &["1,1,9", "1,2,9", "2,1,9"])),
+            ["a", "b"]
+        );
+        assert_eq!(key(&infer(Some("a,b"), &["1,1", "1,1"])), [""; 0]);
+        assert_eq!(key(&infer(Some("a"), &["1"])), [""; 0], "one row says nothing");
+        assert_eq!(key(&infer(Some("a,b"), &[",1", "2,2"])), ["b"], "no key is NULL");
+        assert_eq!(
+            key(&infer(Some("a,b"), &["0.5,1", "1.5,2"])),
+            ["b"],
+            "no key is an amount"
+        );
+    }
+
+    #[test]
+    fn a_column_is_nullable_if_a_null_was_seen_and_quoted_empty_is_none() {
+        let inferred = infer(None, &["1,,x", "2,5,\"\"", "3,6,y"]);
+        let nullable: Vec<_> = inferred
+            .table
+            .columns
+            .iter()
+            .map(|column| column.nullable)
+            .collect();
+        assert_eq!(nullable, [false, true, false]);
+        let inferred = infer(None, &["1,\"\"", "2,x"]);
+        assert!(!inferred.table.columns[1].nullable, "the first row as well");
+    }
+
+    #[test]
+    fn names_come_from_the_header_and_are_made_unique() {
+        let inferred = infer(Some("id,id, x ,"), &["1,2,3,4", "2,3,4,5"]);
+        let names: Vec<_> = inferred
+            .table
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        assert_eq!(names, ["id", "id_2", "x", "column_4"]);
+        let inferred = infer(Some("Op,id"), &["I,7", "I,8"]);
+        assert_eq!(inferred.table.columns.len(), 1);
+        assert_eq!(inferred.table.columns[0].name, "id");
+    }
+
+    #[test]
+    fn a_header_that_was_not_announced_and_odd_rows_are_noted() {
+        let inferred = infer(None, &["id,name", "1,a", "2,b", "3"]);
+        assert!(inferred.notes[0].contains("--header"), "{:?}", inferred.notes);
+        assert!(
+            inferred.notes[1].starts_with("1 of 4 rows"),
+            "{:?}",
+            inferred.notes
+        );
+        let inferred = infer(None, &["x,name", "y,a"]);
+        assert!(!inferred.notes[0].contains("--header"), "{:?}", inferred.notes);
+    }
+}
