@@ -123,7 +123,11 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     ));
 
     let started = Instant::now();
-    let (Lives { kills, found }, reshards) = run_engine(args, &folder, &stream, &data, seed).await?;
+    let Run {
+        lives: Lives { kills, found },
+        reshards,
+        too_early,
+    } = run_engine(args, &folder, &stream, &data, seed).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
@@ -156,7 +160,19 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     if args.keep {
         steps.tell(&format!("kept {}", folder.path().display()));
     }
-    give(&report, args.output)
+    // A failure is worth more than what the run did not get to.
+    match too_early.filter(|_| report.passed) {
+        Some(what) => Err(what),
+        None => give(&report, args.output),
+    }
+}
+
+/// What became of the engine.
+struct Run {
+    lives: Lives,
+    reshards: Vec<Reshard>,
+    /// What it was too fast for.
+    too_early: Option<Fault>,
 }
 
 /// Prints the verdict and gives its exit code.
@@ -237,7 +253,7 @@ async fn run_engine(
     stream: &DemoStream,
     data: &BlogData,
     seed: u64,
-) -> Result<(Lives, Vec<Reshard>), Fault> {
+) -> Result<Run, Fault> {
     let rows_count = data.rows_count();
     let bar = progress_bar(rows_count)?;
     let progress = || bar.set_position(stream.tally().stored.min(rows_count));
@@ -251,17 +267,20 @@ async fn run_engine(
     let mut resharder = Resharder::new(&args.faults, seed, rows_count);
     let lives = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
     bar.finish_and_clear();
-    let too_early = |what: &str| {
-        let message = format!("the engine was done before {what}; give it more --rows");
-        Err(Fault::new(FaultKind::Usage, message))
+    let missed = if args.crash && mid_load_count(&lives.kills, rows_count) == 0 {
+        Some("it could be killed")
+    } else {
+        (resharder.left_count() > 0).then_some("all shards were split and merged")
     };
-    if args.crash && mid_load_count(&lives.kills, rows_count) == 0 {
-        return too_early("it could be killed");
-    }
-    if resharder.left_count() > 0 {
-        return too_early("all shards were split and merged");
-    }
-    Ok((lives, resharder.into_done()))
+    let too_early = missed.map(|what| {
+        let message = format!("the engine was done before {what}; give it more --rows");
+        Fault::new(FaultKind::Usage, message)
+    });
+    Ok(Run {
+        lives,
+        reshards: resharder.into_done(),
+        too_early,
+    })
 }
 
 fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
