@@ -123,11 +123,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     ));
 
     let started = Instant::now();
-    let Run {
-        lives: Lives { kills, found },
-        reshards,
-        too_early,
-    } = run_engine(args, &folder, &stream, &data, seed).await?;
+    let run = run_engine(args, &folder, &stream, &data, seed).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
@@ -136,7 +132,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     stream.stop().await?;
     steps.tell("judged");
 
-    let allowance = args.faults.allowance(args.real_limits, &kills, tally);
+    let allowance = args.faults.allowance(args.real_limits, &run.lives.kills, tally);
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
         seed,
@@ -150,9 +146,9 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         ordering: args.faults.ordering,
         aggregation: args.faults.aggregation,
         faults,
-        kills,
-        found,
-        reshards,
+        kills: run.lives.kills,
+        found: run.lives.found,
+        reshards: run.reshards,
         allowance,
         passed: verdict.passed(allowance),
         verdict,
@@ -160,11 +156,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     if args.keep {
         steps.tell(&format!("kept {}", folder.path().display()));
     }
-    // A failure is worth more than what the run did not get to.
-    match too_early.filter(|_| report.passed) {
-        Some(what) => Err(what),
-        None => give(&report, args.output),
-    }
+    give(&report, run.too_early, args.output)
 }
 
 /// What became of the engine.
@@ -175,8 +167,11 @@ struct Run {
     too_early: Option<Fault>,
 }
 
-/// Prints the verdict and gives its exit code.
-fn give(report: &DemoReport, output: OutputFormat) -> Result<u8, Fault> {
+/// Prints the verdict and gives its exit code. A failure is worth more than what the run did not get to.
+fn give(report: &DemoReport, too_early: Option<Fault>, output: OutputFormat) -> Result<u8, Fault> {
+    if let Some(what) = too_early.filter(|_| report.passed) {
+        return Err(what);
+    }
     match output {
         OutputFormat::Text => print(&format!("{report}\n"))?,
         OutputFormat::Json => print(&to_json(report)?)?,
