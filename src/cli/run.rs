@@ -206,7 +206,7 @@ impl Summary {
                 "{}: {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
                  far: {} delivered, {} dead-lettered, {}{} set aside\n",
                 self.end,
-                counted(self.counters.records, "record"),
+                counted(self.counters.sent(), "record"),
                 self.counters.skipped,
                 self.counters.found + self.counters.recovered,
                 self.counters.sent_again(),

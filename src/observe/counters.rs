@@ -47,6 +47,11 @@ pub struct CountersSnapshot {
 }
 
 impl CountersSnapshot {
+    /// Records that this process sent: what it found of a process before it is acknowledged too.
+    pub fn sent(&self) -> u64 {
+        self.records.saturating_sub(self.recovered)
+    }
+
     /// Records that were sent more than once: refused, in doubt and not found, or behind one of those.
     pub fn sent_again(&self) -> u64 {
         self.refused + self.repeated + self.doubtful.saturating_sub(self.found)
@@ -94,5 +99,23 @@ impl Counters {
             inversions: read(&self.inversions),
             skipped: read(&self.skipped),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_sent_was_not_sent_by_this_one() {
+        let counters = Counters::default();
+        let counts = AttemptCounts {
+            found: 2,
+            recovered: 3,
+            ..AttemptCounts::default()
+        };
+        counters.published(counts, 10, 100);
+        let snapshot = counters.snapshot();
+        assert_eq!((snapshot.records, snapshot.sent()), (10, 7));
     }
 }
