@@ -13,7 +13,7 @@ use super::input::{FromWorker, ObjectInput};
 use super::row_chunks::RowChunks;
 use crate::config::LoadOperationColumn;
 use crate::model::{Chunk, Mark, Table};
-use crate::read::decoder::EXPANSION_FLOOR_BYTES;
+use crate::read::decoder::expands_too_much;
 use crate::read::framer::FramerConfig;
 
 /// Bytes of the rows that are taken from all columns at a time, and how many rows at most.
@@ -136,10 +136,10 @@ impl Job {
 
 /// A row group whose columns become far larger than they are stored was made to be a bomb.
 fn check_expansion(group: &RowGroupMetaData, index: usize, expansion_max: u32) -> Result<(), String> {
-    let floor = i64::try_from(EXPANSION_FLOOR_BYTES).unwrap_or(i64::MAX);
+    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
     let expands = group.columns().iter().find(|column| {
-        let stored = column.compressed_size().max(1);
-        column.uncompressed_size() > floor && column.uncompressed_size() / i64::from(expansion_max) > stored
+        let (before, after) = (bytes(column.compressed_size()), bytes(column.uncompressed_size()));
+        expands_too_much(before.max(1), after, expansion_max)
     });
     expands.map_or(Ok(()), |column| {
         Err(format!(
