@@ -11,7 +11,6 @@ use super::column::Column;
 use super::columns::{Content, FieldPlan, FieldSource, named};
 use super::input::{FromWorker, ObjectInput};
 use super::row_chunks::RowChunks;
-use crate::config::LoadOperationColumn;
 use crate::model::{Chunk, Mark, Table};
 use crate::read::decoder::expands_too_much;
 use crate::read::framer::FramerConfig;
@@ -106,7 +105,7 @@ impl Job {
 
     fn plan(&self, file: &SerializedFileReader<ObjectInput>) -> Result<FieldPlan, String> {
         let content = if self.is_load {
-            Content::Load(&self.table, self.load_operation_column())
+            Content::Load(&self.table, self.framing.dialect.load_operation_column)
         } else {
             Content::Changes(&self.table)
         };
@@ -127,10 +126,6 @@ impl Job {
             );
         }
         Ok(plan)
-    }
-
-    fn load_operation_column(&self) -> LoadOperationColumn {
-        self.framing.dialect.load_operation_column
     }
 }
 
@@ -183,29 +178,14 @@ fn send_rows(
     chunks: &mut RowChunks,
     out: &mpsc::Sender<FromWorker>,
 ) -> Result<(), Ending> {
-    let (mut rest, mut text) = (rows, Vec::new());
+    let (mut rest, mut scratch) = (rows, Vec::new());
     while rest > 0 {
         let batch = rest.min(at_once);
         for column in columns.iter_mut() {
             column.read(batch)?;
         }
         for row in 0..batch {
-            let mut column = columns.iter_mut();
-            for field in &plan.fields {
-                match field {
-                    FieldSource::Text(text) => chunks.value(text.as_bytes()),
-                    FieldSource::Absent => chunks.null(),
-                    FieldSource::Column(_) => {
-                        text.clear();
-                        let is_value = column.next().is_some_and(|column| column.write(row, &mut text));
-                        if is_value {
-                            chunks.value(&text);
-                        } else {
-                            chunks.null();
-                        }
-                    }
-                }
-            }
+            add_fields(plan, columns, row, &mut scratch, chunks);
             if let Some(chunk) = chunks.end_row() {
                 send(out, chunk)?;
             }
@@ -213,6 +193,32 @@ fn send_rows(
         rest -= batch;
     }
     Ok(())
+}
+
+/// The fields of the next row, which is this one of those that were taken from the columns.
+fn add_fields(
+    plan: &FieldPlan,
+    columns: &mut [Column],
+    row: u64,
+    scratch: &mut Vec<u8>,
+    chunks: &mut RowChunks,
+) {
+    let mut columns = columns.iter_mut();
+    for field in &plan.fields {
+        match field {
+            FieldSource::Text(text) => chunks.value(text.as_bytes()),
+            FieldSource::Absent => chunks.null(),
+            FieldSource::Column(_) => {
+                scratch.clear();
+                let is_value = columns.next().is_some_and(|column| column.write(row, scratch));
+                if is_value {
+                    chunks.value(scratch);
+                } else {
+                    chunks.null();
+                }
+            }
+        }
+    }
 }
 
 fn send(out: &mpsc::Sender<FromWorker>, chunk: Chunk) -> Result<(), Ending> {
