@@ -127,6 +127,34 @@ fn a_stream_behind_a_closed_port_is_exit_69() {
 }
 
 #[test]
+fn a_region_that_is_configured_is_not_looked_for() {
+    let listener = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        (listener, address)
+    };
+    let ((metadata, metadata_address), (closed, stream_address)) = (listener(), listener());
+    drop(closed);
+    let target =
+        format!("  kinesis:\n    stream: orders\n    region: us-west-2\n    endpoint: {stream_address}\n");
+    let task = TaskFolder::new(&Settings {
+        target,
+        ..Settings::default()
+    });
+    let mut command = task.command(&["validate", "--online"]);
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "false")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_address)
+        .env("AWS_CONFIG_FILE", "none")
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_DEFAULT_REGION");
+    assert_eq!(command.output().unwrap().status.code(), Some(69));
+    let asked = metadata.accept().map_err(|error| error.kind());
+    assert_eq!(asked.err(), Some(std::io::ErrorKind::WouldBlock));
+}
+
+#[test]
 fn a_state_or_an_output_that_cannot_be_created_is_exit_73() {
     let state = Settings {
         state: "./occupied/state",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::runtime::Handle;
 
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
@@ -75,7 +75,8 @@ pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<d
                 checked_prefix: checked_prefix.to_owned(),
                 patience: Patience::default(),
             };
-            Arc::new(S3Source::new(&sdk().await, options, Handle::current()))
+            let shared = sdk(options.region.as_deref()).await;
+            Arc::new(S3Source::new(&shared, options, Handle::current()))
         }
     }
 }
@@ -104,18 +105,20 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
                 request_timeout: *request_timeout,
                 aggregation: config.delivery.aggregation,
             };
-            Ok(Arc::new(KinesisSink::new(
-                &sdk().await,
-                options,
-                Handle::current(),
-            )))
+            let shared = sdk(options.region.as_deref()).await;
+            Ok(Arc::new(KinesisSink::new(&shared, options, Handle::current())))
         }
     }
 }
 
-/// Credentials come from the SDK's provider chain alone, never from a file of ours.
-async fn sdk() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest()).load().await
+/// Credentials come from the SDK's provider chain alone, never from a file of ours. If the region is known, the SDK does
+/// not go looking for one, as far as a metadata service that may not be there.
+async fn sdk(region: Option<&str>) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    loader.load().await
 }
 
 impl Opened {

@@ -1,6 +1,6 @@
 //! The samples of `brigade init`: which table each belongs to, and its rows.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -23,6 +23,9 @@ const OTHER_FORMATS: &[(&[u8], &str)] = &[
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"PAR1", "Parquet"),
 ];
+
+/// Folders that tell a table: its schema's and its own.
+const TABLE_FOLDERS: usize = 2;
 
 /// A sample and where it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,12 @@ impl SamplePlace {
                 expected_bucket_owner: None,
             };
             return Self::in_folders(sample, key, table, |base| (location, base));
+        }
+        // Folders that nobody named are no names of a table.
+        let given = Path::new(sample).components();
+        let given = given.filter(|part| matches!(part, Component::Normal(_))).count();
+        if table.is_none() && given <= TABLE_FOLDERS {
+            return Err(usage(sample, "it does not lie in folders schema/table"));
         }
         let path = Path::new(sample).canonicalize().map_err(|error| {
             let message = format!("cannot read {sample}: {error}");
@@ -251,5 +260,17 @@ mod tests {
         let fault = SamplePlace::of("s3://bucket/a/b.csv", None).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Usage);
         assert!(SamplePlace::of("s3://bucket/a.csv", Some(("a", "b"))).is_err());
+    }
+
+    #[test]
+    fn folders_that_nobody_named_tell_no_table() {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let name = folder.path().file_name().unwrap().to_str().unwrap();
+        std::fs::write(folder.path().join("rows.csv"), "1\n").unwrap();
+        let sample = format!("./{name}/rows.csv");
+        let fault = SamplePlace::of(&sample, None).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Usage);
+        assert!(fault.to_string().contains("give --table"), "{fault}");
+        assert_eq!(place(&sample, Some(("a", "b"))).1, "a.b");
     }
 }

@@ -49,8 +49,8 @@ pub(super) fn resolve(
     let target = target::target(&root, folder, report);
     let limits = limits(&root, report);
     let state = state(&root, folder);
-    if let (Some(source), Some(target)) = (&source, &target) {
-        source::check_output_is_not_input(source, &target.place, &root, report);
+    if let (Some(source), Some(tables), Some(target)) = (&source, &tables, &target) {
+        source::check_output_is_not_input(source, &tables.tables, &target.place, &root, report);
     }
     if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
         source::check_folders(source, &tables.tables, migration_type, &root, report);

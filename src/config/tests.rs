@@ -268,12 +268,23 @@ fn each_contradiction_is_named_with_its_cure() {
 
 #[test]
 fn output_is_not_written_where_input_is_read() {
-    let text = SMALL
-        .replace("s3: { bucket: blog-source,", "local: { directory: ./data,")
-        .replace("kinesis: { stream: orders }", "ndjson: { path: ./data/out }");
-    let found = problems(&text);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].contains("could be read as input"), "{found:#?}");
+    let text = |path: &str| {
+        SMALL
+            .replace("s3: { bucket: blog-source,", "local: { directory: ./data,")
+            .replace(
+                "kinesis: { stream: orders }",
+                &format!("ndjson: {{ path: {path} }}"),
+            )
+    };
+    for path in ["./data/s/t/out", "./data/cdc", "./data/cdc/out/"] {
+        let found = problems(&text(path));
+        assert_eq!(found.len(), 1, "{path}: {found:#?}");
+        assert!(found[0].contains("could be read as input"), "{found:#?}");
+    }
+    // Only the folders of tables and changes are read.
+    for path in ["./data/out", "./data", "./out"] {
+        assert!(load_text(&text(path)).is_ok(), "{path}");
+    }
 }
 
 #[test]

@@ -233,19 +233,25 @@ pub(super) fn check_folders(
 /// Refuses to write the output where the input is read.
 pub(super) fn check_output_is_not_input(
     source: &SourceConfig,
+    tables: &[Table],
     target: &TargetConfig,
     root: &Section<'_>,
     report: &mut Report,
 ) {
-    if let (SourceLocation::Local { directory }, TargetConfig::Ndjson { path, .. }) =
-        (&source.location, target)
-        && path.starts_with(directory)
-    {
+    let (SourceLocation::Local { directory }, TargetConfig::Ndjson { path, .. }) = (&source.location, target)
+    else {
+        return;
+    };
+    let folders = tables.iter().map(|table| table.path.as_str());
+    let mut folders = folders.chain(source.cdc_path.as_deref());
+    if let Some(folder) = folders.find(|folder| path.starts_with(directory.join(folder))) {
         let target = root.section("target").and_then(|target| target.section("ndjson"));
-        report.error(
-            target.and_then(|ndjson| ndjson.place("path")),
-            "`target.ndjson.path` lies in `source.local.directory`; the output could be read as input: move it out",
+        let message = format!(
+            "`target.ndjson.path` lies in {} of `source.local.directory`, which is read; the output could be read as \
+             input: move it out",
+            quoted(folder)
         );
+        report.error(target.and_then(|ndjson| ndjson.place("path")), message);
     }
 }
 
