@@ -1,32 +1,21 @@
 //! Compressed files: a place in them is a place in their text, so a task that dies in the middle goes on at the exact
 //! row, and damage is named with its byte while the rows before it are sent.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 mod support;
 
 use std::io::Write;
-use std::time::Duration;
 
-use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::config::{ChangedObjects, CompressionChoice};
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::read::format::Compression;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
-use support::expectation::{Expectation, Order, Repeats};
-use support::fixtures::{Data, Defect};
-use support::journal::Kill;
+use support::expectation::Expectation;
+use support::fixtures::Data;
+use support::lives::{kills_repeat_at_most_what_no_commit_covered, stops_repeat_nothing};
 use support::oracle::judge;
 use support::pipeline::World;
-
-/// Seeds of the kill test.
-const SEEDS: u64 = 16;
 
 fn encode(compression: Compression, text: &[u8]) -> Vec<u8> {
     match compression {
@@ -48,17 +37,7 @@ fn encode_in_parts(compression: Compression, text: &[u8], parts_count: usize) ->
 
 /// Files of several chunks, compressed in all ways, one of them not at all, in small pieces.
 fn world(shards_count: u32) -> World {
-    let mut data = Data::new(2).with_note_bytes(2_500);
-    for number in 0..3 {
-        data.load(0, 100 + number * 300);
-        data.load_with(
-            1,
-            150,
-            &[(number, Defect::FieldMissing), (120, Defect::KeyNotANumber)],
-        );
-    }
-    data.changes_with(150, &[(7, Defect::UnknownTable)]);
-    data.changes(250);
+    let mut data = Data::of_many_chunks();
     let last = data.files.len() - 1;
     for (index, file) in data
         .files
@@ -73,28 +52,9 @@ fn world(shards_count: u32) -> World {
         };
         file.bytes = encode_in_parts(compression, &file.bytes, index % 4 + 1).into();
     }
-    let mut world = World::new(data, shards_count);
+    let mut world = World::busy(data, shards_count);
     world.source = world.source.with_piece_bytes(211);
-    world.put_delay = Duration::from_millis(1);
-    world.config.limits.in_flight_bytes = 2 << 20;
-    world.config.state.commit_interval = Duration::from_millis(8);
     world
-}
-
-fn after_lives() -> Expectation {
-    Expectation {
-        repeats: Repeats::BetweenLives,
-        ..Expectation::flawless()
-    }
-}
-
-/// After a kill, which may have struck while rows were sent again.
-fn between_lives() -> Expectation {
-    Expectation {
-        order: Order::NotYet,
-        is_complete: false,
-        ..after_lives()
-    }
 }
 
 #[test]
@@ -106,61 +66,12 @@ fn compressed_files_are_their_text() {
 
 #[test]
 fn a_task_that_is_stopped_in_a_compressed_file_goes_on_without_a_repeat() {
-    for percent in [5, 30, 50, 70] {
-        let world = world(3);
-        let stop_at = world.data.messages_count() * percent / 100 + 1;
-        let run = world.run_while(RunMode::Once, async |mut running| {
-            running.until_stored(stop_at).await;
-            running.stop.cancel();
-        });
-        run.assert_ended(RunEnd::Drained);
-        let stopped = Expectation {
-            is_complete: false,
-            ..Expectation::flawless()
-        };
-        judge(&world, &stopped);
-        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        judge(&world, &Expectation::flawless());
-    }
+    stops_repeat_nothing(|| world(3));
 }
 
 #[test]
 fn a_task_that_is_killed_in_a_compressed_file_repeats_at_most_what_no_commit_covered() {
-    let (mut kills, mut in_the_middle) = (0, 0);
-    for seed in 0..SEEDS {
-        eprintln!("SEED={seed}");
-        let mut rng = SmallRng::seed_from_u64(seed);
-        let world = world(3);
-        for _ in 0..4 {
-            let kill = Kill {
-                steps_before: rng.random_range(0..16),
-                is_applied: rng.random_bool(0.5),
-            };
-            let run = world.run_until(kill);
-            if !world.journal.is_dead() {
-                run.assert_ended(RunEnd::Finished);
-                break;
-            }
-            kills += 1;
-            let is_open_in_the_middle = |key: &str| {
-                let state = world.entry(key).map(|entry| entry.state);
-                matches!(state, Some(ObjectState::Open(progress)) if progress.watermark.position > 0)
-            };
-            in_the_middle += world
-                .data
-                .files
-                .iter()
-                .filter(|file| is_open_in_the_middle(&file.key))
-                .count();
-            judge(&world, &between_lives());
-        }
-        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        judge(&world, &after_lives());
-    }
-    assert!(
-        kills > 15 && in_the_middle > 2,
-        "{kills} kills, {in_the_middle} in the middle of a file"
-    );
+    kills_repeat_at_most_what_no_commit_covered(|| world(3));
 }
 
 #[test]
@@ -178,17 +89,12 @@ fn a_body_that_breaks_is_decoded_on_in_a_new_generation() {
     world.source.inject(&key, half, BodyFault::Unreachable);
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
-    judge(&world, &after_lives());
+    judge(&world, &Expectation::over_lives());
 }
 
 /// A queue of three files, of which the one in the middle is made by `make` from its text, and the other table's.
 fn world_with(mut make: impl FnMut(&[u8]) -> Vec<u8>) -> (World, String) {
-    let mut data = Data::new(2).with_note_bytes(600);
-    data.load(0, 100);
-    let key = data.load(0, 1_500);
-    data.load(0, 100);
-    data.load(1, 50);
-    data.changes(50);
+    let (mut data, key) = Data::of_three_files();
     for file in &mut data.files {
         file.bytes = if file.key == key {
             make(&file.bytes).into()
@@ -202,25 +108,12 @@ fn world_with(mut make: impl FnMut(&[u8]) -> Vec<u8>) -> (World, String) {
 /// Runs a task whose middle file is damaged; gives why it was set aside, and how many of its rows were sent.
 fn set_aside(world: &World, key: &str) -> (String, u64) {
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-    let expectation = Expectation {
-        set_aside: vec![key.to_owned()],
-        ..Expectation::flawless()
-    };
+    let expectation = Expectation::flawless().with_set_aside(key);
     judge(world, &expectation);
     // A second run changes nothing.
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     judge(world, &expectation);
-    let state = world.entry(key).unwrap().state;
-    assert!(
-        matches!(state, ObjectState::Quarantined { .. }),
-        "it must be set aside: {state:?}"
-    );
-    let ObjectState::Quarantined {
-        reason, watermark, ..
-    } = state
-    else {
-        return Default::default();
-    };
+    let (reason, watermark) = world.set_aside(key);
     (reason, watermark.ordinal)
 }
 
@@ -324,15 +217,6 @@ fn a_name_that_promises_what_the_file_is_not_sets_it_aside_and_no_name_is_needed
 fn a_file_that_cannot_be_decoded_stops_the_task_where_that_is_wanted() {
     let (mut world, _key) = world_with(|text| encode(Compression::Gzip, text)[..2_000].to_vec());
     world.config.source.changed_objects = ChangedObjects::Stop;
-    let fault = world.run(RunMode::Once).end.unwrap_err();
-    assert_eq!(
-        (fault.kind, fault.kind.exit_code()),
-        (FaultKind::Data, 65),
-        "{fault}"
-    );
-    let expectation = Expectation {
-        is_complete: false,
-        ..Expectation::flawless()
-    };
-    judge(&world, &expectation);
+    world.run(RunMode::Once).assert_failed(FaultKind::Data, 65);
+    judge(&world, &Expectation::flawless().unfinished());
 }

@@ -6,8 +6,6 @@
 )]
 mod support;
 
-use std::time::Duration;
-
 use bucket_brigade::config::{ChangePartitionKey, Guarantee, Ordering, RecreatedStream};
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::sink::memory::PutFault;
@@ -18,6 +16,7 @@ use rand::{Rng, SeedableRng};
 use support::expectation::{Expectation, Order};
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
+use support::lives::{Deaths, live_and_die};
 use support::oracle::judge;
 use support::pipeline::World;
 
@@ -33,38 +32,22 @@ fn world(shards_count: u32) -> World {
     }
     data.changes_with(150, &[(7, Defect::UnknownTable)]);
     data.changes(250);
-    let mut world = World::new(data, shards_count);
-    world.put_delay = Duration::from_millis(1);
-    world.config.limits.in_flight_bytes = 2 << 20;
-    world.config.state.commit_interval = Duration::from_millis(8);
+    let mut world = World::busy(data, shards_count);
     world.config.delivery.guarantee = Guarantee::Dedupe;
     world
 }
 
-fn unfinished() -> Expectation {
-    Expectation {
-        order: Order::NotYet,
-        is_complete: false,
-        ..Expectation::flawless()
-    }
-}
-
-/// Kills a task three times at steps that depend on the seed, then lets it finish; what was found by looking.
-fn live_and_die(world: &World, rng: &mut SmallRng, mut between: impl FnMut(&World, &mut SmallRng)) -> u64 {
-    let mut found = 0;
-    for _ in 0..3 {
-        let kill = Kill {
-            steps_before: rng.random_range(0..40),
-            is_applied: rng.random_bool(0.7),
-        };
-        let run = world.run_until(kill);
-        found += run.counters.found + run.counters.recovered;
-        judge(world, &unfinished());
-        between(world, rng);
-    }
-    let run = world.run(RunMode::Once);
-    run.assert_ended(RunEnd::Finished);
-    found + run.counters.found + run.counters.recovered
+/// Kills three lives of a task at steps that the generator chooses, then lets it finish; what was found by looking.
+fn outlive(world: &mut World, rng: &mut SmallRng, between: impl FnMut(&mut World, &mut SmallRng)) -> u64 {
+    let deaths = Deaths {
+        count: 3,
+        steps_before: 0..40,
+        is_applied: 0.7,
+    };
+    let killed = Expectation::flawless().just_killed();
+    let runs = live_and_die(world, &deaths, rng, &killed, between);
+    let counters = runs.iter().map(|run| &run.counters);
+    counters.map(|counters| counters.found + counters.recovered).sum()
 }
 
 #[test]
@@ -72,8 +55,8 @@ fn a_killed_task_repeats_nothing_and_misses_nothing() {
     let mut found = 0;
     for seed in 0..SEEDS {
         eprintln!("SEED={seed}");
-        let world = world(3);
-        found += live_and_die(&world, &mut SmallRng::seed_from_u64(seed), |_, _| {});
+        let mut world = world(3);
+        found += outlive(&mut world, &mut SmallRng::seed_from_u64(seed), |_, _| {});
         judge(&world, &Expectation::flawless());
     }
     assert!(found > 0, "no kill left anything in doubt");
@@ -89,7 +72,7 @@ fn requests_in_doubt_are_resolved_by_looking_also_over_kills() {
         world.config.delivery.ordering = ordering;
         world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;
         scatter_faults(&world, &mut rng);
-        let found = live_and_die(&world, &mut rng, scatter_faults);
+        let found = outlive(&mut world, &mut rng, |world, rng| scatter_faults(world, rng));
         assert!(found > 0, "nothing was in doubt");
         let order = match ordering {
             Ordering::None => Order::NotYet,
@@ -159,9 +142,9 @@ fn a_killed_task_finds_what_it_sent_in_shards_that_are_closed_by_now() {
     let mut found = 0;
     for seed in 500..510 {
         eprintln!("SEED={seed}");
-        let world = world(2);
+        let mut world = world(2);
         let mut step = 0;
-        found += live_and_die(&world, &mut SmallRng::seed_from_u64(seed), |world, _rng| {
+        found += outlive(&mut world, &mut SmallRng::seed_from_u64(seed), |world, _rng| {
             match step {
                 0 => world.stream().split(0),
                 1 => world.stream().merge(2, 3),
@@ -197,11 +180,7 @@ fn another_stream_of_the_same_name_stops_the_task() {
     });
     world.reshard(2);
     world.config.delivery.recreated_stream = RecreatedStream::Stop;
-    let fault = world.run(RunMode::Once).end.unwrap_err();
-    assert_eq!(
-        (fault.kind, fault.kind.exit_code()),
-        (FaultKind::StateDamaged, 76),
-        "{fault}"
-    );
+    let run = world.run(RunMode::Once);
+    let fault = run.assert_failed(FaultKind::StateDamaged, 76);
     assert!(fault.to_string().contains("recreated_stream"), "{fault}");
 }

@@ -9,35 +9,19 @@ use bucket_brigade::source::SourceError;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 
-use support::expectation::{Expectation, Repeats};
+use support::expectation::Expectation;
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
 use support::oracle::judge;
 use support::pipeline::World;
 
-/// A queue of three files; the one in the middle has several chunks.
 fn world_of_three() -> (World, String) {
-    let mut data = Data::new(2).with_note_bytes(600);
-    data.load(0, 100);
-    let key = data.load(0, 1_500);
-    data.load(0, 100);
-    data.load(1, 50);
-    data.changes(50);
+    let (data, key) = Data::of_three_files();
     (World::new(data, 2), key)
 }
 
-fn between_lives() -> Expectation {
-    Expectation {
-        repeats: Repeats::BetweenLives,
-        ..Expectation::flawless()
-    }
-}
-
 fn set_aside(key: &str) -> Expectation {
-    Expectation {
-        set_aside: vec![key.to_owned()],
-        ..Expectation::flawless()
-    }
+    Expectation::flawless().with_set_aside(key)
 }
 
 #[test]
@@ -48,7 +32,7 @@ fn a_body_that_breaks_is_read_on_in_a_new_generation() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 3, "two breaks, two restarts");
-    judge(&world, &between_lives());
+    judge(&world, &Expectation::over_lives());
 }
 
 #[test]
@@ -63,7 +47,7 @@ fn a_listing_that_fails_is_done_again_in_a_new_generation() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 2, "one failure, one restart");
-    judge(&world, &between_lives());
+    judge(&world, &Expectation::over_lives());
 }
 
 #[test]
@@ -73,7 +57,7 @@ fn a_panic_while_reading_starts_a_new_generation_that_loses_nothing() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 2, "one panic, one restart");
-    judge(&world, &between_lives());
+    judge(&world, &Expectation::over_lives());
 }
 
 #[test]
@@ -86,12 +70,7 @@ fn of_an_object_that_is_replaced_while_it_is_read_the_rest_is_set_aside() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     judge(&world, &set_aside(&key));
-    let ObjectState::Quarantined {
-        reason, watermark, ..
-    } = world.entry(&key).unwrap().state
-    else {
-        panic!("it must be set aside");
-    };
+    let (reason, watermark) = world.set_aside(&key);
     assert!(reason.contains("ETag"), "{reason}");
     assert!(
         watermark.ordinal > 0,
@@ -133,11 +112,7 @@ fn an_object_that_was_replaced_between_two_runs_is_not_mixed() {
         .source
         .put(&key, "1,999999,\"of the new version\"\n".repeat(30_000));
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-    let expectation = Expectation {
-        set_aside: vec![key],
-        ..between_lives()
-    };
-    judge(&world, &expectation);
+    judge(&world, &Expectation::over_lives().with_set_aside(&key));
 }
 
 #[test]
@@ -145,18 +120,8 @@ fn a_changed_object_stops_the_task_where_that_is_wanted() {
     let (mut world, key) = world_of_three();
     world.config.source.changed_objects = ChangedObjects::Stop;
     world.source.inject(&key, 600_000, BodyFault::Removed);
-    let run = world.run(RunMode::Once);
-    let fault = run.end.unwrap_err();
-    assert_eq!(
-        (fault.kind, fault.kind.exit_code()),
-        (FaultKind::Data, 65),
-        "{fault}"
-    );
-    let expectation = Expectation {
-        is_complete: false,
-        ..Expectation::flawless()
-    };
-    judge(&world, &expectation);
+    world.run(RunMode::Once).assert_failed(FaultKind::Data, 65);
+    judge(&world, &Expectation::flawless().unfinished());
 }
 
 /// A task that has read two change files when a file appears that sorts between them.
@@ -232,12 +197,7 @@ fn a_late_file_stops_the_task_where_that_is_wanted() {
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     world.put(&key);
     for mode in [RunMode::Once, RunMode::Continuous] {
-        let fault = world.run(mode).end.unwrap_err();
-        assert_eq!(
-            (fault.kind, fault.kind.exit_code()),
-            (FaultKind::Data, 65),
-            "{fault}"
-        );
+        let fault = world.run(mode).assert_failed(FaultKind::Data, 65);
         assert!(fault.message.contains(&key), "{fault}");
     }
     assert_eq!(

@@ -3,28 +3,19 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
+    reason = "a test that cannot be set up has to fail"
 )]
 mod support;
 
-use std::time::Duration;
-
-use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
-use support::expectation::{Expectation, Order, Repeats};
+use support::expectation::Expectation;
 use support::fixtures::{CHANGES_FOLDER, Data, Defect, SCHEMA};
-use support::journal::Kill;
+use support::lives::{kills_repeat_at_most_what_no_commit_covered, stops_repeat_nothing};
 use support::oracle::judge;
 use support::parquet_file::make_parquet;
 use support::pipeline::World;
-
-/// Seeds of the kill test.
-const SEEDS: u64 = 16;
 
 /// Load files of several row groups and chunks, a CSV file between them, and change files in a folder of their table.
 fn world(shards_count: u32) -> World {
@@ -50,27 +41,7 @@ fn world(shards_count: u32) -> World {
             None => {}
         }
     }
-    let mut world = World::new(data, shards_count);
-    world.put_delay = Duration::from_millis(1);
-    world.config.limits.in_flight_bytes = 2 << 20;
-    world.config.state.commit_interval = Duration::from_millis(8);
-    world
-}
-
-fn after_lives() -> Expectation {
-    Expectation {
-        repeats: Repeats::BetweenLives,
-        ..Expectation::flawless()
-    }
-}
-
-/// After a kill, which may have struck while rows were sent again.
-fn between_lives() -> Expectation {
-    Expectation {
-        order: Order::NotYet,
-        is_complete: false,
-        ..after_lives()
-    }
+    World::busy(data, shards_count)
 }
 
 #[test]
@@ -82,61 +53,12 @@ fn parquet_files_are_their_rows() {
 
 #[test]
 fn a_task_that_is_stopped_in_a_parquet_file_goes_on_without_a_repeat() {
-    for percent in [5, 30, 50, 70] {
-        let world = world(3);
-        let stop_at = world.data.messages_count() * percent / 100 + 1;
-        let run = world.run_while(RunMode::Once, async |mut running| {
-            running.until_stored(stop_at).await;
-            running.stop.cancel();
-        });
-        run.assert_ended(RunEnd::Drained);
-        let stopped = Expectation {
-            is_complete: false,
-            ..Expectation::flawless()
-        };
-        judge(&world, &stopped);
-        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        judge(&world, &Expectation::flawless());
-    }
+    stops_repeat_nothing(|| world(3));
 }
 
 #[test]
 fn a_task_that_is_killed_in_a_parquet_file_repeats_at_most_what_no_commit_covered() {
-    let (mut kills, mut in_the_middle) = (0, 0);
-    for seed in 0..SEEDS {
-        eprintln!("SEED={seed}");
-        let mut rng = SmallRng::seed_from_u64(seed);
-        let world = world(3);
-        for _ in 0..4 {
-            let kill = Kill {
-                steps_before: rng.random_range(0..16),
-                is_applied: rng.random_bool(0.5),
-            };
-            let run = world.run_until(kill);
-            if !world.journal.is_dead() {
-                run.assert_ended(RunEnd::Finished);
-                break;
-            }
-            kills += 1;
-            let is_open_in_the_middle = |key: &str| {
-                let state = world.entry(key).map(|entry| entry.state);
-                matches!(state, Some(ObjectState::Open(progress)) if progress.watermark.ordinal > 0)
-            };
-            in_the_middle += world
-                .data
-                .files
-                .iter()
-                .filter(|file| is_open_in_the_middle(&file.key))
-                .count();
-            judge(&world, &between_lives());
-        }
-        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        judge(&world, &after_lives());
-    }
-    assert!(
-        kills > 15 && in_the_middle > 2,
-        "{kills} kills, {in_the_middle} in the middle of a file"
-    );
+    kills_repeat_at_most_what_no_commit_covered(|| world(3));
 }
 
 #[test]
@@ -148,7 +70,7 @@ fn a_body_that_breaks_is_read_on_in_a_new_generation() {
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 2, "one break, one restart");
-    judge(&world, &after_lives());
+    judge(&world, &Expectation::over_lives());
 }
 
 #[test]
@@ -159,11 +81,7 @@ fn a_parquet_file_that_is_replaced_or_vanishes_while_it_is_read_is_set_aside() {
         let half = u64::try_from(world.data.file(&key).bytes.len() / 2).unwrap();
         world.source.inject(&key, half, fault);
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        let expectation = Expectation {
-            set_aside: vec![key],
-            ..Expectation::flawless()
-        };
-        judge(&world, &expectation);
+        judge(&world, &Expectation::flawless().with_set_aside(&key));
     }
 }
 
@@ -182,16 +100,8 @@ fn set_aside(name: &str, make: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let key = file.key.clone();
     let world = World::new(data, 2);
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-    let expectation = Expectation {
-        set_aside: vec![key.clone()],
-        ..Expectation::flawless()
-    };
-    judge(&world, &expectation);
-    let state = world.entry(&key).unwrap().state;
-    let ObjectState::Quarantined { reason, .. } = state else {
-        return format!("it must be set aside: {state:?}");
-    };
-    reason
+    judge(&world, &Expectation::flawless().with_set_aside(&key));
+    world.set_aside(&key).0
 }
 
 #[test]

@@ -19,62 +19,25 @@ use rand::{Rng, SeedableRng};
 use support::expectation::{Expectation, Order, Repeats};
 use support::fixtures::{Data, Defect};
 use support::journal::Kill;
+use support::lives::{Deaths, finish_without_a_repeat, live_and_die, stop_at_percent};
 use support::oracle::judge;
 use support::pipeline::World;
 
 /// Seeds of the kill test.
 const SEEDS: u64 = 30;
 
-/// Files of one to eight chunks, bad rows, room for a few chunks in flight, and shards of different speeds: many
-/// requests, many commits, many cuts.
 fn world(shards_count: u32) -> World {
-    let mut data = Data::new(2).with_note_bytes(2_500);
-    for number in 0..3 {
-        data.load(0, 100 + number * 300);
-        data.load_with(
-            1,
-            150,
-            &[(number, Defect::FieldMissing), (120, Defect::KeyNotANumber)],
-        );
-    }
-    data.changes_with(150, &[(7, Defect::UnknownTable)]);
-    data.changes(250);
-    let mut world = World::new(data, shards_count);
-    world.put_delay = Duration::from_millis(1);
-    world.config.limits.in_flight_bytes = 2 << 20;
-    world.config.state.commit_interval = Duration::from_millis(8);
-    world
-}
-
-fn between_lives(is_complete: bool) -> Expectation {
-    Expectation {
-        repeats: Repeats::BetweenLives,
-        is_complete,
-        ..Expectation::flawless()
-    }
+    World::busy(Data::of_many_chunks(), shards_count)
 }
 
 #[test]
 fn a_task_that_is_stopped_drains_and_goes_on_without_a_repeat() {
     for percent in [0, 5, 30, 50, 70, 80] {
         let world = world(3);
-        let stop_at = world.data.messages_count() * percent / 100 + 1;
-        let run = world.run_while(RunMode::Once, async |mut running| {
-            running.until_stored(stop_at).await;
-            running.stop.cancel();
-        });
-        run.assert_ended(RunEnd::Drained);
+        stop_at_percent(&world, percent);
         let stored = world.stream().stored_in_all().len();
         assert!(stored < world.data.messages_count(), "it was stopped too late");
-        judge(
-            &world,
-            &Expectation {
-                is_complete: false,
-                ..Expectation::flawless()
-            },
-        );
-        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-        judge(&world, &Expectation::flawless());
+        finish_without_a_repeat(&world);
     }
 }
 
@@ -131,39 +94,25 @@ fn a_task_that_waits_for_changes_stops_at_once() {
 /// What a task met on its way through several lives.
 #[derive(Debug, Default)]
 struct Fates {
-    kills: u32,
+    kills: usize,
     /// Records that were not sent again because a cut proved that their shard has them.
     skipped: u64,
     repeated: usize,
 }
 
-/// Kills up to three lives of a task at steps that depend on the seed, then lets it finish.
-fn live_and_die(world: &mut World, seed: u64, fates: &mut Fates, mut between: impl FnMut(&mut World)) {
+/// Kills three lives of a task at steps that depend on the seed, then lets it finish.
+fn outlive(world: &mut World, seed: u64, fates: &mut Fates, mut between: impl FnMut(&mut World)) {
+    let deaths = Deaths {
+        count: 3,
+        steps_before: 0..30,
+        is_applied: 0.5,
+    };
     let mut rng = SmallRng::seed_from_u64(seed);
-    for _ in 0..3 {
-        let kill = Kill {
-            steps_before: rng.random_range(0..30),
-            is_applied: rng.random_bool(0.5),
-        };
-        let run = world.run_until(kill);
-        fates.skipped += run.counters.skipped;
-        if !world.journal.is_dead() {
-            run.assert_ended(RunEnd::Finished);
-            break;
-        }
-        fates.kills += 1;
-        let killed = Expectation {
-            // It may have struck while rows were sent again.
-            order: Order::NotYet,
-            ..between_lives(false)
-        };
-        judge(world, &killed);
-        between(world);
-    }
-    let run = world.run(RunMode::Once);
-    run.assert_ended(RunEnd::Finished);
-    judge(world, &between_lives(true));
-    fates.skipped += run.counters.skipped;
+    let killed = Expectation::over_lives().just_killed();
+    let runs = live_and_die(world, &deaths, &mut rng, &killed, |world, _rng| between(world));
+    judge(world, &Expectation::over_lives());
+    fates.kills += runs.iter().filter(|run| run.is_killed).count();
+    fates.skipped += runs.iter().map(|run| run.counters.skipped).sum::<u64>();
     let stored: usize = world
         .streams
         .iter()
@@ -177,7 +126,7 @@ fn a_killed_task_repeats_at_most_what_no_commit_covered_and_misses_nothing() {
     let mut fates = Fates::default();
     for seed in 0..SEEDS {
         eprintln!("SEED={seed}");
-        live_and_die(&mut world(3), seed, &mut fates, |_world| {});
+        outlive(&mut world(3), seed, &mut fates, |_world| {});
     }
     let is_telling = fates.kills > 60 && fates.skipped > 0 && fates.repeated > 0;
     assert!(is_telling, "the kills missed: {fates:?}");
@@ -190,7 +139,7 @@ fn a_task_that_is_killed_and_finds_other_shards_misses_nothing() {
         eprintln!("SEED={seed}, from {before} to {after} shards");
         let mut world = world(before);
         let mut counts = [after, before].into_iter().cycle();
-        live_and_die(&mut world, seed, &mut fates, |world| {
+        outlive(&mut world, seed, &mut fates, |world| {
             world.reshard(counts.next().unwrap());
         });
     }
@@ -261,14 +210,9 @@ fn a_drain_that_takes_too_long_ends_and_the_next_run_goes_on() {
         running.until(|status| status.in_flight_bytes > 0).await;
         running.stop.cancel();
     });
-    let fault = run.end.unwrap_err();
-    assert_eq!(
-        (fault.kind, fault.kind.exit_code()),
-        (FaultKind::DrainTimeout, 143),
-        "{fault}"
-    );
-    judge(&world, &between_lives(false));
+    run.assert_failed(FaultKind::DrainTimeout, 143);
+    judge(&world, &Expectation::over_lives().unfinished());
     world.put_delay = Duration::ZERO;
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-    judge(&world, &between_lives(true));
+    judge(&world, &Expectation::over_lives());
 }

@@ -13,7 +13,6 @@ mod servers;
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::process::Command;
 
 use bucket_brigade::config::{Config, SystemEnvironment, load_str};
@@ -56,9 +55,10 @@ struct Written {
 }
 
 struct World {
-    folder: tempfile::TempDir,
+    source: LocalSource,
     config: Config,
     written: Vec<Written>,
+    _folder: tempfile::TempDir,
 }
 
 /// The files, unless pyarrow cannot be had here.
@@ -93,18 +93,18 @@ fn world() -> Option<World> {
     let written: Vec<_> = written.collect();
     assert!(written.len() > 5, "the writer wrote {} files", written.len());
     Some(World {
+        source: LocalSource::new(folder.path().join("source")),
         config: config.config,
         written,
-        folder,
+        _folder: folder,
     })
 }
 
-fn source(folder: &Path) -> LocalSource {
-    LocalSource::new(folder.join("source"))
-}
-
-async fn version(source: &LocalSource, key: &str) -> ObjectVersion {
-    source.list(key, None).await.unwrap().objects.pop().unwrap()
+impl World {
+    async fn version(&self, file: &Written) -> ObjectVersion {
+        let mut page = self.source.list(&file.key, None).await.unwrap();
+        page.objects.pop().unwrap()
+    }
 }
 
 /// The `data` of a message, as it stands.
@@ -117,19 +117,13 @@ fn data(payload: &[u8]) -> String {
 
 #[tokio::test]
 async fn every_type_in_every_file_is_the_value_that_it_is() {
-    let Some(World {
-        folder,
-        config,
-        written,
-    }) = world()
-    else {
+    let Some(world) = world() else {
         return;
     };
-    let source = source(folder.path());
-    let mut reader = RowReader::new(&config, 1 << 20, 0);
-    for file in &written {
+    let mut reader = RowReader::new(&world.config, 1 << 20, 0);
+    for file in &world.written {
         eprintln!("{}", file.key);
-        let version = version(&source, &file.key).await;
+        let version = world.version(file).await;
         let mut expected = file.rows.iter();
         let mut take = |row: RenderedRow<'_>| {
             let found = row.outcome.message().map(|message| data(message.payload));
@@ -144,7 +138,7 @@ async fn every_type_in_every_file_is_the_value_that_it_is() {
             ControlFlow::Continue(())
         };
         reader
-            .read(&source, &version, RowSource::Load(TABLE), &mut take)
+            .read(&world.source, &version, RowSource::Load(TABLE), &mut take)
             .await
             .unwrap();
         assert_eq!(expected.next(), None, "rows are missing");
@@ -170,27 +164,22 @@ async fn chunks(
 
 #[tokio::test]
 async fn a_reading_that_begins_at_any_chunk_gives_the_ones_behind_it() {
-    let Some(World {
-        folder,
-        config,
-        written,
-    }) = world()
-    else {
+    let Some(world) = world() else {
         return;
     };
-    let source = source(folder.path());
-    let mut settings = ReadSettings::new(&config);
+    let source = &world.source;
+    let mut settings = ReadSettings::new(&world.config);
     settings.framing.chunk_bytes_max = 97_001;
-    for file in &written {
+    for file in &world.written {
         eprintln!("{}", file.key);
-        let version = version(&source, &file.key).await;
-        let all = chunks(&source, &version, &settings, Mark::START).await;
+        let version = world.version(file).await;
+        let all = chunks(source, &version, &settings, Mark::START).await;
         assert!(all.len() > 10, "{} chunks", all.len());
         for (index, chunk) in all.iter().enumerate() {
-            let rest = chunks(&source, &version, &settings, chunk.span.start).await;
+            let rest = chunks(source, &version, &settings, chunk.span.start).await;
             assert!(rest == all[index..], "from chunk {index} on");
         }
         let end = all.last().unwrap().span.end;
-        assert_eq!(chunks(&source, &version, &settings, end).await, Vec::new());
+        assert_eq!(chunks(source, &version, &settings, end).await, Vec::new());
     }
 }

@@ -123,8 +123,8 @@ impl ChunkRouter {
         }
     }
 
-    /// Renders the records of a chunk of an object at a time given in microseconds since the Unix epoch. `table` is `None` for
-    /// change files, whose rows name theirs.
+    /// Renders the records of a chunk of an object at a time given in microseconds since the Unix epoch. `table` is
+    /// `None` for change files, whose rows name theirs.
     pub fn route(
         &mut self,
         object: &ObjectVersion,

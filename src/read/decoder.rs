@@ -17,7 +17,7 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// The largest window that gzip can have.
 const GZIP_WINDOW_BITS: u8 = 15;
 /// From so much text on it is asked whether the object expands too much.
-pub const EXPANSION_FLOOR_BYTES: u64 = 16 * 1024 * 1024;
+const EXPANSION_FLOOR_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes in which a part of zstd says what it is.
 const ZSTD_MAGIC_BYTES: u64 = 4;
 
@@ -34,7 +34,7 @@ pub struct Progress {
 pub struct Decoder {
     codec: Codec,
     place: Place,
-    expansion_max: u64,
+    expansion_max: u32,
     taken: u64,
     given: u64,
     /// Where the current part starts.
@@ -122,7 +122,7 @@ pub enum DecodeProblem {
         /// Text decoded.
         text_bytes: u64,
         /// The limit.
-        expansion_max: u64,
+        expansion_max: u32,
     },
 }
 
@@ -144,7 +144,7 @@ impl Decoder {
         Ok(Self {
             codec,
             place: Place::Between,
-            expansion_max: u64::from(expansion_max),
+            expansion_max,
             taken: 0,
             given: 0,
             part_start: 0,
@@ -187,7 +187,7 @@ impl Decoder {
     }
 
     fn check_expansion(&mut self) {
-        if self.given > EXPANSION_FLOOR_BYTES && self.given / self.expansion_max > self.taken {
+        if expands_too_much(self.taken, self.given, self.expansion_max) {
             self.problem = Some(DecodeProblem::Expands {
                 name: self.compression().name(),
                 at: self.taken,
@@ -300,6 +300,11 @@ impl Decoder {
             Codec::Zstd(_) => Compression::Zstd,
         }
     }
+}
+
+/// Whether bytes have become so many more that they were made to be a bomb.
+pub fn expands_too_much(before: u64, after: u64, expansion_max: u32) -> bool {
+    after > EXPANSION_FLOOR_BYTES && after / u64::from(expansion_max) > before
 }
 
 fn zstd_decoder() -> std::io::Result<ZstdDecoder<'static>> {

@@ -94,13 +94,13 @@ pub fn judge_bytes(settings: SourceFormat, key: &str, head: &[u8]) -> Result<For
     if settings.compression == CompressionChoice::None {
         return Ok(Format::Text);
     }
+    if let Some(compression) = compression_of(head) {
+        return Ok(Format::Compressed(compression));
+    }
     let promised = [
         (Compression::Gzip, &["gz", "gzip"]),
         (Compression::Zstd, &["zst", "zstd"]),
     ];
-    if let Some(compression) = compression_of(head) {
-        return Ok(Format::Compressed(compression));
-    }
     let promised = promised.iter().find(|(_, suffixes)| has_suffix(key, *suffixes));
     promised.map_or(Ok(Format::Text), |(compression, _)| {
         let name = compression.name();

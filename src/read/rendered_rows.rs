@@ -1,5 +1,5 @@
 //! The rows of an object as the engine renders them, outside the engine: for commands that look back at what was
-//! sent, or send it again. It shares the framer and the renderer with the engine and nothing else.
+//! sent, or send it again. It shares with the engine how objects are read and rows are rendered, and nothing else.
 
 use std::ops::ControlFlow;
 
@@ -18,7 +18,7 @@ pub struct RowPlace {
     pub ordinal: u64,
     /// 1-based line at which it starts.
     pub line: u64,
-    /// Byte offset in the decompressed object.
+    /// Byte offset in the text of the object: decoded if it is compressed, and for Parquet the text that rows become.
     pub byte: u64,
 }
 
@@ -217,22 +217,19 @@ impl RowReader {
                 outcome,
             })?;
         }
-        for record in &rejected {
-            let (place, text) = place_and_text(chunk, record.ordinal);
+        let rejected = rejected
+            .iter()
+            .map(|record| (record.ordinal, record.table, RowOutcome::Rejected(&record.reason)));
+        let filtered = filtered
+            .iter()
+            .map(|record| (record.ordinal, record.table, RowOutcome::Filtered));
+        for (ordinal, table, outcome) in rejected.chain(filtered) {
+            let (place, text) = place_and_text(chunk, ordinal);
             take(RenderedRow {
                 place,
                 text,
-                table: record.table,
-                outcome: RowOutcome::Rejected(&record.reason),
-            })?;
-        }
-        for record in &filtered {
-            let (place, text) = place_and_text(chunk, record.ordinal);
-            take(RenderedRow {
-                place,
-                text,
-                table: record.table,
-                outcome: RowOutcome::Filtered,
+                table,
+                outcome,
             })?;
         }
         ControlFlow::Continue(())

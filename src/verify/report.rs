@@ -122,7 +122,7 @@ pub struct MissingRow {
     pub ordinal: u64,
     /// 1-based line at which it starts.
     pub line: Option<u64>,
-    /// Byte offset in the decompressed object.
+    /// Byte offset in the text of the object.
     pub byte: Option<u64>,
     /// Its table.
     pub table: Option<String>,

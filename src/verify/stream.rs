@@ -13,6 +13,7 @@ use crate::sink::{ReadStart, RecordSink, SeenRecord, SinkError};
 
 /// Shards read at once: each of them may have a page of 10 MiB in memory.
 const SHARDS_AT_ONCE: usize = 8;
+
 /// How to read.
 #[derive(Debug, Clone)]
 pub(super) struct Reading<'a> {

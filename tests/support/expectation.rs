@@ -47,4 +47,34 @@ impl Expectation {
             late: Vec::new(),
         }
     }
+
+    /// A task that is done after several lives: what no commit covered may have come again.
+    pub(crate) fn over_lives() -> Self {
+        Self {
+            repeats: Repeats::BetweenLives,
+            ..Self::flawless()
+        }
+    }
+
+    /// The same of a task that is not done yet.
+    pub(crate) fn unfinished(self) -> Self {
+        Self {
+            is_complete: false,
+            ..self
+        }
+    }
+
+    /// The same of a task that was killed, maybe while rows were sent again.
+    pub(crate) fn just_killed(self) -> Self {
+        Self {
+            order: Order::NotYet,
+            ..self.unfinished()
+        }
+    }
+
+    /// The same of a task that sets this file aside.
+    pub(crate) fn with_set_aside(mut self, key: &str) -> Self {
+        self.set_aside.push(key.to_owned());
+        self
+    }
 }

@@ -178,6 +178,34 @@ impl Data {
         Self { note_bytes, ..self }
     }
 
+    /// Load files of one to eight chunks and change files, with bad rows among them.
+    pub(crate) fn of_many_chunks() -> Self {
+        let mut data = Self::new(2).with_note_bytes(2_500);
+        for number in 0..3 {
+            data.load(0, 100 + number * 300);
+            data.load_with(
+                1,
+                150,
+                &[(number, Defect::FieldMissing), (120, Defect::KeyNotANumber)],
+            );
+        }
+        data.changes_with(150, &[(7, Defect::UnknownTable)]);
+        data.changes(250);
+        data
+    }
+
+    /// A queue of three files, of which the one in the middle, whose key it gives, has several chunks; beside it a file of
+    /// another table, and changes.
+    pub(crate) fn of_three_files() -> (Self, String) {
+        let mut data = Self::new(2).with_note_bytes(600);
+        data.load(0, 100);
+        let key = data.load(0, 1_500);
+        data.load(0, 100);
+        data.load(1, 50);
+        data.changes(50);
+        (data, key)
+    }
+
     /// Adds a load file; gives its key.
     pub(crate) fn load(&mut self, table: usize, rows_count: usize) -> String {
         self.load_with(table, rows_count, &[])

@@ -6,12 +6,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "each test file uses a part of it, and a test that cannot be set up has to fail"
+    clippy::print_stderr,
+    reason = "each test file uses a part of it, and a test that cannot be set up has to fail, and one that fails has \
+              to name its seed"
 )]
 
 pub(crate) mod expectation;
 pub(crate) mod fixtures;
 pub(crate) mod journal;
+pub(crate) mod lives;
 pub(crate) mod oracle;
 pub(crate) mod parquet_file;
 pub(crate) mod pipeline;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_brigade::checkpoint::store::memory::MemoryStore;
-use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry};
+use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
 use bucket_brigade::clock::SystemClock;
 use bucket_brigade::config::{
     Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
     SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
 };
-use bucket_brigade::fault::Fault;
+use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
-use bucket_brigade::model::QueueName;
+use bucket_brigade::model::{Mark, QueueName};
 use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::observe::status::TaskStatus;
 use bucket_brigade::route::shard_map::ShardMap;
@@ -62,6 +62,8 @@ pub(crate) struct Run {
     pub(crate) end: Result<RunEnd, Fault>,
     pub(crate) status: Arc<TaskStatus>,
     pub(crate) counters: CountersSnapshot,
+    /// Whether it was killed on the way.
+    pub(crate) is_killed: bool,
 }
 
 impl Running {
@@ -163,6 +165,16 @@ impl World {
         world
     }
 
+    /// The same with room for a few chunks in flight, a stream that takes its time, and frequent commits: many requests,
+    /// many commits, many cuts.
+    pub(crate) fn busy(data: Data, shards_count: u32) -> Self {
+        let mut world = Self::new(data, shards_count);
+        world.put_delay = Duration::from_millis(1);
+        world.config.limits.in_flight_bytes = 2 << 20;
+        world.config.state.commit_interval = Duration::from_millis(8);
+        world
+    }
+
     /// Goes on with a stream of other shards; what was stored stays in the old ones.
     pub(crate) fn reshard(&mut self, shards_count: u32) {
         self.shards_count = usize::try_from(shards_count).unwrap();
@@ -240,6 +252,7 @@ impl World {
             end,
             status,
             counters: pipeline.counters().snapshot(),
+            is_killed: self.journal.is_dead(),
         }
     }
 
@@ -247,6 +260,18 @@ impl World {
     pub(crate) fn entry(&self, key: &str) -> Option<ObjectEntry> {
         let queue = &self.data.file(key).queue;
         self.entry_in(queue, key)
+    }
+
+    /// Why a file was set aside, and where.
+    pub(crate) fn set_aside(&self, key: &str) -> (String, Mark) {
+        match self.entry(key).unwrap().state {
+            ObjectState::Quarantined {
+                reason, watermark, ..
+            } => (reason, watermark),
+            state @ (ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
+                panic!("{key} must be set aside: {state:?}")
+            }
+        }
     }
 
     /// What the store has of a key in a queue.
@@ -262,6 +287,13 @@ impl Run {
         assert_eq!(self.end, Ok(expected), "status: {:#?}", self.status);
         assert!(self.status.clean_stop, "a task that ends by itself stops cleanly");
         self.assert_nothing_in_flight();
+    }
+
+    /// Checks that the run failed with a fault of this kind, which gives the process this exit code; gives it.
+    pub(crate) fn assert_failed(self, kind: FaultKind, exit_code: u8) -> Fault {
+        let fault = self.end.unwrap_err();
+        assert_eq!((fault.kind, fault.kind.exit_code()), (kind, exit_code), "{fault}");
+        fault
     }
 
     /// Checks that every credit came home.

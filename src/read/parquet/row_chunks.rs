@@ -142,11 +142,6 @@ impl RowChunks {
         (!self.records.is_empty()).then(|| self.cut(self.bytes.len()))
     }
 
-    /// The end of the last chunk, or the start.
-    pub fn mark(&self) -> Mark {
-        self.start
-    }
-
     fn cut(&mut self, whole: usize) -> Chunk {
         let capacity = self.bytes.capacity().min(2 * self.chunk_bytes_max);
         let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));

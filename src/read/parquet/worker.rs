@@ -11,9 +11,8 @@ use super::column::Column;
 use super::columns::{Content, FieldPlan, FieldSource, named};
 use super::input::{FromWorker, ObjectInput};
 use super::row_chunks::RowChunks;
-use crate::config::LoadOperationColumn;
 use crate::model::{Chunk, Mark, Table};
-use crate::read::decoder::EXPANSION_FLOOR_BYTES;
+use crate::read::decoder::expands_too_much;
 use crate::read::framer::FramerConfig;
 
 /// Bytes of the rows that are taken from all columns at a time, and how many rows at most.
@@ -106,7 +105,7 @@ impl Job {
 
     fn plan(&self, file: &SerializedFileReader<ObjectInput>) -> Result<FieldPlan, String> {
         let content = if self.is_load {
-            Content::Load(&self.table, self.load_operation_column())
+            Content::Load(&self.table, self.framing.dialect.load_operation_column)
         } else {
             Content::Changes(&self.table)
         };
@@ -128,18 +127,14 @@ impl Job {
         }
         Ok(plan)
     }
-
-    fn load_operation_column(&self) -> LoadOperationColumn {
-        self.framing.dialect.load_operation_column
-    }
 }
 
 /// A row group whose columns become far larger than they are stored was made to be a bomb.
 fn check_expansion(group: &RowGroupMetaData, index: usize, expansion_max: u32) -> Result<(), String> {
-    let floor = i64::try_from(EXPANSION_FLOOR_BYTES).unwrap_or(i64::MAX);
+    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
     let expands = group.columns().iter().find(|column| {
-        let stored = column.compressed_size().max(1);
-        column.uncompressed_size() > floor && column.uncompressed_size() / i64::from(expansion_max) > stored
+        let (before, after) = (bytes(column.compressed_size()), bytes(column.uncompressed_size()));
+        expands_too_much(before.max(1), after, expansion_max)
     });
     expands.map_or(Ok(()), |column| {
         Err(format!(
@@ -183,29 +178,14 @@ fn send_rows(
     chunks: &mut RowChunks,
     out: &mpsc::Sender<FromWorker>,
 ) -> Result<(), Ending> {
-    let (mut rest, mut text) = (rows, Vec::new());
+    let (mut rest, mut scratch) = (rows, Vec::new());
     while rest > 0 {
         let batch = rest.min(at_once);
         for column in columns.iter_mut() {
             column.read(batch)?;
         }
         for row in 0..batch {
-            let mut column = columns.iter_mut();
-            for field in &plan.fields {
-                match field {
-                    FieldSource::Text(text) => chunks.value(text.as_bytes()),
-                    FieldSource::Absent => chunks.null(),
-                    FieldSource::Column(_) => {
-                        text.clear();
-                        let is_value = column.next().is_some_and(|column| column.write(row, &mut text));
-                        if is_value {
-                            chunks.value(&text);
-                        } else {
-                            chunks.null();
-                        }
-                    }
-                }
-            }
+            add_fields(plan, columns, row, &mut scratch, chunks);
             if let Some(chunk) = chunks.end_row() {
                 send(out, chunk)?;
             }
@@ -213,6 +193,32 @@ fn send_rows(
         rest -= batch;
     }
     Ok(())
+}
+
+/// The fields of the next row, which is this one of those that were taken from the columns.
+fn add_fields(
+    plan: &FieldPlan,
+    columns: &mut [Column],
+    row: u64,
+    scratch: &mut Vec<u8>,
+    chunks: &mut RowChunks,
+) {
+    let mut columns = columns.iter_mut();
+    for field in &plan.fields {
+        match field {
+            FieldSource::Text(text) => chunks.value(text.as_bytes()),
+            FieldSource::Absent => chunks.null(),
+            FieldSource::Column(_) => {
+                scratch.clear();
+                let is_value = columns.next().is_some_and(|column| column.write(row, scratch));
+                if is_value {
+                    chunks.value(scratch);
+                } else {
+                    chunks.null();
+                }
+            }
+        }
+    }
 }
 
 fn send(out: &mpsc::Sender<FromWorker>, chunk: Chunk) -> Result<(), Ending> {
