@@ -3,7 +3,7 @@
 //! Everything that does not depend on the row (member names, metadata, white space) is rendered once per
 //! table; a row costs its values and a few copies.
 
-use super::json_text::write_json_string;
+use super::json_text::{unquoted, write_json_string};
 use super::layout::MemberName;
 use super::special::Scratch;
 use super::template::{ColumnTemplate, Ends, FrameTemplate, OperationTemplate, TableTemplate};
@@ -277,10 +277,8 @@ fn holds_text_as_is(column_type: ColumnType) -> bool {
 /// A value in a partition key: as in the message, without quotes and escapes.
 pub(super) fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
     if column_type.is_text() {
-        return text;
+        text
+    } else {
+        unquoted(written)
     }
-    let quoted = written
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
-    quoted.unwrap_or(written)
 }
