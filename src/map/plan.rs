@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::expression;
 use super::filter::RowFilter;
 use super::object_mapping::{Named, ObjectMapping};
-use super::rules::{Change, Locator, ObjectMappingRule, RuleHead, Rules};
+use super::rules::{Change, ObjectMappingRule, RuleHead, Rules};
 use super::selection::{self, Selected, select};
 use super::transform::{Transformed, transform};
 use super::{ColumnSource, Mappings, TableMapping, TableName};
@@ -148,7 +148,7 @@ fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, repor
         else {
             continue;
         };
-        if !rule.locator.matches(&table.owner, &table.name) {
+        if !rule.speaks_of(table) {
             continue;
         }
         if let Err(reason) = expression::check(text, table, mapping) {
@@ -186,11 +186,10 @@ fn naming_rule(rules: &Rules, table: &Table) -> Option<RuleHead> {
         .iter()
         .filter(|rule| rule.target_table_name.is_some() && rule.locator.matches(owner, name))
         .map(|rule| rule.head);
-    let by_table = rules.transformations.iter().filter(|rule| match &rule.change {
-        Change::Schema(_) => rule.locator.schema.matches(owner),
-        Change::Table(_) => rule.locator.matches(owner, name),
-        Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => false,
-    });
+    let by_table = rules
+        .transformations
+        .iter()
+        .filter(|rule| matches!(rule.change, Change::Schema(_) | Change::Table(_)) && rule.speaks_of(table));
     by_mapping.chain(by_table.map(|rule| rule.head)).next()
 }
 
@@ -206,22 +205,8 @@ fn warn_about_idle_rules(rules: &Rules, definition: &[Table], report: &mut Repor
             warn(rule.head, no_table);
         }
     }
-    let fits = |locator: &Locator| {
-        definition
-            .iter()
-            .filter(|table| locator.matches(&table.owner, &table.name))
-            .collect::<Vec<_>>()
-    };
     for rule in &rules.transformations {
-        let tables = match &rule.change {
-            Change::Schema(_) => definition
-                .iter()
-                .filter(|table| rule.locator.schema.matches(&table.owner))
-                .collect(),
-            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
-                fits(&rule.locator)
-            }
-        };
+        let tables: Vec<_> = definition.iter().filter(|table| rule.speaks_of(table)).collect();
         if tables.is_empty() {
             warn(rule.head, no_table);
         } else if let Change::Column { name, .. } = &rule.change {
@@ -238,7 +223,8 @@ fn warn_about_idle_rules(rules: &Rules, definition: &[Table], report: &mut Repor
         }
     }
     for rule in &rules.object_mappings {
-        if fits(&rule.locator).is_empty() {
+        let is_of = |table: &Table| rule.locator.matches(&table.owner, &table.name);
+        if !definition.iter().any(is_of) {
             warn(rule.head, no_table);
         }
     }

@@ -4,7 +4,7 @@ use super::mask::Mask;
 use super::object_mapping::RecordShape;
 use super::pattern::Pattern;
 use crate::config::Place;
-use crate::model::ColumnType;
+use crate::model::{ColumnType, Table};
 
 /// All rules that have an effect here, each kind by rule id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,6 +155,18 @@ pub struct TransformationRule {
     pub locator: Locator,
     /// What of them it changes.
     pub change: Change,
+}
+
+impl TransformationRule {
+    /// Whether it speaks of a table, its columns or its schema; a schema has no table name.
+    pub fn speaks_of(&self, table: &Table) -> bool {
+        match self.change {
+            Change::Schema(_) => self.locator.schema.matches(&table.owner),
+            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
+                self.locator.matches(&table.owner, &table.name)
+            }
+        }
+    }
 }
 
 /// What a transformation rule changes.

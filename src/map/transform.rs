@@ -27,16 +27,7 @@ pub struct Transformed {
 
 /// Applies the rules to a table; what is wrong with them is in the report.
 pub fn transform(rules: &[TransformationRule], table: &Table, report: &mut Report) -> Transformed {
-    let rules: Vec<_> = rules
-        .iter()
-        .filter(|rule| match &rule.change {
-            // A schema has no table name.
-            Change::Schema(_) => rule.locator.schema.matches(&table.owner),
-            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
-                rule.locator.matches(&table.owner, &table.name)
-            }
-        })
-        .collect();
+    let rules: Vec<_> = rules.iter().filter(|rule| rule.speaks_of(table)).collect();
     let work = Work { table, rules: &rules };
     let mut columns = work.columns(report);
     work.add_columns(&mut columns, report);
