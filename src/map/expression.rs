@@ -5,6 +5,7 @@
 mod names;
 mod values;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
-pub use self::names::NameExpression;
 use self::values::{hexadecimal_of, replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
@@ -71,6 +71,21 @@ pub struct Evaluator {
 impl fmt::Debug for Evaluator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Evaluator")
+    }
+}
+
+/// An evaluator that is set up when an expression first asks for it: most rules have none, and one is enough for all
+/// tables.
+#[derive(Debug, Default)]
+pub struct OnDemand(OnceCell<Result<Evaluator, String>>);
+
+impl OnDemand {
+    /// The evaluator.
+    ///
+    /// # Errors
+    /// As [`Evaluator::new`].
+    pub fn get(&self) -> Result<&Evaluator, String> {
+        self.0.get_or_init(Evaluator::new).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -201,8 +216,8 @@ impl Evaluator {
 ///
 /// # Errors
 /// Why it does not, as one sentence.
-pub fn check(text: &str, table: &Table, mapping: &TableMapping) -> Result<(), String> {
-    let evaluator = Evaluator::new()?;
+pub fn check(text: &str, table: &Table, mapping: &TableMapping, evaluator: &OnDemand) -> Result<(), String> {
+    let evaluator = evaluator.get()?;
     for (column, mapped) in mapping.output.columns.iter().zip(&mapping.columns) {
         if mapped.source == ColumnSource::Expression(text.to_owned()) {
             evaluator.prepare(text, column.column_type, table, &mapping.output)?;

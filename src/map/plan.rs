@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::expression;
+use super::expression::{self, OnDemand};
 use super::filter::RowFilter;
 use super::object_mapping::{Named, ObjectMapping};
 use super::rules::{Change, ObjectMappingRule, RuleHead, Rules};
@@ -33,6 +33,7 @@ impl MappedTables {
     /// The tables that the rules select, and what becomes of them. What is wrong is in the report.
     pub fn of(rules: &Rules, definition: Vec<Table>, report: &mut Report) -> Self {
         warn_about_idle_rules(rules, &definition, report);
+        let evaluator = OnDemand::default();
         let mut mapped = Self {
             tables: Vec::new(),
             mappings: Mappings::default(),
@@ -42,7 +43,7 @@ impl MappedTables {
                 None => mapped.mappings.unselected.push(TableName::of(&table)),
                 Some(selected) => {
                     mapped.mappings.load_orders.push(selected.load_order);
-                    let mapping = map_table(rules, selected, &table, report);
+                    let mapping = map_table(rules, selected, &table, &evaluator, report);
                     mapped.mappings.tables.push(mapping);
                     mapped.tables.push(table);
                 }
@@ -71,6 +72,7 @@ fn map_table(
     rules: &Rules,
     selected: Selected<'_>,
     table: &Table,
+    evaluator: &OnDemand,
     report: &mut Report,
 ) -> Option<TableMapping> {
     let filters = selected
@@ -78,7 +80,7 @@ fn map_table(
         .iter()
         .filter_map(|filter| RowFilter::compile(filter, table, report))
         .collect();
-    let Transformed { mut output, columns } = transform(&rules.transformations, table, report);
+    let Transformed { mut output, columns } = transform(&rules.transformations, table, evaluator, report);
     let object = object_rule(&rules.object_mappings, table, report).map(|rule| {
         if let Some(name) = &rule.target_table_name {
             output.name.clone_from(name);
@@ -96,7 +98,7 @@ fn map_table(
         filters,
         object,
     };
-    check_expressions(rules, &mapping, table, report);
+    check_expressions(rules, &mapping, table, evaluator, report);
     (!is_unchanged(&mapping, table)).then_some(mapping)
 }
 
@@ -138,7 +140,13 @@ fn object_rule<'a>(
 }
 
 /// Prepares every expression once, so that a mistake in one is found before the first row.
-fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, report: &mut Report) {
+fn check_expressions(
+    rules: &Rules,
+    mapping: &TableMapping,
+    table: &Table,
+    evaluator: &OnDemand,
+    report: &mut Report,
+) {
     for rule in &rules.transformations {
         let Change::AddColumn {
             name,
@@ -151,7 +159,7 @@ fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, repor
         if !rule.speaks_of(table) {
             continue;
         }
-        if let Err(reason) = expression::check(text, table, mapping) {
+        if let Err(reason) = expression::check(text, table, mapping, evaluator) {
             let message = format!(
                 "rule {}: the expression of the column {name:?} does not work for {}: {reason}",
                 rule.head.id,

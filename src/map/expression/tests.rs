@@ -145,7 +145,7 @@ fn an_expression_that_cannot_be_or_is_not_stable_is_refused() {
 
 #[test]
 fn a_name_is_made_of_the_names_it_had() {
-    let name = |text| NameExpression::evaluate(text, &table(), table().columns.first());
+    let name = |text| Evaluator::new()?.name(text, &table(), table().columns.first());
     assert_eq!(
         name("$AR_M_SOURCE_SCHEMA||'_'||lower($AR_M_SOURCE_COLUMN_NAME)").as_deref(),
         Ok("hr_id")
