@@ -144,8 +144,8 @@ impl Evaluator {
         table: &Table,
         output: &Table,
     ) -> Result<Expression, String> {
-        refuse_unstable(text)?;
         let text = straighten(text);
+        refuse_unstable(&text)?;
         // In brackets nothing behind the expression can be a second statement; as text, numbers look as SQLite shows them.
         let statement = if column_type.is_text() {
             format!("SELECT CAST(({text}\n) AS TEXT)")
@@ -250,9 +250,11 @@ fn straighten(text: &str) -> String {
 
 /// Refuses what gives something else each time: such a row would not be recognised in the stream again.
 fn refuse_unstable(text: &str) -> Result<(), String> {
+    // SQLite takes a name in double quotes that is none for a text.
     let compact: String = text
         .chars()
         .filter(|character| !character.is_whitespace())
+        .map(|character| if character == '"' { '\'' } else { character })
         .collect::<String>()
         .to_ascii_lowercase();
     let unstable = [
@@ -265,6 +267,11 @@ fn refuse_unstable(text: &str) -> Result<(), String> {
         "time()",
         "julianday()",
         "unixepoch()",
+        // With this in front of it, a missing time is the time of day, too.
+        "date('subsec",
+        "time('subsec",
+        "julianday('subsec",
+        "unixepoch('subsec",
     ];
     let found = unstable.iter().find(|word| compact.contains(**word)).copied();
     match found.or_else(|| has_bare_strftime(&compact).then_some("strftime without a time")) {
@@ -281,7 +288,7 @@ fn has_bare_strftime(compact: &str) -> bool {
     let mut calls = compact.split("strftime('").skip(1);
     calls.any(|behind| {
         let rest = behind.split_once('\'').map(|(_, rest)| rest);
-        rest.is_some_and(|rest| rest.starts_with(')'))
+        rest.is_some_and(|rest| rest.starts_with(')') || rest.starts_with(",'subsec"))
     })
 }
 

@@ -11,10 +11,11 @@ impl Evaluator {
     /// # Errors
     /// What is wrong with it, as one sentence.
     pub fn name(&self, text: &str, table: &Table, column: Option<&Column>) -> Result<String, String> {
-        refuse_unstable(text)?;
+        let text = straighten(text);
+        refuse_unstable(&text)?;
         let failed =
             |error: rusqlite::Error| format!("the expression of the new name fails: SQLite says {error}");
-        let statement = format!("SELECT CAST(({}\n) AS TEXT)", straighten(text));
+        let statement = format!("SELECT CAST(({text}\n) AS TEXT)");
         let mut statement = self.connection.prepare_cached(&statement).map_err(failed)?;
         let names: Vec<_> = names_of(&statement).collect();
         for (name, index) in names.iter().zip(1..) {

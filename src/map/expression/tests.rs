@@ -136,6 +136,10 @@ fn an_expression_that_cannot_be_or_is_not_stable_is_refused() {
         ("datetime ( 'now' )", "gives something else each time"),
         ("strftime('%s')", "gives something else each time"),
         ("datetime ()", "gives something else each time"),
+        ("datetime(\u{2018}now\u{2019})", "gives something else each time"),
+        ("datetime(\"now\")", "gives something else each time"),
+        ("unixepoch('subsec')", "gives something else each time"),
+        ("strftime('%f', 'subsec')", "gives something else each time"),
         ("abs(-9223372036854775808)", "integer overflow"),
     ] {
         let problem = evaluated_as(expression, TEXT, Operation::Load).unwrap_err();
