@@ -323,18 +323,18 @@ pub struct AttributeRule {
     /// Where it stands.
     pub place: Place,
     /// Its value.
-    pub value: AttributeTemplate,
+    pub value: ValueTemplate,
 }
 
 /// A value with `${column}` in its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttributeTemplate {
+pub enum ValueTemplate {
     /// A text.
     Text(String, Place),
     /// A number, a boolean or null, as it is written.
     Literal(String),
     /// An object.
-    Object(Vec<(String, AttributeTemplate)>),
+    Object(Vec<(String, ValueTemplate)>),
     /// A list.
-    List(Vec<AttributeTemplate>),
+    List(Vec<ValueTemplate>),
 }

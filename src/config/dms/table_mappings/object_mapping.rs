@@ -5,7 +5,7 @@ use super::super::super::tree::{Node, Value, quoted};
 use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::object_mapping::RecordShape;
-use crate::map::rules::{AttributeRule, AttributeTemplate, ObjectMappingRule, PartitionKeyChoice, RuleHead};
+use crate::map::rules::{AttributeRule, ObjectMappingRule, PartitionKeyChoice, RuleHead, ValueTemplate};
 
 const MEMBERS: &[&str] = &[
     "rule-type",
@@ -211,14 +211,14 @@ fn attribute(node: &Node, path: String, report: &mut Report) -> Option<Attribute
     })
 }
 
-fn template(node: &Node) -> AttributeTemplate {
+fn template(node: &Node) -> ValueTemplate {
     match &node.value {
-        Value::Null => AttributeTemplate::Literal("null".to_owned()),
-        Value::Boolean(value) => AttributeTemplate::Literal(value.to_string()),
-        Value::Number(text) => AttributeTemplate::Literal(text.clone()),
-        Value::Text(text) => AttributeTemplate::Text(text.clone(), node.place),
-        Value::List(nodes) => AttributeTemplate::List(nodes.iter().map(template).collect()),
-        Value::Map(entries) => AttributeTemplate::Object(
+        Value::Null => ValueTemplate::Literal("null".to_owned()),
+        Value::Boolean(value) => ValueTemplate::Literal(value.to_string()),
+        Value::Number(text) => ValueTemplate::Literal(text.clone()),
+        Value::Text(text) => ValueTemplate::Text(text.clone(), node.place),
+        Value::List(nodes) => ValueTemplate::List(nodes.iter().map(template).collect()),
+        Value::Map(entries) => ValueTemplate::Object(
             entries
                 .iter()
                 .map(|entry| (entry.key.clone(), template(&entry.node)))
