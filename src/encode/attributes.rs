@@ -3,17 +3,14 @@
 use std::ops::Range;
 
 use super::json_text::write_json_string;
-use super::layout::ObjectWriter;
+use super::layout::{MemberName, ObjectWriter};
 use crate::map::object_mapping::{Attribute, AttributeValue, TextPart};
 use crate::parse::convert::ValueProblem;
 
 /// An attribute, taken apart into what is the same for all rows and the texts between.
 #[derive(Debug)]
 pub(super) struct AttributeTemplate {
-    /// Up to the value, as the first member.
-    pub(super) first_name: Vec<u8>,
-    /// Up to the value, behind another member.
-    pub(super) next_name: Vec<u8>,
+    pub(super) name: MemberName,
     segments: Vec<Segment>,
 }
 
@@ -83,11 +80,6 @@ impl Captured {
 impl AttributeTemplate {
     /// The template of an attribute in `data`; `captures` are the columns by the number of their texts.
     pub(super) fn new(attribute: &Attribute, data: &ObjectWriter, captures: &[usize]) -> Self {
-        let mut first = data.clone();
-        first.name(&attribute.name);
-        let mut next = data.clone();
-        next.set_has_members();
-        next.name(&attribute.name);
         let mut builder = Builder {
             writer: data.clone(),
             captures,
@@ -97,8 +89,7 @@ impl AttributeTemplate {
         builder.value(&attribute.value);
         builder.flush();
         Self {
-            first_name: first.take(),
-            next_name: next.take(),
+            name: MemberName::new(data, &attribute.name),
             segments: builder.segments,
         }
     }

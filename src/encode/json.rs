@@ -3,7 +3,8 @@
 //! Everything that does not depend on the row (member names, metadata, white space) is rendered once per
 //! table; a row costs its values and a few copies.
 
-use super::json_text::write_json_string;
+use super::json_text::{unquoted, write_json_string};
+use super::layout::MemberName;
 use super::special::Scratch;
 use super::template::{ColumnTemplate, Ends, FrameTemplate, OperationTemplate, TableTemplate};
 use super::timestamp::MessageTimestamp;
@@ -191,13 +192,7 @@ impl<'a> DataWriter<'a, '_> {
             self.is_empty = false;
         }
         for (index, attribute) in table.attributes.iter().enumerate() {
-            let name = if self.is_empty {
-                &attribute.first_name
-            } else {
-                &attribute.next_name
-            };
-            self.payloads.extend_from_slice(name);
-            self.is_empty = false;
+            self.write_name(&attribute.name);
             attribute.write(self.payloads, &mut scratch.captured)?;
             if operation.key_rule.attribute == Some(index) {
                 match attribute.text(&mut scratch.captured) {
@@ -224,7 +219,7 @@ impl<'a> DataWriter<'a, '_> {
             }
             return Ok(());
         }
-        self.write_name(template);
+        self.write_name(&template.name);
         let start = self.payloads.len();
         write_value(self.payloads, text, column.column_type, self.settings.style)?;
         if is_key_part {
@@ -248,7 +243,7 @@ impl<'a> DataWriter<'a, '_> {
             return Err(null_in_key());
         }
         if self.settings.include_null_and_empty {
-            self.write_name(template);
+            self.write_name(&template.name);
             self.payloads.extend_from_slice(b"null");
         }
         Ok(())
@@ -258,13 +253,8 @@ impl<'a> DataWriter<'a, '_> {
         text.is_empty() && holds_text_as_is(column_type) && !self.settings.include_null_and_empty
     }
 
-    pub(super) fn write_name(&mut self, template: &ColumnTemplate) {
-        let name = if self.is_empty {
-            &template.first_name
-        } else {
-            &template.next_name
-        };
-        self.payloads.extend_from_slice(name);
+    pub(super) fn write_name(&mut self, name: &MemberName) {
+        self.payloads.extend_from_slice(name.bytes(self.is_empty));
         self.is_empty = false;
     }
 }
@@ -287,10 +277,8 @@ fn holds_text_as_is(column_type: ColumnType) -> bool {
 /// A value in a partition key: as in the message, without quotes and escapes.
 pub(super) fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
     if column_type.is_text() {
-        return text;
+        text
+    } else {
+        unquoted(written)
     }
-    let quoted = written
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
-    quoted.unwrap_or(written)
 }

@@ -47,6 +47,14 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[b'\\', letter]);
 }
 
+/// A JSON value as it was written, without the quotes around it if it has some.
+pub(crate) fn unquoted(written: &[u8]) -> &[u8] {
+    let inner = written
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    inner.unwrap_or(written)
+}
+
 /// A byte as two lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 0x0F].map(|digit| {

@@ -138,6 +138,33 @@ impl ObjectWriter {
     }
 }
 
+/// The name of a member, with all that stands in front of its value.
+#[derive(Debug)]
+pub(super) struct MemberName {
+    first: Vec<u8>,
+    next: Vec<u8>,
+}
+
+impl MemberName {
+    /// A name in the innermost object of a writer from which everything was taken.
+    pub(super) fn new(object: &ObjectWriter, name: &str) -> Self {
+        let mut first = object.clone();
+        first.name(name);
+        let mut next = object.clone();
+        next.set_has_members();
+        next.name(name);
+        Self {
+            first: first.take(),
+            next: next.take(),
+        }
+    }
+
+    /// As the first member of its object, or behind another one.
+    pub(super) fn bytes(&self, is_first: bool) -> &[u8] {
+        if is_first { &self.first } else { &self.next }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

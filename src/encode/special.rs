@@ -93,7 +93,7 @@ impl<'a> DataWriter<'a, '_> {
         }
         let is_member = !is_left_out && !special.is_hidden;
         if is_member {
-            self.write_name(template);
+            self.write_name(&template.name);
         }
         let out = if is_member { &mut *self.payloads } else { hidden };
         let start = out.len();

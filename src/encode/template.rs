@@ -2,7 +2,7 @@
 //! table. Pure: no I/O, no clock.
 
 use super::attributes::AttributeTemplate;
-use super::layout::ObjectWriter;
+use super::layout::{MemberName, ObjectWriter};
 use crate::config::{MessageConfig, MessageFormat};
 use crate::map::expression::{Evaluator, Expression};
 use crate::map::mask::Mask;
@@ -57,10 +57,7 @@ pub(super) struct ColumnTemplate {
     pub(super) is_primary_key: bool,
     /// What there is to do beyond writing it down; nothing for most columns.
     pub(super) special: Option<Box<Special>>,
-    /// Up to the value, as the first member.
-    pub(super) first_name: Vec<u8>,
-    /// Up to the value, behind another member.
-    pub(super) next_name: Vec<u8>,
+    pub(super) name: MemberName,
 }
 
 /// What a rule does with a column.
@@ -275,27 +272,17 @@ struct ColumnWork<'a> {
 
 impl ColumnWork<'_> {
     fn template(&self, index: usize, column: &Column, object: &ObjectWriter) -> ColumnTemplate {
-        let mut first = object.clone();
-        first.name(&column.name);
-        let mut next = object.clone();
-        next.set_has_members();
-        next.name(&column.name);
-        let field = match self.mapped.map(|mapped| &mapped.source) {
-            Some(ColumnSource::Column(field)) => *field,
-            Some(ColumnSource::Expression(_) | ColumnSource::Nothing) | None => index,
+        let (field, read) = match self.mapped.map(|mapped| &mapped.source) {
+            Some(ColumnSource::Column(field)) => (*field, self.definition.columns.get(*field)),
+            // It has no field, or without a mapping that of its own place.
+            Some(ColumnSource::Expression(_) | ColumnSource::Nothing) | None => (index, None),
         };
-        let is_read = !matches!(
-            self.mapped.map(|mapped| &mapped.source),
-            Some(ColumnSource::Expression(_) | ColumnSource::Nothing)
-        );
-        let defined = self.definition.columns.get(field).filter(|_| is_read);
         ColumnTemplate {
-            column: defined.unwrap_or(column).clone(),
+            column: read.unwrap_or(column).clone(),
             field,
             is_primary_key: column.is_primary_key,
             special: self.special(index, column).map(Box::new),
-            first_name: first.take(),
-            next_name: next.take(),
+            name: MemberName::new(object, &column.name),
         }
     }
 

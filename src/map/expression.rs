@@ -5,6 +5,7 @@
 mod names;
 mod values;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
-pub use self::names::NameExpression;
 use self::values::{hexadecimal_of, replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
@@ -74,6 +74,21 @@ impl fmt::Debug for Evaluator {
     }
 }
 
+/// An evaluator that is set up when an expression first asks for it: most rules have none, and one is enough for all
+/// tables.
+#[derive(Debug, Default)]
+pub struct OnDemand(OnceCell<Result<Evaluator, String>>);
+
+impl OnDemand {
+    /// The evaluator.
+    ///
+    /// # Errors
+    /// As [`Evaluator::new`].
+    pub fn get(&self) -> Result<&Evaluator, String> {
+        self.0.get_or_init(Evaluator::new).as_ref().map_err(Clone::clone)
+    }
+}
+
 /// Statements that stay prepared; a task with more of them prepares the others again and again.
 const PREPARED_MAX: usize = 1_024;
 
@@ -129,8 +144,8 @@ impl Evaluator {
         table: &Table,
         output: &Table,
     ) -> Result<Expression, String> {
-        refuse_unstable(text)?;
         let text = straighten(text);
+        refuse_unstable(&text)?;
         // In brackets nothing behind the expression can be a second statement; as text, numbers look as SQLite shows them.
         let statement = if column_type.is_text() {
             format!("SELECT CAST(({text}\n) AS TEXT)")
@@ -201,8 +216,8 @@ impl Evaluator {
 ///
 /// # Errors
 /// Why it does not, as one sentence.
-pub fn check(text: &str, table: &Table, mapping: &TableMapping) -> Result<(), String> {
-    let evaluator = Evaluator::new()?;
+pub fn check(text: &str, table: &Table, mapping: &TableMapping, evaluator: &OnDemand) -> Result<(), String> {
+    let evaluator = evaluator.get()?;
     for (column, mapped) in mapping.output.columns.iter().zip(&mapping.columns) {
         if mapped.source == ColumnSource::Expression(text.to_owned()) {
             evaluator.prepare(text, column.column_type, table, &mapping.output)?;
@@ -235,9 +250,11 @@ fn straighten(text: &str) -> String {
 
 /// Refuses what gives something else each time: such a row would not be recognised in the stream again.
 fn refuse_unstable(text: &str) -> Result<(), String> {
+    // SQLite takes a name in double quotes that is none for a text.
     let compact: String = text
         .chars()
         .filter(|character| !character.is_whitespace())
+        .map(|character| if character == '"' { '\'' } else { character })
         .collect::<String>()
         .to_ascii_lowercase();
     let unstable = [
@@ -250,6 +267,11 @@ fn refuse_unstable(text: &str) -> Result<(), String> {
         "time()",
         "julianday()",
         "unixepoch()",
+        // With this in front of it, a missing time is the time of day, too.
+        "date('subsec",
+        "time('subsec",
+        "julianday('subsec",
+        "unixepoch('subsec",
     ];
     let found = unstable.iter().find(|word| compact.contains(**word)).copied();
     match found.or_else(|| has_bare_strftime(&compact).then_some("strftime without a time")) {
@@ -266,7 +288,7 @@ fn has_bare_strftime(compact: &str) -> bool {
     let mut calls = compact.split("strftime('").skip(1);
     calls.any(|behind| {
         let rest = behind.split_once('\'').map(|(_, rest)| rest);
-        rest.is_some_and(|rest| rest.starts_with(')'))
+        rest.is_some_and(|rest| rest.starts_with(')') || rest.starts_with(",'subsec"))
     })
 }
 

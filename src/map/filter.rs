@@ -13,18 +13,12 @@ use serde::Serialize;
 
 use super::decimal::Decimal;
 use super::rules::{SourceFilter, Test};
-use crate::config::NumberFormat;
+use super::shown::shown;
 use crate::config::problems::Report;
 use crate::model::{Column, ColumnType, Table};
-use crate::parse::convert::{
-    Excerpt, FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field_as, write_value,
-};
+use crate::parse::convert::{Excerpt, FieldValue, HexPrefix, ValueProblem, read_field_as};
 use crate::parse::csv::Field;
 
-const STYLE: ValueStyle = ValueStyle {
-    number_format: NumberFormat::Exact,
-    hex_prefix: HexPrefix::Absent,
-};
 /// Fraction digits of a second that are compared.
 const COMPARED_SCALE: u8 = 9;
 
@@ -230,12 +224,7 @@ impl ValueKind {
             Self::Double => double(text).map(Comparable::Double),
             Self::Text => return Ok(Comparable::Text(text)),
             Self::Normal(column_type) => {
-                scratch.clear();
-                write_value(scratch, text, column_type, STYLE)?;
-                let quoted = scratch
-                    .strip_prefix(b"\"")
-                    .and_then(|rest| rest.strip_suffix(b"\""));
-                let text = quoted.unwrap_or(scratch);
+                let text = shown(text, column_type, HexPrefix::Absent, scratch)?;
                 // Without the zone a time without a fraction is the beginning of those with one, and sorts in front.
                 return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }

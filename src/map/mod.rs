@@ -17,6 +17,7 @@ pub mod plan;
 pub mod retype;
 pub mod rules;
 pub mod selection;
+mod shown;
 pub mod summary;
 pub mod transform;
 

@@ -1,6 +1,6 @@
 //! New names of schemas, tables and columns. Pure: no I/O, no clock.
 
-use super::expression::NameExpression;
+use super::expression::OnDemand;
 use super::rules::{Naming, RuleHead};
 use crate::config::problems::Report;
 use crate::model::{Column, Table};
@@ -13,18 +13,24 @@ impl Naming {
         table: &Table,
         column: Option<&Column>,
         head: RuleHead,
+        evaluator: &OnDemand,
         report: &mut Report,
     ) -> String {
         let unchanged = || name.to_owned();
         let new = match self {
             Self::Rename(new) => new.clone(),
-            Self::Expression(expression) => match NameExpression::evaluate(expression, table, column) {
-                Ok(new) => new,
-                Err(reason) => {
-                    report.error(head.place, format!("rule {}: {reason}", head.id));
-                    return unchanged();
+            Self::Expression(expression) => {
+                let name = evaluator
+                    .get()
+                    .and_then(|evaluator| evaluator.name(expression, table, column));
+                match name {
+                    Ok(new) => new,
+                    Err(reason) => {
+                        report.error(head.place, format!("rule {}: {reason}", head.id));
+                        return unchanged();
+                    }
                 }
-            },
+            }
             Self::Lowercase => name.to_lowercase(),
             Self::Uppercase => name.to_uppercase(),
             Self::AddPrefix(prefix) => format!("{prefix}{name}"),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::rules::{AttributeTemplate, ObjectMappingRule, PartitionKeyChoice};
+use super::rules::{ObjectMappingRule, PartitionKeyChoice, ValueTemplate};
 use super::{ColumnSource, MappedColumn};
 use crate::config::Place;
 use crate::config::problems::Report;
@@ -211,31 +211,34 @@ impl ObjectMapping {
                 Some(MappedKey::PrimaryKey)
             }
             PartitionKeyChoice::Constant(text) => Some(MappedKey::Constant(text.clone())),
-            PartitionKeyChoice::Attribute(name, place) => {
-                let attribute = self
-                    .attributes
-                    .iter()
-                    .position(|attribute| attribute.name == *name);
-                match attribute.and_then(|index| Some((index, &self.attributes.get(index)?.value))) {
-                    Some((index, AttributeValue::Text(_))) => Some(MappedKey::Attribute(index)),
-                    Some((
-                        _,
-                        AttributeValue::Object(_) | AttributeValue::List(_) | AttributeValue::Literal(_),
-                    )) => {
-                        let message = format!(
-                            "`partition-key-name` is {name:?}, which is a document; a partition key is made of a scalar"
-                        );
-                        report.error(*place, message);
-                        None
-                    }
-                    None => {
-                        let column = table.index_of(name).map(MappedKey::Column);
-                        if column.is_none() {
-                            unknown_column(name, *place, table, report);
-                        }
-                        column
-                    }
-                }
+            PartitionKeyChoice::Attribute(name, place) => self.named_key(name, *place, table, report),
+        }
+    }
+
+    /// The attribute of a name, or else the column.
+    fn named_key(
+        &self,
+        name: &str,
+        place: Place,
+        table: Named<'_>,
+        report: &mut Report,
+    ) -> Option<MappedKey> {
+        let mut attributes = self.attributes.iter().enumerate();
+        let Some((index, attribute)) = attributes.find(|(_, attribute)| attribute.name == name) else {
+            let column = table.index_of(name).map(MappedKey::Column);
+            if column.is_none() {
+                unknown_column(name, place, table, report);
+            }
+            return column;
+        };
+        match attribute.value {
+            AttributeValue::Text(_) => Some(MappedKey::Attribute(index)),
+            AttributeValue::Object(_) | AttributeValue::List(_) | AttributeValue::Literal(_) => {
+                let message = format!(
+                    "`partition-key-name` is {name:?}, which is a document; a partition key is made of a scalar"
+                );
+                report.error(place, message);
+                None
             }
         }
     }
@@ -261,18 +264,18 @@ impl ObjectMapping {
     }
 }
 
-fn value(template: &AttributeTemplate, table: Named<'_>, report: &mut Report) -> AttributeValue {
+fn value(template: &ValueTemplate, table: Named<'_>, report: &mut Report) -> AttributeValue {
     match template {
-        AttributeTemplate::Text(text, place) => AttributeValue::Text(parts(text, *place, table, report)),
-        AttributeTemplate::Literal(text) => AttributeValue::Literal(text.clone()),
-        AttributeTemplate::Object(members) => {
+        ValueTemplate::Text(text, place) => AttributeValue::Text(parts(text, *place, table, report)),
+        ValueTemplate::Literal(text) => AttributeValue::Literal(text.clone()),
+        ValueTemplate::Object(members) => {
             let members = members.iter().map(|(name, template)| Attribute {
                 name: name.clone(),
                 value: value(template, table, report),
             });
             AttributeValue::Object(members.collect())
         }
-        AttributeTemplate::List(templates) => AttributeValue::List(
+        ValueTemplate::List(templates) => AttributeValue::List(
             templates
                 .iter()
                 .map(|template| value(template, table, report))

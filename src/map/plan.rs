@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::expression;
+use super::expression::{self, OnDemand};
 use super::filter::RowFilter;
 use super::object_mapping::{Named, ObjectMapping};
-use super::rules::{Change, Locator, ObjectMappingRule, RuleHead, Rules};
+use super::rules::{Change, ObjectMappingRule, RuleHead, Rules};
 use super::selection::{self, Selected, select};
 use super::transform::{Transformed, transform};
 use super::{ColumnSource, Mappings, TableMapping, TableName};
@@ -33,6 +33,7 @@ impl MappedTables {
     /// The tables that the rules select, and what becomes of them. What is wrong is in the report.
     pub fn of(rules: &Rules, definition: Vec<Table>, report: &mut Report) -> Self {
         warn_about_idle_rules(rules, &definition, report);
+        let evaluator = OnDemand::default();
         let mut mapped = Self {
             tables: Vec::new(),
             mappings: Mappings::default(),
@@ -42,7 +43,7 @@ impl MappedTables {
                 None => mapped.mappings.unselected.push(TableName::of(&table)),
                 Some(selected) => {
                     mapped.mappings.load_orders.push(selected.load_order);
-                    let mapping = map_table(rules, selected, &table, report);
+                    let mapping = map_table(rules, selected, &table, &evaluator, report);
                     mapped.mappings.tables.push(mapping);
                     mapped.tables.push(table);
                 }
@@ -71,6 +72,7 @@ fn map_table(
     rules: &Rules,
     selected: Selected<'_>,
     table: &Table,
+    evaluator: &OnDemand,
     report: &mut Report,
 ) -> Option<TableMapping> {
     let filters = selected
@@ -78,7 +80,7 @@ fn map_table(
         .iter()
         .filter_map(|filter| RowFilter::compile(filter, table, report))
         .collect();
-    let Transformed { mut output, columns } = transform(&rules.transformations, table, report);
+    let Transformed { mut output, columns } = transform(&rules.transformations, table, evaluator, report);
     let object = object_rule(&rules.object_mappings, table, report).map(|rule| {
         if let Some(name) = &rule.target_table_name {
             output.name.clone_from(name);
@@ -96,7 +98,7 @@ fn map_table(
         filters,
         object,
     };
-    check_expressions(rules, &mapping, table, report);
+    check_expressions(rules, &mapping, table, evaluator, report);
     (!is_unchanged(&mapping, table)).then_some(mapping)
 }
 
@@ -138,7 +140,13 @@ fn object_rule<'a>(
 }
 
 /// Prepares every expression once, so that a mistake in one is found before the first row.
-fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, report: &mut Report) {
+fn check_expressions(
+    rules: &Rules,
+    mapping: &TableMapping,
+    table: &Table,
+    evaluator: &OnDemand,
+    report: &mut Report,
+) {
     for rule in &rules.transformations {
         let Change::AddColumn {
             name,
@@ -148,10 +156,10 @@ fn check_expressions(rules: &Rules, mapping: &TableMapping, table: &Table, repor
         else {
             continue;
         };
-        if !rule.locator.matches(&table.owner, &table.name) {
+        if !rule.speaks_of(table) {
             continue;
         }
-        if let Err(reason) = expression::check(text, table, mapping) {
+        if let Err(reason) = expression::check(text, table, mapping, evaluator) {
             let message = format!(
                 "rule {}: the expression of the column {name:?} does not work for {}: {reason}",
                 rule.head.id,
@@ -186,11 +194,10 @@ fn naming_rule(rules: &Rules, table: &Table) -> Option<RuleHead> {
         .iter()
         .filter(|rule| rule.target_table_name.is_some() && rule.locator.matches(owner, name))
         .map(|rule| rule.head);
-    let by_table = rules.transformations.iter().filter(|rule| match &rule.change {
-        Change::Schema(_) => rule.locator.schema.matches(owner),
-        Change::Table(_) => rule.locator.matches(owner, name),
-        Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => false,
-    });
+    let by_table = rules
+        .transformations
+        .iter()
+        .filter(|rule| matches!(rule.change, Change::Schema(_) | Change::Table(_)) && rule.speaks_of(table));
     by_mapping.chain(by_table.map(|rule| rule.head)).next()
 }
 
@@ -206,22 +213,8 @@ fn warn_about_idle_rules(rules: &Rules, definition: &[Table], report: &mut Repor
             warn(rule.head, no_table);
         }
     }
-    let fits = |locator: &Locator| {
-        definition
-            .iter()
-            .filter(|table| locator.matches(&table.owner, &table.name))
-            .collect::<Vec<_>>()
-    };
     for rule in &rules.transformations {
-        let tables = match &rule.change {
-            Change::Schema(_) => definition
-                .iter()
-                .filter(|table| rule.locator.schema.matches(&table.owner))
-                .collect(),
-            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
-                fits(&rule.locator)
-            }
-        };
+        let tables: Vec<_> = definition.iter().filter(|table| rule.speaks_of(table)).collect();
         if tables.is_empty() {
             warn(rule.head, no_table);
         } else if let Change::Column { name, .. } = &rule.change {
@@ -238,7 +231,8 @@ fn warn_about_idle_rules(rules: &Rules, definition: &[Table], report: &mut Repor
         }
     }
     for rule in &rules.object_mappings {
-        if fits(&rule.locator).is_empty() {
+        let is_of = |table: &Table| rule.locator.matches(&table.owner, &table.name);
+        if !definition.iter().any(is_of) {
             warn(rule.head, no_table);
         }
     }

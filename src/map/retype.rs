@@ -1,8 +1,8 @@
 //! Values of one type as values of another: `change-data-type`. Pure: no I/O, no clock.
 
-use crate::config::NumberFormat;
+use super::shown::shown;
 use crate::model::ColumnType;
-use crate::parse::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
+use crate::parse::convert::{HexPrefix, ValueProblem};
 
 /// Brings a text of one type into a form that another type reads: what its message would show, so that nothing is
 /// rounded on the way. Overwrites `scratch`.
@@ -19,16 +19,7 @@ pub fn readable_as<'a>(
     if from.is_text() {
         return Ok(if to.is_text() { text } else { text.trim_ascii() });
     }
-    scratch.clear();
-    let style = ValueStyle {
-        number_format: NumberFormat::Exact,
-        hex_prefix,
-    };
-    write_value(scratch, text, from, style)?;
-    let quoted = scratch
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
-    let written = quoted.unwrap_or(scratch);
+    let written = shown(text, from, hex_prefix, scratch)?;
     Ok(match (from, to) {
         (ColumnType::Boolean, to) if is_number(to) => {
             if written == b"true" {
@@ -71,6 +62,8 @@ fn is_number(column_type: ColumnType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::NumberFormat;
+    use crate::parse::convert::{ValueStyle, write_value};
 
     const TEXT: ColumnType = ColumnType::String { length: None };
     const DATE_TIME: ColumnType = ColumnType::DateTime {

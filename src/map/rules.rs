@@ -4,7 +4,7 @@ use super::mask::Mask;
 use super::object_mapping::RecordShape;
 use super::pattern::Pattern;
 use crate::config::Place;
-use crate::model::ColumnType;
+use crate::model::{Column, ColumnType, Table};
 
 /// All rules that have an effect here, each kind by rule id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,6 +157,53 @@ pub struct TransformationRule {
     pub change: Change,
 }
 
+impl TransformationRule {
+    /// Whether it speaks of a table, its columns or its schema; a schema has no table name.
+    pub fn speaks_of(&self, table: &Table) -> bool {
+        match self.change {
+            Change::Schema(_) => self.locator.schema.matches(&table.owner),
+            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
+                self.locator.matches(&table.owner, &table.name)
+            }
+        }
+    }
+
+    /// The rule, if it is one about columns of the definition.
+    pub(super) fn of_columns(&self) -> Option<ColumnRule<'_>> {
+        match &self.change {
+            Change::Column {
+                name,
+                data_type,
+                action,
+            } => Some(ColumnRule {
+                head: self.head,
+                name,
+                action,
+                data_type: data_type.as_deref(),
+            }),
+            Change::Schema(_) | Change::Table(_) | Change::PrimaryKey(_) | Change::AddColumn { .. } => None,
+        }
+    }
+}
+
+/// A rule about columns of the definition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnRule<'a> {
+    pub(super) head: RuleHead,
+    pub(super) name: &'a Pattern,
+    pub(super) action: &'a ColumnAction,
+    data_type: Option<&'a str>,
+}
+
+impl ColumnRule<'_> {
+    pub(super) fn speaks_of(&self, column: &Column) -> bool {
+        let is_type = self
+            .data_type
+            .is_none_or(|name| column.column_type.dms_name() == name);
+        is_type && self.name.matches(&column.name)
+    }
+}
+
 /// What a transformation rule changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -276,18 +323,18 @@ pub struct AttributeRule {
     /// Where it stands.
     pub place: Place,
     /// Its value.
-    pub value: AttributeTemplate,
+    pub value: ValueTemplate,
 }
 
 /// A value with `${column}` in its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttributeTemplate {
+pub enum ValueTemplate {
     /// A text.
     Text(String, Place),
     /// A number, a boolean or null, as it is written.
     Literal(String),
     /// An object.
-    Object(Vec<(String, AttributeTemplate)>),
+    Object(Vec<(String, ValueTemplate)>),
     /// A list.
-    List(Vec<AttributeTemplate>),
+    List(Vec<ValueTemplate>),
 }

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
+use super::expression::OnDemand;
 use super::key::define_key;
 use super::mask::Mask;
-use super::pattern::Pattern;
-use super::rules::{Change, ColumnAction, RuleHead, TransformationRule};
+use super::rules::{Change, ColumnAction, ColumnRule, RuleHead, TransformationRule};
 use super::{ColumnSource, MappedColumn};
 use crate::config::problems::Report;
 use crate::model::{Column, ColumnType, Table};
@@ -26,18 +26,18 @@ pub struct Transformed {
 }
 
 /// Applies the rules to a table; what is wrong with them is in the report.
-pub fn transform(rules: &[TransformationRule], table: &Table, report: &mut Report) -> Transformed {
-    let rules: Vec<_> = rules
-        .iter()
-        .filter(|rule| match &rule.change {
-            // A schema has no table name.
-            Change::Schema(_) => rule.locator.schema.matches(&table.owner),
-            Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
-                rule.locator.matches(&table.owner, &table.name)
-            }
-        })
-        .collect();
-    let work = Work { table, rules: &rules };
+pub fn transform(
+    rules: &[TransformationRule],
+    table: &Table,
+    evaluator: &OnDemand,
+    report: &mut Report,
+) -> Transformed {
+    let rules: Vec<_> = rules.iter().filter(|rule| rule.speaks_of(table)).collect();
+    let work = Work {
+        table,
+        rules: &rules,
+        evaluator,
+    };
     let mut columns = work.columns(report);
     work.add_columns(&mut columns, report);
     check_column_names(table, &columns, report);
@@ -66,6 +66,8 @@ pub fn transform(rules: &[TransformationRule], table: &Table, report: &mut Repor
 struct Work<'a> {
     table: &'a Table,
     rules: &'a [&'a TransformationRule],
+    /// For names that are expressions.
+    evaluator: &'a OnDemand,
 }
 
 /// A column on its way into the output.
@@ -85,7 +87,9 @@ impl<'a> Work<'a> {
             }
         });
         match rules.next() {
-            Some((head, naming)) => naming.apply(&self.table.owner, self.table, None, head, report),
+            Some((head, naming)) => {
+                naming.apply(&self.table.owner, self.table, None, head, self.evaluator, report)
+            }
             None => self.table.owner.clone(),
         }
     }
@@ -102,7 +106,14 @@ impl<'a> Work<'a> {
                     }
                 }
                 (Change::Table(naming), None) => {
-                    result.0 = naming.apply(&self.table.name, self.table, None, rule.head, report);
+                    result.0 = naming.apply(
+                        &self.table.name,
+                        self.table,
+                        None,
+                        rule.head,
+                        self.evaluator,
+                        report,
+                    );
                     winner = Some(rule);
                 }
                 (Change::PrimaryKey(names), None) => {
@@ -142,19 +153,7 @@ impl<'a> Work<'a> {
 
     /// The rules about columns of the definition.
     fn column_rules(&self) -> impl Iterator<Item = ColumnRule<'a>> {
-        self.rules.iter().filter_map(|rule| match &rule.change {
-            Change::Column {
-                name,
-                data_type,
-                action,
-            } => Some(ColumnRule {
-                head: rule.head,
-                name,
-                data_type: data_type.as_deref(),
-                action,
-            }),
-            Change::Schema(_) | Change::Table(_) | Change::PrimaryKey(_) | Change::AddColumn { .. } => None,
-        })
+        self.rules.iter().filter_map(|rule| rule.of_columns())
     }
 
     fn columns(&self, report: &mut Report) -> Vec<Draft> {
@@ -202,8 +201,14 @@ impl<'a> Work<'a> {
                     return None;
                 }
                 ColumnAction::Name(naming) => {
-                    draft.column.name =
-                        naming.apply(&column.name, self.table, Some(column), rule.head, report);
+                    draft.column.name = naming.apply(
+                        &column.name,
+                        self.table,
+                        Some(column),
+                        rule.head,
+                        self.evaluator,
+                        report,
+                    );
                     draft.named_by = Some(rule.head);
                     self.warn_special(column, rule, report);
                 }
@@ -359,24 +364,6 @@ impl<'a> Work<'a> {
             }
             drafts.push(draft);
         }
-    }
-}
-
-/// A rule about columns of the definition.
-#[derive(Clone, Copy)]
-struct ColumnRule<'a> {
-    head: RuleHead,
-    name: &'a Pattern,
-    data_type: Option<&'a str>,
-    action: &'a ColumnAction,
-}
-
-impl ColumnRule<'_> {
-    fn speaks_of(&self, column: &Column) -> bool {
-        let is_type = self
-            .data_type
-            .is_none_or(|name| column.column_type.dms_name() == name);
-        is_type && self.name.matches(&column.name)
     }
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Place;
+use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
 
 const TEXT: ColumnType = ColumnType::String { length: Some(9) };
@@ -43,7 +44,7 @@ fn rule(id: u64, name: &str, action: ColumnAction) -> TransformationRule {
 
 fn transformed(rules: &[TransformationRule], table: &Table) -> (Transformed, Report) {
     let mut report = Report::new("m.json");
-    (transform(rules, table, &mut report), report)
+    (transform(rules, table, &OnDemand::default(), &mut report), report)
 }
 
 fn any_action() -> impl Strategy<Value = ColumnAction> {

@@ -7,10 +7,10 @@ use super::members::Members;
 use crate::model::{Column, ColumnType, DateFormat};
 
 /// Longest value that a column can be declared with, in bytes.
-const LENGTH_MAX: u64 = 2_147_483_647;
-const PRECISION_MAX: u64 = 38;
-const NUMERIC_SCALE_MAX: u64 = 31;
-const DATETIME_SCALE_MAX: u64 = 9;
+pub(super) const LENGTH_MAX: u64 = 2_147_483_647;
+pub(super) const PRECISION_MAX: u64 = 38;
+pub(super) const NUMERIC_SCALE_MAX: u64 = 31;
+pub(super) const DATETIME_SCALE_MAX: u64 = 9;
 
 const MEMBERS: &[&str] = &[
     "ColumnName",
@@ -178,7 +178,7 @@ fn scale(members: &Members<'_>, maximum: u64, report: &mut Report) -> Option<u64
 }
 
 /// A precision or scale, which is checked to be small.
-fn small(number: u64) -> Option<u8> {
+pub(super) fn small(number: u64) -> Option<u8> {
     u8::try_from(number).ok()
 }
 

@@ -175,6 +175,15 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// The elements of a list that may be empty, or not be there.
+    pub(super) fn list_or_none(&self, name: &str, report: &mut Report) -> Option<&'a [Node]> {
+        match self.node(name).map(|node| &node.value) {
+            None => Some(&[]),
+            Some(Value::List(nodes)) if nodes.is_empty() => Some(&[]),
+            Some(_) => self.list(name, report),
+        }
+    }
+
     fn wrong(&self, name: &str, node: &Node, allowed: &str, report: &mut Report) {
         let message = format!(
             "{}.{name} is {}; allowed: {allowed}",

@@ -5,22 +5,18 @@ use rusqlite::types::ValueRef;
 use super::{Evaluator, names_of, refuse_unstable, straighten};
 use crate::model::{Column, Table};
 
-/// An expression that gives a name.
-#[derive(Debug, Clone, Copy)]
-pub struct NameExpression;
-
-impl NameExpression {
+impl Evaluator {
     /// The name that an expression gives to a table, its schema, or one of its columns.
     ///
     /// # Errors
     /// What is wrong with it, as one sentence.
-    pub fn evaluate(text: &str, table: &Table, column: Option<&Column>) -> Result<String, String> {
-        refuse_unstable(text)?;
-        let evaluator = Evaluator::new()?;
+    pub fn name(&self, text: &str, table: &Table, column: Option<&Column>) -> Result<String, String> {
+        let text = straighten(text);
+        refuse_unstable(&text)?;
         let failed =
             |error: rusqlite::Error| format!("the expression of the new name fails: SQLite says {error}");
-        let statement = format!("SELECT CAST(({}\n) AS TEXT)", straighten(text));
-        let mut statement = evaluator.connection.prepare(&statement).map_err(failed)?;
+        let statement = format!("SELECT CAST(({text}\n) AS TEXT)");
+        let mut statement = self.connection.prepare_cached(&statement).map_err(failed)?;
         let names: Vec<_> = names_of(&statement).collect();
         for (name, index) in names.iter().zip(1..) {
             let value = variable(name, table, column).ok_or_else(|| {

@@ -2,10 +2,10 @@
 
 use rusqlite::types::Value;
 
-use crate::config::NumberFormat;
+use super::super::shown::shown;
 use crate::encode::json_text::hexadecimal;
 use crate::model::ColumnType;
-use crate::parse::convert::{FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field_as, write_value};
+use crate::parse::convert::{FieldValue, HexPrefix, ValueProblem, read_field_as};
 use crate::parse::csv::Field;
 
 /// Fraction digits of a second that an expression sees.
@@ -65,14 +65,9 @@ fn written(text: &[u8], column_type: ColumnType) -> Result<String, ValueProblem>
     } else {
         column_type
     };
-    let style = ValueStyle {
-        number_format: NumberFormat::Exact,
-        hex_prefix: HexPrefix::Absent,
-    };
-    let mut out = Vec::new();
-    write_value(&mut out, text, column_type, style)?;
-    let written = String::from_utf8_lossy(&out);
-    Ok(written.trim_matches('"').to_owned())
+    let mut scratch = Vec::new();
+    let written = shown(text, column_type, HexPrefix::Absent, &mut scratch)?;
+    Ok(String::from_utf8_lossy(written).into_owned())
 }
 
 fn bytes_of(digits: &str) -> Vec<u8> {

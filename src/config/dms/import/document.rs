@@ -29,12 +29,8 @@ impl Resource {
     /// A member that is text, or a reference to a resource by its name.
     fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
-            Value::Text(text) => Some(text),
-            Value::Map(entries) => match get(entries, "Ref")? {
-                Value::Text(text) => Some(text),
-                Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => None,
-            },
-            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) => None,
+            Value::Map(entries) => text(get(entries, "Ref")),
+            value => text(Some(value)),
         }
     }
 
@@ -64,6 +60,15 @@ impl Resource {
     }
 }
 
+/// A value that is text.
+fn text(value: Option<&Value>) -> Option<&str> {
+    if let Some(Value::Text(text)) = value {
+        Some(text)
+    } else {
+        None
+    }
+}
+
 /// The value of a member, in any spelling.
 pub(super) fn get<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Value> {
     let exact = entries.iter().find(|entry| entry.key == name);
@@ -86,17 +91,10 @@ impl Found {
     }
 
     fn collect_map(&mut self, entries: &[Entry]) {
-        let kind = match get(entries, "Type") {
-            Some(Value::Text(kind)) => kind.as_str(),
-            Some(Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_))
-            | None => "",
-        };
+        let kind = text(get(entries, "Type")).unwrap_or_default();
         for body in ["Properties", "Values"] {
             if let (true, Some(Value::Map(members))) = (is_kind(kind), get(entries, body)) {
-                let label = match get(entries, "Name") {
-                    Some(Value::Text(name)) => Some(name.clone()),
-                    Some(_) | None => None,
-                };
+                let label = text(get(entries, "Name"));
                 self.push(kind, label, members);
                 return;
             }
@@ -125,25 +123,24 @@ impl Found {
         if is_kind(&entry.key) {
             for labelled in members {
                 if let Value::Map(body) = &labelled.node.value {
-                    self.push(&entry.key, Some(labelled.key.clone()), body);
+                    self.push(&entry.key, Some(&labelled.key), body);
                 }
             }
             return;
         }
-        if let (Some(Value::Text(kind)), Some(Value::Map(body))) =
-            (get(members, "Type"), get(members, "Properties"))
+        if let (Some(kind), Some(Value::Map(body))) = (text(get(members, "Type")), get(members, "Properties"))
         {
             if is_kind(kind) {
-                self.push(kind, Some(entry.key.clone()), body);
+                self.push(kind, Some(&entry.key), body);
             }
             return;
         }
         self.collect(&entry.node);
     }
 
-    fn push(&mut self, kind: &str, label: Option<String>, entries: &[Entry]) {
+    fn push(&mut self, kind: &str, label: Option<&str>, entries: &[Entry]) {
         let resource = Resource {
-            label,
+            label: label.map(ToOwned::to_owned),
             entries: entries.to_vec(),
         };
         if normalized(kind).ends_with("task") {

@@ -1,9 +1,13 @@
 //! What is done about the settings of endpoints. Pure: no I/O, no clock.
 
+use super::TABLE_DEFINITION;
 use super::rules::{Effect, Form, Rule};
 
 const TARGET_ONLY: Effect = Effect::Ignored("acts on S3 as a target only");
 const STATE: Effect = Effect::Ignored("describes the endpoint; it is no setting");
+const ENCRYPTION: Effect =
+    Effect::Ignored("encrypts what DMS stores about the endpoint; nothing is stored here");
+const TLS: Effect = Effect::Ignored("S3 and Kinesis are always reached by TLS");
 const ROLE: Effect =
     Effect::Ignored("credentials come from the SDK's provider chain; give the role to the process");
 
@@ -11,6 +15,10 @@ const ROLE: Effect =
 pub(super) static S3: &[Rule] = &[
     ("BucketName", Effect::Key("source.s3.bucket", Form::Text)),
     ("BucketFolder", Effect::Key("source.s3.bucket_folder", Form::Text)),
+    (
+        "ExternalTableDefinition",
+        Effect::Document("source.tables", TABLE_DEFINITION),
+    ),
     ("CdcPath", Effect::Key("source.s3.cdc_path", Form::Text)),
     (
         "ExpectedBucketOwner",
@@ -81,6 +89,7 @@ pub(super) static S3: &[Rule] = &[
 
 /// `KinesisSettings` and the attributes of a Kinesis target.
 pub(super) static KINESIS: &[Rule] = &[
+    ("StreamArn", Effect::StreamArn),
     (
         "MessageFormat",
         Effect::Key(
@@ -141,22 +150,10 @@ pub(super) static ENDPOINT: &[Rule] = &[
     ("Region", STATE),
     ("ResourceIdentifier", STATE),
     ("ExternalId", STATE),
-    (
-        "KmsKeyId",
-        Effect::Ignored("encrypts what DMS stores about the endpoint; nothing is stored here"),
-    ),
-    (
-        "KmsKeyArn",
-        Effect::Ignored("encrypts what DMS stores about the endpoint; nothing is stored here"),
-    ),
-    (
-        "SslMode",
-        Effect::Ignored("S3 and Kinesis are always reached by TLS"),
-    ),
-    (
-        "CertificateArn",
-        Effect::Ignored("S3 and Kinesis are always reached by TLS"),
-    ),
+    ("KmsKeyId", ENCRYPTION),
+    ("KmsKeyArn", ENCRYPTION),
+    ("SslMode", TLS),
+    ("CertificateArn", TLS),
     ("ServiceAccessRoleArn", ROLE),
     ("ServiceAccessRole", ROLE),
     (

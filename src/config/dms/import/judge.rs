@@ -5,7 +5,10 @@ use super::super::super::suggest::normalized;
 use super::super::super::tree::{Entry, Node, Value};
 use super::document::{Resource, get};
 use super::rules::{Effect, Form, Rule, find, quoted};
-use super::{Fate, Finding, TABLE_DEFINITION, TABLE_MAPPINGS, attributes, endpoint_rules, json, task_rules};
+use super::{Fate, Finding, TABLE_MAPPINGS, attributes, endpoint_rules, json, task_rules};
+
+/// Restarts that `limits.restarts` can ask for.
+const RESTARTS_MAX: i64 = 1_000;
 
 /// A key of the configuration with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,19 +44,10 @@ impl Judge {
         self.name = task.task_name().map(ToOwned::to_owned);
         for entry in &task.entries {
             let value = &entry.node.value;
-            match normalized(&entry.key).as_str() {
-                "replicationtaskidentifier" | "replicationtaskid" => {
-                    self.note(
-                        &entry.key,
-                        value,
-                        Fate::Mapped,
-                        Some("task"),
-                        "the name of the task",
-                    );
-                }
-                "tablemappings" => self.document(&entry.key, value, "table_mappings", TABLE_MAPPINGS),
-                "replicationtasksettings" => self.task_settings(&entry.key, value)?,
-                _ => self.one(task_rules::TASK, "", &entry.key, value),
+            if normalized(&entry.key) == "replicationtasksettings" {
+                self.task_settings(&entry.key, value)?;
+            } else {
+                self.one(task_rules::TASK, "", &entry.key, value);
             }
         }
         Ok(())
@@ -79,7 +73,7 @@ impl Judge {
             None => {}
             Some(Value::Text(text)) => {
                 for (name, value) in attributes::pairs(text) {
-                    self.endpoint_setting(rules, "ExtraConnectionAttributes", &name, &Value::Text(value));
+                    self.one(rules, "ExtraConnectionAttributes", &name, &Value::Text(value));
                 }
             }
             Some(other) => self.literal("ExtraConnectionAttributes", other),
@@ -90,7 +84,7 @@ impl Judge {
         match value {
             Value::Map(entries) => {
                 for entry in entries {
-                    self.endpoint_setting(rules, group, &entry.key, &entry.node.value);
+                    self.one(rules, group, &entry.key, &entry.node.value);
                 }
             }
             // Terraform writes a block as a list.
@@ -105,9 +99,8 @@ impl Judge {
 
     /// A member of the endpoint itself; `aws_dms_s3_endpoint` has its settings there.
     fn endpoint_member(&mut self, rules: &'static [Rule], direction: &str, name: &str, value: &Value) {
-        let is_setting = find(rules, name).is_some() || normalized(name) == "externaltabledefinition";
-        if is_setting {
-            self.endpoint_setting(rules, direction, name, value);
+        if find(rules, name).is_some() {
+            self.one(rules, direction, name, value);
         } else if matches!(value, Value::List(nodes) if nodes.is_empty()) {
             self.note(&path(direction, name), value, Fate::Ignored, None, "not set");
         } else {
@@ -115,19 +108,8 @@ impl Judge {
         }
     }
 
-    fn endpoint_setting(&mut self, rules: &'static [Rule], group: &str, name: &str, value: &Value) {
-        match (normalized(name).as_str(), value) {
-            ("externaltabledefinition", _) => {
-                self.document(&path(group, name), value, "source.tables", TABLE_DEFINITION);
-            }
-            ("streamarn", Value::Text(arn)) => self.stream(&path(group, name), arn),
-            _ => self.one(rules, group, name, value),
-        }
-    }
-
     /// A stream has its region and its name in its ARN.
-    fn stream(&mut self, setting: &str, arn: &str) {
-        let value = Value::Text(arn.to_owned());
+    fn stream(&mut self, setting: &str, value: &Value, arn: &str) {
         let mut parts = arn.splitn(6, ':').skip(3);
         let region = parts.next();
         let name = parts.nth(1).and_then(|resource| resource.strip_prefix("stream/"));
@@ -135,13 +117,13 @@ impl Judge {
             let reason = "is no ARN of a stream; write arn:aws:kinesis:REGION:ACCOUNT:stream/NAME";
             return self.note(
                 setting,
-                &value,
+                value,
                 Fate::Refused,
                 Some("target.kinesis.stream"),
                 reason,
             );
         };
-        self.enter("target.kinesis.stream", &quoted(name), setting, &value);
+        self.enter("target.kinesis.stream", &quoted(name), setting, value);
         for key in ["target.kinesis.region", "source.s3.region"] {
             if self.value(key).is_none() {
                 self.entered.push(Entered {
@@ -190,34 +172,11 @@ impl Judge {
         match (known, &group.node.value) {
             (Some((_, rules)), Value::Map(entries)) => {
                 for entry in entries {
-                    self.task_setting(rules, &group.key, entry);
+                    self.one(rules, &group.key, &entry.key, &entry.node.value);
                 }
             }
             (Some(_), value) => self.literal(&group.key, value),
             (None, value) => self.one(task_rules::LONE, "", &group.key, value),
-        }
-    }
-
-    fn task_setting(&mut self, rules: &'static [Rule], group: &str, entry: &Entry) {
-        let (setting, value) = (path(group, &entry.key), &entry.node.value);
-        let number = scalar(value).and_then(|text| text.parse::<i64>().ok());
-        match (normalized(&entry.key).as_str(), number) {
-            ("parallelapplythreads", Some(threads)) => {
-                let key = if threads > 0 {
-                    "primary-key"
-                } else {
-                    "schema-table"
-                };
-                self.enter("target.kinesis.change_partition_key", key, &setting, value);
-            }
-            ("recoverableerrorcount", Some(count)) if count < 0 => {
-                let reason = "limits.restarts bounds the restarts within ten minutes, then the task ends with an exit code; have the platform start it again";
-                self.note(&setting, value, Fate::Ignored, None, reason);
-            }
-            ("recoverableerrorcount", Some(count)) => {
-                self.enter("limits.restarts", &count.min(1_000).to_string(), &setting, value);
-            }
-            _ => self.one(rules, group, &entry.key, value),
         }
     }
 
@@ -229,22 +188,28 @@ impl Judge {
             let reason = "unknown to brigade, and without effect; check what it does in DMS";
             return self.note(&setting, value, Fate::Refused, None, reason);
         };
-        if *value == Value::Null {
-            return self.note(&setting, value, Fate::Ignored, None, "not set");
-        }
         match (effect, text) {
+            (Effect::TaskName, _) => {
+                self.note(
+                    &setting,
+                    value,
+                    Fate::Mapped,
+                    Some("task"),
+                    "the name of the task",
+                );
+            }
+            (Effect::Document(key, file), _) => self.document(&setting, value, key, file),
+            (_, None) if *value == Value::Null => {
+                self.note(&setting, value, Fate::Ignored, None, "not set");
+            }
             (Effect::Ignored(reason), _) => self.note(&setting, value, Fate::Ignored, None, reason),
             (Effect::Key(key, Form::Text), Some("")) => {
                 self.note(&setting, value, Fate::Ignored, Some(key), "empty: the default");
             }
-            (Effect::Key(key, form), Some(text)) => {
-                if let Some(written) = form.write(text) {
-                    return self.enter(key, &written, &setting, value);
-                }
-                let reason =
-                    format!("{key} takes no such value; its default is used, see config/reference.yaml");
-                self.note(&setting, value, Fate::Refused, Some(key), &reason);
-            }
+            (Effect::Key(key, form), Some(text)) => match form.write(text) {
+                Some(written) => self.enter(key, &written, &setting, value),
+                None => self.refuse_value(key, &setting, value),
+            },
             (Effect::Only(values, kept, refused), Some(text)) => {
                 let is_same = values.iter().any(|same| same.eq_ignore_ascii_case(text));
                 let (fate, reason) = if is_same {
@@ -254,8 +219,29 @@ impl Judge {
                 };
                 self.note(&setting, value, fate, None, reason);
             }
+            (Effect::StreamArn, Some(arn)) => self.stream(&setting, value, arn),
+            (Effect::RestartCount, Some(text)) => self.restarts(&setting, value, text),
             (Effect::Only(_, _, refused), None) => self.note(&setting, value, Fate::Refused, None, refused),
-            (Effect::Key(..), None) => self.literal(&setting, value),
+            (Effect::Key(..) | Effect::StreamArn | Effect::RestartCount, None) => {
+                self.literal(&setting, value);
+            }
+        }
+    }
+
+    fn refuse_value(&mut self, key: &str, setting: &str, value: &Value) {
+        let reason = format!("{key} takes no such value; its default is used, see config/reference.yaml");
+        self.note(setting, value, Fate::Refused, Some(key), &reason);
+    }
+
+    fn restarts(&mut self, setting: &str, value: &Value, text: &str) {
+        let key = "limits.restarts";
+        match text.parse::<i64>() {
+            Err(_) => self.refuse_value(key, setting, value),
+            Ok(..0) => {
+                let reason = "limits.restarts bounds the restarts within ten minutes, then the task ends with an exit code; have the platform start it again";
+                self.note(setting, value, Fate::Ignored, None, reason);
+            }
+            Ok(count) => self.enter(key, &count.min(RESTARTS_MAX).to_string(), setting, value),
         }
     }
 

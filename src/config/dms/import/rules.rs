@@ -7,6 +7,14 @@ use super::super::super::suggest::normalized;
 pub(super) enum Effect {
     /// It becomes a key, in the given form.
     Key(&'static str, Form),
+    /// It is a document, which is copied into a file that the key names.
+    Document(&'static str, &'static str),
+    /// It is the name of the task.
+    TaskName,
+    /// It is the stream, and names a region too.
+    StreamArn,
+    /// It bounds restarts; a negative one does not.
+    RestartCount,
     /// It is a description, or has no meaning between S3 and Kinesis.
     Ignored(&'static str),
     /// The named values are what is done anyway; all others are refused.
@@ -24,6 +32,8 @@ pub(super) enum Form {
     Number(u64, u64),
     /// By a list of words.
     Words(&'static [(&'static str, &'static str)]),
+    /// As the first word if it is a number above 0, and as the second one if it is another number.
+    AboveZero(&'static str, &'static str),
 }
 
 /// A setting by its name in the API.
@@ -54,6 +64,10 @@ impl Form {
                 .iter()
                 .find(|(word, _)| normalized(word) == normalized(value))
                 .map(|(_, written)| (*written).to_owned()),
+            Self::AboveZero(above, other) => {
+                let number = value.parse::<i64>().ok()?;
+                Some(if number > 0 { above } else { other }.to_owned())
+            }
         }
     }
 }

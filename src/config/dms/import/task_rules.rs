@@ -1,5 +1,6 @@
 //! What is done about the settings of a task. Pure: no I/O, no clock.
 
+use super::TABLE_MAPPINGS;
 use super::rules::{Effect, Form, Rule};
 
 const LOBS: Effect = Effect::Ignored("values are not cut to a size; limits.row bounds a row");
@@ -24,6 +25,18 @@ const ESCALATION_POLICY: Effect =
     Effect::Ignored("acts only with a count above 0, which is judged by itself");
 const THROTTLING: Effect = Effect::Ignored(
     "AWS is asked again with growing, random pauses; a task that gives up ends with exit code 69 and continues when it is started again",
+);
+const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
+const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
+const CHANGES_FOLLOW: Effect = Effect::Only(
+    &["false"],
+    "changes follow the full load",
+    "use migration_type: full-load, then cdc with a name of its own",
+);
+const CHANGES_START: Effect = Effect::Only(
+    &[""],
+    "changes are read from the first file",
+    "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
 );
 const BAD_ROW: Effect = Effect::Key(
     "errors.data_error_policy",
@@ -144,6 +157,13 @@ static TARGET_METADATA: &[Rule] = &[
     ("LobMaxSize", LOBS),
     ("InlineLobMaxSize", LOBS),
     ("LoadMaxFileSize", Effect::Ignored("acts on file targets only")),
+    (
+        "ParallelApplyThreads",
+        Effect::Key(
+            "target.kinesis.change_partition_key",
+            Form::AboveZero("primary-key", "schema-table"),
+        ),
+    ),
     ("ParallelLoadThreads", LANES),
     ("ParallelLoadBufferSize", LANES),
     ("ParallelLoadQueuesPerThread", LANES),
@@ -183,22 +203,8 @@ static FULL_LOAD: &[Rule] = &[
         "CreatePkAfterFullLoad",
         Effect::Ignored("a stream has no primary keys"),
     ),
-    (
-        "StopTaskCachedChangesApplied",
-        Effect::Only(
-            &["false"],
-            "changes follow the full load",
-            "use migration_type: full-load, then cdc with a name of its own",
-        ),
-    ),
-    (
-        "StopTaskCachedChangesNotApplied",
-        Effect::Only(
-            &["false"],
-            "changes follow the full load",
-            "use migration_type: full-load, then cdc with a name of its own",
-        ),
-    ),
+    ("StopTaskCachedChangesApplied", CHANGES_FOLLOW),
+    ("StopTaskCachedChangesNotApplied", CHANGES_FOLLOW),
     (
         "TransactionConsistencyTimeout",
         Effect::Ignored("files in S3 have no open transactions"),
@@ -217,22 +223,13 @@ static CHANGE_PROCESSING: &[Rule] = &[
     ("BatchApplyTimeoutMax", BATCH_APPLY),
     ("BatchApplyMemoryLimit", BATCH_APPLY),
     ("BatchSplitSize", BATCH_APPLY),
-    (
-        "MinTransactionSize",
-        Effect::Ignored("files in S3 have no transactions"),
-    ),
+    ("MinTransactionSize", TRANSACTIONS),
     (
         "CommitTimeout",
         Effect::Ignored("target.kinesis.linger bounds how long a row waits for others"),
     ),
-    (
-        "MemoryLimitTotal",
-        Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk"),
-    ),
-    (
-        "MemoryKeepTime",
-        Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk"),
-    ),
+    ("MemoryLimitTotal", MEMORY),
+    ("MemoryKeepTime", MEMORY),
     (
         "StatementCacheSize",
         Effect::Ignored("a stream takes no statements"),
@@ -262,6 +259,7 @@ static ERRORS: &[Rule] = &[
     ),
     ("TableErrorEscalationPolicy", ESCALATION_POLICY),
     ("TableErrorEscalationCount", ESCALATION),
+    ("RecoverableErrorCount", Effect::RestartCount),
     ("RecoverableErrorInterval", THROTTLING),
     ("RecoverableErrorThrottling", THROTTLING),
     ("RecoverableErrorThrottlingMax", THROTTLING),
@@ -273,10 +271,7 @@ static ERRORS: &[Rule] = &[
     ("ApplyErrorEscalationCount", NO_CONFLICTS),
     ("ApplyErrorFailOnTruncationDdl", NO_CONFLICTS),
     ("FullLoadIgnoreConflicts", NO_CONFLICTS),
-    (
-        "FailOnTransactionConsistencyBreached",
-        Effect::Ignored("files in S3 have no transactions"),
-    ),
+    ("FailOnTransactionConsistencyBreached", TRANSACTIONS),
     (
         "FailOnNoTablesCaptured",
         Effect::Only(
@@ -297,6 +292,12 @@ static ERRORS: &[Rule] = &[
 
 /// The members of a task itself.
 pub(super) static TASK: &[Rule] = &[
+    ("ReplicationTaskIdentifier", Effect::TaskName),
+    ("ReplicationTaskId", Effect::TaskName),
+    (
+        "TableMappings",
+        Effect::Document("table_mappings", TABLE_MAPPINGS),
+    ),
     (
         "MigrationType",
         Effect::Key(
@@ -308,22 +309,8 @@ pub(super) static TASK: &[Rule] = &[
             ]),
         ),
     ),
-    (
-        "CdcStartPosition",
-        Effect::Only(
-            &[""],
-            "changes are read from the first file",
-            "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
-        ),
-    ),
-    (
-        "CdcStartTime",
-        Effect::Only(
-            &[""],
-            "changes are read from the first file",
-            "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
-        ),
-    ),
+    ("CdcStartPosition", CHANGES_START),
+    ("CdcStartTime", CHANGES_START),
     (
         "CdcStopPosition",
         Effect::Only(

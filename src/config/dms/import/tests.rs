@@ -24,7 +24,7 @@ fn a_cloudformation_template_is_read_by_its_references() {
         r#"{{"Resources":{{
         "Task":{{"Type":"AWS::DMS::ReplicationTask","Properties":{{"ReplicationTaskIdentifier":"orders","MigrationType":"full-load",
           "SourceEndpointArn":{{"Ref":"In"}},"TargetEndpointArn":{{"Ref":"Out"}},
-          "ReplicationTaskSettings":"{{\"FullLoadSettings\":{{\"MaxFullLoadSubTasks\":4,\"Odd\":1}},\"Strange\":{{}}}}"}}}},
+          "ReplicationTaskSettings":"{{\"FullLoadSettings\":{{\"MaxFullLoadSubTasks\":4,\"Odd\":1}},\"TargetMetadata\":{{\"ParallelApplyThreads\":null}},\"ErrorBehavior\":{{\"RecoverableErrorCount\":null}},\"Strange\":{{}}}}"}}}},
         "In":{{"Type":"AWS::DMS::Endpoint","Properties":{{"EndpointType":"source","EngineName":"s3",
           "S3Settings":{{"BucketName":"blog-source","ExternalTableDefinition":"{DEFINITION}"}},
           "ExtraConnectionAttributes":"bucketName=other;csvDelimiter=;;rfc4180=y"}}}},
@@ -45,6 +45,12 @@ fn a_cloudformation_template_is_read_by_its_references() {
             "{expected}: {}",
             imported.configuration
         );
+    }
+    for not_set in [
+        "TargetMetadata.ParallelApplyThreads",
+        "ErrorBehavior.RecoverableErrorCount",
+    ] {
+        assert_eq!(fate(&imported, not_set), Some(Fate::Ignored), "{not_set}");
     }
     for refused in [
         "FullLoadSettings.Odd",

@@ -5,7 +5,7 @@ use super::super::super::tree::{Node, Value, quoted};
 use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::object_mapping::RecordShape;
-use crate::map::rules::{AttributeRule, AttributeTemplate, ObjectMappingRule, PartitionKeyChoice, RuleHead};
+use crate::map::rules::{AttributeRule, ObjectMappingRule, PartitionKeyChoice, RuleHead, ValueTemplate};
 
 const MEMBERS: &[&str] = &[
     "rule-type",
@@ -68,10 +68,10 @@ pub(super) fn read(members: &Members<'_>, head: RuleHead, report: &mut Report) -
     let attributes = parameters
         .as_ref()
         .map_or(Some(Vec::new()), |parameters| attributes(parameters, report));
-    let excluded_columns = parameters
-        .as_ref()
-        .filter(|parameters| parameters.node("exclude-columns").is_some())
-        .map_or(Some(Vec::new()), |parameters| excluded(parameters, report));
+    let excluded_columns = parameters.as_ref().map_or(Some(Vec::new()), |parameters| {
+        let nodes = parameters.list_or_none("exclude-columns", report)?;
+        parameters.texts_of("exclude-columns", nodes, report)
+    });
     let partition_key = partition_key(members, parameters.as_ref(), report);
     let locator = locator?;
     if locator.has_wildcard() {
@@ -91,14 +91,6 @@ pub(super) fn read(members: &Members<'_>, head: RuleHead, report: &mut Report) -
         excluded_columns: excluded_columns?,
         attributes: attributes?,
     })
-}
-
-/// The columns that are not copied; none is what an empty list says.
-fn excluded(parameters: &Members<'_>, report: &mut Report) -> Option<Vec<(String, Place)>> {
-    match parameters.node("exclude-columns").map(|node| &node.value) {
-        Some(Value::List(nodes)) if nodes.is_empty() => Some(Vec::new()),
-        _ => parameters.texts("exclude-columns", report),
-    }
 }
 
 /// A mistake that is in the report.
@@ -161,12 +153,7 @@ fn old_constant(parameters: &Members<'_>, report: &mut Report) -> Option<Partiti
 
 /// The attribute mappings; `None` if one of them cannot be read.
 fn attributes(parameters: &Members<'_>, report: &mut Report) -> Option<Vec<AttributeRule>> {
-    match parameters.node("attribute-mappings").map(|node| &node.value) {
-        None => return Some(Vec::new()),
-        Some(Value::List(nodes)) if nodes.is_empty() => return Some(Vec::new()),
-        Some(_) => {}
-    }
-    let nodes = parameters.list("attribute-mappings", report)?;
+    let nodes = parameters.list_or_none("attribute-mappings", report)?;
     let attributes: Vec<_> = nodes
         .iter()
         .enumerate()
@@ -183,10 +170,9 @@ fn attributes(parameters: &Members<'_>, report: &mut Report) -> Option<Vec<Attri
 
 fn attribute(node: &Node, path: String, report: &mut Report) -> Option<AttributeRule> {
     let members = Members::of(node, path, ATTRIBUTE, report)?;
-    // The name that older examples use.
-    let name = if members.node("target-attribute-name").is_some() {
-        "target-attribute-name"
-    } else if members.node("attribute-name").is_some() {
+    let has = |name| members.node(name).is_some();
+    let name = if has("attribute-name") && !has("target-attribute-name") {
+        // The name that older examples use.
         "attribute-name"
     } else {
         "target-attribute-name"
@@ -225,14 +211,14 @@ fn attribute(node: &Node, path: String, report: &mut Report) -> Option<Attribute
     })
 }
 
-fn template(node: &Node) -> AttributeTemplate {
+fn template(node: &Node) -> ValueTemplate {
     match &node.value {
-        Value::Null => AttributeTemplate::Literal("null".to_owned()),
-        Value::Boolean(value) => AttributeTemplate::Literal(value.to_string()),
-        Value::Number(text) => AttributeTemplate::Literal(text.clone()),
-        Value::Text(text) => AttributeTemplate::Text(text.clone(), node.place),
-        Value::List(nodes) => AttributeTemplate::List(nodes.iter().map(template).collect()),
-        Value::Map(entries) => AttributeTemplate::Object(
+        Value::Null => ValueTemplate::Literal("null".to_owned()),
+        Value::Boolean(value) => ValueTemplate::Literal(value.to_string()),
+        Value::Number(text) => ValueTemplate::Literal(text.clone()),
+        Value::Text(text) => ValueTemplate::Text(text.clone(), node.place),
+        Value::List(nodes) => ValueTemplate::List(nodes.iter().map(template).collect()),
+        Value::Map(entries) => ValueTemplate::Object(
             entries
                 .iter()
                 .map(|entry| (entry.key.clone(), template(&entry.node)))
@@ -245,6 +231,10 @@ impl Members<'_> {
     /// The texts of a list that must be there and not be empty, each with its place.
     pub(super) fn texts(&self, name: &str, report: &mut Report) -> Option<Vec<(String, Place)>> {
         let nodes = self.list(name, report)?;
+        self.texts_of(name, nodes, report)
+    }
+
+    fn texts_of(&self, name: &str, nodes: &[Node], report: &mut Report) -> Option<Vec<(String, Place)>> {
         let mut texts = Vec::with_capacity(nodes.len());
         for node in nodes {
             match &node.value {

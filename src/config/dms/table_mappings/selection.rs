@@ -1,7 +1,7 @@
 //! Selection rules and their source filters. Pure: no I/O, no clock.
 
 use super::super::super::problems::Report;
-use super::super::super::tree::{Node, Value};
+use super::super::super::tree::Node;
 use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::rules::{FilterCondition, RuleHead, SelectionAction, SelectionRule, SourceFilter, Test};
@@ -100,14 +100,7 @@ fn check_table_type(object_locator: &Members<'_>, report: &mut Report) {
 
 /// The filters; `None` if one of them cannot be read.
 fn filters(members: &Members<'_>, report: &mut Report) -> Option<Vec<SourceFilter>> {
-    let Some(node) = members.node("filters") else {
-        return Some(Vec::new());
-    };
-    // An empty list says that there is none.
-    if matches!(&node.value, Value::List(nodes) if nodes.is_empty()) {
-        return Some(Vec::new());
-    }
-    let nodes = members.list("filters", report)?;
+    let nodes = members.list_or_none("filters", report)?;
     let filters: Vec<_> = nodes
         .iter()
         .enumerate()

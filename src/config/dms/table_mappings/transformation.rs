@@ -2,6 +2,7 @@
 
 use super::super::super::problems::Report;
 use super::super::super::tree::{Value, quoted};
+use super::super::columns::{DATETIME_SCALE_MAX, LENGTH_MAX, NUMERIC_SCALE_MAX, PRECISION_MAX, small};
 use super::super::members::Members;
 use super::{INVALID, locator_members};
 use crate::map::mask::Mask;
@@ -38,6 +39,7 @@ const TARGETS: &[&str] = &[
     "table-tablespace",
     "index-tablespace",
 ];
+/// The actions that give a name.
 const NAMINGS: &[&str] = &[
     "rename",
     "convert-lowercase",
@@ -49,16 +51,8 @@ const NAMINGS: &[&str] = &[
     "remove-suffix",
     "replace-suffix",
 ];
-const ACTIONS: &[&str] = &[
-    "rename",
-    "convert-lowercase",
-    "convert-uppercase",
-    "add-prefix",
-    "remove-prefix",
-    "replace-prefix",
-    "add-suffix",
-    "remove-suffix",
-    "replace-suffix",
+/// The actions that give no name.
+const OTHER_ACTIONS: &[&str] = &[
     "add-column",
     "include-column",
     "remove-column",
@@ -74,10 +68,6 @@ const DATA_TYPES: &[&str] = &[
     "string", "uint1", "uint2", "uint4", "uint8", "wstring", "blob", "nclob", "clob", "boolean",
 ];
 const FOREIGN_DATA_TYPES: &[&str] = &["set", "list", "map", "tuple"];
-const LENGTH_MAX: u64 = 2_147_483_647;
-const PRECISION_MAX: u64 = 38;
-const NUMERIC_SCALE_MAX: u64 = 31;
-const DATETIME_SCALE_MAX: u64 = 9;
 /// Fraction digits of a DATETIME that a rule gives no scale: DMS does not say, and microseconds cut hardly anything.
 const DATETIME_SCALE_USUAL: u64 = 6;
 
@@ -85,7 +75,7 @@ const DATETIME_SCALE_USUAL: u64 = 6;
 pub(super) fn read(members: &Members<'_>, head: RuleHead, report: &mut Report) -> Option<TransformationRule> {
     members.warn_unknown(MEMBERS, report);
     let target = members.word("rule-target", TARGETS, INVALID, report);
-    let action = members.word("rule-action", ACTIONS, INVALID, report);
+    let action = members.word("rule-action", &[NAMINGS, OTHER_ACTIONS].concat(), INVALID, report);
     let object_locator = locator_members(members, head, LOCATOR, report);
     let target = target?;
     if target.ends_with("tablespace") {
@@ -349,7 +339,6 @@ fn column_type(name: &str, definition: &Members<'_>, report: &mut Report) -> Opt
         }
         usual
     };
-    let small = |number: u64| u8::try_from(number).ok();
     if let Some(column_type) = plain_type(name) {
         return Some(column_type);
     }

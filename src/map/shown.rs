@@ -1,0 +1,26 @@
+//! The form in which rules see a value: what a message shows of it. Pure: no I/O, no clock.
+
+use crate::config::NumberFormat;
+use crate::encode::json_text::unquoted;
+use crate::model::ColumnType;
+use crate::parse::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
+
+/// What a message shows of a value, with every digit and without quotes. For types that are no text, which have no
+/// escapes; overwrites `scratch`.
+///
+/// # Errors
+/// If the text is not a value of the type.
+pub(super) fn shown<'s>(
+    text: &[u8],
+    column_type: ColumnType,
+    hex_prefix: HexPrefix,
+    scratch: &'s mut Vec<u8>,
+) -> Result<&'s [u8], ValueProblem> {
+    let style = ValueStyle {
+        number_format: NumberFormat::Exact,
+        hex_prefix,
+    };
+    scratch.clear();
+    write_value(scratch, text, column_type, style)?;
+    Ok(unquoted(scratch))
+}
