@@ -150,6 +150,9 @@ fn samples_that_say_nothing_are_refused() {
     std::fs::write(task.path().join("in/shop/orders/a.gz"), b"\x1f\x8brest").unwrap();
     task.brigade(&["init", "--sample", "in/shop/orders/a.gz"])
         .expect(65);
+    task.write("in/shop/orders/b.gz", "1,not what its name says\n");
+    task.brigade(&["init", "--sample", "in/shop/orders/b.gz"])
+        .expect(65);
     task.brigade(&["init", "--sample", "in/shop/none/LOAD1.csv"])
         .expect(66);
     task.brigade(&["init", "--sample", "in/shop/empty/LOAD1.csv"])

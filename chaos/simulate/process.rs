@@ -16,6 +16,7 @@ use bucket_brigade::observe::object_trace::ObjectTrace;
 use bucket_brigade::parse::chunk_router::{ChunkRouter, RoutedChunk};
 use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
 use bucket_brigade::supervise::recovery::{Circumstances, Recovery, take_up};
+use rand::Rng;
 
 use super::outside::Outside;
 use super::rows::{ChainTask, chunk};
@@ -252,7 +253,7 @@ impl Process {
         let free: Vec<_> = (0..self.routers.len()).filter(is_free).collect();
         match free[..] {
             [] => 0,
-            _ => free[rand::Rng::random_range(&mut outside.rng, 0..free.len())],
+            _ => free[outside.rng.random_range(0..free.len())],
         }
     }
 
@@ -269,7 +270,7 @@ impl Process {
                 .ended(&id, ObjectEnd::Complete)
                 .map_err(|error| error.to_string());
         }
-        let wanted = 1 + rand::Rng::random_range(&mut outside.rng, 0..outside.plan.chunk_rows_max);
+        let wanted = 1 + outside.rng.random_range(0..outside.plan.chunk_rows_max);
         let end = (reading.next + wanted).min(count);
         let reference = ChunkRef {
             object: reading.id.clone(),

@@ -95,25 +95,21 @@ impl Sender {
                 let entries = || answer.iter().flatten();
                 self.saw_elsewhere |= entries().any(|entry| entry.is_elsewhere(&self.shard.id));
                 self.is_closed |= entries().any(PutEntry::is_map_changed);
-                if outside.trace.0.is_some() {
-                    let (id, told) = (&self.shard.id, in_words(&answer));
-                    outside.say(|| format!("{id}: answer: {told}"));
-                }
+                let id = &self.shard.id;
+                outside.say(|| format!("{id}: answer: {}", in_words(&answer)));
                 self.delivery.answered(now, answer, batch);
             }
             Doing::Waiting { .. } => self.delivery.waited(),
             Doing::Looking(mut look) => match look.step(outside, &self.shard.id) {
                 Some(looked) => {
                     outside.tally.looks += 1;
-                    if outside.trace.0.is_some() {
-                        let places = looked.news().filter_map(|sighting| {
-                            let (shard_id, number) = sighting.acknowledged.place();
-                            outside.stream.place_of(shard_id, number)
-                        });
-                        let contents = places.map(|place| outside.stream.log[place].content);
-                        let (names, id) = (outside.names(contents), &self.shard.id);
-                        outside.say(|| format!("{id}: read back: [{names}] is news"));
-                    }
+                    let places = looked.news().filter_map(|sighting| {
+                        let (shard_id, number) = sighting.acknowledged.place();
+                        outside.stream.place_of(shard_id, number)
+                    });
+                    let contents = places.map(|place| outside.stream.log[place].content);
+                    let (names, id) = (outside.names(contents), &self.shard.id);
+                    outside.say(|| format!("{id}: read back: [{names}] is news"));
                     self.delivery.looked(now, looked, batch);
                 }
                 None => self.doing = Doing::Looking(look),
@@ -143,10 +139,8 @@ impl Sender {
                 self.contents.push((!is_sync(record)).then(row));
             }
         }
-        if outside.trace.0.is_some() {
-            let (names, id) = (outside.names(self.contents.iter().copied()), &self.shard.id);
-            outside.say(|| format!("{id}: takes on a batch [{names}]"));
-        }
+        let (names, id) = (outside.names(self.contents.iter().copied()), &self.shard.id);
+        outside.say(|| format!("{id}: takes on a batch [{names}]"));
         self.delivery.begin(&batch);
         self.batch = Some(batch);
         self.doing = Doing::Next;
@@ -161,10 +155,8 @@ impl Sender {
             content: self.contents[*index],
         });
         let rows: Vec<_> = rows.collect();
-        if outside.trace.0.is_some() {
-            let names = outside.names(rows.iter().map(|row| row.content));
-            outside.say(|| format!("{}: puts [{names}]", self.shard.id));
-        }
+        let names = outside.names(rows.iter().map(|row| row.content));
+        outside.say(|| format!("{}: puts [{names}]", self.shard.id));
         let is_one_by_one =
             outside.plan.delivery.aggregation == Aggregation::None || rows.len() <= 1 || self.is_closed;
         if is_one_by_one {
@@ -200,10 +192,8 @@ impl Sender {
                     .delivery
                     .settle(&mut batch)
                     .map_err(|fault| fault.to_string())?;
-                if outside.trace.0.is_some() {
-                    let names = outside.names(self.contents.iter().copied());
-                    outside.say(|| format!("{id}: settles [{names}]"));
-                }
+                let names = outside.names(self.contents.iter().copied());
+                outside.say(|| format!("{id}: settles [{names}]"));
                 return Ok(Some(settled));
             }
             Step::GiveUp(fault) => return Err(format!("{id} gave up: {fault}")),

@@ -1,12 +1,12 @@
 //! `brigade import dms`: makes a configuration of a task of AWS DMS, and says what became of every setting.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::new_files::{CONFIGURATION_FILE, NewFiles};
 use super::text::{lines, table};
 use super::{Output, OutputFormat};
 use crate::config::dms::import::{self, Document, Fate, Finding, Imported};
@@ -15,8 +15,6 @@ use crate::fault::{Fault, FaultKind};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
-/// Name of the configuration in the folder.
-const CONFIGURATION: &str = "brigade.yaml";
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -74,8 +72,8 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
         documents.push(read(endpoints)?);
     }
     let imported = import::import(&documents, args.name.as_deref())?;
-    let files = write(&imported, &args.out, args.force)?;
-    let path = args.out.join(CONFIGURATION);
+    let files = write(&imported, args)?;
+    let path = args.out.join(CONFIGURATION_FILE);
     let problems = match config::load(&path, &SystemEnvironment) {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems.0,
@@ -118,47 +116,20 @@ fn read(path: &Path) -> Result<Document, Fault> {
     })
 }
 
-/// Writes all files or, if one of them exists, none.
-fn write(imported: &Imported, folder: &Path, is_forced: bool) -> Result<Vec<String>, Fault> {
+fn write(imported: &Imported, args: &DmsArgs) -> Result<Vec<String>, Fault> {
     let mut files = vec![
-        (CONFIGURATION, imported.configuration.as_str()),
+        (CONFIGURATION_FILE, imported.configuration.as_str()),
         (import::TABLE_DEFINITION, imported.table_definition.as_str()),
     ];
     if let Some(mappings) = &imported.table_mappings {
         files.push((import::TABLE_MAPPINGS, mappings.as_str()));
     }
-    let there = files.iter().find(|(name, _)| folder.join(name).exists());
-    if let (Some((name, _)), false) = (there, is_forced) {
-        let message = format!(
-            "{} exists; choose another folder with --out, or overwrite it with --force",
-            folder.join(name).display()
-        );
-        return Err(Fault::new(FaultKind::StateCreate, message));
-    }
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    let mut written = Vec::new();
-    for (name, text) in files {
-        let path = folder.join(name);
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create(is_forced)
-            .create_new(!is_forced)
-            .truncate(is_forced);
-        options
-            .open(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| failed(&path, &error))?;
-        written.push(path.display().to_string());
-    }
-    Ok(written)
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::new(
-        FaultKind::StateCreate,
-        format!("cannot write {}: {error}", path.display()),
-    )
+    let new_files = NewFiles {
+        folder: &args.out,
+        folder_option: "--out",
+        is_forced: args.force,
+    };
+    new_files.write(&files)
 }
 
 impl Report<'_> {

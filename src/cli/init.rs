@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::init_samples::{SamplePlace, read_sample};
+use super::new_files::{CONFIGURATION_FILE, NewFiles};
 use super::stream_view::StreamView;
 use super::task_files::{self, FileFolder};
 use super::text::{counted, lines};
@@ -25,8 +26,6 @@ use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
-/// Name of the configuration.
-const CONFIGURATION_FILE: &str = "brigade.yaml";
 /// Characters that the name of a task has at most.
 const TASK_NAME_MAX: usize = 64;
 
@@ -95,7 +94,7 @@ fn table_name(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Serialize)]
 struct Outcome {
     schema_version: u32,
-    files: [PathBuf; 2],
+    files: Vec<String>,
     tables: Vec<TableOutcome>,
     /// Rows of the samples that the engine makes records of with these files.
     checked_rows: u64,
@@ -119,17 +118,12 @@ struct TableOutcome {
 /// # Errors
 /// If a sample cannot be read, if files are there already, or if they cannot be written.
 pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
-    let files = [
-        args.to.join(CONFIGURATION_FILE),
-        args.to.join(TABLE_DEFINITION_FILE),
-    ];
-    if let (false, Some(file)) = (args.force, files.iter().find(|file| file.exists())) {
-        let message = format!(
-            "{} is there already; give another folder with --to, or --force to replace it",
-            file.display()
-        );
-        return Err(Fault::new(FaultKind::StateCreate, message));
-    }
+    let new_files = NewFiles {
+        folder: &args.to,
+        folder_option: "--to",
+        is_forced: args.force,
+    };
+    new_files.check([CONFIGURATION_FILE, TABLE_DEFINITION_FILE])?;
     let table = args
         .table
         .as_ref()
@@ -139,9 +133,8 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
     let (location, bucket_folder) = common_place(&places)?;
     let runtime = super::runtime()?;
     let tables = runtime.block_on(infer(args, &places))?;
-    write(args, &files, &location, bucket_folder, &tables)?;
-    let [configuration_file, _] = &files;
-    let loaded = config::load(configuration_file, &SystemEnvironment).map_err(Fault::from)?;
+    let files = write(args, new_files, &location, bucket_folder, &tables)?;
+    let loaded = config::load(&args.to.join(CONFIGURATION_FILE), &SystemEnvironment).map_err(Fault::from)?;
     let mut outcome = Outcome {
         schema_version: SCHEMA_VERSION,
         tables: tables.iter().map(TableOutcome::of).collect(),
@@ -199,19 +192,14 @@ async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>,
 
 fn write(
     args: &InitArgs,
-    files: &[PathBuf; 2],
+    new_files: NewFiles<'_>,
     location: &SourceLocation,
     bucket_folder: String,
     tables: &[Inferred],
-) -> Result<(), Fault> {
-    let failed = |path: &Path, error: &dyn std::fmt::Display| {
-        let message = format!("cannot write {}: {error}", path.display());
-        Fault::new(FaultKind::StateCreate, message)
-    };
-    std::fs::create_dir_all(&args.to).map_err(|error| failed(&args.to, &error))?;
+) -> Result<Vec<String>, Fault> {
+    let here = new_files.create_folder()?;
     let source = match location {
         SourceLocation::Local { directory } => {
-            let here = args.to.canonicalize().map_err(|error| failed(&args.to, &error))?;
             let below = directory.strip_prefix(&here);
             let directory = below.map_or_else(|_| directory.clone(), |below| Path::new(".").join(below));
             NewSource::Local {
@@ -231,16 +219,12 @@ fn write(
         stream: args.stream.clone(),
         tables,
     };
-    let [configuration_file, definition_file] = files;
     let definition =
         table_definition(tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
-    for (file, text) in [
-        (definition_file, definition),
-        (configuration_file, configuration(&task)),
-    ] {
-        std::fs::write(file, text).map_err(|error| failed(file, &error))?;
-    }
-    Ok(())
+    new_files.write(&[
+        (CONFIGURATION_FILE, &configuration(&task)),
+        (TABLE_DEFINITION_FILE, &definition),
+    ])
 }
 
 /// The name of the only table, or of the schema, as far as it can name a task.
@@ -315,7 +299,7 @@ impl Outcome {
             let notes = table.notes.iter();
             text += &lines(notes.map(|note| format!("  note: {}", printable(note))));
         }
-        let files = self.files.iter().map(|file| format!("wrote {}", file.display()));
+        let files = self.files.iter().map(|file| format!("wrote {file}"));
         text += &lines(files);
         let good = counted(self.checked_rows, "row");
         let reason = self.first_reason.as_ref().map_or_else(String::new, |reason| {

@@ -3,27 +3,22 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-
 use super::{backends, task_files};
-use crate::config::{CsvDialect, SourceLocation};
+use crate::config::{CsvDialect, SourceFormat, SourceLocation};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Mark, RawRecordKind};
+use crate::model::{Chunk, Mark, RawRecordKind};
 use crate::parse::csv::FieldSplitter;
-use crate::read::framer::{Framer, FramerConfig};
+use crate::read::format::{Format, judge_bytes};
+use crate::read::framer::FramerConfig;
+use crate::read::object_chunks::Step;
+use crate::read::object_text::{ObjectText, Peeked, damaged};
+use crate::read::text_rows::TextRows;
 use crate::source::ObjectSource;
 
 /// Longest row of a sample.
 const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How the files begin that are no CSV files.
-const OTHER_FORMATS: &[(&[u8], &str)] = &[
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"PAR1", "Parquet"),
-];
-
 /// Folders that tell a table: its schema's and its own.
 const TABLE_FOLDERS: usize = 2;
 
@@ -141,48 +136,42 @@ pub(super) async fn read_sample(
     seen: &mut TableSeen,
 ) -> Result<(), Fault> {
     let version = task_files::find(source, key).await?;
-    let mut bytes = source.read(&version, 0).await.map_err(Fault::from)?;
-    let mut framer = Framer::new(
-        &FramerConfig {
-            dialect: dialect.clone(),
-            row_bytes_max: ROW_BYTES_MAX,
-            chunk_bytes_max: CHUNK_BYTES_MAX,
-        },
-        Mark::START,
-    );
+    let location = source.locate(key);
+    let bytes = source.read(&version, 0).await.map_err(Fault::from)?;
+    let peeked = Peeked::read(bytes).await.map_err(Fault::from)?;
+    check_format(key, &location, peeked.head())?;
+    let framing = FramerConfig {
+        dialect: dialect.clone(),
+        row_bytes_max: ROW_BYTES_MAX,
+        chunk_bytes_max: CHUNK_BYTES_MAX,
+    };
+    let (text, end) = (ObjectText::peeked(peeked), Some(version.size_bytes));
+    let mut text = TextRows::new(text, &framing, Mark::START, end, location.clone());
     let mut rows = SampleRows {
         splitter: FieldSplitter::new(dialect),
         expects_header: has_header,
         left: rows_max,
         broken: 0,
     };
-    let mut is_first = true;
-    while let Some(more) = bytes.next().await {
-        let more = more.map_err(Fault::from)?;
-        if std::mem::take(&mut is_first) {
-            check_format(source, key, &more)?;
-        }
-        framer.push(&more);
-        rows.drain(&mut framer, seen);
-        if rows.left == 0 {
-            return rows.check(source, key);
+    while rows.left > 0 {
+        match text.next().await.map_err(Fault::from)? {
+            Step::Chunk(chunk) => rows.take(&chunk, seen),
+            Step::Pending => {}
+            Step::End => break,
         }
     }
-    framer.finish();
-    rows.drain(&mut framer, seen);
-    rows.check(source, key)
+    rows.check(&location)
 }
 
-fn check_format(source: &dyn ObjectSource, key: &str, beginning: &[u8]) -> Result<(), Fault> {
-    let mut formats = OTHER_FORMATS.iter();
-    match formats.find(|(magic, _)| beginning.starts_with(magic)) {
-        None => Ok(()),
-        Some((_, format)) => {
-            let location = source.locate(key);
-            let message = format!("{location} is {format}; tables are inferred from plain CSV files");
-            Err(Fault::new(FaultKind::Data, message))
-        }
-    }
+fn check_format(key: &str, location: &str, head: &[u8]) -> Result<(), Fault> {
+    let format = judge_bytes(SourceFormat::default(), key, head);
+    let other = match format.map_err(|problem| damaged(location.to_owned(), &problem))? {
+        Format::Text => return Ok(()),
+        Format::Compressed(compression) => compression.name(),
+        Format::Parquet => "Parquet",
+    };
+    let message = format!("{location} is {other}; tables are inferred from plain CSV files");
+    Err(Fault::new(FaultKind::Data, message))
 }
 
 struct SampleRows {
@@ -193,36 +182,33 @@ struct SampleRows {
 }
 
 impl SampleRows {
-    fn drain(&mut self, framer: &mut Framer, seen: &mut TableSeen) {
-        while let Some(chunk) = framer.next_chunk() {
-            for record in &chunk.records {
-                if self.left == 0 {
-                    return;
+    fn take(&mut self, chunk: &Chunk, seen: &mut TableSeen) {
+        for record in &chunk.records {
+            if self.left == 0 {
+                return;
+            }
+            let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            let range = place(record.range.start)..place(record.range.end);
+            let text = chunk.bytes.get(range).unwrap_or_default();
+            match record.kind {
+                RawRecordKind::Whole if std::mem::take(&mut self.expects_header) => {
+                    seen.header(self.splitter.split(text));
                 }
-                let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-                let range = place(record.range.start)..place(record.range.end);
-                let text = chunk.bytes.get(range).unwrap_or_default();
-                match record.kind {
-                    RawRecordKind::Whole if std::mem::take(&mut self.expects_header) => {
-                        seen.header(self.splitter.split(text));
-                    }
-                    RawRecordKind::Whole => {
-                        seen.row(self.splitter.split(text));
-                        self.left -= 1;
-                    }
-                    RawRecordKind::UnclosedQuote | RawRecordKind::TooLong => self.broken += 1,
+                RawRecordKind::Whole => {
+                    seen.row(self.splitter.split(text));
+                    self.left -= 1;
                 }
+                RawRecordKind::UnclosedQuote | RawRecordKind::TooLong => self.broken += 1,
             }
         }
     }
 
-    fn check(&self, source: &dyn ObjectSource, key: &str) -> Result<(), Fault> {
+    fn check(&self, location: &str) -> Result<(), Fault> {
         if self.broken == 0 {
             return Ok(());
         }
         let message = format!(
-            "{}: {} rows have a quote that does not close or are too long; is it a CSV file?",
-            source.locate(key),
+            "{location}: {} rows have a quote that does not close or are too long; is it a CSV file?",
             self.broken
         );
         Err(Fault::new(FaultKind::Data, message))

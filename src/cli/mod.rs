@@ -22,6 +22,7 @@ mod import;
 mod init;
 mod init_samples;
 mod logging;
+mod new_files;
 mod plan;
 mod plan_files;
 mod plan_report;

@@ -7,12 +7,11 @@ use super::checkpoint::open_existing;
 use super::estimate::{Sample, ShardLimits, ShardLoads};
 use super::first_rows::{FirstOutcome, first_rows};
 use super::plan_files::{Listed, list_folder, strays};
-use super::plan_report::{FolderPlan, Plan, SampleMeans, Work};
+use super::plan_report::{FolderPlan, Plan, SampleMeans, StateOrigin, Work};
 use super::plan_warnings;
 use super::stream_view::StreamView;
 use super::task_files::{self, FileFolder};
-use super::{ConfigPath, Output};
-use super::{OutputFormat, backends};
+use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::{Clock, SystemClock};
@@ -51,7 +50,7 @@ pub(super) struct PlanArgs {
 pub(super) struct KnownState {
     pub(super) store: Option<SledStore>,
     pub(super) checkpoint: Checkpoint,
-    word: &'static str,
+    origin: StateOrigin,
 }
 
 /// Runs the command.
@@ -87,19 +86,19 @@ pub(super) fn run(args: &PlanArgs) -> Result<u8, Fault> {
 impl KnownState {
     /// The checkpoint, if there is one and no process has it.
     fn of(config: &Config) -> Result<Self, Fault> {
-        let nothing = |word| Self {
+        let nothing = |origin| Self {
             store: None,
             checkpoint: Checkpoint::default(),
-            word,
+            origin,
         };
         match open_existing(config) {
             Ok(store) => Ok(Self {
                 checkpoint: store.load().map_err(Fault::from)?,
                 store: Some(store),
-                word: "checkpoint",
+                origin: StateOrigin::Checkpoint,
             }),
-            Err(fault) if fault.kind == FaultKind::SourceMissing => Ok(nothing("none")),
-            Err(fault) if fault.kind == FaultKind::StateLocked => Ok(nothing("unknown")),
+            Err(fault) if fault.kind == FaultKind::SourceMissing => Ok(nothing(StateOrigin::None)),
+            Err(fault) if fault.kind == FaultKind::StateLocked => Ok(nothing(StateOrigin::Unknown)),
             Err(fault) => Err(fault),
         }
     }
@@ -141,7 +140,7 @@ impl Planner<'_> {
             target: self.stream.name.clone(),
             shards: self.stream.shards_count(),
             record_bytes_max: self.stream.record_bytes_max,
-            state: self.state.word,
+            state: self.state.origin,
             folders,
             files_of_no_table,
             total,

@@ -130,9 +130,9 @@ impl Listing {
 
 fn greatest_key(state: &KnownState, folder: &FileFolder) -> Option<String> {
     let queue = folder.queue();
-    let greatest = state.checkpoint.greatest_keys.iter();
-    let mut greatest = greatest.filter(|(name, _)| *name == queue);
-    greatest.next().map(|(_, key)| key.clone())
+    let mut greatest = state.checkpoint.greatest_keys.iter();
+    let of_queue = greatest.find(|(name, _)| *name == queue);
+    of_queue.map(|(_, key)| key.clone())
 }
 
 /// Whether the full load of the folder's table is complete.

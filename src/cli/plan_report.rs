@@ -17,13 +17,25 @@ pub(super) struct Plan {
     /// Open shards; null if they are not known, and the times are those of one shard.
     pub(super) shards: Option<usize>,
     pub(super) record_bytes_max: usize,
-    /// Where the state of the files comes from: `none`, `checkpoint` or `unknown`.
-    pub(super) state: &'static str,
+    /// Where the state of the files comes from.
+    pub(super) state: StateOrigin,
     pub(super) folders: Vec<FolderPlan>,
     /// Files that belong to no table.
     pub(super) files_of_no_table: Stray,
     pub(super) total: Work,
     pub(super) warnings: Vec<String>,
+}
+
+/// Where the state of the files comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StateOrigin {
+    /// Nothing ran yet: every file is new.
+    None,
+    /// From the checkpoint.
+    Checkpoint,
+    /// A running process has the checkpoint: every file counts as new.
+    Unknown,
 }
 
 /// A table's load files, or the change files.
@@ -117,9 +129,9 @@ impl fmt::Display for Plan {
             None => "one shard, because the shards are not known".to_owned(),
         };
         let state = match self.state {
-            "none" => "nothing ran yet",
-            "checkpoint" => "by the checkpoint",
-            _unknown => "a running process has the checkpoint: every file counts as new",
+            StateOrigin::None => "nothing ran yet",
+            StateOrigin::Checkpoint => "by the checkpoint",
+            StateOrigin::Unknown => "a running process has the checkpoint: every file counts as new",
         };
         writeln!(
             f,

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
-use std::ops::{Add, AddAssign};
+use std::ops::AddAssign;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -53,20 +53,10 @@ impl FoundInStream {
     }
 }
 
-impl Add for FoundInStream {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            recovered: self.recovered + other.recovered,
-            unanswered: self.unanswered + other.unanswered,
-        }
-    }
-}
-
 impl AddAssign for FoundInStream {
     fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
+        self.recovered += other.recovered;
+        self.unanswered += other.unanswered;
     }
 }
 

@@ -11,7 +11,6 @@ use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
-use crate::config::MigrationType;
 use crate::fault::Fault;
 use crate::observe::shards::ShardActivity;
 use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
@@ -58,7 +57,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
         activity,
         age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
         status,
-        has_changes: config.migration_type != MigrationType::FullLoad,
+        has_changes: config.migration_type.has_changes(),
     };
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&report)?,

@@ -85,15 +85,11 @@ impl TaskStatistics {
 
 /// How much of the load files is settled. Not 100 before every table is loaded.
 fn percent(status: &TaskStatus) -> u64 {
-    let is_loaded = |ends: &Option<i64>| ends.is_some();
-    let mut ends = status
-        .tables
-        .iter()
-        .map(|table| table.statistics.full_load_end_ms);
-    if !status.tables.is_empty() && ends.all(|end| is_loaded(&end)) {
+    let tables = || status.tables.iter().map(|table| &table.statistics);
+    if !status.tables.is_empty() && tables().all(|table| table.full_load_end_ms.is_some()) {
         return 100;
     }
-    let settled: u64 = status.tables.iter().map(|table| table.statistics.bytes).sum();
+    let settled: u64 = tables().map(|table| table.bytes).sum();
     let left: u64 = status.tables.iter().map(|table| table.load_bytes_left).sum();
     let share = u128::from(settled) * 100 / u128::from(settled.saturating_add(left)).max(1);
     u64::try_from(share).unwrap_or(0).min(99)

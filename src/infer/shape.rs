@@ -123,7 +123,7 @@ fn fixed_of(unsigned: &[u8]) -> Option<(usize, usize)> {
 }
 
 fn moment_of(text: &[u8]) -> Option<Shape> {
-    if is_time(text).is_some() {
+    if time_of(text).is_some() {
         return accepts(ColumnType::Time { format: None }, text).then_some(Shape::Time);
     }
     let at = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
@@ -135,7 +135,7 @@ fn moment_of(text: &[u8]) -> Option<Shape> {
         let is_date = pattern != DatePattern::Plain && accepts(ColumnType::Date { format }, text);
         return is_date.then_some(Shape::Date(pattern));
     }
-    let fraction_digits = is_time(behind.get(1..)?)?;
+    let fraction_digits = time_of(behind.get(1..)?)?;
     let column_type = ColumnType::DateTime {
         scale: 9,
         format: pattern.format(false),
@@ -144,7 +144,7 @@ fn moment_of(text: &[u8]) -> Option<Shape> {
 }
 
 /// `HH:mm:ss` with or without a fraction: how many digits the fraction has.
-fn is_time(text: &[u8]) -> Option<u8> {
+fn time_of(text: &[u8]) -> Option<u8> {
     let (time, fraction) = text.split_at_checked(8)?;
     if !matches(time, b"00:00:00") {
         return None;

@@ -17,13 +17,17 @@ pub struct Sighting {
     pub acknowledged: Acknowledged,
 }
 
+/// Unknown records by what they are, those alike in the order of reading; each with its place in that order.
+pub(super) type Unmatched = HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>;
+/// The first place behind the last known record, per partition key.
+pub(super) type Floors = HashMap<Vec<u8>, usize>;
+
 /// What was seen behind the places of a plan: the records that nobody knows, and where the known ones stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     /// The unknown records with their places in the order of reading.
     news: Vec<(usize, Sighting)>,
-    /// The place of the last known record of each partition key.
-    pub(super) last_known: HashMap<Vec<u8>, usize>,
+    floors: Floors,
     records_count: usize,
 }
 
@@ -33,7 +37,7 @@ impl Looked {
         let place = self.records_count;
         self.records_count += 1;
         if is_known {
-            self.last_known.insert(partition_key.to_vec(), place);
+            self.floors.insert(partition_key.to_vec(), place + 1);
         } else {
             self.news.push((place, sighting));
         }
@@ -44,14 +48,14 @@ impl Looked {
         self.news.iter().map(|(_, sighting)| sighting)
     }
 
-    /// The unknown records by what they are, those alike in the order of reading.
-    pub(super) fn by_content(self) -> HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>> {
-        let mut unmatched: HashMap<_, VecDeque<_>> = HashMap::new();
+    /// The unknown records, to be matched with others, and where the known ones stand.
+    pub(super) fn split(self) -> (Unmatched, Floors) {
+        let mut unmatched = Unmatched::new();
         for (place, sighting) in self.news {
             let alike = unmatched.entry(sighting.fingerprint).or_default();
             alike.push_back((place, sighting.acknowledged));
         }
-        unmatched
+        (unmatched, self.floors)
     }
 
     /// Forgets some of the unknown records.
@@ -61,27 +65,24 @@ impl Looked {
     }
 }
 
-/// What was seen of one request that ended in doubt. With an order a record counts as stored only behind the last
+/// What was seen of one request that ended in doubt. In `final` order a record counts as stored only behind the last
 /// known record of its key, and behind the one that was found for the record in front of it.
 #[derive(Debug)]
 pub struct Proofs {
-    unmatched: HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>,
+    unmatched: Unmatched,
     ordering: Ordering,
-    /// The first place that counts, per partition key.
-    floors: HashMap<Vec<u8>, usize>,
+    /// Places in front of these do not count.
+    floors: Floors,
 }
 
 impl Proofs {
     /// What was seen, to be matched with the records of a request.
     pub fn new(looked: Looked, ordering: Ordering) -> Self {
-        let floors = looked
-            .last_known
-            .iter()
-            .map(|(key, place)| (key.clone(), place + 1));
+        let (unmatched, floors) = looked.split();
         Self {
-            floors: floors.collect(),
-            unmatched: looked.by_content(),
+            unmatched,
             ordering,
+            floors,
         }
     }
 

@@ -3,11 +3,11 @@
 //!
 //! **Invariants:** D3 (a record is skipped only if one like it is really there, and each sighting is used once).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
-use super::looked::Looked;
+use super::looked::{Floors, Looked, Unmatched};
 use crate::config::Ordering;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::settle::{StoredIn, compare_sequence_numbers, sequence_number_of};
@@ -31,14 +31,13 @@ const KNOWN_MAX: usize = 4 * BATCH_RECORDS_MAX;
 /// told from copies, so they are sent again too.
 #[derive(Debug)]
 pub struct Sightings {
-    /// With the place of each in the order of reading.
-    unmatched: HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>,
+    unmatched: Unmatched,
     /// Objects that may have rows in the window, with how many were not found since the last that was.
     candidates: HashMap<ObjectId, usize>,
     ordering: Ordering,
     keys: HashMap<(QueueName, Vec<u8>), Progress>,
-    /// The place of the last known record of each partition key.
-    last_known: HashMap<Vec<u8>, usize>,
+    /// Places in front of these do not count in `final` order.
+    floors: Floors,
 }
 
 /// How far the rows of one key were found.
@@ -52,14 +51,11 @@ enum Progress {
 
 impl Sightings {
     /// What was seen, to be matched with rows of these objects.
-    pub fn new(
-        mut looked: Looked,
-        candidates: impl IntoIterator<Item = ObjectId>,
-        ordering: Ordering,
-    ) -> Self {
+    pub fn new(looked: Looked, candidates: impl IntoIterator<Item = ObjectId>, ordering: Ordering) -> Self {
+        let (unmatched, floors) = looked.split();
         Self {
-            last_known: std::mem::take(&mut looked.last_known),
-            unmatched: looked.by_content(),
+            unmatched,
+            floors,
             candidates: candidates.into_iter().map(|id| (id, 0)).collect(),
             ordering,
             keys: HashMap::new(),
@@ -115,9 +111,9 @@ impl Sightings {
     /// Gives up on what is not matched yet: rows that it would prove are sent again.
     fn close(&mut self) {
         self.candidates = HashMap::new();
-        self.unmatched = HashMap::new();
+        self.unmatched = Unmatched::new();
         self.keys = HashMap::new();
-        self.last_known = HashMap::new();
+        self.floors = Floors::new();
     }
 
     /// The proof that a row of the object is stored already, if one is left. Rows come in file order.
@@ -129,7 +125,7 @@ impl Sightings {
         let first = match progress {
             // Other queues may use the key too; then rows are sent again without need, which `final` allows.
             None if self.ordering == Ordering::Final => {
-                Some(self.last_known.get(partition_key).map_or(0, |place| place + 1))
+                Some(self.floors.get(partition_key).copied().unwrap_or(0))
             }
             None => Some(0),
             Some(Progress::Found(last)) => Some(last + 1),

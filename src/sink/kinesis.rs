@@ -17,7 +17,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +28,7 @@ use aws_sdk_kinesis::config::{Builder, Region, StalledStreamProtectionConfig};
 use aws_sdk_kinesis::types::{Shard as ServiceShard, StreamDescriptionSummary};
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio_util::context::TokioContext;
 
 pub use self::answer::shared_entries;
 use self::answer::{lineage_of, one_each, record_bytes_max, unsent_entries, usable_identity};
@@ -101,7 +101,7 @@ impl KinesisSink {
     async fn summary(&self) -> Result<StreamDescriptionSummary, SinkError> {
         let call = self.call("kinesis:DescribeStreamSummary");
         let request = self.client.describe_stream_summary().stream_name(&self.stream);
-        let answer = Within::new(&self.runtime, request.send()).await;
+        let answer = within(&self.runtime, request.send()).await;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let summary = output.stream_description_summary;
         summary.ok_or_else(|| call.doubtful("the answer holds no description".to_owned()))
@@ -118,7 +118,7 @@ impl KinesisSink {
                 None => request.stream_name(&self.stream),
                 Some(token) => request.next_token(token),
             };
-            let answer = Within::new(&self.runtime, request.send()).await;
+            let answer = within(&self.runtime, request.send()).await;
             let page = answer.map_err(|error| classify(&call, &error))?;
             shards.extend(page.shards.unwrap_or_default());
             next_token = page.next_token.filter(|token| !token.is_empty());
@@ -157,7 +157,7 @@ impl KinesisSink {
             .customize()
             .interceptor(entries.clone())
             .map_request(move |request| request::with_body(request, body.clone()));
-        let answer = Within::new(&self.runtime, request.send()).await;
+        let answer = within(&self.runtime, request.send()).await;
         answer.map_err(|error| classify(call, &error))?;
         Ok(entries.take())
     }
@@ -177,28 +177,8 @@ impl KinesisSink {
 
 /// A call that is made on the caller's thread, with connections and timers that belong to another runtime. That is
 /// cheaper than a task of its own there, whose end would have to wake the caller.
-struct Within<F> {
-    runtime: Handle,
-    call: Pin<Box<F>>,
-}
-
-impl<F: Future> Within<F> {
-    fn new(runtime: &Handle, call: F) -> Self {
-        Self {
-            runtime: runtime.clone(),
-            call: Box::pin(call),
-        }
-    }
-}
-
-impl<F: Future> Future for Within<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let _entered = this.runtime.enter();
-        this.call.as_mut().poll(context)
-    }
+fn within<F: Future>(runtime: &Handle, call: F) -> TokioContext<Pin<Box<F>>> {
+    TokioContext::new(Box::pin(call), runtime.clone())
 }
 
 #[async_trait]

@@ -12,8 +12,8 @@ use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::Within;
 use super::classify::{Call, classify};
+use super::within;
 use crate::batch::aggregate::{is_dropped_by_consumers, take_apart};
 use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
@@ -56,7 +56,7 @@ impl KinesisReader {
                 .shard_iterator_type(ShardIteratorType::AtTimestamp)
                 .timestamp(DateTime::from_millis(*time_ms)),
         };
-        let answer = Within::new(&self.runtime, request.send()).await;
+        let answer = within(&self.runtime, request.send()).await;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let iterator = output.shard_iterator.filter(|iterator| !iterator.is_empty());
         iterator.ok_or_else(|| call.doubtful("the answer holds no iterator".to_owned()))
@@ -96,7 +96,7 @@ impl ShardReader for KinesisReader {
         let request = self.client.get_records();
         let request = request.shard_iterator(&iterator).limit(self.page_records);
         let call = self.call(READ);
-        let answer = Within::new(&self.runtime, request.send()).await;
+        let answer = within(&self.runtime, request.send()).await;
         match answer {
             Ok(output) => Ok(self.page_of(output)),
             // Five minutes old: the next call finds the place again.

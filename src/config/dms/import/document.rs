@@ -28,10 +28,11 @@ impl Resource {
 
     /// A member that is text, or a reference to a resource by its name.
     fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
-            Value::Map(entries) => text(get(entries, "Ref")),
-            value => text(Some(value)),
+        let value = self.get(name)?;
+        if let Value::Map(entries) = value {
+            return text(get(entries, "Ref"));
         }
+        text(Some(value))
     }
 
     /// The name of a task.
