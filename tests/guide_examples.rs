@@ -177,7 +177,7 @@ fn customers(action: &str, parameters: &Value) -> Record {
         files: vec![("Test/Customers/LOAD1.csv", row.to_owned())],
     }
     .rows();
-    assert_eq!(rows.len(), 1);
+    assert_eq!(rows.len(), 1, "{rows:?}");
     rows.remove(0)
 }
 
