@@ -70,6 +70,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/read/format.rs",
     "src/read/framer.rs",
     "src/read/parquet/columns.rs",
+    "src/read/parquet/definition.rs",
     "src/read/parquet/kinds.rs",
     "src/read/parquet/row_chunks.rs",
     "src/read/parquet/values.rs",
