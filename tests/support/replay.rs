@@ -9,7 +9,7 @@ use bucket_brigade::route::shard_map::HashKey;
 use bucket_brigade::sink::memory::StoredRecord;
 use serde_json::{Value, json};
 
-use super::fixtures::{Defect, SCHEMA, load_queue, table_name};
+use super::fixtures::{Defect, SCHEMA, change_queue, load_queue, table_name};
 use super::pipeline::{TASK, World};
 
 /// One record: a row, or a control record.
@@ -103,8 +103,18 @@ impl Book {
                 let creates =
                     creates.map(|table| control("create-table", SCHEMA, &table_name(table), Some(table)));
                 let exceptions = control("create-table", "", "awsdms_apply_exceptions", None);
-                let records = creates.chain([exceptions]).collect();
-                objects.push(control_object(QueueName::changes(), records));
+                if config.source.has_changes_beside_loads() {
+                    // Each table has a queue of its own, and the first one makes the table of exceptions.
+                    let mut creates: Vec<_> = creates.map(|create| vec![create]).collect();
+                    creates.resize_with(world.data.tables.len(), Vec::new);
+                    creates[0].push(exceptions);
+                    let queues = (0..).map(change_queue).zip(creates);
+                    let queues = queues.filter(|(_, records)| !records.is_empty());
+                    objects.extend(queues.map(|(queue, records)| control_object(queue, records)));
+                } else {
+                    let records = creates.chain([exceptions]).collect();
+                    objects.push(control_object(QueueName::changes(), records));
+                }
             }
         }
         let changes = config.message.change_partition_key;
