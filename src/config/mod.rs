@@ -5,6 +5,7 @@
 //! problems are reported at once, each with its place.
 
 pub mod dms;
+mod csv_columns;
 mod environment;
 mod fingerprint;
 mod interpolate;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::csv_columns::{CsvColumns, HeaderDrift};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
@@ -154,6 +156,16 @@ pub struct CsvDialect {
     pub rfc4180: bool,
     /// Whether the first field of a full-load row is an operation.
     pub load_operation_column: LoadOperationColumn,
+    /// How fields find their columns; left out of the fingerprint as long as it is by position.
+    #[serde(skip_serializing_if = "CsvColumns::is_by_position")]
+    pub columns: CsvColumns,
+}
+
+impl CsvDialect {
+    /// Whether the first row of a file is not one of its rows.
+    pub fn has_header(&self) -> bool {
+        self.ignore_header_rows > 0 || !self.columns.is_by_position()
+    }
 }
 
 impl Default for CsvDialect {
@@ -165,6 +177,7 @@ impl Default for CsvDialect {
             ignore_header_rows: 0,
             rfc4180: true,
             load_operation_column: LoadOperationColumn::Detect,
+            columns: CsvColumns::ByPosition,
         }
     }
 }

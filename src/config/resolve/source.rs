@@ -6,8 +6,8 @@ use super::super::problems::{Place, Report};
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, CompressionChoice, CsvDialect, DataFormat, LateFiles, LoadOperationColumn, MigrationType,
-    SourceConfig, SourceFormat, SourceLocation, TargetConfig,
+    ChangedObjects, CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LateFiles,
+    LoadOperationColumn, MigrationType, SourceConfig, SourceFormat, SourceLocation, TargetConfig,
 };
 use super::{joined, prefix};
 use crate::model::Table;
@@ -195,7 +195,26 @@ fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
                 ("absent", LoadOperationColumn::Absent),
             ],
         )?,
+        columns: columns(csv)?,
     })
+}
+
+fn columns(csv: &Section<'_>) -> Option<CsvColumns> {
+    let drift = csv.choice(
+        "header_drift",
+        &[
+            ("accept", HeaderDrift::Accept),
+            ("quarantine", HeaderDrift::Quarantine),
+            ("stop", HeaderDrift::Stop),
+        ],
+    )?;
+    csv.choice(
+        "columns",
+        &[
+            ("by_position", CsvColumns::ByPosition),
+            ("by_header", CsvColumns::ByHeader { drift }),
+        ],
+    )
 }
 
 /// Refuses a change folder below a table's folder or the other way round: rows would be read as what they are not.
@@ -268,7 +287,7 @@ mod tests {
             "  s3: { bucket: blog-source,",
             "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
-             load_operation_column: absent, compression: gzip, expansion_max: 7 }\n  data_format: csv\n  \
+             load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
              expected_bucket_owner: \"012345678901\",",
         )
@@ -290,6 +309,9 @@ mod tests {
                 ignore_header_rows: 1,
                 rfc4180: false,
                 load_operation_column: LoadOperationColumn::Absent,
+                columns: CsvColumns::ByHeader {
+                    drift: HeaderDrift::Stop,
+                },
             },
             format: SourceFormat {
                 data: DataFormat::Csv,
@@ -326,6 +348,18 @@ mod tests {
         assert_eq!(format("parquet", "none"), parquet);
         let zstd = (DataFormat::Auto, CompressionChoice::Zstd);
         assert_eq!(format("auto", "zstd"), zstd);
+        let columns = |words: &str| {
+            let csv = format!("  csv: {{ {words} }}\n  tables:");
+            loaded_with("  tables:", &csv).source.csv.columns
+        };
+        assert_eq!(columns("columns: by_position"), CsvColumns::ByPosition);
+        for (word, drift) in [
+            ("accept", HeaderDrift::Accept),
+            ("quarantine", HeaderDrift::Quarantine),
+        ] {
+            let words = format!("columns: by_header, header_drift: {word}");
+            assert_eq!(columns(&words), CsvColumns::ByHeader { drift });
+        }
         let column = |word: &str| {
             let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
             loaded_with("  tables:", &csv).source.csv.load_operation_column
