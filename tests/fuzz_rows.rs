@@ -85,11 +85,7 @@ fn check(config: &Config, text: &[u8], dialect: &CsvDialect, source: RowSource) 
         size_bytes: 1,
         modified_ms: 1,
     };
-    let lines = text
-        .iter()
-        .filter(|byte| **byte == dialect.row_delimiter[0])
-        .count()
-        + 1;
+    let lines = text.split(|byte| *byte == dialect.row_delimiter[0]).count();
     for chunk in chunks(text, dialect) {
         let rendered = rows.render_chunk(source, &object, &chunk, &MessageTimestamp::from_unix_us(0));
         let mut ordinals: Vec<u64> = rendered.records.iter().map(|record| record.ordinal).collect();

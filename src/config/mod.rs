@@ -5,7 +5,7 @@
 //! problems are reported at once, each with its place.
 
 pub mod dms;
-mod csv_columns;
+mod csv_dialect;
 mod environment;
 mod fingerprint;
 mod interpolate;
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::csv_columns::{CsvColumns, HeaderDrift};
+pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
@@ -139,58 +139,6 @@ pub enum SourceLocation {
         /// The folder.
         directory: PathBuf,
     },
-}
-
-/// How to cut a CSV file into rows and fields.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct CsvDialect {
-    /// Field delimiter, one or more bytes.
-    pub delimiter: Vec<u8>,
-    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped.
-    pub row_delimiter: Vec<u8>,
-    /// A bare field with this text is NULL; empty by default.
-    pub null_value: String,
-    /// Rows to skip at the head of each file: 0 or 1.
-    pub ignore_header_rows: u8,
-    /// Whether double quotes protect delimiters.
-    pub rfc4180: bool,
-    /// Whether the first field of a full-load row is an operation.
-    pub load_operation_column: LoadOperationColumn,
-    /// How fields find their columns; left out of the fingerprint as long as it is by position.
-    #[serde(skip_serializing_if = "CsvColumns::is_by_position")]
-    pub columns: CsvColumns,
-}
-
-impl CsvDialect {
-    /// Whether the first row of a file is not one of its rows.
-    pub fn has_header(&self) -> bool {
-        self.ignore_header_rows > 0 || !self.columns.is_by_position()
-    }
-}
-
-impl Default for CsvDialect {
-    fn default() -> Self {
-        Self {
-            delimiter: b",".to_vec(),
-            row_delimiter: b"\n".to_vec(),
-            null_value: String::new(),
-            ignore_header_rows: 0,
-            rfc4180: true,
-            load_operation_column: LoadOperationColumn::Detect,
-            columns: CsvColumns::ByPosition,
-        }
-    }
-}
-
-/// Whether full-load rows start with an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum LoadOperationColumn {
-    /// Row by row: one field more than columns, and the first is `I`.
-    Detect,
-    /// Always.
-    Present,
-    /// Never.
-    Absent,
 }
 
 /// What to do with a change file that appears behind the last one read.

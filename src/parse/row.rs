@@ -240,12 +240,7 @@ impl RowRenderer {
         };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
         if values.count() != columns_count {
-            let reason = format!(
-                "the row has {} values, the table definition has {columns_count} columns",
-                values.count()
-            );
-            let problem = ValueProblem::new("field_count", reason);
-            return Err(Rejection::of(Some(target.table), problem));
+            return Err(wrong_count(target.table, values.count(), columns_count));
         }
         for filter in self.filters.get(target.table.0).map_or(&[][..], Vec::as_slice) {
             if !filter.lets_pass(values, target.table, &self.null_value, &mut self.compared)? {
@@ -269,6 +264,12 @@ impl RowRenderer {
         })?;
         Ok(Outcome::Message(target))
     }
+}
+
+fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
+    let reason =
+        format!("the row has {values_count} values, the table definition has {columns_count} columns");
+    Rejection::of(Some(table), ValueProblem::new("field_count", reason))
 }
 
 /// Whether the rows of a load begin with an operation, by the header of their file.

@@ -36,11 +36,10 @@ pub fn read_header(
         CsvColumns::ByHeader { drift } => drift,
     };
     let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
-    if matches!(rows, RowSource::Changes) && names.len() <= leading {
+    if names.len() <= leading {
         return Err(format!(
-            "its header has {} names; that of a change file has one each for operation, table and schema, and behind \
-             them those of the columns",
-            names.len()
+            "its header has no columns: its names are {}, and the first {leading} stand in front of them",
+            shown(&names)
         ));
     }
     let found = tables
@@ -55,17 +54,7 @@ pub fn read_header(
     let known: Vec<usize> = of_tables
         .flat_map(|found| found.places.iter().flatten().copied())
         .collect();
-    let unknown: Vec<String> = (leading..names.len())
-        .filter(|index| !known.contains(index))
-        .filter_map(|index| names.get(index).cloned())
-        .collect();
-    let mut drift = Vec::new();
-    if !unknown.is_empty() {
-        drift.push(format!(
-            "its header has {}, which the definition does not have",
-            shown(&unknown)
-        ));
-    }
+    let mut drift = Vec::from_iter(unknown_names(&names, leading, &known));
     let orders = found.into_iter().map(|(index, found)| {
         let order = found.and_then(|found| found.order(policy, &known, &mut drift));
         (index, order)
@@ -89,6 +78,20 @@ pub fn read_header(
         orders,
     };
     Ok(Header { columns, drift })
+}
+
+/// What the definition does not have.
+fn unknown_names(names: &[String], leading: usize, known: &[usize]) -> Option<String> {
+    let unknown = names.iter().enumerate().skip(leading);
+    let unknown = unknown.filter(|(index, _)| !known.contains(index));
+    let unknown: Vec<String> = unknown.map(|(_, name)| name.clone()).collect();
+    let told = || {
+        format!(
+            "its header has {}, which the definition does not have",
+            shown(&unknown)
+        )
+    };
+    (!unknown.is_empty()).then(told)
 }
 
 /// What is to be done about a header that is not that of its table.

@@ -139,7 +139,10 @@ fn a_change_file_may_have_the_columns_of_several_tables() {
     assert!(one.order(T).unwrap_err().contains("no \"name\""));
     assert!(one.order(U).is_ok());
     let refused = |header, expected| check_refused(header, RowSource::Changes, HeaderDrift::Stop, expected);
-    refused("op,table,schema", "its header has 3 names");
+    refused(
+        "op,table,schema",
+        "its header has no columns: its names are \"op\", \"table\", \"schema\", and the first 3 stand",
+    );
     refused("op,table,schema,x,y", "no \"id\"");
     refused("op,table,schema,id,amount,x", "has \"x\"");
     refused("id,amount,table,note", "no \"id\"");

@@ -22,7 +22,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/cli/rates.rs",
     "src/cli/task_statistics.rs",
     "src/cli/text.rs",
-    "src/config/csv_columns.rs",
+    "src/config/csv_dialect.rs",
     "src/config/dms/",
     "src/config/fingerprint.rs",
     "src/config/keys.rs",
