@@ -71,6 +71,8 @@ pub enum TaskNotice {
         known_bytes: u64,
         /// Whether no more are expected for now.
         is_complete: bool,
+        /// The first ones that are not read because the table is suspended.
+        unread: Vec<String>,
     },
 }
 

@@ -6,6 +6,7 @@
 
 pub mod dms;
 mod environment;
+mod error_policies;
 mod fingerprint;
 mod interpolate;
 pub mod keys;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::environment::{Environment, SystemEnvironment};
+pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
 pub use self::load::{Loaded, load, load_str};
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
@@ -196,6 +198,8 @@ pub enum LateFiles {
 pub enum ChangedObjects {
     /// Set the rest of it aside, visibly.
     Quarantine,
+    /// Suspend its table; a change file is set aside.
+    SuspendTable,
     /// Stop the task.
     Stop,
 }
@@ -360,13 +364,6 @@ pub enum Pace {
         /// Bytes per second and shard.
         bytes_per_second: u64,
     },
-}
-
-/// What happens to bad rows and objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorsConfig {
-    /// Folder of the dead letters.
-    pub dead_letters: PathBuf,
 }
 
 /// Where the checkpoint lives.

@@ -1,6 +1,7 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod errors;
 mod source;
 mod target;
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
-use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig};
+use super::{Config, LimitsConfig, MigrationType, StateConfig};
 use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
@@ -60,7 +61,7 @@ pub(super) fn resolve(
     }
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
-    let errors = root.section("errors")?;
+    let errors = errors::errors(&root, folder);
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
@@ -70,9 +71,7 @@ pub(super) fn resolve(
         target: target.place,
         message: target.message,
         delivery: target.delivery,
-        errors: ErrorsConfig {
-            dead_letters: joined(folder, errors.text("dead_letters")?),
-        },
+        errors: errors?,
         state: state?,
         limits: limits?,
         otlp_endpoint: root

@@ -10,11 +10,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
-use super::messages::{Assignment, Work};
+pub use super::control::{control_version, is_late};
+use super::messages::{Assignment, ObjectRead, UNREAD_SHOWN_MAX, Work};
 use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::config::LateFiles;
-use crate::model::{ObjectId, ObjectVersion, QueueName, TableIndex};
+use crate::model::{ObjectId, QueueName, TableIndex};
 use crate::source::ListCursor;
 
 /// A queue is listed further when fewer objects than this wait in it.
@@ -49,7 +50,11 @@ pub struct QueueStart {
     pub late_files: LateFiles,
     /// The control records that go first.
     pub control: Option<ControlPlan>,
-    /// Objects that have a number and are not finished.
+    /// Whether its table is suspended: new objects get their numbers and are not read.
+    pub is_suspended: bool,
+    /// The first objects that are not read because of that.
+    pub unread: Vec<String>,
+    /// Objects that have a number and are not finished, as far as they are to be read.
     pub unfinished: Vec<ObjectEntry>,
     /// The greatest key that has a number.
     pub greatest_key: Option<String>,
@@ -89,6 +94,8 @@ struct Queue {
     reader: Option<usize>,
     last_reader: Option<usize>,
     barrier: Option<u64>,
+    /// The first objects that are not read because the table is suspended.
+    unread: Vec<String>,
     known: u64,
     known_bytes: u64,
     next_full_ms: i64,
@@ -158,11 +165,15 @@ impl Catalog {
             .map_or(LateFiles::Process, |queue| queue.start.late_files)
     }
 
-    /// A reader has read its object to the end.
-    pub fn released(&mut self, lane: usize) {
-        for queue in self.queues.iter_mut().filter(|queue| queue.reader == Some(lane)) {
-            queue.reader = None;
+    /// A reader is done with its object; gives the queue of it, if its table was suspended with that.
+    pub fn released(&mut self, lane: usize, read: ObjectRead) -> Option<usize> {
+        let mut queues = self.queues.iter_mut().enumerate();
+        let (index, queue) = queues.find(|(_, queue)| queue.reader == Some(lane))?;
+        queue.reader = None;
+        if read.is_suspended {
+            queue.suspend();
         }
+        read.is_suspended.then_some(index)
     }
 
     /// The next object for a reader: it stays with its queue while there is something in it.
@@ -209,7 +220,10 @@ impl Catalog {
         {
             if let Some(table) = queue.start.table {
                 queue.is_announced = true;
-                loaded.push(table);
+                // Nothing more of a suspended table is read for now; that does not make it loaded.
+                if !queue.start.is_suspended {
+                    loaded.push(table);
+                }
             }
         }
         if self.is_loading
@@ -243,6 +257,7 @@ impl Catalog {
             objects_known: queue.known,
             known_bytes: queue.known_bytes,
             is_complete: matches!(queue.listing, Listing::Resting { .. } | Listing::Closed),
+            unread: queue.unread.clone(),
         })
     }
 }
@@ -253,6 +268,7 @@ impl Queue {
         // Control records come first even if they were switched on later than the first file was numbered.
         unfinished.sort_by_key(|entry| (entry.version.key != CONTROL_KEY, entry.id.number));
         let mut queue = Self {
+            unread: std::mem::take(&mut start.unread),
             start,
             listing: Listing::Due { after: None },
             pending: VecDeque::new(),
@@ -288,6 +304,20 @@ impl Queue {
         self.pending.push_back((entry, work));
     }
 
+    /// Leaves unread what waits.
+    fn suspend(&mut self) {
+        self.start.is_suspended = true;
+        for (entry, _) in std::mem::take(&mut self.pending) {
+            self.leave_unread(entry.version.key);
+        }
+    }
+
+    fn leave_unread(&mut self, key: String) {
+        if self.unread.len() < UNREAD_SHOWN_MAX {
+            self.unread.push(key);
+        }
+    }
+
     /// The start of the page that is due: `Some(None)` is the beginning.
     #[expect(
         clippy::option_option,
@@ -317,7 +347,11 @@ impl Queue {
             if key != CONTROL_KEY && !is_late(key, self.start.greatest_key.as_deref()) {
                 self.start.greatest_key = Some(key.clone());
             }
-            self.enqueue(entry);
+            if self.start.is_suspended {
+                self.leave_unread(entry.version.key);
+            } else {
+                self.enqueue(entry);
+            }
         }
         self.listing = match (page.next, self.start.watch) {
             (Some(next), _) => Listing::Due { after: Some(next) },
@@ -361,20 +395,5 @@ impl Queue {
     fn is_complete(&self) -> bool {
         let is_listed = matches!(self.listing, Listing::Resting { .. } | Listing::Closed);
         is_listed && self.pending.is_empty() && self.taken.is_empty()
-    }
-}
-
-/// Whether a key that has no number comes behind keys that have one.
-pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
-    key != CONTROL_KEY && greatest_key.is_some_and(|greatest| key < greatest)
-}
-
-/// The stand-in version that gives control records a place in the checkpoint.
-pub fn control_version() -> ObjectVersion {
-    ObjectVersion {
-        key: CONTROL_KEY.into(),
-        etag: String::new(),
-        size_bytes: 0,
-        modified_ms: 0,
     }
 }

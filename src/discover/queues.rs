@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::catalog::{QueueStart, Watch, control_version};
 use super::control::{CONTROL_KEY, ControlPlan};
+use super::messages::UNREAD_SHOWN_MAX;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::{Config, LateFiles};
 use crate::fault::{Fault, FaultKind};
+use crate::model::trouble::Suspension;
 use crate::model::{QueueName, Table};
 use crate::supervise::pipeline::RunMode;
 
@@ -35,11 +37,13 @@ pub async fn plan_queues(
             let prefix = format!("{}{}", config.source.bucket_folder, table.path);
             let control = Some(ControlPlan::before_load(index));
             let name = QueueName::load(&table.full_name());
+            let mut start = queue_start(config, checkpoint, name, prefix, control);
+            if let Some(suspension) = suspension_of(checkpoint, table) {
+                start = suspended(start, suspension);
+            }
             starts.push(QueueStart {
                 table: Some(index),
-                watch: Watch::Once,
-                late_files: LateFiles::Process,
-                ..queue_start(config, checkpoint, name, prefix, control)
+                ..start
             });
         }
     }
@@ -71,6 +75,37 @@ pub async fn plan_queues(
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
 }
 
+/// Where a table is suspended, if it is.
+fn suspension_of<'a>(checkpoint: &'a Checkpoint, table: &Table) -> Option<&'a Suspension> {
+    let mut tables = checkpoint.tables.iter();
+    let known = tables.find(|known| known.schema_name == table.owner && known.table_name == table.name)?;
+    known.trouble.suspension.as_ref()
+}
+
+/// A queue of which nothing is read behind where its table was suspended.
+fn suspended(mut start: QueueStart, suspension: &Suspension) -> QueueStart {
+    let unfinished = std::mem::take(&mut start.unfinished).into_iter();
+    let (in_front, behind) = unfinished.partition(|entry| is_in_front_of(suspension, entry));
+    QueueStart {
+        is_suspended: true,
+        unfinished: in_front,
+        unread: unread_keys(behind),
+        ..start
+    }
+}
+
+/// What was read before a table was suspended and is not settled yet still has to be.
+fn is_in_front_of(suspension: &Suspension, entry: &ObjectEntry) -> bool {
+    suspension.object.queue == entry.id.queue && entry.id.number < suspension.object.number
+}
+
+/// The first objects behind the one in which a table was suspended.
+fn unread_keys(behind: Vec<ObjectEntry>) -> Vec<String> {
+    let unread = behind.into_iter().filter(|entry| !entry.is_parked());
+    let keys = unread.map(|entry| entry.version.key);
+    keys.take(UNREAD_SHOWN_MAX).collect()
+}
+
 fn queue_start(
     config: &Config,
     checkpoint: &Checkpoint,
@@ -95,6 +130,8 @@ fn queue_start(
         prefix,
         watch: Watch::Once,
         late_files: LateFiles::Process,
+        is_suspended: false,
+        unread: Vec::new(),
         unfinished,
     }
 }

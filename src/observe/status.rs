@@ -87,6 +87,9 @@ pub struct ObjectCounts {
     pub known_bytes: u64,
     /// The last object opened.
     pub last_key: Option<String>,
+    /// The first objects that are not read because their table is suspended.
+    #[serde(default)]
+    pub unread: Vec<String>,
 }
 
 impl ObjectCounts {
@@ -220,6 +223,8 @@ impl StatusBoard {
         let counts = self.counts(table);
         match end {
             ObjectEnd::Complete => counts.ended += 1,
+            // It is neither read to its end nor set aside for good: the table says where it stands.
+            ObjectEnd::Suspended(_) => {}
             ObjectEnd::Quarantined { reason } => {
                 counts.quarantined += 1;
                 let object = QuarantinedObject {
@@ -239,11 +244,13 @@ impl StatusBoard {
         objects_known: u64,
         known_bytes: u64,
         is_complete: bool,
+        unread: Vec<String>,
     ) {
         let counts = self.counts(table);
         counts.known = objects_known;
         counts.known_bytes = known_bytes;
         counts.is_complete = is_complete;
+        counts.unread = unread;
     }
 
     /// The status now.

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::halt::Halt;
 use super::pipeline::{Backends, RunMode};
 use super::placement::Placement;
 use super::policy::fault_of;
 use super::recovery::{begin, possible_delivery};
 use super::spawn::Nursery;
+use super::suspended::refuse_suspended;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
@@ -48,6 +50,7 @@ pub struct Generation {
     readers_stop: CancellationToken,
     finished: CancellationToken,
     reshard: CancellationToken,
+    halt: Halt,
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
@@ -69,6 +72,7 @@ impl Generation {
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream).await?;
+        refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let mut wiring = Wiring {
             config,
@@ -81,6 +85,7 @@ impl Generation {
             recovery,
             delivery,
             reshard: CancellationToken::new(),
+            halt: Halt::default(),
             counters,
         };
         let (checkpointer, checkpointer_berth) = Nursery::berth::<Checkpointer>();
@@ -103,6 +108,7 @@ impl Generation {
         wiring.start_watcher();
         Ok(Self {
             reshard: wiring.reshard,
+            halt: wiring.halt,
             nursery: wiring.nursery,
             placement: wiring.placement,
             budget: wiring.budget,
@@ -130,6 +136,10 @@ impl Generation {
                 () = self.finished.cancelled() => {
                     return self.drain().await.map(|()| GenerationEnd::Finished);
                 }
+                () = self.halt.wished() => {
+                    tracing::error!("stopping: everything in front of what stops the task is sent first");
+                    return self.drain().await.map(|()| GenerationEnd::Drained);
+                }
                 () = self.reshard.cancelled() => {
                     tracing::info!("draining, to go on with the shards that the stream has now");
                     return self.drain().await.map(|()| GenerationEnd::Resharded);
@@ -142,7 +152,7 @@ impl Generation {
         }
     }
 
-    /// Stops the readers, lets every credit come home (F2), and commits.
+    /// Stops the readers, lets every credit come home (F2), and commits. If something stops the task, it fails with that.
     async fn drain(&mut self) -> Result<(), Fault> {
         self.readers_stop.cancel();
         self.stop_assigning.notify(StopAssigning);
@@ -161,7 +171,9 @@ impl Generation {
             }
         };
         let committed = self.commit.push(CommitNow { is_clean_stop: true }).await;
-        committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))?
+        committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
+        // Also if it was wished for only now, or something else ended the generation first.
+        self.halt.reason().map_or(Ok(()), Err)
     }
 
     fn drain_timed_out(&self) -> Fault {

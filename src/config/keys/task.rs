@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::errors::ERRORS;
 use super::text;
 use super::{Choice, Group, Key, Kind, Presence};
 
@@ -71,27 +72,6 @@ pub(super) const TAIL: &[Key] = &[
         about: "Where traces go.",
     },
 ];
-
-static ERRORS: Group = Group {
-    exactly_one_of: &[],
-    parts: &[&[
-        Key {
-            name: "data_error_policy",
-            kind: Kind::Choice(&Choice {
-                words: &["DEAD_LETTER"],
-                unavailable: &["LOG_ERROR", "IGNORE_RECORD", "SUSPEND_TABLE", "STOP_TASK"],
-            }),
-            presence: Presence::Default("DEAD_LETTER"),
-            about: "A bad row is kept, with its place and the reason, before the task goes past it.",
-        },
-        Key {
-            name: "dead_letters",
-            kind: Kind::Path,
-            presence: Presence::Default("./state/dead-letters"),
-            about: "Folder of the dead letters. Put it on the same durable disk as the state.",
-        },
-    ]],
-};
 
 static STATE: Group = Group {
     exactly_one_of: &[],

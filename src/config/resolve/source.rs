@@ -43,6 +43,7 @@ pub(super) fn source(
             "changed_objects",
             &[
                 ("quarantine", ChangedObjects::Quarantine),
+                ("suspend_table", ChangedObjects::SuspendTable),
                 ("stop", ChangedObjects::Stop),
             ],
         )?,
