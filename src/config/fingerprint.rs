@@ -42,6 +42,7 @@ impl Config {
             source,
             tables,
             mappings,
+            stop: _,
             target: _,
             message,
             delivery: _,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::messages::{Assignment, ObjectRead, Work};
+use super::start::StartPoint;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::config::LateFiles;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName, TableIndex};
@@ -45,6 +46,8 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         greatest_key: None,
         is_suspended: false,
         unread: Vec::new(),
+        from: StartPoint::Beginning,
+        list_behind: None,
         watch,
         name,
     }
@@ -63,7 +66,11 @@ fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage {
     let next = next.map(|key| ListCursor {
         start_after: key.to_owned(),
     });
-    ListedPage { new: entries, next }
+    ListedPage {
+        new: entries,
+        in_front: 0,
+        next,
+    }
 }
 
 /// An object was read to its end.

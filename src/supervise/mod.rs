@@ -1,7 +1,9 @@
 //! Lives of the data path: wiring, death watch, restarts, shutdown.
 
+pub mod beginning;
 pub mod generation;
 pub mod halt;
+mod past_load;
 pub mod pipeline;
 pub mod placement;
 pub mod policy;

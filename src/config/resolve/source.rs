@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::super::life::parse_moment;
 use super::super::problems::{Place, Report};
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, CompressionChoice, CsvDialect, DataFormat, LateFiles, LoadOperationColumn, MigrationType,
-    SourceConfig, SourceFormat, SourceLocation, TargetConfig,
+    ChangedObjects, ChangesFrom, CompressionChoice, CsvDialect, DataFormat, LateFiles, LoadOperationColumn,
+    MigrationType, SourceConfig, SourceFormat, SourceLocation, TargetConfig,
 };
 use super::{joined, prefix};
 use crate::model::Table;
@@ -25,10 +26,13 @@ pub(super) fn source(
     let place = section.section("s3").or_else(|| section.section("local"))?;
     let cdc_path =
         migration_type.and_then(|migration_type| cdc_path(&section, &place, migration_type, report));
+    let bucket_folder = prefix(place.text("bucket_folder")?);
+    let changes_from = changes_from(&section, &bucket_folder, cdc_path.as_deref(), report);
     Some(SourceConfig {
         location: location(&section, folder)?,
-        bucket_folder: prefix(place.text("bucket_folder")?),
+        bucket_folder,
         cdc_path,
+        changes_from: changes_from?,
         csv: csv?,
         format: format?,
         late_files: section.choice(
@@ -50,6 +54,39 @@ pub(super) fn source(
         poll_interval: section.duration("poll_interval")?,
         full_listing_interval: section.duration("full_listing_interval")?,
     })
+}
+
+fn changes_from(
+    source: &Section<'_>,
+    bucket_folder: &str,
+    cdc_path: Option<&str>,
+    report: &mut Report,
+) -> Option<ChangesFrom> {
+    let Some(point) = source.section("changes_from") else {
+        let words = [("beginning", false), ("now", true)];
+        let is_now = source.choice("changes_from", &words)?;
+        return Some(if is_now {
+            ChangesFrom::Now
+        } else {
+            ChangesFrom::Beginning
+        });
+    };
+    let Some(key) = point.text("after_key") else {
+        let since = point.text("modified_since").and_then(parse_moment)?;
+        return Some(ChangesFrom::ModifiedSince(since));
+    };
+    if let Some(cdc_path) = cdc_path {
+        let folder = format!("{bucket_folder}{cdc_path}");
+        if !key.starts_with(&folder) {
+            let message = format!(
+                "`source.changes_from.after_key` is {}, and the change files lie in {folder}; write the whole key, for \
+                 example {folder}0005.csv",
+                quoted(key)
+            );
+            report.error(point.place("after_key"), message);
+        }
+    }
+    Some(ChangesFrom::AfterKey(key.to_owned()))
 }
 
 fn format(source: &Section<'_>) -> Option<SourceFormat> {
@@ -267,7 +304,7 @@ mod tests {
     fn every_key_of_a_source_reaches_its_own_field() {
         let source = loaded_with(
             "  s3: { bucket: blog-source,",
-            "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
+            "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
              load_operation_column: absent, compression: gzip, expansion_max: 7 }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
@@ -284,6 +321,7 @@ mod tests {
             },
             bucket_folder: "in/".into(),
             cdc_path: Some("cdc/".into()),
+            changes_from: ChangesFrom::Now,
             csv: CsvDialect {
                 delimiter: b";".to_vec(),
                 row_delimiter: b"|".to_vec(),
