@@ -303,6 +303,8 @@ impl Ledger {
         if let Some(table) = object.table {
             self.mark_table(table);
         }
+        // An object that suspended its table as a whole says so only here, in front of whatever comes behind it.
+        self.troubles.parsed(&troubles);
         self.note_troubles(&troubles, Trouble::absorb);
     }
 

@@ -2,6 +2,7 @@
 //! problems. Pure: no I/O, no clock.
 
 mod errors;
+mod restarts;
 mod source;
 mod target;
 
@@ -27,6 +28,14 @@ pub(super) fn mappings_path(values: &Values, folder: &Path) -> Option<PathBuf> {
     values
         .section("")?
         .text("table_mappings")
+        .map(|path| joined(folder, path))
+}
+
+/// The path of the task settings, if the document gives one.
+pub(super) fn settings_path(values: &Values, folder: &Path) -> Option<PathBuf> {
+    values
+        .section("")?
+        .text("task_settings")
         .map(|path| joined(folder, path))
 }
 
@@ -125,6 +134,7 @@ fn limits(root: &Section<'_>, report: &mut Report) -> Option<LimitsConfig> {
         row_bytes_max: section.number("row")?,
         drain_timeout: section.duration("drain_timeout")?,
         restarts_max: section.number("restarts")?,
+        restart: restarts::restarts(&section, report)?,
     };
     let row_bytes_max = section.number::<u64>("row")?;
     if limits.in_flight_bytes < row_bytes_max.saturating_mul(2) {
@@ -161,6 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::RestartDelays;
     use crate::config::tests::loaded_with;
 
     #[test]
@@ -200,6 +211,7 @@ mod tests {
             row_bytes_max: 4096,
             drain_timeout: Duration::from_secs(6),
             restarts_max: 7,
+            restart: RestartDelays::default(),
         };
         assert_eq!(config.limits, expected);
         assert_eq!(config.state.path, Path::new("/s"));

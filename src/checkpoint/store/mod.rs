@@ -57,6 +57,19 @@ pub struct Checkpoint {
     pub reloaded: Vec<QueueName>,
 }
 
+impl Checkpoint {
+    /// Whether an object is not read, or not read on, because its table was suspended in it or in front of it.
+    pub fn is_held_back(&self, id: &ObjectId) -> bool {
+        let suspensions = self
+            .tables
+            .iter()
+            .filter_map(|table| table.trouble.suspension.as_ref());
+        let mut in_loads = suspensions.map(|suspension| &suspension.object);
+        let is_load = id.queue != QueueName::changes();
+        is_load && in_loads.any(|object| object.queue == id.queue && object.number <= id.number)
+    }
+}
+
 /// An object that has a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEntry {
