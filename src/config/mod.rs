@@ -5,6 +5,7 @@
 //! problems are reported at once, each with its place.
 
 pub mod dms;
+mod csv_dialect;
 mod environment;
 mod error_policies;
 mod fingerprint;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
 pub use self::life::{ChangesFrom, StopAfter, StopConfig};
@@ -88,7 +90,8 @@ pub struct SourceConfig {
     pub location: SourceLocation,
     /// Prefix in front of every table path and of `cdc_path`: empty, or ending in one slash.
     pub bucket_folder: String,
-    /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes.
+    /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes, and where they
+    /// lie in the folders of their tables.
     pub cdc_path: Option<String>,
     /// Where the changes begin.
     pub changes_from: ChangesFrom,
@@ -104,6 +107,13 @@ pub struct SourceConfig {
     pub poll_interval: Duration,
     /// Pause between two full listings, which find late files.
     pub full_listing_interval: Duration,
+}
+
+impl SourceConfig {
+    /// Whether the change files of a table lie beside the files of its full load, as DMS writes Parquet.
+    pub fn has_changes_beside_loads(&self) -> bool {
+        self.cdc_path.is_none() && self.format.data == DataFormat::Parquet
+    }
 }
 
 /// A bucket or a folder.
@@ -127,47 +137,6 @@ pub enum SourceLocation {
         /// The folder.
         directory: PathBuf,
     },
-}
-
-/// How to cut a CSV file into rows and fields.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct CsvDialect {
-    /// Field delimiter, one or more bytes.
-    pub delimiter: Vec<u8>,
-    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped.
-    pub row_delimiter: Vec<u8>,
-    /// A bare field with this text is NULL; empty by default.
-    pub null_value: String,
-    /// Rows to skip at the head of each file: 0 or 1.
-    pub ignore_header_rows: u8,
-    /// Whether double quotes protect delimiters.
-    pub rfc4180: bool,
-    /// Whether the first field of a full-load row is an operation.
-    pub load_operation_column: LoadOperationColumn,
-}
-
-impl Default for CsvDialect {
-    fn default() -> Self {
-        Self {
-            delimiter: b",".to_vec(),
-            row_delimiter: b"\n".to_vec(),
-            null_value: String::new(),
-            ignore_header_rows: 0,
-            rfc4180: true,
-            load_operation_column: LoadOperationColumn::Detect,
-        }
-    }
-}
-
-/// Whether full-load rows start with an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum LoadOperationColumn {
-    /// Row by row: one field more than columns, and the first is `I`.
-    Detect,
-    /// Always.
-    Present,
-    /// Never.
-    Absent,
 }
 
 /// What to do with a change file that appears behind the last one read.
@@ -381,4 +350,4 @@ pub struct LimitsConfig {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,6 +2,7 @@
 //! problems. Pure: no I/O, no clock.
 
 mod errors;
+mod format;
 mod restarts;
 mod source;
 mod target;

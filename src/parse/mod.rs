@@ -23,6 +23,6 @@ mod places;
 mod routing;
 pub mod row;
 pub mod row_judge;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod row_tests;

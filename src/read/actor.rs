@@ -204,12 +204,15 @@ impl FileReaderParts {
 
     /// Trouble with one object sets it aside, or suspends its table; other trouble ends the generation.
     fn judge(&self, error: SourceError, context: &ObjectContext) -> Result<Reading, Ending> {
-        if !error.concerns_one_object() {
+        if !error.sets_aside(self.changed_objects) {
             return Err(Ending::Fault(Fault::from(error)));
         }
         let (object, reason) = (&context.location, error.to_string());
-        match (self.changed_objects, context.table) {
-            (ChangedObjects::Stop, _) => Err(Ending::Fault(Fault::from(error))),
+        // What follows from another header is said by a policy of its own.
+        let of_table = context
+            .table
+            .filter(|_| !matches!(error, SourceError::Drifted { .. }));
+        match (self.changed_objects, of_table) {
             (ChangedObjects::SuspendTable, Some(_)) => {
                 tracing::error!(
                     object,
@@ -224,8 +227,8 @@ impl FileReaderParts {
                 };
                 Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))))
             }
-            // The rows of a change file are of any table.
-            (ChangedObjects::Quarantine, _) | (ChangedObjects::SuspendTable, None) => {
+            // The rows of a change file may be of any table.
+            (ChangedObjects::Quarantine | ChangedObjects::Stop, _) | (ChangedObjects::SuspendTable, None) => {
                 tracing::error!(
                     object,
                     error = reason,

@@ -65,8 +65,7 @@ impl Checkpoint {
             .iter()
             .filter_map(|table| table.trouble.suspension.as_ref());
         let mut in_loads = suspensions.map(|suspension| &suspension.object);
-        let is_load = id.queue != QueueName::changes();
-        is_load && in_loads.any(|object| object.queue == id.queue && object.number <= id.number)
+        id.queue.is_of_load() && in_loads.any(|object| object.queue == id.queue && object.number <= id.number)
     }
 }
 
@@ -88,7 +87,7 @@ impl ObjectEntry {
             return false;
         };
         let mut troubles = progress.troubles.iter();
-        self.id.queue != QueueName::changes() && troubles.any(|(_, trouble)| trouble.suspension.is_some())
+        self.id.queue.is_of_load() && troubles.any(|(_, trouble)| trouble.suspension.is_some())
     }
 
     /// Bytes that are still to be read and settled.
