@@ -289,8 +289,9 @@ fn a_changed_load_file_suspends_its_table_and_is_set_aside_when_that_is_lifted()
     let bad = data.load(0, 100);
     let next = data.load(0, 100);
     data.load(1, 50);
+    data.changes(60);
+    data.hold_back(0, 0);
     let mut world = World::new(data, 1);
-    world.config.migration_type = MigrationType::FullLoad;
     world.config.source.changed_objects = ChangedObjects::SuspendTable;
     world
         .source
@@ -311,7 +312,11 @@ fn a_changed_load_file_suspends_its_table_and_is_set_aside_when_that_is_lifted()
     );
     resume(&world, "sales.t0");
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
-    judge(&world, &Expectation::flawless().with_set_aside(&bad));
+    let resumed = Expectation {
+        is_resumed: true,
+        ..Expectation::flawless()
+    };
+    judge(&world, &resumed.with_set_aside(&bad));
     assert_eq!(world.set_aside(&bad).1.ordinal, 0);
 }
 
@@ -348,4 +353,36 @@ fn a_killed_task_suspends_at_the_same_row_every_time() {
         kills += runs.iter().filter(|run| run.is_killed).count();
     }
     assert!(kills > 15, "{kills} kills");
+}
+
+#[test]
+fn a_table_is_not_resumed_while_something_is_in_doubt() {
+    let (world, ..) = load_world();
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    let mut checkpoint = world.store.reopen().unwrap().load().unwrap();
+    checkpoint.task.clean_stop = false;
+    let table = "sales.t0".to_owned();
+    assert_eq!(
+        resume_table(&checkpoint, "sales.t0").unwrap_err(),
+        NotResumed::InDoubt { table }
+    );
+}
+
+/// Files of a suspended table are not read, so nothing of them can be in doubt, and the next clean stop is one.
+#[test]
+fn a_suspended_table_leaves_nothing_in_doubt_behind_a_kill() {
+    let (mut world, ..) = load_world();
+    world.config.delivery.guarantee = bucket_brigade::config::Guarantee::Dedupe;
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    let store = world.watched_store();
+    let mut task = store.load().unwrap().task;
+    task.clean_stop = false;
+    let delta = bucket_brigade::checkpoint::store::CheckpointDelta {
+        task: Some(task),
+        ..Default::default()
+    };
+    store.commit(&delta).unwrap();
+    drop(store);
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    resume(&world, "sales.t0");
 }

@@ -121,7 +121,7 @@ impl Ledger {
                 ObjectProgress::default()
             }
         };
-        let troubles = self.troubles.open(entry, table_name.as_deref());
+        let troubles = self.troubles.open(entry);
         if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
             statistics.full_load_start_ms.get_or_insert(now_ms);
         }
@@ -303,6 +303,8 @@ impl Ledger {
         if let Some(table) = object.table {
             self.mark_table(table);
         }
+        // An object that suspended its table as a whole says so only here, in front of whatever comes behind it.
+        self.troubles.parsed(&troubles);
         self.note_troubles(&troubles, Trouble::absorb);
     }
 

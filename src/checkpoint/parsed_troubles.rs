@@ -28,8 +28,10 @@ impl ParsedTroubles {
         self.0.absorb(troubles);
     }
 
-    /// The troubles in front of where an object begins or goes on; `table` is that of a full-load file.
-    pub(super) fn open(&self, entry: &ObjectEntry, table: Option<&str>) -> Troubles {
+    /// The troubles in front of where an object begins or goes on: of its own table alone, if all its rows are of one,
+    /// because other queues are read at the same time.
+    pub(super) fn open(&self, entry: &ObjectEntry) -> Troubles {
+        let table = entry.id.queue.table_name();
         let own = match &entry.state {
             ObjectState::Open(progress) => progress.troubles.clone(),
             ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
@@ -119,12 +121,14 @@ mod tests {
     fn an_object_that_was_begun_has_its_own_count_and_a_new_one_that_of_all_before_it() {
         let mut known = ParsedTroubles::new(&[]);
         known.parsed(&trouble(7, None));
-        assert_eq!(
-            known.open(&entry(1, Some(trouble(3, None))), None),
-            trouble(3, None)
+        assert_eq!(known.open(&entry(1, Some(trouble(3, None)))), trouble(3, None));
+        assert_eq!(known.open(&entry(2, None)), trouble(7, None));
+        let mut of_another = entry(2, None);
+        of_another.id.queue = QueueName::changes_of("s.other");
+        assert!(
+            known.open(&of_another).is_empty(),
+            "its rows are of another table"
         );
-        assert_eq!(known.open(&entry(2, None), None), trouble(7, None));
-        assert!(known.open(&entry(2, None), Some("s.other")).is_empty());
     }
 
     #[test]
@@ -132,35 +136,24 @@ mod tests {
         let mut known = ParsedTroubles::new(&[]);
         known.parsed(&trouble(4, Some(2)));
         let own = || Some(trouble(3, None));
+        assert_eq!(known.open(&entry(1, own())), trouble(3, None), "in front of it");
         assert_eq!(
-            known.open(&entry(1, own()), None),
-            trouble(3, None),
-            "in front of it"
-        );
-        assert_eq!(
-            known.open(&entry(2, Some(trouble(4, Some(2)))), None),
+            known.open(&entry(2, Some(trouble(4, Some(2))))),
             trouble(4, Some(2)),
             "behind its row in the same object"
         );
         assert_eq!(
-            known.open(&entry(2, own()), None),
+            known.open(&entry(2, own())),
             trouble(3, None),
             "in front of its row"
         );
-        assert_eq!(
-            known.open(&entry(3, own()), None),
-            trouble(3, Some(2)),
-            "behind it"
-        );
+        assert_eq!(known.open(&entry(3, own())), trouble(3, Some(2)), "behind it");
     }
 
     /// A process that died had suspended the table at a row that was not settled, and the policy was changed since.
     #[test]
     fn a_suspension_that_was_not_decided_again_is_forgotten() {
         let known = ParsedTroubles::new(&[]);
-        assert_eq!(
-            known.open(&entry(3, Some(trouble(3, Some(2)))), None),
-            trouble(3, None)
-        );
+        assert_eq!(known.open(&entry(3, Some(trouble(3, Some(2))))), trouble(3, None));
     }
 }

@@ -7,7 +7,6 @@
 
 use super::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, TableStatistics};
 use crate::chain::writer::break_behind;
-use crate::model::QueueName;
 use crate::model::trouble::Suspension;
 
 /// Why a table cannot be resumed.
@@ -82,7 +81,7 @@ pub fn resume_table(checkpoint: &Checkpoint, table: &str) -> Result<Resumed, Not
     statistics.trouble.suspension = None;
     delta.tables.push(statistics);
     Ok(Resumed {
-        is_load: suspension.object.queue != QueueName::changes(),
+        is_load: suspension.object.queue.is_of_load(),
         suspension,
         delta,
     })

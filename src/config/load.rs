@@ -1,11 +1,12 @@
-//! Loads a configuration, and the table definition and table mappings it names. Pure but for the [`Environment`] passed in.
+//! Loads a configuration, and the table definition, table mappings and task settings it names. Pure but for the [`Environment`] passed in.
 
 use std::path::Path;
 
 use super::dms::{table_definition, table_mappings};
 use super::environment::Environment;
 use super::problems::{ConfigProblems, Problem, Report};
-use super::{Config, resolve, walk, yaml};
+use super::tree::Node;
+use super::{Config, resolve, task_settings, walk, yaml};
 use crate::map::plan::MappedTables;
 use crate::model::Table;
 
@@ -53,7 +54,8 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
     let folder = absolute.parent().unwrap_or(&absolute);
     let shown_folder = path.parent().unwrap_or(path);
     let mut of_tables = Vec::new();
-    let config = yaml::read(text, &mut report).and_then(|root| {
+    let config = yaml::read(text, &mut report).and_then(|mut root| {
+        overlay_settings(&mut root, shown_folder, environment, &mut of_tables, &mut report);
         let values = walk::walk(&root, environment, &mut report);
         let tables = resolve::tables_path(&values, shown_folder)
             .and_then(|path| load_tables(&path, environment, &mut of_tables));
@@ -79,6 +81,26 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
         }),
         Some(_) | None => Err(ConfigProblems(problems)),
     }
+}
+
+/// Adds what the settings document of DMS says, if the configuration names one.
+fn overlay_settings(
+    root: &mut Node,
+    folder: &Path,
+    environment: &dyn Environment,
+    problems: &mut Vec<Problem>,
+    report: &mut Report,
+) {
+    // Only to learn the path: the tree is walked again, and its problems are reported then.
+    let values = walk::walk(root, environment, &mut Report::new(String::new()));
+    let Some(path) = resolve::settings_path(&values, folder) else {
+        return;
+    };
+    let mut of_document = Report::new(path.display().to_string());
+    if let Some(text) = read_text(&path, DOCUMENT_BYTES_MAX, environment, &mut of_document) {
+        task_settings::overlay(root, &text, &mut of_document, report);
+    }
+    problems.append(&mut of_document.into_problems());
 }
 
 fn load_tables(

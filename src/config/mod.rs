@@ -17,12 +17,14 @@ mod migration_type;
 pub mod problems;
 mod reference;
 mod resolve;
+mod restarts;
 mod scalar;
 mod schema;
 mod source_format;
 mod source_position;
 mod stream_change;
 mod suggest;
+mod task_settings;
 mod tree;
 pub mod units;
 mod values;
@@ -42,6 +44,7 @@ pub use self::load::{Loaded, load, load_str};
 pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
+pub use self::restarts::RestartDelays;
 pub use self::schema::json_schema;
 pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat};
 pub use self::source_position::SourcePosition;
@@ -342,6 +345,8 @@ pub struct LimitsConfig {
     pub drain_timeout: Duration,
     /// Restarts of the data path within ten minutes before the process gives up.
     pub restarts_max: u32,
+    /// How they follow on each other.
+    pub restart: RestartDelays,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod errors;
 mod format;
+mod restarts;
 mod source;
 mod target;
 
@@ -28,6 +29,14 @@ pub(super) fn mappings_path(values: &Values, folder: &Path) -> Option<PathBuf> {
     values
         .section("")?
         .text("table_mappings")
+        .map(|path| joined(folder, path))
+}
+
+/// The path of the task settings, if the document gives one.
+pub(super) fn settings_path(values: &Values, folder: &Path) -> Option<PathBuf> {
+    values
+        .section("")?
+        .text("task_settings")
         .map(|path| joined(folder, path))
 }
 
@@ -126,6 +135,7 @@ fn limits(root: &Section<'_>, report: &mut Report) -> Option<LimitsConfig> {
         row_bytes_max: section.number("row")?,
         drain_timeout: section.duration("drain_timeout")?,
         restarts_max: section.number("restarts")?,
+        restart: restarts::restarts(&section, report)?,
     };
     let row_bytes_max = section.number::<u64>("row")?;
     if limits.in_flight_bytes < row_bytes_max.saturating_mul(2) {
@@ -162,6 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::RestartDelays;
     use crate::config::tests::loaded_with;
 
     #[test]
@@ -201,6 +212,7 @@ mod tests {
             row_bytes_max: 4096,
             drain_timeout: Duration::from_secs(6),
             restarts_max: 7,
+            restart: RestartDelays::default(),
         };
         assert_eq!(config.limits, expected);
         assert_eq!(config.state.path, Path::new("/s"));

@@ -48,7 +48,7 @@ pub(super) const TABLES: &str = r#"{"TableCount":"1","Tables":[{"TableName":"t",
 "TableColumns":[{"ColumnName":"id","ColumnType":"INT8","ColumnIsPk":"true"},
 {"ColumnName":"x","ColumnType":"STRING","ColumnLength":"5","ColumnNullable":"true"}],"TableColumnsTotal":"2"}]}"#;
 
-const SMALL: &str = "\
+pub(super) const SMALL: &str = "\
 version: 1
 task: orders
 migration_type: full-load-and-cdc
@@ -120,6 +120,7 @@ fn a_small_document_gets_every_default() {
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::from_secs(30),
             restarts_max: 5,
+            restart: RestartDelays::default(),
         }
     );
     assert_eq!(config.otlp_endpoint, None);

@@ -46,6 +46,16 @@ impl QueueName {
         is_one && *self != Self::in_front()
     }
 
+    /// Whether its objects are load files.
+    pub fn is_of_load(&self) -> bool {
+        self.0.starts_with("load:")
+    }
+
+    /// `schema.table`, if all rows of its objects are of one table.
+    pub fn table_name(&self) -> Option<&str> {
+        self.0.split_once(':').map(|(_, table)| table)
+    }
+
     /// Where change files are registered that lie in front of the start of a task: they are never read.
     pub fn in_front() -> Self {
         Self("changes:in-front".into())

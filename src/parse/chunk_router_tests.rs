@@ -14,7 +14,7 @@ use crate::config::problems::Report;
 use crate::config::{
     Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
     LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
@@ -106,6 +106,7 @@ pub(super) fn config() -> Config {
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::ZERO,
             restarts_max: 0,
+            restart: RestartDelays::default(),
         },
         otlp_endpoint: None,
     }

@@ -168,3 +168,144 @@ fn suspended_row(row: &RejectedRecord) -> SuspendedRow {
 fn is_truncation(code: &str) -> bool {
     matches!(code, "too_long" | "number_out_of_range")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Escalation;
+    use crate::model::QueueName;
+
+    fn tables() -> Vec<Table> {
+        ["a", "b"]
+            .map(|name| Table {
+                owner: "s".to_owned(),
+                name: name.to_owned(),
+                path: String::new(),
+                columns: Vec::new(),
+            })
+            .into()
+    }
+
+    fn object() -> ObjectId {
+        ObjectId {
+            queue: QueueName::changes(),
+            number: 4,
+        }
+    }
+
+    fn judge(policies: RowPolicies, troubles: &Troubles) -> RowJudge {
+        let mut judge = RowJudge::new(policies, &tables());
+        judge.enter(&object(), "cdc/4.csv", "s3://b/cdc/4.csv", troubles);
+        judge
+    }
+
+    fn row(ordinal: u64, table: Option<usize>, code: &'static str) -> RejectedRecord {
+        RejectedRecord {
+            ordinal,
+            line: ordinal + 1,
+            position: ordinal * 10,
+            table: table.map(TableIndex),
+            column: Some("x".to_owned()),
+            code,
+            reason: "the value is bad".to_owned(),
+            row: Vec::new(),
+        }
+    }
+
+    fn any_policy() -> impl Strategy<Value = DataErrorPolicy> {
+        prop_oneof![
+            3 => Just(DataErrorPolicy::DeadLetter),
+            1 => Just(DataErrorPolicy::SuspendTable),
+            1 => Just(DataErrorPolicy::StopTask),
+        ]
+    }
+
+    proptest! {
+        /// Wherever a life ended, the next one judges the rows behind that as the first one did.
+        #[test]
+        fn a_row_meets_the_same_judgement_wherever_reading_goes_on(
+            (data, truncation) in (any_policy(), any_policy()),
+            escalation in prop::option::of((1_u64..5, any_policy())),
+            rows in prop::collection::vec((prop::option::of(0_usize..2), any::<bool>()), 0..20),
+            split in 0_usize..20,
+        ) {
+            let escalation = escalation.map(|(count, policy)| Escalation { count, policy });
+            let policies = RowPolicies { data, truncation, escalation };
+            let rows: Vec<_> = (0..).zip(&rows).map(|(ordinal, (table, is_too_long))| {
+                row(ordinal, *table, if *is_too_long { "too_long" } else { "not_a_number" })
+            }).collect();
+            let split = split.min(rows.len());
+            let mut whole = judge(policies, &Troubles::default());
+            let mut durable = Troubles::default();
+            for row in &rows[..split] {
+                whole.judge(row);
+                durable.absorb(&whole.take_changed());
+            }
+            let mut resumed = judge(policies, &durable);
+            for row in &rows[split..] {
+                prop_assert_eq!(whole.judge(row), resumed.judge(row));
+                prop_assert_eq!(whole.take_changed(), resumed.take_changed());
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_judged_by_its_own_policy() {
+        let policies = RowPolicies {
+            truncation: DataErrorPolicy::SuspendTable,
+            ..RowPolicies::default()
+        };
+        let mut judge = judge(policies, &Troubles::default());
+        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), Verdict::Keep);
+        assert_eq!(judge.suspended(TableIndex(0)), None);
+        assert_eq!(judge.judge(&row(1, Some(0), "too_long")), Verdict::Suspend);
+        let reason = judge.suspended(TableIndex(0)).unwrap();
+        assert!(
+            reason.contains("cdc/4.csv, line 2, byte 10, column x"),
+            "{reason}"
+        );
+        assert_eq!(judge.suspended(TableIndex(1)), None, "the other one goes on");
+        assert_eq!(
+            judge.judge(&row(2, Some(0), "too_long")),
+            Verdict::Keep,
+            "it is suspended already"
+        );
+        assert_eq!(
+            judge.judge(&row(3, Some(1), "number_out_of_range")),
+            Verdict::Suspend
+        );
+    }
+
+    #[test]
+    fn bad_rows_in_front_of_a_resumed_table_do_not_count_any_more() {
+        let escalation = Some(Escalation {
+            count: 2,
+            policy: DataErrorPolicy::StopTask,
+        });
+        let policies = RowPolicies {
+            escalation,
+            ..RowPolicies::default()
+        };
+        let mut troubles = Troubles::default();
+        troubles.of_mut("s.a").bad_rows = 7;
+        troubles.of_mut("s.a").forgiven = 7;
+        let mut judge = judge(policies, &troubles);
+        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), Verdict::Keep);
+        let Verdict::Stop(message) = judge.judge(&row(1, Some(0), "not_a_number")) else {
+            panic!("the second one stops the task");
+        };
+        for part in [
+            "s.a",
+            "s3://b/cdc/4.csv",
+            "line 2",
+            "byte 10",
+            "column x",
+            "the value is bad",
+            "bad row 2",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}

@@ -208,28 +208,35 @@ impl FileReaderParts {
             return Err(Ending::Fault(Fault::from(error)));
         }
         let (object, reason) = (&context.location, error.to_string());
-        let is_drift = matches!(error, SourceError::Drifted { .. });
-        // The rows of a change file are of any table, and a header has a policy of its own.
-        if self.changed_objects == ChangedObjects::SuspendTable && context.table.is_some() && !is_drift {
-            tracing::error!(
-                object,
-                error = reason,
-                "table suspended; nothing more of it is sent"
-            );
-            let suspension = Suspension {
-                object: context.id.clone(),
-                key: context.version.key.clone(),
-                row: None,
-                reason,
-            };
-            return Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))));
+        // What follows from another header is said by a policy of its own.
+        let of_table = context
+            .table
+            .filter(|_| !matches!(error, SourceError::Drifted { .. }));
+        match (self.changed_objects, of_table) {
+            (ChangedObjects::SuspendTable, Some(_)) => {
+                tracing::error!(
+                    object,
+                    error = reason,
+                    "table suspended; nothing more of it is sent"
+                );
+                let suspension = Suspension {
+                    object: context.id.clone(),
+                    key: context.version.key.clone(),
+                    row: None,
+                    reason,
+                };
+                Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))))
+            }
+            // The rows of a change file may be of any table.
+            (ChangedObjects::Quarantine | ChangedObjects::Stop, _) | (ChangedObjects::SuspendTable, None) => {
+                tracing::error!(
+                    object,
+                    error = reason,
+                    "object set aside; its remaining rows are not sent"
+                );
+                Ok(Reading::End(ObjectEnd::Quarantined { reason }))
+            }
         }
-        tracing::error!(
-            object,
-            error = reason,
-            "object set aside; its remaining rows are not sent"
-        );
-        Ok(Reading::End(ObjectEnd::Quarantined { reason }))
     }
 
     async fn read(

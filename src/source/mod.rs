@@ -179,7 +179,7 @@ impl SourceError {
         )
     }
 
-    /// Whether the object is set aside, so that others can go on, or ends the task.
+    /// Whether the object is set aside, or its table suspended, so that others can go on, or ends the task.
     pub fn sets_aside(&self, changed_objects: ChangedObjects) -> bool {
         match self {
             Self::Drifted { policy, .. } => *policy != HeaderDrift::Stop,

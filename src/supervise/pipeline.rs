@@ -153,7 +153,7 @@ impl Pipeline {
     }
 
     async fn lives(&self, stop: &CancellationToken) -> Result<RunEnd, Fault> {
-        let mut policy = RestartPolicy::new(self.config.limits.restarts_max);
+        let mut policy = RestartPolicy::new(&self.config.limits);
         let epoch = Instant::now();
         for number in 1.. {
             self.status

@@ -4,14 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::spawn::{ChildExit, Exit};
+use crate::config::{LimitsConfig, RestartDelays};
 use crate::fault::{Fault, FaultKind};
 
-/// Restarts are counted over this time.
+/// Restarts are counted over this time of work; pauses are no work.
 const WINDOW: Duration = Duration::from_mins(10);
-/// Delay before the first restart; doubles with each further one in the window.
-const DELAY_INITIAL: Duration = Duration::from_millis(500);
-/// Longest delay.
-const DELAY_MAX: Duration = Duration::from_secs(30);
 
 /// What to do after a generation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +25,24 @@ pub enum Decision {
 /// The restart budget.
 #[derive(Debug)]
 pub struct RestartPolicy {
-    restarts_max: usize,
+    /// `None` without a bound.
+    restarts_max: Option<usize>,
+    delays: RestartDelays,
+    /// Times of work at which restarts were decided.
     recent: VecDeque<Duration>,
+    /// Time spent in pauses.
+    paused: Duration,
 }
 
 impl RestartPolicy {
-    /// A budget of restarts within ten minutes.
-    pub fn new(restarts_max: u32) -> Self {
+    /// The budget that the limits give.
+    pub fn new(limits: &LimitsConfig) -> Self {
+        let restarts_max = usize::try_from(limits.restarts_max).unwrap_or(usize::MAX);
         Self {
-            restarts_max: usize::try_from(restarts_max).unwrap_or(usize::MAX),
+            restarts_max: (!limits.restart.are_unbounded).then_some(restarts_max),
+            delays: limits.restart,
             recent: VecDeque::new(),
+            paused: Duration::ZERO,
         }
     }
 
@@ -46,26 +51,33 @@ impl RestartPolicy {
         if !fault.kind.is_worth_a_restart() {
             return Decision::GiveUp(fault);
         }
+        let worked = now.saturating_sub(self.paused);
         while self
             .recent
             .front()
-            .is_some_and(|at| now.saturating_sub(*at) > WINDOW)
+            .is_some_and(|at| worked.saturating_sub(*at) > WINDOW)
         {
             self.recent.pop_front();
         }
-        if self.recent.len() >= self.restarts_max {
+        let count = self.recent.len();
+        if self.restarts_max.is_some_and(|maximum| count >= maximum) {
+            let minutes = WINDOW.as_secs() / 60;
+            let message =
+                format!("gave up after {count} restarts within {minutes} minutes; the last fault: {fault}");
+            return Decision::GiveUp(Fault::new(fault.kind, message));
+        }
+        let last = count.checked_sub(1).map(|before| self.delays.behind(before));
+        if self.delays.end_at_interval_max && last == Some(self.delays.interval_max) {
+            let seconds = self.delays.interval_max.as_secs_f64();
             let message = format!(
-                "gave up after {} restarts within {} minutes; the last fault: {fault}",
-                self.recent.len(),
-                WINDOW.as_secs() / 60
+                "gave up after {count} restarts, the last of them behind the longest pause of {seconds} s; the last \
+                 fault: {fault}"
             );
             return Decision::GiveUp(Fault::new(fault.kind, message));
         }
-        let doublings = u32::try_from(self.recent.len()).unwrap_or(u32::MAX);
-        let after = DELAY_INITIAL
-            .saturating_mul(2_u32.saturating_pow(doublings))
-            .min(DELAY_MAX);
-        self.recent.push_back(now);
+        let after = self.delays.behind(count);
+        self.recent.push_back(worked);
+        self.paused = self.paused.saturating_add(after);
         Decision::Restart { after }
     }
 }
@@ -89,38 +101,81 @@ pub fn fault_of(exit: ChildExit) -> Option<Fault> {
 mod tests {
     use super::*;
 
+    fn policy(restarts_max: u32, restart: RestartDelays) -> RestartPolicy {
+        RestartPolicy::new(&LimitsConfig {
+            in_flight_bytes: 1,
+            files_in_parallel: 1,
+            row_bytes_max: 1,
+            drain_timeout: Duration::ZERO,
+            restarts_max,
+            restart,
+        })
+    }
+
+    fn fault() -> Fault {
+        Fault::new(FaultKind::Panic, "p")
+    }
+
+    fn after_ms(milliseconds: u64) -> Decision {
+        Decision::Restart {
+            after: Duration::from_millis(milliseconds),
+        }
+    }
+
     #[test]
     fn the_budget_is_per_window_and_the_delay_doubles() {
-        let mut policy = RestartPolicy::new(2);
-        let fault = || Fault::new(FaultKind::Panic, "p");
+        let mut policy = policy(2, RestartDelays::default());
         let at = Duration::from_secs;
-        assert_eq!(
-            policy.decide(fault(), at(0)),
-            Decision::Restart {
-                after: Duration::from_millis(500)
-            }
-        );
-        assert_eq!(
-            policy.decide(fault(), at(1)),
-            Decision::Restart {
-                after: Duration::from_secs(1)
-            }
-        );
+        assert_eq!(policy.decide(fault(), at(0)), after_ms(500));
+        assert_eq!(policy.decide(fault(), at(1)), after_ms(1_000));
         assert!(matches!(policy.decide(fault(), at(2)), Decision::GiveUp(_)));
-        assert_eq!(
-            policy.decide(fault(), at(1_000)),
-            Decision::Restart {
-                after: Duration::from_millis(500)
-            }
-        );
+        assert_eq!(policy.decide(fault(), at(1_000)), after_ms(500));
     }
 
     #[test]
     fn what_a_person_must_change_is_not_retried() {
         let denied = Fault::new(FaultKind::PermissionDenied, "kinesis:PutRecords");
+        let unbounded = RestartDelays {
+            are_unbounded: true,
+            ..RestartDelays::default()
+        };
         assert_eq!(
-            RestartPolicy::new(5).decide(denied.clone(), Duration::ZERO),
+            policy(5, unbounded).decide(denied.clone(), Duration::ZERO),
             Decision::GiveUp(denied)
         );
+    }
+
+    /// The defaults of DMS: 5, 10, 20 ... 1800 seconds, then the end. Pauses longer than the window change nothing.
+    #[test]
+    fn with_the_settings_of_dms_the_pauses_double_to_half_an_hour_and_then_it_is_over() {
+        let mut policy = policy(
+            0,
+            RestartDelays {
+                are_unbounded: true,
+                interval: Duration::from_secs(5),
+                is_throttled: true,
+                interval_max: Duration::from_mins(30),
+                end_at_interval_max: true,
+            },
+        );
+        let (mut now, mut pauses) = (Duration::ZERO, Vec::new());
+        while let Decision::Restart { after } = policy.decide(fault(), now) {
+            now += after + Duration::from_secs(1);
+            pauses.push(after.as_secs());
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 1_800]);
+    }
+
+    #[test]
+    fn without_throttling_all_pauses_are_the_same_and_without_a_bound_they_never_end() {
+        let delays = RestartDelays {
+            are_unbounded: true,
+            is_throttled: false,
+            ..RestartDelays::default()
+        };
+        let mut policy = policy(0, delays);
+        for second in 0..1_000 {
+            assert_eq!(policy.decide(fault(), Duration::from_secs(second)), after_ms(500));
+        }
     }
 }

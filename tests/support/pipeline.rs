@@ -9,7 +9,7 @@ use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::{
     Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
     LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
@@ -138,6 +138,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             row_bytes_max: 4 << 20,
             drain_timeout: Duration::from_secs(20),
             restarts_max: 5,
+            restart: RestartDelays::default(),
         },
         otlp_endpoint: None,
     }

@@ -57,6 +57,18 @@ pub struct Checkpoint {
     pub reloaded: Vec<QueueName>,
 }
 
+impl Checkpoint {
+    /// Whether an object is not read, or not read on, because its table was suspended in it or in front of it.
+    pub fn is_held_back(&self, id: &ObjectId) -> bool {
+        let suspensions = self
+            .tables
+            .iter()
+            .filter_map(|table| table.trouble.suspension.as_ref());
+        let mut in_loads = suspensions.map(|suspension| &suspension.object);
+        id.queue.is_of_load() && in_loads.any(|object| object.queue == id.queue && object.number <= id.number)
+    }
+}
+
 /// An object that has a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEntry {
@@ -75,7 +87,7 @@ impl ObjectEntry {
             return false;
         };
         let mut troubles = progress.troubles.iter();
-        self.id.queue != QueueName::changes() && troubles.any(|(_, trouble)| trouble.suspension.is_some())
+        self.id.queue.is_of_load() && troubles.any(|(_, trouble)| trouble.suspension.is_some())
     }
 
     /// Bytes that are still to be read and settled.

@@ -36,14 +36,24 @@ pub(super) const HEAD: &[Key] = &[
 ];
 
 /// The keys between source and target.
-pub(super) const MAPPINGS: &[Key] = &[Key {
-    name: "table_mappings",
-    kind: Kind::Path,
-    presence: Presence::Optional("./sample/table-mappings.json"),
-    about: "The table mappings of DMS, as they are: selection rules with filters, transformation rules with masks and\n\
+pub(super) const MAPPINGS: &[Key] = &[
+    Key {
+        name: "table_mappings",
+        kind: Kind::Path,
+        presence: Presence::Optional("./sample/table-mappings.json"),
+        about: "The table mappings of DMS, as they are: selection rules with filters, transformation rules with masks and\n\
             expressions, object mapping. Without them every table is read and sent as it is defined. `brigade validate`\n\
             says what they do.",
-}];
+    },
+    Key {
+        name: "task_settings",
+        kind: Kind::Path,
+        presence: Presence::Optional("./sample/task-settings.json"),
+        about: "The task settings document of DMS, as it is. Its members are the values of the keys they map to, where this\n\
+                file says nothing; where both speak, this file wins, with a warning. Members that ask for what is not done\n\
+                are warnings too.",
+    },
+];
 
 /// The last keys of the document.
 pub(super) const TAIL: &[Key] = &[
@@ -182,7 +192,43 @@ static LIMITS: Group = Group {
                 maximum: 1_000,
             },
             presence: Presence::Default("5"),
-            about: "Restarts of the data path within ten minutes before the process gives up.",
+            about: "Restarts of the data path within ten minutes of work before the process gives up.",
+        },
+        Key {
+            name: "restarts_without_end",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Restarts have no bound, whatever `restarts` says; what a person has to change ends the task all the same.",
+        },
+        Key {
+            name: "restart_interval",
+            kind: Kind::Duration {
+                minimum: Duration::from_millis(1),
+                maximum: Duration::from_hours(1),
+            },
+            presence: Presence::Default("500ms"),
+            about: "Pause before the first restart.",
+        },
+        Key {
+            name: "restart_throttling",
+            kind: Kind::Boolean,
+            presence: Presence::Default("true"),
+            about: "Each further pause is twice as long as the one before.",
+        },
+        Key {
+            name: "restart_interval_max",
+            kind: Kind::Duration {
+                minimum: Duration::from_millis(1),
+                maximum: Duration::from_hours(24),
+            },
+            presence: Presence::Default("30s"),
+            about: "Longest pause.",
+        },
+        Key {
+            name: "restarts_end_at_interval_max",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "The process gives up when a restart behind the longest pause fails.",
         },
     ]],
 };

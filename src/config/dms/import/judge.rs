@@ -135,7 +135,11 @@ impl Judge {
         }
     }
 
-    fn task_settings(&mut self, name: &str, value: &Value) -> Result<(), String> {
+    /// Decides about the settings document of a task, as a tree or as text.
+    ///
+    /// # Errors
+    /// If it is no JSON object.
+    pub(super) fn task_settings(&mut self, name: &str, value: &Value) -> Result<(), String> {
         match value {
             Value::Map(entries) => {
                 for entry in entries {
@@ -237,10 +241,7 @@ impl Judge {
         let key = "limits.restarts";
         match text.parse::<i64>() {
             Err(_) => self.refuse_value(key, setting, value),
-            Ok(..0) => {
-                let reason = "limits.restarts bounds the restarts within ten minutes, then the task ends with an exit code; have the platform start it again";
-                self.note(setting, value, Fate::Ignored, None, reason);
-            }
+            Ok(..0) => self.enter("limits.restarts_without_end", "true", setting, value),
             Ok(count) => self.enter(key, &count.min(RESTARTS_MAX).to_string(), setting, value),
         }
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::document::{Found, Resource};
 use self::judge::Judge;
 use super::super::problems::{ConfigProblems, Report};
-use super::super::tree::Node;
+use super::super::tree::{Node, Value};
 use super::super::yaml;
 use super::{json, table_definition};
 
@@ -104,6 +104,42 @@ pub fn import(documents: &[Document], name: Option<&str>) -> Result<Imported, Co
     let source = found.endpoint(task, "source", "s3").map_err(&fail)?;
     let target = found.endpoint(task, "target", "kinesis").map_err(&fail)?;
     finish(task, source, target, &fail)
+}
+
+/// A key of the configuration that a setting becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct SettingKey {
+    /// Its path.
+    pub(in crate::config) key: &'static str,
+    /// As it is written.
+    pub(in crate::config) value: String,
+    /// The setting: `ErrorBehavior.DataErrorPolicy`.
+    pub(in crate::config) setting: String,
+}
+
+/// What a settings document of a task becomes, and what becomes of each of its members. Without a result it is no such
+/// document, which is in the report.
+pub(in crate::config) fn task_settings(
+    text: &str,
+    report: &mut Report,
+) -> Option<(Vec<SettingKey>, Vec<Finding>)> {
+    let root = json::read(text, report)?;
+    if !matches!(root.value, Value::Map(_)) {
+        let message = format!("a settings document is an object, not {}", root.value.describe());
+        report.error(root.place, message);
+        return None;
+    }
+    let mut judge = Judge::default();
+    if let Err(message) = judge.task_settings("task_settings", &root.value) {
+        report.error(root.place, message);
+        return None;
+    }
+    let keys = judge.entered.into_iter().map(|entered| SettingKey {
+        key: entered.key,
+        value: entered.value,
+        setting: entered.setting,
+    });
+    Some((keys.collect(), judge.findings))
 }
 
 fn read(document: &Document, report: &mut Report) -> Option<Node> {

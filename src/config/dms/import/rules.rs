@@ -13,7 +13,7 @@ pub(super) enum Effect {
     TaskName,
     /// It is the stream, and names a region too.
     StreamArn,
-    /// It bounds restarts; a negative one does not.
+    /// It bounds restarts; a negative one says that they have no bound.
     RestartCount,
     /// It is a description, or has no meaning between S3 and Kinesis.
     Ignored(&'static str),
@@ -30,6 +30,8 @@ pub(super) enum Form {
     Boolean,
     /// As a whole number within a range.
     Number(u64, u64),
+    /// As a duration of whole seconds within a range.
+    Seconds(u64, u64),
     /// By a list of words.
     Words(&'static [(&'static str, &'static str)]),
     /// As the first word if it is a number above 0, and as the second one if it is another number.
@@ -60,6 +62,10 @@ impl Form {
                 .ok()
                 .filter(|number| (minimum..=maximum).contains(number))
                 .map(|number| number.to_string()),
+            Self::Seconds(minimum, maximum) => {
+                let seconds = Self::Number(minimum, maximum).write(value);
+                seconds.map(|seconds| seconds + "s")
+            }
             Self::Words(words) => words
                 .iter()
                 .find(|(word, _)| normalized(word) == normalized(value))

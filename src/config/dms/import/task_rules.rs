@@ -20,16 +20,6 @@ const CONTROL_TABLES: Effect = Effect::Only(
 );
 const LOGGING: Effect = Effect::Ignored("the log goes to standard error; see --log-level and --log-format");
 const STATE: Effect = Effect::Ignored("describes the task; it is no setting");
-const ESCALATION: Effect = Effect::Only(
-    &["0"],
-    "nothing escalates",
-    "there is no escalation; use `brigade run --fail-on-dead-letters` and watch the dead letters",
-);
-const ESCALATION_POLICY: Effect =
-    Effect::Ignored("acts only with a count above 0, which is judged by itself");
-const THROTTLING: Effect = Effect::Ignored(
-    "AWS is asked again with growing, random pauses; a task that gives up ends with exit code 69 and continues when it is started again",
-);
 const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
 const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
 const CHANGES_FOLLOW: Effect = Effect::Only(
@@ -42,10 +32,15 @@ const CHANGES_START: Effect = Effect::Only(
     "changes are read from the first file",
     "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
 );
-const BAD_ROW: Effect = Effect::Key(
-    "errors.data_error_policy",
-    Form::Words(&[("LOG_ERROR", "DEAD_LETTER"), ("IGNORE_RECORD", "DEAD_LETTER")]),
-);
+/// More is kept than DMS keeps, and nothing less.
+const BAD_ROW: Form = Form::Words(&[
+    ("LOG_ERROR", "DEAD_LETTER"),
+    ("IGNORE_RECORD", "DEAD_LETTER"),
+    ("SUSPEND_TABLE", "SUSPEND_TABLE"),
+    ("STOP_TASK", "STOP_TASK"),
+]);
+const TABLE_ERROR: Form = Form::Words(&[("SUSPEND_TABLE", "suspend_table"), ("STOP_TASK", "stop")]);
+const ESCALATION: Form = Form::Words(&[("SUSPEND_TABLE", "SUSPEND_TABLE"), ("STOP_TASK", "STOP_TASK")]);
 
 /// The groups of `ReplicationTaskSettings`, each with its members.
 pub(super) static GROUPS: &[(&str, &[Rule])] = &[
@@ -267,29 +262,59 @@ static CHANGE_PROCESSING: &[Rule] = &[
 ];
 
 static ERRORS: &[Rule] = &[
-    ("DataErrorPolicy", BAD_ROW),
+    (
+        "DataErrorPolicy",
+        Effect::Key("errors.data_error_policy", BAD_ROW),
+    ),
     (
         "DataTruncationErrorPolicy",
-        Effect::Ignored(
-            "nothing is cut: a value that does not fit is a bad row, see errors.data_error_policy",
+        Effect::Key("errors.data_truncation_error_policy", BAD_ROW),
+    ),
+    (
+        "DataErrorEscalationPolicy",
+        Effect::Key("errors.data_error_escalation.policy", ESCALATION),
+    ),
+    (
+        "DataErrorEscalationCount",
+        Effect::Key(
+            "errors.data_error_escalation.count",
+            Form::Number(0, 1_000_000_000),
         ),
     ),
-    ("DataErrorEscalationPolicy", ESCALATION_POLICY),
-    ("DataErrorEscalationCount", ESCALATION),
     ("EventErrorPolicy", Effect::Ignored("there are no events to send")),
     (
         "TableErrorPolicy",
-        Effect::Ignored(
-            "a table is never suspended: bad rows are dead letters, bad files are set aside, both visibly",
+        Effect::Key("source.changed_objects", TABLE_ERROR),
+    ),
+    (
+        "TableErrorEscalationPolicy",
+        Effect::Only(
+            &["STOP_TASK"],
+            "too many suspended tables stop the task",
+            "too many suspended tables always stop the task",
         ),
     ),
-    ("TableErrorEscalationPolicy", ESCALATION_POLICY),
-    ("TableErrorEscalationCount", ESCALATION),
+    (
+        "TableErrorEscalationCount",
+        Effect::Key("errors.table_error_escalation_count", Form::Number(0, 1_000_000)),
+    ),
     ("RecoverableErrorCount", Effect::RestartCount),
-    ("RecoverableErrorInterval", THROTTLING),
-    ("RecoverableErrorThrottling", THROTTLING),
-    ("RecoverableErrorThrottlingMax", THROTTLING),
-    ("RecoverableErrorStopRetryAfterThrottlingMax", THROTTLING),
+    (
+        "RecoverableErrorInterval",
+        Effect::Key("limits.restart_interval", Form::Seconds(1, 3_600)),
+    ),
+    (
+        "RecoverableErrorThrottling",
+        Effect::Key("limits.restart_throttling", Form::Boolean),
+    ),
+    (
+        "RecoverableErrorThrottlingMax",
+        Effect::Key("limits.restart_interval_max", Form::Seconds(1, 86_400)),
+    ),
+    (
+        "RecoverableErrorStopRetryAfterThrottlingMax",
+        Effect::Key("limits.restarts_end_at_interval_max", Form::Boolean),
+    ),
     ("ApplyErrorDeletePolicy", NO_CONFLICTS),
     ("ApplyErrorInsertPolicy", NO_CONFLICTS),
     ("ApplyErrorUpdatePolicy", NO_CONFLICTS),

@@ -32,6 +32,12 @@ pub(super) fn configuration(judge: &Judge) -> String {
     text += "\ntarget:\n  kinesis:\n";
     keys(judge, "target.kinesis.", &mut text);
     group(judge, "errors.", "\nerrors:\n", &mut text);
+    group(
+        judge,
+        "errors.data_error_escalation.",
+        "  data_error_escalation:\n",
+        &mut text,
+    );
     group(judge, "limits.", "\nlimits:\n", &mut text);
     text += "\n# The checkpoint: it must survive a restart.\nstate:\n  sled:\n    path: ./state\n";
     text
