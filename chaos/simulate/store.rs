@@ -3,7 +3,7 @@
 use bucket_brigade::chain::ends::LaneEnds;
 use bucket_brigade::checkpoint::store::rules::check_transition;
 use bucket_brigade::checkpoint::store::{
-    Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, TableStatistics, TaskState,
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, TableStatistics, TaskLife, TaskState,
 };
 use bucket_brigade::model::{ObjectId, ObjectVersion, QueueName};
 
@@ -55,6 +55,8 @@ impl Store {
             tables: self.tables.clone(),
             greatest_keys: Vec::new(),
             task: self.task.clone(),
+            life: TaskLife::default(),
+            reloaded: Vec::new(),
         }
     }
 

@@ -249,9 +249,14 @@ impl Handler<TaskNotice> for Checkpointer {
                 table,
                 objects_known,
                 known_bytes,
+                in_front,
                 is_complete,
             } => {
-                self.board.listed(table, objects_known, known_bytes, is_complete);
+                let counts = self.board.counts(table);
+                counts.known = objects_known;
+                counts.known_bytes = known_bytes;
+                counts.in_front = in_front;
+                counts.is_complete = is_complete;
             }
         }
     }

@@ -178,6 +178,8 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
         end: match end {
             RunEnd::Finished => "finished",
             RunEnd::Drained => "drained",
+            RunEnd::AtTime => "stopped at its time",
+            RunEnd::PastLoad(_) => "stopped behind the full load",
         },
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,

@@ -39,6 +39,7 @@ impl Config {
             source,
             tables,
             mappings,
+            stop: _,
             target: _,
             message,
             delivery: _,

@@ -10,7 +10,9 @@ mod environment;
 mod fingerprint;
 mod interpolate;
 pub mod keys;
+pub mod life;
 mod load;
+mod migration_type;
 pub mod problems;
 mod reference;
 mod resolve;
@@ -33,7 +35,9 @@ use serde::Serialize;
 
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
+pub use self::life::{ChangesFrom, StopAfter, StopConfig};
 pub use self::load::{Loaded, load, load_str};
+pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
 pub use self::reference::reference;
 pub use self::schema::json_schema;
@@ -56,6 +60,8 @@ pub struct Config {
     pub tables: Vec<Table>,
     /// What the table mappings make of them.
     pub mappings: Mappings,
+    /// When it stops by itself.
+    pub stop: StopConfig,
     /// Where to.
     pub target: TargetConfig,
     /// What the messages look like.
@@ -72,29 +78,6 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
 }
 
-/// What a task reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MigrationType {
-    /// Files that are there when the task starts.
-    FullLoad,
-    /// Change files only.
-    Changes,
-    /// First the one, then the other.
-    FullLoadAndChanges,
-}
-
-impl MigrationType {
-    /// Whether load queues are read.
-    pub fn has_full_load(self) -> bool {
-        !matches!(self, Self::Changes)
-    }
-
-    /// Whether the change queue is read.
-    pub fn has_changes(self) -> bool {
-        !matches!(self, Self::FullLoad)
-    }
-}
-
 /// Where objects come from and how to read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
@@ -104,6 +87,8 @@ pub struct SourceConfig {
     pub bucket_folder: String,
     /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes.
     pub cdc_path: Option<String>,
+    /// Where the changes begin.
+    pub changes_from: ChangesFrom,
     /// The CSV dialect.
     pub csv: CsvDialect,
     /// CSV or Parquet, and how compressed.

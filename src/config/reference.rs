@@ -109,10 +109,14 @@ impl Writer {
                 .keys()
                 .map(|key| format!("{}: {}", key.name, written(&key.kind, key.presence.text())))
                 .collect();
-            self.line(
-                &style.commented(),
-                &format!("{}: {{ {} }}", key.name, values.join(", ")),
-            );
+            let lines = if below.exactly_one_of.is_empty() {
+                vec![values.join(", ")]
+            } else {
+                values
+            };
+            for line in lines {
+                self.line(&style.commented(), &format!("{}: {{ {line} }}", key.name));
+            }
         }
     }
 

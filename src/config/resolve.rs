@@ -1,15 +1,17 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod csv;
 mod source;
 mod target;
 
 use std::path::{Path, PathBuf};
 
+use super::life::parse_moment;
 use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
-use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig};
+use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
 use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
@@ -49,6 +51,7 @@ pub(super) fn resolve(
     let target = target::target(&root, folder, report);
     let limits = limits(&root, report);
     let state = state(&root, folder);
+    let stop = stop(&root, migration_type, report);
     if let (Some(source), Some(tables), Some(target)) = (&source, &tables, &target) {
         source::check_output_is_not_input(source, &tables.tables, &target.place, &root, report);
     }
@@ -67,6 +70,7 @@ pub(super) fn resolve(
         source: source?,
         tables,
         mappings,
+        stop: stop?,
         target: target.place,
         message: target.message,
         delivery: target.delivery,
@@ -79,6 +83,31 @@ pub(super) fn resolve(
             .section("telemetry")?
             .section("otlp")?
             .filled_text("endpoint"),
+    })
+}
+
+fn stop(
+    root: &Section<'_>,
+    migration_type: Option<MigrationType>,
+    report: &mut Report,
+) -> Option<StopConfig> {
+    let section = root.section("stop")?;
+    let after = section.choice(
+        "after",
+        &[
+            ("never", StopAfter::Never),
+            ("full_load", StopAfter::FullLoad),
+            ("cached_changes", StopAfter::CachedChanges),
+        ],
+    )?;
+    let has_both = migration_type? == MigrationType::FullLoadAndChanges;
+    if after != StopAfter::Never && !has_both {
+        let message = "`stop.after` has no effect, because `migration_type` is not full-load-and-cdc";
+        report.warning(section.place("after"), message);
+    }
+    Some(StopConfig {
+        at_ms: section.text("at").and_then(parse_moment),
+        after,
     })
 }
 

@@ -343,7 +343,7 @@ fn every_word_of_every_choice_means_something() {
                 Some(("source.csv", _)) => {
                     text.replace("  tables:", &format!("  csv: {{ {line} }}\n  tables:"))
                 }
-                Some(("errors", _)) => format!("{text}errors: {{ {line} }}\n"),
+                Some((group @ ("errors" | "stop"), _)) => format!("{text}{group}: {{ {line} }}\n"),
                 Some(_) => {
                     text.replace(" }\n", &format!(", {line} }}\n"))
                         .replacen(&format!(", {line}"), "", 1)

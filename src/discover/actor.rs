@@ -14,13 +14,14 @@ use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest, ListedPage, is_late};
 use super::messages::{Assignment, NextObject, ObjectsDone, StopAssigning};
+use super::start::StartPoint;
 use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, Phase};
 use crate::clock::Clock;
 use crate::config::LateFiles;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::model::{Mark, ObjectVersion};
+use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::source::ObjectSource;
 use crate::supervise::spawn::Fuse;
 
@@ -112,6 +113,7 @@ impl Discoverer {
                 .greatest_key(request.queue)
                 .map(ToOwned::to_owned),
             policy: self.parts.catalog.late_files(request.queue),
+            from: self.parts.catalog.from(request.queue),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
         let span = tracing::info_span!(
@@ -129,7 +131,9 @@ impl Discoverer {
             match result {
                 Ok(page) => {
                     let now_ms = actor.parts.clock.now_ms();
+                    let in_front = actor.parts.catalog.in_front(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
+                    report_in_front(in_front, actor.parts.catalog.in_front(queue));
                     if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }
@@ -144,9 +148,11 @@ impl Discoverer {
     }
 }
 
+/// What becomes of the new objects of a queue.
 struct Lateness {
     greatest_key: Option<String>,
     policy: LateFiles,
+    from: StartPoint,
 }
 
 impl Lateness {
@@ -191,6 +197,7 @@ async fn list_page(
                 Some(_) => {}
             }
         }
+        let in_front = remove_in_front(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
         let objects: Vec<_> = new
             .into_iter()
@@ -202,15 +209,45 @@ async fn list_page(
         let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(objects);
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
-        Ok::<Vec<_>, Fault>(entries.collect())
+        Ok::<(Vec<_>, u64), Fault>((entries.collect(), in_front))
     });
-    let new = work
+    let (new, in_front) = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     tracing::Span::current()
         .record("seen", seen)
         .record("new", new.len());
-    Ok(ListedPage { new, next })
+    Ok(ListedPage { new, in_front, next })
+}
+
+/// Takes out what lies in front of the start; says how many that were.
+fn remove_in_front(
+    store: &dyn CheckpointStore,
+    from: &StartPoint,
+    new: &mut Vec<ObjectVersion>,
+) -> Result<u64, Fault> {
+    let all = new.len();
+    if let StartPoint::Registered { .. } = from {
+        let keys: Vec<_> = new.iter().map(|version| version.key.as_str()).collect();
+        let found = store.lookup(&QueueName::in_front(), &keys).map_err(Fault::from)?;
+        let mut is_registered = found.iter().map(Option::is_some);
+        new.retain(|_| !is_registered.next().unwrap_or(false));
+    } else {
+        new.retain(|version| !from.is_in_front(version));
+    }
+    Ok(u64::try_from(all - new.len()).unwrap_or(u64::MAX))
+}
+
+fn report_in_front(before: u64, now: u64) {
+    if before == 0 && now > 0 {
+        tracing::info!(files = now, "change files in front of the start are not read");
+    } else if before < now {
+        tracing::warn!(
+            more = now - before,
+            files = now,
+            "change files appeared in front of the start; they are not read"
+        );
+    }
 }
 
 fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> {

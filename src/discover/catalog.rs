@@ -11,6 +11,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::messages::{Assignment, Work};
+pub use super::queue_start::{QueueStart, Watch};
+use super::start::StartPoint;
 use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::config::LateFiles;
@@ -19,41 +21,6 @@ use crate::source::ListCursor;
 
 /// A queue is listed further when fewer objects than this wait in it.
 const PENDING_LOW_WATER: usize = 1_000;
-
-/// How a queue is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watch {
-    /// Once, to its end.
-    Once,
-    /// Again and again: a short listing behind the last key, and now and then a full one.
-    Poll {
-        /// Milliseconds between two listings.
-        interval_ms: i64,
-        /// Milliseconds between two full listings.
-        full_interval_ms: i64,
-    },
-}
-
-/// What a queue starts from.
-#[derive(Debug, Clone)]
-pub struct QueueStart {
-    /// Its name.
-    pub name: QueueName,
-    /// Its table, for a load queue.
-    pub table: Option<TableIndex>,
-    /// Prefix of its objects.
-    pub prefix: String,
-    /// How it is listed.
-    pub watch: Watch,
-    /// What to do with late files.
-    pub late_files: LateFiles,
-    /// The control records that go first.
-    pub control: Option<ControlPlan>,
-    /// Objects that have a number and are not finished.
-    pub unfinished: Vec<ObjectEntry>,
-    /// The greatest key that has a number.
-    pub greatest_key: Option<String>,
-}
 
 /// A page to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +58,9 @@ struct Queue {
     barrier: Option<u64>,
     known: u64,
     known_bytes: u64,
+    in_front: u64,
+    /// Objects in front of the start that the full listing under way has met; `None` in a short one.
+    counting: Option<u64>,
     next_full_ms: i64,
     is_announced: bool,
 }
@@ -107,6 +77,8 @@ pub struct Catalog {
 pub struct ListedPage {
     /// The new objects, with their numbers.
     pub new: Vec<ObjectEntry>,
+    /// How many of it lie in front of the start.
+    pub in_front: u64,
     /// Where the next page starts.
     pub next: Option<ListCursor>,
 }
@@ -127,6 +99,9 @@ impl Catalog {
             let is_open = queue.start.table.is_some() || !is_loading;
             let after = is_open.then(|| queue.due(now_ms)).flatten()?;
             queue.listing = Listing::Running;
+            if after.is_none() {
+                queue.counting = Some(0);
+            }
             let (name, prefix) = (queue.start.name.clone(), queue.start.prefix.clone());
             Some(ListRequest {
                 queue: index,
@@ -156,6 +131,18 @@ impl Catalog {
         self.queues
             .get(index)
             .map_or(LateFiles::Process, |queue| queue.start.late_files)
+    }
+
+    /// Where a queue starts.
+    pub fn from(&self, index: usize) -> StartPoint {
+        self.queues
+            .get(index)
+            .map_or(StartPoint::Beginning, |queue| queue.start.from.clone())
+    }
+
+    /// How many objects of a queue lie in front of its start, as far as full listings came to an end.
+    pub fn in_front(&self, index: usize) -> u64 {
+        self.queues.get(index).map_or(0, |queue| queue.in_front)
     }
 
     /// A reader has read its object to the end.
@@ -242,6 +229,7 @@ impl Catalog {
             table: queue.start.table,
             objects_known: queue.known,
             known_bytes: queue.known_bytes,
+            in_front: queue.in_front,
             is_complete: matches!(queue.listing, Listing::Resting { .. } | Listing::Closed),
         })
     }
@@ -262,6 +250,8 @@ impl Queue {
             barrier: None,
             known: 0,
             known_bytes: 0,
+            in_front: 0,
+            counting: None,
             next_full_ms: i64::MIN,
             is_announced: false,
         };
@@ -302,12 +292,17 @@ impl Queue {
             Listing::Running | Listing::Closed => None,
             Listing::Resting { next_ms } if *next_ms > now_ms => None,
             Listing::Resting { .. } if self.next_full_ms <= now_ms => Some(None),
-            Listing::Resting { .. } => Some(
-                self.start
+            Listing::Resting { .. } => {
+                let greatest = self
+                    .start
                     .greatest_key
-                    .clone()
-                    .map(|start_after| ListCursor { start_after }),
-            ),
+                    .as_ref()
+                    .max(self.start.list_behind.as_ref());
+                let behind = |key: &String| ListCursor {
+                    start_after: key.clone(),
+                };
+                Some(greatest.map(behind))
+            }
         }
     }
 
@@ -318,6 +313,11 @@ impl Queue {
                 self.start.greatest_key = Some(key.clone());
             }
             self.enqueue(entry);
+        }
+        self.counting = self.counting.map(|counted| counted + page.in_front);
+        if let (None, Some(counted)) = (&page.next, self.counting) {
+            self.in_front = counted;
+            self.counting = None;
         }
         self.listing = match (page.next, self.start.watch) {
             (Some(next), _) => Listing::Due { after: Some(next) },

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::messages::{Assignment, Work};
+use super::start::StartPoint;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::config::LateFiles;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName, TableIndex};
@@ -43,6 +44,8 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         prefix: format!("{name}/"),
         late_files: LateFiles::Process,
         greatest_key: None,
+        from: StartPoint::Beginning,
+        list_behind: None,
         watch,
         name,
     }
@@ -61,7 +64,11 @@ fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage {
     let next = next.map(|key| ListCursor {
         start_after: key.to_owned(),
     });
-    ListedPage { new: entries, next }
+    ListedPage {
+        new: entries,
+        in_front: 0,
+        next,
+    }
 }
 
 const POLL: Watch = Watch::Poll {

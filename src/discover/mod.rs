@@ -6,4 +6,6 @@ pub mod catalog;
 mod catalog_tests;
 pub mod control;
 pub mod messages;
+mod queue_start;
 pub mod queues;
+pub mod start;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::catalog::{QueueStart, Watch, control_version};
 use super::control::{CONTROL_KEY, ControlPlan};
+use super::start::StartPoint;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
-use crate::config::{Config, LateFiles};
+use crate::config::{Config, LateFiles, MigrationType, StopAfter};
 use crate::fault::{Fault, FaultKind};
-use crate::model::{QueueName, Table};
+use crate::model::{QueueName, Table, TableIndex};
 use crate::supervise::pipeline::RunMode;
 
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
@@ -21,54 +22,77 @@ pub async fn plan_queues(
     mode: RunMode,
     store: &Arc<dyn CheckpointStore>,
 ) -> Result<Vec<QueueStart>, Fault> {
-    let mut starts = Vec::new();
-    if config.migration_type.has_full_load() {
-        let is_loaded = |table: &Table| {
-            let of_table =
-                |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
-            let known = checkpoint.tables.iter().find(of_table);
-            known.is_some_and(|known| known.full_load_end_ms.is_some())
-        };
-        let order = config.mappings.in_load_order(config.tables.len()).into_iter();
-        let tables = order.filter_map(|index| Some((index, config.tables.get(index.0)?)));
-        for (index, table) in tables.filter(|(_, table)| !is_loaded(table)) {
-            let prefix = format!("{}{}", config.source.bucket_folder, table.path);
-            let control = Some(ControlPlan::before_load(index));
-            let name = QueueName::load(&table.full_name());
-            starts.push(QueueStart {
-                table: Some(index),
-                watch: Watch::Once,
-                late_files: LateFiles::Process,
-                ..queue_start(config, checkpoint, name, prefix, control)
-            });
-        }
-    }
-    if let (true, Some(cdc_path)) = (config.migration_type.has_changes(), &config.source.cdc_path) {
+    let stop_after = stop_due(config, checkpoint);
+    let mut starts = load_queues(config, checkpoint);
+    let has_changes = config.migration_type.has_changes() && stop_after != StopAfter::FullLoad;
+    if let (true, Some(cdc_path)) = (has_changes, &config.source.cdc_path) {
         let prefix = format!("{}{cdc_path}", config.source.bucket_folder);
         let control = ControlPlan::before_changes(config.migration_type, config.tables.len());
-        let watch = match mode {
-            RunMode::Once => Watch::Once,
-            RunMode::Continuous => Watch::Poll {
+        let watch = match (mode, stop_after) {
+            (RunMode::Once, _) | (_, StopAfter::CachedChanges) => Watch::Once,
+            (RunMode::Continuous, StopAfter::Never | StopAfter::FullLoad) => Watch::Poll {
                 interval_ms: milliseconds(config.source.poll_interval),
                 full_interval_ms: milliseconds(config.source.full_listing_interval),
             },
         };
         let start = queue_start(config, checkpoint, QueueName::changes(), prefix, Some(control));
+        let decided = checkpoint.life.changes_start.as_ref();
+        let from = decided.map(|start| start.point.clone()).unwrap_or_default();
         starts.push(QueueStart {
             watch,
             late_files: config.source.late_files,
+            list_behind: list_behind(checkpoint, &from),
+            from,
             ..start
         });
     }
-    if starts.is_empty() {
+    if starts.is_empty() && stop_after == StopAfter::Never {
         tracing::warn!(
-            "the full load of every table is complete: nothing is read; `brigade checkpoint reset` loads again"
+            "the full load of every table is complete: nothing is read; `brigade run --start-type reload-target` loads again"
         );
     }
     let store = Arc::clone(store);
     let work = tokio::task::spawn_blocking(move || register_control(store.as_ref(), starts));
     work.await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
+}
+
+/// A queue per table that is not loaded yet.
+fn load_queues(config: &Config, checkpoint: &Checkpoint) -> Vec<QueueStart> {
+    if !config.migration_type.has_full_load() {
+        return Vec::new();
+    }
+    let is_loaded = |table: &Table| {
+        let of_table =
+            |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+        let known = checkpoint.tables.iter().find(of_table);
+        known.is_some_and(|known| known.full_load_end_ms.is_some())
+    };
+    let order = config.mappings.in_load_order(config.tables.len()).into_iter();
+    let tables = order.filter_map(|index| Some((index, config.tables.get(index.0)?)));
+    let unloaded = tables.filter(|(_, table)| !is_loaded(table));
+    let start = |(index, table): (TableIndex, &Table)| {
+        let prefix = format!("{}{}", config.source.bucket_folder, table.path);
+        let control = Some(ControlPlan::before_load(index));
+        let name = QueueName::load(&table.full_name());
+        QueueStart {
+            table: Some(index),
+            watch: Watch::Once,
+            late_files: LateFiles::Process,
+            ..queue_start(config, checkpoint, name, prefix, control)
+        }
+    };
+    unloaded.map(start).collect()
+}
+
+/// Where this start of the task is to stop behind the full load.
+pub fn stop_due(config: &Config, checkpoint: &Checkpoint) -> StopAfter {
+    let is_possible = config.migration_type == MigrationType::FullLoadAndChanges;
+    if is_possible && !checkpoint.life.is_past_load {
+        config.stop.after
+    } else {
+        StopAfter::Never
+    }
 }
 
 fn queue_start(
@@ -84,11 +108,8 @@ fn queue_start(
         .filter(|entry| entry.id.queue == name)
         .cloned()
         .collect();
-    let greatest = checkpoint.greatest_keys.iter().find(|(queue, _)| *queue == name);
     QueueStart {
-        greatest_key: greatest
-            .map(|(_, key)| key.clone())
-            .filter(|key| key != CONTROL_KEY),
+        greatest_key: greatest_key(checkpoint, &name),
         control: control.filter(|_| config.message.control_records),
         name,
         table: None,
@@ -96,7 +117,24 @@ fn queue_start(
         watch: Watch::Once,
         late_files: LateFiles::Process,
         unfinished,
+        from: StartPoint::Beginning,
+        list_behind: None,
     }
+}
+
+/// Where short listings begin, beside behind the last key that was read.
+fn list_behind(checkpoint: &Checkpoint, from: &StartPoint) -> Option<String> {
+    match from {
+        StartPoint::AfterKey(key) => Some(key.clone()),
+        StartPoint::Registered { .. } => greatest_key(checkpoint, &QueueName::in_front()),
+        StartPoint::Beginning | StartPoint::ModifiedSince(_) => None,
+    }
+}
+
+fn greatest_key(checkpoint: &Checkpoint, queue: &QueueName) -> Option<String> {
+    let mut greatest = checkpoint.greatest_keys.iter();
+    let (_, key) = greatest.find(|(name, _)| name == queue)?;
+    (key != CONTROL_KEY).then(|| key.clone())
 }
 
 fn register_control(

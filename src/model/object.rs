@@ -35,6 +35,11 @@ impl QueueName {
         Self("changes".into())
     }
 
+    /// Where change files are registered that lie in front of the start of a task: they are never read.
+    pub fn in_front() -> Self {
+        Self("changes:in-front".into())
+    }
+
     /// A queue name as it was stored.
     pub fn from_stored(name: &str) -> Self {
         Self(name.into())

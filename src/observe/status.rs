@@ -8,6 +8,7 @@ use super::shards::{ShardActivity, ShardBoard};
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
 use crate::discover::control::CONTROL_KEY;
+use crate::discover::start::ChangesStart;
 use crate::model::{ObjectId, TableIndex};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -32,6 +33,9 @@ pub struct TaskStatus {
     pub fresh_start_ms: Option<i64>,
     /// When it was written, milliseconds since the Unix epoch.
     pub updated_ms: i64,
+    /// Where its changes begin, once that is decided.
+    #[serde(default)]
+    pub changes_start: Option<ChangesStart>,
     /// What the task is doing.
     pub phase: Phase,
     /// Lives of the data path since the process started, from 1.
@@ -78,6 +82,9 @@ pub struct ObjectCounts {
     pub opened: u64,
     /// Objects read to their end since this generation started.
     pub ended: u64,
+    /// Objects that are not read because they lie in front of the start.
+    #[serde(default)]
+    pub in_front: u64,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.
@@ -136,6 +143,7 @@ impl TaskStatus {
     pub fn show(&mut self, checkpoint: &Checkpoint) {
         self.phase = checkpoint.task.phase;
         self.clean_stop = checkpoint.task.clean_stop;
+        self.changes_start.clone_from(&checkpoint.life.changes_start);
         self.fresh_start_ms = checkpoint.task.fresh_start_ms;
         self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
         self.unselected_rows = checkpoint.task.unselected_rows;
@@ -169,6 +177,7 @@ pub struct StatusBoard {
     process_id: u32,
     started_ms: Option<i64>,
     generation: u32,
+    changes_start: Option<ChangesStart>,
     loads: BTreeMap<TableIndex, ObjectCounts>,
     changes: ObjectCounts,
     quarantined: VecDeque<QuarantinedObject>,
@@ -191,6 +200,7 @@ impl StatusBoard {
             process_id: previous.process_id,
             started_ms: previous.started_ms,
             generation: previous.generation,
+            changes_start: previous.changes_start.clone(),
             loads: loads.collect(),
             changes: counts(previous.changes.quarantined),
             quarantined: previous.quarantined.clone(),
@@ -232,20 +242,6 @@ impl StatusBoard {
         }
     }
 
-    /// The listing of a queue went on.
-    pub fn listed(
-        &mut self,
-        table: Option<TableIndex>,
-        objects_known: u64,
-        known_bytes: u64,
-        is_complete: bool,
-    ) {
-        let counts = self.counts(table);
-        counts.known = objects_known;
-        counts.known_bytes = known_bytes;
-        counts.is_complete = is_complete;
-    }
-
     /// The status now.
     pub fn render(
         &mut self,
@@ -271,6 +267,7 @@ impl StatusBoard {
             started_ms: self.started_ms,
             fresh_start_ms: ledger.task().fresh_start_ms,
             updated_ms: now_ms,
+            changes_start: self.changes_start.clone(),
             phase: ledger.task().phase,
             generation: self.generation,
             clean_stop: ledger.task().clean_stop,
@@ -303,7 +300,8 @@ impl StatusBoard {
         tables.map(render).collect()
     }
 
-    fn counts(&mut self, table: Option<TableIndex>) -> &mut ObjectCounts {
+    /// Counts of the load files of a table, or of the change files.
+    pub fn counts(&mut self, table: Option<TableIndex>) -> &mut ObjectCounts {
         match table {
             Some(table) => self.loads.entry(table).or_default(),
             None => &mut self.changes,

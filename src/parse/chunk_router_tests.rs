@@ -12,9 +12,9 @@ use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::dms::table_mappings;
 use crate::config::problems::Report;
 use crate::config::{
-    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
-    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
+    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
@@ -65,6 +65,7 @@ pub(super) fn config() -> Config {
             location: SourceLocation::Local { directory: nowhere() },
             bucket_folder: String::new(),
             cdc_path: None,
+            changes_from: ChangesFrom::Beginning,
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
             late_files: LateFiles::Process,
@@ -74,6 +75,7 @@ pub(super) fn config() -> Config {
         },
         tables: vec![table()],
         mappings: mappings(),
+        stop: StopConfig::default(),
         target: TargetConfig::Ndjson {
             path: nowhere(),
             shards: 1,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::past_load::PastLoad;
 use super::pipeline::{Backends, RunMode};
 use super::placement::Placement;
 use super::policy::fault_of;
@@ -16,7 +17,7 @@ use super::spawn::Nursery;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
-use crate::config::Config;
+use crate::config::{Config, StopAfter};
 use crate::discover::actor::Discoverer;
 use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
@@ -33,6 +34,8 @@ use crate::sink::StreamDescription;
 pub enum GenerationEnd {
     /// Everything present is settled and committed.
     Finished,
+    /// The full load is settled and committed, and the task was to stop behind it.
+    PastLoad(StopAfter),
     /// It was asked to stop; everything in flight is settled and committed.
     Drained,
     /// The stream has other shards now; everything in flight is settled and committed.
@@ -51,6 +54,7 @@ pub struct Generation {
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
+    past_load: PastLoad,
     all_home: Option<Credit>,
 }
 
@@ -70,6 +74,7 @@ impl Generation {
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
+        let past_load = PastLoad::new(config, &checkpoint, &backends.store, &status);
         let mut wiring = Wiring {
             config,
             backends,
@@ -111,6 +116,7 @@ impl Generation {
             stop_assigning: Upstream::to(discoverer),
             commit: Downstream::to("checkpoint", checkpointer),
             drain_timeout: config.limits.drain_timeout,
+            past_load,
             all_home: None,
         })
     }
@@ -128,18 +134,23 @@ impl Generation {
                     }
                 }
                 () = self.finished.cancelled() => {
-                    return self.drain().await.map(|()| GenerationEnd::Finished);
+                    return self.end(GenerationEnd::Finished).await;
                 }
                 () = self.reshard.cancelled() => {
                     tracing::info!("draining, to go on with the shards that the stream has now");
-                    return self.drain().await.map(|()| GenerationEnd::Resharded);
+                    return self.end(GenerationEnd::Resharded).await;
                 }
                 () = stop.cancelled() => {
                     tracing::info!(in_flight_bytes = self.budget.in_flight_bytes(), "draining");
-                    return self.drain().await.map(|()| GenerationEnd::Drained);
+                    return self.end(GenerationEnd::Drained).await;
                 }
             }
         }
+    }
+
+    async fn end(&mut self, end: GenerationEnd) -> Result<GenerationEnd, Fault> {
+        self.drain().await?;
+        self.past_load.drained(end).await
     }
 
     /// Stops the readers, lets every credit come home (F2), and commits.

@@ -1,6 +1,8 @@
 //! Lives of the data path: wiring, death watch, restarts, shutdown.
 
+pub mod beginning;
 pub mod generation;
+mod past_load;
 pub mod pipeline;
 pub mod placement;
 pub mod policy;

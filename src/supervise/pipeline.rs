@@ -19,12 +19,16 @@ use super::generation::{Generation, GenerationEnd};
 use super::policy::{Decision, RestartPolicy};
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::life::moment_text;
+use crate::config::{Config, StopAfter};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
 use crate::observe::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
+
+/// How often the clock is asked whether it is time to stop.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Everything a task needs from outside.
 #[derive(Debug, Clone)]
@@ -55,6 +59,10 @@ pub enum RunEnd {
     Finished,
     /// It was asked to stop, and everything in flight was settled and committed.
     Drained,
+    /// It was to stop at this time, and drained as well.
+    AtTime,
+    /// It was to stop behind its full load, and everything up to there is settled.
+    PastLoad(StopAfter),
 }
 
 /// A task.
@@ -112,14 +120,48 @@ impl Pipeline {
     /// # Errors
     /// The fault that ended the task.
     pub async fn run(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
+        let Some(at_ms) = self.config.stop.at_ms else {
+            return self.lives(&stop).await;
+        };
+        if self.is_reached(at_ms) {
+            return Ok(RunEnd::AtTime);
+        }
+        let stop_now = stop.child_token();
+        let end = tokio::select! {
+            biased;
+            end = self.lives(&stop_now) => end,
+            () = self.stop_at(at_ms, &stop_now) => Err(Fault::new(FaultKind::Internal, "ended before its data path")),
+        };
+        match end {
+            Ok(RunEnd::Drained) if !stop.is_cancelled() => Ok(RunEnd::AtTime),
+            end => end,
+        }
+    }
+
+    fn is_reached(&self, at_ms: i64) -> bool {
+        self.backends.clock.now_ms() >= at_ms
+    }
+
+    /// Asks for a drain at a time by the clock, which may be set meanwhile; then waits for ever.
+    async fn stop_at(&self, at_ms: i64, stop: &CancellationToken) {
+        while !self.is_reached(at_ms) {
+            tokio::time::sleep(CLOCK_INTERVAL).await;
+        }
+        tracing::info!(at = moment_text(at_ms), "stopping: it is time to");
+        stop.cancel();
+        std::future::pending::<()>().await;
+    }
+
+    async fn lives(&self, stop: &CancellationToken) -> Result<RunEnd, Fault> {
         let mut policy = RestartPolicy::new(self.config.limits.restarts_max);
         let epoch = Instant::now();
         for number in 1.. {
             self.status
                 .send_modify(|status| Arc::make_mut(status).generation = number);
-            let fault = match self.live(number, &stop).await {
+            let fault = match self.live(number, stop).await {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
                 Ok(GenerationEnd::Drained) => return Ok(RunEnd::Drained),
+                Ok(GenerationEnd::PastLoad(after)) => return Ok(RunEnd::PastLoad(after)),
                 // Planned, so no restart of the kind that the policy counts.
                 Ok(GenerationEnd::Resharded) => continue,
                 Err(fault) => fault,
@@ -132,7 +174,7 @@ impl Pipeline {
                 Decision::Restart { after } => {
                     let delay_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                     tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
-                    self.pause(after, &stop).await;
+                    self.pause(after, stop).await;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
 use crate::chain::ends::LaneEnds;
 use crate::chain::lane::LANES_COUNT;
@@ -107,8 +108,15 @@ pub(super) async fn begin(
     }
     let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
     let recreated = config.delivery.recreated_stream;
+    let loading = Arc::clone(&store);
+    let mut checkpoint = blocking(move || loading.load()).await?;
+    let life = decide(config, backends, &checkpoint).await?;
+    let is_decided_now = checkpoint.life != life;
     let work = tokio::task::spawn_blocking(move || {
-        let mut checkpoint = store.load()?;
+        if is_decided_now {
+            // The decision may have registered files.
+            checkpoint = store.load()?;
+        }
         let circumstances = Circumstances {
             now_ms,
             fingerprint: &fingerprint,
@@ -116,7 +124,11 @@ pub(super) async fn begin(
             is_chained,
             recreated,
         };
-        let (delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
+        let (mut delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
+        if is_decided_now {
+            delta.life = Some(life.clone());
+            checkpoint.life = life;
+        }
         store.commit(&delta)?;
         Ok((checkpoint, recovery))
     });

@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// One step.
+#[allow(clippy::large_enum_variant, reason = "the journal of a test is short")]
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// A generation took over what was durable.

@@ -69,7 +69,10 @@ impl<'a> Oracle<'a> {
             Step::Registered(entries) => Some(entries),
             Step::Committed(_) => None,
         });
-        let objects = registered.flatten().map(|entry| {
+        let read = registered
+            .flatten()
+            .filter(|entry| entry.id.queue != QueueName::in_front());
+        let objects = read.map(|entry| {
             let key = &entry.version.key;
             let index = book.object(&entry.id.queue, key);
             (entry.id, index.unwrap_or_else(|| panic!("{key} is no file")))

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bucket_brigade::checkpoint::store::memory::MemoryStore;
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
-use bucket_brigade::clock::SystemClock;
+use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::{
-    Aggregation, ChangedObjects, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
-    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceFormat, SourceLocation, StateConfig, TargetConfig,
+    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
+    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
@@ -44,6 +44,7 @@ pub(crate) struct World {
     pub(crate) streams: Vec<MemorySink>,
     pub(crate) journal: Journal,
     pub(crate) put_delay: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
     shards_count: usize,
     _folder: tempfile::TempDir,
 }
@@ -96,6 +97,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             },
             bucket_folder: String::new(),
             cdc_path: Some(CHANGES_FOLDER.to_owned()),
+            changes_from: ChangesFrom::Beginning,
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
             late_files: LateFiles::Process,
@@ -105,6 +107,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         },
         tables: data.tables.clone(),
         mappings: Mappings::none(&data.tables),
+        stop: StopConfig::default(),
         target: TargetConfig::Ndjson {
             path: folder.join("unused"),
             shards: 1,
@@ -158,6 +161,7 @@ impl World {
             store: MemoryStore::new(),
             streams: Vec::new(),
             put_delay: Duration::ZERO,
+            clock: Arc::new(SystemClock),
             shards_count: 0,
             _folder: folder,
         };
@@ -231,7 +235,7 @@ impl World {
                 inner: store,
                 journal: journal(),
             }),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&self.clock),
         };
         let pipeline = Pipeline::new(Arc::new(self.config.clone()), backends, mode);
         let running = Running {

@@ -1,5 +1,6 @@
 //! What every backend promises, one function per promise, in the files below. Run on each backend by `tests/store_conformance.rs`.
 
+mod anew;
 mod deltas;
 mod objects;
 
@@ -71,6 +72,12 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("unusual_names_are_kept", deltas::unusual_names_are_kept),
     ("long_values_are_kept", deltas::long_values_are_kept),
+    ("a_life_is_durable", anew::a_life_is_durable),
+    ("a_queue_can_be_begun_anew", anew::a_queue_can_be_begun_anew),
+    (
+        "a_queue_can_be_begun_anew_twice",
+        anew::a_queue_can_be_begun_anew_twice,
+    ),
 ];
 
 /// The version of an object with a key.

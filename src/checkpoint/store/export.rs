@@ -12,7 +12,7 @@ use super::folder::StateFolder;
 use super::identity::FORMAT_VERSION;
 use super::sled::SledStore;
 use super::state::State;
-use super::{ObjectEntry, ShardCut, StoreError, TableStatistics, TaskState};
+use super::{ObjectEntry, ShardCut, StoreError, TableStatistics, TaskLife, TaskState};
 use crate::chain::ends::LaneEnds;
 use crate::model::QueueName;
 
@@ -31,6 +31,8 @@ pub enum ExportEntry {
     },
     /// The task as a whole.
     Task(TaskState),
+    /// Decisions that a start has to keep, if there are any.
+    Life(TaskLife),
     /// A table.
     Table(TableStatistics),
     /// A shard.
@@ -46,13 +48,21 @@ pub enum ExportEntry {
     Queue {
         /// Its name.
         name: QueueName,
-        /// How many objects it has.
+        /// How many objects were given a number.
         objects_count: u64,
+        /// The number of the first one that is not forgotten.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        first_number: u64,
     },
     /// An object, finished or not.
     Object(ObjectEntry),
     /// The last line.
     Trailer(ExportCounts),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What an export holds.
@@ -78,6 +88,7 @@ impl ExportCounts {
             ExportEntry::Object(_) => self.objects += 1,
             ExportEntry::Header { .. }
             | ExportEntry::Task(_)
+            | ExportEntry::Life(_)
             | ExportEntry::Lanes { .. }
             | ExportEntry::Trailer(_) => {}
         }
@@ -143,6 +154,10 @@ pub(super) fn write_export(state: &State, out: &mut dyn Write) -> Result<ExportC
         generation: state.identity.generation,
     })?;
     lines.write(&ExportEntry::Task(state.task()?))?;
+    let life = state.life()?;
+    if life != TaskLife::default() {
+        lines.write(&ExportEntry::Life(life))?;
+    }
     for table in state.tables()? {
         lines.write(&ExportEntry::Table(table))?;
     }
@@ -156,6 +171,7 @@ pub(super) fn write_export(state: &State, out: &mut dyn Write) -> Result<ExportC
         lines.write(&ExportEntry::Queue {
             name: queue.name.clone(),
             objects_count: queue.next_number,
+            first_number: state.first(&queue.name),
         })?;
         state.visit_objects(queue, 0..queue.next_number, &mut |object| {
             lines.write(&ExportEntry::Object(object))

@@ -9,7 +9,7 @@ use super::database::{Changes, Database};
 use super::export::{ExportCounts, ExportEntry, parse_line};
 use super::folder::{StateFolder, sync_folder};
 use super::identity::{FORMAT_VERSION, Identity};
-use super::keys::{Namespace, cut_key, lanes_key, queue_key, table_key};
+use super::keys::{Namespace, cut_key, first_key, lanes_key, queue_key, table_key};
 use super::sled::{OpenOptions, SledStore, remove_folder, reset};
 use super::state::{State, StoredQueue};
 use super::{ObjectEntry, StoreError};
@@ -182,6 +182,10 @@ impl Import<'_> {
                 let key = Namespace::Task.prefix().to_vec();
                 self.changes.put(key, database.encode(&task)?);
             }
+            ExportEntry::Life(life) => {
+                let key = Namespace::Life.prefix().to_vec();
+                self.changes.put(key, database.encode(&life)?);
+            }
             ExportEntry::Table(table) => {
                 let key = table_key(&table.schema_name, &table.table_name);
                 self.changes.put(key, database.encode(&table)?);
@@ -191,12 +195,21 @@ impl Import<'_> {
                 let key = lanes_key(queue.as_str());
                 self.changes.put(key, database.encode(&(queue, ends))?);
             }
-            ExportEntry::Queue { name, objects_count } => {
+            ExportEntry::Queue {
+                name,
+                objects_count,
+                first_number,
+            } => {
                 self.close_queue()?;
                 if self.state.queues.contains_key(&name) {
                     return Err(self.folder.create(format!("queue {name} comes twice")));
                 }
-                let queue = self.state.new_queue(&name)?;
+                let mut queue = self.state.new_queue(&name)?;
+                if first_number > 0 {
+                    queue.next_number = first_number;
+                    let first = self.state.database.encode(&(&name, first_number))?;
+                    self.changes.put(first_key(name.as_str()), first);
+                }
                 self.open_queue = Some(OpenQueue { queue, objects_count });
             }
             ExportEntry::Object(object) => self.stage_object(object)?,

@@ -35,6 +35,10 @@ pub enum Namespace {
     Table,
     /// Queue name to where its lanes end.
     Lanes,
+    /// The life of the task: one entry.
+    Life,
+    /// Queue name to the number of its first object, if the queue was begun anew.
+    First,
 }
 
 impl Namespace {
@@ -51,6 +55,8 @@ impl Namespace {
             Self::Cut => *b"c",
             Self::Table => *b"s",
             Self::Lanes => *b"l",
+            Self::Life => *b"y",
+            Self::First => *b"n",
         }
     }
 }
@@ -132,6 +138,11 @@ pub fn table_key(schema_name: &str, table_name: &str) -> Vec<u8> {
 /// The key of where a queue's lanes end.
 pub fn lanes_key(queue_name: &str) -> Vec<u8> {
     named(Namespace::Lanes, &[queue_name])
+}
+
+/// The key of the number of a queue's first object.
+pub fn first_key(queue_name: &str) -> Vec<u8> {
+    named(Namespace::First, &[queue_name])
 }
 
 fn named(namespace: Namespace, names: &[&str]) -> Vec<u8> {

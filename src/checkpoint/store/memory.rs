@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::rules::check_transition;
 use super::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError,
-    TableStatistics, TaskState,
+    TableStatistics, TaskLife, TaskState,
 };
 use crate::chain::ends::LaneEnds;
 use crate::model::{ObjectId, ObjectVersion, QueueName};
@@ -23,6 +23,10 @@ pub struct MemoryStore {
 }
 
 /// A step that became durable.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "tests look into it, and a history is short"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Objects got numbers.
@@ -48,6 +52,9 @@ struct Shared {
     tables: BTreeMap<(String, String), TableStatistics>,
     lanes: BTreeMap<QueueName, LaneEnds>,
     task: TaskState,
+    life: TaskLife,
+    /// Numbers of the first objects of queues that were begun anew.
+    firsts: BTreeMap<QueueName, u64>,
     history: Vec<Step>,
     /// How many commits still succeed, and what happens to the next.
     fault: Option<(u64, CommitFault)>,
@@ -116,7 +123,11 @@ impl MemoryStore {
 impl Shared {
     fn greatest_keys(&self) -> Vec<(QueueName, String)> {
         let mut greatest: BTreeMap<&QueueName, &String> = BTreeMap::new();
-        for (queue, key) in self.numbers.keys() {
+        let current = self
+            .numbers
+            .iter()
+            .filter(|((queue, _), number)| **number >= self.first(queue));
+        for ((queue, key), _) in current {
             let known = greatest.entry(queue).or_insert(key);
             *known = (*known).max(key);
         }
@@ -126,7 +137,14 @@ impl Shared {
             .collect()
     }
 
+    fn first(&self, queue: &QueueName) -> u64 {
+        self.firsts.get(queue).copied().unwrap_or(0)
+    }
+
     fn object(&self, id: &ObjectId) -> Option<&ObjectEntry> {
+        if id.number < self.first(&id.queue) {
+            return None;
+        }
         self.queues.get(&id.queue)?.get(usize::try_from(id.number).ok()?)
     }
 
@@ -165,6 +183,15 @@ impl Shared {
         if let Some(task) = &delta.task {
             self.task = task.clone();
         }
+        if let Some(life) = &delta.life {
+            self.life = life.clone();
+        }
+        for queue in &delta.reload {
+            if let Some(objects) = self.queues.get(queue) {
+                let first = u64::try_from(objects.len()).unwrap_or(u64::MAX);
+                self.firsts.insert(queue.clone(), first);
+            }
+        }
         self.history.push(Step::Committed(delta.clone()));
     }
 
@@ -186,7 +213,9 @@ impl CheckpointStore for MemoryStore {
         let objects = shared.queues.values().flatten();
         Ok(Checkpoint {
             unfinished: objects
-                .filter(|object| !object.state.is_finished())
+                .filter(|object| {
+                    !object.state.is_finished() && object.id.number >= shared.first(&object.id.queue)
+                })
                 .cloned()
                 .collect(),
             greatest_keys: shared.greatest_keys(),
@@ -198,6 +227,8 @@ impl CheckpointStore for MemoryStore {
             cuts: shared.cuts.values().cloned().collect(),
             tables: shared.tables.values().cloned().collect(),
             task: shared.task.clone(),
+            life: shared.life.clone(),
+            reloaded: shared.firsts.keys().cloned().collect(),
         })
     }
 
@@ -226,7 +257,8 @@ impl CheckpointStore for MemoryStore {
         }
         let mut keys = BTreeSet::new();
         for (version, _) in objects {
-            let is_known = shared.numbers.contains_key(&(queue.clone(), version.key.clone()));
+            let number = shared.numbers.get(&(queue.clone(), version.key.clone()));
+            let is_known = number.is_some_and(|number| *number >= shared.first(queue));
             if is_known || !keys.insert(&version.key) {
                 return Err(StoreError::AlreadyRegistered {
                     queue: queue.clone(),

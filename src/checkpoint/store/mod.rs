@@ -8,15 +8,18 @@ pub mod conformance;
 mod database;
 pub mod digest;
 mod entries;
+mod error;
 pub mod export;
 pub mod folder;
 pub mod identity;
 pub mod import;
 pub mod keys;
+mod life;
 pub mod memory;
 mod opening;
 pub mod rules;
 pub mod sled;
+mod staging;
 mod state;
 mod upkeep;
 
@@ -24,8 +27,9 @@ use std::fmt::{Debug, Display};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::error::StoreError;
+pub use self::life::TaskLife;
 use crate::chain::ends::LaneEnds;
-use crate::fault::{Fault, FaultKind};
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
 
@@ -44,6 +48,10 @@ pub struct Checkpoint {
     pub lanes: Vec<(QueueName, LaneEnds)>,
     /// The task as a whole.
     pub task: TaskState,
+    /// Decisions that a start has to keep.
+    pub life: TaskLife,
+    /// Queues that were begun anew.
+    pub reloaded: Vec<QueueName>,
 }
 
 /// An object that has a number.
@@ -260,6 +268,10 @@ pub struct CheckpointDelta {
     pub lanes: Vec<(QueueName, LaneEnds)>,
     /// The task, if it changed.
     pub task: Option<TaskState>,
+    /// The task's life, if it changed.
+    pub life: Option<TaskLife>,
+    /// Queues that are begun anew: their objects are forgotten, and numbers go on behind them.
+    pub reload: Vec<QueueName>,
 }
 
 impl CheckpointDelta {
@@ -271,8 +283,11 @@ impl CheckpointDelta {
             tables,
             lanes,
             task,
+            life,
+            reload,
         } = self;
-        objects.is_empty() && cuts.is_empty() && tables.is_empty() && lanes.is_empty() && task.is_none()
+        let is_task_same = task.is_none() && life.is_none() && reload.is_empty();
+        objects.is_empty() && cuts.is_empty() && tables.is_empty() && lanes.is_empty() && is_task_same
     }
 }
 
@@ -321,76 +336,4 @@ pub trait CheckpointStore: Debug + Display + Send + Sync {
     /// [`StoreError::Unregistered`] for an object without a number, [`StoreError::Regression`] if a watermark
     /// would go back or a finished object would be reopened (W1), or an I/O error; then nothing was applied.
     fn commit(&self, delta: &CheckpointDelta) -> Result<(), StoreError>;
-}
-
-/// What can go wrong with a store.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has the state open.
-    #[error("{location} is in use by another process; stop it, or give this task a state of its own")]
-    Locked {
-        /// The state folder.
-        location: String,
-    },
-    /// The state cannot be created.
-    #[error("cannot create state in {location}: {detail}")]
-    Create {
-        /// The state folder.
-        location: String,
-        /// Why.
-        detail: String,
-    },
-    /// The state does not decode, was rolled back, belongs to another task or to a newer program.
-    #[error("state in {location} cannot be trusted: {detail}")]
-    Damaged {
-        /// The state folder.
-        location: String,
-        /// What was found and what to do.
-        detail: String,
-    },
-    /// Reading or writing failed.
-    #[error("state in {location}: {detail}")]
-    Io {
-        /// The state folder.
-        location: String,
-        /// What the system said.
-        detail: String,
-    },
-    /// The object has no number: a bug.
-    #[error("object {id} was never registered")]
-    Unregistered {
-        /// The object.
-        id: ObjectId,
-    },
-    /// The key has a number already: a bug.
-    #[error("{key} has a number in queue {queue} already")]
-    AlreadyRegistered {
-        /// The queue.
-        queue: QueueName,
-        /// The key.
-        key: String,
-    },
-    /// The change would move a checkpoint backwards: a bug.
-    #[error("object {id} would go back: {detail}")]
-    Regression {
-        /// The object.
-        id: ObjectId,
-        /// From where to where.
-        detail: String,
-    },
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        let kind = match &error {
-            StoreError::Locked { .. } => FaultKind::StateLocked,
-            StoreError::Create { .. } => FaultKind::StateCreate,
-            StoreError::Damaged { .. } => FaultKind::StateDamaged,
-            StoreError::Io { .. } => FaultKind::StateIo,
-            StoreError::Unregistered { .. }
-            | StoreError::AlreadyRegistered { .. }
-            | StoreError::Regression { .. } => FaultKind::Internal,
-        };
-        Self::new(kind, error.to_string())
-    }
 }

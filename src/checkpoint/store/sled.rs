@@ -132,6 +132,7 @@ impl SledStore {
             let mut page = Vec::new();
             {
                 let guarded = self.lock()?;
+                start = start.max(guarded.state.first(queue));
                 let Some(queue) = guarded.state.queues.get(queue) else {
                     return Ok(());
                 };
@@ -226,7 +227,9 @@ impl CheckpointStore for SledStore {
         }
         let mut changes = Changes::default();
         guarded.state.stage_delta(&mut changes, delta)?;
-        guarded.apply(changes)
+        guarded.apply(changes)?;
+        guarded.state.reloaded(&delta.reload);
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
-//! The checkpoint as entries of a database: what is read at the start, and what each step writes.
+//! The checkpoint as entries of a database: what is read at the start, and one step after the other; see `staging` for
+//! what each of them writes.
 //!
-//! **Invariants:** W1 (checked before anything is written), C2 (the caller gets `Ok` after a durable step only).
+//! **Invariants:** C2 (the caller gets `Ok` after a durable step only).
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::database::{Changes, Database};
 use super::folder::StateFolder;
 use super::identity::{DatabaseContent, Identity};
-use super::keys::{
-    Namespace, ObjectPlace, QueueIndex, cut_key, lanes_key, object_key_key, queue_key, table_key,
-};
-use super::rules::check_transition;
+use super::keys::{Namespace, ObjectPlace, QueueIndex, object_key_key};
 use super::{
-    Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
+    Checkpoint, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskLife, TaskState,
 };
 use crate::chain::ends::LaneEnds;
 use crate::model::{ObjectId, ObjectVersion, QueueName};
@@ -31,9 +29,9 @@ pub(super) struct StoredQueue {
 
 /// An object as it is stored; its number is in the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct StoredObject {
-    version: ObjectVersion,
-    state: ObjectState,
+pub(super) struct StoredObject {
+    pub(super) version: ObjectVersion,
+    pub(super) state: ObjectState,
 }
 
 /// An open database with what is always needed of it in memory.
@@ -43,6 +41,8 @@ pub(super) struct State {
     pub(super) database: Database,
     pub(super) identity: Identity,
     pub(super) queues: BTreeMap<QueueName, StoredQueue>,
+    /// Numbers of the first objects of queues that were begun anew. What has a smaller number is forgotten.
+    pub(super) firsts: BTreeMap<QueueName, u64>,
 }
 
 /// What the database says it is.
@@ -66,11 +66,15 @@ impl State {
             let (_, queue) = entry?;
             queues.insert(queue.name.clone(), queue);
         }
+        let firsts = database.scan_prefix::<(QueueName, u64)>(&Namespace::First.prefix());
+        let firsts = firsts.map(|entry| entry.map(|(_, first)| first));
+        let firsts = firsts.collect::<Result<_, StoreError>>()?;
         Ok(Self {
             folder,
             database,
             identity,
             queues,
+            firsts,
         })
     }
 
@@ -91,7 +95,7 @@ impl State {
         for queue in self.queues.values() {
             let first = ObjectPlace {
                 queue: queue.index,
-                number: 0,
+                number: self.first(&queue.name),
             };
             let end = ObjectPlace {
                 queue: queue.index,
@@ -112,6 +116,8 @@ impl State {
             cuts: self.cuts()?,
             tables: self.tables()?,
             task: self.task()?,
+            life: self.life()?,
+            reloaded: self.firsts.keys().cloned().collect(),
         })
     }
 
@@ -127,6 +133,18 @@ impl State {
             .database
             .value(&Namespace::Task.prefix())?
             .unwrap_or_default())
+    }
+
+    pub(super) fn life(&self) -> Result<TaskLife, StoreError> {
+        Ok(self
+            .database
+            .value(&Namespace::Life.prefix())?
+            .unwrap_or_default())
+    }
+
+    /// The number of the first object of a queue.
+    pub(super) fn first(&self, queue: &QueueName) -> u64 {
+        self.firsts.get(queue).copied().unwrap_or(0)
     }
 
     /// All cuts, by shard id.
@@ -162,7 +180,8 @@ impl State {
         let Some(queue) = self.queues.get(queue) else {
             return Ok(None);
         };
-        let Some(number) = self.database.value::<u64>(&object_key_key(queue.index, key))? else {
+        let number = self.database.value::<u64>(&object_key_key(queue.index, key))?;
+        let Some(number) = number.filter(|number| *number >= self.first(&queue.name)) else {
             return Ok(None);
         };
         let entry = self.indexed(
@@ -197,7 +216,7 @@ impl State {
         Ok(entry_of(queue, place.number, object))
     }
 
-    /// Visits the objects of a queue with these numbers, all of which must be there.
+    /// Visits the objects of a queue with these numbers, all of which must be there unless they are forgotten.
     pub(super) fn visit_objects(
         &self,
         queue: &StoredQueue,
@@ -211,10 +230,11 @@ impl State {
             }
             .object_key()
         };
-        let mut expected = numbers.start;
+        let start = numbers.start.max(self.first(&queue.name));
+        let mut expected = start;
         for entry in self
             .database
-            .scan::<StoredObject>(key(numbers.start)..key(numbers.end))
+            .scan::<StoredObject>(key(start)..key(numbers.end.max(start)))
         {
             let (key, object) = entry?;
             let number = ObjectPlace::of_key(&key).map(|place| place.number);
@@ -231,136 +251,6 @@ impl State {
                 .folder
                 .damaged(format!("object {}#{expected} is missing", queue.name)));
         }
-        Ok(())
-    }
-
-    /// Writes new objects to `changes`; returns the queue as it will be.
-    pub(super) fn stage_registration(
-        &self,
-        changes: &mut Changes,
-        queue_name: &QueueName,
-        objects: &[(ObjectVersion, ObjectState)],
-    ) -> Result<StoredQueue, StoreError> {
-        let mut queue = match self.queues.get(queue_name) {
-            Some(queue) => queue.clone(),
-            None => self.new_queue(queue_name)?,
-        };
-        for (version, state) in objects {
-            self.stage_new_object(changes, &mut queue, version.clone(), state.clone())?;
-        }
-        changes.put(queue_key(queue_name.as_str()), self.database.encode(&queue)?);
-        Ok(queue)
-    }
-
-    /// Gives an object the next number of a queue; the queue itself is not written.
-    pub(super) fn stage_new_object(
-        &self,
-        changes: &mut Changes,
-        queue: &mut StoredQueue,
-        version: ObjectVersion,
-        state: ObjectState,
-    ) -> Result<(), StoreError> {
-        let key = object_key_key(queue.index, &version.key);
-        if changes.mentions(&key) || self.database.value::<u64>(&key)?.is_some() {
-            return Err(StoreError::AlreadyRegistered {
-                queue: queue.name.clone(),
-                key: version.key,
-            });
-        }
-        let place = ObjectPlace {
-            queue: queue.index,
-            number: queue.next_number,
-        };
-        changes.put(key, self.database.encode(&place.number)?);
-        queue.next_number += 1;
-        if queue
-            .greatest_key
-            .as_deref()
-            .is_none_or(|greatest| greatest < version.key.as_str())
-        {
-            queue.greatest_key = Some(version.key.clone());
-        }
-        self.stage_object(changes, place, version, state)
-    }
-
-    pub(super) fn new_queue(&self, name: &QueueName) -> Result<StoredQueue, StoreError> {
-        let index =
-            u32::try_from(self.queues.len()).map_err(|_| self.folder.io("there are too many queues"))?;
-        Ok(StoredQueue {
-            name: name.clone(),
-            index: QueueIndex(index),
-            next_number: 0,
-            greatest_key: None,
-        })
-    }
-
-    /// Writes a delta to `changes`, or finds it wrong.
-    pub(super) fn stage_delta(
-        &self,
-        changes: &mut Changes,
-        delta: &CheckpointDelta,
-    ) -> Result<(), StoreError> {
-        let mut objects: BTreeMap<ObjectPlace, StoredObject> = BTreeMap::new();
-        for (id, state) in &delta.objects {
-            let place = self.place_of(id)?;
-            let mut object = match objects.remove(&place) {
-                Some(object) => object,
-                None => self.stored(id, place)?,
-            };
-            check_transition(id, &object.state, state)?;
-            object.state = state.clone();
-            objects.insert(place, object);
-        }
-        for (place, object) in objects {
-            self.stage_object(changes, place, object.version, object.state)?;
-        }
-        for cut in &delta.cuts {
-            changes.put(cut_key(&cut.shard_id), self.database.encode(cut)?);
-        }
-        for table in &delta.tables {
-            let key = table_key(&table.schema_name, &table.table_name);
-            changes.put(key, self.database.encode(table)?);
-        }
-        for lanes in &delta.lanes {
-            changes.put(lanes_key(lanes.0.as_str()), self.database.encode(lanes)?);
-        }
-        if let Some(task) = &delta.task {
-            changes.put(Namespace::Task.prefix().to_vec(), self.database.encode(task)?);
-        }
-        Ok(())
-    }
-
-    fn place_of(&self, id: &ObjectId) -> Result<ObjectPlace, StoreError> {
-        match self.queues.get(&id.queue) {
-            Some(queue) if id.number < queue.next_number => Ok(ObjectPlace {
-                queue: queue.index,
-                number: id.number,
-            }),
-            Some(_) | None => Err(StoreError::Unregistered { id: id.clone() }),
-        }
-    }
-
-    fn stored(&self, id: &ObjectId, place: ObjectPlace) -> Result<StoredObject, StoreError> {
-        let object = self.database.value(&place.object_key())?;
-        object.ok_or_else(|| self.folder.damaged(format!("object {id} is missing")))
-    }
-
-    fn stage_object(
-        &self,
-        changes: &mut Changes,
-        place: ObjectPlace,
-        version: ObjectVersion,
-        state: ObjectState,
-    ) -> Result<(), StoreError> {
-        if state.is_finished() {
-            changes.remove(place.unfinished_key());
-        } else {
-            changes.put(place.unfinished_key(), self.database.encode(&())?);
-        }
-        changes.put(
-            place.object_key(),
-            self.database.encode(&StoredObject { version, state })?,
-        );
         Ok(())
     }
 

@@ -33,7 +33,7 @@ const PLACES: &[Key] = &[
     },
 ];
 
-const READING: [Key; 7] = [
+const READING: [Key; 8] = [
     Key {
         name: "tables",
         kind: Kind::Path,
@@ -55,6 +55,21 @@ const READING: [Key; 7] = [
         kind: Kind::Group(&CSV),
         presence: Presence::Optional(""),
         about: "The CSV dialect.",
+    },
+    Key {
+        name: "changes_from",
+        kind: Kind::ChoiceOrGroup(
+            &Choice {
+                words: &["beginning", "now"],
+                unavailable: &[],
+            },
+            &CHANGES_FROM,
+        ),
+        presence: Presence::Default("beginning"),
+        about: "Where the changes begin; `CdcStartPosition` and `CdcStartTime` of DMS. now: behind every change file that\n\
+                is there when the task starts for the first time. Files in front of the beginning are not read; the log\n\
+                and `brigade status` count them. It is decided once and kept with the checkpoint: a task that has begun\n\
+                refuses another one.",
     },
     Key {
         name: "late_files",
@@ -95,6 +110,25 @@ const READING: [Key; 7] = [
         about: "Pause between two listings from the beginning, which find late files. Not below `poll_interval`.",
     },
 ];
+
+static CHANGES_FROM: Group = Group {
+    exactly_one_of: &["after_key", "modified_since"],
+    parts: &[&[
+        Key {
+            name: "after_key",
+            kind: Kind::Text(&text::OBJECT_KEY),
+            presence: Presence::Conditional("cdc/0005.csv"),
+            about: "Files whose keys sort behind this one are read, whether or not it exists. It is a whole key, with\n\
+                    `bucket_folder` and `cdc_path`.",
+        },
+        Key {
+            name: "modified_since",
+            kind: Kind::Text(&text::MOMENT),
+            presence: Presence::Conditional("2026-11-23T20:00:00Z"),
+            about: "Files that were last modified at this time or later are read (`LastModified` of S3).",
+        },
+    ]],
+};
 
 const FOLDER: Key = Key {
     name: "bucket_folder",

@@ -47,6 +47,12 @@ pub(super) const MAPPINGS: &[Key] = &[Key {
 /// The last keys of the document.
 pub(super) const TAIL: &[Key] = &[
     Key {
+        name: "stop",
+        kind: Kind::Group(&STOP),
+        presence: Presence::Optional(""),
+        about: "When the task stops by itself. It drains, ends with exit code 0, and goes on at its next start.",
+    },
+    Key {
         name: "errors",
         kind: Kind::Group(&ERRORS),
         presence: Presence::Optional(""),
@@ -71,6 +77,30 @@ pub(super) const TAIL: &[Key] = &[
         about: "Where traces go.",
     },
 ];
+
+static STOP: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "at",
+            kind: Kind::Text(&text::MOMENT),
+            presence: Presence::Optional("2026-11-23T20:00:00Z"),
+            about: "At this time, by the clock of this machine; `CdcStopPosition` of DMS with `server_time:`. A task that\n\
+                    is started later stops at once. `brigade run --stop-at` says it for one run.",
+        },
+        Key {
+            name: "after",
+            kind: Kind::Choice(&Choice {
+                words: &["never", "full_load", "cached_changes"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("never"),
+            about: "Once, behind the full load. full_load: in front of the first change, `StopTaskCachedChangesNotApplied`\n\
+                    of DMS. cached_changes: when every change file is settled that is there by then,\n\
+                    `StopTaskCachedChangesApplied`. The next start goes on with the changes.",
+        },
+    ]],
+};
 
 static ERRORS: Group = Group {
     exactly_one_of: &[],

@@ -1,5 +1,7 @@
 //! What the texts of a configuration may look like. Pure: no I/O, no clock.
 
+use super::super::life::parse_moment;
+
 /// The escapes a separator may be written with, also as literal backslash text.
 pub const ESCAPES: &str = r"the escapes \t \n \r \\ \uXXXX \xXX";
 
@@ -74,6 +76,20 @@ pub static URL: TextRule = TextRule {
                     && !host.contains(char::is_whitespace)
             })
     },
+};
+
+/// A moment; without an offset it is UTC.
+pub static MOMENT: TextRule = TextRule {
+    allowed: "a time such as `2026-11-23T20:00:00Z`; without an offset it is UTC",
+    pattern: r"^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*)?$",
+    accepts: |text| text.is_empty() || parse_moment(text).is_some(),
+};
+
+/// The key of an object.
+pub static OBJECT_KEY: TextRule = TextRule {
+    allowed: "the whole key of an object, such as `in/cdc/0005.csv`",
+    pattern: ".+",
+    accepts: |text| !text.is_empty() && !text.contains("://"),
 };
 
 /// An AWS account.

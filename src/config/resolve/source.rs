@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use super::super::problems::{Place, Report};
+use super::super::life::parse_moment;
+use super::super::problems::Report;
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LateFiles,
-    LoadOperationColumn, MigrationType, SourceConfig, SourceFormat, SourceLocation, TargetConfig,
+    ChangedObjects, ChangesFrom, CompressionChoice, DataFormat, LateFiles, MigrationType, SourceConfig,
+    SourceFormat, SourceLocation, TargetConfig,
 };
+use super::csv::dialect;
 use super::{joined, prefix};
 use crate::model::Table;
 
@@ -25,10 +27,13 @@ pub(super) fn source(
     let place = section.section("s3").or_else(|| section.section("local"))?;
     let cdc_path =
         migration_type.and_then(|migration_type| cdc_path(&section, &place, migration_type, report));
+    let bucket_folder = prefix(place.text("bucket_folder")?);
+    let changes_from = changes_from(&section, &bucket_folder, cdc_path.as_deref(), report);
     Some(SourceConfig {
         location: location(&section, folder)?,
-        bucket_folder: prefix(place.text("bucket_folder")?),
+        bucket_folder,
         cdc_path,
+        changes_from: changes_from?,
         csv: csv?,
         format: format?,
         late_files: section.choice(
@@ -49,6 +54,39 @@ pub(super) fn source(
         poll_interval: section.duration("poll_interval")?,
         full_listing_interval: section.duration("full_listing_interval")?,
     })
+}
+
+fn changes_from(
+    source: &Section<'_>,
+    bucket_folder: &str,
+    cdc_path: Option<&str>,
+    report: &mut Report,
+) -> Option<ChangesFrom> {
+    let Some(point) = source.section("changes_from") else {
+        let words = [("beginning", false), ("now", true)];
+        let is_now = source.choice("changes_from", &words)?;
+        return Some(if is_now {
+            ChangesFrom::Now
+        } else {
+            ChangesFrom::Beginning
+        });
+    };
+    let Some(key) = point.text("after_key") else {
+        let since = point.text("modified_since").and_then(parse_moment)?;
+        return Some(ChangesFrom::ModifiedSince(since));
+    };
+    if let Some(cdc_path) = cdc_path {
+        let folder = format!("{bucket_folder}{cdc_path}");
+        if !key.starts_with(&folder) {
+            let message = format!(
+                "`source.changes_from.after_key` is {}, and the change files lie in {folder}; write the whole key, for \
+                 example {folder}0005.csv",
+                quoted(key)
+            );
+            report.error(point.place("after_key"), message);
+        }
+    }
+    Some(ChangesFrom::AfterKey(key.to_owned()))
 }
 
 fn format(source: &Section<'_>) -> Option<SourceFormat> {
@@ -149,74 +187,6 @@ fn check_intervals(source: &Section<'_>, report: &mut Report) {
     }
 }
 
-fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
-    let delimiter = csv.text("delimiter")?;
-    let row_delimiter = csv.text("row_delimiter")?;
-    let null_value = csv.text("null_value")?;
-    let rfc4180 = csv.boolean("rfc4180")?;
-    let mut refuse = |place: Option<Place>, message: &str| report.error(place, message);
-    if delimiter.contains(row_delimiter) || row_delimiter.contains(delimiter) {
-        refuse(
-            csv.place("delimiter"),
-            "`source.csv.delimiter` and `source.csv.row_delimiter` contain one another; fields and rows could not be \
-             told apart: change one of them",
-        );
-    }
-    if rfc4180 && (delimiter.contains('"') || row_delimiter.contains('"')) {
-        refuse(
-            csv.place("rfc4180"),
-            "`source.csv.rfc4180` is true, and a delimiter contains a double quote; set it to false or change the \
-             delimiter",
-        );
-    }
-    if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
-        refuse(
-            csv.place("null_value"),
-            "`source.csv.null_value` contains a delimiter, so no field could ever be equal to it; change one of them",
-        );
-    }
-    if null_value.contains('\u{85}') {
-        refuse(
-            csv.place("null_value"),
-            r"`source.csv.null_value` has the character U+0085: that is what YAML makes of \N in double quotes; write '\N' in single quotes",
-        );
-    }
-    Some(CsvDialect {
-        delimiter: delimiter.as_bytes().to_vec(),
-        row_delimiter: row_delimiter.as_bytes().to_vec(),
-        null_value: null_value.to_owned(),
-        ignore_header_rows: csv.number("ignore_header_rows")?,
-        rfc4180,
-        load_operation_column: csv.choice(
-            "load_operation_column",
-            &[
-                ("detect", LoadOperationColumn::Detect),
-                ("present", LoadOperationColumn::Present),
-                ("absent", LoadOperationColumn::Absent),
-            ],
-        )?,
-        columns: columns(csv)?,
-    })
-}
-
-fn columns(csv: &Section<'_>) -> Option<CsvColumns> {
-    let drift = csv.choice(
-        "header_drift",
-        &[
-            ("accept", HeaderDrift::Accept),
-            ("quarantine", HeaderDrift::Quarantine),
-            ("stop", HeaderDrift::Stop),
-        ],
-    )?;
-    csv.choice(
-        "columns",
-        &[
-            ("by_position", CsvColumns::ByPosition),
-            ("by_header", CsvColumns::ByHeader { drift }),
-        ],
-    )
-}
-
 /// Refuses a change folder below a table's folder or the other way round: rows would be read as what they are not.
 pub(super) fn check_folders(
     source: &SourceConfig,
@@ -280,12 +250,13 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded_with;
+    use crate::config::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 
     #[test]
     fn every_key_of_a_source_reaches_its_own_field() {
         let source = loaded_with(
             "  s3: { bucket: blog-source,",
-            "  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
+            "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
              load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
@@ -302,6 +273,7 @@ mod tests {
             },
             bucket_folder: "in/".into(),
             cdc_path: Some("cdc/".into()),
+            changes_from: ChangesFrom::Now,
             csv: CsvDialect {
                 delimiter: b";".to_vec(),
                 row_delimiter: b"|".to_vec(),

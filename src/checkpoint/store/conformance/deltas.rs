@@ -46,6 +46,7 @@ pub(super) fn a_commit_is_all_or_nothing(backend: &mut dyn Backend) -> Result<()
             clean_stop: true,
             ..TaskState::default()
         }),
+        ..CheckpointDelta::default()
     };
     ensure!(
         backend.store().commit(&delta).is_err(),
@@ -80,6 +81,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
             (QueueName::load("s.orders"), lanes(6)),
         ],
         task: Some(task.clone()),
+        ..CheckpointDelta::default()
     };
     backend.store().commit(&delta)?;
     backend.reopen()?;

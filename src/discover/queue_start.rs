@@ -1,0 +1,46 @@
+//! What a queue starts from. Pure: no I/O, no clock.
+
+use super::control::ControlPlan;
+use super::start::StartPoint;
+use crate::checkpoint::store::ObjectEntry;
+use crate::config::LateFiles;
+use crate::model::{QueueName, TableIndex};
+
+/// How a queue is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Once, to its end.
+    Once,
+    /// Again and again: a short listing behind the last key, and now and then a full one.
+    Poll {
+        /// Milliseconds between two listings.
+        interval_ms: i64,
+        /// Milliseconds between two full listings.
+        full_interval_ms: i64,
+    },
+}
+
+/// What a queue starts from.
+#[derive(Debug, Clone)]
+pub struct QueueStart {
+    /// Its name.
+    pub name: QueueName,
+    /// Its table, for a load queue.
+    pub table: Option<TableIndex>,
+    /// Prefix of its objects.
+    pub prefix: String,
+    /// How it is listed.
+    pub watch: Watch,
+    /// What to do with late files.
+    pub late_files: LateFiles,
+    /// The control records that go first.
+    pub control: Option<ControlPlan>,
+    /// Objects that have a number and are not finished.
+    pub unfinished: Vec<ObjectEntry>,
+    /// The greatest key that has a number.
+    pub greatest_key: Option<String>,
+    /// Which of its objects are not read because they lie in front of the start.
+    pub from: StartPoint,
+    /// Short listings begin behind this key at least.
+    pub list_behind: Option<String>,
+}

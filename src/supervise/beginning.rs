@@ -1,0 +1,143 @@
+//! Where the changes of a task begin: decided once, durable before anything is sent, and kept from then on.
+
+use std::sync::Arc;
+
+use super::pipeline::Backends;
+use crate::checkpoint::store::{
+    Checkpoint, CheckpointDelta, CheckpointStore, ObjectState, ObjectTotals, Phase, StoreError, TaskLife,
+};
+use crate::config::{ChangesFrom, Config, StopAfter};
+use crate::discover::start::{ChangesStart, StartPoint};
+use crate::fault::{Fault, FaultKind};
+use crate::model::{ObjectVersion, QueueName};
+use crate::source::ListCursor;
+
+/// The life of a task as it goes on, with what this start decides.
+///
+/// # Errors
+/// If the configuration wishes for another beginning than the one that was decided; as source and store say.
+pub(super) async fn decide(
+    config: &Config,
+    backends: &Backends,
+    checkpoint: &Checkpoint,
+) -> Result<TaskLife, Fault> {
+    let mut life = checkpoint.life.clone();
+    let is_changing = checkpoint.task.phase == Phase::Changes;
+    life.is_past_load |= is_changing && config.stop.after == StopAfter::Never;
+    if let Some(cdc_path) = &config.source.cdc_path {
+        let prefix = format!("{}{cdc_path}", config.source.bucket_folder);
+        life.changes_start = Some(changes_start(config, backends, checkpoint, &prefix).await?);
+    }
+    Ok(life)
+}
+
+/// `now` takes a listing, and what it finds is registered page by page. So it is noted first that this has begun: a
+/// process that comes after a crash goes on with it, and does not take what it finds registered for the whole.
+async fn changes_start(
+    config: &Config,
+    backends: &Backends,
+    checkpoint: &Checkpoint,
+    prefix: &str,
+) -> Result<ChangesStart, Fault> {
+    let wish = &config.source.changes_from;
+    let start = |point| ChangesStart {
+        wish: wish.clone(),
+        point,
+    };
+    let begun = StartPoint::Registered { is_complete: false };
+    if let Some(known) = decided(checkpoint) {
+        if known.wish != *wish {
+            return Err(another_beginning(config, &known.wish));
+        }
+        if known.point != begun {
+            return Ok(known);
+        }
+    }
+    let point = match wish {
+        ChangesFrom::Beginning => StartPoint::Beginning,
+        ChangesFrom::AfterKey(key) => StartPoint::AfterKey(key.clone()),
+        ChangesFrom::ModifiedSince(ms) => StartPoint::ModifiedSince(*ms),
+        ChangesFrom::Now => {
+            let life = TaskLife {
+                changes_start: Some(start(begun)),
+                ..checkpoint.life.clone()
+            };
+            commit(&backends.store, life).await?;
+            register_present(backends, prefix).await?;
+            StartPoint::Registered { is_complete: true }
+        }
+    };
+    if point != StartPoint::Beginning {
+        tracing::info!(changes_from = %wish, "it is decided where the changes of the task begin");
+    }
+    Ok(start(point))
+}
+
+/// What was decided. A task that has read changes before there was a choice began at the beginning.
+pub fn decided(checkpoint: &Checkpoint) -> Option<ChangesStart> {
+    let changes = QueueName::changes();
+    let has_begun = checkpoint
+        .greatest_keys
+        .iter()
+        .any(|(queue, _)| *queue == changes);
+    let implied = has_begun.then_some(ChangesStart {
+        wish: ChangesFrom::Beginning,
+        point: StartPoint::Beginning,
+    });
+    checkpoint.life.changes_start.clone().or(implied)
+}
+
+fn another_beginning(config: &Config, was: &ChangesFrom) -> Fault {
+    let message = format!(
+        "`source.changes_from` is {}, and the changes of task {} began with {was}: where they begin is decided once; \
+         write `changes_from: {was}` again, or begin anew with `brigade checkpoint reset`, or with another task name and \
+         state",
+        config.source.changes_from, config.task
+    );
+    Fault::new(FaultKind::Configuration, message)
+}
+
+/// Registers every change file that is there as one in front of the start.
+async fn register_present(backends: &Backends, prefix: &str) -> Result<(), Fault> {
+    let mut after: Option<ListCursor> = None;
+    loop {
+        let page = backends.source.list(prefix, after.as_ref()).await;
+        let page = page.map_err(Fault::from)?;
+        let store = Arc::clone(&backends.store);
+        blocking(move || register_page(store.as_ref(), &page.objects)).await?;
+        match page.next {
+            None => return Ok(()),
+            Some(next) => after = Some(next),
+        }
+    }
+}
+
+fn register_page(store: &dyn CheckpointStore, objects: &[ObjectVersion]) -> Result<(), StoreError> {
+    let queue = QueueName::in_front();
+    let keys: Vec<_> = objects.iter().map(|version| version.key.as_str()).collect();
+    let known = store.lookup(&queue, &keys)?;
+    let new = objects.iter().zip(known).filter(|(_, known)| known.is_none());
+    let done =
+        |(version, _): (&ObjectVersion, _)| (version.clone(), ObjectState::Done(ObjectTotals::default()));
+    let new: Vec<_> = new.map(done).collect();
+    store.register_as(&queue, &new).map(drop)
+}
+
+/// Makes a life durable.
+pub(super) async fn commit(store: &Arc<dyn CheckpointStore>, life: TaskLife) -> Result<(), Fault> {
+    let store = Arc::clone(store);
+    let delta = CheckpointDelta {
+        life: Some(life),
+        ..CheckpointDelta::default()
+    };
+    blocking(move || store.commit(&delta)).await
+}
+
+/// Does what blocks where blocking is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Fault::new(FaultKind::StateIo, format!("checkpoint: {error}")))?;
+    done.map_err(Fault::from)
+}
