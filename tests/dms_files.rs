@@ -14,22 +14,26 @@ use std::fs;
 use serde_json::{Value, json};
 use task_folder::{Settings, TaskFolder};
 
-/// What was sent, in the order of the shards.
-fn sent(task: &TaskFolder) -> Vec<Value> {
-    let mut sent = Vec::new();
-    for shard in 0..2 {
+/// The messages that were sent, in the order of the shards.
+fn payloads(task: &TaskFolder) -> Vec<String> {
+    let shards = (0..2).map(|shard| {
         let path = task.path().join(format!("out/shard-{shard:03}.ndjson"));
-        for line in fs::read_to_string(path).unwrap().lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            sent.push(serde_json::from_str(line["payload"].as_str().unwrap()).unwrap());
-        }
-    }
-    sent
+        fs::read_to_string(path).unwrap()
+    });
+    let lines: Vec<String> = shards
+        .flat_map(|text| text.lines().map(ToOwned::to_owned).collect::<Vec<_>>())
+        .collect();
+    let payload = |line: &String| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["payload"].as_str().unwrap().to_owned()
+    };
+    lines.iter().map(payload).collect()
 }
 
 fn rows(task: &TaskFolder) -> Vec<(String, Value)> {
-    let data = sent(task)
+    let data = payloads(task)
         .into_iter()
+        .map(|payload| serde_json::from_str::<Value>(&payload).unwrap())
         .filter(|message| message["metadata"]["record-type"] == "data");
     let row = |mut message: Value| {
         let operation = message["metadata"]["operation"].as_str().unwrap().to_owned();
@@ -132,9 +136,11 @@ fn a_bucket_folder_stands_in_front_of_all_paths() {
     }
 }
 
-/// A column of each type of the definition, older names too: its members, a file's text for the least, the greatest and
-/// an ordinary value, and the JSON of each.
-const TYPES: [(&str, &str, [(&str, &str); 3]); 22] = [
+/// A type, its members in a definition, and for three values the text in a file and the JSON.
+type TypeValues = (&'static str, &'static str, [(&'static str, &'static str); 3]);
+
+/// Each type of the definition, older names too, with its least, its greatest and an ordinary value.
+const TYPES: [TypeValues; 22] = [
     ("INT1", "", [("-128", "-128"), ("127", "127"), ("+1", "1")]),
     (
         "INT2",
@@ -337,19 +343,12 @@ fn values_of_all_column_types_come_out_as_they_are() {
     task.brigade(&["run", "--once"]).expect(0);
     let dead = task.json(&["dlq", "ls"]);
     assert_eq!(dead["total"], 0, "{dead:#}");
-    let mut found = Vec::new();
-    for shard in 0..2 {
-        let path = task.path().join(format!("out/shard-{shard:03}.ndjson"));
-        for line in fs::read_to_string(path).unwrap().lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let payload = line["payload"].as_str().unwrap().to_owned();
-            // As it stands: numbers are not to go through those of a JSON reader.
-            let data = payload
-                .split_once("{\"data\":")
-                .map(|(_, data)| data.rsplit_once(",\"metadata\":").unwrap().0.to_owned());
-            found.extend(data);
-        }
-    }
+    // As it stands: numbers are not to go through those of a JSON reader.
+    let found = payloads(&task).into_iter().filter_map(|payload| {
+        let (_, data) = payload.split_once("{\"data\":")?;
+        Some(data.rsplit_once(",\"metadata\":").unwrap().0.to_owned())
+    });
+    let found: Vec<_> = found.collect();
     let row = |value: &dyn Fn(usize) -> &'static str| {
         let members = TYPES
             .iter()
