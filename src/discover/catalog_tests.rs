@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::control::{CONTROL_KEY, ControlPlan};
+use super::folders::Takes;
 use super::messages::{Assignment, Work};
 use super::start::StartPoint;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
@@ -42,6 +43,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         unfinished: vec![entry(&name, 0, CONTROL_KEY)],
         table: table.map(TableIndex),
         prefix: format!("{name}/"),
+        takes: Takes::All,
         late_files: LateFiles::Process,
         greatest_key: None,
         from: StartPoint::Beginning,

@@ -79,7 +79,7 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
             plan.queues_count += 1;
         }
         let table = tables.get(&entry.id.queue).copied();
-        if table.is_none() && entry.id.queue != QueueName::changes() {
+        if table.is_none() && !entry.id.queue.is_of_changes() {
             *unknown.entry(entry.id.queue.clone()).or_default() += 1;
             continue;
         }

@@ -47,6 +47,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/deadletter/envelope.rs",
     "src/discover/catalog.rs",
     "src/discover/control.rs",
+    "src/discover/folders.rs",
     "src/discover/queue_start.rs",
     "src/discover/start.rs",
     "src/encode/",

@@ -7,10 +7,9 @@ use super::super::problems::Report;
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, ChangesFrom, CompressionChoice, DataFormat, LateFiles, MigrationType, SourceConfig,
-    SourceFormat, SourceLocation, TargetConfig,
+    ChangedObjects, ChangesFrom, LateFiles, MigrationType, SourceConfig, SourceLocation, TargetConfig,
 };
-use super::csv::dialect;
+use super::format::{dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
 
@@ -75,6 +74,11 @@ fn changes_from(
         let since = point.text("modified_since").and_then(parse_moment)?;
         return Some(ChangesFrom::ModifiedSince(since));
     };
+    if cdc_path.is_none() && is_parquet(source) {
+        let message = "`source.changes_from.after_key` is one key, and the change files lie in the folder of each table; \
+                       use `modified_since`";
+        report.error(point.place("after_key"), message);
+    }
     if let Some(cdc_path) = cdc_path {
         let folder = format!("{bucket_folder}{cdc_path}");
         if !key.starts_with(&folder) {
@@ -87,30 +91,6 @@ fn changes_from(
         }
     }
     Some(ChangesFrom::AfterKey(key.to_owned()))
-}
-
-fn format(source: &Section<'_>) -> Option<SourceFormat> {
-    let csv = source.section("csv")?;
-    Some(SourceFormat {
-        data: source.choice(
-            "data_format",
-            &[
-                ("auto", DataFormat::Auto),
-                ("csv", DataFormat::Csv),
-                ("parquet", DataFormat::Parquet),
-            ],
-        )?,
-        compression: csv.choice(
-            "compression",
-            &[
-                ("auto", CompressionChoice::Auto),
-                ("none", CompressionChoice::None),
-                ("gzip", CompressionChoice::Gzip),
-                ("zstd", CompressionChoice::Zstd),
-            ],
-        )?,
-        expansion_max: csv.number("expansion_max")?,
-    })
 }
 
 fn location(source: &Section<'_>, folder: &Path) -> Option<SourceLocation> {
@@ -149,11 +129,12 @@ fn cdc_path(
             report.warning(place.place("cdc_path"), message);
             None
         }
-        (None, true) if place.is_broken("cdc_path") => None,
+        (None, true) if place.is_broken("cdc_path") || is_parquet(source) => None,
         (None, true) => {
             let message = format!(
                 "`{key}` is missing; add it, for example `cdc_path: cdc`. A task with ongoing replication from S3 needs \
-                 the folder of its change files, as in DMS"
+                 the folder of its change files, as in DMS; only with `data_format: parquet` they may lie in the folders \
+                 of the tables"
             );
             report.error(source.place(kind), message);
             None
@@ -171,6 +152,12 @@ fn cdc_path(
             Some(path)
         }
     }
+}
+
+/// With Parquet the changes of a table may lie beside its full load, where DMS writes them.
+fn is_parquet(source: &Section<'_>) -> bool {
+    let words = [("auto", false), ("csv", false), ("parquet", true)];
+    source.choice("data_format", &words).unwrap_or(false)
 }
 
 fn check_intervals(source: &Section<'_>, report: &mut Report) {
@@ -250,7 +237,9 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded_with;
-    use crate::config::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+    use crate::config::{
+        CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
+    };
 
     #[test]
     fn every_key_of_a_source_reaches_its_own_field() {

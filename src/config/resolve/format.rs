@@ -1,9 +1,37 @@
-//! Resolves `source.csv`, and checks what its keys say against each other. Pure: no I/O, no clock.
+//! What the files are: the keys `data_format` and `csv` of `source`. Pure: no I/O, no clock.
 
 use super::super::problems::{Place, Report};
 use super::super::values::Section;
-use super::super::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+use super::super::{
+    CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
+};
 
+/// CSV or Parquet, and how compressed.
+pub(super) fn format(source: &Section<'_>) -> Option<SourceFormat> {
+    let csv = source.section("csv")?;
+    Some(SourceFormat {
+        data: source.choice(
+            "data_format",
+            &[
+                ("auto", DataFormat::Auto),
+                ("csv", DataFormat::Csv),
+                ("parquet", DataFormat::Parquet),
+            ],
+        )?,
+        compression: csv.choice(
+            "compression",
+            &[
+                ("auto", CompressionChoice::Auto),
+                ("none", CompressionChoice::None),
+                ("gzip", CompressionChoice::Gzip),
+                ("zstd", CompressionChoice::Zstd),
+            ],
+        )?,
+        expansion_max: csv.number("expansion_max")?,
+    })
+}
+
+/// The CSV dialect.
 pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
     let delimiter = csv.text("delimiter")?;
     let row_delimiter = csv.text("row_delimiter")?;
