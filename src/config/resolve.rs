@@ -1,6 +1,7 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod errors;
 mod format;
 mod source;
 mod target;
@@ -11,7 +12,7 @@ use super::life::parse_moment;
 use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
-use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
+use super::{Config, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
 use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
@@ -63,7 +64,7 @@ pub(super) fn resolve(
     }
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
-    let errors = root.section("errors")?;
+    let errors = errors::errors(&root, folder);
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
@@ -74,9 +75,7 @@ pub(super) fn resolve(
         target: target.place,
         message: target.message,
         delivery: target.delivery,
-        errors: ErrorsConfig {
-            dead_letters: joined(folder, errors.text("dead_letters")?),
-        },
+        errors: errors?,
         state: state?,
         limits: limits?,
         otlp_endpoint: root

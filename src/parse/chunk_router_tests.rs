@@ -94,6 +94,7 @@ pub(super) fn config() -> Config {
         },
         errors: ErrorsConfig {
             dead_letters: nowhere(),
+            ..ErrorsConfig::default()
         },
         state: StateConfig {
             path: nowhere(),

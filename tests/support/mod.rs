@@ -18,4 +18,5 @@ pub(crate) mod lives;
 pub(crate) mod oracle;
 pub(crate) mod parquet_file;
 pub(crate) mod pipeline;
+pub(crate) mod policies;
 mod replay;

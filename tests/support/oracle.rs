@@ -17,7 +17,7 @@ use super::expectation::{Expectation, Order, Repeats};
 use super::fixtures::table_name;
 use super::journal::Event;
 use super::pipeline::World;
-use super::replay::{Book, Counts, Place, count_settled};
+use super::replay::{Book, Place, count_settled, counts_of};
 
 /// Judges a world.
 pub(crate) fn judge(world: &World, expectation: &Expectation) {
@@ -159,6 +159,11 @@ impl<'a> Oracle<'a> {
         let is_first = self.seen.insert(place);
         let is_first_in_life = self.in_this_life.insert(place);
         let (repeats, name) = (self.expectation.repeats, self.book.name(place));
+        let object = &self.book.objects[place.0];
+        let is_wanted = place.1 < self.expectation.rows_read_max(&object.key);
+        self.check(is_wanted, || {
+            format!("{name} was sent although its table is suspended")
+        });
         self.check(!self.proved.contains(&place), || {
             format!("{name} was sent again although a commit covered it (D3)")
         });
@@ -265,7 +270,7 @@ impl<'a> Oracle<'a> {
             let object = &self.book.objects[place.0];
             let is_change = object.queue.is_of_changes();
             has_changes |= is_change;
-            if has_changes && !is_change {
+            if has_changes && !is_change && !self.expectation.is_resumed {
                 problems.push(format!("{} comes behind changes", self.book.name(place)));
             }
             if object.key != CONTROL_KEY {
@@ -357,8 +362,14 @@ impl<'a> Oracle<'a> {
         let letters = self.world.journal.dead_letters();
         for (index, object) in book.objects.iter().enumerate() {
             let is_set_aside = self.expectation.set_aside.contains(&object.key);
+            let rows_read_max = self.expectation.rows_read_max(&object.key);
+            let is_left = rows_read_max != usize::MAX;
             let is_right = match self.durable.get(&index) {
-                Some(ObjectState::Done(_)) => !is_set_aside,
+                Some(ObjectState::Open(progress)) if is_left => {
+                    progress.watermark.ordinal == u64::try_from(rows_read_max).unwrap()
+                }
+                Some(ObjectState::Registered) | None if is_left => rows_read_max == 0,
+                Some(ObjectState::Done(_)) => !is_set_aside && !is_left,
                 Some(ObjectState::Quarantined { .. }) => is_set_aside,
                 Some(ObjectState::Registered | ObjectState::Open(_)) | None => false,
             };
@@ -366,7 +377,8 @@ impl<'a> Oracle<'a> {
             self.check(is_right, || {
                 format!("{} {} ended as {state:?}", object.queue, object.key)
             });
-            for (ordinal, expected) in object.records.iter().enumerate().filter(|_| !is_set_aside) {
+            let records = object.records.iter().enumerate().take(rows_read_max);
+            for (ordinal, expected) in records.filter(|_| !is_set_aside) {
                 let is_settled = if expected.defect.is_none() {
                     self.acknowledged.contains(&(index, ordinal))
                 } else {
@@ -384,17 +396,5 @@ impl<'a> Oracle<'a> {
                 });
             }
         }
-    }
-}
-
-fn counts_of(table: &TableStatistics) -> Counts {
-    Counts {
-        loads: table.full_load_rows,
-        inserts: table.applied_inserts,
-        updates: table.applied_updates,
-        deletes: table.applied_deletes,
-        ddls: table.applied_ddls,
-        load_errors: table.full_load_error_rows,
-        change_errors: table.change_error_rows,
     }
 }

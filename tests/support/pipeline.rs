@@ -126,6 +126,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         },
         errors: ErrorsConfig {
             dead_letters: folder.join("dead-letters"),
+            ..ErrorsConfig::default()
         },
         state: StateConfig {
             path: folder.join("unused"),
@@ -218,7 +219,6 @@ impl World {
 
     fn live(&self, mode: RunMode, kill: Option<Kill>, act: impl AsyncFnOnce(Running)) -> Run {
         self.journal.live(kill);
-        let store = self.store.reopen().unwrap();
         let journal = || self.journal.clone();
         let backends = Backends {
             source: Arc::new(WatchedSource {
@@ -231,10 +231,7 @@ impl World {
                 delay: self.put_delay,
                 journal: journal(),
             }),
-            store: Arc::new(WatchedStore {
-                inner: store,
-                journal: journal(),
-            }),
+            store: Arc::new(self.watched_store()),
             clock: Arc::clone(&self.clock),
         };
         let pipeline = Pipeline::new(Arc::new(self.config.clone()), backends, mode);
@@ -257,6 +254,14 @@ impl World {
             status,
             counters: pipeline.counters().snapshot(),
             is_killed: self.journal.is_dead(),
+        }
+    }
+
+    /// The store as it was left, with its steps in the journal.
+    pub(crate) fn watched_store(&self) -> WatchedStore {
+        WatchedStore {
+            inner: self.store.reopen().unwrap(),
+            journal: self.journal.clone(),
         }
     }
 
