@@ -11,6 +11,7 @@ mod ledger_tests;
 pub mod messages;
 mod open_object;
 mod queue_ends;
+pub mod reload;
 mod shard_cuts;
 pub mod store;
 pub mod tally;

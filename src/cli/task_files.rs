@@ -6,6 +6,9 @@ use crate::model::{ObjectVersion, QueueName, Table, TableIndex};
 use crate::parse::row::RowSource;
 use crate::source::{ListCursor, ObjectSource, printable};
 
+/// Name of the folder of the change files.
+pub(super) const CHANGE_FILES: &str = "change files";
+
 /// A folder of files that are read one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileFolder {
@@ -65,7 +68,7 @@ pub(super) fn folders(config: &Config) -> Vec<FileFolder> {
     }
     if let (true, Some(cdc_path)) = (config.migration_type.has_changes(), &config.source.cdc_path) {
         folders.push(FileFolder {
-            name: "change files".to_owned(),
+            name: CHANGE_FILES.to_owned(),
             table: None,
             prefix: format!("{base}{cdc_path}"),
         });

@@ -33,7 +33,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::environment::{Environment, SystemEnvironment};
-pub use self::life::{ChangesFrom, StopAfter, StopConfig};
+pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::load::{Loaded, load, load_str};
 pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};
@@ -352,6 +352,8 @@ pub enum Pace {
 pub struct ErrorsConfig {
     /// Folder of the dead letters.
     pub dead_letters: PathBuf,
+    /// What is done if an event cannot be written.
+    pub event_error_policy: EventErrorPolicy,
 }
 
 /// Where the checkpoint lives.

@@ -10,7 +10,9 @@ use super::life::parse_moment;
 use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
-use super::{Config, ErrorsConfig, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
+use super::{
+    Config, ErrorsConfig, EventErrorPolicy, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig,
+};
 use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
@@ -62,7 +64,6 @@ pub(super) fn resolve(
     }
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
-    let errors = root.section("errors")?;
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
@@ -73,9 +74,7 @@ pub(super) fn resolve(
         target: target.place,
         message: target.message,
         delivery: target.delivery,
-        errors: ErrorsConfig {
-            dead_letters: joined(folder, errors.text("dead_letters")?),
-        },
+        errors: errors(&root, folder)?,
         state: state?,
         limits: limits?,
         otlp_endpoint: root
@@ -107,6 +106,20 @@ fn stop(
     Some(StopConfig {
         at_ms: section.text("at").and_then(parse_moment),
         after,
+    })
+}
+
+fn errors(root: &Section<'_>, folder: &Path) -> Option<ErrorsConfig> {
+    let errors = root.section("errors")?;
+    Some(ErrorsConfig {
+        dead_letters: joined(folder, errors.text("dead_letters")?),
+        event_error_policy: errors.choice(
+            "event_error_policy",
+            &[
+                ("IGNORE", EventErrorPolicy::Ignore),
+                ("STOP_TASK", EventErrorPolicy::StopTask),
+            ],
+        )?,
     })
 }
 

@@ -12,9 +12,10 @@ use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::dms::table_mappings;
 use crate::config::problems::Report;
 use crate::config::{
-    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
-    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig,
+    EventErrorPolicy, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
+    OutOfRetention, Pace, RecreatedStream, SourceConfig, SourceFormat, SourceLocation, StateConfig,
+    StopConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
@@ -94,6 +95,7 @@ pub(super) fn config() -> Config {
         },
         errors: ErrorsConfig {
             dead_letters: nowhere(),
+            event_error_policy: EventErrorPolicy::Ignore,
         },
         state: StateConfig {
             path: nowhere(),

@@ -18,4 +18,5 @@ pub(crate) mod lives;
 pub(crate) mod oracle;
 pub(crate) mod parquet_file;
 pub(crate) mod pipeline;
+mod oracle_end;
 mod replay;
