@@ -5,6 +5,7 @@ mod attributes;
 mod document;
 mod endpoint_rules;
 mod judge;
+mod life_rules;
 mod rules;
 mod task_rules;
 mod write;

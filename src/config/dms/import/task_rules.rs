@@ -1,6 +1,7 @@
 //! What is done about the settings of a task. Pure: no I/O, no clock.
 
 use super::TABLE_MAPPINGS;
+use super::life_rules;
 use super::rules::{Effect, Form, Rule};
 
 const LOBS: Effect = Effect::Ignored("values are not cut to a size; limits.row bounds a row");
@@ -28,16 +29,8 @@ const THROTTLING: Effect = Effect::Ignored(
 );
 const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
 const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
-const CHANGES_FOLLOW: Effect = Effect::Only(
-    &["false"],
-    "changes follow the full load",
-    "use migration_type: full-load, then cdc with a name of its own",
-);
-const CHANGES_START: Effect = Effect::Only(
-    &[""],
-    "changes are read from the first file",
-    "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
-);
+const CHANGES_FOLLOW: &str = "changes follow the full load";
+const CHANGES_START: &str = "changes are read from the first file";
 const BAD_ROW: Effect = Effect::Key(
     "errors.data_error_policy",
     Form::Words(&[("LOG_ERROR", "DEAD_LETTER"), ("IGNORE_RECORD", "DEAD_LETTER")]),
@@ -203,8 +196,14 @@ static FULL_LOAD: &[Rule] = &[
         "CreatePkAfterFullLoad",
         Effect::Ignored("a stream has no primary keys"),
     ),
-    ("StopTaskCachedChangesApplied", CHANGES_FOLLOW),
-    ("StopTaskCachedChangesNotApplied", CHANGES_FOLLOW),
+    (
+        "StopTaskCachedChangesApplied",
+        Effect::Read("stop.after", life_rules::stop_behind_changes, CHANGES_FOLLOW),
+    ),
+    (
+        "StopTaskCachedChangesNotApplied",
+        Effect::Read("stop.after", life_rules::stop_in_front_of_changes, CHANGES_FOLLOW),
+    ),
     (
         "TransactionConsistencyTimeout",
         Effect::Ignored("files in S3 have no open transactions"),
@@ -250,7 +249,13 @@ static ERRORS: &[Rule] = &[
     ),
     ("DataErrorEscalationPolicy", ESCALATION_POLICY),
     ("DataErrorEscalationCount", ESCALATION),
-    ("EventErrorPolicy", Effect::Ignored("there are no events to send")),
+    (
+        "EventErrorPolicy",
+        Effect::Key(
+            "errors.event_error_policy",
+            Form::Words(&[("IGNORE", "IGNORE"), ("STOP_TASK", "STOP_TASK")]),
+        ),
+    ),
     (
         "TableErrorPolicy",
         Effect::Ignored(
@@ -309,14 +314,20 @@ pub(super) static TASK: &[Rule] = &[
             ]),
         ),
     ),
-    ("CdcStartPosition", CHANGES_START),
-    ("CdcStartTime", CHANGES_START),
+    (
+        "CdcStartPosition",
+        Effect::Read("source.changes_from", life_rules::start_position, CHANGES_START),
+    ),
+    (
+        "CdcStartTime",
+        Effect::Read("source.changes_from", life_rules::start_time, CHANGES_START),
+    ),
     (
         "CdcStopPosition",
-        Effect::Only(
-            &[""],
+        Effect::Read(
+            "stop.at",
+            life_rules::stop_position,
             "the task runs until it is stopped",
-            "a task runs until SIGTERM, or with `run --once` until all files are settled",
         ),
     ),
     (
