@@ -4,6 +4,8 @@
 
 mod demo;
 mod kills;
+mod large;
+mod local_task;
 mod planted;
 mod reshard;
 #[path = "../tests/support/servers/mod.rs"]
@@ -13,6 +15,7 @@ mod window;
 
 use std::process::ExitCode;
 
+use bucket_brigade::sandbox::large_object::LargeFormat;
 use clap::{Args, Parser, Subcommand};
 
 use crate::demo::{Conditions, Server};
@@ -39,6 +42,8 @@ enum Scenario {
     Reshard(reshard::Arguments),
     /// SIGKILL in the middle of a file: the restart reads from the watermark on, not the file again
     Window(window::Arguments),
+    /// SIGKILL in the middle of one large object, plain, gzip or Parquet
+    Large(large::Arguments),
     /// Seeded histories of the delivery protocol in virtual time, judged by an oracle
     Simulate(simulate::Arguments),
     /// Builds with a known defect: the kills and the simulation must find it (chaos/run builds them)
@@ -58,13 +63,14 @@ type Verdict = Result<String, String>;
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
-        println!("kills\nreshard\nwindow\nsimulate\nplanted");
+        println!("kills\nreshard\nwindow\nlarge\nsimulate\nplanted");
         return ExitCode::SUCCESS;
     }
     let verdict = match chaos.scenario {
         Some(Scenario::Kills(arguments)) => kills::run(&arguments),
         Some(Scenario::Reshard(arguments)) => reshard::run(&arguments),
         Some(Scenario::Window(arguments)) => window::run(&arguments),
+        Some(Scenario::Large(arguments)) => large::run(&arguments),
         Some(Scenario::Simulate(arguments)) => simulate::run(&arguments),
         Some(Scenario::Planted(SeedArgument { seed })) => planted::run(seed),
         None if chaos.quick => quick(),
@@ -91,6 +97,13 @@ fn main() -> ExitCode {
 fn quick() -> Verdict {
     let window = window::run(&window::Arguments::default())?;
     println!("window: {window}");
+    for format in [LargeFormat::Gzip, LargeFormat::Parquet] {
+        let large = large::run(&large::Arguments {
+            format,
+            ..large::Arguments::default()
+        })?;
+        println!("large: {large}");
+    }
     let conditions = Conditions {
         rows: 150_000,
         ..Conditions::default()

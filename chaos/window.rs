@@ -2,24 +2,21 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectState};
 use bucket_brigade::read::format::MAGIC_BYTES;
-use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
+use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, SCHEMA, TABLE, TABLE_DEFINITION};
 use clap::Args;
 use serde_json::Value;
 
 use crate::Verdict;
+use crate::local_task::{LocalTask, TASK};
 
-const TASK: &str = "window";
-/// How often to look whether the load is in the middle of a file.
-const LOOK: Duration = Duration::from_millis(20);
-/// Looks before the test gives up.
-const LOOKS_MAX: u32 = 3_000;
+/// Slow enough to be killed in the middle of a file.
+const SLOW: &str = "    pace: { records_per_second: 20000, bytes_per_second: 64MiB }";
+const FAST: &str = "    pace: \"off\"";
+const SHARDS_COUNT: u32 = 2;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
@@ -38,12 +35,16 @@ impl Default for Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Verdict {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let task = LocalTask::new(TABLE_DEFINITION)?;
     let size = arguments.rows.map_or(BlogSize::Post, BlogSize::Rows);
-    let total = prepare(folder.path(), size, arguments.seed)?;
-    kill_in_mid_file(folder.path())?;
-    let (unsettled, file, from) = unsettled_bytes(folder.path(), total)?;
-    let summary = finish(folder.path())?;
+    let total = write_files(&task, size, arguments.seed)?;
+    task.configure(SHARDS_COUNT, SLOW)?;
+    if task.live(Some(1))?.summary.is_some() {
+        return Err("the engine ended before it could be killed".to_owned());
+    }
+    let (unsettled, file, from) = unsettled_bytes(task.path(), total)?;
+    task.configure(SHARDS_COUNT, FAST)?;
+    let summary = task.live(None)?.summary.unwrap_or_default();
     let number = |path: &str| summary.pointer(path).and_then(Value::as_u64).unwrap_or(u64::MAX);
     let (read, skipped) = (number("/bytes_read"), number("/counters/skipped"));
     let finding = format!(
@@ -61,73 +62,23 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
     }
 }
 
-/// Writes the data set and a configuration that is slow enough to be killed; gives the bytes of the load files.
-fn prepare(folder: &Path, size: BlogSize, seed: u64) -> Result<u64, String> {
+/// Writes the load files of the data set; gives their bytes.
+fn write_files(task: &LocalTask, size: BlogSize, seed: u64) -> Result<u64, String> {
     let data = BlogData::new(size, seed);
+    let folder = task.data(&format!("{SCHEMA}/{TABLE}"))?;
+    let bucket = task.data("")?;
     let mut total = 0;
-    for file in data.files().iter().filter(|file| !file.key.starts_with("cdc/")) {
-        let path = folder.join("data").join(&file.key);
+    for file in data
+        .files()
+        .iter()
+        .filter(|file| file.rows.end <= data.load_rows_count())
+    {
         let content = data.content(file);
         total += u64::try_from(content.len()).unwrap_or(u64::MAX);
-        let parent = path.parent().ok_or("a file without a folder")?;
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&path, content))
-            .map_err(|error| error.to_string())?;
+        fs::write(bucket.join(&file.key), content)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    write(folder, "table-definition.json", TABLE_DEFINITION)?;
     Ok(total)
-}
-
-fn configure(folder: &Path, pace: &str) -> Result<(), String> {
-    let configuration = format!(
-        "version: 1\ntask: {TASK}\nmigration_type: full-load\nsource:\n  local: {{ directory: ./data }}\n  \
-         tables: ./table-definition.json\ntarget:\n  ndjson:\n    path: ./out\n    shards: 2\n    pace: {pace}\n\
-         errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: 50ms\n"
-    );
-    write(folder, "brigade.yaml", &configuration)
-}
-
-fn write(folder: &Path, name: &str, content: &str) -> Result<(), String> {
-    fs::write(folder.join(name), content).map_err(|error| format!("{name}: {error}"))
-}
-
-fn engine(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
-    command
-        .args(["run", "--once", "--output", "json", "--config", "brigade.yaml"])
-        .current_dir(folder);
-    command
-}
-
-/// Kills the engine when its status says that rows are settled and a later file has not begun.
-fn kill_in_mid_file(folder: &Path) -> Result<(), String> {
-    configure(folder, "{ records_per_second: 20000, bytes_per_second: 64MiB }")?;
-    let mut child = engine(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot start the engine: {error}"))?;
-    for _ in 0..LOOKS_MAX {
-        sleep(LOOK);
-        let status = fs::read(folder.join("state/status.json")).unwrap_or_default();
-        let status: Value = serde_json::from_slice(&status).unwrap_or_default();
-        let rows = status
-            .pointer("/tables/0/full_load_rows")
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
-        if rows > 0 {
-            return child
-                .kill()
-                .and_then(|()| child.wait())
-                .map(drop)
-                .map_err(|error| error.to_string());
-        }
-        if let Ok(Some(ended)) = child.try_wait() {
-            return Err(format!("the engine ended before it could be killed: {ended}"));
-        }
-    }
-    drop(child.kill());
-    Err("no row was settled in a minute".into())
 }
 
 /// What the checkpoint says is left to read, the file that is open, and where in it.
@@ -159,16 +110,4 @@ fn unsettled_bytes(folder: &Path, total: u64) -> Result<(u64, String, u64), Stri
         }
     }
     Ok((total - settled, open.0, open.1))
-}
-
-fn finish(folder: &Path) -> Result<Value, String> {
-    configure(folder, "\"off\"")?;
-    let output = engine(folder).output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Err(format!(
-            "the restart failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("no summary: {error}"))
 }

@@ -7,6 +7,7 @@
 )]
 mod support;
 
+use bucket_brigade::config::{DataFormat, MigrationType};
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
 
@@ -83,6 +84,69 @@ fn a_parquet_file_that_is_replaced_or_vanishes_while_it_is_read_is_set_aside() {
         world.run(RunMode::Once).assert_ended(RunEnd::Finished);
         judge(&world, &Expectation::flawless().with_set_aside(&key));
     }
+}
+
+/// Two tables with change files beside their load files, as DMS writes them.
+fn world_of_dms() -> World {
+    let mut data = Data::new(2).with_note_bytes(2_500);
+    for table in 0..2 {
+        data.load(table, 300 + table * 400);
+        data.load(table, 50);
+    }
+    for _ in 0..2 {
+        data.changes_beside_loads(1, 150);
+        data.changes_beside_loads(0, 250);
+    }
+    for file in &mut data.files {
+        make_parquet(file, 64);
+        file.key = file.key.replace("csv", "parquet");
+    }
+    let mut world = World::busy(data, 3);
+    world.config.source.cdc_path = None;
+    world.config.source.format.data = DataFormat::Parquet;
+    world
+}
+
+#[test]
+fn changes_beside_the_loads_are_read_behind_them_table_by_table() {
+    let world = world_of_dms();
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    assert_eq!(
+        (run.status.changes.known, run.status.changes.ended),
+        (4, 4),
+        "{:#?}",
+        run.status
+    );
+    judge(&world, &Expectation::flawless());
+}
+
+#[test]
+fn a_task_of_changes_alone_reads_no_loads_that_lie_beside_them() {
+    let mut world = world_of_dms();
+    world.config.migration_type = MigrationType::Changes;
+    world.data.files.retain(|file| file.queue.is_of_changes());
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &Expectation::flawless());
+}
+
+#[test]
+fn changes_that_appear_beside_the_loads_are_picked_up() {
+    let mut world = world_of_dms();
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    for table in [0, 1] {
+        let key = world.data.changes_beside_loads(table, 40);
+        make_parquet(world.data.files.last_mut().unwrap(), 64);
+        world.put(&key);
+    }
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &Expectation::flawless());
+}
+
+#[test]
+fn a_task_with_changes_beside_the_loads_is_stopped_and_killed_like_any_other() {
+    stops_repeat_nothing(world_of_dms);
+    kills_repeat_at_most_what_no_commit_covered(world_of_dms);
 }
 
 /// Runs a task whose second file is made from that of the data set; gives why it was set aside.

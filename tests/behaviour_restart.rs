@@ -104,7 +104,7 @@ struct Fates {
 fn outlive(world: &mut World, seed: u64, fates: &mut Fates, mut between: impl FnMut(&mut World)) {
     let deaths = Deaths {
         count: 3,
-        steps_before: 0..30,
+        steps_before: 0..20,
         is_applied: 0.5,
     };
     let mut rng = SmallRng::seed_from_u64(seed);

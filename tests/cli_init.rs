@@ -181,3 +181,95 @@ fn a_header_that_was_not_announced_is_noted() {
     );
     task.brigade(&["validate"]).expect(0);
 }
+
+#[test]
+fn a_compressed_sample_is_its_text() {
+    use std::io::Write;
+
+    let task = folder();
+    std::fs::remove_file(task.path().join("in/shop/orders/LOAD1.csv")).unwrap();
+    let file = std::fs::File::create(task.path().join("in/shop/orders/LOAD1.csv.gz")).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    encoder.write_all(ORDERS.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    let sample = ["init", "--sample", "in/shop/orders/LOAD1.csv.gz", "--header"];
+    let ended = task.brigade(&sample).expect(0);
+    assert!(ended.stdout.contains("checked: 3 rows"), "{ended:?}");
+    assert_eq!(columns(&task).len(), 7);
+}
+
+/// Three rows with columns of some types, a list among them.
+fn write_parquet(path: &std::path::Path) {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+
+    let schema = parquet::schema::parser::parse_message_type(
+        "message rows { required int64 id; optional binary name (UTF8); required int32 amount (DECIMAL(7,2));
+         required int64 placed (TIMESTAMP(MICROS,true)); repeated int32 tags; }",
+    );
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(file, schema.unwrap().into(), std::sync::Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut number = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        match number {
+            0 => column.typed::<Int64Type>().write_batch(&[1, 2, 3], None, None),
+            1 => {
+                let names = ["007", "008"].map(ByteArray::from);
+                column
+                    .typed::<ByteArrayType>()
+                    .write_batch(&names, Some(&[1, 0, 1]), None)
+            }
+            2 => column
+                .typed::<Int32Type>()
+                .write_batch(&[1050, 300, -25], None, None),
+            3 => {
+                let times = [1_706_695_200_500_000, 0, 1_000_000];
+                column.typed::<Int64Type>().write_batch(&times, None, None)
+            }
+            _ => column
+                .typed::<Int32Type>()
+                .write_batch(&[], Some(&[0, 0, 0]), Some(&[0, 0, 0])),
+        }
+        .unwrap();
+        column.close().unwrap();
+        number += 1;
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_parquet_sample_declares_its_columns_and_runs() {
+    let task = folder();
+    std::fs::remove_file(task.path().join("in/shop/orders/LOAD1.csv")).unwrap();
+    write_parquet(&task.path().join("in/shop/orders/LOAD1.parquet"));
+    let ended = task
+        .brigade(&["init", "--sample", "in/shop/orders/LOAD1.parquet"])
+        .expect(0);
+    for part in [
+        "checked: 3 rows of the samples become records, 0 would be dead",
+        "tags is nested",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {ended:?}");
+    }
+    let declared = columns(&task)
+        .iter()
+        .map(|column| {
+            let shown = ["ColumnName", "ColumnType", "ColumnScale", "ColumnNullable"]
+                .map(|name| column[name].as_str());
+            shown.map(Option::unwrap_or_default).join(" ")
+        })
+        .collect::<Vec<_>>();
+    let expected = [
+        "id INT8  false",
+        "name STRING  true",
+        "amount NUMERIC 2 false",
+        "placed DATETIME 6 false",
+    ];
+    assert_eq!(declared, expected);
+    let summary = task.json(&["run", "--once"]);
+    assert_eq!(summary["delivered_rows"], 3, "{summary:#}");
+    assert_eq!(summary["dead_lettered_rows"], 0, "{summary:#}");
+}

@@ -132,6 +132,7 @@ fn a_table_is_loaded_again_after_a_question() {
     );
     task.brigade(&["run", "--once"]).expect(0);
     assert_eq!(task.records_count(), ALL + LOAD, "it was for once");
+    task.brigade(&["verify"]).expect(0);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/imported_task.rs"]
+mod imported_task;
+
 use std::path::Path;
-use std::process::{Command, Output};
 use std::{fs, iter};
 
+use imported_task::{CONFIGURATION, IMPORT, brigade, expect, run_with_folders, write};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = include_str!("data/import/task-settings.json");
@@ -41,44 +44,11 @@ fn prepare(folder: &Path) {
          "KinesisSettings": {"StreamArn": "arn:aws:kinesis:eu-west-1:111122223333:stream/orders", "MessageFormat": "json-unformatted",
                              "IncludeNullAndEmpty": true, "IncludeTransactionDetails": false}}
     ]});
-    fs::write(folder.join("task.json"), task.to_string()).unwrap();
-    fs::write(folder.join("endpoints.json"), endpoints.to_string()).unwrap();
-    for (path, text) in [
-        ("data/shop/orders/LOAD001.csv", "id\n1\n2\n"),
-        ("data/cdc/CDC001.csv", "header\nINSERT|orders|shop|3\n"),
-    ] {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
+    write(folder, "task.json", &task.to_string());
+    write(folder, "endpoints.json", &endpoints.to_string());
+    write(folder, "data/shop/orders/LOAD001.csv", "id\n1\n2\n");
+    write(folder, "data/cdc/CDC001.csv", "header\nINSERT|orders|shop|3\n");
 }
-
-fn brigade(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_brigade"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn expect(output: &Output, code: i32) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}\n{errors}");
-    text
-}
-
-const IMPORT: &[&str] = &[
-    "import",
-    "dms",
-    "--task",
-    "task.json",
-    "--endpoints",
-    "endpoints.json",
-    "--out",
-    "new",
-];
 
 /// Every leaf of the settings, as the report names it.
 fn names(settings: &Value) -> Vec<String> {
@@ -132,7 +102,7 @@ fn what_is_written_is_valid_and_runs() {
     prepare(folder.path());
     expect(&brigade(folder.path(), IMPORT), 0);
     expect(
-        &brigade(folder.path(), &["validate", "--config", "new/brigade.yaml"]),
+        &brigade(folder.path(), &["validate", "--config", CONFIGURATION]),
         0,
     );
     assert_eq!(
@@ -148,16 +118,7 @@ fn what_is_written_is_valid_and_runs() {
     let written = fs::read_to_string(&path).unwrap();
     let start = "  changes_from: { modified_since: \"2020-01-01T00:00:00Z\" }  # CdcStartPosition\n";
     assert!(written.contains(start), "{written}");
-    let text: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(local).collect();
-    fs::write(&path, text.join("\n")).unwrap();
-    expect(
-        &brigade(folder.path(), &["run", "--once", "--config", "new/brigade.yaml"]),
-        0,
-    );
-    let records: String = fs::read_dir(folder.path().join("new/out"))
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap_or_default())
-        .collect();
+    let records = run_with_folders(folder.path()).concat();
     let rows = ["load", "insert"].map(|operation| {
         records
             .matches(&format!(r#"\"operation\":\"{operation}\""#))
@@ -167,25 +128,12 @@ fn what_is_written_is_valid_and_runs() {
     assert_eq!(rows, [2, 1], "{records}");
 }
 
-/// A line of the configuration with folders in place of bucket and stream.
-fn local(line: &str) -> String {
-    let key = line.trim().split(':').next().unwrap_or_default();
-    match key {
-        "s3" => "  local:".to_owned(),
-        "bucket" => "    directory: ../data".to_owned(),
-        "kinesis" => "  ndjson:".to_owned(),
-        "stream" => "    path: ./out".to_owned(),
-        "region" => String::new(),
-        _ => line.to_owned(),
-    }
-}
-
 #[test]
 fn nothing_is_overwritten_without_force() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     expect(&brigade(folder.path(), IMPORT), 0);
-    let path = folder.path().join("new/brigade.yaml");
+    let path = folder.path().join(CONFIGURATION);
     fs::write(&path, "mine").unwrap();
     expect(&brigade(folder.path(), IMPORT), 73);
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");

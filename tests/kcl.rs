@@ -188,7 +188,7 @@ impl Task {
         let target = format!(
             "  kinesis:\n    stream: {STREAM}\n    region: {}\n    endpoint: {endpoint}\n    aggregation: {aggregation}\n    \
              delivery: dedupe\n    settle: 1s\n    change_partition_key: primary-key\n    \
-             pace: {{ records_per_second: 4000, bytes_per_second: 1MiB }}\n",
+             pace: {{ records_per_second: 500, bytes_per_second: 1MiB }}\n",
             servers::REGION
         );
         let settings = Settings {

@@ -16,18 +16,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
+use bucket_brigade::sandbox::large_object::{LargeFormat, TABLE_DEFINITION, TABLE_PATH};
+
 use support::null_sink::NullSink;
 use support::{Trouble, engine, null_sink};
 
@@ -37,18 +32,6 @@ const PEAK_BYTES_MAX: u64 = 256 << 20;
 const LARGE_BYTES: u64 = 2 << 30;
 /// Number of the small ones, of one to three rows each.
 const SMALL_FILES_COUNT: u64 = 200_000;
-
-const TABLE_DEFINITION: &str = r#"{
-  "TableCount": "1",
-  "Tables": [{
-    "TableName": "t", "TablePath": "s/t/", "TableOwner": "s",
-    "TableColumns": [
-      { "ColumnName": "id", "ColumnType": "INT8", "ColumnNullable": "false", "ColumnIsPk": "true" },
-      { "ColumnName": "note", "ColumnType": "STRING", "ColumnLength": "1000", "ColumnNullable": "true" }
-    ],
-    "TableColumnsTotal": "2"
-  }]
-}"#;
 
 fn main() -> ExitCode {
     let is_sink = std::env::args()
@@ -71,9 +54,15 @@ fn main() -> ExitCode {
 
 fn measure_all() -> Result<bool, Trouble> {
     let subjects: [(&str, Make); 4] = [
-        ("one object of 2 GiB", write_large),
-        ("one gzip object of 2 GiB of text", write_gzip),
-        ("one Parquet object of 2 GiB of values", write_parquet),
+        ("one object of 2 GiB", |folder| {
+            write_large(LargeFormat::Csv, folder)
+        }),
+        ("one gzip object of 2 GiB of text", |folder| {
+            write_large(LargeFormat::Gzip, folder)
+        }),
+        ("one Parquet object of 2 GiB of values", |folder| {
+            write_large(LargeFormat::Parquet, folder)
+        }),
         ("200,000 objects of 1 to 3 rows", write_small),
     ];
     let words: Vec<_> = std::env::args()
@@ -95,7 +84,7 @@ type Make = fn(&Path) -> Result<u64, Trouble>;
 /// Makes the objects, runs the engine, and says whether its peak is within the limit.
 fn measure(name: &str, write: Make) -> Result<bool, Trouble> {
     let folder = tempfile::tempdir()?;
-    let table = folder.path().join(engine::SOURCE).join("s/t");
+    let table = folder.path().join(engine::SOURCE).join(TABLE_PATH);
     fs::create_dir_all(&table)?;
     let rows_count = write(&table)?;
     let mut sink = NullSink::start()?;
@@ -120,89 +109,8 @@ fn measure(name: &str, write: Make) -> Result<bool, Trouble> {
     Ok(cost.peak_bytes <= PEAK_BYTES_MAX)
 }
 
-/// One file of rows of about 1 KB.
-fn write_large(folder: &Path) -> Result<u64, Trouble> {
-    let note = "0123456789 abcdefghijklmnopqrstuvwxyz ".repeat(26);
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(folder.join("large.csv"))?);
-    let (mut rows_count, mut bytes) = (0, 0);
-    while bytes < LARGE_BYTES {
-        let id = rows_count.to_string();
-        writeln!(file, "{id},{note}")?;
-        bytes += u64::try_from(id.len() + note.len() + 2)?;
-        rows_count += 1;
-    }
-    file.into_inner()?.sync_all()?;
-    Ok(rows_count)
-}
-
-/// The same amount of rows that compress to about half.
-fn write_gzip(folder: &Path) -> Result<u64, Trouble> {
-    let file = BufWriter::with_capacity(1 << 20, File::create(folder.join("large.csv.gz"))?);
-    let mut encoder = GzEncoder::new(file, Compression::fast());
-    let (mut rows_count, mut bytes) = (0, 0);
-    while bytes < LARGE_BYTES {
-        let row = format!("{rows_count},{}\n", note(rows_count));
-        encoder.write_all(row.as_bytes())?;
-        bytes += u64::try_from(row.len())?;
-        rows_count += 1;
-    }
-    encoder.finish()?.into_inner()?.sync_all()?;
-    Ok(rows_count)
-}
-
-/// The same rows again, in row groups of about 128 MiB.
-fn write_parquet(folder: &Path) -> Result<u64, Trouble> {
-    const GROUP_ROWS: u64 = 128 * 1024;
-    let schema = Arc::new(parse_message_type(
-        "message rows { required int64 id; optional binary note (utf8); }",
-    )?);
-    let properties = WriterProperties::builder()
-        .set_compression(parquet::basic::Compression::SNAPPY)
-        .build();
-    let mut writer = SerializedFileWriter::new(
-        File::create(folder.join("large.parquet"))?,
-        schema,
-        Arc::new(properties),
-    )?;
-    let (mut rows_count, mut bytes) = (0, 0);
-    while bytes < LARGE_BYTES {
-        let rows = rows_count..rows_count + GROUP_ROWS;
-        let notes: Vec<_> = rows
-            .clone()
-            .map(|row| ByteArray::from(note(row).into_bytes()))
-            .collect();
-        bytes += notes
-            .iter()
-            .map(|note| u64::try_from(note.len()).unwrap_or(0))
-            .sum::<u64>();
-        let ids = rows.map(i64::try_from).collect::<Result<Vec<_>, _>>()?;
-        let mut group = writer.next_row_group()?;
-        let mut column = group.next_column()?.ok_or("no first column")?;
-        column.typed::<Int64Type>().write_batch(&ids, None, None)?;
-        column.close()?;
-        let mut column = group.next_column()?.ok_or("no second column")?;
-        let levels = vec![1; notes.len()];
-        column
-            .typed::<ByteArrayType>()
-            .write_batch(&notes, Some(&levels), None)?;
-        column.close()?;
-        group.close()?;
-        rows_count += GROUP_ROWS;
-    }
-    writer.into_inner()?.sync_all()?;
-    Ok(rows_count)
-}
-
-/// A text of about 1 KB that is unlike its neighbours.
-fn note(row: u64) -> String {
-    let mut state = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let words = (0..55).map(|_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        format!("{state:016x}")
-    });
-    words.collect::<Vec<_>>().join(" ")
+fn write_large(format: LargeFormat, folder: &Path) -> Result<u64, Trouble> {
+    Ok(format.write(folder, LARGE_BYTES)?)
 }
 
 /// Many files, each with a row or a few.

@@ -75,6 +75,25 @@ state:
     Ok(())
 }
 
+/// Gives the task of a folder table mappings with these rules, or takes them away.
+///
+/// # Errors
+/// If the files cannot be read or written.
+pub fn map_tables(folder: &Path, rules: Option<&str>) -> Result<(), Trouble> {
+    const LINE: &str = "table_mappings: ./table-mappings.json\n";
+    let path = folder.join("brigade.yaml");
+    let mut configuration = fs::read_to_string(&path)?.replace(LINE, "");
+    if let Some(rules) = rules {
+        fs::write(
+            folder.join("table-mappings.json"),
+            format!("{{\"rules\":[{rules}]}}"),
+        )?;
+        configuration += LINE;
+    }
+    fs::write(path, configuration)?;
+    Ok(())
+}
+
 /// Runs the task of a folder from the beginning.
 ///
 /// # Errors

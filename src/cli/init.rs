@@ -10,12 +10,13 @@ use serde::Serialize;
 use super::init_samples::{SamplePlace, read_sample};
 use super::new_files::{CONFIGURATION_FILE, NewFiles};
 use super::stream_view::StreamView;
-use super::task_files::{self, FileFolder};
+use super::task_files;
 use super::text::{counted, lines};
 use super::{Output, OutputFormat, backends};
 use crate::clock::{Clock, SystemClock};
 use crate::config::keys::text::unescape;
 use crate::config::{self, Config, CsvDialect, SourceLocation, SystemEnvironment};
+use crate::discover::folders::folders;
 use crate::fault::{Fault, FaultKind};
 use crate::infer::document::{
     NewSource, NewTask, TABLE_DEFINITION_FILE, column_line, configuration, table_definition,
@@ -262,7 +263,7 @@ impl Outcome {
         let stream = StreamView::of(config, true).await;
         let mut reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
         for place in places {
-            let folder = FileFolder::of_key(task_files::folders(config), &place.key)?;
+            let folder = task_files::folder_of_key(folders(config), &place.key)?;
             let version = task_files::find(source.as_ref(), &place.key).await?;
             let mut take = |row: RenderedRow<'_>| {
                 if row.place.ordinal >= args.rows {

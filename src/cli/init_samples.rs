@@ -8,14 +8,14 @@ use crate::config::{CsvDialect, SourceFormat, SourceLocation};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, RawRecordKind};
+use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, TableIndex};
 use crate::parse::csv::FieldSplitter;
-use crate::read::format::{Format, judge_bytes};
+use crate::read::format::{Format, Verdict, judge_bytes, judge_name};
 use crate::read::framer::FramerConfig;
-use crate::read::object_chunks::Step;
-use crate::read::object_text::{ObjectText, Peeked, damaged};
-use crate::read::text_rows::TextRows;
-use crate::source::ObjectSource;
+use crate::read::object_chunks::{ObjectChunks, ReadSettings, Step};
+use crate::read::object_text::{Peeked, damaged};
+use crate::read::parquet::footer;
+use crate::source::{ObjectSource, SourceError};
 
 /// Longest row of a sample.
 const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -136,42 +136,58 @@ pub(super) async fn read_sample(
     seen: &mut TableSeen,
 ) -> Result<(), Fault> {
     let version = task_files::find(source, key).await?;
-    let location = source.locate(key);
-    let bytes = source.read(&version, 0).await.map_err(Fault::from)?;
-    let peeked = Peeked::read(bytes).await.map_err(Fault::from)?;
-    check_format(key, &location, peeked.head())?;
-    let framing = FramerConfig {
-        dialect: dialect.clone(),
-        row_bytes_max: ROW_BYTES_MAX,
-        chunk_bytes_max: CHUNK_BYTES_MAX,
+    let mut settings = ReadSettings {
+        framing: FramerConfig {
+            dialect: dialect.clone(),
+            row_bytes_max: ROW_BYTES_MAX,
+            chunk_bytes_max: CHUNK_BYTES_MAX,
+        },
+        format: SourceFormat::default(),
+        tables: Arc::new([]),
     };
-    let (text, end) = (ObjectText::peeked(peeked), Some(version.size_bytes));
-    let mut text = TextRows::new(text, &framing, Mark::START, end, location.clone());
+    let is_parquet = is_parquet(source, &version, settings.format)
+        .await
+        .map_err(Fault::from)?;
+    if is_parquet {
+        let definition = footer::definition_of(source, &version)
+            .await
+            .map_err(Fault::from)?;
+        settings.tables = Arc::new([seen.declare(definition)]);
+    }
     let mut rows = SampleRows {
         splitter: FieldSplitter::new(dialect),
-        expects_header: has_header,
+        expects_header: has_header && !is_parquet,
         left: rows_max,
         broken: 0,
     };
+    let chunks = ObjectChunks::open(source, &version, Some(TableIndex(0)), &settings, Mark::START);
+    let mut chunks = chunks.await.map_err(Fault::from)?;
     while rows.left > 0 {
-        match text.next().await.map_err(Fault::from)? {
+        match chunks.next().await.map_err(Fault::from)? {
             Step::Chunk(chunk) => rows.take(&chunk, seen),
             Step::Pending => {}
             Step::End => break,
         }
     }
-    rows.check(&location)
+    rows.check(&source.locate(key))
 }
 
-fn check_format(key: &str, location: &str, head: &[u8]) -> Result<(), Fault> {
-    let format = judge_bytes(SourceFormat::default(), key, head);
-    let other = match format.map_err(|problem| damaged(location.to_owned(), &problem))? {
-        Format::Text => return Ok(()),
-        Format::Compressed(compression) => compression.name(),
-        Format::Parquet => "Parquet",
+/// Whether a sample is Parquet, by its name or its first bytes.
+async fn is_parquet(
+    source: &dyn ObjectSource,
+    version: &ObjectVersion,
+    settings: SourceFormat,
+) -> Result<bool, SourceError> {
+    let format = match judge_name(settings, &version.key) {
+        Verdict::Known(format) => Ok(format),
+        Verdict::Ask => {
+            let peeked = Peeked::read(source.read(version, 0).await?).await?;
+            judge_bytes(settings, &version.key, peeked.head())
+        }
     };
-    let message = format!("{location} is {other}; tables are inferred from plain CSV files");
-    Err(Fault::new(FaultKind::Data, message))
+    format
+        .map(|format| format == Format::Parquet)
+        .map_err(|problem| damaged(source.locate(&version.key), &problem))
 }
 
 struct SampleRows {

@@ -10,12 +10,12 @@ use super::plan_files::{Listed, list_folder, strays};
 use super::plan_report::{FolderPlan, Plan, SampleMeans, StateOrigin, Work};
 use super::plan_warnings;
 use super::stream_view::StreamView;
-use super::task_files::{self, FileFolder};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, SystemEnvironment};
+use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::RECORD_BYTES_CEILING;
 use crate::read::rendered_rows::RowReader;
@@ -116,7 +116,7 @@ impl Planner<'_> {
     async fn plan(&self) -> Result<Plan, Fault> {
         // The largest record that any stream takes: what this one takes is said in a warning, not as a rejection.
         let mut reader = RowReader::new(self.config, RECORD_BYTES_CEILING, SystemClock.now_us());
-        let all = task_files::folders(self.config);
+        let all = folders(self.config);
         let mut total = Work {
             records: Some(0),
             ..Work::default()
@@ -157,7 +157,7 @@ impl Planner<'_> {
     async fn sample(
         &self,
         reader: &mut RowReader,
-        folder: &FileFolder,
+        folder: &ObjectFolder,
         listed: &Listed,
     ) -> Result<Sample, Fault> {
         let mut sample = Sample::default();
@@ -195,7 +195,7 @@ impl Planner<'_> {
 
     fn folder(
         &self,
-        folder: &FileFolder,
+        folder: &ObjectFolder,
         listed: Listed,
         sample: &Sample,
         loads: &mut ShardLoads,

@@ -2,10 +2,11 @@
 
 use super::plan::KnownState;
 use super::plan_report::{FileCounts, Stray};
-use super::task_files::{FileFolder, list};
+use super::task_files::list;
 use crate::checkpoint::store::{CheckpointStore, ObjectState};
 use crate::config::{ChangesFrom, Config};
 use crate::discover::catalog::is_late;
+use crate::discover::folders::ObjectFolder;
 use crate::discover::start::StartPoint;
 use crate::fault::Fault;
 use crate::model::{ObjectVersion, QueueName};
@@ -39,7 +40,7 @@ pub(super) async fn list_folder(
     config: &Config,
     source: &dyn ObjectSource,
     state: &KnownState,
-    folder: &FileFolder,
+    folder: &ObjectFolder,
 ) -> Result<Listed, Fault> {
     let mut listing = Listing {
         greatest_key: greatest_key(state, folder),
@@ -81,12 +82,12 @@ impl Listing {
     fn take(
         &mut self,
         state: &KnownState,
-        folder: &FileFolder,
+        folder: &ObjectFolder,
         objects: Vec<ObjectVersion>,
     ) -> Result<(), Fault> {
         let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
         let known = match &state.store {
-            Some(store) => store.lookup(&folder.queue(), &keys).map_err(Fault::from)?,
+            Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
             None => vec![None; keys.len()],
         };
         let in_front = self.in_front(state, &objects)?;
@@ -150,7 +151,7 @@ impl Listing {
 }
 
 /// Where the change files begin that are read: as it was decided, or as it would be now.
-fn changes_start(config: &Config, state: &KnownState, folder: &FileFolder) -> Option<StartPoint> {
+fn changes_start(config: &Config, state: &KnownState, folder: &ObjectFolder) -> Option<StartPoint> {
     if folder.table.is_some() {
         return Some(StartPoint::Beginning);
     }
@@ -165,15 +166,15 @@ fn changes_start(config: &Config, state: &KnownState, folder: &FileFolder) -> Op
     }
 }
 
-fn greatest_key(state: &KnownState, folder: &FileFolder) -> Option<String> {
-    let queue = folder.queue();
+fn greatest_key(state: &KnownState, folder: &ObjectFolder) -> Option<String> {
+    let queue = folder.queue.clone();
     let mut greatest = state.checkpoint.greatest_keys.iter();
     let of_queue = greatest.find(|(name, _)| *name == queue);
     of_queue.map(|(_, key)| key.clone())
 }
 
 /// Whether the full load of the folder's table is complete.
-fn is_loaded(config: &Config, state: &KnownState, folder: &FileFolder) -> bool {
+fn is_loaded(config: &Config, state: &KnownState, folder: &ObjectFolder) -> bool {
     let table = folder.table.and_then(|table| config.tables.get(table.0));
     table.is_some_and(|table| {
         let mut known = state.checkpoint.tables.iter();
@@ -191,15 +192,13 @@ fn is_loaded(config: &Config, state: &KnownState, folder: &FileFolder) -> bool {
 pub(super) async fn strays(
     config: &Config,
     source: &dyn ObjectSource,
-    folders: &[FileFolder],
+    folders: &[ObjectFolder],
 ) -> Result<Stray, Fault> {
     let (mut strays, mut seen) = (Stray::default(), 0);
     let mut take = |objects: Vec<ObjectVersion>| {
         seen += objects.len();
         for object in objects {
-            let is_owned = folders
-                .iter()
-                .any(|folder| object.key.starts_with(&folder.prefix));
+            let is_owned = folders.iter().any(|folder| folder.has(&object.key));
             if !is_owned {
                 strays.count += 1;
                 if strays.keys.len() < STRAYS_SHOWN_MAX {

@@ -3,8 +3,8 @@
 use super::estimate::Sample;
 use super::plan_report::{FolderPlan, Stray};
 use super::stream_view::StreamView;
-use super::task_files::CHANGE_FILES;
 use super::text::{counted, grouped};
+use crate::discover::folders::CHANGE_FILES;
 use crate::limits::SHARD_RECORDS_PER_SECOND;
 
 /// Records from this share of the limit on are called near it, in per cent.
@@ -35,7 +35,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
     }
     let files = |count| counted(count, "file");
     if folder.files.not_read > 0 {
-        let why = if name == CHANGE_FILES {
+        let why = if name.starts_with(CHANGE_FILES) {
             "will not be read, being in front of `changes_from`"
         } else {
             "came after the full load was complete and will not be read; `brigade reload` loads again"

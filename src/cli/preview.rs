@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::first_rows::{FirstOutcome, FirstRecord, FirstRow, first_rows};
 use super::stream_view::StreamView;
-use super::task_files::{self, FileFolder};
+use super::task_files;
 use super::text::{counted, grouped};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourcePosition};
+use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::Fault;
 use crate::model::{ObjectVersion, Table, TableIndex};
 use crate::read::rendered_rows::RowReader;
@@ -149,9 +150,9 @@ impl Previewer<'_> {
         tables: &[TableIndex],
         object: Option<&str>,
     ) -> Result<Vec<FolderPreview>, Fault> {
-        let all = task_files::folders(self.config);
+        let all = folders(self.config);
         if let Some(key) = object {
-            let folder = FileFolder::of_key(all, key)?;
+            let folder = task_files::folder_of_key(all, key)?;
             let version = task_files::find(self.source, key).await?;
             return Ok(vec![self.folder(&folder, &[version], tables).await?]);
         }
@@ -173,7 +174,7 @@ impl Previewer<'_> {
     /// The first rows of a folder; of a change folder those of each table that is asked for.
     async fn folder(
         &mut self,
-        folder: &FileFolder,
+        folder: &ObjectFolder,
         versions: &[ObjectVersion],
         tables: &[TableIndex],
     ) -> Result<FolderPreview, Fault> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::config::{self, Config, Problem, SystemEnvironment, TargetConfig};
+use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::map::summary::{TableSummary, summarize};
 use crate::source::ObjectSource;
@@ -202,8 +203,10 @@ async fn ask(config: &Config) -> Vec<Check> {
         reachable(source.check().await),
     )];
     if checks.iter().all(|check| check.passed) {
-        for (what, prefix) in prefixes(config) {
-            checks.push(Check::of(what, objects_under(source.as_ref(), &prefix).await));
+        for folder in folders(config) {
+            let what = if folder.table.is_some() { "table " } else { "" };
+            let objects = objects_in(source.as_ref(), &folder).await;
+            checks.push(Check::of(format!("{what}{}", folder.name), objects));
         }
     }
     checks.push(target(config).await);
@@ -214,28 +217,11 @@ async fn ask(config: &Config) -> Vec<Check> {
     checks
 }
 
-/// What is going to be listed.
-fn prefixes(config: &Config) -> Vec<(String, String)> {
-    let folder = &config.source.bucket_folder;
-    let mut prefixes = Vec::new();
-    if config.migration_type.has_full_load() {
-        let tables = config.tables.iter();
-        prefixes.extend(tables.map(|table| {
-            (
-                format!("table {}", table.full_name()),
-                format!("{folder}{}", table.path),
-            )
-        }));
-    }
-    if let (true, Some(cdc_path)) = (config.migration_type.has_changes(), &config.source.cdc_path) {
-        prefixes.push(("change files".to_owned(), format!("{folder}{cdc_path}")));
-    }
-    prefixes
-}
-
-async fn objects_under(source: &dyn ObjectSource, prefix: &str) -> Result<String, Fault> {
+async fn objects_in(source: &dyn ObjectSource, folder: &ObjectFolder) -> Result<String, Fault> {
+    let prefix = &folder.prefix;
     let page = source.list(prefix, None).await.map_err(Fault::from)?;
-    let count = u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
+    let objects = page.objects.iter().filter(|object| folder.has(&object.key));
+    let count = u64::try_from(objects.count()).unwrap_or(u64::MAX);
     let more = if page.next.is_some() { " or more" } else { "" };
     let hint = if count == 0 {
         "; if there should be some, check bucket_folder, TablePath and cdc_path"

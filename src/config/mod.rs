@@ -83,7 +83,8 @@ pub struct SourceConfig {
     pub location: SourceLocation,
     /// Prefix in front of every table path and of `cdc_path`: empty, or ending in one slash.
     pub bucket_folder: String,
-    /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes.
+    /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes, and where they
+    /// lie in the folders of their tables.
     pub cdc_path: Option<String>,
     /// Where the changes begin.
     pub changes_from: ChangesFrom,
@@ -99,6 +100,13 @@ pub struct SourceConfig {
     pub poll_interval: Duration,
     /// Pause between two full listings, which find late files.
     pub full_listing_interval: Duration,
+}
+
+impl SourceConfig {
+    /// Whether the change files of a table lie beside the files of its full load, as DMS writes Parquet.
+    pub fn has_changes_beside_loads(&self) -> bool {
+        self.cdc_path.is_none() && self.format.data == DataFormat::Parquet
+    }
 }
 
 /// A bucket or a folder.
@@ -381,4 +389,4 @@ pub struct LimitsConfig {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

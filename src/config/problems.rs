@@ -132,15 +132,43 @@ impl Report {
         self.problems.push(Problem {
             file: self.file.clone(),
             place,
-            message,
+            message: without_controls(message),
             severity,
         });
     }
 }
 
+/// A message may quote a document; what a terminal would obey is shown instead of sent. A line feed is part of the form.
+fn without_controls(message: String) -> String {
+    let is_command = |character: char| character.is_control() && character != '\n';
+    if !message.contains(is_command) {
+        return message;
+    }
+    let mut shown = String::with_capacity(message.len());
+    for character in message.chars() {
+        if is_command(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        let mut report = Report::new("t.json");
+        report.error(None, "has the member `\u{1b}[2J\0`\n    and more");
+        let problems = report.into_problems();
+        assert_eq!(
+            problems[0].message,
+            "has the member `\\u{1b}[2J\\u{0}`\n    and more"
+        );
+    }
 
     #[test]
     fn problems_are_printed_as_compilers_do_and_by_place() {

@@ -76,7 +76,7 @@ pub(super) fn loaded() -> Config {
 }
 
 /// The small document with a part of it replaced.
-pub(super) fn loaded_with(from: &str, to: &str) -> Config {
+pub(crate) fn loaded_with(from: &str, to: &str) -> Config {
     assert!(SMALL.contains(from), "{from}");
     let loaded = load_text(&SMALL.replace(from, to));
     loaded.unwrap_or_else(|problems| panic!("{problems}")).config

@@ -1,5 +1,6 @@
 //! `DeadLetterWriter`: makes rejected rows durable, then settles them (D2).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -11,8 +12,8 @@ use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::model::Settled;
 use crate::model::settle::Lane;
+use crate::model::{QueueName, RejectedRecord, Settled};
 use crate::supervise::spawn::Fuse;
 
 /// What a dead-letter writer is made of.
@@ -35,6 +36,8 @@ pub struct DeadLetterWriterParts {
 pub struct DeadLetterWriter {
     parts: DeadLetterWriterParts,
     files: Option<DeadLetterFiles>,
+    /// The object of each queue that was told of last.
+    told: HashMap<QueueName, u64>,
 }
 
 impl DeadLetterWriter {
@@ -43,7 +46,35 @@ impl DeadLetterWriter {
         Self {
             parts,
             files: Some(files),
+            told: HashMap::new(),
         }
+    }
+
+    fn table_of(&self, record: &RejectedRecord) -> Option<&String> {
+        let table = record.table?;
+        self.parts.table_names.get(table.0)
+    }
+
+    /// Says that an object has bad rows: once per object, because all of its rows may be bad.
+    fn tell(&mut self, message: &StoreRejected) {
+        let id = &message.context.id;
+        let Some(first) = message.records.first() else {
+            return;
+        };
+        if self.told.insert(id.queue.clone(), id.number) == Some(id.number) {
+            return;
+        }
+        tracing::warn!(
+            object = message.context.location,
+            table = self.table_of(first),
+            line = first.line,
+            byte = first.position,
+            ordinal = first.ordinal,
+            column = first.column,
+            code = first.code,
+            reason = first.reason,
+            "a row cannot be sent and is kept as a dead letter; further ones of this file are not logged"
+        );
     }
 
     /// The lines of a message and the day they belong to.
@@ -60,10 +91,7 @@ impl DeadLetterWriter {
         };
         let mut lines = Vec::new();
         for record in &message.records {
-            let table = record
-                .table
-                .and_then(|table| self.parts.table_names.get(table.0))
-                .cloned();
+            let table = self.table_of(record).cloned();
             serde_json::to_writer(&mut lines, &DeadLetter::new(origin, record, table))?;
             lines.push(b'\n');
         }
@@ -80,6 +108,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let rendered = self.render(&message);
+        self.tell(&message);
         let files = self.files.take();
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;

@@ -282,7 +282,7 @@ fn bytes_of(digits: &str) -> Option<Vec<u8>> {
 
 /// What kind of rows the objects of a queue hold.
 fn rows_of(config: &Config, queue: &QueueName) -> Result<RowSource, String> {
-    if *queue == QueueName::changes() {
+    if queue.is_of_changes() {
         return Ok(RowSource::Changes);
     }
     let is_own = |table: &Table| QueueName::load(&table.full_name()) == *queue;

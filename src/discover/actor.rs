@@ -176,10 +176,9 @@ async fn list_page(
     request: &ListRequest,
     lateness: Lateness,
 ) -> Result<ListedPage, Fault> {
-    let page = source
-        .list(&request.prefix, request.after.as_ref())
-        .await
-        .map_err(Fault::from)?;
+    let page = source.list(&request.prefix, request.after.as_ref()).await;
+    let mut page = page.map_err(Fault::from)?;
+    page.objects.retain(|version| request.takes.takes(&version.key));
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();

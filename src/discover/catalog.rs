@@ -10,6 +10,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
+use super::folders::Takes;
 use super::messages::{Assignment, Work};
 pub use super::queue_start::{QueueStart, Watch};
 use super::start::StartPoint;
@@ -31,6 +32,8 @@ pub struct ListRequest {
     pub name: QueueName,
     /// Prefix to list.
     pub prefix: String,
+    /// Which keys below it count.
+    pub takes: Takes,
     /// Where to start.
     pub after: Option<ListCursor>,
 }
@@ -102,11 +105,11 @@ impl Catalog {
             if after.is_none() {
                 queue.counting = Some(0);
             }
-            let (name, prefix) = (queue.start.name.clone(), queue.start.prefix.clone());
             Some(ListRequest {
                 queue: index,
-                name,
-                prefix,
+                name: queue.start.name.clone(),
+                prefix: queue.start.prefix.clone(),
+                takes: queue.start.takes,
                 after,
             })
         })
@@ -222,15 +225,17 @@ impl Catalog {
             .all(|queue| queue.is_complete() && queue.listing == Listing::Closed)
     }
 
-    /// What is known of one queue, for progress displays.
+    /// What is known of the queues of one table, or of all of changes, for progress displays.
     pub fn notice(&self, index: usize) -> Option<TaskNotice> {
-        let queue = self.queues.get(index)?;
+        let table = self.queues.get(index)?.start.table;
+        let alike = || self.queues.iter().filter(|queue| queue.start.table == table);
         Some(TaskNotice::Listed {
-            table: queue.start.table,
-            objects_known: queue.known,
-            known_bytes: queue.known_bytes,
-            in_front: queue.in_front,
-            is_complete: matches!(queue.listing, Listing::Resting { .. } | Listing::Closed),
+            table,
+            objects_known: alike().map(|queue| queue.known).sum(),
+            known_bytes: alike().map(|queue| queue.known_bytes).sum(),
+            in_front: alike().map(|queue| queue.in_front).sum(),
+            is_complete: alike()
+                .all(|queue| matches!(queue.listing, Listing::Resting { .. } | Listing::Closed)),
         })
     }
 }

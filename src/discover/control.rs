@@ -44,4 +44,17 @@ impl ControlPlan {
         let creates = (0..tables).map(|index| ControlRecord::CreateTable(TableIndex(index)));
         Self(creates.chain([ControlRecord::CreateExceptionsTable]).collect())
     }
+
+    /// The same for changes that have a queue per table: what goes before the first change of each.
+    pub fn before_changes_of_each(
+        migration_type: MigrationType,
+        tables: impl Iterator<Item = TableIndex>,
+    ) -> Vec<Self> {
+        let plan = |(number, table): (usize, TableIndex)| {
+            let create = (!migration_type.has_full_load()).then_some(ControlRecord::CreateTable(table));
+            let exceptions = (number == 0).then_some(ControlRecord::CreateExceptionsTable);
+            Self(create.into_iter().chain(exceptions).collect())
+        };
+        tables.enumerate().map(plan).collect()
+    }
 }

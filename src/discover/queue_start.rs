@@ -1,6 +1,7 @@
 //! What a queue starts from. Pure: no I/O, no clock.
 
 use super::control::ControlPlan;
+use super::folders::Takes;
 use super::start::StartPoint;
 use crate::checkpoint::store::ObjectEntry;
 use crate::config::LateFiles;
@@ -29,6 +30,8 @@ pub struct QueueStart {
     pub table: Option<TableIndex>,
     /// Prefix of its objects.
     pub prefix: String,
+    /// Which keys below the prefix are its own.
+    pub takes: Takes,
     /// How it is listed.
     pub watch: Watch,
     /// What to do with late files.

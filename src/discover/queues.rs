@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::catalog::{QueueStart, Watch, control_version};
 use super::control::{CONTROL_KEY, ControlPlan};
+use super::folders::{ObjectFolder, change_folders, load_folder};
 use super::start::StartPoint;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::{Config, LateFiles, MigrationType, StopAfter};
@@ -24,27 +25,8 @@ pub async fn plan_queues(
 ) -> Result<Vec<QueueStart>, Fault> {
     let stop_after = stop_due(config, checkpoint);
     let mut starts = load_queues(config, checkpoint);
-    let has_changes = config.migration_type.has_changes() && stop_after != StopAfter::FullLoad;
-    if let (true, Some(cdc_path)) = (has_changes, &config.source.cdc_path) {
-        let prefix = format!("{}{cdc_path}", config.source.bucket_folder);
-        let control = ControlPlan::before_changes(config.migration_type, config.tables.len());
-        let watch = match (mode, stop_after) {
-            (RunMode::Once, _) | (_, StopAfter::CachedChanges) => Watch::Once,
-            (RunMode::Continuous, StopAfter::Never | StopAfter::FullLoad) => Watch::Poll {
-                interval_ms: milliseconds(config.source.poll_interval),
-                full_interval_ms: milliseconds(config.source.full_listing_interval),
-            },
-        };
-        let start = queue_start(config, checkpoint, QueueName::changes(), prefix, Some(control));
-        let decided = checkpoint.life.changes_start.as_ref();
-        let from = decided.map(|start| start.point.clone()).unwrap_or_default();
-        starts.push(QueueStart {
-            watch,
-            late_files: config.source.late_files,
-            list_behind: list_behind(checkpoint, &from),
-            from,
-            ..start
-        });
+    if stop_after != StopAfter::FullLoad {
+        starts.extend(change_queues(config, checkpoint, mode, stop_after));
     }
     if starts.is_empty() && stop_after == StopAfter::Never {
         tracing::warn!(
@@ -72,17 +54,46 @@ fn load_queues(config: &Config, checkpoint: &Checkpoint) -> Vec<QueueStart> {
     let tables = order.filter_map(|index| Some((index, config.tables.get(index.0)?)));
     let unloaded = tables.filter(|(_, table)| !is_loaded(table));
     let start = |(index, table): (TableIndex, &Table)| {
-        let prefix = format!("{}{}", config.source.bucket_folder, table.path);
         let control = Some(ControlPlan::before_load(index));
-        let name = QueueName::load(&table.full_name());
-        QueueStart {
-            table: Some(index),
-            watch: Watch::Once,
-            late_files: LateFiles::Process,
-            ..queue_start(config, checkpoint, name, prefix, control)
-        }
+        queue_start(config, checkpoint, load_folder(config, index, table), control)
     };
     unloaded.map(start).collect()
+}
+
+/// The queue of the change files, or one per table.
+fn change_queues(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    mode: RunMode,
+    stop_after: StopAfter,
+) -> Vec<QueueStart> {
+    let watch = match (mode, stop_after) {
+        (RunMode::Once, _) | (_, StopAfter::CachedChanges) => Watch::Once,
+        (RunMode::Continuous, StopAfter::Never | StopAfter::FullLoad) => Watch::Poll {
+            interval_ms: milliseconds(config.source.poll_interval),
+            full_interval_ms: milliseconds(config.source.full_listing_interval),
+        },
+    };
+    let decided = checkpoint.life.changes_start.as_ref();
+    let from = decided.map(|start| start.point.clone()).unwrap_or_default();
+    let folders = change_folders(config);
+    let tables = (0..config.tables.len()).map(TableIndex);
+    let controls = if folders.len() > 1 {
+        ControlPlan::before_changes_of_each(config.migration_type, tables)
+    } else {
+        vec![ControlPlan::before_changes(
+            config.migration_type,
+            config.tables.len(),
+        )]
+    };
+    let start = |(folder, control): (ObjectFolder, ControlPlan)| QueueStart {
+        watch,
+        late_files: config.source.late_files,
+        list_behind: list_behind(checkpoint, &from, &folder.prefix),
+        from: from.clone(),
+        ..queue_start(config, checkpoint, folder, Some(control))
+    };
+    folders.into_iter().zip(controls).map(start).collect()
 }
 
 /// Where this start of the task is to stop behind the full load.
@@ -98,22 +109,22 @@ pub fn stop_due(config: &Config, checkpoint: &Checkpoint) -> StopAfter {
 fn queue_start(
     config: &Config,
     checkpoint: &Checkpoint,
-    name: QueueName,
-    prefix: String,
+    folder: ObjectFolder,
     control: Option<ControlPlan>,
 ) -> QueueStart {
     let unfinished = checkpoint
         .unfinished
         .iter()
-        .filter(|entry| entry.id.queue == name)
+        .filter(|entry| entry.id.queue == folder.queue)
         .cloned()
         .collect();
     QueueStart {
-        greatest_key: greatest_key(checkpoint, &name),
-        control: control.filter(|_| config.message.control_records),
-        name,
-        table: None,
-        prefix,
+        greatest_key: greatest_key(checkpoint, &folder.queue),
+        control: control.filter(|plan| config.message.control_records && !plan.0.is_empty()),
+        name: folder.queue,
+        table: folder.table,
+        prefix: folder.prefix,
+        takes: folder.takes,
         watch: Watch::Once,
         late_files: LateFiles::Process,
         unfinished,
@@ -122,13 +133,15 @@ fn queue_start(
     }
 }
 
-/// Where short listings begin, beside behind the last key that was read.
-fn list_behind(checkpoint: &Checkpoint, from: &StartPoint) -> Option<String> {
-    match from {
+/// Where short listings of a folder begin, beside behind the last key that was read.
+fn list_behind(checkpoint: &Checkpoint, from: &StartPoint, prefix: &str) -> Option<String> {
+    let key = match from {
         StartPoint::AfterKey(key) => Some(key.clone()),
         StartPoint::Registered { .. } => greatest_key(checkpoint, &QueueName::in_front()),
         StartPoint::Beginning | StartPoint::ModifiedSince(_) => None,
-    }
+    };
+    // What is known of another folder says nothing of this one.
+    key.filter(|key| key.starts_with(prefix))
 }
 
 fn greatest_key(checkpoint: &Checkpoint, queue: &QueueName) -> Option<String> {

@@ -88,7 +88,8 @@ impl ColumnSeen {
             && kinds.dates + kinds.date_times == self.values
     }
 
-    fn text_type(&self) -> ColumnType {
+    /// A text with room for more than was seen.
+    pub(super) fn text_type(&self) -> ColumnType {
         if self.values == 0 {
             return ColumnType::String {
                 length: Some(LENGTH_UNKNOWN),

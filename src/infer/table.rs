@@ -7,6 +7,7 @@ use super::column::ColumnSeen;
 use super::shape::{Shape, shape_of};
 use crate::model::{Column, ColumnType, Table};
 use crate::parse::csv::{Field, Fields, Quoting};
+use crate::read::parquet::definition::FileDefinition;
 
 /// Columns from the left that are looked at as keys.
 const KEY_COLUMNS_MAX: usize = 16;
@@ -35,6 +36,10 @@ pub struct TableSeen {
     /// The same of the first two, three and four columns together.
     joined_keys: Vec<Option<HashSet<u64>>>,
     has_operation: bool,
+    /// The columns as a file of another format than CSV declares them.
+    declared: Vec<Column>,
+    /// What has to be told of those files.
+    notes: Vec<String>,
 }
 
 /// A value of the first row; `None` is NULL.
@@ -63,6 +68,32 @@ impl TableSeen {
                 .collect();
             let first = self.names.first();
             self.has_operation = first.is_some_and(|name| name.eq_ignore_ascii_case(OPERATION_COLUMN));
+        }
+    }
+
+    /// Takes the columns as a file declares them; of several files the first one counts. Gives the table that the rows
+    /// of each of them are read as: its columns by their names, NULL where a file lacks them.
+    pub fn declare(&mut self, file: FileDefinition) -> Table {
+        if self.declared.is_empty() {
+            let operation = file.has_operation.then(|| OPERATION_COLUMN.to_vec());
+            let names = file.columns.iter().map(|column| column.name.clone().into_bytes());
+            self.names = operation.into_iter().chain(names).collect();
+            self.has_operation = file.has_operation;
+            let left_out = file.left_out.iter();
+            let left_out =
+                left_out.map(|(name, what)| format!("the column {name} is {what}, and was left out"));
+            self.notes = left_out.collect();
+            self.declared = file.columns;
+        }
+        let columns = self.declared.iter().map(|column| Column {
+            nullable: true,
+            ..column.clone()
+        });
+        Table {
+            owner: String::new(),
+            name: String::new(),
+            path: String::new(),
+            columns: columns.collect(),
         }
     }
 
@@ -120,7 +151,7 @@ impl TableSeen {
         if self.rows == 0 {
             return None;
         }
-        let mut notes = Vec::new();
+        let mut notes = std::mem::take(&mut self.notes);
         if self.names.is_empty() && self.looks_like_header() {
             notes.push(
                 "the first row looks like names of columns; if it is a header, give --header".to_owned(),
@@ -139,7 +170,7 @@ impl TableSeen {
                 "the first column, `Op`, is the operation that DMS writes, and is no column here".to_owned(),
             );
         }
-        let types: Vec<_> = self.columns.iter().map(ColumnSeen::column_type).collect();
+        let types = self.types();
         let key = self.key(&types);
         match key.as_slice() {
             [] => notes.push(format!(
@@ -157,7 +188,7 @@ impl TableSeen {
         let columns = columns.map(|(index, ((name, column_type), seen))| Column {
             name,
             column_type,
-            nullable: seen.nulls > 0,
+            nullable: seen.nulls > 0 || self.declared.get(index).is_some_and(|column| column.nullable),
             is_primary_key: key.contains(&index),
         });
         Some(Inferred {
@@ -171,6 +202,17 @@ impl TableSeen {
             rows: self.rows,
             notes,
         })
+    }
+
+    /// The types that files declare, texts with the length that was seen, and guesses where none does.
+    fn types(&self) -> Vec<ColumnType> {
+        let mut declared = self.declared.iter();
+        let type_of = |seen: &ColumnSeen| match declared.next() {
+            None => seen.column_type(),
+            Some(column) if column.column_type.is_text() => seen.text_type(),
+            Some(column) => column.column_type,
+        };
+        self.columns.iter().map(type_of).collect()
     }
 
     /// Adds the row that was kept apart, in case it was a header.
@@ -297,87 +339,5 @@ fn add_key(set: Option<&mut Option<HashSet<u64>>>, is_value: bool, hash: u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::CsvDialect;
-    use crate::parse::csv::FieldSplitter;
-
-    fn infer(header: Option<&str>, rows: &[&str]) -> Inferred {
-        let mut splitter = FieldSplitter::new(&CsvDialect::default());
-        let mut seen = TableSeen::default();
-        if let Some(header) = header {
-            seen.header(splitter.split(header.as_bytes()));
-        }
-        for row in rows {
-            seen.row(splitter.split(row.as_bytes()));
-        }
-        seen.finish("s", "t", "s/t/").unwrap()
-    }
-
-    fn key(inferred: &Inferred) -> Vec<&str> {
-        inferred
-            .table
-            .primary_key()
-            .map(|(_, column)| column.name.as_str())
-            .collect()
-    }
-
-    #[test]
-    fn the_key_is_the_first_column_with_unique_values_or_the_first_columns_together() {
-        assert_eq!(key(&infer(Some("a,b,c"), &["1,x,9", "1,y,8"])), ["b"]);
-        assert_eq!(
-            key(&infer(Some("a,b,c"), &["1,1,9", "1,2,9", "2,1,9"])),
-            ["a", "b"]
-        );
-        assert_eq!(key(&infer(Some("a,b"), &["1,1", "1,1"])), [""; 0]);
-        assert_eq!(key(&infer(Some("a"), &["1"])), [""; 0], "one row says nothing");
-        assert_eq!(key(&infer(Some("a,b"), &[",1", "2,2"])), ["b"], "no key is NULL");
-        assert_eq!(
-            key(&infer(Some("a,b"), &["0.5,1", "1.5,2"])),
-            ["b"],
-            "no key is an amount"
-        );
-    }
-
-    #[test]
-    fn a_column_is_nullable_if_a_null_was_seen_and_quoted_empty_is_none() {
-        let inferred = infer(None, &["1,,x", "2,5,\"\"", "3,6,y"]);
-        let nullable: Vec<_> = inferred
-            .table
-            .columns
-            .iter()
-            .map(|column| column.nullable)
-            .collect();
-        assert_eq!(nullable, [false, true, false]);
-        let inferred = infer(None, &["1,\"\"", "2,x"]);
-        assert!(!inferred.table.columns[1].nullable, "the first row as well");
-    }
-
-    #[test]
-    fn names_come_from_the_header_and_are_made_unique() {
-        let inferred = infer(Some("id,id, x ,"), &["1,2,3,4", "2,3,4,5"]);
-        let names: Vec<_> = inferred
-            .table
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
-        assert_eq!(names, ["id", "id_2", "x", "column_4"]);
-        let inferred = infer(Some("Op,id"), &["I,7", "I,8"]);
-        assert_eq!(inferred.table.columns.len(), 1);
-        assert_eq!(inferred.table.columns[0].name, "id");
-    }
-
-    #[test]
-    fn a_header_that_was_not_announced_and_odd_rows_are_noted() {
-        let inferred = infer(None, &["id,name", "1,a", "2,b", "3"]);
-        assert!(inferred.notes[0].contains("--header"), "{:?}", inferred.notes);
-        assert!(
-            inferred.notes[1].starts_with("1 of 4 rows"),
-            "{:?}",
-            inferred.notes
-        );
-        let inferred = infer(None, &["x,name", "y,a"]);
-        assert!(!inferred.notes[0].contains("--header"), "{:?}", inferred.notes);
-    }
-}
+#[path = "table_tests.rs"]
+mod tests;

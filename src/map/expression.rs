@@ -2,6 +2,7 @@
 //! database is empty and in memory, and what would ask for the time or for chance is refused, because a row has to give
 //! the same message whenever it is rendered.
 
+mod bounds;
 mod names;
 mod values;
 
@@ -15,6 +16,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
+use self::bounds::{Bounds, said};
 use self::values::{hexadecimal_of, replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
@@ -65,6 +67,7 @@ enum Variable {
 /// Evaluates expressions.
 pub struct Evaluator {
     connection: Connection,
+    bounds: Bounds,
     operation: Arc<AtomicU8>,
 }
 
@@ -99,8 +102,8 @@ impl Evaluator {
     /// If SQLite cannot be set up, as one sentence.
     pub fn new() -> Result<Self, String> {
         let operation = Arc::new(AtomicU8::new(b'I'));
-        let set_up = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open_in_memory()?;
+        let set_up = || -> rusqlite::Result<(Connection, Bounds)> {
+            let mut connection = Connection::open_in_memory()?;
             connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
             let current = Arc::clone(&operation);
             connection.create_scalar_function(
@@ -122,15 +125,15 @@ impl Evaluator {
                     _ => None,
                 })
             })?;
-            Ok(connection)
+            let bounds = Bounds::of(&mut connection)?;
+            Ok((connection, bounds))
         };
-        match set_up() {
-            Ok(connection) => Ok(Self {
-                connection,
-                operation,
-            }),
-            Err(error) => Err(format!("SQLite cannot be started: {error}")),
-        }
+        let (connection, bounds) = set_up().map_err(|error| format!("SQLite cannot be started: {error}"))?;
+        Ok(Self {
+            connection,
+            bounds,
+            operation,
+        })
     }
 
     /// Prepares an expression for a column of a type over the columns of a table.
@@ -152,10 +155,7 @@ impl Evaluator {
         } else {
             format!("SELECT ({text}\n)")
         };
-        let prepared = self
-            .connection
-            .prepare_cached(&statement)
-            .map_err(|error| format!("SQLite says {error}"))?;
+        let prepared = self.connection.prepare_cached(&statement).map_err(said)?;
         let variables = names_of(&prepared)
             .map(|name| Variable::of(&name, table, output).ok_or_else(|| unknown_variable(&name, table)));
         let variables = variables.collect::<Result<_, _>>()?;
@@ -184,8 +184,8 @@ impl Evaluator {
             },
             Ordering::Relaxed,
         );
-        let failed =
-            |error: rusqlite::Error| ValueProblem::new("expression_failed", format!("SQLite says {error}"));
+        self.bounds.begin();
+        let failed = |error| ValueProblem::new("expression_failed", said(error));
         let mut statement = self
             .connection
             .prepare_cached(&expression.statement)

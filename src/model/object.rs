@@ -35,6 +35,17 @@ impl QueueName {
         Self("changes".into())
     }
 
+    /// The queue of the change files of one table, given its `schema.table` name, where they lie in its folder.
+    pub fn changes_of(table_full_name: &str) -> Self {
+        Self(format!("changes:{table_full_name}").into())
+    }
+
+    /// Whether its objects are change files that are read.
+    pub fn is_of_changes(&self) -> bool {
+        let is_one = &*self.0 == "changes" || self.0.starts_with("changes:");
+        is_one && *self != Self::in_front()
+    }
+
     /// Where change files are registered that lie in front of the start of a task: they are never read.
     pub fn in_front() -> Self {
         Self("changes:in-front".into())

@@ -18,6 +18,7 @@ mod deaggregate;
 pub mod fault_proxy;
 pub mod hash_keys;
 pub mod kinesis;
+pub mod large_object;
 mod message;
 pub mod meter;
 pub mod null_kinesis;

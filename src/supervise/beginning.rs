@@ -7,6 +7,7 @@ use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectState, ObjectTotals, Phase, StoreError, TaskLife,
 };
 use crate::config::{ChangesFrom, Config, StopAfter};
+use crate::discover::folders::{ObjectFolder, change_folders};
 use crate::discover::start::{ChangesStart, StartPoint};
 use crate::fault::{Fault, FaultKind};
 use crate::model::{ObjectVersion, QueueName};
@@ -24,9 +25,9 @@ pub(super) async fn decide(
     let mut life = checkpoint.life.clone();
     let is_changing = checkpoint.task.phase == Phase::Changes;
     life.is_past_load |= is_changing && config.stop.after == StopAfter::Never;
-    if let Some(cdc_path) = &config.source.cdc_path {
-        let prefix = format!("{}{cdc_path}", config.source.bucket_folder);
-        life.changes_start = Some(changes_start(config, backends, checkpoint, &prefix).await?);
+    let folders = change_folders(config);
+    if !folders.is_empty() {
+        life.changes_start = Some(changes_start(config, backends, checkpoint, &folders).await?);
     }
     Ok(life)
 }
@@ -37,7 +38,7 @@ async fn changes_start(
     config: &Config,
     backends: &Backends,
     checkpoint: &Checkpoint,
-    prefix: &str,
+    folders: &[ObjectFolder],
 ) -> Result<ChangesStart, Fault> {
     let wish = &config.source.changes_from;
     let start = |point| ChangesStart {
@@ -63,7 +64,9 @@ async fn changes_start(
                 ..checkpoint.life.clone()
             };
             commit(&backends.store, life).await?;
-            register_present(backends, prefix).await?;
+            for folder in folders {
+                register_present(backends, folder).await?;
+            }
             StartPoint::Registered { is_complete: true }
         }
     };
@@ -75,11 +78,8 @@ async fn changes_start(
 
 /// What was decided. A task that has read changes before there was a choice began at the beginning.
 pub fn decided(checkpoint: &Checkpoint) -> Option<ChangesStart> {
-    let changes = QueueName::changes();
-    let has_begun = checkpoint
-        .greatest_keys
-        .iter()
-        .any(|(queue, _)| *queue == changes);
+    let mut known = checkpoint.greatest_keys.iter();
+    let has_begun = known.any(|(queue, _)| queue.is_of_changes());
     let implied = has_begun.then_some(ChangesStart {
         wish: ChangesFrom::Beginning,
         point: StartPoint::Beginning,
@@ -97,12 +97,13 @@ fn another_beginning(config: &Config, was: &ChangesFrom) -> Fault {
     Fault::new(FaultKind::Configuration, message)
 }
 
-/// Registers every change file that is there as one in front of the start.
-async fn register_present(backends: &Backends, prefix: &str) -> Result<(), Fault> {
+/// Registers every change file of a folder that is there as one in front of the start.
+async fn register_present(backends: &Backends, folder: &ObjectFolder) -> Result<(), Fault> {
     let mut after: Option<ListCursor> = None;
     loop {
-        let page = backends.source.list(prefix, after.as_ref()).await;
-        let page = page.map_err(Fault::from)?;
+        let page = backends.source.list(&folder.prefix, after.as_ref()).await;
+        let mut page = page.map_err(Fault::from)?;
+        page.objects.retain(|version| folder.has(&version.key));
         let store = Arc::clone(&backends.store);
         blocking(move || register_page(store.as_ref(), &page.objects)).await?;
         match page.next {

@@ -82,7 +82,7 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
         if entry.id.queue == QueueName::in_front() {
             continue;
         }
-        if table.is_none() && entry.id.queue != QueueName::changes() {
+        if table.is_none() && !entry.id.queue.is_of_changes() {
             *unknown.entry(entry.id.queue.clone()).or_default() += 1;
             continue;
         }

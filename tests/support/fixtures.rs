@@ -76,6 +76,11 @@ pub(crate) fn table_name(table: usize) -> String {
     format!("t{table}")
 }
 
+/// The queue of a table's change files beside its load files.
+pub(crate) fn change_queue(table: usize) -> QueueName {
+    QueueName::changes_of(&format!("{SCHEMA}.{}", table_name(table)))
+}
+
 /// Load queue of the table at an index.
 pub(crate) fn load_queue(table: usize) -> QueueName {
     QueueName::load(&format!("{SCHEMA}.{}", table_name(table)))
@@ -234,6 +239,22 @@ impl Data {
         self.next_change += 10;
         let key = format!("{CHANGES_FOLDER}{:08}.csv", self.next_change);
         self.changes_at(key, rows_count, defects)
+    }
+
+    /// Adds a change file of one table beside its load files, named as DMS names those of Parquet; gives its key.
+    pub(crate) fn changes_beside_loads(&mut self, table: usize, rows_count: usize) -> String {
+        self.next_change += 10;
+        let key = format!(
+            "{SCHEMA}/{}/20230405-{:09}.parquet",
+            table_name(table),
+            self.next_change
+        );
+        let rows = self.rows(rows_count, &[], |mark| {
+            let operations = [Operation::Insert, Operation::Update, Operation::Delete];
+            let operation = operations[usize::try_from(mark % 3).unwrap()];
+            (table, operation, mark / 3 % CHANGE_KEYS)
+        });
+        self.add(key, change_queue(table), rows)
     }
 
     /// Adds a change file that sorts before the last one; gives its key.

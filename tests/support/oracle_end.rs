@@ -30,7 +30,7 @@ impl Oracle<'_> {
         let (mut has_rows, mut has_changes) = (BTreeSet::new(), false);
         for place in self.firsts().into_iter().map(|(_, _, place)| place) {
             let object = &self.book.objects[place.0];
-            let is_change = object.queue == QueueName::changes();
+            let is_change = object.queue.is_of_changes();
             has_changes |= is_change;
             if has_changes && !is_change && !self.reloaded.contains(&object.queue) {
                 problems.push(format!("{} comes behind changes", self.book.name(place)));

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bucket_brigade::checkpoint::store::{ObjectProgress, ObjectState};
+use bucket_brigade::config::Config;
 use bucket_brigade::discover::control::CONTROL_KEY;
 use bucket_brigade::model::{Mark, Operation, QueueName};
 use bucket_brigade::route::shard_map::HashKey;
 use bucket_brigade::sink::memory::StoredRecord;
 use serde_json::{Value, json};
 
-use super::fixtures::{Defect, SCHEMA, load_queue, table_name};
+use super::fixtures::{Defect, SCHEMA, change_queue, load_queue, table_name};
 use super::pipeline::{TASK, World};
 
 /// One record: a row, or a control record.
@@ -85,6 +86,26 @@ fn name_of(message: &Value) -> String {
     format!("{parts:?} {}", message["data"]["mark"])
 }
 
+/// The control records in front of the first changes, and their queue. Where each table has a queue of its own, the first
+/// one makes the table of exceptions.
+fn control_before_changes(config: &Config, tables_count: usize) -> Vec<Object> {
+    let tables = (0..tables_count).filter(|_| !config.migration_type.has_full_load());
+    let creates = tables.map(|table| control("create-table", SCHEMA, &table_name(table), Some(table)));
+    let exceptions = control("create-table", "", "awsdms_apply_exceptions", None);
+    if !config.source.has_changes_beside_loads() {
+        let records = creates.chain([exceptions]).collect();
+        return vec![control_object(QueueName::changes(), records)];
+    }
+    let mut creates: Vec<_> = creates.map(|create| vec![create]).collect();
+    creates.resize_with(tables_count, Vec::new);
+    creates[0].push(exceptions);
+    let queues = (0..).map(change_queue).zip(creates);
+    let queues = queues.filter(|(_, records)| !records.is_empty());
+    queues
+        .map(|(queue, records)| control_object(queue, records))
+        .collect()
+}
+
 impl Book {
     pub(super) fn new(world: &World) -> Self {
         let config = &world.config;
@@ -99,12 +120,7 @@ impl Book {
                 }));
             }
             if config.migration_type.has_changes() {
-                let creates = tables.filter(|_| !config.migration_type.has_full_load());
-                let creates =
-                    creates.map(|table| control("create-table", SCHEMA, &table_name(table), Some(table)));
-                let exceptions = control("create-table", "", "awsdms_apply_exceptions", None);
-                let records = creates.chain([exceptions]).collect();
-                objects.push(control_object(QueueName::changes(), records));
+                objects.extend(control_before_changes(config, tables.len()));
             }
         }
         let changes = config.message.change_partition_key;

@@ -143,7 +143,9 @@ const CDC_PATH: Key = Key {
     kind: Kind::Text(&text::FOLDER),
     presence: Presence::Conditional("cdc"),
     about: "Folder of the change files of all tables, below `bucket_folder`. They are read in the order of their\n\
-            names. Required when `migration_type` has changes, without effect when it has none.",
+            names. Required when `migration_type` has changes, without effect when it has none. Only with\n\
+            `data_format: parquet` it may be left out then: each table's change files lie beside its full load, told\n\
+            by their names, such as 20230405-094615814.parquet.",
 };
 
 static S3: Group = Group {

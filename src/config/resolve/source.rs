@@ -74,6 +74,11 @@ fn changes_from(
         let since = point.text("modified_since").and_then(parse_moment)?;
         return Some(ChangesFrom::ModifiedSince(since));
     };
+    if cdc_path.is_none() && is_parquet(source) {
+        let message = "`source.changes_from.after_key` is one key, and the change files lie in the folder of each table; \
+                       use `modified_since`";
+        report.error(point.place("after_key"), message);
+    }
     if let Some(cdc_path) = cdc_path {
         let folder = format!("{bucket_folder}{cdc_path}");
         if !key.starts_with(&folder) {
@@ -148,11 +153,12 @@ fn cdc_path(
             report.warning(place.place("cdc_path"), message);
             None
         }
-        (None, true) if place.is_broken("cdc_path") => None,
+        (None, true) if place.is_broken("cdc_path") || is_parquet(source) => None,
         (None, true) => {
             let message = format!(
                 "`{key}` is missing; add it, for example `cdc_path: cdc`. A task with ongoing replication from S3 needs \
-                 the folder of its change files, as in DMS"
+                 the folder of its change files, as in DMS; only with `data_format: parquet` they may lie in the folders \
+                 of the tables"
             );
             report.error(source.place(kind), message);
             None
@@ -170,6 +176,12 @@ fn cdc_path(
             Some(path)
         }
     }
+}
+
+/// With Parquet the changes of a table may lie beside its full load, where DMS writes them.
+fn is_parquet(source: &Section<'_>) -> bool {
+    let words = [("auto", false), ("csv", false), ("parquet", true)];
+    source.choice("data_format", &words).unwrap_or(false)
 }
 
 fn check_intervals(source: &Section<'_>, report: &mut Report) {

@@ -2,6 +2,7 @@
 
 use rusqlite::types::ValueRef;
 
+use super::bounds::said;
 use super::{Evaluator, names_of, refuse_unstable, straighten};
 use crate::model::{Column, Table};
 
@@ -13,8 +14,8 @@ impl Evaluator {
     pub fn name(&self, text: &str, table: &Table, column: Option<&Column>) -> Result<String, String> {
         let text = straighten(text);
         refuse_unstable(&text)?;
-        let failed =
-            |error: rusqlite::Error| format!("the expression of the new name fails: SQLite says {error}");
+        self.bounds.begin();
+        let failed = |error| format!("the expression of the new name fails: {}", said(error));
         let statement = format!("SELECT CAST(({text}\n) AS TEXT)");
         let mut statement = self.connection.prepare_cached(&statement).map_err(failed)?;
         let names: Vec<_> = names_of(&statement).collect();

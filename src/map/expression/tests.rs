@@ -157,3 +157,29 @@ fn a_name_is_made_of_the_names_it_had() {
     assert!(name("NULL").unwrap_err().contains("gives NULL"));
     assert!(name("$ID").unwrap_err().contains("$ID is not known"));
 }
+
+#[test]
+fn an_expression_without_end_or_measure_costs_its_row_only() {
+    let endless = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n)";
+    let evaluator = Evaluator::new().unwrap();
+    assert!(
+        evaluator
+            .name(endless, &table(), None)
+            .unwrap_err()
+            .contains("10 million steps")
+    );
+    let problem = evaluated_as(endless, TEXT, Operation::Load).unwrap_err();
+    assert!(problem.contains("10 million steps"), "{problem}");
+    let problem = evaluated_as("hex(zeroblob(1000000000))", TEXT, Operation::Load).unwrap_err();
+    assert!(problem.contains("too big"), "{problem}");
+}
+
+#[test]
+fn the_steps_of_other_rows_are_not_counted() {
+    let evaluator = Evaluator::new().unwrap();
+    let sum =
+        "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT sum(i) FROM n)";
+    for _row in 0..20 {
+        assert_eq!(evaluator.name(sum, &table(), None).as_deref(), Ok("5000050000"));
+    }
+}

@@ -6,6 +6,7 @@ use parquet::schema::types::SchemaDescriptor;
 use super::kinds::ValueKind;
 use super::values::TextForm;
 use crate::config::LoadOperationColumn;
+use crate::discover::folders::is_named_as_changes;
 use crate::model::{Table, TableIndex};
 
 /// The column in which DMS writes the operation of a row.
@@ -164,30 +165,34 @@ fn no_operation(why: &str) -> String {
     format!("{why}, and it has no column {OPERATION_COLUMN} that says what is done with each row")
 }
 
-/// Whether a key ends as DMS names files of changes: `20230405-094615814.parquet`.
-fn is_named_as_changes(key: &str) -> bool {
-    let name = key.rsplit('/').next().unwrap_or(key);
-    let stem = name.split('.').next().unwrap_or(name);
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    stem.split_once('-')
-        .is_some_and(|(date, time)| date.len() == 8 && are_digits(date) && are_digits(time))
-}
-
-/// The table of a file of changes: the only one whose schema and name are two folders of its key, one in the other.
+/// The table of a file of changes: the only one whose schema and name are two folders of its key, one in the other, or
+/// else whose `TablePath` is.
 ///
 /// # Errors
 /// If there is none, or more than one.
 pub fn table_of_key(key: &str, tables: &[Table]) -> Result<TableIndex, String> {
     let folders: Vec<&str> = key.split('/').collect();
-    let is_of = |table: &Table| folders.windows(2).any(|pair| pair == [&table.owner, &table.name]);
+    let is_named = |table: &Table| folders.windows(2).any(|pair| pair == [&table.owner, &table.name]);
+    let is_in_path = |table: &Table| {
+        let before = key.find(&table.path).and_then(|at| key.get(..at));
+        before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    };
+    let found = match only_one(tables, is_named)? {
+        Some(found) => Some(found),
+        None => only_one(tables, is_in_path)?,
+    };
+    found.ok_or_else(|| {
+        "it is a file of changes in Parquet, and none of its folders are the schema and the name of a table: \
+         <cdc_path>/<schema>/<table>/<file>"
+            .to_owned()
+    })
+}
+
+fn only_one(tables: &[Table], is_of: impl Fn(&Table) -> bool) -> Result<Option<TableIndex>, String> {
     let mut found = tables.iter().zip(0..).filter(|(table, _)| is_of(table));
     match (found.next(), found.next()) {
-        (Some((_, index)), None) => Ok(TableIndex(index)),
-        (None, _) => Err(
-            "it is a file of changes in Parquet, and none of its folders are the schema and the name of a table: \
-             <cdc_path>/<schema>/<table>/<file>"
-                .to_owned(),
-        ),
+        (found, None) => Ok(found.map(|(_, index)| TableIndex(index))),
+        (None, Some(_)) => Ok(None),
         (Some((one, _)), Some((other, _))) => Err(format!(
             "its folders are those of {} and of {}; it has to be one table",
             one.full_name(),

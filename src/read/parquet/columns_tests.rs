@@ -151,6 +151,16 @@ fn the_table_of_changes_is_that_of_the_folders() {
     let of = |key: &str| table_of_key(key, &tables);
     assert_eq!(of("cdc/sales/orders/1.parquet"), Ok(TableIndex(0)));
     assert_eq!(of("cdc/sales/lines/2023/04/05/1.parquet"), Ok(TableIndex(1)));
+    let elsewhere = [Table {
+        path: "in/o/".to_owned(),
+        ..table(&[])
+    }];
+    assert_eq!(
+        table_of_key("x/in/o/1.parquet", &elsewhere),
+        Ok(TableIndex(0)),
+        "by its path"
+    );
+    table_of_key("xin/o/1.parquet", &elsewhere).unwrap_err();
     assert!(
         of("cdc/orders/sales/1.parquet")
             .unwrap_err()

@@ -6,6 +6,8 @@
 
 pub mod column;
 pub mod columns;
+pub mod definition;
+pub mod footer;
 pub mod input;
 pub mod kinds;
 pub mod row_chunks;

@@ -1,6 +1,7 @@
 //! The rows of a Parquet object in chunks: gets the bytes that the reading thread asks for, and hands on its chunks.
 
 use std::fmt;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -49,13 +50,9 @@ impl<'a> ParquetRows<'a> {
     pub async fn next(&mut self) -> Result<Step, SourceError> {
         match self.worker.recv().await {
             Some(FromWorker::Fetch(range, reply)) => {
-                let body = self.source.read_range(&self.version, range).await?;
-                let bytes = body.try_fold(BytesMut::new(), async |mut all, piece: Bytes| {
-                    all.extend_from_slice(&piece);
-                    Ok(all)
-                });
+                let bytes = read_part(self.source, &self.version, range).await?;
                 // If the thread is gone, its last word tells why.
-                reply.send(bytes.await?.freeze()).ok();
+                reply.send(bytes).ok();
                 Ok(Step::Pending)
             }
             Some(FromWorker::Chunk(chunk)) => Ok(Step::Chunk(chunk)),
@@ -72,6 +69,23 @@ impl<'a> ParquetRows<'a> {
             }
         }
     }
+}
+
+/// Reads a part of an object into memory.
+///
+/// # Errors
+/// As [`ObjectSource::read`].
+pub(super) async fn read_part(
+    source: &dyn ObjectSource,
+    version: &ObjectVersion,
+    range: Range<u64>,
+) -> Result<Bytes, SourceError> {
+    let body = source.read_range(version, range).await?;
+    let all = body.try_fold(BytesMut::new(), async |mut all, piece: Bytes| {
+        all.extend_from_slice(&piece);
+        Ok(all)
+    });
+    Ok(all.await?.freeze())
 }
 
 impl fmt::Debug for ParquetRows<'_> {

@@ -7,6 +7,8 @@ use std::process::Command;
 const MOTO: &str = "5.2.5";
 const OTELTAP: &str = "1.0.0";
 const PYARROW: &str = "26.0.1";
+const DUCKDB: &str = "2.0.0";
+const CSV_SPECTRUM: &str = "2.0.0";
 const KINESALITE: &str = "3.3.3";
 const KINESIS_AGG_PYTHON: &str = "1.2.3";
 const PROTOBUF: &str = "7.36.2";
@@ -30,6 +32,16 @@ pub fn oteltap() -> Result<PathBuf, String> {
 /// The Python interpreter that has pyarrow.
 pub fn pyarrow() -> Result<PathBuf, String> {
     python(&format!("pyarrow-{PYARROW}"), &[format!("pyarrow=={PYARROW}")])
+}
+
+/// The Python interpreter that has `DuckDB`.
+pub fn duckdb() -> Result<PathBuf, String> {
+    python(&format!("duckdb-{DUCKDB}"), &[format!("duckdb=={DUCKDB}")])
+}
+
+/// The folder of csv-spectrum: CSV files and, beside them, what they say.
+pub fn csv_spectrum() -> Result<PathBuf, String> {
+    Ok(node_modules("csv-spectrum", CSV_SPECTRUM)?.join("csv-spectrum"))
 }
 
 /// The Python interpreter that has AWS's library for aggregated records.

@@ -10,6 +10,10 @@ const LANES: Effect =
 const BATCH_APPLY: Effect = Effect::Ignored("batch apply is for databases; a stream has none");
 const TIME_TRAVEL: Effect = Effect::Ignored("time travel is not for S3 sources");
 const NO_CONFLICTS: Effect = Effect::Ignored("a stream has no conflicts");
+const VALIDATION: Effect = Effect::Ignored(
+    "DMS does not validate this pair either; `brigade verify` compares the stream with the files",
+);
+const RESYNC: Effect = Effect::Ignored("data resync is between databases");
 const CONTROL_TABLES: Effect = Effect::Only(
     &["false", ""],
     "no control table is written",
@@ -93,12 +97,34 @@ pub(super) static GROUPS: &[(&str, &[Rule])] = &[
     ("ErrorBehavior", ERRORS),
     (
         "ValidationSettings",
-        &[(
-            "EnableValidation",
-            Effect::Ignored(
-                "DMS does not validate this pair either; `brigade verify` compares the stream with the files",
-            ),
-        )],
+        &[
+            ("EnableValidation", VALIDATION),
+            ("ValidationMode", VALIDATION),
+            ("ValidationOnly", VALIDATION),
+            ("ThreadCount", VALIDATION),
+            ("PartitionSize", VALIDATION),
+            ("FailureMaxCount", VALIDATION),
+            ("TableFailureMaxCount", VALIDATION),
+            ("RecordFailureDelayInMinutes", VALIDATION),
+            ("RecordFailureDelayLimitInMinutes", VALIDATION),
+            ("RecordSuspendDelayInMinutes", VALIDATION),
+            ("MaxKeyColumnSize", VALIDATION),
+            ("HandleCollationDiff", VALIDATION),
+            ("SkipLobColumns", VALIDATION),
+            ("ValidationPartialLobSize", VALIDATION),
+            ("ValidationQueryCdcDelaySeconds", VALIDATION),
+            ("ValidationS3Mask", VALIDATION),
+            ("ValidationS3Time", VALIDATION),
+        ],
+    ),
+    (
+        "ResyncSettings",
+        &[
+            ("EnableResync", RESYNC),
+            ("ResyncSchedule", RESYNC),
+            ("MaxResyncTime", RESYNC),
+            ("ValidationTaskId", RESYNC),
+        ],
     ),
     (
         "TTSettings",

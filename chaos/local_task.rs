@@ -1,0 +1,138 @@
+//! A full load from a folder into a folder by the real binary, which is killed and started again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Name of the task.
+pub(crate) const TASK: &str = "chaos";
+/// How often to look at a life.
+const LOOK: Duration = Duration::from_millis(20);
+/// Looks before a life is given up.
+const LOOKS_MAX: u32 = 30_000;
+
+/// The folder of the task.
+#[derive(Debug)]
+pub(crate) struct LocalTask {
+    folder: tempfile::TempDir,
+}
+
+/// How a life ended.
+#[derive(Debug)]
+pub(crate) struct Life {
+    /// Rows that were settled when it was last looked at.
+    pub(crate) settled_rows: u64,
+    /// The most memory it ever had resident.
+    pub(crate) peak_bytes: u64,
+    /// Its summary, unless it was killed.
+    pub(crate) summary: Option<Value>,
+}
+
+impl LocalTask {
+    /// A task that loads one table, without control records.
+    pub(crate) fn new(table_definition: &str) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let task = Self { folder };
+        task.write("table-definition.json", table_definition)?;
+        Ok(task)
+    }
+
+    /// A folder below `data`, which stands for the bucket.
+    pub(crate) fn data(&self, path: &str) -> Result<PathBuf, String> {
+        let folder = self.path().join("data").join(path);
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// The folder with everything.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes the configuration, with further lines about the target.
+    pub(crate) fn configure(&self, shards: u32, target: &str) -> Result<(), String> {
+        let configuration = format!(
+            "version: 1\ntask: {TASK}\nmigration_type: full-load\nsource:\n  local: {{ directory: ./data }}\n  \
+             tables: ./table-definition.json\ntarget:\n  ndjson:\n    path: ./out\n    shards: {shards}\n\
+             {target}\n    control_records: false\n\
+             errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: 50ms\n"
+        );
+        self.write("brigade.yaml", &configuration)
+    }
+
+    fn write(&self, name: &str, content: &str) -> Result<(), String> {
+        fs::write(self.path().join(name), content).map_err(|error| format!("{name}: {error}"))
+    }
+
+    /// Runs the task until it has settled this many rows, then kills it; without a number, to its end.
+    pub(crate) fn live(&self, kill_at_rows: Option<u64>) -> Result<Life, String> {
+        let output = self.path().join("summary.json");
+        let output_file = fs::File::create(&output).map_err(|error| error.to_string())?;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_brigade"))
+            .args([
+                "run",
+                "--once",
+                "--output",
+                "json",
+                "--log-level",
+                "warn",
+                "--config",
+                "brigade.yaml",
+            ])
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(output_file)
+            .spawn()
+            .map_err(|error| format!("cannot start the engine: {error}"))?;
+        let mut life = Life {
+            settled_rows: 0,
+            peak_bytes: 0,
+            summary: None,
+        };
+        for _ in 0..LOOKS_MAX {
+            sleep(LOOK);
+            life.settled_rows = self.settled_rows();
+            life.peak_bytes = life.peak_bytes.max(peak_bytes(&child));
+            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+                if !status.success() {
+                    return Err(format!("the engine ended with {status}"));
+                }
+                let summary = fs::read(&output).map_err(|error| error.to_string())?;
+                life.summary =
+                    Some(serde_json::from_slice(&summary).map_err(|error| format!("no summary: {error}"))?);
+                return Ok(life);
+            }
+            if kill_at_rows.is_some_and(|rows| life.settled_rows >= rows) {
+                kill(&mut child)?;
+                return Ok(life);
+            }
+        }
+        kill(&mut child)?;
+        Err("the engine takes too long".to_owned())
+    }
+
+    /// What `status.json` says of the rows of the only table.
+    fn settled_rows(&self) -> u64 {
+        let status = fs::read(self.path().join("state/status.json")).unwrap_or_default();
+        let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+        let rows = status.pointer("/tables/0/full_load_rows");
+        rows.and_then(Value::as_u64).unwrap_or(0)
+    }
+}
+
+fn kill(child: &mut Child) -> Result<(), String> {
+    let ended = child.kill().and_then(|()| child.wait());
+    ended.map(drop).map_err(|error| error.to_string())
+}
+
+/// The most memory that a process ever had resident, as Linux counts it.
+fn peak_bytes(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
