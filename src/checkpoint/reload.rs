@@ -73,18 +73,18 @@ pub fn reload(
     Ok(delta)
 }
 
-/// What is counted of a load begins anew; what is counted of changes, and when something last settled, stays.
+/// What is counted of changes, and when something last settled, stays; all else begins anew.
 fn begun_anew(statistics: &TableStatistics) -> TableStatistics {
     TableStatistics {
-        full_load_rows: 0,
-        full_load_error_rows: 0,
-        applied_ddls: 0,
-        bytes: 0,
-        objects_done: 0,
-        objects_quarantined: 0,
-        full_load_start_ms: None,
-        full_load_end_ms: None,
-        ..statistics.clone()
+        schema_name: statistics.schema_name.clone(),
+        table_name: statistics.table_name.clone(),
+        applied_inserts: statistics.applied_inserts,
+        applied_updates: statistics.applied_updates,
+        applied_deletes: statistics.applied_deletes,
+        change_error_rows: statistics.change_error_rows,
+        filtered_rows: statistics.filtered_rows,
+        last_update_ms: statistics.last_update_ms,
+        ..TableStatistics::default()
     }
 }
 
@@ -155,7 +155,6 @@ mod tests {
                 schema_name: "s".to_owned(),
                 table_name: "t".to_owned(),
                 full_load_rows: 1,
-                full_load_error_rows: 2,
                 applied_inserts: 3,
                 applied_updates: 4,
                 applied_deletes: 5,
@@ -168,6 +167,7 @@ mod tests {
                 full_load_start_ms: Some(12),
                 full_load_end_ms: Some(13),
                 last_update_ms: Some(14),
+                ..TableStatistics::default()
             }],
             lanes: vec![(QueueName::load("s.t"), ends(1))],
             task: TaskState {
