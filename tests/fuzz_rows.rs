@@ -14,7 +14,7 @@ mod fuzz;
 
 use std::sync::LazyLock;
 
-use bucket_brigade::config::{Config, CsvDialect, LoadOperationColumn};
+use bucket_brigade::config::{Config, CsvColumns, CsvDialect, LoadOperationColumn};
 use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::model::{Chunk, Mark, ObjectVersion, TableIndex};
 use bucket_brigade::parse::row::{RowRenderer, RowSource};
@@ -59,6 +59,7 @@ prop_compose! {
             ignore_header_rows,
             rfc4180,
             load_operation_column,
+            columns: CsvColumns::ByPosition,
         }
     }
 }

@@ -308,3 +308,42 @@ fn copied_columns_come_first_and_attributes_behind_them_in_both_forms() {
     ];
     assert_eq!(data_text(MessageFormat::Json), lines.join("\n"));
 }
+
+#[test]
+fn what_is_transformed_is_then_mapped() {
+    let column = |id, name: &str, action: &str, more| {
+        let locator = json!({"schema-name": "Test", "table-name": "Customers", "column-name": name});
+        transformation(id, "column", &locator, action, more)
+    };
+    let parameters = json!({
+        "partition-key-type": "attribute-name", "partition-key-name": "Who",
+        "exclude-columns": ["work_phone", "HomeAddress"],
+        "attribute-mappings": [
+            {"target-attribute-name": "Who", "attribute-type": "scalar", "attribute-sub-type": "string",
+             "value": "${surname}/${store}"},
+        ],
+    });
+    let config = config(&[
+        include("Test", "%"),
+        customers_rule("map-record-to-record", &parameters),
+        column(3, "LastName", "rename", json!({"value": "surname"})),
+        column(4, "WorkPhone", "rename", json!({"value": "work_phone"})),
+        column(5, "WorkAddress", "remove-column", json!({})),
+        column(6, "HomePhone", "data-masking-digits-mask", json!({"value": "#"})),
+        column(
+            7,
+            "%",
+            "add-column",
+            json!({"value": "store", "expression": "'store ' || $StoreId",
+                   "data-type": {"type": "string", "length": 20, "scale": ""}}),
+        ),
+    ]);
+    let (message, key) = message(&config, RowSource::Load(TableIndex(0)), CUSTOMER);
+    assert_eq!(
+        message["data"],
+        json!({"FirstName": "Randy", "surname": "Marsh", "StoreId": 5, "HomePhone": "##########",
+               "DateofBirth": "02/29/1988", "store": "store 5", "Who": "Marsh/store 5"})
+    );
+    assert_eq!(key, "Marsh/store 5");
+    assert_eq!(message["metadata"]["table-name"], "CustomerData");
+}

@@ -126,6 +126,7 @@ pub(crate) fn chunk(
     });
     let records = records.collect();
     Chunk {
+        columns: None,
         span,
         bytes: text.into(),
         records,

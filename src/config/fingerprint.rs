@@ -89,14 +89,21 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded;
-    use crate::config::{CompressionChoice, LateFiles, MigrationType, NumberFormat, Pace};
+    use crate::config::{
+        CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
+    };
 
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 7] = [
+        let changes: [fn(&mut Config); 8] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
+            |config| {
+                config.source.csv.columns = CsvColumns::ByHeader {
+                    drift: HeaderDrift::Accept,
+                }
+            },
             |config| config.source.format.compression = CompressionChoice::Gzip,
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,

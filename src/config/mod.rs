@@ -5,6 +5,7 @@
 //! problems are reported at once, each with its place.
 
 pub mod dms;
+mod csv_dialect;
 mod environment;
 mod fingerprint;
 mod interpolate;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::load::{Loaded, load, load_str};
@@ -130,47 +132,6 @@ pub enum SourceLocation {
         /// The folder.
         directory: PathBuf,
     },
-}
-
-/// How to cut a CSV file into rows and fields.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct CsvDialect {
-    /// Field delimiter, one or more bytes.
-    pub delimiter: Vec<u8>,
-    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped.
-    pub row_delimiter: Vec<u8>,
-    /// A bare field with this text is NULL; empty by default.
-    pub null_value: String,
-    /// Rows to skip at the head of each file: 0 or 1.
-    pub ignore_header_rows: u8,
-    /// Whether double quotes protect delimiters.
-    pub rfc4180: bool,
-    /// Whether the first field of a full-load row is an operation.
-    pub load_operation_column: LoadOperationColumn,
-}
-
-impl Default for CsvDialect {
-    fn default() -> Self {
-        Self {
-            delimiter: b",".to_vec(),
-            row_delimiter: b"\n".to_vec(),
-            null_value: String::new(),
-            ignore_header_rows: 0,
-            rfc4180: true,
-            load_operation_column: LoadOperationColumn::Detect,
-        }
-    }
-}
-
-/// Whether full-load rows start with an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum LoadOperationColumn {
-    /// Row by row: one field more than columns, and the first is `I`.
-    Detect,
-    /// Always.
-    Present,
-    /// Never.
-    Absent,
 }
 
 /// What to do with a change file that appears behind the last one read.

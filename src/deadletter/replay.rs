@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use super::envelope::DeadLetter;
 use crate::checkpoint::store::{CheckpointStore, StoreError};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::model::{ObjectVersion, Operation, QueueName, Table, TableIndex};
+use crate::model::{FileColumns, ObjectVersion, Operation, QueueName, Table, TableIndex};
 use crate::parse::row::RowSource;
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowPlace, RowReader};
 use crate::source::ObjectSource;
@@ -56,6 +57,9 @@ pub struct ReplayPlan {
     pub sent_before: u64,
 }
 
+/// What the headers of objects say, by key and version.
+type Headers = HashMap<(String, String), Result<Option<Arc<FileColumns>>, String>>;
+
 /// Makes plans.
 #[derive(Debug)]
 pub struct Replanner<'a> {
@@ -84,6 +88,7 @@ impl Replanner<'_> {
         let (sent, letters): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_sent);
         plan.sent_before = u64::try_from(sent.len()).unwrap_or(u64::MAX);
         let texts = self.texts_of_objects(&letters, source, store).await?;
+        let mut headers = HashMap::new();
         for letter in letters {
             let kept = whole_text(&letter);
             let from_object = texts.get(&letter.id);
@@ -96,13 +101,18 @@ impl Replanner<'_> {
             let rows = rows_of(self.config, &letter.object_id.queue);
             let id = letter.id.clone();
             let object = object_of(store, &letter).map_err(Fault::from)?;
-            match (text, rows) {
-                (Ok(text), Ok(rows)) => {
+            let columns = match &rows {
+                Ok(rows) => self.columns(&mut headers, source, &object, *rows).await?,
+                Err(reason) => Err(reason.clone()),
+            };
+            match (text, rows.and_then(|rows| Ok((rows, columns?)))) {
+                (Ok(text), Ok((rows, columns))) => {
                     let place = RowPlace {
                         ordinal: letter.ordinal,
                         line: letter.line,
                         byte: letter.byte,
                     };
+                    let rows = (rows, columns.as_ref());
                     self.add_row(&mut plan, &id, (&object, place), &text, rows);
                 }
                 (Err(reason), _) | (_, Err(reason)) => plan.rejected.push(StillRejected { id, reason }),
@@ -151,13 +161,41 @@ impl Replanner<'_> {
         plan
     }
 
+    /// What the header of an object says of its columns, if they go by it; or why a row of it cannot be read without.
+    async fn columns(
+        &self,
+        known: &mut Headers,
+        source: &dyn ObjectSource,
+        object: &ObjectVersion,
+        rows: RowSource,
+    ) -> Result<Result<Option<Arc<FileColumns>>, String>, Fault> {
+        if self.config.source.csv.columns.is_by_position() {
+            return Ok(Ok(None));
+        }
+        if object.size_bytes == 0 {
+            let reason = "its object is another version now, and with it the header that names its columns";
+            return Ok(Err(reason.to_owned()));
+        }
+        let name = (object.key.clone(), object.etag.clone());
+        if let Some(columns) = known.get(&name) {
+            return Ok(columns.clone());
+        }
+        let columns = match self.reader.columns(source, object, rows).await {
+            Ok(columns) => Ok(columns),
+            Err(error) if error.concerns_one_object() => Err(error.to_string()),
+            Err(error) => return Err(Fault::from(error)),
+        };
+        known.insert(name, columns.clone());
+        Ok(columns)
+    }
+
     fn add_row(
         &mut self,
         plan: &mut ReplayPlan,
         id: &str,
         (object, place): (&ObjectVersion, RowPlace),
         text: &[u8],
-        rows: RowSource,
+        rows: (RowSource, Option<&Arc<FileColumns>>),
     ) {
         let mut of_row = ReplayPlan::default();
         let count = self.reader.read_row(text, (object, place), rows, &mut |row| {

@@ -226,13 +226,18 @@ pub fn configuration(task: &NewTask<'_>) -> String {
         }
     }
     let (source, header) = (source(&task.source), u8::from(task.has_header));
+    let by_header = if task.has_header {
+        "    # To find columns by the names in each header instead of their order:\n    # columns: by_header\n"
+    } else {
+        ""
+    };
     let (name, delimiter, target) = (quoted(&task.name), quoted(&task.delimiter), target(task));
     text + &format!(
         "version: 1\ntask: {name}\n\
          # For change files as well: full-load-and-cdc, and cdc_path below.\n\
          migration_type: full-load\n\n\
          source:\n{source}  tables: ./{TABLE_DEFINITION_FILE}\n  csv:\n    delimiter: {delimiter}\n    \
-         ignore_header_rows: {header}\n\n\
+         ignore_header_rows: {header}\n{by_header}\n\
          target:\n{target}\n\
          errors:\n  dead_letters: ./state/dead-letters\n\n\
          # Needs a disk that survives a restart.\nstate:\n  sled:\n    path: ./state\n"

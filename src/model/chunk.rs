@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Span;
+use super::{FileColumns, Span};
 
 /// A span of whole records. `records` has exactly `span.records_count()` entries, in file order; there may be
 /// none, if the span holds header rows and blank lines only.
@@ -18,6 +19,8 @@ pub struct Chunk {
     pub bytes: Bytes,
     /// One entry per record.
     pub records: Vec<RawRecord>,
+    /// Which field is which column, where the object says so itself; otherwise by position.
+    pub columns: Option<Arc<FileColumns>>,
 }
 
 /// One record as a range of its chunk's bytes.

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod chunk;
+pub mod file_columns;
 pub mod object;
 pub mod position;
 pub mod record;
@@ -10,6 +11,7 @@ pub mod table;
 
 pub use batch::{Batch, BatchRecord, Slice};
 pub use chunk::{Chunk, RawRecord, RawRecordKind};
+pub use file_columns::{ColumnOrder, FileColumns};
 pub use object::{ObjectId, ObjectVersion, QueueName};
 pub use position::{Mark, Span};
 pub use record::{Operation, RejectedRecord};

@@ -37,6 +37,8 @@ pub struct FieldSplitter {
     fields: Vec<FieldPlace>,
     /// Text of the fields that had to be changed.
     resolved: Vec<u8>,
+    /// The fields in another order.
+    arranged: Vec<FieldPlace>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +69,7 @@ impl FieldSplitter {
             quoting: dialect.rfc4180,
             fields: Vec::new(),
             resolved: Vec::new(),
+            arranged: Vec::new(),
         }
     }
 
@@ -83,6 +86,36 @@ impl FieldSplitter {
             record,
             resolved: &self.resolved,
             places: &self.fields,
+        }
+    }
+
+    /// The fields of the record that was split last, in another order. Where one is missing, a bare field with the text
+    /// `absent` stands in for it.
+    pub fn arrange<'a>(
+        &'a mut self,
+        record: &'a [u8],
+        places: &[Option<usize>],
+        absent: &[u8],
+    ) -> Fields<'a> {
+        let start = self.resolved.len();
+        self.resolved.extend_from_slice(absent);
+        let absent = FieldPlace {
+            text: FieldText::Resolved(start..self.resolved.len()),
+            quoting: Quoting::Bare,
+        };
+        let fields = &self.fields;
+        let field = |place: &Option<usize>| {
+            place
+                .and_then(|place| fields.get(place))
+                .unwrap_or(&absent)
+                .clone()
+        };
+        self.arranged.clear();
+        self.arranged.extend(places.iter().map(field));
+        Fields {
+            record,
+            resolved: &self.resolved,
+            places: &self.arranged,
         }
     }
 

@@ -19,6 +19,6 @@ mod number;
 #[cfg(test)]
 mod number_tests;
 pub mod row;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod row_tests;

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::convert::ValueProblem;
-use super::csv::{FieldSplitter, Fields};
+use super::convert::{Excerpt, ValueProblem};
+use super::csv::{Field, FieldSplitter, Fields, Quoting};
 use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
 use crate::config::{CsvDialect, LoadOperationColumn, MessageConfig};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
@@ -13,7 +13,8 @@ use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
 use crate::model::{
-    Chunk, Column, ObjectVersion, Operation, RawRecord, RawRecordKind, RejectedRecord, Table, TableIndex,
+    Chunk, Column, ColumnOrder, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
+    RejectedRecord, Table, TableIndex,
 };
 
 /// Messages are not expected to be more times as large as their rows; if they are, the buffer grows.
@@ -215,11 +216,13 @@ impl RowRenderer {
         if let Some(problem) = framing_problem(kind) {
             return Err(Rejection::of(place.source.table(), problem));
         }
+        let columns = place.chunk.columns.as_deref();
         let fields = self.splitter.split(text);
         let (target, values) = match place.source {
             RowSource::Load(table) => {
                 let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
-                load_target(self.load_operation_column, table, columns_count, fields)?
+                let rule = columns.map_or(self.load_operation_column, operation_column_of);
+                load_target(rule, table, columns_count, fields)?
             }
             RowSource::Changes => match change_target(&self.tables, fields)? {
                 Some(target) => target,
@@ -227,16 +230,17 @@ impl RowRenderer {
             },
             RowSource::Values { table, operation } => (Target { table, operation }, fields),
         };
+        let values = match columns {
+            None => values,
+            Some(columns) => {
+                let order = order_of(columns, target.table, fields, &self.null_value);
+                let order = order.map_err(|problem| Rejection::of(Some(target.table), problem))?;
+                self.splitter.arrange(text, &order.places, &self.null_value)
+            }
+        };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
         if values.count() != columns_count {
-            let problem = ValueProblem::new(
-                "field_count",
-                format!(
-                    "the row has {} values, the table definition has {columns_count} columns",
-                    values.count()
-                ),
-            );
-            return Err(Rejection::of(Some(target.table), problem));
+            return Err(wrong_count(target.table, values.count(), columns_count));
         }
         for filter in self.filters.get(target.table.0).map_or(&[][..], Vec::as_slice) {
             if !filter.lets_pass(values, target.table, &self.null_value, &mut self.compared)? {
@@ -259,6 +263,54 @@ impl RowRenderer {
             problem,
         })?;
         Ok(Outcome::Message(target))
+    }
+}
+
+fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
+    let reason =
+        format!("the row has {values_count} values, the table definition has {columns_count} columns");
+    Rejection::of(Some(table), ValueProblem::new("field_count", reason))
+}
+
+/// Whether the rows of a load begin with an operation, by the header of their file.
+fn operation_column_of(columns: &FileColumns) -> LoadOperationColumn {
+    if columns.has_operation {
+        LoadOperationColumn::Present
+    } else {
+        LoadOperationColumn::Absent
+    }
+}
+
+/// Where the columns of a table are among the fields of a row, by the header of its file.
+fn order_of<'c>(
+    columns: &'c FileColumns,
+    table: TableIndex,
+    fields: Fields<'_>,
+    null_value: &[u8],
+) -> Result<&'c ColumnOrder, ValueProblem> {
+    let order = columns
+        .order(table)
+        .map_err(|reason| ValueProblem::new("header", reason))?;
+    if fields.count() != columns.fields_count {
+        let (has, names) = (fields.count(), columns.fields_count);
+        let reason = format!("the row has {has} fields, the header of its file has {names} names");
+        return Err(ValueProblem::new("field_count", reason));
+    }
+    let is_null = |field: Field<'_>| field.quoting == Quoting::Bare && field.text == null_value;
+    let mut foreign = order
+        .foreign
+        .iter()
+        .filter_map(|place| fields.field(*place).zip(Some(place)));
+    match foreign.find(|(field, _)| !is_null(*field)) {
+        None => Ok(order),
+        Some((field, place)) => {
+            let reason = format!(
+                "field {} has the value {}, and by the header it is a column that the table does not have",
+                place + 1,
+                Excerpt(field.text)
+            );
+            Err(ValueProblem::new("foreign_column", reason))
+        }
     }
 }
 

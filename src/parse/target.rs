@@ -9,7 +9,7 @@ use crate::map::Mappings;
 use crate::model::{Operation, Table, TableIndex};
 
 /// Fields in front of the values of a change row: operation, table, schema.
-const CHANGE_FIELDS: usize = 3;
+pub(crate) const CHANGE_FIELDS: usize = 3;
 
 /// Tables by schema, then name; `None` for those that no rule selects.
 pub(super) type TableNames = HashMap<Vec<u8>, HashMap<Vec<u8>, Option<TableIndex>>>;

@@ -103,6 +103,7 @@ mod tests {
             },
             bytes: row.to_vec().into(),
             records: vec![raw],
+            columns: None,
         };
         let source = RowSource::Load(TableIndex(0));
         let object = ObjectVersion {

@@ -195,7 +195,7 @@ impl FileReaderParts {
 
     /// Trouble with one object sets it aside; other trouble ends the generation.
     fn judge(&self, error: SourceError, location: &str) -> Result<Reading, Ending> {
-        if error.concerns_one_object() && self.changed_objects == ChangedObjects::Quarantine {
+        if error.sets_aside(self.changed_objects) {
             tracing::error!(object = location, error = %error, "object set aside; its remaining rows are not sent");
             return Ok(Reading::End(ObjectEnd::Quarantined {
                 reason: error.to_string(),

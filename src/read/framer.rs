@@ -92,7 +92,7 @@ impl Framer {
             } else {
                 ByteOrderMark::Settled
             },
-            header: if is_beginning && dialect.ignore_header_rows > 0 {
+            header: if is_beginning && dialect.has_header() {
                 Header::Next
             } else {
                 Header::Past
@@ -236,6 +236,7 @@ impl Framer {
             span: Span { start, end },
             bytes,
             records,
+            columns: None,
         }
     }
 

@@ -4,6 +4,8 @@ pub mod actor;
 pub mod decoder;
 pub mod format;
 pub mod framer;
+pub mod header;
+mod header_text;
 pub mod object_chunks;
 pub mod object_text;
 pub mod parquet;

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::format::{Format, MAGIC_BYTES, PARQUET_MAGIC, Verdict, judge_bytes, judge_name};
 use super::framer::FramerConfig;
+use super::header::read_header;
+use super::header_text::{FirstRow, HeaderText};
 use super::object_text::{ObjectText, Peeked, damaged};
 use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
 use super::parquet::worker::Job;
 use super::text_rows::TextRows;
-use crate::config::{Config, SourceFormat};
+use crate::config::{Config, CsvColumns, SourceFormat};
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, ObjectVersion, Table, TableIndex};
+use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Table, TableIndex};
+use crate::parse::row::RowSource;
 use crate::source::{ObjectSource, SourceError};
 
 /// How the objects of a task are read.
@@ -57,6 +60,8 @@ pub enum Step {
 #[derive(Debug)]
 pub struct ObjectChunks<'a> {
     rows: Rows<'a>,
+    /// Travels with each chunk.
+    columns: Option<Arc<FileColumns>>,
     mark: Mark,
 }
 
@@ -71,7 +76,8 @@ impl<'a> ObjectChunks<'a> {
     /// settings gave. `table` is that of a full-load file; changes name theirs.
     ///
     /// # Errors
-    /// As [`ObjectSource::read`], and [`SourceError::Damaged`] if the object is not what it has to be.
+    /// As [`ObjectSource::read`], [`SourceError::Damaged`] if the object is not what it has to be, and
+    /// [`SourceError::Drifted`] if its columns go by its header, which is not that of the table.
     pub async fn open(
         source: &'a dyn ObjectSource,
         version: &ObjectVersion,
@@ -88,8 +94,12 @@ impl<'a> ObjectChunks<'a> {
             start,
             location: &location,
         };
-        let rows = opening.open().await?;
-        Ok(Self { rows, mark: start })
+        let (rows, columns) = opening.open().await?;
+        Ok(Self {
+            rows,
+            columns,
+            mark: start,
+        })
     }
 
     /// What comes next. After the end, and after an error, nothing does.
@@ -97,14 +107,20 @@ impl<'a> ObjectChunks<'a> {
     /// # Errors
     /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] behind the last whole row before damage.
     pub async fn next(&mut self) -> Result<Step, SourceError> {
-        let step = match &mut self.rows {
+        let mut step = match &mut self.rows {
             Rows::Text(rows) => rows.next().await,
             Rows::Parquet(rows) => rows.next().await,
         }?;
-        if let Step::Chunk(chunk) = &step {
+        if let Step::Chunk(chunk) = &mut step {
+            chunk.columns.clone_from(&self.columns);
             self.mark = chunk.span.end;
         }
         Ok(step)
+    }
+
+    /// What the header of the object says of its columns, if they go by it.
+    pub fn columns(&self) -> Option<Arc<FileColumns>> {
+        self.columns.clone()
     }
 
     /// The end of the last chunk, or the start.
@@ -125,11 +141,56 @@ struct Opening<'o, 'a> {
 }
 
 impl<'a> Opening<'_, 'a> {
-    async fn open(self) -> Result<Rows<'a>, SourceError> {
-        let (format, peeked) = match judge_name(self.settings.format, &self.version.key) {
-            Verdict::Known(format) => (format, None),
-            Verdict::Ask => self.ask().await?,
+    async fn open(self) -> Result<(Rows<'a>, Option<Arc<FileColumns>>), SourceError> {
+        let (format, peeked) = self.format().await?;
+        let columns = self.columns(format).await?;
+        Ok((self.rows(format, peeked).await?, columns))
+    }
+
+    async fn format(self) -> Result<(Format, Option<Peeked>), SourceError> {
+        match judge_name(self.settings.format, &self.version.key) {
+            Verdict::Known(format) => Ok((format, None)),
+            Verdict::Ask => self.ask().await,
+        }
+    }
+
+    /// What the header says of the columns, if they go by it.
+    async fn columns(self, format: Format) -> Result<Option<Arc<FileColumns>>, SourceError> {
+        let dialect = &self.settings.framing.dialect;
+        let CsvColumns::ByHeader { drift: policy } = dialect.columns else {
+            return Ok(None);
         };
+        let head = HeaderText {
+            source: self.source,
+            version: self.version,
+            framing: &self.settings.framing,
+            expansion_max: self.settings.format.expansion_max,
+            location: self.location,
+        };
+        let header = match head.read(format).await? {
+            None => return Ok(None),
+            Some(FirstRow::None(reason)) => Err(reason.to_owned()),
+            Some(FirstRow::Text(header)) => {
+                let rows = self.table.map_or(RowSource::Changes, RowSource::Load);
+                read_header(&header, rows, dialect, &self.settings.tables)
+            }
+        };
+        let header = header.map_err(|detail| SourceError::Drifted {
+            location: self.location.to_owned(),
+            detail,
+            policy,
+        })?;
+        if let Some(drift) = &header.drift {
+            tracing::warn!(
+                object = self.location,
+                drift,
+                "read by its header, which is not that of its table"
+            );
+        }
+        Ok(Some(Arc::new(header.columns)))
+    }
+
+    async fn rows(self, format: Format, peeked: Option<Peeked>) -> Result<Rows<'a>, SourceError> {
         match format {
             Format::Text => {
                 let text = match peeked {

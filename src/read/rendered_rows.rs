@@ -3,11 +3,15 @@
 
 use std::ops::ControlFlow;
 
+use std::sync::Arc;
+
 use super::framer::Framer;
+use super::header::read_header;
+use super::header_text::FirstRow;
 use super::object_chunks::{ObjectChunks, ReadSettings, Step};
-use crate::config::Config;
+use crate::config::{Config, CsvColumns};
 use crate::encode::timestamp::MessageTimestamp;
-use crate::model::{Chunk, Mark, ObjectVersion, Operation, TableIndex};
+use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Operation, TableIndex};
 use crate::parse::row::{RenderedChunk, RowRenderer, RowSource};
 use crate::source::{ObjectSource, SourceError};
 
@@ -124,6 +128,40 @@ impl RowReader {
         }
     }
 
+    /// What the header of an object says of its columns, if they go by it.
+    ///
+    /// # Errors
+    /// As [`ObjectChunks::open`].
+    pub async fn columns(
+        &self,
+        source: &dyn ObjectSource,
+        version: &ObjectVersion,
+        rows: RowSource,
+    ) -> Result<Option<Arc<FileColumns>>, SourceError> {
+        if self.settings.framing.dialect.columns.is_by_position() {
+            return Ok(None);
+        }
+        let chunks = ObjectChunks::open(source, version, rows.table(), &self.settings, Mark::START).await?;
+        Ok(chunks.columns())
+    }
+
+    /// What the header of a text says of its columns, if they go by it. If it is not one, no row can be read.
+    fn columns_of_text(&self, text: &[u8], rows: RowSource) -> Option<Arc<FileColumns>> {
+        let framing = &self.settings.framing;
+        let CsvColumns::ByHeader { .. } = framing.dialect.columns else {
+            return None;
+        };
+        let header = match FirstRow::of_text(text, framing)? {
+            FirstRow::None(reason) => Err(reason.to_owned()),
+            FirstRow::Text(header) => read_header(&header, rows, &framing.dialect, &self.settings.tables),
+        };
+        let columns = match header {
+            Ok(header) => header.columns,
+            Err(reason) => FileColumns::refused(rows.table(), &reason),
+        };
+        Some(Arc::new(columns))
+    }
+
     /// Reads a text as if it were an object of this name, header rows included.
     pub fn read_text(&mut self, text: &[u8], name: &str, rows: RowSource, take: &mut TakeRow<'_>) {
         let object = ObjectVersion {
@@ -135,16 +173,18 @@ impl RowReader {
         let mut framer = Framer::new(&self.settings.framing, Mark::START);
         framer.push(text);
         framer.finish();
-        let _is_broken_off = self.drain(&mut framer, &object, rows, take).is_break();
+        let columns = self.columns_of_text(text, rows);
+        let place = (&object, columns.as_ref());
+        let _is_broken_off = self.drain(&mut framer, place, rows, take).is_break();
     }
 
     /// Renders the text of what was one row, to be found at a place of its object. Gives the number of rows that it
-    /// has under the dialect of today; the row is what it was if that is 1.
+    /// has under the dialect of today; the row is what it was if that is 1. `columns` are those of its object.
     pub fn read_row(
         &mut self,
         text: &[u8],
         (object, place): (&ObjectVersion, RowPlace),
-        rows: RowSource,
+        (rows, columns): (RowSource, Option<&Arc<FileColumns>>),
         take: &mut TakeRow<'_>,
     ) -> u64 {
         let start = Mark {
@@ -158,7 +198,7 @@ impl RowReader {
         framer.finish();
         let mut count = 0;
         let _is_broken_off = self
-            .drain(&mut framer, object, rows, &mut |mut row| {
+            .drain(&mut framer, (object, columns), rows, &mut |mut row| {
                 count += 1;
                 row.place = place;
                 take(row)
@@ -170,11 +210,12 @@ impl RowReader {
     fn drain(
         &mut self,
         framer: &mut Framer,
-        object: &ObjectVersion,
+        (object, columns): (&ObjectVersion, Option<&Arc<FileColumns>>),
         rows: RowSource,
         take: &mut TakeRow<'_>,
     ) -> ControlFlow<()> {
-        while let Some(chunk) = framer.next_chunk() {
+        while let Some(mut chunk) = framer.next_chunk() {
+            chunk.columns = columns.cloned();
             self.render(object, &chunk, rows, take)?;
         }
         ControlFlow::Continue(())

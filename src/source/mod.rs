@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use crate::config::{ChangedObjects, HeaderDrift};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
 
@@ -119,6 +120,16 @@ pub enum SourceError {
         /// What is wrong, at which byte, and what to do.
         detail: String,
     },
+    /// Its header is not that of its table.
+    #[error("{location} cannot be read by its header: {detail}")]
+    Drifted {
+        /// The object.
+        location: String,
+        /// What is wrong, and what to do.
+        detail: String,
+        /// What to do with it, by the configuration.
+        policy: HeaderDrift,
+    },
     /// The bucket or folder does not exist.
     #[error("{location} does not exist")]
     Missing {
@@ -164,17 +175,34 @@ impl SourceError {
     pub fn concerns_one_object(&self) -> bool {
         matches!(
             self,
-            Self::Changed { .. } | Self::Vanished { .. } | Self::Damaged { .. }
+            Self::Changed { .. } | Self::Vanished { .. } | Self::Damaged { .. } | Self::Drifted { .. }
         )
+    }
+
+    /// Whether the object is set aside, so that others can go on, or ends the task.
+    pub fn sets_aside(&self, changed_objects: ChangedObjects) -> bool {
+        match self {
+            Self::Drifted { policy, .. } => *policy != HeaderDrift::Stop,
+            Self::Changed { .. }
+            | Self::Vanished { .. }
+            | Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::Denied { .. }
+            | Self::Refused { .. }
+            | Self::Unreachable { .. } => {
+                self.concerns_one_object() && changed_objects == ChangedObjects::Quarantine
+            }
+        }
     }
 }
 
 impl From<SourceError> for Fault {
     fn from(error: SourceError) -> Self {
         let kind = match &error {
-            SourceError::Changed { .. } | SourceError::Vanished { .. } | SourceError::Damaged { .. } => {
-                FaultKind::Data
-            }
+            SourceError::Changed { .. }
+            | SourceError::Vanished { .. }
+            | SourceError::Damaged { .. }
+            | SourceError::Drifted { .. } => FaultKind::Data,
             SourceError::Missing { .. } => FaultKind::SourceMissing,
             SourceError::Denied { .. } => FaultKind::PermissionDenied,
             SourceError::Refused { .. } => FaultKind::Configuration,

@@ -229,7 +229,7 @@ static CSV: Group = Group {
                 maximum: 1,
             },
             presence: Presence::Default("0"),
-            about: "Rows to skip at the head of each file. Columns are taken by position, never by header.",
+            about: "Rows to skip at the head of each file. With `columns: by_header` it is 1, whatever stands here.",
         },
         Key {
             name: "rfc4180",
@@ -246,6 +246,32 @@ static CSV: Group = Group {
             presence: Presence::Default("detect"),
             about: "Whether full-load rows start with an operation, as DMS writes them with IncludeOpForFullLoad.\n\
                     detect: row by row, if there is one field too many and the first one is I.",
+        },
+        Key {
+            name: "columns",
+            kind: Kind::Choice(&Choice {
+                words: &["by_position", "by_header"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("by_position"),
+            about: "How fields find their columns. by_position: in the order of the definition, as with DMS. by_header: by the\n\
+                    names in the first row of each file, in any order; where no name is the same, one that differs in\n\
+                    upper and lower case only will do. In change files the first three fields stay operation, table and\n\
+                    schema, whatever they are called; a header may name the columns of several tables, and a row has\n\
+                    nothing in those of others. It costs a request of up to 64 KiB per file.",
+        },
+        Key {
+            name: "header_drift",
+            kind: Kind::Choice(&Choice {
+                words: &["accept", "quarantine", "stop"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("quarantine"),
+            about: "With `columns: by_header`, a file whose header has other columns than the definition. accept: those that\n\
+                    only the file has are left out, those that only the definition has are NULL; both are logged.\n\
+                    quarantine: the file is set aside visibly. stop: the task ends. A column that may not be NULL has to be\n\
+                    there, and once: accept sets such a file aside. Of a change file with columns of other tables, rows of a\n\
+                    table that lacks one are dead letters.",
         },
         Key {
             name: "compression",

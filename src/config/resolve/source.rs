@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::super::life::parse_moment;
-use super::super::problems::{Place, Report};
+use super::super::problems::Report;
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, ChangesFrom, CompressionChoice, CsvDialect, DataFormat, LateFiles, LoadOperationColumn,
-    MigrationType, SourceConfig, SourceFormat, SourceLocation, TargetConfig,
+    ChangedObjects, ChangesFrom, LateFiles, MigrationType, SourceConfig, SourceLocation, TargetConfig,
 };
+use super::format::{dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
 
@@ -93,30 +93,6 @@ fn changes_from(
     Some(ChangesFrom::AfterKey(key.to_owned()))
 }
 
-fn format(source: &Section<'_>) -> Option<SourceFormat> {
-    let csv = source.section("csv")?;
-    Some(SourceFormat {
-        data: source.choice(
-            "data_format",
-            &[
-                ("auto", DataFormat::Auto),
-                ("csv", DataFormat::Csv),
-                ("parquet", DataFormat::Parquet),
-            ],
-        )?,
-        compression: csv.choice(
-            "compression",
-            &[
-                ("auto", CompressionChoice::Auto),
-                ("none", CompressionChoice::None),
-                ("gzip", CompressionChoice::Gzip),
-                ("zstd", CompressionChoice::Zstd),
-            ],
-        )?,
-        expansion_max: csv.number("expansion_max")?,
-    })
-}
-
 fn location(source: &Section<'_>, folder: &Path) -> Option<SourceLocation> {
     if let Some(s3) = source.section("s3") {
         return Some(SourceLocation::S3 {
@@ -198,55 +174,6 @@ fn check_intervals(source: &Section<'_>, report: &mut Report) {
     }
 }
 
-fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDialect> {
-    let delimiter = csv.text("delimiter")?;
-    let row_delimiter = csv.text("row_delimiter")?;
-    let null_value = csv.text("null_value")?;
-    let rfc4180 = csv.boolean("rfc4180")?;
-    let mut refuse = |place: Option<Place>, message: &str| report.error(place, message);
-    if delimiter.contains(row_delimiter) || row_delimiter.contains(delimiter) {
-        refuse(
-            csv.place("delimiter"),
-            "`source.csv.delimiter` and `source.csv.row_delimiter` contain one another; fields and rows could not be \
-             told apart: change one of them",
-        );
-    }
-    if rfc4180 && (delimiter.contains('"') || row_delimiter.contains('"')) {
-        refuse(
-            csv.place("rfc4180"),
-            "`source.csv.rfc4180` is true, and a delimiter contains a double quote; set it to false or change the \
-             delimiter",
-        );
-    }
-    if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
-        refuse(
-            csv.place("null_value"),
-            "`source.csv.null_value` contains a delimiter, so no field could ever be equal to it; change one of them",
-        );
-    }
-    if null_value.contains('\u{85}') {
-        refuse(
-            csv.place("null_value"),
-            r"`source.csv.null_value` has the character U+0085: that is what YAML makes of \N in double quotes; write '\N' in single quotes",
-        );
-    }
-    Some(CsvDialect {
-        delimiter: delimiter.as_bytes().to_vec(),
-        row_delimiter: row_delimiter.as_bytes().to_vec(),
-        null_value: null_value.to_owned(),
-        ignore_header_rows: csv.number("ignore_header_rows")?,
-        rfc4180,
-        load_operation_column: csv.choice(
-            "load_operation_column",
-            &[
-                ("detect", LoadOperationColumn::Detect),
-                ("present", LoadOperationColumn::Present),
-                ("absent", LoadOperationColumn::Absent),
-            ],
-        )?,
-    })
-}
-
 /// Refuses a change folder below a table's folder or the other way round: rows would be read as what they are not.
 pub(super) fn check_folders(
     source: &SourceConfig,
@@ -310,6 +237,9 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded_with;
+    use crate::config::{
+        CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
+    };
 
     #[test]
     fn every_key_of_a_source_reaches_its_own_field() {
@@ -317,7 +247,7 @@ mod tests {
             "  s3: { bucket: blog-source,",
             "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
-             load_operation_column: absent, compression: gzip, expansion_max: 7 }\n  data_format: csv\n  \
+             load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
              expected_bucket_owner: \"012345678901\",",
         )
@@ -340,6 +270,9 @@ mod tests {
                 ignore_header_rows: 1,
                 rfc4180: false,
                 load_operation_column: LoadOperationColumn::Absent,
+                columns: CsvColumns::ByHeader {
+                    drift: HeaderDrift::Stop,
+                },
             },
             format: SourceFormat {
                 data: DataFormat::Csv,
@@ -376,6 +309,18 @@ mod tests {
         assert_eq!(format("parquet", "none"), parquet);
         let zstd = (DataFormat::Auto, CompressionChoice::Zstd);
         assert_eq!(format("auto", "zstd"), zstd);
+        let columns = |words: &str| {
+            let csv = format!("  csv: {{ {words} }}\n  tables:");
+            loaded_with("  tables:", &csv).source.csv.columns
+        };
+        assert_eq!(columns("columns: by_position"), CsvColumns::ByPosition);
+        for (word, drift) in [
+            ("accept", HeaderDrift::Accept),
+            ("quarantine", HeaderDrift::Quarantine),
+        ] {
+            let words = format!("columns: by_header, header_drift: {word}");
+            assert_eq!(columns(&words), CsvColumns::ByHeader { drift });
+        }
         let column = |word: &str| {
             let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
             loaded_with("  tables:", &csv).source.csv.load_operation_column

@@ -159,6 +159,7 @@ impl RowChunks {
             span: Span { start, end },
             bytes: Bytes::from(bytes),
             records,
+            columns: None,
         }
     }
 }

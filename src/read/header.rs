@@ -1,0 +1,219 @@
+//! What the header of a CSV file says of its columns: names are those of the definition, in any order. Pure: no I/O, no
+//! clock.
+//!
+//! A name is that of a column if it is the same text, blanks around it aside; where no name is, one that differs in case
+//! only. That is the rule for columns of Parquet, too.
+
+use super::parquet::columns::{OPERATION_COLUMN, named};
+use crate::config::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+use crate::model::{ColumnOrder, FileColumns, Table, TableIndex};
+use crate::parse::csv::FieldSplitter;
+use crate::parse::row::RowSource;
+use crate::parse::target::CHANGE_FIELDS;
+
+/// What a header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Where the columns are.
+    pub columns: FileColumns,
+    /// What is not as the definition has it, and is accepted.
+    pub drift: Option<String>,
+}
+
+/// What the header of rows of a kind says of the columns of the tables.
+///
+/// # Errors
+/// Why the file cannot be read by it, or by policy is not: one sentence.
+pub fn read_header(
+    header: &[u8],
+    rows: RowSource,
+    dialect: &CsvDialect,
+    tables: &[Table],
+) -> Result<Header, String> {
+    let names = names_of(header, dialect)?;
+    let policy = match dialect.columns {
+        CsvColumns::ByPosition => HeaderDrift::Accept,
+        CsvColumns::ByHeader { drift } => drift,
+    };
+    let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
+    if names.len() <= leading {
+        return Err(format!(
+            "its header has no columns: its names are {}, and the first {leading} stand in front of them",
+            shown(&names)
+        ));
+    }
+    let found = tables
+        .iter()
+        .zip(0..)
+        .map(|(table, index)| (TableIndex(index), table));
+    let found = found.filter(|(index, _)| rows.table().is_none_or(|table| table == *index));
+    let found: Vec<_> = found
+        .map(|(index, table)| (index, Found::new(&names, leading, table)))
+        .collect();
+    let of_tables = found.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let known: Vec<usize> = of_tables
+        .flat_map(|found| found.places.iter().flatten().copied())
+        .collect();
+    let mut drift = Vec::from_iter(unknown_names(&names, leading, &known));
+    let orders = found.into_iter().map(|(index, found)| {
+        let order = found.and_then(|found| found.order(policy, &known, &mut drift));
+        (index, order)
+    });
+    let orders: Vec<_> = orders.collect();
+    let refusals = orders.iter().map(|(_, order)| order.as_ref().err().cloned());
+    // Of several tables some can be of another file; if it has the columns of none, it is another file.
+    if let Some(reasons) = refusals.collect::<Option<Vec<_>>>() {
+        return Err(reasons
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "its table is not defined".to_owned()));
+    }
+    let drift = (!drift.is_empty()).then(|| drift.join("; "));
+    if let (Some(drift), HeaderDrift::Quarantine | HeaderDrift::Stop) = (&drift, policy) {
+        return Err(format!("{drift}; {CURE}"));
+    }
+    let columns = FileColumns {
+        fields_count: names.len(),
+        has_operation: leading > 0,
+        orders,
+    };
+    Ok(Header { columns, drift })
+}
+
+/// What the definition does not have.
+fn unknown_names(names: &[String], leading: usize, known: &[usize]) -> Option<String> {
+    let unknown = names.iter().enumerate().skip(leading);
+    let unknown = unknown.filter(|(index, _)| !known.contains(index));
+    let unknown: Vec<String> = unknown.map(|(_, name)| name.clone()).collect();
+    let told = || {
+        format!(
+            "its header has {}, which the definition does not have",
+            shown(&unknown)
+        )
+    };
+    (!unknown.is_empty()).then(told)
+}
+
+/// What is to be done about a header that is not that of its table.
+const CURE: &str = "correct the file or the definition, or accept it with source.csv.header_drift";
+
+/// The names in a header, without the blanks around them.
+fn names_of(header: &[u8], dialect: &CsvDialect) -> Result<Vec<String>, String> {
+    let mut splitter = FieldSplitter::new(dialect);
+    let names = splitter.split(header).iter().map(|field| {
+        let name = std::str::from_utf8(field.text.trim_ascii());
+        name.map(ToOwned::to_owned)
+            .map_err(|_not_text| "its header is not UTF-8".to_owned())
+    });
+    names.collect()
+}
+
+/// Fields in front of the columns.
+fn leading_fields(names: &[String], rows: RowSource, rule: LoadOperationColumn, tables: &[Table]) -> usize {
+    match rows {
+        RowSource::Changes => CHANGE_FIELDS,
+        RowSource::Values { .. } => 0,
+        RowSource::Load(table) => {
+            let is_operation = |name: &str| name.eq_ignore_ascii_case(OPERATION_COLUMN);
+            let table = tables.get(table.0);
+            let is_own =
+                table.is_some_and(|table| table.columns.iter().any(|column| is_operation(&column.name)));
+            let is_there = match rule {
+                LoadOperationColumn::Absent => false,
+                LoadOperationColumn::Present => true,
+                LoadOperationColumn::Detect => {
+                    !is_own && names.first().is_some_and(|name| is_operation(name))
+                }
+            };
+            usize::from(is_there)
+        }
+    }
+}
+
+/// The columns of a table among the names.
+struct Found<'a> {
+    table: &'a Table,
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Found<'a> {
+    fn new(names: &[String], leading: usize, table: &'a Table) -> Result<Self, String> {
+        let columns = table.columns.iter();
+        let places = columns.map(|column| find(names, leading, &column.name));
+        let places: Vec<_> = places.collect::<Result<_, _>>()?;
+        let columns = || table.columns.iter().zip(&places);
+        let missing = columns().filter(|(column, place)| place.is_none() && !column.nullable);
+        let missing: Vec<String> = missing.map(|(column, _)| column.name.clone()).collect();
+        if missing.is_empty() && columns().any(|(_, place)| place.is_some()) {
+            return Ok(Self { table, places });
+        }
+        let table = table.full_name();
+        let what = if missing.is_empty() {
+            format!("none of the columns of {table}")
+        } else {
+            format!("no {} of {table}, which may not be NULL", shown(&missing))
+        };
+        Err(format!("its header has {what}; its names are {}", shown(names)))
+    }
+
+    fn order(
+        self,
+        policy: HeaderDrift,
+        known: &[usize],
+        drift: &mut Vec<String>,
+    ) -> Result<ColumnOrder, String> {
+        let absent = self.table.columns.iter().zip(&self.places);
+        let absent = absent.filter(|(_, place)| place.is_none());
+        let absent: Vec<String> = absent.map(|(column, _)| column.name.clone()).collect();
+        if !absent.is_empty() {
+            let told = format!(
+                "its header has no {} of {}",
+                shown(&absent),
+                self.table.full_name()
+            );
+            if policy != HeaderDrift::Accept {
+                return Err(format!("{told}; {CURE}"));
+            }
+            drift.push(told);
+        }
+        let foreign = known.iter().filter(|place| !self.places.contains(&Some(**place)));
+        let mut foreign: Vec<usize> = foreign.copied().collect();
+        foreign.sort_unstable();
+        foreign.dedup();
+        Ok(ColumnOrder {
+            foreign,
+            places: self.places,
+        })
+    }
+}
+
+/// The place of a column by its name; where none has it, by one that differs in case only.
+fn find(names: &[String], leading: usize, column: &str) -> Result<Option<usize>, String> {
+    let places = |is_same: fn(&str, &str) -> bool| {
+        let places = names.iter().enumerate().skip(leading);
+        let places = places.filter(|(_, name)| is_same(name, column));
+        places.map(|(place, _)| place).collect::<Vec<_>>()
+    };
+    let mut found = places(|name, column| name == column);
+    if found.is_empty() {
+        found = places(str::eq_ignore_ascii_case);
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [place] => Ok(Some(*place)),
+        [_, _, ..] => Err(format!(
+            "its header has {} names for the column {column} of the definition; name it once",
+            found.len()
+        )),
+    }
+}
+
+/// Names as people can read them, whatever they are.
+fn shown(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    named(&names)
+}
+
+#[cfg(test)]
+#[path = "header_tests.rs"]
+mod tests;

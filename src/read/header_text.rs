@@ -1,0 +1,132 @@
+//! The first row of an object, read for its own sake: wherever the object is gone on with, and however it is compressed,
+//! some KiB from its beginning are enough.
+
+use bytes::Bytes;
+
+use super::format::{Compression, Format};
+use super::framer::{Framer, FramerConfig};
+use super::object_text::{ObjectText, Peeked};
+use crate::config::{CsvColumns, CsvDialect};
+use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind};
+use crate::source::{ObjectSource, SourceError};
+
+/// Bytes of an object that are asked for; all of it, should they not be enough.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// How the head of an object is read.
+pub(super) struct HeaderText<'a> {
+    pub(super) source: &'a dyn ObjectSource,
+    pub(super) version: &'a ObjectVersion,
+    pub(super) framing: &'a FramerConfig,
+    pub(super) expansion_max: u32,
+    pub(super) location: &'a str,
+}
+
+impl HeaderText<'_> {
+    /// The first row of an object; `None` if there is nothing in it.
+    ///
+    /// # Errors
+    /// As [`ObjectSource::read_range`]: it has to be the very version that is read on.
+    pub(super) async fn read(&self, format: Format) -> Result<Option<FirstRow>, SourceError> {
+        let compression = match format {
+            Format::Text => None,
+            Format::Compressed(compression) => Some(compression),
+            Format::Parquet => return Ok(None),
+        };
+        let size = self.version.size_bytes;
+        if size > HEAD_BYTES
+            && let Some(row) = self.read_to(HEAD_BYTES, compression).await?
+        {
+            return Ok(Some(row));
+        }
+        self.read_to(size, compression).await
+    }
+
+    async fn read_to(
+        &self,
+        end: u64,
+        compression: Option<Compression>,
+    ) -> Result<Option<FirstRow>, SourceError> {
+        let is_whole = end == self.version.size_bytes;
+        let bytes = self.source.read_range(self.version, 0..end).await?;
+        let mut text = match compression {
+            None => ObjectText::plain(bytes),
+            Some(compression) => {
+                let bytes = Peeked::read(bytes).await?;
+                ObjectText::compressed(
+                    bytes,
+                    compression,
+                    self.expansion_max,
+                    0,
+                    self.location.to_owned(),
+                )?
+            }
+        };
+        let mut framer = Framer::new(&one_row(self.framing), Mark::START);
+        loop {
+            if let Some(chunk) = framer.next_chunk() {
+                return Ok(Some(FirstRow::of(&chunk)));
+            }
+            match text.next().await {
+                Ok(Some(text)) => framer.push(text),
+                Ok(None) if is_whole => {
+                    framer.finish();
+                    return Ok(framer.next_chunk().map(|chunk| FirstRow::of(&chunk)));
+                }
+                // Of a part of what is compressed, the end is missing.
+                Ok(None) | Err(SourceError::Damaged { .. }) if !is_whole => return Ok(None),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The first row of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FirstRow {
+    /// Its text.
+    Text(Bytes),
+    /// It cannot be a header, and why.
+    None(&'static str),
+}
+
+impl FirstRow {
+    fn of(chunk: &Chunk) -> Self {
+        let Some(raw) = chunk.records.first() else {
+            return Self::None("its first row is blank, where its header should be");
+        };
+        let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        match raw.kind {
+            RawRecordKind::Whole => {
+                let range = place(raw.range.start)..place(raw.range.end).min(chunk.bytes.len());
+                Self::Text(chunk.bytes.slice(range))
+            }
+            RawRecordKind::UnclosedQuote => Self::None("its header has a quote that is not closed"),
+            RawRecordKind::TooLong => {
+                Self::None("its header is longer than the longest row allowed (limits.row)")
+            }
+        }
+    }
+
+    /// That of a text; `None` if there is nothing in it.
+    pub(super) fn of_text(text: &[u8], framing: &FramerConfig) -> Option<Self> {
+        let mut framer = Framer::new(&one_row(framing), Mark::START);
+        framer.push(text);
+        framer.finish();
+        framer.next_chunk().map(|chunk| Self::of(&chunk))
+    }
+}
+
+/// Cuts after each row, the first one too.
+fn one_row(framing: &FramerConfig) -> FramerConfig {
+    FramerConfig {
+        dialect: CsvDialect {
+            ignore_header_rows: 0,
+            columns: CsvColumns::ByPosition,
+            ..framing.dialect.clone()
+        },
+        chunk_bytes_max: 1,
+        ..framing.clone()
+    }
+}
