@@ -13,7 +13,7 @@ use bucket_brigade::flow::budget::Credit;
 use bucket_brigade::model::settle::{ChunkRef, Lane, Settled, SettledRun};
 use bucket_brigade::model::{BatchRecord, Mark, ObjectId, ObjectVersion, Operation, Slice, Span, TableIndex};
 use bucket_brigade::observe::object_trace::ObjectTrace;
-use bucket_brigade::parse::chunk_router::{ChunkRouter, RoutedChunk};
+use bucket_brigade::parse::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
 use bucket_brigade::supervise::recovery::{Circumstances, Recovery, take_up};
 use rand::Rng;
@@ -295,18 +295,16 @@ impl Process {
                 };
                 router.route(&object, &chunk, Some(table), &reading.skip, now_us)
             }
-            None => without_links(outside.contents, &self.map, rows, table, reading),
+            None => without_links(outside.contents, &self.map, rows, table, reading, span),
         };
         reading.next = end;
         reading.chunk_number += 1;
-        self.hand_on(outside.now, &reference, span, routed)
+        self.hand_on(outside.now, &reference, routed)
     }
 
-    fn hand_on(&mut self, now: u64, chunk: &ChunkRef, span: Span, routed: RoutedChunk) -> Result<(), String> {
-        let owed = routed
-            .slices
-            .iter()
-            .map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
+    fn hand_on(&mut self, now: u64, chunk: &ChunkRef, routed: RoutedChunk) -> Result<(), String> {
+        let owed = routed.slices.iter();
+        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
         let mut owed: Vec<_> = owed.collect();
         self.rows_in_flight += owed.iter().map(|(_, count)| count).sum::<u64>();
         let rejected = routed.rejected.last().map(|last| SettledRun {
@@ -315,7 +313,7 @@ impl Process {
             through: last.ordinal + 1,
         });
         owed.extend(rejected.iter().map(|run| (Lane::DeadLetters, run.records_count)));
-        let parsed = self.ledger.chunk_parsed(chunk, span, owed, routed.tally);
+        let parsed = self.ledger.chunk_parsed(chunk, routed.span, owed, routed.tally);
         parsed.map_err(|error| error.to_string())?;
         for (shard, records) in routed.slices {
             let slice = Slice {
@@ -362,6 +360,7 @@ fn without_links(
     rows: &[ContentIndex],
     table: TableIndex,
     reading: &Reading,
+    span: Span,
 ) -> RoutedChunk {
     let mut slices: Vec<Vec<BatchRecord>> = vec![Vec::new(); map.shards().len()];
     let mut tally = ChunkTally::default();
@@ -377,13 +376,14 @@ fn without_links(
     }
     let slices = slices.into_iter().enumerate();
     let slices = slices.filter(|(_, records)| !records.is_empty());
+    let slices = slices.map(|(shard, records)| (ShardIndex(shard), records));
     RoutedChunk {
-        slices: slices
-            .map(|(shard, records)| (ShardIndex(shard), records))
-            .collect(),
+        slices: slices.collect(),
         rejected: Vec::new(),
         tally,
         skipped,
+        span,
+        end: ChunkEnd::Whole,
     }
 }
 

@@ -26,7 +26,9 @@ use crate::model::ObjectId;
 use crate::observe::object_trace::commit_span;
 use crate::observe::shards::ShardBoard;
 use crate::observe::status::{StatusBoard, TaskStatus};
+use crate::supervise::halt::Halt;
 use crate::supervise::spawn::Fuse;
+use crate::supervise::suspended::refuse_suspended;
 
 /// Time between two statuses; what a person sees as steady.
 const STATUS_INTERVAL: Duration = Duration::from_millis(200);
@@ -50,6 +52,10 @@ pub struct CheckpointerParts {
     pub clock: Arc<dyn Clock>,
     /// Where the status is published.
     pub status: watch::Sender<Arc<TaskStatus>>,
+    /// Ends the task when too many tables are suspended.
+    pub halt: Halt,
+    /// How many are too many; 0 bears any number.
+    pub suspended_max: u64,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -115,7 +121,10 @@ impl Checkpointer {
         let commit = start_commit(Arc::clone(&self.parts.store), delta, span, turn);
         let commit = outcome(commit).into_actor(self);
         context.spawn(commit.map(move |result, actor, context| match result {
-            Ok(()) => actor.announce(finished),
+            Ok(()) => {
+                actor.announce(finished);
+                actor.stop_if_suspended();
+            }
             Err(fault) => actor.fail(fault, context),
         }));
     }
@@ -131,6 +140,13 @@ impl Checkpointer {
         }
         if !finished.is_empty() {
             self.parts.discoverer.notify(ObjectsDone { ids: finished });
+        }
+    }
+
+    fn stop_if_suspended(&self) {
+        let tables = self.parts.ledger.tables();
+        if let Err(fault) = refuse_suspended(tables, self.parts.suspended_max) {
+            self.parts.halt.wish(fault);
         }
     }
 
@@ -251,12 +267,14 @@ impl Handler<TaskNotice> for Checkpointer {
                 known_bytes,
                 in_front,
                 is_complete,
+                unread,
             } => {
                 let counts = self.board.counts(table);
                 counts.known = objects_known;
                 counts.known_bytes = known_bytes;
                 counts.in_front = in_front;
                 counts.is_complete = is_complete;
+                counts.unread = unread;
             }
         }
     }
@@ -281,6 +299,7 @@ impl Handler<CommitNow> for Checkpointer {
             move |result, actor, _context| {
                 if result.is_ok() {
                     actor.announce(finished);
+                    actor.stop_if_suspended();
                 }
                 result
             },

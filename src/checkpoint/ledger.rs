@@ -10,8 +10,9 @@ use super::cut::{ObjectCut, SkipPlan};
 pub use super::ledger_error::LedgerError;
 pub use super::open_object::ObjectEnd;
 use super::open_object::OpenObject;
+use super::parsed_troubles::ParsedTroubles;
 use super::queue_ends::QueueEnds;
-use super::shard_cuts::ShardCuts;
+use super::shard_cuts::{ShardCuts, take_changed};
 use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ShardCut, TableStatistics,
     TaskState,
@@ -20,6 +21,7 @@ use super::tally::ChunkTally;
 use super::watermark::Watermark;
 use crate::chain::ends::LaneEnds;
 use crate::model::settle::{ChunkRef, Lane, Settled};
+use crate::model::trouble::{Trouble, Troubles};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
 use crate::route::shard_map::ShardMap;
 
@@ -32,6 +34,8 @@ pub struct ResumePoint {
     pub skip: SkipPlan,
     /// Where the lanes of its queue end there; `None` without a chain.
     pub lanes: Option<LaneEnds>,
+    /// What went wrong with tables in front of the mark, in reading order.
+    pub troubles: Troubles,
 }
 
 /// The pure heart of the checkpointer.
@@ -40,6 +44,7 @@ pub struct Ledger {
     map: ShardMap,
     objects: BTreeMap<ObjectId, OpenObject>,
     ends: QueueEnds,
+    troubles: ParsedTroubles,
     cuts: ShardCuts,
     tables: Vec<TableStatistics>,
     tables_changed: Vec<bool>,
@@ -71,6 +76,7 @@ impl Ledger {
         Self {
             tables_changed: vec![true; tables.len()],
             in_flight: vec![0; tables.len()],
+            troubles: ParsedTroubles::new(&tables),
             objects: BTreeMap::new(),
             ends: QueueEnds::new(checkpoint),
             cuts: ShardCuts::new(&checkpoint.cuts, &map),
@@ -107,12 +113,15 @@ impl Ledger {
         if self.objects.contains_key(&entry.id) {
             return Err(LedgerError::OpenAlready(entry.id.clone()));
         }
+        let table_name = table.and_then(|table| self.tables.get(table.0));
+        let table_name = table_name.map(TableStatistics::full_name);
         let progress = match &entry.state {
             ObjectState::Open(progress) => progress.clone(),
             ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
                 ObjectProgress::default()
             }
         };
+        let troubles = self.troubles.open(entry, table_name.as_deref());
         if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
             statistics.full_load_start_ms.get_or_insert(now_ms);
         }
@@ -127,6 +136,8 @@ impl Ledger {
             end: None,
             is_changed: false,
             lanes: lanes.clone(),
+            troubles: troubles.clone(),
+            table_name,
             was_set_aside,
         };
         self.objects.insert(entry.id.clone(), object);
@@ -134,6 +145,7 @@ impl Ledger {
             mark: progress.watermark,
             skip: SkipPlan::new(&progress),
             lanes,
+            troubles,
         })
     }
 
@@ -154,6 +166,7 @@ impl Ledger {
             }
         }
         self.ends.parsed(&chunk.object.queue, &tally.ends);
+        self.troubles.parsed(&tally.troubles);
         let object = Self::object(&mut self.objects, &chunk.object)?;
         let opened = object
             .watermark
@@ -238,31 +251,12 @@ impl Ledger {
             object.is_changed = false;
             let (state, is_finished) = object.state();
             if is_finished {
-                finished.push((id.clone(), object.table, matches!(state, ObjectState::Done(_))));
+                finished.push((id.clone(), state.clone()));
             }
             delta.objects.push((id.clone(), state));
         }
-        for (id, table, is_done) in &finished {
-            self.doubtful.remove(id);
-            let object = self.objects.remove(id);
-            if let Some(OpenObject {
-                lanes: Some(lanes),
-                was_set_aside,
-                ..
-            }) = object
-            {
-                self.ends.finished(id, &lanes, *is_done || was_set_aside);
-            }
-            if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
-                *(if *is_done {
-                    &mut statistics.objects_done
-                } else {
-                    &mut statistics.objects_quarantined
-                }) += 1;
-            }
-            if let Some(table) = table {
-                self.mark_table(*table);
-            }
+        for (id, state) in &finished {
+            self.finish(id, state);
         }
         delta.cuts = self.cuts.take_changed();
         if !delta.cuts.is_empty() {
@@ -279,7 +273,48 @@ impl Ledger {
         if crate::observe::planted::is_planted(crate::observe::planted::Defect::CutNotWithWatermark) {
             delta.cuts.clear();
         }
-        (delta, finished.into_iter().map(|(id, ..)| id).collect())
+        (delta, finished.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Forgets an object that is finished, or not read on for now, with the step that says so.
+    fn finish(&mut self, id: &ObjectId, state: &ObjectState) {
+        self.doubtful.remove(id);
+        let Some(object) = self.objects.remove(id) else {
+            return;
+        };
+        let mut troubles = object.troubles;
+        match state {
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+                let is_done = matches!(state, ObjectState::Done(_));
+                if let Some(lanes) = &object.lanes {
+                    self.ends.finished(id, lanes, is_done || object.was_set_aside);
+                }
+                if let Some(statistics) = object.table.and_then(|table| self.tables.get_mut(table.0)) {
+                    *(if is_done {
+                        &mut statistics.objects_done
+                    } else {
+                        &mut statistics.objects_quarantined
+                    }) += 1;
+                }
+            }
+            ObjectState::Open(progress) => troubles.clone_from(&progress.troubles),
+            ObjectState::Registered => {}
+        }
+        if let Some(table) = object.table {
+            self.mark_table(table);
+        }
+        self.note_troubles(&troubles, Trouble::absorb);
+    }
+
+    /// Changes what is stored of the tables that something went wrong with.
+    fn note_troubles(&mut self, troubles: &Troubles, note: impl Fn(&mut Trouble, &Trouble)) {
+        for (table, trouble) in troubles.iter() {
+            let tables = self.tables.iter_mut().zip(&mut self.tables_changed);
+            for (statistics, is_changed) in tables.filter(|(known, _)| known.full_name() == table) {
+                note(&mut statistics.trouble, trouble);
+                *is_changed = true;
+            }
+        }
     }
 
     /// Statistics of the settled part, by table.
@@ -327,10 +362,11 @@ impl Ledger {
         let object = Self::object(&mut self.objects, id)?;
         let tallies = object.watermark.advance();
         object.is_changed |= !tallies.is_empty();
-        for tally in tallies {
+        for tally in &tallies {
             if let Some(lanes) = &mut object.lanes {
                 lanes.absorb(&tally.ends);
             }
+            object.troubles.absorb(&tally.troubles);
             object.totals.records += tally.records;
             object.totals.delivered += tally.delivered;
             object.totals.dead_lettered += tally.dead_lettered;
@@ -352,16 +388,10 @@ impl Ledger {
                 }
             }
         }
+        // A suspension is known of a table with the step that settles its row, so that no row behind it is read.
+        for tally in &tallies {
+            self.note_troubles(&tally.troubles, Trouble::suspend);
+        }
         Ok(())
     }
-}
-
-pub(super) fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
-    let taken = values
-        .iter()
-        .zip(changed.iter())
-        .filter(|(_, is_changed)| **is_changed);
-    let taken = taken.map(|(value, _)| value.clone()).collect();
-    changed.fill(false);
-    taken
 }

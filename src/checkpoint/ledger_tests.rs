@@ -10,6 +10,7 @@ use super::store::{
 };
 use super::tally::ChunkTally;
 use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
+use crate::model::trouble::Troubles;
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
 use crate::route::shard_map::{HashRange, ShardIndex, ShardMap};
 
@@ -318,6 +319,7 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
             bytes: 40,
         },
         lanes: None,
+        troubles: Troubles::default(),
     };
     let mut ledger = ledger(&Checkpoint::default());
     let resume = ledger

@@ -73,6 +73,8 @@ pub enum TaskNotice {
         in_front: u64,
         /// Whether no more are expected for now.
         is_complete: bool,
+        /// The first ones that are not read because the table is suspended.
+        unread: Vec<String>,
     },
 }
 

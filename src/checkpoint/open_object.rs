@@ -8,6 +8,7 @@ use super::tally::ChunkTally;
 use super::watermark::Watermark;
 use crate::chain::ends::LaneEnds;
 use crate::model::TableIndex;
+use crate::model::trouble::{Suspension, Troubles};
 
 /// How reading an object ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,9 @@ pub enum ObjectEnd {
         /// Why, one sentence.
         reason: String,
     },
+    /// Its table is suspended, so that it is not read on: by a row of it, or by the object itself, which then is said
+    /// here.
+    Suspended(Option<Box<Suspension>>),
 }
 
 /// An object between its opening and the commit that finishes it.
@@ -31,6 +35,10 @@ pub(super) struct OpenObject {
     pub(super) totals: ObjectTotals,
     /// Where the lanes of its queue end at the watermark; `None` without a chain.
     pub(super) lanes: Option<LaneEnds>,
+    /// What went wrong with tables in front of the watermark, in reading order.
+    pub(super) troubles: Troubles,
+    /// Its table's `schema.table`, for a full-load file.
+    pub(super) table_name: Option<String>,
     /// Whether it had been set aside before it was opened, so that nothing of it was ever sent.
     pub(super) was_set_aside: bool,
     pub(super) end: Option<ObjectEnd>,
@@ -56,16 +64,26 @@ impl OpenObject {
                     true,
                 )
             }
-            Some(_) | None => {
-                let progress = ObjectProgress {
-                    watermark,
-                    through: self.cut.ahead_of(watermark.ordinal),
-                    dead_letters_through: self.dead_letters_through,
-                    totals: self.totals,
-                    lanes: self.lanes.clone(),
-                };
-                (ObjectState::Open(progress), false)
+            Some(ObjectEnd::Suspended(by_object)) if self.watermark.is_settled() => {
+                let mut progress = self.progress();
+                if let (Some(suspension), Some(table)) = (by_object, &self.table_name) {
+                    progress.troubles.of_mut(table).suspension = Some(suspension.as_ref().clone());
+                }
+                (ObjectState::Open(progress), true)
             }
+            Some(_) | None => (ObjectState::Open(self.progress()), false),
+        }
+    }
+
+    fn progress(&self) -> ObjectProgress {
+        let watermark = self.watermark.mark();
+        ObjectProgress {
+            watermark,
+            through: self.cut.ahead_of(watermark.ordinal),
+            dead_letters_through: self.dead_letters_through,
+            totals: self.totals,
+            lanes: self.lanes.clone(),
+            troubles: self.troubles.clone(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What is known to be stored in each shard. Pure: no I/O, no clock.
 
-use super::ledger::take_changed;
 use super::store::ShardCut;
 use crate::model::settle::{StoredIn, greatest, sequence_number_of};
 use crate::route::shard_map::{HashRange, ShardMap};
@@ -66,6 +65,17 @@ impl ShardCuts {
             *is_changed = true;
         }
     }
+}
+
+/// Copies of the values that changed, which then count as unchanged.
+pub(super) fn take_changed<T: Clone>(values: &[T], changed: &mut [bool]) -> Vec<T> {
+    let taken = values
+        .iter()
+        .zip(changed.iter())
+        .filter(|(_, is_changed)| **is_changed);
+    let taken = taken.map(|(value, _)| value.clone()).collect();
+    changed.fill(false);
+    taken
 }
 
 /// The cut of a shard that has not acknowledged anything.

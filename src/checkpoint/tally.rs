@@ -2,6 +2,7 @@
 
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::TableStatistics;
+use crate::model::trouble::Troubles;
 use crate::model::{Operation, TableIndex};
 
 /// Counts of one chunk.
@@ -25,6 +26,8 @@ pub struct ChunkTally {
     pub tables: Vec<TableTally>,
     /// The lanes that have records in it, with the last position of each.
     pub ends: LaneEnds,
+    /// What went wrong with the tables of its bad rows, up to its end, in reading order.
+    pub troubles: Troubles,
 }
 
 /// Counts of one chunk for one table.

@@ -57,6 +57,7 @@ mod status;
 pub mod status_file;
 mod stream_view;
 mod tables;
+mod tables_resume;
 mod task_events;
 mod task_files;
 mod task_statistics;
@@ -96,7 +97,7 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
-    /// Show the statistics of each table, by the names of DMS
+    /// Show the statistics of each table, by the names of DMS, and let a suspended one go on
     Tables(tables::TablesArgs),
     /// Look at the durable state of a task, save it, put it back, remove it
     Checkpoint(checkpoint::CheckpointArgs),

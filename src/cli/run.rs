@@ -14,8 +14,8 @@ use super::backends;
 use super::logging::LogArgs;
 use super::progress::Progress;
 use super::start_type::{self, StartType};
-use super::status::{dead_lettered_rows, filtered_rows};
-use super::text::counted;
+use super::status::{dead_lettered_rows, filtered_rows, suspension_lines};
+use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, status_file, task_events};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
@@ -23,6 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::life::parse_moment;
 use crate::config::{Config, MigrationType};
 use crate::fault::{Fault, FaultKind};
+use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
 use crate::observe::events::{StartFlag, TaskEvent};
 use crate::observe::life_status::{StopReason, failure_text};
@@ -66,7 +67,18 @@ struct Summary {
     dead_lettered_rows: u64,
     filtered_rows: u64,
     quarantined_objects: u64,
+    /// Tables that nothing more is sent of until they are resumed.
+    suspended_tables: Vec<SuspendedTable>,
     counters: CountersSnapshot,
+}
+
+/// A table that nothing more is sent of.
+#[derive(Debug, serde::Serialize)]
+struct SuspendedTable {
+    table: String,
+    suspension: Suspension,
+    /// The first of its load files that are not read because of that.
+    unread_files: Vec<String>,
 }
 
 /// Runs the command. Blocks until the task has ended.
@@ -234,37 +246,64 @@ fn summarize(
                 .iter()
                 .map(|table| table.load.quarantined)
                 .sum::<u64>(),
+        suspended_tables: suspended_tables(&status),
         counters,
     }
 }
 
+fn suspended_tables(status: &TaskStatus) -> Vec<SuspendedTable> {
+    let tables = status.tables.iter().filter_map(|table| {
+        Some(SuspendedTable {
+            table: table.statistics.full_name(),
+            suspension: table.statistics.trouble.suspension.clone()?,
+            unread_files: table.load.unread.clone(),
+        })
+    });
+    tables.collect()
+}
+
 impl Summary {
     fn exit_code(&self, fail_on_dead_letters: bool) -> u8 {
-        let has_loss = self.quarantined_objects > 0 || (fail_on_dead_letters && self.dead_lettered_rows > 0);
+        let is_held_back = self.quarantined_objects > 0 || !self.suspended_tables.is_empty();
+        let has_loss = is_held_back || (fail_on_dead_letters && self.dead_lettered_rows > 0);
         if has_loss { FaultKind::Data.exit_code() } else { 0 }
     }
 
     fn print(&self, format: OutputFormat) -> Result<(), Fault> {
         let text = match format {
             OutputFormat::Json => super::to_json(self)?,
-            OutputFormat::Text => format!(
-                "{} ({}): {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
+            OutputFormat::Text => {
+                format!(
+                    "{} ({}): {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
                  far: {} delivered, {} dead-lettered, {}{} set aside\n",
-                self.end,
-                self.stop_reason.as_str(),
-                counted(self.counters.sent(), "record"),
-                self.counters.skipped,
-                self.counters.found + self.counters.recovered,
-                self.counters.sent_again(),
-                counted(self.delivered_rows, "row"),
-                counted(self.dead_lettered_rows, "row"),
-                match self.filtered_rows {
-                    0 => String::new(),
-                    rows => format!("{} left out by the table mappings, ", counted(rows, "row")),
-                },
-                counted(self.quarantined_objects, "object"),
-            ),
+                    self.end,
+                    self.stop_reason.as_str(),
+                    counted(self.counters.sent(), "record"),
+                    self.counters.skipped,
+                    self.counters.found + self.counters.recovered,
+                    self.counters.sent_again(),
+                    counted(self.delivered_rows, "row"),
+                    counted(self.dead_lettered_rows, "row"),
+                    match self.filtered_rows {
+                        0 => String::new(),
+                        rows => format!("{} left out by the table mappings, ", counted(rows, "row")),
+                    },
+                    counted(self.quarantined_objects, "object"),
+                ) + &self.suspended_text()
+            }
         };
         super::print(&text)
+    }
+
+    fn suspended_text(&self) -> String {
+        let tables = self.suspended_tables.iter().flat_map(|suspended| {
+            let SuspendedTable {
+                table,
+                suspension,
+                unread_files,
+            } = suspended;
+            suspension_lines(table, Some(suspension), unread_files)
+        });
+        lines(tables)
     }
 }

@@ -14,6 +14,7 @@ use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ChangesFrom;
 use crate::fault::Fault;
+use crate::model::trouble::Suspension;
 use crate::observe::shards::ShardActivity;
 use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::source::printable;
@@ -125,6 +126,13 @@ impl fmt::Display for StatusReport {
                 counted(filtered, "row")
             )?;
         }
+        for table in &status.tables {
+            let statistics = &table.statistics;
+            let suspension = statistics.trouble.suspension.as_ref();
+            for line in suspension_lines(&statistics.full_name(), suspension, &table.load.unread) {
+                writeln!(f, "suspended     {line}")?;
+            }
+        }
         self.write_quarantined(f)
     }
 }
@@ -235,6 +243,38 @@ impl StatusReport {
 
 /// Age from which on a status is not that of a healthy process.
 const STALE_AGE_MS: i64 = 10_000;
+
+/// Load files of a suspended table that are named.
+const UNREAD_NAMED_MAX: usize = 5;
+
+/// Where a table is suspended, what of it is not read, and how it goes on.
+pub(super) fn suspension_lines(
+    table: &str,
+    suspension: Option<&Suspension>,
+    unread: &[String],
+) -> Vec<String> {
+    let Some(suspension) = suspension else {
+        return Vec::new();
+    };
+    let place = printable(&suspension.to_string()).into_owned();
+    let mut texts = vec![format!(
+        "{table} is suspended since {place}; nothing of it is sent behind that; `brigade tables resume {table}` lets it \
+         go on when the task is stopped"
+    )];
+    if !unread.is_empty() {
+        let named = unread.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
+        let named: Vec<_> = named.collect();
+        let more = match unread.len().saturating_sub(UNREAD_NAMED_MAX) {
+            0 => "",
+            _ => " and more",
+        };
+        texts.push(format!(
+            "{table}: load files not read yet: {}{more}",
+            named.join(", ")
+        ));
+    }
+    texts
+}
 
 /// Rows of all tables and of none that were dead-lettered.
 pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::store::TableStatistics;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::status::TaskStatus;
@@ -91,6 +92,27 @@ pub(super) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
             Err(failed(FaultKind::PermissionDenied, &error))
         }
         Err(error) => Err(failed(FaultKind::StateIo, &error)),
+    }
+}
+
+/// Says of tables what the state says of them now. The status of the next run says the same, so failing is no loss.
+pub(super) fn resumed(state: &Path, tables: &[TableStatistics]) {
+    let Ok(Some(mut status)) = read(state) else {
+        return;
+    };
+    for table in &mut status.tables {
+        let now = tables
+            .iter()
+            .find(|now| now.full_name() == table.statistics.full_name());
+        if let Some(now) = now {
+            table.statistics = now.clone();
+        }
+    }
+    if let Err(error) = write(&state.join(STATUS_FILE), &status) {
+        super::report(&format!(
+            "warning: the status in {} stays as it was: {error}",
+            state.display()
+        ));
     }
 }
 

@@ -8,17 +8,20 @@
 //! and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of the load and the source
 //! bytes of a table begin anew; those of its changes, and `x.filtered_rows`, go on.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::replication_task::ReplicationTask;
+use super::status::suspension_lines;
 use super::status_file::{self, Activity};
+use super::tables_resume::{self, ResumeArgs};
 use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, RELOADING, TaskStatistics};
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::map::TableName;
+use crate::model::trouble::Suspension;
 use crate::observe::status::{TableStatus, TaskStatus};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -26,11 +29,20 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// Arguments of `tables`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct TablesArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     config: ConfigPath,
     #[command(flatten)]
     output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Let the next run go on with a table that was suspended
+    Resume(ResumeArgs),
 }
 
 /// What `tables --output json` prints.
@@ -93,6 +105,12 @@ struct OwnStatistics {
     files_done: u64,
     files_set_aside: u64,
     filtered_rows: u64,
+    bad_rows: u64,
+    /// Where the table is suspended, if it is.
+    suspension: Option<Suspension>,
+    /// The first of its load files that are not read because of that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread_files: Vec<String>,
 }
 
 /// Runs the command.
@@ -100,6 +118,9 @@ struct OwnStatistics {
 /// # Errors
 /// If the configuration or the status cannot be read.
 pub(super) fn run(args: &TablesArgs) -> Result<u8, Fault> {
+    if let Some(Verb::Resume(args)) = &args.verb {
+        return tables_resume::run(args);
+    }
     let (config, _) = args.config.load()?;
     let status = status_file::read(&config.state.path)?;
     let activity = status_file::activity(&config.state.path, status.as_ref());
@@ -189,13 +210,7 @@ impl TablesReport {
             ]
         });
         let mut text = table(&headers, &numbers, rows);
-        for row in self.tables.iter().filter(|row| row.x.filtered_rows > 0) {
-            let rows = counted(row.x.filtered_rows, "row");
-            text += &lines([format!(
-                "{}.{}: {rows} left out by a filter of the table mappings",
-                row.schema_name, row.table_name
-            )]);
-        }
+        text += &lines(self.tables.iter().flat_map(DmsStatistics::remarks));
         if !self.not_selected.is_empty() {
             text += &lines([format!(
                 "not read, because no rule of the table mappings selects them: {}",
@@ -207,6 +222,19 @@ impl TablesReport {
 }
 
 impl DmsStatistics {
+    /// What the columns have no room for.
+    fn remarks(&self) -> Vec<String> {
+        let name = format!("{}.{}", self.schema_name, self.table_name);
+        let mut texts = suspension_lines(&name, self.x.suspension.as_ref(), &self.x.unread_files);
+        if self.x.filtered_rows > 0 {
+            let rows = counted(self.x.filtered_rows, "row");
+            texts.push(format!(
+                "{name}: {rows} left out by a filter of the table mappings"
+            ));
+        }
+        texts
+    }
+
     fn of(table: &TableStatus, has_load: bool, is_reloaded: bool) -> Self {
         let statistics = &table.statistics;
         Self {
@@ -236,6 +264,9 @@ impl DmsStatistics {
                 files_done: statistics.objects_done,
                 files_set_aside: statistics.objects_quarantined,
                 filtered_rows: statistics.filtered_rows,
+                bad_rows: statistics.trouble.bad_rows,
+                suspension: statistics.trouble.suspension.clone(),
+                unread_files: table.load.unread.clone(),
             },
             ..Self::default()
         }
@@ -245,7 +276,7 @@ impl DmsStatistics {
 /// `TableState`, in DMS's words.
 fn state(table: &TableStatus, has_load: bool, is_reloaded: bool) -> &'static str {
     let statistics = &table.statistics;
-    if statistics.objects_quarantined > 0 {
+    if statistics.objects_quarantined > 0 || statistics.trouble.suspension.is_some() {
         ERROR
     } else if statistics.full_load_end_ms.is_some() || !has_load {
         COMPLETED

@@ -4,7 +4,7 @@
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use super::{Config, CsvDialect, MessageConfig, SourceConfig, SourceFormat, SourceLocation};
+use super::{Config, CsvDialect, MessageConfig, RowPolicies, SourceConfig, SourceFormat, SourceLocation};
 use crate::map::TableMapping;
 use crate::model::Table;
 
@@ -23,11 +23,14 @@ struct Sent<'a> {
     /// same, whatever their ids and names, and `load-order` changes no message.
     #[serde(skip_serializing_if = "Option::is_none")]
     mappings: Option<&'a [Option<TableMapping>]>,
+    /// What follows from bad rows; left out as long as that is only their dead letters.
+    #[serde(skip_serializing_if = "RowPolicies::is_default")]
+    rows: RowPolicies,
 }
 
 impl Config {
     /// Hexadecimal digest of everything that changes what is sent: the task's name, where the files are, the
-    /// CSV dialect, the tables and the message settings.
+    /// CSV dialect, the tables, the message settings and what follows from bad rows.
     ///
     /// Limits, pace, linger and paths of state may change between two runs; so may `migration_type`, which
     /// decides what is read and not what it becomes.
@@ -43,7 +46,7 @@ impl Config {
             target: _,
             message,
             delivery: _,
-            errors: _,
+            errors,
             state: _,
             limits: _,
             otlp_endpoint: _,
@@ -60,6 +63,7 @@ impl Config {
                 .iter()
                 .any(Option::is_some)
                 .then_some(&mappings.tables),
+            rows: errors.rows,
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The keys of the configuration: the one list that the walker, the JSON Schema and `reference.yaml` are made
 //! from. Pure: no I/O, no clock.
 
+mod errors;
 mod source;
 mod target;
 mod task;

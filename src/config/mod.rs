@@ -7,6 +7,7 @@
 pub mod dms;
 mod csv_dialect;
 mod environment;
+mod error_policies;
 mod fingerprint;
 mod interpolate;
 pub mod keys;
@@ -35,6 +36,7 @@ use serde::Serialize;
 
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
+pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
 pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::load::{Loaded, load, load_str};
 pub use self::migration_type::MigrationType;
@@ -150,6 +152,8 @@ pub enum LateFiles {
 pub enum ChangedObjects {
     /// Set the rest of it aside, visibly.
     Quarantine,
+    /// Suspend its table; a change file is set aside.
+    SuspendTable,
     /// Stop the task.
     Stop,
 }
@@ -314,15 +318,6 @@ pub enum Pace {
         /// Bytes per second and shard.
         bytes_per_second: u64,
     },
-}
-
-/// What happens to bad rows and objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorsConfig {
-    /// Folder of the dead letters.
-    pub dead_letters: PathBuf,
-    /// What is done if an event cannot be written.
-    pub event_error_policy: EventErrorPolicy,
 }
 
 /// Where the checkpoint lives.

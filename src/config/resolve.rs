@@ -1,6 +1,7 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod errors;
 mod format;
 mod source;
 mod target;
@@ -11,9 +12,7 @@ use super::life::parse_moment;
 use super::problems::Report;
 use super::units::SizeText;
 use super::values::{Section, Values};
-use super::{
-    Config, ErrorsConfig, EventErrorPolicy, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig,
-};
+use super::{Config, LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
 use crate::map::plan::MappedTables;
 
 /// The path of the table definition, if the document gives one.
@@ -65,6 +64,7 @@ pub(super) fn resolve(
     }
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
+    let errors = errors::errors(&root, folder);
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
@@ -75,7 +75,7 @@ pub(super) fn resolve(
         target: target.place,
         message: target.message,
         delivery: target.delivery,
-        errors: errors(&root, folder)?,
+        errors: errors?,
         state: state?,
         limits: limits?,
         otlp_endpoint: root
@@ -107,20 +107,6 @@ fn stop(
     Some(StopConfig {
         at_ms: section.text("at").and_then(parse_moment),
         after,
-    })
-}
-
-fn errors(root: &Section<'_>, folder: &Path) -> Option<ErrorsConfig> {
-    let errors = root.section("errors")?;
-    Some(ErrorsConfig {
-        dead_letters: joined(folder, errors.text("dead_letters")?),
-        event_error_policy: errors.choice(
-            "event_error_policy",
-            &[
-                ("IGNORE", EventErrorPolicy::Ignore),
-                ("STOP_TASK", EventErrorPolicy::StopTask),
-            ],
-        )?,
     })
 }
 

@@ -344,6 +344,9 @@ fn every_word_of_every_choice_means_something() {
                     text.replace("  tables:", &format!("  csv: {{ {line} }}\n  tables:"))
                 }
                 Some((group @ ("errors" | "stop"), _)) => format!("{text}{group}: {{ {line} }}\n"),
+                Some(("errors.data_error_escalation", _)) => {
+                    format!("{text}errors: {{ data_error_escalation: {{ {line} }} }}\n")
+                }
                 Some(_) => {
                     text.replace(" }\n", &format!(", {line} }}\n"))
                         .replacen(&format!(", {line}"), "", 1)

@@ -112,8 +112,8 @@ impl Discoverer {
                 .catalog
                 .greatest_key(request.queue)
                 .map(ToOwned::to_owned),
-            policy: self.parts.catalog.late_files(request.queue),
-            from: self.parts.catalog.from(request.queue),
+            policy: request.late_files,
+            from: request.from.clone(),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
         let span = tracing::info_span!(
@@ -280,8 +280,11 @@ impl Handler<NextObject> for Discoverer {
     type Result = ResponseFuture<Option<Assignment>>;
 
     fn handle(&mut self, message: NextObject, context: &mut Context<Self>) -> Self::Result {
-        if message.read.is_some() {
-            self.parts.catalog.released(message.lane);
+        if let Some(read) = message.read {
+            let suspended = self.parts.catalog.released(message.lane, read);
+            if let Some(notice) = suspended.and_then(|queue| self.parts.catalog.notice(queue)) {
+                self.parts.checkpointer.notify(notice);
+            }
         }
         let (reply, answer) = oneshot::channel();
         self.waiting.push_back((message.lane, reply));

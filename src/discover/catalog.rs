@@ -10,14 +10,15 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::control::{CONTROL_KEY, ControlPlan};
+pub use super::control::{control_version, is_late};
 use super::folders::Takes;
-use super::messages::{Assignment, Work};
+use super::messages::{Assignment, ObjectRead, UNREAD_SHOWN_MAX, Work};
 pub use super::queue_start::{QueueStart, Watch};
 use super::start::StartPoint;
 use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::config::LateFiles;
-use crate::model::{ObjectId, ObjectVersion, QueueName, TableIndex};
+use crate::model::{ObjectId, QueueName, TableIndex};
 use crate::source::ListCursor;
 
 /// A queue is listed further when fewer objects than this wait in it.
@@ -34,6 +35,10 @@ pub struct ListRequest {
     pub prefix: String,
     /// Which keys below it count.
     pub takes: Takes,
+    /// What to do with late files of the queue; load queues have none.
+    pub late_files: LateFiles,
+    /// Where the queue starts.
+    pub from: StartPoint,
     /// Where to start.
     pub after: Option<ListCursor>,
 }
@@ -59,6 +64,8 @@ struct Queue {
     reader: Option<usize>,
     last_reader: Option<usize>,
     barrier: Option<u64>,
+    /// The first objects that are not read because the table is suspended.
+    unread: Vec<String>,
     known: u64,
     known_bytes: u64,
     in_front: u64,
@@ -110,6 +117,8 @@ impl Catalog {
                 name: queue.start.name.clone(),
                 prefix: queue.start.prefix.clone(),
                 takes: queue.start.takes,
+                late_files: queue.start.late_files,
+                from: queue.start.from.clone(),
                 after,
             })
         })
@@ -129,30 +138,20 @@ impl Catalog {
             .and_then(|queue| queue.start.greatest_key.as_deref())
     }
 
-    /// What to do with late files of a queue; load queues have none.
-    pub fn late_files(&self, index: usize) -> LateFiles {
-        self.queues
-            .get(index)
-            .map_or(LateFiles::Process, |queue| queue.start.late_files)
-    }
-
-    /// Where a queue starts.
-    pub fn from(&self, index: usize) -> StartPoint {
-        self.queues
-            .get(index)
-            .map_or(StartPoint::Beginning, |queue| queue.start.from.clone())
-    }
-
     /// How many objects of a queue lie in front of its start, as far as full listings came to an end.
     pub fn in_front(&self, index: usize) -> u64 {
         self.queues.get(index).map_or(0, |queue| queue.in_front)
     }
 
-    /// A reader has read its object to the end.
-    pub fn released(&mut self, lane: usize) {
-        for queue in self.queues.iter_mut().filter(|queue| queue.reader == Some(lane)) {
-            queue.reader = None;
+    /// A reader is done with its object; gives the queue of it, if its table was suspended with that.
+    pub fn released(&mut self, lane: usize, read: ObjectRead) -> Option<usize> {
+        let mut queues = self.queues.iter_mut().enumerate();
+        let (index, queue) = queues.find(|(_, queue)| queue.reader == Some(lane))?;
+        queue.reader = None;
+        if read.is_suspended {
+            queue.suspend();
         }
+        read.is_suspended.then_some(index)
     }
 
     /// The next object for a reader: it stays with its queue while there is something in it.
@@ -199,7 +198,10 @@ impl Catalog {
         {
             if let Some(table) = queue.start.table {
                 queue.is_announced = true;
-                loaded.push(table);
+                // Nothing more of a suspended table is read for now; that does not make it loaded.
+                if !queue.start.is_suspended {
+                    loaded.push(table);
+                }
             }
         }
         if self.is_loading
@@ -236,6 +238,10 @@ impl Catalog {
             in_front: alike().map(|queue| queue.in_front).sum(),
             is_complete: alike()
                 .all(|queue| matches!(queue.listing, Listing::Resting { .. } | Listing::Closed)),
+            unread: alike()
+                .flat_map(|queue| queue.unread.iter().cloned())
+                .take(UNREAD_SHOWN_MAX)
+                .collect(),
         })
     }
 }
@@ -246,6 +252,7 @@ impl Queue {
         // Control records come first even if they were switched on later than the first file was numbered.
         unfinished.sort_by_key(|entry| (entry.version.key != CONTROL_KEY, entry.id.number));
         let mut queue = Self {
+            unread: std::mem::take(&mut start.unread),
             start,
             listing: Listing::Due { after: None },
             pending: VecDeque::new(),
@@ -283,6 +290,20 @@ impl Queue {
         self.pending.push_back((entry, work));
     }
 
+    /// Leaves unread what waits.
+    fn suspend(&mut self) {
+        self.start.is_suspended = true;
+        for (entry, _) in std::mem::take(&mut self.pending) {
+            self.leave_unread(entry.version.key);
+        }
+    }
+
+    fn leave_unread(&mut self, key: String) {
+        if self.unread.len() < UNREAD_SHOWN_MAX {
+            self.unread.push(key);
+        }
+    }
+
     /// The start of the page that is due: `Some(None)` is the beginning.
     #[expect(
         clippy::option_option,
@@ -317,7 +338,11 @@ impl Queue {
             if key != CONTROL_KEY && !is_late(key, self.start.greatest_key.as_deref()) {
                 self.start.greatest_key = Some(key.clone());
             }
-            self.enqueue(entry);
+            if self.start.is_suspended {
+                self.leave_unread(entry.version.key);
+            } else {
+                self.enqueue(entry);
+            }
         }
         self.counting = self.counting.map(|counted| counted + page.in_front);
         if let (None, Some(counted)) = (&page.next, self.counting) {
@@ -366,20 +391,5 @@ impl Queue {
     fn is_complete(&self) -> bool {
         let is_listed = matches!(self.listing, Listing::Resting { .. } | Listing::Closed);
         is_listed && self.pending.is_empty() && self.taken.is_empty()
-    }
-}
-
-/// Whether a key that has no number comes behind keys that have one.
-pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
-    key != CONTROL_KEY && greatest_key.is_some_and(|greatest| key < greatest)
-}
-
-/// The stand-in version that gives control records a place in the checkpoint.
-pub fn control_version() -> ObjectVersion {
-    ObjectVersion {
-        key: CONTROL_KEY.into(),
-        etag: String::new(),
-        size_bytes: 0,
-        modified_ms: 0,
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::folders::Takes;
-use super::messages::{Assignment, Work};
+use super::messages::{Assignment, ObjectRead, Work};
 use super::start::StartPoint;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::config::LateFiles;
@@ -46,6 +46,8 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         takes: Takes::All,
         late_files: LateFiles::Process,
         greatest_key: None,
+        is_suspended: false,
+        unread: Vec::new(),
         from: StartPoint::Beginning,
         list_behind: None,
         watch,
@@ -72,6 +74,9 @@ fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage {
         next,
     }
 }
+
+/// An object was read to its end.
+const READ: ObjectRead = ObjectRead { is_suspended: false };
 
 const POLL: Watch = Watch::Poll {
     interval_ms: 10,
@@ -140,7 +145,7 @@ impl Run {
             1 => self.ask(index % 3)?,
             2 => {
                 if let Some(assignment) = self.reading.remove(&(index % 3)) {
-                    self.catalog.released(index % 3);
+                    self.catalog.released(index % 3, READ);
                     self.read.push(assignment.entry.id);
                 }
             }
@@ -238,7 +243,7 @@ fn unfinished_objects_come_first_in_the_order_of_their_numbers() {
     while let Some(assignment) = catalog.assign(0) {
         numbers.push(assignment.entry.id.number);
         assert_eq!(assignment.work, Work::Read);
-        catalog.released(0);
+        catalog.released(0, READ);
     }
     assert_eq!(numbers, [2, 4, 5]);
 }
@@ -253,7 +258,7 @@ fn a_lane_stays_with_its_table() {
         catalog.listed(request.queue, new, 0);
     }
     let mut table_of = |lane| {
-        catalog.released(lane);
+        catalog.released(lane, READ);
         catalog.assign(lane).unwrap().table.unwrap().0
     };
     let tables: Vec<_> = [0, 1, 1, 0, 1, 0].map(&mut table_of).into();

@@ -4,7 +4,7 @@
 //! `create-table` per table and one for its exceptions table.
 
 use crate::config::MigrationType;
-use crate::model::TableIndex;
+use crate::model::{ObjectVersion, TableIndex};
 
 /// Key of the stand-in object that gives a queue's control records their place in the checkpoint. It lies under no
 /// prefix that is ever listed, and sorts before every ordinary key, so that it is never the greatest of its queue.
@@ -56,5 +56,20 @@ impl ControlPlan {
             Self(create.into_iter().chain(exceptions).collect())
         };
         tables.enumerate().map(plan).collect()
+    }
+}
+
+/// Whether a key that has no number comes behind keys that have one.
+pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
+    key != CONTROL_KEY && greatest_key.is_some_and(|greatest| key < greatest)
+}
+
+/// The stand-in version that gives control records a place in the checkpoint.
+pub fn control_version() -> ObjectVersion {
+    ObjectVersion {
+        key: CONTROL_KEY.into(),
+        etag: String::new(),
+        size_bytes: 0,
+        modified_ms: 0,
     }
 }

@@ -6,14 +6,24 @@ use super::control::ControlPlan;
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::{ObjectId, TableIndex};
 
+/// Objects of a suspended table that a status names.
+pub const UNREAD_SHOWN_MAX: usize = 20;
+
 /// A reader is free. The reply comes when there is an object to read; `None` means that none will come.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<Assignment>")]
 pub struct NextObject {
     /// Which reader asks.
     pub lane: usize,
-    /// The object it has read to the end, if it had one.
-    pub read: Option<ObjectId>,
+    /// How it is done with the object it had, if it had one.
+    pub read: Option<ObjectRead>,
+}
+
+/// How a reader is done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectRead {
+    /// Whether its table was suspended in it, so that no further object of it is to be read.
+    pub is_suspended: bool,
 }
 
 /// An object to read.

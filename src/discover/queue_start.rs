@@ -38,7 +38,11 @@ pub struct QueueStart {
     pub late_files: LateFiles,
     /// The control records that go first.
     pub control: Option<ControlPlan>,
-    /// Objects that have a number and are not finished.
+    /// Whether its table is suspended: new objects get their numbers and are not read.
+    pub is_suspended: bool,
+    /// The first objects that are not read because of that.
+    pub unread: Vec<String>,
+    /// Objects that have a number and are not finished, as far as they are to be read.
     pub unfinished: Vec<ObjectEntry>,
     /// The greatest key that has a number.
     pub greatest_key: Option<String>,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::catalog::{QueueStart, Watch, control_version};
 use super::control::{CONTROL_KEY, ControlPlan};
 use super::folders::{ObjectFolder, change_folders, load_folder};
+use super::messages::UNREAD_SHOWN_MAX;
 use super::start::StartPoint;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::{Config, LateFiles, MigrationType, StopAfter};
 use crate::fault::{Fault, FaultKind};
+use crate::model::trouble::Suspension;
 use crate::model::{QueueName, Table, TableIndex};
 use crate::supervise::pipeline::RunMode;
 
@@ -55,7 +57,12 @@ fn load_queues(config: &Config, checkpoint: &Checkpoint) -> Vec<QueueStart> {
     let unloaded = tables.filter(|(_, table)| !is_loaded(table));
     let start = |(index, table): (TableIndex, &Table)| {
         let control = Some(ControlPlan::before_load(index));
-        queue_start(config, checkpoint, load_folder(config, index, table), control)
+        let folder = load_folder(config, index, table);
+        let start = queue_start(config, checkpoint, folder, control);
+        match suspension_of(checkpoint, table) {
+            Some(suspension) => suspended(start, suspension),
+            None => start,
+        }
     };
     unloaded.map(start).collect()
 }
@@ -96,6 +103,37 @@ fn change_queues(
     folders.into_iter().zip(controls).map(start).collect()
 }
 
+/// Where a table is suspended, if it is.
+fn suspension_of<'a>(checkpoint: &'a Checkpoint, table: &Table) -> Option<&'a Suspension> {
+    let mut tables = checkpoint.tables.iter();
+    let known = tables.find(|known| known.schema_name == table.owner && known.table_name == table.name)?;
+    known.trouble.suspension.as_ref()
+}
+
+/// A queue of which nothing is read behind where its table was suspended.
+fn suspended(mut start: QueueStart, suspension: &Suspension) -> QueueStart {
+    let unfinished = std::mem::take(&mut start.unfinished).into_iter();
+    let (in_front, behind) = unfinished.partition(|entry| is_in_front_of(suspension, entry));
+    QueueStart {
+        is_suspended: true,
+        unfinished: in_front,
+        unread: unread_keys(behind),
+        ..start
+    }
+}
+
+/// What was read before a table was suspended and is not settled yet still has to be.
+fn is_in_front_of(suspension: &Suspension, entry: &ObjectEntry) -> bool {
+    suspension.object.queue == entry.id.queue && entry.id.number < suspension.object.number
+}
+
+/// The first objects behind the one in which a table was suspended.
+fn unread_keys(behind: Vec<ObjectEntry>) -> Vec<String> {
+    let unread = behind.into_iter().filter(|entry| !entry.is_parked());
+    let keys = unread.map(|entry| entry.version.key);
+    keys.take(UNREAD_SHOWN_MAX).collect()
+}
+
 /// Where this start of the task is to stop behind the full load.
 pub fn stop_due(config: &Config, checkpoint: &Checkpoint) -> StopAfter {
     let is_possible = config.migration_type == MigrationType::FullLoadAndChanges;
@@ -127,6 +165,8 @@ fn queue_start(
         takes: folder.takes,
         watch: Watch::Once,
         late_files: LateFiles::Process,
+        is_suspended: false,
+        unread: Vec::new(),
         unfinished,
         from: StartPoint::Beginning,
         list_behind: None,

@@ -8,6 +8,7 @@ pub mod position;
 pub mod record;
 pub mod settle;
 pub mod table;
+pub mod trouble;
 
 pub use batch::{Batch, BatchRecord, Slice};
 pub use chunk::{Chunk, RawRecord, RawRecordKind};

@@ -94,6 +94,9 @@ pub struct ObjectCounts {
     pub known_bytes: u64,
     /// The last object opened.
     pub last_key: Option<String>,
+    /// The first objects that are not read because their table is suspended.
+    #[serde(default)]
+    pub unread: Vec<String>,
 }
 
 impl ObjectCounts {
@@ -230,6 +233,8 @@ impl StatusBoard {
         let counts = self.counts(table);
         match end {
             ObjectEnd::Complete => counts.ended += 1,
+            // It is neither read to its end nor set aside for good: the table says where it stands.
+            ObjectEnd::Suspended(_) => {}
             ObjectEnd::Quarantined { reason } => {
                 counts.quarantined += 1;
                 let object = QuarantinedObject {

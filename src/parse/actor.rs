@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::chunk_router::{ChunkRouter, RoutedChunk};
+use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use super::messages::{ObjectContext, ParseChunk, ParseControl};
 use crate::batch::messages::PackSlice;
 use crate::checkpoint::messages::ChunkParsed;
@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::deadletter::messages::StoreRejected;
 use crate::flow::budget::Credit;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::model::Slice;
 use crate::model::settle::{ChunkRef, Lane, SettledRun};
-use crate::model::{Slice, Span};
 use crate::observe::counters::Counters;
 use crate::sink::StreamDescription;
 
@@ -83,15 +83,22 @@ impl Parser {
         }
     }
 
-    fn hand_on(&self, outgoing: Outgoing) -> AtomicResponse<Self, ()> {
+    /// Sends a chunk on its way; the answer is made of what comes behind it.
+    fn hand_on<T: 'static>(
+        &self,
+        outgoing: Outgoing,
+        answer: impl FnOnce(ChunkEnd) -> T + 'static,
+    ) -> AtomicResponse<Self, T> {
         self.counters.skipped(outgoing.rendered.skipped);
         let edges = Arc::clone(&self.edges);
+        let end = outgoing.rendered.end.clone();
         let work = async move { edges.send(outgoing).await };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
-            |result, _actor, context: &mut Context<Self>| {
+            move |result, _actor, context: &mut Context<Self>| {
                 if result.is_err() {
                     context.stop();
                 }
+                answer(end)
             },
         )))
     }
@@ -101,7 +108,6 @@ impl Parser {
 struct Outgoing {
     context: Arc<ObjectContext>,
     reference: ChunkRef,
-    span: Span,
     rendered: RoutedChunk,
     credit: Arc<Credit>,
 }
@@ -111,7 +117,6 @@ impl Edges {
         let Outgoing {
             context,
             reference,
-            span,
             rendered,
             credit,
         } = outgoing;
@@ -119,12 +124,17 @@ impl Edges {
             slices,
             rejected,
             tally,
+            span,
+            end,
             ..
         } = rendered;
-        let mut outstanding: Vec<_> = slices
-            .iter()
-            .map(|(shard, records)| (Lane::Shard(*shard), count(records.len())))
-            .collect();
+        // In front of its first row the task ends: there is nothing to settle.
+        if span.records_count() == 0 && end != ChunkEnd::Whole {
+            return Ok(());
+        }
+        let owed = slices.iter();
+        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
+        let mut outstanding: Vec<_> = owed.collect();
         if !rejected.is_empty() {
             outstanding.push((Lane::DeadLetters, count(rejected.len())));
         }
@@ -137,33 +147,31 @@ impl Edges {
         for (shard, records) in slices {
             if let Some(batcher) = self.batchers.get(shard.0) {
                 let (chunk, credit) = (reference.clone(), Arc::clone(&credit));
-                batcher
-                    .push(PackSlice(Slice {
-                        chunk,
-                        shard,
-                        records,
-                        credit,
-                        trace: context.trace.clone(),
-                    }))
-                    .await?;
+                let slice = Slice {
+                    chunk,
+                    shard,
+                    records,
+                    credit,
+                    trace: context.trace.clone(),
+                };
+                batcher.push(PackSlice(slice)).await?;
             }
         }
-        if let Some(last) = rejected.last() {
-            let run = SettledRun {
-                chunk: reference,
-                records_count: count(rejected.len()),
-                through: last.ordinal + 1,
-            };
-            self.dead_letters
-                .push(StoreRejected {
-                    context,
-                    records: rejected,
-                    run,
-                    credit,
-                })
-                .await?;
-        }
-        Ok(())
+        let Some(last) = rejected.last() else {
+            return Ok(());
+        };
+        let run = SettledRun {
+            chunk: reference,
+            records_count: count(rejected.len()),
+            through: last.ordinal + 1,
+        };
+        let rejected = StoreRejected {
+            context,
+            records: rejected,
+            run,
+            credit,
+        };
+        self.dead_letters.push(rejected).await
     }
 }
 
@@ -176,7 +184,7 @@ impl Actor for Parser {
 }
 
 impl Handler<ParseChunk> for Parser {
-    type Result = AtomicResponse<Self, ()>;
+    type Result = AtomicResponse<Self, ChunkEnd>;
 
     fn handle(&mut self, message: ParseChunk, _context: &mut Context<Self>) -> Self::Result {
         let ParseChunk {
@@ -189,6 +197,9 @@ impl Handler<ParseChunk> for Parser {
             tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
                 .in_scope(|| {
                     self.router.enter(context.chain.as_ref());
+                    let (key, location) = (&context.version.key, &context.location);
+                    self.router
+                        .enter_object(&context.id, key, location, &context.troubles);
                     self.router.route(
                         &context.version,
                         &chunk,
@@ -197,13 +208,13 @@ impl Handler<ParseChunk> for Parser {
                         self.clock.now_us(),
                     )
                 });
-        self.hand_on(Outgoing {
+        let outgoing = Outgoing {
             context,
             reference,
-            span: chunk.span,
             rendered,
             credit,
-        })
+        };
+        self.hand_on(outgoing, |end| end)
     }
 }
 
@@ -219,17 +230,17 @@ impl Handler<ParseControl> for Parser {
         } = message;
         let now_us = self.clock.now_us();
         self.router.enter(context.chain.as_ref());
-        let (span, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
+        let (_, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
         let reference = ChunkRef {
             object: context.id.clone(),
             chunk_number: 0,
         };
-        self.hand_on(Outgoing {
+        let outgoing = Outgoing {
             context,
             reference,
-            span,
             rendered,
             credit,
-        })
+        };
+        self.hand_on(outgoing, drop)
     }
 }

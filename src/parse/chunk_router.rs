@@ -7,7 +7,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::row::{RenderedChunk, RowRenderer, RowSource};
+use super::chunk_rows::{self, mark_in_front_of, raw_length};
+use super::places::{LastKey, Place};
+pub use super::routing::ChunkEnd;
+use super::routing::Routing;
+use super::row::{RenderedChunk, RenderedRecord, RowRenderer, RowSource};
+use super::row_judge::{RowJudge, TABLE_SUSPENDED, Verdict};
 use crate::chain::ends::LaneEnds;
 use crate::chain::lane::LaneIndex;
 use crate::chain::writer::{ChainStart, ChainWriter};
@@ -17,10 +22,13 @@ use crate::config::{Config, MessageConfig};
 use crate::discover::control::{ControlPlan, ControlRecord};
 use crate::encode::control::{ControlOperation, encode_control, exceptions_table};
 use crate::encode::timestamp::MessageTimestamp;
-use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
+use crate::fault::{Fault, FaultKind};
 use crate::model::batch::{Link, LinkKind};
-use crate::model::{BatchRecord, Chunk, Mark, ObjectVersion, RejectedRecord, Span, Table, TableIndex};
-use crate::route::shard_map::{HashKey, ShardIndex};
+use crate::model::trouble::Troubles;
+use crate::model::{
+    BatchRecord, Chunk, Mark, ObjectId, ObjectVersion, RejectedRecord, Span, Table, TableIndex,
+};
+use crate::route::shard_map::ShardIndex;
 use crate::sink::StreamDescription;
 
 /// A chunk, rendered and routed.
@@ -34,12 +42,17 @@ pub struct RoutedChunk {
     pub tally: ChunkTally,
     /// Records that the checkpoint proves to be settled.
     pub skipped: u64,
+    /// The part of the chunk that this is: all of it, or what is in front of its end.
+    pub span: Span,
+    /// Why it ends there.
+    pub end: ChunkEnd,
 }
 
 /// Renders and routes the chunks of every table of a task.
 #[derive(Debug)]
 pub struct ChunkRouter {
     rows: RowRenderer,
+    judge: RowJudge,
     task: String,
     /// As their messages show them.
     tables: Vec<Table>,
@@ -52,43 +65,6 @@ pub struct ChunkRouter {
     chain: Option<ChainWriter>,
 }
 
-/// The partition key that was hashed last: changes of a table share one by default.
-#[derive(Debug, Default)]
-struct LastKey {
-    key: Vec<u8>,
-    hash_key: Option<HashKey>,
-}
-
-impl LastKey {
-    fn hash(&mut self, key: &[u8]) -> HashKey {
-        match self.hash_key {
-            Some(hash_key) if self.key == key => hash_key,
-            Some(_) | None => {
-                self.key.clear();
-                self.key.extend_from_slice(key);
-                *self.hash_key.insert(HashKey::of_partition_key(key))
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Place {
-    ordinal: u64,
-    payload: Range<usize>,
-    /// Right behind the payload.
-    key: Range<usize>,
-    /// Where it is sent to.
-    hash_key: HashKey,
-    link: Option<Link>,
-}
-
-impl Place {
-    fn bytes_count(&self) -> usize {
-        self.payload.len() + self.key.len()
-    }
-}
-
 impl ChunkRouter {
     /// A router for the tables of a task and the shards of a stream.
     pub fn new(config: &Config, stream: StreamDescription) -> Self {
@@ -99,6 +75,7 @@ impl ChunkRouter {
                 &config.source.csv,
                 &config.message,
             ),
+            judge: RowJudge::new(config.errors.rows, &config.tables),
             task: config.task.clone(),
             tables: config.mappings.outputs(&config.tables),
             message: config.message.clone(),
@@ -123,6 +100,11 @@ impl ChunkRouter {
         }
     }
 
+    /// Tells of which object the next chunks are, and what was wrong in front of them.
+    pub fn enter_object(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
+        self.judge.enter(id, key, location, troubles);
+    }
+
     /// Renders the records of a chunk of an object at a time given in microseconds since the Unix epoch. `table` is
     /// `None` for change files, whose rows name theirs.
     pub fn route(
@@ -134,43 +116,41 @@ impl ChunkRouter {
         now_us: i64,
     ) -> RoutedChunk {
         let source = table.map_or(RowSource::Changes, RowSource::Load);
-        let rendered = self
-            .rows
-            .render_chunk(source, object, chunk, &MessageTimestamp::from_unix_us(now_us));
+        let timestamp = MessageTimestamp::from_unix_us(now_us);
         let RenderedChunk {
             buffer,
             records,
             rejected,
             filtered,
-        } = rendered;
-        let mut tally = ChunkTally {
-            bytes: chunk.span.bytes_count(),
-            ..ChunkTally::default()
-        };
-        let (mut skipped, mut too_large) = (0, Vec::new());
+        } = self.rows.render_chunk(source, object, chunk, &timestamp);
         let before = self.chain.as_ref().map(ChainWriter::ends);
-        let mut linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
-        for record in records {
-            let place = self.link(&buffer, record.ordinal, record.payload, record.key, &mut linked);
-            let size = place.bytes_count();
-            if size > self.stream.record_bytes_max {
-                linked.truncate(linked.len().min(place.payload.start));
-                too_large.push(self.reject_too_large(chunk, record.ordinal, record.table, size));
-                continue;
+        let linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
+        let mut routing = Routing::new(chunk, table.is_some(), skip, linked);
+        let mut records = records.into_iter().peekable();
+        let mut bad = rejected.into_iter().peekable();
+        while routing.end == ChunkEnd::Whole {
+            let next = records.peek().map_or(u64::MAX, |record| record.ordinal);
+            if let Some(row) = bad.next_if(|row| row.ordinal < next) {
+                self.reject(row, &mut routing);
+            } else if let Some(record) = records.next() {
+                self.route_message(&buffer, record, &mut routing);
+            } else {
+                break;
             }
-            tally.deliver(record.table, record.operation, raw_length(chunk, record.ordinal));
-            skipped += self.place(place, skip, &mut tally);
         }
-        let buffer = self.finish_links(buffer, linked, before, chunk.span.start.ordinal, &tally, now_us);
-        let mut rejected = rejected;
-        if !too_large.is_empty() {
-            rejected.append(&mut too_large);
-            rejected.sort_by_key(|record| record.ordinal);
-        }
-        for record in &rejected {
-            tally.reject(record.table, table.is_some(), raw_length(chunk, record.ordinal));
-        }
-        for record in &filtered {
+        let Routing {
+            linked,
+            mut tally,
+            mut skipped,
+            mut rejected,
+            end,
+            span,
+            ..
+        } = routing;
+        tally.bytes = span.bytes_count();
+        tally.troubles = self.judge.take_changed();
+        let buffer = self.finish_links(buffer, linked, before, span.start.ordinal, &tally, now_us);
+        for record in filtered.iter().filter(|record| record.ordinal < span.end.ordinal) {
             tally.filter(record.table, raw_length(chunk, record.ordinal));
         }
         let rejected_count = rejected.len();
@@ -181,7 +161,53 @@ impl ChunkRouter {
             rejected,
             tally,
             skipped,
+            span,
+            end,
         }
+    }
+
+    /// Puts a message with its shard, unless it cannot be sent.
+    fn route_message(&mut self, buffer: &[u8], record: RenderedRecord, routing: &mut Routing<'_>) {
+        let (chunk, ordinal, table) = (routing.chunk, record.ordinal, record.table);
+        if let Some(reason) = self.judge.suspended(table) {
+            let row = chunk_rows::rejected(chunk, ordinal, table, TABLE_SUSPENDED, reason);
+            return self.reject(row, routing);
+        }
+        let place = self.link(buffer, ordinal, record.payload, record.key, &mut routing.linked);
+        let (size, limit) = (place.bytes_count(), self.stream.record_bytes_max);
+        if size > limit {
+            let linked_length = routing.linked.len().min(place.payload.start);
+            routing.linked.truncate(linked_length);
+            let reason =
+                format!("the message has {size} bytes with its partition key; the stream takes {limit}");
+            let row = chunk_rows::rejected(chunk, ordinal, table, "record_too_large", reason);
+            return self.reject(row, routing);
+        }
+        routing
+            .tally
+            .deliver(table, record.operation, raw_length(chunk, ordinal));
+        routing.skipped += self.place(place, routing.skip, &mut routing.tally);
+    }
+
+    /// Makes a row a dead letter, or ends the chunk in front of it; where its table is suspended, behind it, if all rows
+    /// of the object are of that table.
+    fn reject(&mut self, row: RejectedRecord, routing: &mut Routing<'_>) {
+        let end = match self.judge.judge(&row) {
+            Verdict::Stop(message) => {
+                routing.span.end = mark_in_front_of(routing.chunk, row.ordinal);
+                routing.end = ChunkEnd::TaskStopped(Fault::new(FaultKind::Data, message));
+                return;
+            }
+            Verdict::Suspend if routing.is_load => ChunkEnd::TableSuspended,
+            Verdict::Suspend | Verdict::Keep => ChunkEnd::Whole,
+        };
+        if end == ChunkEnd::TableSuspended {
+            routing.span.end = mark_in_front_of(routing.chunk, row.ordinal + 1);
+        }
+        routing.end = end;
+        let bytes = raw_length(routing.chunk, row.ordinal);
+        routing.tally.reject(row.table, routing.is_load, bytes);
+        routing.rejected.push(row);
     }
 
     /// Renders control records, from the one at `resume_at` on; gives their span in the stand-in object.
@@ -228,16 +254,19 @@ impl ChunkRouter {
         }
         let buffer = self.finish_links(buffer, linked, before, resume_at.ordinal, &tally, now_us);
         let slices = self.cut(buffer);
+        let span = Span {
+            start: resume_at,
+            end,
+        };
         (
-            Span {
-                start: resume_at,
-                end,
-            },
+            span,
             RoutedChunk {
                 slices,
                 rejected: Vec::new(),
                 tally,
                 skipped,
+                span,
+                end: ChunkEnd::Whole,
             },
         )
     }
@@ -327,32 +356,6 @@ impl ChunkRouter {
         0
     }
 
-    fn reject_too_large(
-        &self,
-        chunk: &Chunk,
-        ordinal: u64,
-        table: TableIndex,
-        size: usize,
-    ) -> RejectedRecord {
-        let limit = self.stream.record_bytes_max;
-        let raw = raw_record(chunk, ordinal);
-        let (line_delta, range) = raw.map_or((0, 0..0), |raw| (raw.line_delta, raw.range.clone()));
-        let row = chunk
-            .bytes
-            .get(index(range.start)..index(range.end))
-            .unwrap_or_default();
-        RejectedRecord {
-            ordinal,
-            line: chunk.span.start.line + u64::from(line_delta) + 1,
-            position: chunk.span.start.position + u64::from(range.start),
-            table: Some(table),
-            column: None,
-            code: "record_too_large",
-            reason: format!("the message has {size} bytes with its partition key; the stream takes {limit}"),
-            row: row.get(..DEAD_LETTER_ROW_BYTES_MAX).unwrap_or(row).to_vec(),
-        }
-    }
-
     /// Cuts the buffer into records by shard.
     fn cut(&mut self, buffer: Vec<u8>) -> Vec<(ShardIndex, Vec<BatchRecord>)> {
         let buffer = Bytes::from(buffer);
@@ -370,19 +373,6 @@ impl ChunkRouter {
         });
         slices.collect()
     }
-}
-
-fn raw_record(chunk: &Chunk, ordinal: u64) -> Option<&crate::model::RawRecord> {
-    let index = usize::try_from(ordinal.checked_sub(chunk.span.start.ordinal)?).ok()?;
-    chunk.records.get(index)
-}
-
-fn raw_length(chunk: &Chunk, ordinal: u64) -> u64 {
-    raw_record(chunk, ordinal).map_or(0, |raw| u64::from(raw.range.end - raw.range.start))
-}
-
-fn index(offset: u32) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 fn count(length: usize) -> u64 {

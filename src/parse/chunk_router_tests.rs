@@ -12,10 +12,9 @@ use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::config::dms::table_mappings;
 use crate::config::problems::Report;
 use crate::config::{
-    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig,
-    EventErrorPolicy, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OutOfRetention, Pace, RecreatedStream, SourceConfig, SourceFormat, SourceLocation, StateConfig,
-    StopConfig, TargetConfig,
+    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
+    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
@@ -95,7 +94,7 @@ pub(super) fn config() -> Config {
         },
         errors: ErrorsConfig {
             dead_letters: nowhere(),
-            event_error_policy: EventErrorPolicy::Ignore,
+            ..ErrorsConfig::default()
         },
         state: StateConfig {
             path: nowhere(),

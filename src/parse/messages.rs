@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::chunk_router::ChunkEnd;
 use crate::chain::writer::ChainStart;
 use crate::checkpoint::cut::SkipPlan;
 use crate::discover::control::ControlPlan;
 use crate::flow::budget::Credit;
 use crate::model::settle::ChunkRef;
+use crate::model::trouble::Troubles;
 use crate::model::{Chunk, Mark, ObjectId, ObjectVersion, TableIndex};
 use crate::observe::object_trace::ObjectTrace;
 
@@ -27,14 +29,16 @@ pub struct ObjectContext {
     pub skip: SkipPlan,
     /// Where its chain goes on, if the task has one.
     pub chain: Option<ChainStart>,
+    /// What went wrong with tables in front of where it is read from.
+    pub troubles: Troubles,
     /// Its trace.
     pub trace: ObjectTrace,
 }
 
 /// A chunk to parse. The reply means "accepted": the chunk is registered with the checkpointer, its messages wait
-/// in their batchers, and its rejected rows are durable.
+/// in their batchers, and its rejected rows are durable; it says what comes next.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "ChunkEnd")]
 pub struct ParseChunk {
     /// The object.
     pub context: Arc<ObjectContext>,

@@ -3,6 +3,7 @@
 pub mod actor;
 #[cfg(test)]
 mod chunk_chain_tests;
+mod chunk_rows;
 pub mod chunk_router;
 #[cfg(test)]
 mod chunk_router_tests;
@@ -18,7 +19,10 @@ pub mod needle;
 mod number;
 #[cfg(test)]
 mod number_tests;
+mod places;
+mod routing;
 pub mod row;
+pub mod row_judge;
 pub(crate) mod target;
 #[cfg(test)]
 mod row_tests;

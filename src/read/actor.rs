@@ -15,16 +15,19 @@ use crate::chain::writer::ChainStart;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
 use crate::checkpoint::messages::{ObjectEnded, OpenObject};
 use crate::config::ChangedObjects;
-use crate::discover::messages::{Assignment, NextObject, Work};
+use crate::discover::messages::{Assignment, NextObject, ObjectRead, Work};
 use crate::fault::Fault;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::model::Chunk;
 use crate::model::settle::ChunkRef;
-use crate::model::{Chunk, ObjectId};
+use crate::model::trouble::Suspension;
 use crate::observe::object_trace::ObjectTrace;
+use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
 use crate::parse::messages::{ObjectContext, ParseChunk, ParseControl};
 use crate::source::{ObjectSource, SourceError};
+use crate::supervise::halt::Halt;
 use crate::supervise::spawn::Fuse;
 
 /// What a reader is made of.
@@ -54,6 +57,8 @@ pub struct FileReaderParts {
     pub cost: CostEstimate,
     /// Cancelled when reading is to stop.
     pub stop: CancellationToken,
+    /// Ends the task behind what was read.
+    pub halt: Halt,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -116,7 +121,7 @@ enum Reading {
 
 impl FileReaderParts {
     async fn run(&self) -> Result<(), Ending> {
-        let mut read: Option<ObjectId> = None;
+        let mut read: Option<ObjectRead> = None;
         while !self.stop.is_cancelled() {
             let request = NextObject {
                 lane: self.lane,
@@ -131,10 +136,13 @@ impl FileReaderParts {
             let span = trace.span().clone();
             let work = self.process(assignment, location, trace);
             match work.instrument(span).await? {
-                Reading::End(end) => self.ended.notify(ObjectEnded { id: id.clone(), end }),
+                Reading::End(end) => {
+                    let is_suspended = matches!(end, ObjectEnd::Suspended(_));
+                    self.ended.notify(ObjectEnded { id, end });
+                    read = Some(ObjectRead { is_suspended });
+                }
                 Reading::Stopped => break,
             }
-            read = Some(id);
         }
         Ok(())
     }
@@ -169,6 +177,7 @@ impl FileReaderParts {
             table,
             skip: resume.skip.clone(),
             chain,
+            troubles: resume.troubles.clone(),
             trace,
         });
         match work {
@@ -188,20 +197,39 @@ impl FileReaderParts {
             }
             Work::Read => match self.read(&context, resume).await? {
                 Ok(reading) => Ok(reading),
-                Err(error) => self.judge(error, &context.location),
+                Err(error) => self.judge(error, &context),
             },
         }
     }
 
-    /// Trouble with one object sets it aside; other trouble ends the generation.
-    fn judge(&self, error: SourceError, location: &str) -> Result<Reading, Ending> {
-        if error.sets_aside(self.changed_objects) {
-            tracing::error!(object = location, error = %error, "object set aside; its remaining rows are not sent");
-            return Ok(Reading::End(ObjectEnd::Quarantined {
-                reason: error.to_string(),
-            }));
+    /// Trouble with one object sets it aside, or suspends its table; other trouble ends the generation.
+    fn judge(&self, error: SourceError, context: &ObjectContext) -> Result<Reading, Ending> {
+        if !error.sets_aside(self.changed_objects) {
+            return Err(Ending::Fault(Fault::from(error)));
         }
-        Err(Ending::Fault(Fault::from(error)))
+        let (object, reason) = (&context.location, error.to_string());
+        let is_drift = matches!(error, SourceError::Drifted { .. });
+        // The rows of a change file are of any table, and a header has a policy of its own.
+        if self.changed_objects == ChangedObjects::SuspendTable && context.table.is_some() && !is_drift {
+            tracing::error!(
+                object,
+                error = reason,
+                "table suspended; nothing more of it is sent"
+            );
+            let suspension = Suspension {
+                object: context.id.clone(),
+                key: context.version.key.clone(),
+                row: None,
+                reason,
+            };
+            return Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))));
+        }
+        tracing::error!(
+            object,
+            error = reason,
+            "object set aside; its remaining rows are not sent"
+        );
+        Ok(Reading::End(ObjectEnd::Quarantined { reason }))
     }
 
     async fn read(
@@ -218,10 +246,14 @@ impl FileReaderParts {
         let mut chunk_number = 0;
         while !self.stop.is_cancelled() {
             match chunks.next().await {
-                Ok(Step::Chunk(chunk)) => {
-                    self.hand_on(context, chunk_number, chunk).await?;
-                    chunk_number += 1;
-                }
+                Ok(Step::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
+                    ChunkEnd::Whole => chunk_number += 1,
+                    ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
+                    ChunkEnd::TaskStopped(fault) => {
+                        self.halt.wish(fault);
+                        return Ok(Ok(Reading::Stopped));
+                    }
+                },
                 Ok(Step::Pending) => {}
                 Ok(Step::End) => {
                     context.trace.read_to(chunks.mark().ordinal);
@@ -233,7 +265,12 @@ impl FileReaderParts {
         Ok(Ok(Reading::Stopped))
     }
 
-    async fn hand_on(&self, context: &Arc<ObjectContext>, number: u64, chunk: Chunk) -> Result<(), Ending> {
+    async fn hand_on(
+        &self,
+        context: &Arc<ObjectContext>,
+        number: u64,
+        chunk: Chunk,
+    ) -> Result<ChunkEnd, StageClosed> {
         let cost = self.cost.of_chunk(&chunk, context.table);
         let credit = Arc::new(self.budget.acquire(cost).await);
         let reference = ChunkRef {
@@ -241,14 +278,12 @@ impl FileReaderParts {
             chunk_number: number,
         };
         let context = Arc::clone(context);
-        self.chunks
-            .push(ParseChunk {
-                context,
-                reference,
-                chunk,
-                credit,
-            })
-            .await?;
-        Ok(())
+        let chunk = ParseChunk {
+            context,
+            reference,
+            chunk,
+            credit,
+        };
+        self.chunks.push(chunk).await
     }
 }

@@ -190,7 +190,7 @@ impl SourceError {
             | Self::Denied { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. } => {
-                self.concerns_one_object() && changed_objects == ChangedObjects::Quarantine
+                self.concerns_one_object() && changed_objects != ChangedObjects::Stop
             }
         }
     }

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::halt::Halt;
 use super::past_load::PastLoad;
 use super::pipeline::{Backends, RunMode};
 use super::placement::Placement;
 use super::policy::fault_of;
 use super::recovery::{begin, possible_delivery};
 use super::spawn::Nursery;
+use super::suspended::refuse_suspended;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
@@ -51,6 +53,7 @@ pub struct Generation {
     readers_stop: CancellationToken,
     finished: CancellationToken,
     reshard: CancellationToken,
+    halt: Halt,
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
     drain_timeout: std::time::Duration,
@@ -73,6 +76,7 @@ impl Generation {
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream).await?;
+        refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let past_load = PastLoad::new(config, &checkpoint, &backends.store, &status);
         let mut wiring = Wiring {
@@ -86,6 +90,7 @@ impl Generation {
             recovery,
             delivery,
             reshard: CancellationToken::new(),
+            halt: Halt::default(),
             counters,
         };
         let (checkpointer, checkpointer_berth) = Nursery::berth::<Checkpointer>();
@@ -108,6 +113,7 @@ impl Generation {
         wiring.start_watcher();
         Ok(Self {
             reshard: wiring.reshard,
+            halt: wiring.halt,
             nursery: wiring.nursery,
             placement: wiring.placement,
             budget: wiring.budget,
@@ -136,6 +142,10 @@ impl Generation {
                 () = self.finished.cancelled() => {
                     return self.end(GenerationEnd::Finished).await;
                 }
+                () = self.halt.wished() => {
+                    tracing::error!("stopping: everything in front of what stops the task is sent first");
+                    return self.drain().await.map(|()| GenerationEnd::Drained);
+                }
                 () = self.reshard.cancelled() => {
                     tracing::info!("draining, to go on with the shards that the stream has now");
                     return self.end(GenerationEnd::Resharded).await;
@@ -153,7 +163,7 @@ impl Generation {
         self.past_load.drained(end).await
     }
 
-    /// Stops the readers, lets every credit come home (F2), and commits.
+    /// Stops the readers, lets every credit come home (F2), and commits. If something stops the task, it fails with that.
     async fn drain(&mut self) -> Result<(), Fault> {
         self.readers_stop.cancel();
         self.stop_assigning.notify(StopAssigning);
@@ -172,7 +182,9 @@ impl Generation {
             }
         };
         let committed = self.commit.push(CommitNow { is_clean_stop: true }).await;
-        committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))?
+        committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
+        // Also if it was wished for only now, or something else ended the generation first.
+        self.halt.reason().map_or(Ok(()), Err)
     }
 
     fn drain_timed_out(&self) -> Fault {

@@ -39,7 +39,9 @@ impl Recovery {
             };
             (cut.shard_id.clone(), known)
         });
-        let open = checkpoint.unfinished.iter().map(|entry| entry.id.clone());
+        // Nothing behind the mark of a parked object was ever sent.
+        let open = checkpoint.unfinished.iter().filter(|entry| !entry.is_parked());
+        let open = open.map(|entry| entry.id.clone());
         Self {
             start: Start {
                 is_in_doubt: task.fresh_start_ms.is_some() && !task.clean_stop,

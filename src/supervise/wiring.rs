@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::halt::Halt;
 use super::pipeline::Backends;
 use super::placement::Placement;
 use super::recovery::Recovery;
@@ -44,6 +45,7 @@ pub(super) struct Wiring<'a> {
     pub(super) recovery: Recovery,
     pub(super) delivery: DeliveryConfig,
     pub(super) reshard: CancellationToken,
+    pub(super) halt: Halt,
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
@@ -164,6 +166,7 @@ impl Wiring<'_> {
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
         let shards = self.counters.shards().clone();
+        let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let discoverer = Upstream::to(discoverer.clone());
         self.nursery
             .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
@@ -176,6 +179,8 @@ impl Wiring<'_> {
                     shards,
                     clock,
                     status,
+                    halt,
+                    suspended_max,
                     fuse,
                 };
                 Checkpointer::new(parts)
@@ -252,6 +257,7 @@ impl Wiring<'_> {
         let settings = ReadSettings::new(self.config);
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
         let changed_objects = self.config.source.changed_objects;
+        let halt = self.halt.clone();
         let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
         let (open, ended) = (
@@ -279,6 +285,7 @@ impl Wiring<'_> {
                     budget,
                     cost,
                     stop,
+                    halt,
                     fuse,
                 })
             });

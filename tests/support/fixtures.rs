@@ -24,6 +24,8 @@ pub(crate) enum Defect {
     TooLarge,
     /// A change row of a table that is not defined.
     UnknownTable,
+    /// Nothing is wrong with it, but its table is suspended.
+    HeldBack,
 }
 
 impl Defect {
@@ -34,6 +36,7 @@ impl Defect {
             Self::KeyNotANumber => "not_a_number",
             Self::TooLarge => "record_too_large",
             Self::UnknownTable => "unknown_table",
+            Self::HeldBack => "table_suspended",
         }
     }
 }
@@ -111,13 +114,13 @@ impl Row {
         let note = self.note.replace('"', "\"\"");
         let key = match self.defect {
             Some(Defect::KeyNotANumber) => format!("{}x", self.id),
-            Some(Defect::FieldMissing | Defect::TooLarge | Defect::UnknownTable) | None => {
-                self.id.to_string()
-            }
+            Some(Defect::FieldMissing | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            | None => self.id.to_string(),
         };
         let values = match self.defect {
             Some(Defect::FieldMissing) => format!("{key},{}", self.mark),
-            Some(Defect::KeyNotANumber | Defect::TooLarge | Defect::UnknownTable) | None => {
+            Some(Defect::KeyNotANumber | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            | None => {
                 format!("{key},{},\"{note}\"", self.mark)
             }
         };
@@ -330,6 +333,24 @@ impl Data {
             bytes: bytes.into(),
         });
         key
+    }
+
+    /// Expects the rows of a table behind so many bad ones to be held back, in all change files.
+    pub(crate) fn hold_back(&mut self, table: usize, bad_rows: usize) {
+        let mut bad = 0;
+        let changes = QueueName::changes();
+        let files = self.files.iter_mut().filter(|file| file.queue == changes);
+        for row in files
+            .flat_map(|file| &mut file.rows)
+            .filter(|row| row.table == table)
+        {
+            let is_of_table = row.defect != Some(Defect::UnknownTable);
+            if bad == bad_rows && is_of_table {
+                row.defect = row.defect.or(Some(Defect::HeldBack));
+            } else if row.defect.is_some() && is_of_table {
+                bad += 1;
+            }
+        }
     }
 
     /// The file with a key.

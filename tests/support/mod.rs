@@ -18,5 +18,6 @@ pub(crate) mod lives;
 pub(crate) mod oracle;
 pub(crate) mod parquet_file;
 pub(crate) mod pipeline;
+pub(crate) mod policies;
 mod oracle_end;
 mod replay;

@@ -16,7 +16,7 @@ use super::expectation::{Expectation, Repeats};
 use super::fixtures::table_name;
 use super::journal::Event;
 use super::pipeline::World;
-use super::replay::{Book, Counts, Place, count_settled};
+use super::replay::{Book, Place, count_settled, counts_of};
 
 /// Judges a world.
 pub(crate) fn judge(world: &World, expectation: &Expectation) {
@@ -186,6 +186,11 @@ impl<'a> Oracle<'a> {
         let is_first = self.seen.insert(place);
         let is_first_in_life = self.in_this_life.insert(place);
         let (repeats, name) = (self.expectation.repeats, self.book.name(place));
+        let object = &self.book.objects[place.0];
+        let is_wanted = place.1 < self.expectation.rows_read_max(&object.key);
+        self.check(is_wanted, || {
+            format!("{name} was sent although its table is suspended")
+        });
         self.check(!self.proved.contains(&place), || {
             format!("{name} was sent again although a commit covered it (D3)")
         });
@@ -270,17 +275,5 @@ impl<'a> Oracle<'a> {
         self.check(found == unassigned, || {
             format!("{found} rows of no table, not {unassigned} (Q1)")
         });
-    }
-}
-
-fn counts_of(table: &TableStatistics) -> Counts {
-    Counts {
-        loads: table.full_load_rows,
-        inserts: table.applied_inserts,
-        updates: table.applied_updates,
-        deletes: table.applied_deletes,
-        ddls: table.applied_ddls,
-        load_errors: table.full_load_error_rows,
-        change_errors: table.change_error_rows,
     }
 }

@@ -32,7 +32,8 @@ impl Oracle<'_> {
             let object = &self.book.objects[place.0];
             let is_change = object.queue.is_of_changes();
             has_changes |= is_change;
-            if has_changes && !is_change && !self.reloaded.contains(&object.queue) {
+            let may_be_late = self.expectation.is_resumed || self.reloaded.contains(&object.queue);
+            if has_changes && !is_change && !may_be_late {
                 problems.push(format!("{} comes behind changes", self.book.name(place)));
             }
             if object.key != CONTROL_KEY {
@@ -124,8 +125,14 @@ impl Oracle<'_> {
         let letters = self.world.journal.dead_letters();
         for (index, object) in book.objects.iter().enumerate() {
             let is_set_aside = self.expectation.set_aside.contains(&object.key);
+            let rows_read_max = self.expectation.rows_read_max(&object.key);
+            let is_left = rows_read_max != usize::MAX;
             let is_right = match self.durable.get(&index) {
-                Some(ObjectState::Done(_)) => !is_set_aside,
+                Some(ObjectState::Open(progress)) if is_left => {
+                    progress.watermark.ordinal == u64::try_from(rows_read_max).unwrap()
+                }
+                Some(ObjectState::Registered) | None if is_left => rows_read_max == 0,
+                Some(ObjectState::Done(_)) => !is_set_aside && !is_left,
                 Some(ObjectState::Quarantined { .. }) => is_set_aside,
                 Some(ObjectState::Registered | ObjectState::Open(_)) | None => false,
             };
@@ -133,7 +140,8 @@ impl Oracle<'_> {
             self.check(is_right, || {
                 format!("{} {} ended as {state:?}", object.queue, object.key)
             });
-            for (ordinal, expected) in object.records.iter().enumerate().filter(|_| !is_set_aside) {
+            let records = object.records.iter().enumerate().take(rows_read_max);
+            for (ordinal, expected) in records.filter(|_| !is_set_aside) {
                 let is_settled = if expected.defect.is_none() {
                     self.acknowledged.contains(&(index, ordinal))
                 } else {

@@ -8,10 +8,9 @@ use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::{
-    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig,
-    EventErrorPolicy, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OutOfRetention, Pace, RecreatedStream, SourceConfig, SourceFormat, SourceLocation, StateConfig,
-    StopConfig, TargetConfig,
+    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
+    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
@@ -128,7 +127,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         },
         errors: ErrorsConfig {
             dead_letters: folder.join("dead-letters"),
-            event_error_policy: EventErrorPolicy::Ignore,
+            ..ErrorsConfig::default()
         },
         state: StateConfig {
             path: folder.join("unused"),
@@ -242,7 +241,6 @@ impl World {
 
     fn live(&self, mode: RunMode, kill: Option<Kill>, act: impl AsyncFnOnce(Running)) -> Run {
         self.journal.live(kill);
-        let store = self.store.reopen().unwrap();
         let journal = || self.journal.clone();
         let backends = Backends {
             source: Arc::new(WatchedSource {
@@ -255,10 +253,7 @@ impl World {
                 delay: self.put_delay,
                 journal: journal(),
             }),
-            store: Arc::new(WatchedStore {
-                inner: store,
-                journal: journal(),
-            }),
+            store: Arc::new(self.watched_store()),
             clock: Arc::clone(&self.clock),
         };
         let pipeline = Pipeline::new(Arc::new(self.config.clone()), backends, mode);
@@ -281,6 +276,14 @@ impl World {
             status,
             counters: pipeline.counters().snapshot(),
             is_killed: self.journal.is_dead(),
+        }
+    }
+
+    /// The store as it was left, with its steps in the journal.
+    pub(crate) fn watched_store(&self) -> WatchedStore {
+        WatchedStore {
+            inner: self.store.reopen().unwrap(),
+            journal: self.journal.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bucket_brigade::checkpoint::store::{ObjectProgress, ObjectState};
+use bucket_brigade::checkpoint::store::{ObjectProgress, ObjectState, TableStatistics};
 use bucket_brigade::config::Config;
 use bucket_brigade::discover::control::CONTROL_KEY;
 use bucket_brigade::model::{Mark, Operation, QueueName};
@@ -280,4 +280,17 @@ pub(super) fn count_settled(
         }
     }
     (tables, unassigned)
+}
+
+/// Counts as the statistics of a checkpoint have them.
+pub(super) fn counts_of(table: &TableStatistics) -> Counts {
+    Counts {
+        loads: table.full_load_rows,
+        inserts: table.applied_inserts,
+        updates: table.applied_updates,
+        deletes: table.applied_deletes,
+        ddls: table.applied_ddls,
+        load_errors: table.full_load_error_rows,
+        change_errors: table.change_error_rows,
+    }
 }

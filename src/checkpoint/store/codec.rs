@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Version of the encoding and of the shape of all stored types.
-pub const VALUE_VERSION: u8 = 3;
+pub const VALUE_VERSION: u8 = 4;
 /// Longest value in bytes: the cut of a shard with a full request fits many times over.
 pub const VALUE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -111,6 +111,7 @@ mod tests {
     use crate::chain::ends::LaneEnds;
     use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
+    use crate::checkpoint::store::conformance::troubles;
     use crate::checkpoint::store::{ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut};
     use crate::model::Mark;
     use crate::route::shard_map::HashRange;
@@ -164,6 +165,7 @@ mod tests {
                         dead_letters_through,
                         totals,
                         lanes: (dead_letters_through % 2 == 0).then(|| ends_of(&[(1, 2, 3), (63, 4, 5)])),
+                        troubles: troubles(dead_letters_through % 3),
                     })
                 }
             ),
@@ -218,6 +220,7 @@ mod tests {
                 bytes: 70_000,
             },
             lanes: Some(ends_of(&[(5, 3, 12)])),
+            troubles: troubles(1),
         });
         let cut = ShardCut {
             shard_id: "shardId-000000000001".to_owned(),
@@ -233,18 +236,21 @@ mod tests {
         assert_eq!(
             encode(&state).unwrap(),
             [
-                3, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
-                1, 251, 42, 1, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 44, 102,
-                127, 201
+                4, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
+                1, 251, 42, 1, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 1, 12,
+                115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 1, 0, 1, 17, 108, 111, 97, 100, 58,
+                115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 7, 12, 111, 114, 100, 101, 114,
+                115, 47, 55, 46, 99, 115, 118, 1, 1, 2, 10, 1, 2, 105, 100, 19, 34, 120, 34, 32, 105, 115,
+                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 4, 174, 173, 115
             ],
             "changed shape needs a new version"
         );
         assert_eq!(
             encode(&cut).unwrap(),
             [
-                3, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
+                4, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
                 1, 254, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2,
-                52, 57, 2, 2, 52, 56, 2, 52, 57, 1, 2, 52, 56, 2, 55, 82, 59, 3
+                52, 57, 2, 2, 52, 56, 2, 52, 57, 1, 2, 52, 56, 2, 103, 185, 64, 38
             ],
             "changed shape needs a new version"
         );
@@ -264,7 +270,7 @@ mod tests {
             "a newer version"
         );
         assert!(
-            error.to_string().contains("version 9") && error.to_string().contains("version 3"),
+            error.to_string().contains("version 9") && error.to_string().contains("version 4"),
             "{error}"
         );
     }

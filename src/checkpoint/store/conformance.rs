@@ -13,6 +13,7 @@ use super::{
 use crate::chain::ends::LaneEnds;
 use crate::chain::lane::LaneIndex;
 use crate::chain::position::ChainPosition;
+use crate::model::trouble::{SuspendedRow, Suspension, Trouble, Troubles};
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
 
@@ -114,7 +115,30 @@ pub fn open(records: u64) -> ObjectState {
         dead_letters_through: records,
         totals: totals(records),
         lanes: Some(lanes(records)),
+        troubles: troubles(records),
     })
+}
+
+/// A table that was suspended by a row.
+pub fn troubles(records: u64) -> Troubles {
+    let queue = QueueName::from_stored("load:sales.orders");
+    let suspension = Suspension {
+        object: ObjectId { queue, number: 7 },
+        key: "orders/7.csv".to_owned(),
+        row: Some(SuspendedRow {
+            ordinal: records,
+            line: records + 1,
+            byte: records * 10,
+            column: Some("id".to_owned()),
+        }),
+        reason: "\"x\" is not a number".to_owned(),
+    };
+    let trouble = Trouble {
+        bad_rows: records,
+        forgiven: records / 2,
+        suspension: Some(suspension),
+    };
+    [("sales.orders".to_owned(), trouble)].into_iter().collect()
 }
 
 /// Ends of two lanes.

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod sled;
 mod staging;
 mod state;
+mod statistics;
 mod upkeep;
 
 use std::fmt::{Debug, Display};
@@ -29,7 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::StoreError;
 pub use self::life::TaskLife;
+pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
+use crate::model::trouble::Troubles;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
 
@@ -66,6 +69,15 @@ pub struct ObjectEntry {
 }
 
 impl ObjectEntry {
+    /// Whether it is a load file whose table was suspended in it: it is not read on before the table is resumed.
+    pub fn is_parked(&self) -> bool {
+        let ObjectState::Open(progress) = &self.state else {
+            return false;
+        };
+        let mut troubles = progress.troubles.iter();
+        self.id.queue != QueueName::changes() && troubles.any(|(_, trouble)| trouble.suspension.is_some())
+    }
+
     /// Bytes that are still to be read and settled.
     pub fn unsettled_bytes(&self) -> u64 {
         match &self.state {
@@ -122,6 +134,9 @@ pub struct ObjectProgress {
     /// Where the lanes of the queue end at the watermark, if the task has a chain.
     #[serde(default)]
     pub lanes: Option<LaneEnds>,
+    /// What went wrong with tables in front of the watermark, in reading order: of a load file with its own table only.
+    #[serde(default)]
+    pub troubles: Troubles,
 }
 
 /// One range of a cut.
@@ -166,45 +181,6 @@ pub struct ShardCut {
     pub look_from: Option<String>,
     /// Records acknowledged by this shard since the task began.
     pub records: u64,
-}
-
-/// Statistics of one table; names follow DMS's table statistics. `Q1`: read = delivered + dead-lettered + filtered
-/// + in flight; the stored part has nothing in flight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableStatistics {
-    /// Schema name.
-    pub schema_name: String,
-    /// Table name.
-    pub table_name: String,
-    /// `FullLoadRows`: load rows delivered.
-    pub full_load_rows: u64,
-    /// `FullLoadErrorRows`: load rows dead-lettered.
-    pub full_load_error_rows: u64,
-    /// `AppliedInserts`: insert rows delivered.
-    pub applied_inserts: u64,
-    /// `AppliedUpdates`: update rows delivered.
-    pub applied_updates: u64,
-    /// `AppliedDeletes`: delete rows delivered.
-    pub applied_deletes: u64,
-    /// `AppliedDdls`: control records delivered.
-    pub applied_ddls: u64,
-    /// Change rows dead-lettered.
-    pub change_error_rows: u64,
-    /// Rows that a filter of the table mappings leaves out.
-    #[serde(default)]
-    pub filtered_rows: u64,
-    /// Source bytes settled.
-    pub bytes: u64,
-    /// Objects finished.
-    pub objects_done: u64,
-    /// Objects set aside.
-    pub objects_quarantined: u64,
-    /// When the first record of the full load was read, milliseconds since the epoch.
-    pub full_load_start_ms: Option<i64>,
-    /// When the last record of the full load settled.
-    pub full_load_end_ms: Option<i64>,
-    /// When a record last settled.
-    pub last_update_ms: Option<i64>,
 }
 
 /// The phase a task is in.

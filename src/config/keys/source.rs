@@ -84,12 +84,13 @@ const READING: [Key; 8] = [
     Key {
         name: "changed_objects",
         kind: Kind::Choice(&Choice {
-            words: &["quarantine", "stop"],
+            words: &["quarantine", "suspend_table", "stop"],
             unavailable: &[],
         }),
         presence: Presence::Default("quarantine"),
-        about: "A file that changes while it is read, or that cannot be decoded: set the rest of it aside visibly, or\n\
-                stop the task.",
+        about: "A file that changes while it is read, or that cannot be decoded: set the rest of it aside visibly, suspend\n\
+                its table (nothing more of it is sent until `brigade tables resume`; a change file, which has rows of any\n\
+                table, is set aside), or stop the task.",
     },
     Key {
         name: "poll_interval",

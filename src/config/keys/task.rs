@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::errors::ERRORS;
 use super::text;
 use super::{Choice, Group, Key, Kind, Presence};
 
@@ -98,38 +99,6 @@ static STOP: Group = Group {
             about: "Once, behind the full load. full_load: in front of the first change, `StopTaskCachedChangesNotApplied`\n\
                     of DMS. cached_changes: when every change file is settled that is there by then,\n\
                     `StopTaskCachedChangesApplied`. The next start goes on with the changes.",
-        },
-    ]],
-};
-
-static ERRORS: Group = Group {
-    exactly_one_of: &[],
-    parts: &[&[
-        Key {
-            name: "data_error_policy",
-            kind: Kind::Choice(&Choice {
-                words: &["DEAD_LETTER"],
-                unavailable: &["LOG_ERROR", "IGNORE_RECORD", "SUSPEND_TABLE", "STOP_TASK"],
-            }),
-            presence: Presence::Default("DEAD_LETTER"),
-            about: "A bad row is kept, with its place and the reason, before the task goes past it.",
-        },
-        Key {
-            name: "dead_letters",
-            kind: Kind::Path,
-            presence: Presence::Default("./state/dead-letters"),
-            about: "Folder of the dead letters. Put it on the same durable disk as the state.",
-        },
-        Key {
-            name: "event_error_policy",
-            kind: Kind::Choice(&Choice {
-                words: &["IGNORE", "STOP_TASK"],
-                unavailable: &[],
-            }),
-            presence: Presence::Default("IGNORE"),
-            about: "What to do if an event of the task (started, stopped, failed) cannot be written to `events.jsonl` in the\n\
-                    state folder; `EventErrorPolicy` of DMS. IGNORE logs it. STOP_TASK does not start, or ends with\n\
-                    exit code 74.",
         },
     ]],
 };

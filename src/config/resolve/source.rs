@@ -47,6 +47,7 @@ pub(super) fn source(
             "changed_objects",
             &[
                 ("quarantine", ChangedObjects::Quarantine),
+                ("suspend_table", ChangedObjects::SuspendTable),
                 ("stop", ChangedObjects::Stop),
             ],
         )?,

@@ -1,0 +1,54 @@
+//! What is counted of one table, and what went wrong with it. Pure: no I/O, no clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::trouble::Trouble;
+
+/// Statistics of one table; names follow DMS's table statistics. `Q1`: read = delivered + dead-lettered + filtered
+/// + in flight; the stored part has nothing in flight.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableStatistics {
+    /// Schema name.
+    pub schema_name: String,
+    /// Table name.
+    pub table_name: String,
+    /// `FullLoadRows`: load rows delivered.
+    pub full_load_rows: u64,
+    /// `FullLoadErrorRows`: load rows dead-lettered.
+    pub full_load_error_rows: u64,
+    /// `AppliedInserts`: insert rows delivered.
+    pub applied_inserts: u64,
+    /// `AppliedUpdates`: update rows delivered.
+    pub applied_updates: u64,
+    /// `AppliedDeletes`: delete rows delivered.
+    pub applied_deletes: u64,
+    /// `AppliedDdls`: control records delivered.
+    pub applied_ddls: u64,
+    /// Change rows dead-lettered.
+    pub change_error_rows: u64,
+    /// Rows that a filter of the table mappings leaves out.
+    #[serde(default)]
+    pub filtered_rows: u64,
+    /// Source bytes settled.
+    pub bytes: u64,
+    /// Objects finished.
+    pub objects_done: u64,
+    /// Objects set aside.
+    pub objects_quarantined: u64,
+    /// When the first record of the full load was read, milliseconds since the epoch.
+    pub full_load_start_ms: Option<i64>,
+    /// When the last record of the full load settled.
+    pub full_load_end_ms: Option<i64>,
+    /// When a record last settled.
+    pub last_update_ms: Option<i64>,
+    /// What went wrong with it, in reading order, as far as objects are finished; a suspension as soon as it is settled.
+    #[serde(default)]
+    pub trouble: Trouble,
+}
+
+impl TableStatistics {
+    /// `schema.table`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.schema_name, self.table_name)
+    }
+}

@@ -1,0 +1,89 @@
+//! Keys of what follows from errors. Pure: no I/O, no clock.
+
+use super::{Choice, Group, Key, Kind, Presence};
+
+/// What follows from errors.
+pub(super) static ERRORS: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "data_error_policy",
+            kind: Kind::Choice(&POLICY),
+            presence: Presence::Default("DEAD_LETTER"),
+            about: "What follows from a bad row. DEAD_LETTER: it is kept, with its place and the reason, before the task\n\
+                    goes past it. SUSPEND_TABLE: it is kept, and nothing of its table is sent from there on, until\n\
+                    `brigade tables resume`; files of its load are not read on, its change rows are kept as dead letters,\n\
+                    and the other tables go on. STOP_TASK: the task ends in front of it with exit code 65, and every\n\
+                    start meets it again.",
+        },
+        Key {
+            name: "data_truncation_error_policy",
+            kind: Kind::Choice(&POLICY),
+            presence: Presence::Optional("DEAD_LETTER"),
+            about: "The same for a row with a value that does not fit the length or the precision of its column. Without\n\
+                    it: what `data_error_policy` says.",
+        },
+        Key {
+            name: "data_error_escalation",
+            kind: Kind::Group(&DATA_ERROR_ESCALATION),
+            presence: Presence::Optional(""),
+            about: "What follows from too many bad rows of one table.",
+        },
+        Key {
+            name: "table_error_escalation_count",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1_000_000,
+            },
+            presence: Presence::Default("0"),
+            about: "So many suspended tables end the task, with exit code 65 and everything in flight settled; 0 never.",
+        },
+        Key {
+            name: "dead_letters",
+            kind: Kind::Path,
+            presence: Presence::Default("./state/dead-letters"),
+            about: "Folder of the dead letters. Put it on the same durable disk as the state.",
+        },
+        Key {
+            name: "event_error_policy",
+            kind: Kind::Choice(&Choice {
+                words: &["IGNORE", "STOP_TASK"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("IGNORE"),
+            about: "What to do if an event of the task (started, stopped, failed) cannot be written to `events.jsonl` in the\n\
+                    state folder; `EventErrorPolicy` of DMS. IGNORE logs it. STOP_TASK does not start, or ends with\n\
+                    exit code 74.",
+        },
+    ]],
+};
+
+static POLICY: Choice = Choice {
+    words: &["DEAD_LETTER", "SUSPEND_TABLE", "STOP_TASK"],
+    unavailable: &["LOG_ERROR", "IGNORE_RECORD"],
+};
+
+static DATA_ERROR_ESCALATION: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "count",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1_000_000_000,
+            },
+            presence: Presence::Default("0"),
+            about: "The bad row of a table with this number, since the task began or the table was resumed, is one too\n\
+                    many; 0 never.",
+        },
+        Key {
+            name: "policy",
+            kind: Kind::Choice(&Choice {
+                words: &["SUSPEND_TABLE", "STOP_TASK"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("SUSPEND_TABLE"),
+            about: "What follows from it.",
+        },
+    ]],
+};

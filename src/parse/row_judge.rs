@@ -1,0 +1,170 @@
+//! What follows from a bad row: a dead letter, the suspension of its table, or the end of the task. Pure: no I/O, no
+//! clock.
+//!
+//! Rows are judged in reading order, and what was wrong in front of an object is told when it begins. So the same rows
+//! meet the same judgement in every life of the task (D2: a row is passed over only as a durable dead letter).
+
+use crate::config::{DataErrorPolicy, RowPolicies};
+use crate::model::trouble::{SuspendedRow, Suspension, Troubles};
+use crate::model::{ObjectId, RejectedRecord, Table, TableIndex};
+
+/// The `code` of a row that is held back because its table is suspended.
+pub const TABLE_SUSPENDED: &str = "table_suspended";
+
+/// What follows from a bad row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It becomes a dead letter; its table goes on, or was suspended before.
+    Keep,
+    /// It becomes a dead letter, and its table is suspended with it.
+    Suspend,
+    /// The task ends in front of it: the message says where and why.
+    Stop(String),
+}
+
+/// Judges the bad rows of one object after another.
+#[derive(Debug)]
+pub struct RowJudge {
+    policies: RowPolicies,
+    /// `schema.table` of each table.
+    names: Vec<String>,
+    object: Option<JudgedObject>,
+    /// In front of the next row.
+    troubles: Troubles,
+    /// What the rows since the last call of [`RowJudge::take_changed`] added.
+    changed: Troubles,
+    has_suspended: bool,
+}
+
+/// The object whose rows are judged.
+#[derive(Debug)]
+struct JudgedObject {
+    id: ObjectId,
+    key: String,
+    location: String,
+}
+
+impl RowJudge {
+    /// A judge for the tables of a task.
+    pub fn new(policies: RowPolicies, tables: &[Table]) -> Self {
+        Self {
+            policies,
+            names: tables.iter().map(Table::full_name).collect(),
+            object: None,
+            troubles: Troubles::default(),
+            changed: Troubles::default(),
+            has_suspended: false,
+        }
+    }
+
+    /// Tells of which object the next rows are, and what was wrong in front of its first one. An object that was
+    /// entered already goes on.
+    pub fn enter(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
+        if self.object.as_ref().is_some_and(|object| object.id == *id) {
+            return;
+        }
+        self.object = Some(JudgedObject {
+            id: id.clone(),
+            key: key.to_owned(),
+            location: location.to_owned(),
+        });
+        self.troubles = troubles.clone();
+        self.has_suspended = self
+            .troubles
+            .iter()
+            .any(|(_, trouble)| trouble.suspension.is_some());
+    }
+
+    /// Why no row of a table is sent, if it is suspended.
+    pub fn suspended(&self, table: TableIndex) -> Option<String> {
+        if !self.has_suspended {
+            return None;
+        }
+        let name = self.names.get(table.0)?;
+        let suspension = self.troubles.of(name)?.suspension.as_ref()?;
+        Some(format!(
+            "{name} is suspended since {suspension}; resume the table, then send the row with `brigade dlq replay`"
+        ))
+    }
+
+    /// Judges a bad row. Rows of no table suspend nothing.
+    pub fn judge(&mut self, row: &RejectedRecord) -> Verdict {
+        let name = row.table.and_then(|table| self.names.get(table.0));
+        let known = name.and_then(|name| self.troubles.of(name));
+        if row.code == TABLE_SUSPENDED || known.is_some_and(|trouble| trouble.suspension.is_some()) {
+            return Verdict::Keep;
+        }
+        let number = known.map_or(0, crate::model::trouble::Trouble::counted) + 1;
+        let own = if is_truncation(row.code) {
+            self.policies.truncation
+        } else {
+            self.policies.data
+        };
+        let escalated = self
+            .policies
+            .escalation
+            .filter(|escalation| name.is_some() && number >= escalation.count);
+        let policy = escalated.map_or(own, |escalation| own.or_stricter(escalation.policy));
+        if policy == DataErrorPolicy::StopTask {
+            let count = escalated.filter(|_| own != policy).map(|_| number);
+            return Verdict::Stop(self.stop_message(row, name, count));
+        }
+        let (Some(name), Some(object)) = (name, &self.object) else {
+            return Verdict::Keep;
+        };
+        let trouble = self.troubles.of_mut(name);
+        trouble.bad_rows += 1;
+        if policy == DataErrorPolicy::SuspendTable {
+            trouble.suspension = Some(Suspension {
+                object: object.id.clone(),
+                key: object.key.clone(),
+                row: Some(suspended_row(row)),
+                reason: row.reason.clone(),
+            });
+            self.has_suspended = true;
+        }
+        self.changed.of_mut(name).absorb(trouble);
+        match policy {
+            DataErrorPolicy::SuspendTable => Verdict::Suspend,
+            DataErrorPolicy::DeadLetter | DataErrorPolicy::StopTask => Verdict::Keep,
+        }
+    }
+
+    /// What was wrong with the tables of the rows since the last call, up to the last of them.
+    pub fn take_changed(&mut self) -> Troubles {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn stop_message(&self, row: &RejectedRecord, name: Option<&String>, count: Option<u64>) -> String {
+        let location = self.object.as_ref().map_or("", |object| object.location.as_str());
+        let table = name.map_or("a row of no table", String::as_str);
+        let policy = match count {
+            Some(count) => {
+                format!("it is bad row {count} of the table (errors.data_error_escalation: STOP_TASK)")
+            }
+            None if is_truncation(row.code) => "errors.data_truncation_error_policy is STOP_TASK".to_owned(),
+            None => "errors.data_error_policy is STOP_TASK".to_owned(),
+        };
+        format!(
+            "{table}: {location}, {}: {}; {policy}. Everything in front of the row is sent, and every start meets it \
+             again: correct the table definition, or change the policy to DEAD_LETTER or SUSPEND_TABLE and send the \
+             corrected row with `brigade dlq replay --file`",
+            suspended_row(row),
+            row.reason
+        )
+    }
+}
+
+fn suspended_row(row: &RejectedRecord) -> SuspendedRow {
+    SuspendedRow {
+        ordinal: row.ordinal,
+        line: row.line,
+        byte: row.position,
+        column: row.column.clone(),
+    }
+}
+
+/// Whether a row is bad because a value does not fit the length or the precision of its column.
+fn is_truncation(code: &str) -> bool {
+    matches!(code, "too_long" | "number_out_of_range")
+}
