@@ -76,7 +76,7 @@ fn now_is_behind_every_file_that_is_there_and_in_front_of_any_that_comes_whateve
     judge(&world, &Expectation::flawless());
     assert_eq!((keys.len(), in_front.len()), (3, 4));
     assert_eq!(run.status.changes.in_front, 4);
-    let start = run.status.changes_start.clone().unwrap();
+    let start = run.status.life.changes_start.clone().unwrap();
     assert_eq!(
         (start.wish, start.point),
         (ChangesFrom::Now, StartPoint::Registered { is_complete: true })

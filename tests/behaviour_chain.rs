@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Gap, Metadata};
 use bucket_brigade::chain::position::ChainPosition;
+use bucket_brigade::checkpoint::reload::Extent;
 use bucket_brigade::config::{ChangePartitionKey, SourcePosition};
 use bucket_brigade::sink::memory::{MemorySink, PutFault, StoredRecord};
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
@@ -306,4 +307,37 @@ fn a_new_configuration_begins_a_new_chain() {
     assert_eq!(chains(&world).len(), 2);
     // After a clean stop nothing is in flight, so both chains together have every row once.
     assert_once_and_in_order(&world);
+}
+
+/// The lanes of a table that is loaded again go on: no gap, and each of its rows once more.
+#[test]
+fn a_table_that_is_loaded_again_goes_on_in_its_lanes() {
+    for percent in [20, 40, 99] {
+        let world = world(2);
+        let stop_at = world.data.messages_count() * percent / 100;
+        let run = world.run_while(RunMode::Once, async |mut running| {
+            running.until_stored(stop_at).await;
+            running.stop.cancel();
+        });
+        run.assert_nothing_in_flight();
+        let before = Consumer::of(&world);
+        world.reload(&[0], Extent::Some).unwrap();
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        let consumer = Consumer::of(&world);
+        assert_eq!(consumer.gaps, [], "{percent}");
+        let files = world.data.files.iter();
+        let again: Vec<_> = files
+            .filter(|file| file.queue == support::fixtures::load_queue(0))
+            .map(|file| file.key.as_str())
+            .collect();
+        let again = good_rows(&world, again);
+        let keys = world.data.files.iter().map(|file| file.key.as_str());
+        let mut expected = good_rows(&world, keys);
+        // What was processed of the table before is processed once more.
+        expected.extend(before.rows.iter().filter(|mark| again.contains(mark)));
+        expected.sort_unstable();
+        let mut rows = consumer.rows;
+        rows.sort_unstable();
+        assert_eq!(rows, expected, "{percent}");
+    }
 }

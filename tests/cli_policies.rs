@@ -1,6 +1,5 @@
 //! Bad rows by policy from the command line: exit codes, what `run`, `status` and `tables` say, and how a table goes on.
 #![cfg(unix)]
-#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;

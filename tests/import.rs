@@ -32,7 +32,8 @@ fn prepare(folder: &Path) {
         "ReplicationTaskIdentifier": "orders-to-stream", "SourceEndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:IN",
         "TargetEndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:OUT", "MigrationType": "full-load-and-cdc",
         "TableMappings": mappings(), "ReplicationTaskSettings": SETTINGS, "Status": "stopped",
-        "CdcStartPosition": "2026-01-01T00:00:00", "ReplicationTaskStats": {"TablesLoaded": 1}, "TaskData": null
+        "CdcStartPosition": "2020-01-01T00:00:00",
+        "CdcStopPosition": "commit_time: 2026-01-01T00:00:00", "ReplicationTaskStats": {"TablesLoaded": 1}, "TaskData": null
     }]});
     let endpoints = json!({"Endpoints": [
         {"EndpointIdentifier": "in", "EndpointType": "SOURCE", "EngineName": "s3", "EndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:IN",
@@ -85,7 +86,10 @@ fn every_setting_is_in_the_report() {
         ("S3Settings.EnableStatistics", "ignored"),
         ("S3Settings.DataFormat", "mapped"),
         ("TargetMetadata.BatchApplyEnabled", "kept"),
-        ("CdcStartPosition", "refused"),
+        ("CdcStartPosition", "mapped"),
+        ("CdcStopPosition", "refused"),
+        ("FullLoadSettings.StopTaskCachedChangesApplied", "kept"),
+        ("ErrorBehavior.EventErrorPolicy", "mapped"),
     ] {
         assert_eq!(fate(name), Some(json!(expected)), "{name}");
     }
@@ -110,6 +114,10 @@ fn what_is_written_is_valid_and_runs() {
         mappings()
     );
 
+    let path = folder.path().join("new/brigade.yaml");
+    let written = fs::read_to_string(&path).unwrap();
+    let start = "  changes_from: { modified_since: \"2020-01-01T00:00:00Z\" }  # CdcStartPosition\n";
+    assert!(written.contains(start), "{written}");
     let records = run_with_folders(folder.path()).concat();
     let rows = ["load", "insert"].map(|operation| {
         records

@@ -52,6 +52,11 @@ impl LaneEnds {
         }
     }
 
+    /// Whether no lane has had a record of a file, nor was ended behind one.
+    pub fn are_in_front_of_files(&self) -> bool {
+        self.floor.object == 0 && self.ends.values().all(|end| end.object == 0)
+    }
+
     /// Whether the lane was ended and has had no record since.
     pub fn is_broken(&self, lane: LaneIndex) -> bool {
         self.floor > ChainPosition::START && self.end(lane) == self.floor
@@ -103,6 +108,17 @@ mod tests {
             prop_assert_eq!(&fold(&mut parts.iter()), &whole);
             prop_assert_eq!(&fold(&mut parts.iter().rev()), &whole);
         }
+    }
+
+    #[test]
+    fn control_records_are_in_front_of_files() {
+        let mut ends = LaneEnds::default();
+        ends.reach(LaneIndex::of_number(3), at(0, 2));
+        assert!(ends.are_in_front_of_files(), "those are control records");
+        let mut broken = ends.clone();
+        broken.break_at(at(2, 0));
+        ends.reach(LaneIndex::of_number(4), at(1, 1));
+        assert!(!ends.are_in_front_of_files() && !broken.are_in_front_of_files());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ChainPosition {
-    /// The object: its number in the queue, plus 1; 0 for the control records in front of all objects.
+    /// The object: its number in the queue, plus 1; 0 for the control records in front of all objects, the
+    /// first time.
     pub object: u64,
     /// The record: its ordinal in the object, plus 1; 0 in front of all of them.
     pub record: u64,

@@ -89,8 +89,10 @@ impl ChainWriter {
             members: ChainMembers::new(task, queue.as_str(), chain, format),
             synced_us: HashMap::new(),
         });
+        // Those of a queue that was begun anew stand behind what was sent of it before.
+        let is_in_front = start.is_control && start.ends.are_in_front_of_files();
         self.object = Some(OpenLinks {
-            number: if start.is_control { 0 } else { start.id.number + 1 },
+            number: if is_in_front { 0 } else { start.id.number + 1 },
             id: start.id.clone(),
             ends: start.ends.clone(),
         });

@@ -12,6 +12,7 @@ pub mod messages;
 mod open_object;
 mod parsed_troubles;
 mod queue_ends;
+pub mod reload;
 pub mod resume_table;
 mod shard_cuts;
 pub mod store;

@@ -227,7 +227,8 @@ fn print_removed(paths: &[&PathBuf], args: &ResetArgs, verb: &str) -> Result<u8,
     Ok(0)
 }
 
-fn not_done() -> u8 {
+/// Says that a question was answered with no.
+pub(super) fn not_done() -> u8 {
     super::report("nothing was changed");
     FaultKind::Internal.exit_code()
 }

@@ -30,7 +30,9 @@ mod plan_warnings;
 mod preview;
 mod progress;
 mod rates;
+mod reload;
 mod replay;
+mod replication_task;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox_crash;
@@ -50,11 +52,13 @@ pub mod sandbox_reshard;
 mod sandbox_stream;
 mod schema;
 mod signals;
+mod start_type;
 mod status;
 pub mod status_file;
 mod stream_view;
 mod tables;
 mod tables_resume;
+mod task_events;
 mod task_files;
 mod task_statistics;
 mod text;
@@ -97,6 +101,8 @@ enum Command {
     Tables(tables::TablesArgs),
     /// Look at the durable state of a task, save it, put it back, remove it
     Checkpoint(checkpoint::CheckpointArgs),
+    /// Load tables again: the next run sends every row of them once more
+    Reload(reload::ReloadArgs),
     /// Compare the stream with the files: is every row there that is called delivered
     Verify(verify::VerifyArgs),
     /// Look at the rows that were set aside, and send them again
@@ -181,6 +187,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
+            Command::Reload(args) => reload::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
             Command::Import(args) => import::run(args),

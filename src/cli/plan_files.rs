@@ -4,12 +4,14 @@ use super::plan::KnownState;
 use super::plan_report::{FileCounts, Stray};
 use super::task_files::list;
 use crate::checkpoint::store::{CheckpointStore, ObjectState};
-use crate::config::Config;
+use crate::config::{ChangesFrom, Config};
 use crate::discover::catalog::is_late;
 use crate::discover::folders::ObjectFolder;
+use crate::discover::start::StartPoint;
 use crate::fault::Fault;
-use crate::model::ObjectVersion;
+use crate::model::{ObjectVersion, QueueName};
 use crate::source::ObjectSource;
+use crate::supervise::beginning::decided;
 
 /// Files of which rows may be sampled.
 const SAMPLES_MAX: usize = 10;
@@ -43,6 +45,7 @@ pub(super) async fn list_folder(
     let mut listing = Listing {
         greatest_key: greatest_key(state, folder),
         is_loaded: is_loaded(config, state, folder),
+        from: changes_start(config, state, folder),
         ..Listing::default()
     };
     let mut failure = None;
@@ -71,6 +74,8 @@ struct Listing {
     others: Vec<ObjectVersion>,
     greatest_key: Option<String>,
     is_loaded: bool,
+    /// Where the changes begin; `None` behind everything that is there now.
+    from: Option<StartPoint>,
 }
 
 impl Listing {
@@ -85,7 +90,8 @@ impl Listing {
             Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
             None => vec![None; keys.len()],
         };
-        for (object, known) in objects.into_iter().zip(known) {
+        let in_front = self.in_front(state, &objects)?;
+        for ((object, known), is_in_front) in objects.into_iter().zip(known).zip(in_front) {
             let listed = &mut self.listed;
             let files = &mut listed.files;
             files.all += 1;
@@ -103,7 +109,7 @@ impl Listing {
                     files.set_aside += 1;
                     None
                 }
-                None if self.is_loaded => {
+                None if self.is_loaded || is_in_front => {
                     files.not_read += 1;
                     None
                 }
@@ -126,6 +132,37 @@ impl Listing {
             }
         }
         Ok(())
+    }
+}
+
+impl Listing {
+    /// Which of these lie in front of the start.
+    fn in_front(&self, state: &KnownState, objects: &[ObjectVersion]) -> Result<Vec<bool>, Fault> {
+        let Some(from) = &self.from else {
+            return Ok(vec![true; objects.len()]);
+        };
+        if let (StartPoint::Registered { .. }, Some(store)) = (from, &state.store) {
+            let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
+            let known = store.lookup(&QueueName::in_front(), &keys).map_err(Fault::from)?;
+            return Ok(known.iter().map(Option::is_some).collect());
+        }
+        Ok(objects.iter().map(|object| from.is_in_front(object)).collect())
+    }
+}
+
+/// Where the change files begin that are read: as it was decided, or as it would be now.
+fn changes_start(config: &Config, state: &KnownState, folder: &ObjectFolder) -> Option<StartPoint> {
+    if folder.table.is_some() {
+        return Some(StartPoint::Beginning);
+    }
+    if let Some(start) = decided(&state.checkpoint) {
+        return Some(start.point);
+    }
+    match &config.source.changes_from {
+        ChangesFrom::Beginning => Some(StartPoint::Beginning),
+        ChangesFrom::AfterKey(key) => Some(StartPoint::AfterKey(key.clone())),
+        ChangesFrom::ModifiedSince(ms) => Some(StartPoint::ModifiedSince(*ms)),
+        ChangesFrom::Now => None,
     }
 }
 

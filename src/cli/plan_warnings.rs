@@ -4,6 +4,7 @@ use super::estimate::Sample;
 use super::plan_report::{FolderPlan, Stray};
 use super::stream_view::StreamView;
 use super::text::{counted, grouped};
+use crate::discover::folders::CHANGE_FILES;
 use crate::limits::SHARD_RECORDS_PER_SECOND;
 
 /// Records from this share of the limit on are called near it, in per cent.
@@ -34,10 +35,12 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
     }
     let files = |count| counted(count, "file");
     if folder.files.not_read > 0 {
-        warnings.push(format!(
-            "{name}: {} came after the full load was complete and will not be read; `brigade checkpoint reset` loads again",
-            files(folder.files.not_read)
-        ));
+        let why = if name.starts_with(CHANGE_FILES) {
+            "will not be read, being in front of `changes_from`"
+        } else {
+            "came after the full load was complete and will not be read; `brigade reload` loads again"
+        };
+        warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
     }
     if folder.files.late > 0 {
         warnings.push(format!(

@@ -13,16 +13,20 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::backends;
 use super::logging::LogArgs;
 use super::progress::Progress;
+use super::start_type::{self, StartType};
 use super::status::{dead_lettered_rows, filtered_rows, suspension_lines};
 use super::text::{counted, lines};
-use super::{ConfigPath, Output, OutputFormat, status_file};
+use super::{ConfigPath, Output, OutputFormat, status_file, task_events};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::life::parse_moment;
+use crate::config::{Config, MigrationType};
 use crate::fault::{Fault, FaultKind};
 use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
+use crate::observe::events::{StartFlag, TaskEvent};
+use crate::observe::life_status::{StopReason, failure_text};
 use crate::observe::status::{QuarantinedObject, TaskStatus, remember};
 use crate::source::ObjectSource;
 use crate::supervise::pipeline::{Pipeline, RunEnd, RunMode};
@@ -38,6 +42,12 @@ pub(super) struct RunArgs {
     /// End when everything that is present is settled
     #[arg(long)]
     once: bool,
+    /// Begin as DMS does with this start type; without one the task starts or goes on, whichever it is
+    #[arg(long, value_enum, value_name = "TYPE")]
+    start_type: Option<StartType>,
+    /// Stop at this time instead of `stop.at`, such as 2026-11-23T20:00:00Z; without an offset it is UTC
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    stop_at: Option<i64>,
     /// Exit with code 65 if a row was dead-lettered
     #[arg(long)]
     fail_on_dead_letters: bool,
@@ -50,6 +60,8 @@ pub(super) struct RunArgs {
 struct Summary {
     schema_version: u32,
     end: &'static str,
+    /// DMS's word for why it ended.
+    stop_reason: StopReason,
     bytes_read: u64,
     delivered_rows: u64,
     dead_lettered_rows: u64,
@@ -74,7 +86,8 @@ struct SuspendedTable {
 /// # Errors
 /// The fault that ended the task.
 pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
-    let (config, path) = args.config.load()?;
+    let (mut config, path) = args.config.load()?;
+    config.stop.at_ms = args.stop_at.or(config.stop.at_ms);
     let runtime = super::runtime()?;
     let telemetry = logging.start(Some(&config))?;
     let mode = if args.once {
@@ -85,7 +98,7 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
     let result = span.in_scope(|| {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
-        let result = execute(config, mode, &runtime);
+        let result = execute(config, mode, args.start_type, &runtime);
         if let Err(fault) = &result {
             span.set_status(Status::error(fault.to_string()));
         }
@@ -100,9 +113,19 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
 }
 
 /// Runs the task, from opening its state to closing it.
-fn execute(config: Config, mode: RunMode, runtime: &tokio::runtime::Runtime) -> Result<Summary, Fault> {
+fn execute(
+    config: Config,
+    mode: RunMode,
+    start_type: Option<StartType>,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Summary, Fault> {
     let config = Arc::new(config);
     let opened = runtime.block_on(backends::open(&config))?;
+    let flag = start_type::prepare(&config, &opened.store(), start_type)?;
+    if flag == StartFlag::Fresh {
+        task_events::announce(&config, &TaskEvent::Created)?;
+    }
+    task_events::announce(&config, &TaskEvent::Started(flag))?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
     show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
     let stop = CancellationToken::new();
@@ -116,8 +139,23 @@ fn execute(config: Config, mode: RunMode, runtime: &tokio::runtime::Runtime) -> 
     upkeep.abort();
     // The fault that ended the task says more than one that may follow from it.
     let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
-    let end = end.and_then(|end| stopped.map(|()| end))?;
-    Ok(summarize(end, &pipeline, opened.source.as_ref()))
+    let end = end.and_then(|end| stopped.map(|()| end));
+    let event = match &end {
+        Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
+        Err(fault) => TaskEvent::Failed(failure_text(fault)),
+    };
+    let announced = task_events::announce(&config, &event);
+    let end = end.and_then(|end| announced.map(|()| end))?;
+    Ok(summarize(
+        end,
+        config.migration_type,
+        &pipeline,
+        opened.source.as_ref(),
+    ))
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    parse_moment(text).ok_or_else(|| "is no time; write it as 2026-11-23T20:00:00Z".to_owned())
 }
 
 /// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
@@ -178,7 +216,12 @@ fn status_board(
     }
 }
 
-fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Summary {
+fn summarize(
+    end: RunEnd,
+    migration_type: MigrationType,
+    pipeline: &Pipeline,
+    source: &dyn ObjectSource,
+) -> Summary {
     let status: Arc<TaskStatus> = pipeline.status().borrow().clone();
     let counters = pipeline.counters().snapshot();
     let tables = status.tables.iter().map(|table| &table.statistics);
@@ -190,9 +233,9 @@ fn summarize(end: RunEnd, pipeline: &Pipeline, source: &dyn ObjectSource) -> Sum
         end: match end {
             RunEnd::Finished => "finished",
             RunEnd::Drained => "drained",
-            RunEnd::AtTime => "stopped at its time",
-            RunEnd::PastLoad(_) => "stopped behind the full load",
+            RunEnd::AtTime | RunEnd::PastLoad(_) => "stopped",
         },
+        stop_reason: end.reason(migration_type),
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,
         dead_lettered_rows: dead_lettered_rows(&status),
@@ -231,9 +274,10 @@ impl Summary {
             OutputFormat::Json => super::to_json(self)?,
             OutputFormat::Text => {
                 format!(
-                    "{}: {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
+                    "{} ({}): {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
                  far: {} delivered, {} dead-lettered, {}{} set aside\n",
                     self.end,
+                    self.stop_reason.as_str(),
                     counted(self.counters.sent(), "record"),
                     self.counters.skipped,
                     self.counters.found + self.counters.recovered,

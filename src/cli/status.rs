@@ -6,11 +6,13 @@ use std::fmt;
 use clap::Args;
 use serde::Serialize;
 
+use super::replication_task::ReplicationTask;
 use super::status_file::{self, Activity};
 use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
+use crate::config::ChangesFrom;
 use crate::fault::Fault;
 use crate::model::trouble::Suspension;
 use crate::observe::shards::ShardActivity;
@@ -34,6 +36,9 @@ struct StatusReport {
     age_ms: i64,
     #[serde(flatten)]
     status: TaskStatus,
+    /// The task as DMS's API shows it.
+    #[serde(rename = "ReplicationTask")]
+    replication_task: ReplicationTask,
     /// Whether anything comes behind the full load.
     #[serde(skip)]
     has_changes: bool,
@@ -54,8 +59,13 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
         updated_ms: now_ms,
         ..TaskStatus::default()
     });
+    let has_table_errors = status
+        .tables
+        .iter()
+        .any(|table| table.statistics.objects_quarantined > 0);
     let report = StatusReport {
         activity,
+        replication_task: ReplicationTask::of(&config, Some(&status), activity, has_table_errors),
         age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
         status,
         has_changes: config.migration_type.has_changes(),
@@ -74,6 +84,7 @@ impl fmt::Display for StatusReport {
         if self.activity == Activity::NeverStarted {
             return Ok(());
         }
+        self.write_end(f)?;
         let phase = match status.phase {
             Phase::FullLoad => "full load",
             Phase::Changes if self.has_changes => "changes",
@@ -91,6 +102,7 @@ impl fmt::Display for StatusReport {
         if status.changes != ObjectCounts::default() {
             writeln!(f, "change files  {}", changes_text(&status.changes))?;
         }
+        self.write_beginning(f)?;
         let in_flight: u64 = status.tables.iter().map(|table| table.in_flight_records).sum();
         let bytes = counted(status.in_flight_bytes, "byte");
         writeln!(f, "in flight     {}, {bytes}", counted(in_flight, "record"))?;
@@ -148,6 +160,33 @@ impl StatusReport {
             ),
             Activity::Unknown => "it cannot be told whether it runs: the state cannot be read".to_owned(),
         }
+    }
+
+    /// How the last run ended, if it did, and what failed.
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = self.replication_task.stop_reason() {
+            writeln!(f, "state         {}, {reason}", self.replication_task.status())?;
+        }
+        if let Some(failure) = self.replication_task.last_failure() {
+            writeln!(f, "last failure  {}", printable(failure))?;
+        }
+        Ok(())
+    }
+
+    /// Where the changes begin, if that is not the beginning.
+    fn write_beginning(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = &self.status;
+        if let Some(start) = status.life.changes_start.as_ref().filter(|_| self.has_changes)
+            && start.wish != ChangesFrom::Beginning
+        {
+            writeln!(
+                f,
+                "begun         with {}; {} in front of it not read",
+                start.wish,
+                counted(status.changes.in_front, "file")
+            )?;
+        }
+        Ok(())
     }
 
     /// Shards that look for records in doubt, and shards whose limits hold their records up.

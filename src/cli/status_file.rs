@@ -65,7 +65,7 @@ pub async fn keep_written(
 
 /// Readers see the old file or the new one, never half of one. It is not synced: it holds nothing that a crash
 /// must not lose.
-fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
+pub(super) fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
     let temporary = path.with_extension("json.new");
     std::fs::write(&temporary, serde_json::to_vec_pretty(status)?)?;
     std::fs::rename(&temporary, path)
@@ -128,11 +128,17 @@ pub(super) fn forget(state: &Path) {
     }
 }
 
+/// Whether the last run stopped as it should before it ever sent anything.
+fn has_not_begun(status: &TaskStatus) -> bool {
+    let stop = status.life.stop;
+    status.fresh_start_ms.is_none() && stop.is_some_and(|stop| !stop.reason.is_failure())
+}
+
 /// Whether somebody works on the task: the lock says so, which dies with its process. A process id would not do; it
 /// may be another program's by now.
 pub(super) fn activity(state: &Path, status: Option<&TaskStatus>) -> Activity {
     let idle = match status {
-        Some(status) if status.clean_stop => Activity::Stopped,
+        Some(status) if status.clean_stop || has_not_begun(status) => Activity::Stopped,
         Some(_) => Activity::Interrupted,
         None => Activity::NeverStarted,
     };

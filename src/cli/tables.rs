@@ -5,16 +5,17 @@
 //!
 //! Members that DMS leaves out where it has nothing to say are null here. Always 0, because nothing of the kind is done:
 //! `FullLoadCondtnlChkFailedRows` (rows are appended to a stream, there is no check that could fail), `Validation…Records`
-//! and `Resync…` (`brigade verify` compares, and changes nothing). `FullLoadReloaded` is always false: a table is loaded
-//! again only after a reset, which forgets the statistics too.
+//! and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of the load and the source
+//! bytes of a table begin anew; those of its changes, and `x.filtered_rows`, go on.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::replication_task::ReplicationTask;
 use super::status::suspension_lines;
 use super::status_file::{self, Activity};
 use super::tables_resume::{self, ResumeArgs};
-use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, TaskStatistics};
+use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, RELOADING, TaskStatistics};
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
@@ -48,6 +49,8 @@ enum Verb {
 #[derive(Debug, Serialize)]
 struct TablesReport {
     schema_version: u32,
+    #[serde(rename = "ReplicationTask")]
+    replication_task: ReplicationTask,
     #[serde(rename = "ReplicationTaskStats")]
     task: TaskStatistics,
     #[serde(rename = "TableStatistics")]
@@ -140,7 +143,9 @@ impl TablesReport {
                 statistics.schema_name == table.owner && statistics.table_name == table.name
             };
             let fresh = TableStatus::default();
-            let statistics = DmsStatistics::of(known.iter().find(is_same).unwrap_or(&fresh), has_load);
+            let is_reloaded = status.is_some_and(|status| status.life.is_reloaded(&table.full_name()));
+            let known = known.iter().find(is_same).unwrap_or(&fresh);
+            let statistics = DmsStatistics::of(known, has_load, is_reloaded);
             DmsStatistics {
                 schema_name: table.owner.clone(),
                 table_name: table.name.clone(),
@@ -154,6 +159,7 @@ impl TablesReport {
             .collect();
         Self {
             schema_version: SCHEMA_VERSION,
+            replication_task: ReplicationTask::of(config, status, activity, words.contains(&ERROR)),
             task: TaskStatistics::of(status, activity, has_load, &words),
             tables,
             not_selected: config
@@ -229,7 +235,7 @@ impl DmsStatistics {
         texts
     }
 
-    fn of(table: &TableStatus, has_load: bool) -> Self {
+    fn of(table: &TableStatus, has_load: bool, is_reloaded: bool) -> Self {
         let statistics = &table.statistics;
         Self {
             schema_name: statistics.schema_name.clone(),
@@ -247,9 +253,9 @@ impl DmsStatistics {
             full_load_error_rows: statistics.full_load_error_rows,
             full_load_start_time: statistics.full_load_start_ms.map(moment),
             full_load_end_time: statistics.full_load_end_ms.map(moment),
-            full_load_reloaded: false,
+            full_load_reloaded: is_reloaded,
             last_update_time: statistics.last_update_ms.map(moment),
-            table_state: state(table, has_load),
+            table_state: state(table, has_load, is_reloaded),
             validation_state: "Not enabled",
             x: OwnStatistics {
                 in_flight_records: table.in_flight_records,
@@ -268,12 +274,14 @@ impl DmsStatistics {
 }
 
 /// `TableState`, in DMS's words.
-fn state(table: &TableStatus, has_load: bool) -> &'static str {
+fn state(table: &TableStatus, has_load: bool, is_reloaded: bool) -> &'static str {
     let statistics = &table.statistics;
     if statistics.objects_quarantined > 0 || statistics.trouble.suspension.is_some() {
         ERROR
     } else if statistics.full_load_end_ms.is_some() || !has_load {
         COMPLETED
+    } else if is_reloaded {
+        RELOADING
     } else if statistics.full_load_start_ms.is_some() {
         LOADING
     } else {
@@ -301,20 +309,23 @@ mod tests {
     #[test]
     fn table_states_are_the_words_of_dms() {
         let cases = [
-            (table(None, None, 0), true, "Before load"),
-            (table(None, None, 0), false, "Table completed"),
-            (table(Some(1), None, 0), true, "Full load"),
-            (table(Some(1), Some(2), 0), true, "Table completed"),
-            (table(Some(1), Some(2), 1), true, "Table error"),
+            (table(None, None, 0), true, false, "Before load"),
+            (table(None, None, 0), false, false, "Table completed"),
+            (table(Some(1), None, 0), true, false, "Full load"),
+            (table(Some(1), None, 0), true, true, "Table is being reloaded"),
+            (table(Some(1), Some(2), 0), true, true, "Table completed"),
+            (table(Some(1), Some(2), 0), true, false, "Table completed"),
+            (table(Some(1), Some(2), 1), true, false, "Table error"),
         ];
-        for (table, has_load, expected) in cases {
-            assert_eq!(state(&table, has_load), expected);
+        for (table, has_load, is_reloaded, expected) in cases {
+            assert_eq!(state(&table, has_load, is_reloaded), expected);
         }
     }
 
     #[test]
     fn members_have_the_names_of_dms() {
-        let value = serde_json::to_value(DmsStatistics::of(&table(Some(0), Some(1), 0), true)).unwrap();
+        let value =
+            serde_json::to_value(DmsStatistics::of(&table(Some(0), Some(1), 0), true, false)).unwrap();
         let names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
         let expected = [
             "AppliedDdls",

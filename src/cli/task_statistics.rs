@@ -8,6 +8,8 @@ use crate::observe::status::TaskStatus;
 
 /// Nothing of the table was read yet.
 pub(super) const BEFORE_LOAD: &str = "Before load";
+/// It is loaded again.
+pub(super) const RELOADING: &str = "Table is being reloaded";
 /// Its full load goes on.
 pub(super) const LOADING: &str = "Full load";
 /// Its full load is complete, or there is none.
@@ -49,7 +51,7 @@ impl TaskStatistics {
         let count = |word: &str| table_words.iter().filter(|state| **state == word).count();
         let counts = Self {
             tables_loaded: count(COMPLETED),
-            tables_loading: count(LOADING),
+            tables_loading: count(LOADING) + count(RELOADING),
             tables_queued: count(BEFORE_LOAD),
             tables_errored: count(ERROR),
             full_load_progress_percent: if has_load { 0 } else { 100 },
@@ -64,7 +66,9 @@ impl TaskStatistics {
         let is_loaded = has_load && counts.tables_loading == 0 && counts.tables_queued == 0;
         let end = ends.and_then(|ends| ends.into_iter().max()).filter(|_| is_loaded);
         let stopped = match activity {
-            Activity::Stopped | Activity::Interrupted => Some(status.updated_ms),
+            Activity::Stopped | Activity::Interrupted => {
+                Some(status.life.stop.map_or(status.updated_ms, |stop| stop.at_ms))
+            }
             Activity::NeverStarted | Activity::Running | Activity::Unknown => None,
         };
         let elapsed = status

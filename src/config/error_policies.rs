@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::EventErrorPolicy;
+
 /// What happens to bad rows and objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorsConfig {
@@ -13,6 +15,8 @@ pub struct ErrorsConfig {
     pub rows: RowPolicies,
     /// So many suspended tables end the task; 0 never.
     pub suspended_tables_max: u64,
+    /// What is done if an event cannot be written.
+    pub event_error_policy: EventErrorPolicy,
 }
 
 /// What follows from a row that cannot become a message.

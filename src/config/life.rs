@@ -1,4 +1,4 @@
-//! Where the changes of a task begin and when it stops by itself. Pure: no I/O, no clock.
+//! Where the changes of a task begin, when it stops by itself, and what its events are worth. Pure: no I/O, no clock.
 
 use std::fmt;
 
@@ -53,6 +53,16 @@ pub enum StopAfter {
     FullLoad,
     /// When every change file that a whole listing behind the load finds is settled.
     CachedChanges,
+}
+
+/// What is done if an event about the task cannot be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EventErrorPolicy {
+    /// It is logged, and the task goes on.
+    #[default]
+    Ignore,
+    /// The task does not start, or fails at its end.
+    StopTask,
 }
 
 /// A time in RFC 3339, or without an offset, which is UTC; in milliseconds since the epoch.

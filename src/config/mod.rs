@@ -39,7 +39,7 @@ use serde::Serialize;
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
-pub use self::life::{ChangesFrom, StopAfter, StopConfig};
+pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::load::{Loaded, load, load_str};
 pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, Place, Problem, Severity};

@@ -290,6 +290,29 @@ fn a_watched_queue_is_listed_behind_its_last_key_and_now_and_then_in_full() {
 }
 
 #[test]
+fn what_lies_in_front_is_counted_anew_by_each_full_listing_and_passed_over_by_short_ones() {
+    let start = QueueStart {
+        list_behind: Some("m".to_owned()),
+        ..plain(None, POLL)
+    };
+    let mut catalog = Catalog::new(vec![start]);
+    let mut seen = Vec::new();
+    for (now_ms, in_front) in [(0, 3), (10, 9), (100, 4)] {
+        let request = catalog.next_listing(now_ms).unwrap();
+        let page = ListedPage {
+            in_front,
+            ..page(Vec::new(), None)
+        };
+        catalog.listed(request.queue, page, now_ms);
+        seen.push((
+            request.after.map(|cursor| cursor.start_after),
+            catalog.in_front(0),
+        ));
+    }
+    assert_eq!(seen, [(None, 3), (Some("m".to_owned()), 3), (None, 4)]);
+}
+
+#[test]
 fn a_listing_is_not_asked_for_twice() {
     let mut catalog = Catalog::new(vec![plain(None, Watch::Once)]);
     let request = catalog.next_listing(0).unwrap();

@@ -4,6 +4,9 @@ use crate::config::Config;
 use crate::model::{QueueName, Table, TableIndex};
 use crate::parse::row::RowSource;
 
+/// What the names of folders of change files begin with.
+pub const CHANGE_FILES: &str = "change files";
+
 /// A folder of objects that are read one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectFolder {
@@ -89,7 +92,7 @@ pub fn change_folders(config: &Config) -> Vec<ObjectFolder> {
     }
     if let Some(cdc_path) = &config.source.cdc_path {
         return vec![ObjectFolder {
-            name: "change files".to_owned(),
+            name: CHANGE_FILES.to_owned(),
             table: None,
             queue: QueueName::changes(),
             prefix: format!("{base}{cdc_path}"),
@@ -97,7 +100,7 @@ pub fn change_folders(config: &Config) -> Vec<ObjectFolder> {
         }];
     }
     let of_table = |table: &Table| ObjectFolder {
-        name: format!("change files of {}", table.full_name()),
+        name: format!("{CHANGE_FILES} of {}", table.full_name()),
         table: None,
         queue: QueueName::changes_of(&table.full_name()),
         prefix: format!("{base}{}", table.path),

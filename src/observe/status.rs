@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::life_status::LifeStatus;
 use super::shards::{ShardActivity, ShardBoard};
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
 use crate::discover::control::CONTROL_KEY;
-use crate::discover::start::ChangesStart;
 use crate::model::{ObjectId, TableIndex};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -33,9 +33,9 @@ pub struct TaskStatus {
     pub fresh_start_ms: Option<i64>,
     /// When it was written, milliseconds since the Unix epoch.
     pub updated_ms: i64,
-    /// Where its changes begin, once that is decided.
-    #[serde(default)]
-    pub changes_start: Option<ChangesStart>,
+    /// Its life.
+    #[serde(flatten)]
+    pub life: LifeStatus,
     /// What the task is doing.
     pub phase: Phase,
     /// Lives of the data path since the process started, from 1.
@@ -146,7 +146,7 @@ impl TaskStatus {
     pub fn show(&mut self, checkpoint: &Checkpoint) {
         self.phase = checkpoint.task.phase;
         self.clean_stop = checkpoint.task.clean_stop;
-        self.changes_start.clone_from(&checkpoint.life.changes_start);
+        self.life.show(checkpoint);
         self.fresh_start_ms = checkpoint.task.fresh_start_ms;
         self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
         self.unselected_rows = checkpoint.task.unselected_rows;
@@ -180,7 +180,7 @@ pub struct StatusBoard {
     process_id: u32,
     started_ms: Option<i64>,
     generation: u32,
-    changes_start: Option<ChangesStart>,
+    life: LifeStatus,
     loads: BTreeMap<TableIndex, ObjectCounts>,
     changes: ObjectCounts,
     quarantined: VecDeque<QuarantinedObject>,
@@ -203,7 +203,7 @@ impl StatusBoard {
             process_id: previous.process_id,
             started_ms: previous.started_ms,
             generation: previous.generation,
-            changes_start: previous.changes_start.clone(),
+            life: previous.life.clone(),
             loads: loads.collect(),
             changes: counts(previous.changes.quarantined),
             quarantined: previous.quarantined.clone(),
@@ -272,7 +272,7 @@ impl StatusBoard {
             started_ms: self.started_ms,
             fresh_start_ms: ledger.task().fresh_start_ms,
             updated_ms: now_ms,
-            changes_start: self.changes_start.clone(),
+            life: self.life.clone(),
             phase: ledger.task().phase,
             generation: self.generation,
             clean_stop: ledger.task().clean_stop,

@@ -31,9 +31,7 @@ impl PastLoad {
         status: &watch::Sender<Arc<TaskStatus>>,
     ) -> Self {
         status.send_modify(|status| {
-            Arc::make_mut(status)
-                .changes_start
-                .clone_from(&checkpoint.life.changes_start);
+            Arc::make_mut(status).life.show(checkpoint);
         });
         Self {
             stop_after: stop_due(config, checkpoint),

@@ -20,9 +20,10 @@ use super::policy::{Decision, RestartPolicy};
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::Clock;
 use crate::config::life::moment_text;
-use crate::config::{Config, StopAfter};
+use crate::config::{Config, MigrationType, StopAfter};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
+use crate::observe::life_status::{StopReason, StopStatus, failure_text};
 use crate::observe::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
@@ -63,6 +64,19 @@ pub enum RunEnd {
     AtTime,
     /// It was to stop behind its full load, and everything up to there is settled.
     PastLoad(StopAfter),
+}
+
+impl RunEnd {
+    /// The reason for it, in the words of DMS.
+    pub fn reason(self, migration_type: MigrationType) -> StopReason {
+        match self {
+            Self::Finished if !migration_type.has_changes() => StopReason::FullLoadOnlyFinished,
+            Self::Finished | Self::Drained | Self::PastLoad(StopAfter::Never) => StopReason::Normal,
+            Self::AtTime => StopReason::StoppedAtServerTime,
+            Self::PastLoad(StopAfter::FullLoad) => StopReason::StoppedAfterFullLoad,
+            Self::PastLoad(StopAfter::CachedChanges) => StopReason::StoppedAfterCachedEvents,
+        }
+    }
 }
 
 /// A task.
@@ -120,6 +134,23 @@ impl Pipeline {
     /// # Errors
     /// The fault that ended the task.
     pub async fn run(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
+        let end = self.run_to_an_end(stop).await;
+        let reason = match &end {
+            Ok(end) => end.reason(self.config.migration_type),
+            Err(fault) => StopReason::of_fault(fault),
+        };
+        let at_ms = self.backends.clock.now_ms();
+        self.status.send_modify(|status| {
+            let life = &mut Arc::make_mut(status).life;
+            life.stop = Some(StopStatus { at_ms, reason });
+            if let Err(fault) = &end {
+                life.last_failure = Some(failure_text(fault));
+            }
+        });
+        end
+    }
+
+    async fn run_to_an_end(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
         let Some(at_ms) = self.config.stop.at_ms else {
             return self.lives(&stop).await;
         };
@@ -173,6 +204,9 @@ impl Pipeline {
                 Decision::GiveUp(fault) => return Err(fault),
                 Decision::Restart { after } => {
                     let delay_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                    self.status.send_modify(|status| {
+                        Arc::make_mut(status).life.last_failure = Some(failure_text(&fault));
+                    });
                     tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
                     self.pause(after, stop).await;
                 }

@@ -79,6 +79,9 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
             plan.queues_count += 1;
         }
         let table = tables.get(&entry.id.queue).copied();
+        if entry.id.queue == QueueName::in_front() {
+            continue;
+        }
         if table.is_none() && !entry.id.queue.is_of_changes() {
             *unknown.entry(entry.id.queue.clone()).or_default() += 1;
             continue;

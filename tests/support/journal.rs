@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
 use bucket_brigade::checkpoint::store::{
-    Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError,
+    Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError, TableStatistics,
 };
 use bucket_brigade::model::{BatchRecord, ObjectId, ObjectVersion, QueueName};
 use bucket_brigade::route::shard_map::Shard;
@@ -30,6 +30,11 @@ use tokio::sync::watch;
 pub(crate) enum Event {
     /// A generation took over what was durable.
     Loaded,
+    /// Load queues were begun anew, each with its first number from then on; what is stored of their tables.
+    Reloaded {
+        queues: Vec<(QueueName, u64)>,
+        tables: Vec<TableStatistics>,
+    },
     /// Objects got numbers, and what they start as.
     Registered(Vec<(ObjectId, ObjectState)>),
     /// A request: what was stored of it, and the sequence numbers that the task was told.
@@ -129,6 +134,11 @@ impl Journal {
     /// Whether the life was ended.
     pub(crate) fn is_dead(&self) -> bool {
         self.state().is_dead
+    }
+
+    /// Notes that load queues were begun anew.
+    pub(crate) fn reloaded(&self, queues: Vec<(QueueName, u64)>, tables: Vec<TableStatistics>) {
+        self.state().events.push(Event::Reloaded { queues, tables });
     }
 
     /// Everything so far.

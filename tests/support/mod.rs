@@ -19,4 +19,5 @@ pub(crate) mod oracle;
 pub(crate) mod parquet_file;
 pub(crate) mod pipeline;
 pub(crate) mod policies;
+mod oracle_end;
 mod replay;

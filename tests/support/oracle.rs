@@ -5,15 +5,14 @@
 //! spoke of a record that was not acknowledged or a durable dead letter by then (C1, D2). Spans tile (W3): every mark
 //! is the border of a row. Read = delivered + dead-lettered, per table, after every commit (Q1).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bucket_brigade::checkpoint::store::memory::Step;
 use bucket_brigade::checkpoint::store::{CheckpointDelta, ObjectState, TableStatistics};
 use bucket_brigade::config::Guarantee;
-use bucket_brigade::discover::control::CONTROL_KEY;
 use bucket_brigade::model::{ObjectId, QueueName};
 
-use super::expectation::{Expectation, Order, Repeats};
+use super::expectation::{Expectation, Repeats};
 use super::fixtures::table_name;
 use super::journal::Event;
 use super::pipeline::World;
@@ -43,23 +42,25 @@ pub(crate) fn judge(world: &World, expectation: &Expectation) {
     assert!(problems.is_empty(), "{} problems: {some:#?}", problems.len());
 }
 
-struct Oracle<'a> {
-    world: &'a World,
-    book: &'a Book,
-    expectation: &'a Expectation,
+pub(super) struct Oracle<'a> {
+    pub(super) world: &'a World,
+    pub(super) book: &'a Book,
+    pub(super) expectation: &'a Expectation,
     /// Objects by their number, in all queues.
-    objects: BTreeMap<ObjectId, usize>,
-    durable: BTreeMap<usize, ObjectState>,
-    statistics: BTreeMap<String, TableStatistics>,
-    unassigned: u64,
+    pub(super) objects: BTreeMap<ObjectId, usize>,
+    pub(super) durable: BTreeMap<usize, ObjectState>,
+    pub(super) statistics: BTreeMap<String, TableStatistics>,
+    pub(super) unassigned: u64,
     /// What was covered when the current generation took over.
-    proved: BTreeSet<Place>,
-    in_this_life: BTreeSet<Place>,
-    acknowledged: BTreeSet<Place>,
+    pub(super) proved: BTreeSet<Place>,
+    pub(super) in_this_life: BTreeSet<Place>,
+    pub(super) acknowledged: BTreeSet<Place>,
     /// Every delivery: stream, shard, record.
-    deliveries: Vec<(usize, usize, Place)>,
-    seen: BTreeSet<Place>,
-    problems: Vec<String>,
+    pub(super) deliveries: Vec<(usize, usize, Place)>,
+    pub(super) seen: BTreeSet<Place>,
+    /// Load queues that were begun anew; they may come behind changes.
+    pub(super) reloaded: BTreeSet<QueueName>,
+    pub(super) problems: Vec<String>,
 }
 
 impl<'a> Oracle<'a> {
@@ -90,18 +91,19 @@ impl<'a> Oracle<'a> {
             acknowledged: BTreeSet::new(),
             deliveries: Vec::new(),
             seen: BTreeSet::new(),
+            reloaded: BTreeSet::new(),
             problems: Vec::new(),
         }
     }
 
-    fn check(&mut self, is_right: bool, problem: impl FnOnce() -> String) {
+    pub(super) fn check(&mut self, is_right: bool, problem: impl FnOnce() -> String) {
         if !is_right {
             self.problems.push(problem());
         }
     }
 
     /// Whether the stream is read back: then a record needs no answer, and a dead letter may come twice over a kill.
-    fn looks(&self) -> bool {
+    pub(super) fn looks(&self) -> bool {
         self.world.config.delivery.guarantee == Guarantee::Dedupe
     }
 
@@ -115,6 +117,7 @@ impl<'a> Oracle<'a> {
                 self.proved = covered.collect();
                 self.in_this_life.clear();
             }
+            Event::Reloaded { queues, tables } => self.forget(&queues, tables),
             Event::Registered(objects) => {
                 let finished = objects.into_iter().filter(|(_, state)| state.is_finished());
                 for (id, state) in finished {
@@ -152,6 +155,30 @@ impl<'a> Oracle<'a> {
                     self.apply(delta);
                 }
             }
+        }
+    }
+
+    /// Tables are loaded again: nothing that was done for their load before counts any more.
+    fn forget(&mut self, queues: &[(QueueName, u64)], tables: Vec<TableStatistics>) {
+        for (queue, first) in queues {
+            let book = self.book;
+            let is_kept = |object: &usize| book.objects[*object].queue != *queue;
+            self.objects
+                .retain(|id, _| id.queue != *queue || id.number >= *first);
+            self.durable.retain(|object, _| is_kept(object));
+            for places in [
+                &mut self.proved,
+                &mut self.in_this_life,
+                &mut self.acknowledged,
+                &mut self.seen,
+            ] {
+                places.retain(|place| is_kept(&place.0));
+            }
+            self.deliveries.retain(|(_, _, place)| is_kept(&place.0));
+            self.reloaded.insert(queue.clone());
+        }
+        for table in tables {
+            self.statistics.insert(table.table_name.clone(), table);
         }
     }
 
@@ -248,153 +275,5 @@ impl<'a> Oracle<'a> {
         self.check(found == unassigned, || {
             format!("{found} rows of no table, not {unassigned} (Q1)")
         });
-    }
-
-    /// Numbers are given in key order, and what goes before the rest of a queue, or before the changes, does.
-    fn judge_queues(&mut self) {
-        let mut greatest: BTreeMap<&QueueName, &str> = BTreeMap::new();
-        let mut problems = Vec::new();
-        for (id, index) in &self.objects {
-            let key = self.book.objects[*index].key.as_str();
-            if self.expectation.late.iter().any(|late| late == key) {
-                continue;
-            }
-            let is_behind = greatest.get(&id.queue).is_none_or(|greatest| *greatest < key);
-            if !is_behind {
-                problems.push(format!("{key} has number {} of its queue", id.number));
-            }
-            greatest.insert(&id.queue, key);
-        }
-        let (mut has_rows, mut has_changes) = (BTreeSet::new(), false);
-        for place in self.firsts().into_iter().map(|(_, _, place)| place) {
-            let object = &self.book.objects[place.0];
-            let is_change = object.queue.is_of_changes();
-            has_changes |= is_change;
-            if has_changes && !is_change && !self.expectation.is_resumed {
-                problems.push(format!("{} comes behind changes", self.book.name(place)));
-            }
-            if object.key != CONTROL_KEY {
-                has_rows.insert(object.queue.clone());
-            } else if has_rows.contains(&object.queue) {
-                problems.push(format!("{} comes behind rows", self.book.name(place)));
-            }
-        }
-        self.problems.append(&mut problems);
-    }
-
-    /// The first delivery of every record, in order.
-    fn firsts(&self) -> Vec<(usize, usize, Place)> {
-        let mut seen = BTreeSet::new();
-        let deliveries = self.deliveries.iter().copied();
-        deliveries.filter(|(_, _, place)| seen.insert(*place)).collect()
-    }
-
-    fn judge_order(&mut self) {
-        let numbers = self.objects.iter().map(|(id, index)| (*index, id.number));
-        let numbers: HashMap<usize, u64> = numbers.collect();
-        let rank = |place: Place| (numbers.get(&place.0).copied(), place.1);
-        let queue = |place: Place| &self.book.objects[place.0].queue;
-        let mut problems = Vec::new();
-        if self.expectation.order == Order::PerShard {
-            let mut last = HashMap::new();
-            for (stream, shard, place) in self.firsts() {
-                let before = last.insert((stream, shard, queue(place)), rank(place));
-                if before.is_some_and(|before| before > rank(place)) {
-                    problems.push(format!(
-                        "{} came to shard {shard} too late",
-                        self.book.name(place)
-                    ));
-                }
-            }
-        }
-        if self.expectation.order == Order::NotYet {
-            return;
-        }
-        let mut lasts: BTreeMap<Place, usize> = BTreeMap::new();
-        for (moment, (_, _, place)) in self.deliveries.iter().enumerate() {
-            lasts.insert(*place, moment);
-        }
-        let mut lasts: Vec<_> = lasts.into_iter().map(|(place, moment)| (moment, place)).collect();
-        lasts.sort_unstable();
-        let mut last_of_key = HashMap::new();
-        for (_, place) in lasts {
-            let key = (queue(place), self.book.expected(place).partition_key.as_str());
-            let before = last_of_key.insert(key, rank(place));
-            if before.is_some_and(|before| before > rank(place)) {
-                problems.push(format!(
-                    "{} came behind a later state of {key:?}",
-                    self.book.name(place)
-                ));
-            }
-        }
-        self.problems.append(&mut problems);
-    }
-
-    /// Every dead letter is of a bad row, with its exact place and text.
-    fn judge_letters(&mut self) {
-        let mut found = BTreeSet::new();
-        for letter in self.world.journal.dead_letters() {
-            let ordinal = usize::try_from(letter["ordinal"].as_u64().unwrap()).unwrap();
-            let key = letter["key"].as_str().unwrap();
-            let file = self.world.data.file(key);
-            let (row, mark) = (&file.rows[ordinal], file.marks[ordinal]);
-            let text = &file.texts[ordinal];
-            let kept = text.get(..64 * 1024).unwrap_or(text);
-            let is_right = row.defect.map(super::fixtures::Defect::code) == letter["code"].as_str()
-                && letter["line"].as_u64() == Some(mark.line + 1)
-                && letter["byte"].as_u64() == Some(mark.position)
-                && letter["row"].as_str() == Some(kept);
-            self.check(is_right, || {
-                let letter = letter.to_string();
-                format!("dead letter of {key}#{ordinal}: {letter:.300} for {mark:?}")
-            });
-            let is_first = found.insert((key.to_owned(), ordinal));
-            let may_repeat = self.expectation.repeats != Repeats::Never || self.looks();
-            self.check(is_first || may_repeat, || {
-                format!("{key}#{ordinal} is dead-lettered twice")
-            });
-        }
-    }
-
-    /// Everything is settled, and nothing is set aside but what has to be.
-    fn judge_completeness(&mut self) {
-        let book = self.book;
-        let letters = self.world.journal.dead_letters();
-        for (index, object) in book.objects.iter().enumerate() {
-            let is_set_aside = self.expectation.set_aside.contains(&object.key);
-            let rows_read_max = self.expectation.rows_read_max(&object.key);
-            let is_left = rows_read_max != usize::MAX;
-            let is_right = match self.durable.get(&index) {
-                Some(ObjectState::Open(progress)) if is_left => {
-                    progress.watermark.ordinal == u64::try_from(rows_read_max).unwrap()
-                }
-                Some(ObjectState::Registered) | None if is_left => rows_read_max == 0,
-                Some(ObjectState::Done(_)) => !is_set_aside && !is_left,
-                Some(ObjectState::Quarantined { .. }) => is_set_aside,
-                Some(ObjectState::Registered | ObjectState::Open(_)) | None => false,
-            };
-            let state = self.durable.get(&index).cloned();
-            self.check(is_right, || {
-                format!("{} {} ended as {state:?}", object.queue, object.key)
-            });
-            let records = object.records.iter().enumerate().take(rows_read_max);
-            for (ordinal, expected) in records.filter(|_| !is_set_aside) {
-                let is_settled = if expected.defect.is_none() {
-                    self.acknowledged.contains(&(index, ordinal))
-                } else {
-                    let is_it = |letter: &serde_json::Value| {
-                        letter["key"] == object.key.as_str() && letter["ordinal"] == ordinal
-                    };
-                    letters.iter().any(is_it)
-                };
-                self.check(is_settled, || {
-                    format!(
-                        "{} is neither delivered nor dead-lettered: {:.100}",
-                        book.name((index, ordinal)),
-                        expected.text
-                    )
-                });
-            }
-        }
     }
 }

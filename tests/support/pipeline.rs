@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucket_brigade::checkpoint::store::memory::MemoryStore;
+use bucket_brigade::checkpoint::reload::{Extent, InDoubt, reload};
+use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::{
@@ -201,6 +202,27 @@ impl World {
     /// Puts a file of the data set into the bucket.
     pub(crate) fn put(&self, key: &str) {
         self.source.put(key, self.data.file(key).bytes.clone());
+    }
+
+    /// Has tables loaded again by the next run.
+    pub(crate) fn reload(&self, tables: &[usize], extent: Extent) -> Result<(), InDoubt> {
+        let store = self.store.reopen().unwrap();
+        let named: Vec<_> = tables.iter().map(|table| &self.data.tables[*table]).collect();
+        let delta = reload(&store.load().unwrap(), &named, extent)?;
+        store.commit(&delta).unwrap();
+        let history = self.store.history().unwrap();
+        let registered = history.iter().filter_map(|step| match step {
+            Step::Registered(entries) => Some(entries),
+            Step::Committed(_) => None,
+        });
+        let registered: Vec<_> = registered.flatten().map(|entry| &entry.id.queue).collect();
+        let first = |queue: &QueueName| registered.iter().filter(|known| **known == queue).count();
+        let firsts = delta
+            .reload
+            .iter()
+            .map(|queue| (queue.clone(), u64::try_from(first(queue)).unwrap()));
+        self.journal.reloaded(firsts.collect(), delta.tables);
+        Ok(())
     }
 
     /// One run to its end.

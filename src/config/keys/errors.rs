@@ -44,6 +44,17 @@ pub(super) static ERRORS: Group = Group {
             presence: Presence::Default("./state/dead-letters"),
             about: "Folder of the dead letters. Put it on the same durable disk as the state.",
         },
+        Key {
+            name: "event_error_policy",
+            kind: Kind::Choice(&Choice {
+                words: &["IGNORE", "STOP_TASK"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("IGNORE"),
+            about: "What to do if an event of the task (started, stopped, failed) cannot be written to `events.jsonl` in the\n\
+                    state folder; `EventErrorPolicy` of DMS. IGNORE logs it. STOP_TASK does not start, or ends with\n\
+                    exit code 74.",
+        },
     ]],
 };
 

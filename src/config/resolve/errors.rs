@@ -4,12 +4,17 @@ use std::path::Path;
 
 use super::joined;
 use crate::config::values::Section;
-use crate::config::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
+use crate::config::{DataErrorPolicy, ErrorsConfig, Escalation, EventErrorPolicy, RowPolicies};
 
 const POLICIES: [(&str, DataErrorPolicy); 3] = [
     ("DEAD_LETTER", DataErrorPolicy::DeadLetter),
     ("SUSPEND_TABLE", DataErrorPolicy::SuspendTable),
     ("STOP_TASK", DataErrorPolicy::StopTask),
+];
+
+const EVENT_POLICIES: [(&str, EventErrorPolicy); 2] = [
+    ("IGNORE", EventErrorPolicy::Ignore),
+    ("STOP_TASK", EventErrorPolicy::StopTask),
 ];
 
 /// What the keys below `errors` say.
@@ -29,6 +34,7 @@ pub(super) fn errors(root: &Section<'_>, folder: &Path) -> Option<ErrorsConfig> 
             escalation: (count > 0).then_some(Escalation { count, policy }),
         },
         suspended_tables_max: section.number("table_error_escalation_count")?,
+        event_error_policy: section.choice("event_error_policy", &EVENT_POLICIES)?,
     })
 }
 

@@ -223,10 +223,15 @@ impl Judge {
                 };
                 self.note(&setting, value, fate, None, reason);
             }
+            (Effect::Read(key, read, kept), Some(text)) => match read(text) {
+                Ok(Some(written)) => self.enter(key, &written, &setting, value),
+                Ok(None) => self.note(&setting, value, Fate::Kept, None, kept),
+                Err(reason) => self.note(&setting, value, Fate::Refused, Some(key), reason),
+            },
             (Effect::StreamArn, Some(arn)) => self.stream(&setting, value, arn),
             (Effect::RestartCount, Some(text)) => self.restarts(&setting, value, text),
             (Effect::Only(_, _, refused), None) => self.note(&setting, value, Fate::Refused, None, refused),
-            (Effect::Key(..) | Effect::StreamArn | Effect::RestartCount, None) => {
+            (Effect::Key(..) | Effect::Read(..) | Effect::StreamArn | Effect::RestartCount, None) => {
                 self.literal(&setting, value);
             }
         }

@@ -4,7 +4,9 @@
 mod attributes;
 mod document;
 mod endpoint_rules;
+mod error_rules;
 mod judge;
+mod life_rules;
 mod rules;
 mod task_rules;
 mod write;

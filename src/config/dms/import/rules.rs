@@ -1,6 +1,7 @@
 //! What the rules about settings are made of. Pure: no I/O, no clock.
 
 use super::super::super::suggest::normalized;
+use super::life_rules::Reading;
 
 /// What is done about a setting.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,8 @@ pub(super) enum Effect {
     TaskName,
     /// It is the stream, and names a region too.
     StreamArn,
+    /// It becomes a key, if it says something else than what is done anyway.
+    Read(&'static str, fn(&str) -> Reading, &'static str),
     /// It bounds restarts; a negative one says that they have no bound.
     RestartCount,
     /// It is a description, or has no meaning between S3 and Kinesis.

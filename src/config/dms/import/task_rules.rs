@@ -1,6 +1,8 @@
 //! What is done about the settings of a task. Pure: no I/O, no clock.
 
 use super::TABLE_MAPPINGS;
+use super::error_rules::ERRORS;
+use super::life_rules;
 use super::rules::{Effect, Form, Rule};
 
 const LOBS: Effect = Effect::Ignored("values are not cut to a size; limits.row bounds a row");
@@ -8,7 +10,6 @@ const LANES: Effect =
     Effect::Ignored("each shard has its own publisher; limits.in_flight bounds what is buffered");
 const BATCH_APPLY: Effect = Effect::Ignored("batch apply is for databases; a stream has none");
 const TIME_TRAVEL: Effect = Effect::Ignored("time travel is not for S3 sources");
-const NO_CONFLICTS: Effect = Effect::Ignored("a stream has no conflicts");
 const VALIDATION: Effect = Effect::Ignored(
     "DMS does not validate this pair either; `brigade verify` compares the stream with the files",
 );
@@ -20,28 +21,10 @@ const CONTROL_TABLES: Effect = Effect::Only(
 );
 const LOGGING: Effect = Effect::Ignored("the log goes to standard error; see --log-level and --log-format");
 const STATE: Effect = Effect::Ignored("describes the task; it is no setting");
-const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
+pub(super) const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
 const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
-const CHANGES_FOLLOW: Effect = Effect::Only(
-    &["false"],
-    "changes follow the full load",
-    "use migration_type: full-load, then cdc with a name of its own",
-);
-const CHANGES_START: Effect = Effect::Only(
-    &[""],
-    "changes are read from the first file",
-    "changes are read from the first file of cdc_path; move older files away, or take another cdc_path",
-);
-/// More is kept than DMS keeps, and nothing less.
-const BAD_ROW: Form = Form::Words(&[
-    ("LOG_ERROR", "DEAD_LETTER"),
-    ("IGNORE_RECORD", "DEAD_LETTER"),
-    ("SUSPEND_TABLE", "SUSPEND_TABLE"),
-    ("STOP_TASK", "STOP_TASK"),
-]);
-const TABLE_ERROR: Form = Form::Words(&[("SUSPEND_TABLE", "suspend_table"), ("STOP_TASK", "stop")]);
-const ESCALATION: Form = Form::Words(&[("SUSPEND_TABLE", "SUSPEND_TABLE"), ("STOP_TASK", "STOP_TASK")]);
-
+const CHANGES_FOLLOW: &str = "changes follow the full load";
+const CHANGES_START: &str = "changes are read from the first file";
 /// The groups of `ReplicationTaskSettings`, each with its members.
 pub(super) static GROUPS: &[(&str, &[Rule])] = &[
     ("TargetMetadata", TARGET_METADATA),
@@ -224,8 +207,14 @@ static FULL_LOAD: &[Rule] = &[
         "CreatePkAfterFullLoad",
         Effect::Ignored("a stream has no primary keys"),
     ),
-    ("StopTaskCachedChangesApplied", CHANGES_FOLLOW),
-    ("StopTaskCachedChangesNotApplied", CHANGES_FOLLOW),
+    (
+        "StopTaskCachedChangesApplied",
+        Effect::Read("stop.after", life_rules::stop_behind_changes, CHANGES_FOLLOW),
+    ),
+    (
+        "StopTaskCachedChangesNotApplied",
+        Effect::Read("stop.after", life_rules::stop_in_front_of_changes, CHANGES_FOLLOW),
+    ),
     (
         "TransactionConsistencyTimeout",
         Effect::Ignored("files in S3 have no open transactions"),
@@ -261,86 +250,6 @@ static CHANGE_PROCESSING: &[Rule] = &[
     ),
 ];
 
-static ERRORS: &[Rule] = &[
-    (
-        "DataErrorPolicy",
-        Effect::Key("errors.data_error_policy", BAD_ROW),
-    ),
-    (
-        "DataTruncationErrorPolicy",
-        Effect::Key("errors.data_truncation_error_policy", BAD_ROW),
-    ),
-    (
-        "DataErrorEscalationPolicy",
-        Effect::Key("errors.data_error_escalation.policy", ESCALATION),
-    ),
-    (
-        "DataErrorEscalationCount",
-        Effect::Key(
-            "errors.data_error_escalation.count",
-            Form::Number(0, 1_000_000_000),
-        ),
-    ),
-    ("EventErrorPolicy", Effect::Ignored("there are no events to send")),
-    (
-        "TableErrorPolicy",
-        Effect::Key("source.changed_objects", TABLE_ERROR),
-    ),
-    (
-        "TableErrorEscalationPolicy",
-        Effect::Only(
-            &["STOP_TASK"],
-            "too many suspended tables stop the task",
-            "too many suspended tables always stop the task",
-        ),
-    ),
-    (
-        "TableErrorEscalationCount",
-        Effect::Key("errors.table_error_escalation_count", Form::Number(0, 1_000_000)),
-    ),
-    ("RecoverableErrorCount", Effect::RestartCount),
-    (
-        "RecoverableErrorInterval",
-        Effect::Key("limits.restart_interval", Form::Seconds(1, 3_600)),
-    ),
-    (
-        "RecoverableErrorThrottling",
-        Effect::Key("limits.restart_throttling", Form::Boolean),
-    ),
-    (
-        "RecoverableErrorThrottlingMax",
-        Effect::Key("limits.restart_interval_max", Form::Seconds(1, 86_400)),
-    ),
-    (
-        "RecoverableErrorStopRetryAfterThrottlingMax",
-        Effect::Key("limits.restarts_end_at_interval_max", Form::Boolean),
-    ),
-    ("ApplyErrorDeletePolicy", NO_CONFLICTS),
-    ("ApplyErrorInsertPolicy", NO_CONFLICTS),
-    ("ApplyErrorUpdatePolicy", NO_CONFLICTS),
-    ("ApplyErrorEscalationPolicy", NO_CONFLICTS),
-    ("ApplyErrorEscalationCount", NO_CONFLICTS),
-    ("ApplyErrorFailOnTruncationDdl", NO_CONFLICTS),
-    ("FullLoadIgnoreConflicts", NO_CONFLICTS),
-    ("FailOnTransactionConsistencyBreached", TRANSACTIONS),
-    (
-        "FailOnNoTablesCaptured",
-        Effect::Only(
-            &["true"],
-            "mappings that select no table are refused",
-            "mappings that select no table are always refused",
-        ),
-    ),
-    (
-        "DataMaskingErrorPolicy",
-        Effect::Only(
-            &["STOP_TASK"],
-            "a mask that does not fit its column is an error of the mappings, before anything is sent",
-            "a mask that does not fit its column is always an error of the mappings, before anything is sent",
-        ),
-    ),
-];
-
 /// The members of a task itself.
 pub(super) static TASK: &[Rule] = &[
     ("ReplicationTaskIdentifier", Effect::TaskName),
@@ -360,14 +269,20 @@ pub(super) static TASK: &[Rule] = &[
             ]),
         ),
     ),
-    ("CdcStartPosition", CHANGES_START),
-    ("CdcStartTime", CHANGES_START),
+    (
+        "CdcStartPosition",
+        Effect::Read("source.changes_from", life_rules::start_position, CHANGES_START),
+    ),
+    (
+        "CdcStartTime",
+        Effect::Read("source.changes_from", life_rules::start_time, CHANGES_START),
+    ),
     (
         "CdcStopPosition",
-        Effect::Only(
-            &[""],
+        Effect::Read(
+            "stop.at",
+            life_rules::stop_position,
             "the task runs until it is stopped",
-            "a task runs until SIGTERM, or with `run --once` until all files are settled",
         ),
     ),
     (

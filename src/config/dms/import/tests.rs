@@ -76,8 +76,9 @@ fn terraform_state_is_read_once_with_its_blocks_and_nulls() {
     let imported = import(&[document(&text)], None).unwrap();
     assert_eq!(imported.table_mappings.as_deref(), Some("{\"rules\":[]}"));
     assert_eq!(fate(&imported, "cdc_start_time"), Some(Fate::Ignored));
-    assert_eq!(fate(&imported, "cdc_start_position"), Some(Fate::Refused));
+    assert_eq!(fate(&imported, "cdc_start_position"), Some(Fate::Mapped));
     for expected in [
+        "changes_from: { modified_since: \"2026-01-01T00:00:00Z\" }",
         "cdc_path: \"cdc\"",
         "ignore_header_rows: 1",
         "include_null_and_empty: true",

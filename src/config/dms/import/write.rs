@@ -31,6 +31,7 @@ pub(super) fn configuration(judge: &Judge) -> String {
     }
     text += "\ntarget:\n  kinesis:\n";
     keys(judge, "target.kinesis.", &mut text);
+    group(judge, "stop.", "\nstop:\n", &mut text);
     group(judge, "errors.", "\nerrors:\n", &mut text);
     group(
         judge,

@@ -1,0 +1,233 @@
+//! What becomes of a checkpoint when tables are to be loaded again. Pure: no I/O, no clock.
+//!
+//! Their load queues are begun anew: files get new numbers, so no cut, no watermark and no look at the stream speaks of
+//! them, and every row is sent again. Change files and other tables stay where they are. A chain goes on: the lanes of
+//! the queue keep their ends, and the new numbers are greater.
+//!
+//! **Invariants:** D3 (nothing that was sent for the load before is taken for a row of the new one).
+
+use crate::chain::ends::LaneEnds;
+use crate::checkpoint::store::{
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, Phase, TableStatistics, TaskLife, TaskState,
+};
+use crate::model::{QueueName, Table};
+
+/// Which tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Some; the task goes on where it is with everything else.
+    Some,
+    /// All: it is as if the task began, but for the changes it has read.
+    All,
+}
+
+/// A table whose load cannot be begun anew yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    /// Its name, `schema.table`.
+    pub table: String,
+}
+
+/// The step that lets the tables be loaded again by the next start of the task.
+///
+/// # Errors
+/// If rows of the load before may be in the stream that the checkpoint does not know: a crash behind this step would
+/// take them for rows of the new one, and not send those.
+pub fn reload(
+    checkpoint: &Checkpoint,
+    tables: &[&Table],
+    extent: Extent,
+) -> Result<CheckpointDelta, InDoubt> {
+    let mut delta = CheckpointDelta::default();
+    for table in tables {
+        let queue = QueueName::load(&table.full_name());
+        let unfinished = || {
+            checkpoint
+                .unfinished
+                .iter()
+                .filter(|entry| entry.id.queue == queue)
+        };
+        if !checkpoint.task.clean_stop && unfinished().next().is_some() {
+            return Err(InDoubt {
+                table: table.full_name(),
+            });
+        }
+        let of_table =
+            |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+        delta
+            .tables
+            .extend(checkpoint.tables.iter().find(of_table).map(begun_anew));
+        delta.lanes.extend(lanes(checkpoint, &queue, unfinished()));
+        delta.reload.push(queue);
+    }
+    delta.task = Some(TaskState {
+        phase: Phase::FullLoad,
+        ..checkpoint.task.clone()
+    });
+    if extent == Extent::All {
+        delta.life = Some(TaskLife {
+            is_past_load: false,
+            ..checkpoint.life.clone()
+        });
+    }
+    Ok(delta)
+}
+
+/// What is counted of changes, and when something last settled, stays; all else begins anew.
+fn begun_anew(statistics: &TableStatistics) -> TableStatistics {
+    TableStatistics {
+        schema_name: statistics.schema_name.clone(),
+        table_name: statistics.table_name.clone(),
+        applied_inserts: statistics.applied_inserts,
+        applied_updates: statistics.applied_updates,
+        applied_deletes: statistics.applied_deletes,
+        change_error_rows: statistics.change_error_rows,
+        filtered_rows: statistics.filtered_rows,
+        last_update_ms: statistics.last_update_ms,
+        ..TableStatistics::default()
+    }
+}
+
+/// Where the lanes of a queue end, with what was sent of files that are not finished.
+fn lanes<'a>(
+    checkpoint: &Checkpoint,
+    queue: &QueueName,
+    unfinished: impl Iterator<Item = &'a ObjectEntry>,
+) -> Option<(QueueName, LaneEnds)> {
+    checkpoint.task.chain?;
+    let known = checkpoint.lanes.iter().find(|(name, _)| name == queue);
+    let mut ends = known.map(|(_, ends)| ends.clone()).unwrap_or_default();
+    for entry in unfinished {
+        if let ObjectState::Open(progress) = &entry.state
+            && let Some(own) = &progress.lanes
+        {
+            ends.absorb(own);
+        }
+    }
+    Some((queue.clone(), ends))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::lane::LaneIndex;
+    use crate::chain::position::ChainPosition;
+    use crate::checkpoint::store::ObjectProgress;
+    use crate::model::{ObjectId, ObjectVersion};
+
+    fn table() -> Table {
+        Table {
+            owner: "s".to_owned(),
+            name: "t".to_owned(),
+            path: "s/t/".to_owned(),
+            columns: Vec::new(),
+        }
+    }
+
+    fn ends(object: u64) -> LaneEnds {
+        let mut ends = LaneEnds::default();
+        ends.reach(LaneIndex::of_number(0), ChainPosition { object, record: 1 });
+        ends
+    }
+
+    /// A task in the middle of its second file.
+    fn checkpoint(clean_stop: bool) -> Checkpoint {
+        let version = ObjectVersion {
+            key: "s/t/2.csv".to_owned(),
+            etag: "e".to_owned(),
+            size_bytes: 9,
+            modified_ms: 0,
+        };
+        let progress = ObjectProgress {
+            lanes: Some(ends(2)),
+            ..ObjectProgress::default()
+        };
+        Checkpoint {
+            unfinished: vec![ObjectEntry {
+                id: ObjectId {
+                    queue: QueueName::load("s.t"),
+                    number: 1,
+                },
+                version,
+                state: ObjectState::Open(progress),
+            }],
+            tables: vec![TableStatistics {
+                schema_name: "s".to_owned(),
+                table_name: "t".to_owned(),
+                full_load_rows: 1,
+                applied_inserts: 3,
+                applied_updates: 4,
+                applied_deletes: 5,
+                applied_ddls: 6,
+                change_error_rows: 7,
+                filtered_rows: 8,
+                bytes: 9,
+                objects_done: 10,
+                objects_quarantined: 11,
+                full_load_start_ms: Some(12),
+                full_load_end_ms: Some(13),
+                last_update_ms: Some(14),
+                ..TableStatistics::default()
+            }],
+            lanes: vec![(QueueName::load("s.t"), ends(1))],
+            task: TaskState {
+                phase: Phase::Changes,
+                clean_stop,
+                chain: Some(7),
+                ..TaskState::default()
+            },
+            life: TaskLife {
+                is_past_load: true,
+                ..TaskLife::default()
+            },
+            ..Checkpoint::default()
+        }
+    }
+
+    #[test]
+    fn the_load_begins_anew_and_the_rest_stays() {
+        let checkpoint = checkpoint(true);
+        let delta = reload(&checkpoint, &[&table()], Extent::Some).unwrap();
+        let left = TableStatistics {
+            schema_name: "s".to_owned(),
+            table_name: "t".to_owned(),
+            applied_inserts: 3,
+            applied_updates: 4,
+            applied_deletes: 5,
+            change_error_rows: 7,
+            filtered_rows: 8,
+            last_update_ms: Some(14),
+            ..TableStatistics::default()
+        };
+        assert_eq!(delta.tables, [left]);
+        assert_eq!(delta.reload, [QueueName::load("s.t")]);
+        assert_eq!(
+            delta.lanes,
+            [(QueueName::load("s.t"), ends(2))],
+            "what was sent last"
+        );
+        let task = delta.task.unwrap();
+        assert_eq!((task.phase, task.clean_stop), (Phase::FullLoad, true));
+        assert_eq!(
+            (delta.life, delta.objects, delta.cuts),
+            (None, Vec::new(), Vec::new())
+        );
+        let all = reload(&checkpoint, &[&table()], Extent::All).unwrap();
+        assert_eq!(
+            all.life.map(|life| life.is_past_load),
+            Some(false),
+            "it may stop behind the load again"
+        );
+    }
+
+    /// D3.
+    #[test]
+    fn a_load_that_is_in_doubt_is_not_begun_anew() {
+        let mut checkpoint = checkpoint(false);
+        let refused = reload(&checkpoint, &[&table()], Extent::Some);
+        assert_eq!(refused.unwrap_err().table, "s.t");
+        checkpoint.unfinished.clear();
+        let taken = reload(&checkpoint, &[&table()], Extent::Some);
+        assert!(taken.is_ok(), "nothing in doubt can be a row of it");
+    }
+}

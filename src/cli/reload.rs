@@ -1,0 +1,109 @@
+//! `brigade reload`: has tables loaded again by the next start of a task.
+
+use clap::Args;
+use serde_json::json;
+
+use super::checkpoint::{not_done, open_existing};
+use super::confirm::Consent;
+use super::start_type::begin_anew;
+use super::text::{counted, lines};
+use super::verify::tables_of;
+use super::{ConfigPath, Output, OutputFormat, status_file, task_events};
+use crate::checkpoint::reload::Extent;
+use crate::checkpoint::store::CheckpointStore;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::fault::{Fault, FaultKind};
+use crate::observe::events::TaskEvent;
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `reload`.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// The table; may be given several times
+    #[arg(long = "table", required = true, value_name = "SCHEMA.TABLE")]
+    tables: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a process has the state, if there is none, or if a table cannot be loaded again.
+pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    let indexes = tables_of(&config, &args.tables)?;
+    let tables = indexes.iter().filter_map(|index| config.tables.get(index.0));
+    let tables: Vec<_> = tables.collect();
+    let names: Vec<_> = tables.iter().map(|table| table.full_name()).collect();
+    let store = open_existing(&config)?;
+    let checkpoint = store.load().map_err(Fault::from)?;
+    if checkpoint.task.fresh_start_ms.is_none() {
+        let message = format!(
+            "task {} has not run yet; `brigade run` loads every table",
+            config.task
+        );
+        return Err(Fault::new(FaultKind::Usage, message));
+    }
+    if args.consent.dry_run {
+        return print(&names, args);
+    }
+    let what = format!(
+        "{} of task {} will be loaded again from the first row by the next run, behind a drop-table and a create-table \
+         record: {}",
+        counted(u64::try_from(names.len()).unwrap_or(u64::MAX), "table"),
+        config.task,
+        names.join(", ")
+    );
+    if !args.consent.given(&what)? {
+        return Ok(not_done());
+    }
+    begin_anew(&config, &store, &checkpoint, &tables, Extent::Some)?;
+    announce(&config, &store.load().map_err(Fault::from)?, names.clone())?;
+    store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
+    print(&names, args)
+}
+
+/// Lets the status and the events know.
+fn announce(
+    config: &Config,
+    checkpoint: &crate::checkpoint::store::Checkpoint,
+    names: Vec<String>,
+) -> Result<(), Fault> {
+    if let Some(mut status) = status_file::read(&config.state.path)? {
+        status.show(checkpoint);
+        let path = config.state.path.join(status_file::STATUS_FILE);
+        if let Err(error) = status_file::write(&path, &status) {
+            super::report(&format!(
+                "warning: cannot write the status file {}: {error}",
+                path.display()
+            ));
+        }
+    }
+    task_events::announce(config, &TaskEvent::ReloadRequested(names))
+}
+
+fn print(names: &[String], args: &ReloadArgs) -> Result<u8, Fault> {
+    let verb = if args.consent.dry_run {
+        "would load again"
+    } else {
+        "the next run loads again"
+    };
+    let text = match args.output.format {
+        OutputFormat::Json => super::to_json(&json!({
+            "schema_version": SCHEMA_VERSION,
+            "dry_run": args.consent.dry_run,
+            "reloaded": names,
+        }))?,
+        OutputFormat::Text => lines(names.iter().map(|name| format!("{verb} {name}"))),
+    };
+    super::print(&text)?;
+    Ok(0)
+}
