@@ -1,6 +1,5 @@
 //! Bad rows by policy from the command line: exit codes, what `run`, `status` and `tables` say, and how a table goes on.
 #![cfg(unix)]
-#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/task_folder.rs"]
 mod task_folder;
@@ -136,7 +135,8 @@ fn task_settings_of_dms_set_the_policy_and_the_configuration_wins() {
         format!("{}{}", valid.stdout, valid.stderr).contains("ErrorBehavior.Odd"),
         "{valid:?}"
     );
-    task.brigade(&["run", "--once"]).expect(65);
+    let stopped = task.brigade(&["run", "--once"]);
+    assert_eq!(stopped.code, Some(65), "{stopped:?}");
     task.configure(&settings(
         "./dead-letters\n  data_error_policy: DEAD_LETTER\ntask_settings: ./settings.json",
     ));
