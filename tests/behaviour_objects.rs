@@ -3,8 +3,11 @@
 mod support;
 
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::{ChangedObjects, LateFiles};
+use bucket_brigade::config::{ChangedObjects, LateFiles, LimitsConfig};
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::limits::RECORD_BYTES_CEILING;
+use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::SourceError;
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
@@ -248,6 +251,41 @@ fn bad_rows_become_dead_letters_with_their_place_and_the_table_goes_on() {
         .map(|table| table.full_load_error_rows)
         .collect();
     assert_eq!((errors, run.status.unassigned_error_rows), (vec![3, 3], 2));
+}
+
+#[test]
+fn records_close_to_ten_mebibytes_are_sent_where_the_stream_takes_them() {
+    // Metadata, partition key and the names of the columns take less than this.
+    let note_bytes = RECORD_BYTES_CEILING - 400;
+    let mut data = Data::new(1).with_note_bytes(note_bytes);
+    data.load(0, 3);
+    data.changes(2);
+    let mut world = World::new(data, 2);
+    let shards = ShardMap::uniform(2).unwrap();
+    world.streams = vec![MemorySink::of_records_up_to(&shards, RECORD_BYTES_CEILING)];
+    world.config.limits.row_bytes_max = 12 << 20;
+    world.config.limits.in_flight_bytes = 64 << 20;
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &Expectation::flawless());
+    let stored = world.stream().stored_in_all();
+    let large = stored.iter().filter(|record| record.payload.len() > note_bytes);
+    assert_eq!(large.count(), 5);
+    // The same rows in a stream of today's default are dead letters, each of them.
+    let mut world = World::new(world.data, 2);
+    world.config.limits = LimitsConfig {
+        row_bytes_max: 12 << 20,
+        in_flight_bytes: 64 << 20,
+        ..world.config.limits
+    };
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    let table = run.status.tables.first().unwrap();
+    assert_eq!(table.statistics.full_load_error_rows, 3);
+    let stored = world.stream().stored_in_all();
+    assert!(
+        stored.iter().all(|record| record.payload.len() < 10_000),
+        "only control records"
+    );
 }
 
 #[test]

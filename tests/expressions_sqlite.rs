@@ -143,7 +143,7 @@ fn ask_python(rows: &[(String, Value)], expressions: &[String]) -> Answers {
 
 /// Whether the text that we show is the value that the other side has.
 ///
-/// One difference is allowed: SQLite writes a real as text with 17 digits since 3.52, and with 15 before.
+/// One difference is allowed: of a real as text, SQLite writes up to 17 digits, and older versions of it 15.
 fn is_same(ours: &Result<Option<Vec<u8>>, String>, theirs: &str, as_text: bool) -> bool {
     let (kind, value) = theirs.split_once(' ').unwrap_or((theirs, ""));
     match (ours, kind) {

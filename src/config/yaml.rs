@@ -1,7 +1,8 @@
 //! Reads one YAML 1.2 document (JSON is a part of YAML) into a located tree. Pure: no I/O, no clock.
 //!
 //! Scalars follow the YAML 1.2 core schema: only `true` and `false` are booleans, so `no`, `off` and `y` are
-//! text. Anchors, aliases and tags are refused: a configuration that is read top to bottom needs none of them.
+//! text. Anchors, aliases and tags are refused: a configuration that is read top to bottom needs none of them. In
+//! templates of `CloudFormation` tags are the short form of its functions.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
@@ -10,10 +11,30 @@ use super::tree::{Entry, NESTING_MAX, Node, Value, push_entry};
 
 /// Reads a document; `None` if it is not YAML or empty, with the reason in the report.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
+    read_with(Tags::Refused, text, report)
+}
+
+/// Reads a template of `CloudFormation`: `!Ref X` is `{ Ref: X }`, `!Sub X` is `{ Fn::Sub: X }`, and so on.
+pub(super) fn read_template(text: &str, report: &mut Report) -> Option<Node> {
+    read_with(Tags::Functions, text, report)
+}
+
+/// What a tag of one's own (`!name`) is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    /// A mistake.
+    Refused,
+    /// A function of a template.
+    Functions,
+}
+
+fn read_with(tags: Tags, text: &str, report: &mut Report) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         report,
+        tags,
+        function: None,
     };
     match reader.document() {
         Ok(node) => node,
@@ -84,6 +105,9 @@ enum Token {
 struct Reader<'text, 'report, T: granit_parser::BorrowedInput<'text>> {
     events: Parser<'text, T>,
     report: &'report mut Report,
+    tags: Tags,
+    /// The function that is applied to the node whose first token was read last.
+    function: Option<String>,
 }
 
 impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
@@ -97,6 +121,7 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
         };
         let (event, span) = next?;
         let place = place_of(span.start);
+        self.function = self.function_of(&event);
         self.refuse_decoration(&event, place);
         let token = match event {
             Event::Scalar(text, ScalarStyle::Plain, ..) => Token::Scalar(plain_scalar(&text)),
@@ -145,13 +170,24 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
                 format!("nested deeper than {NESTING_MAX} levels"),
             ));
         }
+        let function = self.function.take();
         let value = match token {
             Token::Scalar(value) => value,
             Token::ListStart => self.list(depth)?,
             Token::MapStart => self.map(depth)?,
             Token::CollectionEnd | Token::DocumentStart | Token::StreamEnd | Token::Other => Value::Null,
         };
-        Ok(Node { place, value })
+        let node = Node { place, value };
+        Ok(match function {
+            Some(function) => applied(function, node),
+            None => node,
+        })
+    }
+
+    /// The function that a tag stands for.
+    fn function_of(&self, event: &Event<'_>) -> Option<String> {
+        let tag = event.tag().filter(|_| self.tags == Tags::Functions)?;
+        (tag.handle() == "!" && !tag.suffix().is_empty()).then(|| tag.suffix().to_owned())
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, ScanError> {
@@ -189,13 +225,37 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
             "aliases (`*name`)"
         } else if event.anchor_id().is_some() {
             "anchors (`&name`)"
-        } else if event.tag().is_some() {
+        } else if event.tag().is_some() && self.function.is_none() {
             "tags (`!name`)"
         } else {
             return;
         };
         let message = format!("{what} are not supported; write the value out, or put text in quotes");
         self.report.error(place, message);
+    }
+}
+
+/// A function in its long form.
+fn applied(function: String, mut node: Node) -> Node {
+    let place = node.place;
+    // The attribute may have dots of its own, the name of a resource has none.
+    if let Value::Text(text) = &node.value
+        && let Some((resource, attribute)) = text.split_once('.')
+        && function == "GetAtt"
+    {
+        let parts = [resource, attribute].map(|part| Node {
+            place,
+            value: Value::Text(part.to_owned()),
+        });
+        node.value = Value::List(parts.into());
+    }
+    let key = match function.as_str() {
+        "Ref" | "Condition" => function,
+        _ => format!("Fn::{function}"),
+    };
+    Node {
+        place,
+        value: Value::Map(vec![Entry { key, place, node }]),
     }
 }
 

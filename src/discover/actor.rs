@@ -112,8 +112,8 @@ impl Discoverer {
                 .catalog
                 .greatest_key(request.queue)
                 .map(ToOwned::to_owned),
-            policy: self.parts.catalog.late_files(request.queue),
-            from: self.parts.catalog.from(request.queue),
+            policy: request.late_files,
+            from: request.from.clone(),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
         let span = tracing::info_span!(

@@ -35,6 +35,10 @@ pub struct ListRequest {
     pub prefix: String,
     /// Which keys below it count.
     pub takes: Takes,
+    /// What to do with late files of the queue; load queues have none.
+    pub late_files: LateFiles,
+    /// Where the queue starts.
+    pub from: StartPoint,
     /// Where to start.
     pub after: Option<ListCursor>,
 }
@@ -113,6 +117,8 @@ impl Catalog {
                 name: queue.start.name.clone(),
                 prefix: queue.start.prefix.clone(),
                 takes: queue.start.takes,
+                late_files: queue.start.late_files,
+                from: queue.start.from.clone(),
                 after,
             })
         })
@@ -130,20 +136,6 @@ impl Catalog {
         self.queues
             .get(index)
             .and_then(|queue| queue.start.greatest_key.as_deref())
-    }
-
-    /// What to do with late files of a queue; load queues have none.
-    pub fn late_files(&self, index: usize) -> LateFiles {
-        self.queues
-            .get(index)
-            .map_or(LateFiles::Process, |queue| queue.start.late_files)
-    }
-
-    /// Where a queue starts.
-    pub fn from(&self, index: usize) -> StartPoint {
-        self.queues
-            .get(index)
-            .map_or(StartPoint::Beginning, |queue| queue.start.from.clone())
     }
 
     /// How many objects of a queue lie in front of its start, as far as full listings came to an end.
@@ -246,7 +238,10 @@ impl Catalog {
             in_front: alike().map(|queue| queue.in_front).sum(),
             is_complete: alike()
                 .all(|queue| matches!(queue.listing, Listing::Resting { .. } | Listing::Closed)),
-            unread: alike().flat_map(|queue| queue.unread.iter().cloned()).collect(),
+            unread: alike()
+                .flat_map(|queue| queue.unread.iter().cloned())
+                .take(UNREAD_SHOWN_MAX)
+                .collect(),
         })
     }
 }

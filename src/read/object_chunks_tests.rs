@@ -9,7 +9,7 @@ use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::CsvDialect;
+use crate::config::{CsvDialect, HeaderDrift};
 use crate::model::{Column, ColumnType};
 use crate::source::memory::MemorySource;
 
@@ -206,4 +206,41 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+async fn chunks_from(source: &MemorySource, version: &ObjectVersion, start: Mark) -> Vec<Chunk> {
+    let mut settings = settings();
+    settings.framing.chunk_bytes_max = 50_000;
+    settings.framing.dialect.columns = CsvColumns::ByHeader {
+        drift: HeaderDrift::Stop,
+    };
+    let opened = ObjectChunks::open(source, version, Some(TableIndex(0)), &settings, start).await;
+    let (mut object, mut chunks) = (opened.unwrap(), Vec::new());
+    loop {
+        match object.next().await.unwrap() {
+            Step::Chunk(chunk) => chunks.push(chunk),
+            Step::Pending => {}
+            Step::End => return chunks,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_begins_in_the_middle_needs_only_the_header_again() {
+    let rows: Vec<String> = (0..40_000).map(|id| format!("note {id},{id}\n")).collect();
+    let text = format!("\u{feff}note,ID\n{}", rows.concat());
+    let source = MemorySource::new().with_piece_bytes(1_000);
+    let version = source.put("s/t/1.csv", text.into_bytes());
+    let all = chunks_from(&source, &version, Mark::START).await;
+    assert!(all.len() > 10, "{} chunks", all.len());
+    let last = all.last().unwrap();
+    let columns = last.columns.as_ref().unwrap();
+    assert_eq!(columns.order(TableIndex(0)).unwrap().places, [Some(1), Some(0)]);
+
+    let before = source.bytes_read();
+    let again = chunks_from(&source, &version, last.span.start).await;
+    assert_eq!(again, all[all.len() - 1..]);
+    let read = source.bytes_read() - before;
+    let rest = version.size_bytes - last.span.start.position;
+    assert!(read <= rest + 2_000, "{read} bytes were read for {rest}");
 }

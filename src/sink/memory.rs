@@ -85,6 +85,11 @@ impl State {
 impl MemorySink {
     /// A stream with these shards.
     pub fn new(shards: &ShardMap) -> Self {
+        Self::of_records_up_to(shards, RECORD_BYTES_DEFAULT)
+    }
+
+    /// A stream with these shards that takes records of so many bytes.
+    pub fn of_records_up_to(shards: &ShardMap, record_bytes_max: usize) -> Self {
         let known = Lineage::of_open(shards);
         let state = State {
             shards: known.shards().iter().cloned().map(MemoryShard::new).collect(),
@@ -93,7 +98,7 @@ impl MemorySink {
         Self {
             shared: Arc::new(Shared {
                 identity: format!("memory:{:016x}", rand::random::<u64>()),
-                record_bytes_max: RECORD_BYTES_DEFAULT,
+                record_bytes_max,
                 state: Mutex::new(state),
             }),
         }

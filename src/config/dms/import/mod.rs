@@ -146,7 +146,7 @@ fn read(document: &Document, report: &mut Report) -> Option<Node> {
     if document.text.trim_start().starts_with(['{', '[']) {
         json::read(&document.text, report)
     } else {
-        yaml::read(&document.text, report)
+        yaml::read_template(&document.text, report)
     }
 }
 

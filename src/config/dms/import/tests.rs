@@ -121,3 +121,44 @@ fn a_template_in_yaml_is_read_too() {
         imported.configuration
     );
 }
+
+/// A template with references, as `{}` and as `!`.
+fn template(functions: [&str; 4]) -> String {
+    let [source, target, bucket, role] = functions;
+    format!(
+        "Parameters:\n  Bucket: {{ Type: String }}\nResources:\n  Orders:\n    Type: AWS::DMS::ReplicationTask\n    \
+         Properties:\n      MigrationType: full-load\n      SourceEndpointArn: {source}\n      \
+         TargetEndpointArn: {target}\n  In:\n    Type: AWS::DMS::Endpoint\n    Properties:\n      \
+         EndpointType: source\n      EngineName: s3\n      S3Settings:\n        BucketName: blog-source\n        \
+         BucketFolder: {bucket}\n        ServiceAccessRoleArn: {role}\n        \
+         ExternalTableDefinition: \"{DEFINITION}\"\n  Out:\n    Type: AWS::DMS::Endpoint\n    Properties:\n      \
+         EndpointType: target\n      EngineName: kinesis\n      KinesisSettings:\n        \
+         StreamArn: arn:aws:kinesis:eu-west-1:111122223333:stream/orders\n"
+    )
+}
+
+#[test]
+fn short_tags_of_a_template_are_its_functions() {
+    let short = ["!Ref In", "!Ref Out", "!Sub '${Bucket}/in'", "!GetAtt Role.Arn"];
+    let long = [
+        "{ Ref: In }",
+        "{ Ref: Out }",
+        "{ 'Fn::Sub': '${Bucket}/in' }",
+        "{ 'Fn::GetAtt': [Role, Arn] }",
+    ];
+    let [short, long] =
+        [short, long].map(|functions| import(&[document(&template(functions))], None).unwrap());
+    assert_eq!(short, long);
+    assert_eq!(short.task, "Orders");
+    // What a function gives is not in the template.
+    assert_eq!(fate(&short, "S3Settings.BucketFolder"), Some(Fate::Refused));
+}
+
+#[test]
+fn tags_of_yaml_itself_are_refused() {
+    let error = import(&[document("Resources: !!map {}\n")], None).unwrap_err();
+    assert!(
+        error.to_string().contains("tags (`!name`) are not supported"),
+        "{error}"
+    );
+}
