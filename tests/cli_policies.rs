@@ -135,7 +135,8 @@ fn task_settings_of_dms_set_the_policy_and_the_configuration_wins() {
         format!("{}{}", valid.stdout, valid.stderr).contains("ErrorBehavior.Odd"),
         "{valid:?}"
     );
-    task.brigade(&["run", "--once"]).expect(65);
+    let stopped = task.brigade(&["run", "--once"]);
+    assert_eq!(stopped.code, Some(65), "{stopped:?}");
     task.configure(&settings(
         "./dead-letters\n  data_error_policy: DEAD_LETTER\ntask_settings: ./settings.json",
     ));

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(config.source.changed_objects, crate::config::ChangedObjects::Stop);
         assert_eq!(warnings.len(), 1, "only what contradicts: {warnings:?}");
         for part in [
-            "brigade.yaml:11",
+            "brigade.yaml:10:30",
             "`errors.data_error_policy`",
             "ErrorBehavior.DataErrorPolicy",
             "SUSPEND_TABLE",
