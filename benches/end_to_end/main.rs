@@ -26,7 +26,7 @@ use comfy_table::{CellAlignment, Table};
 
 use support::child::{Cost, measure};
 use support::null_sink::{NullSink, Taken};
-use support::{Trouble, engine, null_sink};
+use support::{Trouble, engine, exit_code, null_sink};
 
 /// Rows of the data set, a little over half of which are full-load rows; only those are sent. Enough that what a
 /// process takes to start does not count.
@@ -66,14 +66,7 @@ fn main() -> ExitCode {
         [PLAIN_LOOP, endpoint, folder] => subjects::plain_loop(endpoint, Path::new(folder)).map(|()| true),
         _ => compare(),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => {
-            println!("no result: {trouble}");
-            ExitCode::from(2)
-        }
-    }
+    exit_code(result)
 }
 
 fn compare() -> Result<bool, Trouble> {

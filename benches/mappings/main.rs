@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 
 use support::null_sink::NullSink;
-use support::{Trouble, engine, null_sink};
+use support::{Trouble, engine, exit_code, median, null_sink};
 
 /// Rows of the data set, a little over half of which are full-load rows; only those are sent.
 const ROWS_COUNT: u64 = 2_400_000;
@@ -61,14 +61,7 @@ fn main() -> ExitCode {
         Some(null_sink::ROLE) => null_sink::be().map(|()| true),
         Some(_) | None => compare(),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => {
-            println!("no result: {trouble}");
-            ExitCode::from(2)
-        }
-    }
+    exit_code(result)
 }
 
 fn subjects() -> Vec<Subject> {
@@ -128,21 +121,16 @@ fn compare() -> Result<bool, Trouble> {
 
 /// Says what each kind of rule costs; whether all are above the floor.
 fn report(subjects: &[Subject]) -> bool {
-    let plain = subjects.first().map_or(f64::NAN, Subject::median);
+    let plain = subjects
+        .first()
+        .map_or(f64::NAN, |subject| median(subject.speeds.clone()));
     let mut is_fine = true;
     for subject in subjects {
-        let (speed, part) = (subject.median(), subject.median() / plain);
+        let speed = median(subject.speeds.clone());
+        let part = speed / plain;
         println!("{:<22} {speed:>9.0} records/CPU s  {part:.2}", subject.name);
         is_fine &= part >= FLOOR;
     }
     println!("of the speed without mappings (floor {FLOOR}); median of {ROUNDS_COUNT} rounds");
     is_fine
-}
-
-impl Subject {
-    fn median(&self) -> f64 {
-        let mut speeds = self.speeds.clone();
-        speeds.sort_by(f64::total_cmp);
-        speeds.get(speeds.len() / 2).copied().unwrap_or(f64::NAN)
-    }
 }

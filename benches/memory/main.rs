@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use bucket_brigade::sandbox::large_object::{LargeFormat, TABLE_DEFINITION, TABLE_PATH};
 
 use support::null_sink::NullSink;
-use support::{Trouble, engine, null_sink};
+use support::{Trouble, engine, exit_code, null_sink};
 
 /// The most memory that the engine may ever have resident.
 const PEAK_BYTES_MAX: u64 = 256 << 20;
@@ -42,14 +42,7 @@ fn main() -> ExitCode {
     } else {
         measure_all()
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => {
-            println!("no result: {trouble}");
-            ExitCode::from(2)
-        }
-    }
+    exit_code(result)
 }
 
 fn measure_all() -> Result<bool, Trouble> {

@@ -25,7 +25,7 @@ use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 
 use support::engine::Task;
 use support::server::Server;
-use support::{Trouble, engine};
+use support::{Trouble, engine, exit_code, median};
 
 /// Rows of the data set, a little under half of which are changes; only those are sent.
 const ROWS_COUNT: u64 = 270_000;
@@ -46,14 +46,7 @@ fn main() -> ExitCode {
         Some(sink::ROLE) => sink::be().map(|()| true),
         Some(_) | None => compare(),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(trouble) => {
-            println!("no result: {trouble}");
-            ExitCode::from(2)
-        }
-    }
+    exit_code(result)
 }
 
 fn compare() -> Result<bool, Trouble> {
@@ -91,9 +84,4 @@ fn compare() -> Result<bool, Trouble> {
         "strict with aggregation / none without: {ratio:.2} (floor {FLOOR}); median of {ROUNDS_COUNT} rounds"
     );
     Ok(ratio >= FLOOR)
-}
-
-fn median(mut speeds: Vec<f64>) -> f64 {
-    speeds.sort_by(f64::total_cmp);
-    speeds.get(speeds.len() / 2).copied().unwrap_or(0.0)
 }
