@@ -1,6 +1,8 @@
 //! The embedded Kinesis server: ferrokinesis in memory, metered, on loopback.
 
 use ferrokinesis::store::StoreOptions;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinError;
 
 use super::clients::kinesis_client;
 use super::meter::Meter;
@@ -23,9 +25,39 @@ pub enum ShardLimits {
     Off,
 }
 
+/// Threads of the server. It waits for its locks on the thread that runs it while others hold them over an await, so it
+/// stands still for good as soon as every thread waits: there have to be more threads than requests at a time.
+const THREADS: usize = 32;
+
+/// The server's own runtime, which may end within another one.
+#[derive(Debug)]
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn start() -> Result<(Self, Handle), SandboxError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("sandbox-kinesis")
+            .enable_all()
+            .build()
+            .map_err(|source| SandboxError::Listen { source })?;
+        let handle = runtime.handle().clone();
+        Ok((Self(Some(runtime)), handle))
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A running Kinesis server. Its records live in memory and end with it.
 #[derive(Debug)]
 pub struct SandboxKinesis {
+    _runtime: OwnRuntime,
     server: LocalServer,
     client: aws_sdk_kinesis::Client,
     meter: Meter,
@@ -48,9 +80,18 @@ impl SandboxKinesis {
         };
         let (routes, _store) = ferrokinesis::create_app(options);
         let meter = Meter::default();
-        let server = LocalServer::start(SERVER, meter.measure(routes)).await?;
+        let (runtime, handle) = OwnRuntime::start()?;
+        let server = handle
+            .spawn(LocalServer::start(SERVER, meter.measure(routes)))
+            .await;
+        let failed = |error: JoinError| SandboxError::Server {
+            server: SERVER,
+            detail: error.to_string(),
+        };
+        let server = server.map_err(failed)??;
         let client = kinesis_client(&server.endpoint());
         Ok(Self {
+            _runtime: runtime,
             server,
             client,
             meter,
