@@ -276,6 +276,12 @@ fn so_many_suspended_tables_stop_the_task_until_one_is_resumed() {
             "{fault}"
         );
         judge(&world, &Expectation::flawless().unfinished());
+        let checkpoint = world.store.reopen().unwrap().load().unwrap();
+        let resumed = resume_table(&checkpoint, "sales.t0");
+        assert!(
+            resumed.is_ok(),
+            "a start that is refused leaves no doubt: {resumed:?}"
+        );
     }
     world.config.errors.suspended_tables_max = 0;
     let run = world.run(RunMode::Once);

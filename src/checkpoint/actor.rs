@@ -143,7 +143,11 @@ impl Checkpointer {
         }
     }
 
+    /// Not while rows are in doubt: a stop that leaves doubt behind is not clean, and a table is resumed behind a clean one.
     fn stop_if_suspended(&self) {
+        if self.parts.ledger.is_in_doubt() {
+            return;
+        }
         let tables = self.parts.ledger.tables();
         if let Err(fault) = refuse_suspended(tables, self.parts.suspended_max) {
             self.parts.halt.wish(fault);

@@ -95,9 +95,14 @@ impl Ledger {
 
     /// Notes how the process ends: cleanly only if nothing of what it found in doubt is left (D3).
     pub fn stop(&mut self, is_clean: bool) {
-        let is_finished = |id| self.objects.get(id).is_some_and(|object| object.state().1);
-        let is_certain = self.doubtful.iter().all(is_finished);
+        let is_certain = !self.is_in_doubt();
         self.change_task(|task| task.clean_stop = is_clean && is_certain);
+    }
+
+    /// Whether something is left of what the process found in doubt when it started.
+    pub fn is_in_doubt(&self) -> bool {
+        let is_finished = |id| self.objects.get(id).is_some_and(|object| object.state().1);
+        !self.doubtful.iter().all(is_finished)
     }
 
     /// Opens an object where its checkpoint left it.

@@ -30,7 +30,7 @@ impl ParsedTroubles {
 
     /// The troubles in front of where an object begins or goes on: of its own table alone, if all its rows are of one,
     /// because other queues are read at the same time.
-    pub(super) fn open(&self, entry: &ObjectEntry) -> Troubles {
+    pub(super) fn open(&mut self, entry: &ObjectEntry) -> Troubles {
         let table = entry.id.queue.table_name();
         let own = match &entry.state {
             ObjectState::Open(progress) => progress.troubles.clone(),
@@ -59,6 +59,10 @@ impl ParsedTroubles {
                     .suspension
                     .get_or_insert_with(|| suspension.clone());
             }
+        }
+        // What comes behind it begins with its bad rows, which are in no statistics before it is finished.
+        for (name, trouble) in troubles.iter() {
+            self.0.of_mut(name).count(trouble);
         }
         troubles
     }
@@ -153,7 +157,15 @@ mod tests {
     /// A process that died had suspended the table at a row that was not settled, and the policy was changed since.
     #[test]
     fn a_suspension_that_was_not_decided_again_is_forgotten() {
-        let known = ParsedTroubles::new(&[]);
+        let mut known = ParsedTroubles::new(&[]);
         assert_eq!(known.open(&entry(3, Some(trouble(3, Some(2))))), trouble(3, None));
+    }
+
+    /// A process that starts anew knows of bad rows in an open object by that object alone.
+    #[test]
+    fn an_object_behind_an_open_one_begins_with_its_bad_rows() {
+        let mut known = ParsedTroubles::new(&[]);
+        known.open(&entry(1, Some(trouble(2, None))));
+        assert_eq!(known.open(&entry(2, None)), trouble(2, None));
     }
 }

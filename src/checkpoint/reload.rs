@@ -6,10 +6,12 @@
 //!
 //! **Invariants:** D3 (nothing that was sent for the load before is taken for a row of the new one).
 
+use super::resume_table::{forgive, forgiven};
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, Phase, TableStatistics, TaskLife, TaskState,
 };
+use crate::model::trouble::Trouble;
 use crate::model::{QueueName, Table};
 
 /// Which tables.
@@ -47,16 +49,20 @@ pub fn reload(
                 .iter()
                 .filter(|entry| entry.id.queue == queue)
         };
-        if !checkpoint.task.clean_stop && unfinished().next().is_some() {
+        let of_table =
+            |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+        let known = checkpoint.tables.iter().find(of_table);
+        let is_suspended = known.is_some_and(|known| known.trouble.suspension.is_some());
+        if !checkpoint.task.clean_stop && (is_suspended || unfinished().next().is_some()) {
             return Err(InDoubt {
                 table: table.full_name(),
             });
         }
-        let of_table =
-            |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+        forgive_in_changes(checkpoint, &table.full_name(), &mut delta);
+        let forgiven = forgiven(&delta, &table.full_name());
         delta
             .tables
-            .extend(checkpoint.tables.iter().find(of_table).map(begun_anew));
+            .extend(known.map(|known| begun_anew(known, forgiven)));
         delta.lanes.extend(lanes(checkpoint, &queue, unfinished()));
         delta.reload.push(queue);
     }
@@ -73,9 +79,41 @@ pub fn reload(
     Ok(delta)
 }
 
-/// What is counted of changes, and when something last settled, stays; all else begins anew.
-fn begun_anew(statistics: &TableStatistics) -> TableStatistics {
+/// The table goes on in the change files that are not finished too, if it was suspended there or in front of them.
+fn forgive_in_changes(checkpoint: &Checkpoint, table: &str, delta: &mut CheckpointDelta) {
+    let of_changes = checkpoint
+        .unfinished
+        .iter()
+        .filter(|entry| entry.id.queue.is_of_changes());
+    for entry in of_changes {
+        // Another table of this step may have changed it already.
+        let known = delta.objects.iter().position(|(id, _)| *id == entry.id);
+        let state = known
+            .and_then(|at| delta.objects.get(at))
+            .map_or(&entry.state, |(_, state)| state);
+        let ObjectState::Open(progress) = state else {
+            continue;
+        };
+        if progress.troubles.of(table).is_none() {
+            continue;
+        }
+        let state = ObjectState::Open(forgive(progress, table));
+        match known.and_then(|at| delta.objects.get_mut(at)) {
+            Some((_, known)) => *known = state,
+            None => delta.objects.push((entry.id.clone(), state)),
+        }
+    }
+}
+
+/// What is counted of changes, and when something last settled, stays; all else begins anew. Bad rows are forgiven and not
+/// forgotten: a file that was opened before knows how many they were.
+fn begun_anew(statistics: &TableStatistics, forgiven: u64) -> TableStatistics {
     TableStatistics {
+        trouble: Trouble {
+            bad_rows: statistics.trouble.bad_rows,
+            forgiven: statistics.trouble.bad_rows.max(forgiven),
+            suspension: None,
+        },
         schema_name: statistics.schema_name.clone(),
         table_name: statistics.table_name.clone(),
         applied_inserts: statistics.applied_inserts,
@@ -113,6 +151,7 @@ mod tests {
     use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::ObjectProgress;
+    use crate::model::trouble::Suspension;
     use crate::model::{ObjectId, ObjectVersion};
 
     fn table() -> Table {
@@ -229,5 +268,53 @@ mod tests {
         checkpoint.unfinished.clear();
         let taken = reload(&checkpoint, &[&table()], Extent::Some);
         assert!(taken.is_ok(), "nothing in doubt can be a row of it");
+    }
+
+    fn suspended(clean_stop: bool) -> Checkpoint {
+        let mut checkpoint = checkpoint(clean_stop);
+        let id = ObjectId {
+            queue: QueueName::changes(),
+            number: 3,
+        };
+        let trouble = Trouble {
+            bad_rows: 4,
+            forgiven: 0,
+            suspension: Some(Suspension {
+                object: id.clone(),
+                key: "cdc/3".to_owned(),
+                row: None,
+                reason: String::new(),
+            }),
+        };
+        let progress = ObjectProgress {
+            troubles: [("s.t".to_owned(), trouble.clone())].into_iter().collect(),
+            ..ObjectProgress::default()
+        };
+        checkpoint.tables[0].trouble = trouble;
+        checkpoint.unfinished[0].id = id;
+        checkpoint.unfinished[0].state = ObjectState::Open(progress);
+        checkpoint
+    }
+
+    /// D3: cuts that were made under the suspension prove nothing behind it.
+    #[test]
+    fn a_table_that_was_suspended_before_a_crash_is_not_begun_anew() {
+        let refused = reload(&suspended(false), &[&table()], Extent::Some);
+        assert_eq!(refused.unwrap_err().table, "s.t");
+    }
+
+    #[test]
+    fn a_table_that_was_suspended_goes_on_in_change_files_that_are_open() {
+        let delta = reload(&suspended(true), &[&table()], Extent::Some).unwrap();
+        let forgiven = Trouble {
+            bad_rows: 4,
+            forgiven: 4,
+            suspension: None,
+        };
+        assert_eq!(delta.tables[0].trouble, forgiven);
+        let [(id, ObjectState::Open(progress))] = delta.objects.as_slice() else {
+            panic!("{:?}", delta.objects);
+        };
+        assert_eq!((id.number, progress.troubles.of("s.t")), (3, Some(&forgiven)));
     }
 }

@@ -87,7 +87,8 @@ pub fn resume_table(checkpoint: &Checkpoint, table: &str) -> Result<Resumed, Not
     })
 }
 
-fn forgive(progress: &ObjectProgress, table: &str) -> ObjectProgress {
+/// The progress of an object in which the bad rows of a table do not count any more.
+pub(super) fn forgive(progress: &ObjectProgress, table: &str) -> ObjectProgress {
     let mut progress = progress.clone();
     let trouble = progress.troubles.of_mut(table);
     trouble.forgiven = trouble.bad_rows;
@@ -96,7 +97,7 @@ fn forgive(progress: &ObjectProgress, table: &str) -> ObjectProgress {
 }
 
 /// The bad rows that no longer count in the objects of a step.
-fn forgiven(delta: &CheckpointDelta, table: &str) -> u64 {
+pub(super) fn forgiven(delta: &CheckpointDelta, table: &str) -> u64 {
     let of = |state: &ObjectState| match state {
         ObjectState::Open(progress) => progress.troubles.of(table).map(|trouble| trouble.forgiven),
         ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => None,

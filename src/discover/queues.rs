@@ -193,7 +193,10 @@ fn register_control(
     store: &dyn CheckpointStore,
     mut starts: Vec<QueueStart>,
 ) -> Result<Vec<QueueStart>, Fault> {
-    for start in starts.iter_mut().filter(|start| start.control.is_some()) {
+    for start in starts
+        .iter_mut()
+        .filter(|start| start.control.is_some() && !start.is_suspended)
+    {
         let known = store.lookup(&start.name, &[CONTROL_KEY]).map_err(Fault::from)?;
         if known.iter().all(Option::is_none) {
             let version = control_version();

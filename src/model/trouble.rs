@@ -76,9 +76,14 @@ impl Trouble {
 
     /// Takes over what another place in reading order knows: the one further behind knows more.
     pub fn absorb(&mut self, other: &Self) {
+        self.count(other);
+        self.suspend(other);
+    }
+
+    /// The same of the counts alone.
+    pub fn count(&mut self, other: &Self) {
         self.bad_rows = self.bad_rows.max(other.bad_rows);
         self.forgiven = self.forgiven.max(other.forgiven);
-        self.suspend(other);
     }
 
     /// Takes over where the table was suspended; the first place counts.

@@ -15,7 +15,6 @@ use super::placement::Placement;
 use super::policy::fault_of;
 use super::recovery::{begin, possible_delivery};
 use super::spawn::Nursery;
-use super::suspended::refuse_suspended;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
@@ -76,7 +75,6 @@ impl Generation {
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream).await?;
-        refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let past_load = PastLoad::new(config, &checkpoint, &backends.store, &status);
         let mut wiring = Wiring {

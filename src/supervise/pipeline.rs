@@ -209,6 +209,10 @@ impl Pipeline {
                     });
                     tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
                     self.pause(after, stop).await;
+                    if stop.is_cancelled() {
+                        // What was in flight is not settled, so this is no drain.
+                        return Err(fault);
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
+use super::suspended::refuse_suspended;
 use crate::chain::ends::LaneEnds;
 use crate::chain::lane::LANES_COUNT;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
@@ -112,6 +113,11 @@ pub(super) async fn begin(
     let recreated = config.delivery.recreated_stream;
     let loading = Arc::clone(&store);
     let mut checkpoint = blocking(move || loading.load()).await?;
+    if checkpoint.task.clean_stop {
+        // In front of the first commit: a task that is refused is as clean as before. One in doubt settles that first, and
+        // is stopped behind it.
+        refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
+    }
     let life = decide(config, backends, &checkpoint).await?;
     let is_decided_now = checkpoint.life != life;
     let work = tokio::task::spawn_blocking(move || {
