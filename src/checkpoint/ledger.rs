@@ -295,11 +295,7 @@ impl Ledger {
                     self.ends.finished(id, lanes, is_done || object.was_set_aside);
                 }
                 if let Some(statistics) = object.table.and_then(|table| self.tables.get_mut(table.0)) {
-                    *(if is_done {
-                        &mut statistics.objects_done
-                    } else {
-                        &mut statistics.objects_quarantined
-                    }) += 1;
+                    statistics.object_ended(is_done);
                 }
             }
             ObjectState::Open(progress) => troubles.clone_from(&progress.troubles),

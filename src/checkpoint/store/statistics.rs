@@ -47,6 +47,15 @@ pub struct TableStatistics {
 }
 
 impl TableStatistics {
+    /// Counts an object that is done, or set aside.
+    pub fn object_ended(&mut self, is_done: bool) {
+        if is_done {
+            self.objects_done += 1;
+        } else {
+            self.objects_quarantined += 1;
+        }
+    }
+
     /// `schema.table`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema_name, self.table_name)
