@@ -65,18 +65,13 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
 /// Writes the load files of the data set; gives their bytes.
 fn write_files(task: &LocalTask, size: BlogSize, seed: u64) -> Result<u64, String> {
     let data = BlogData::new(size, seed);
-    let folder = task.data(&format!("{SCHEMA}/{TABLE}"))?;
+    task.data(&format!("{SCHEMA}/{TABLE}"))?;
     let bucket = task.data("")?;
     let mut total = 0;
-    for file in data
-        .files()
-        .iter()
-        .filter(|file| file.rows.end <= data.load_rows_count())
-    {
+    for file in data.load_files() {
         let content = data.content(file);
         total += u64::try_from(content.len()).unwrap_or(u64::MAX);
-        fs::write(bucket.join(&file.key), content)
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        fs::write(bucket.join(&file.key), content).map_err(|error| format!("{}: {error}", file.key))?;
     }
     Ok(total)
 }

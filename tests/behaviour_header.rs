@@ -157,8 +157,8 @@ fn a_file_with_another_header_is_set_aside_and_the_others_are_sent() {
 fn a_file_with_another_header_stops_the_task_where_that_is_wanted() {
     for (names, expected) in OTHER_HEADERS {
         let (world, key) = world_with(names, HeaderDrift::Stop);
-        let fault = world.run(RunMode::Once).end.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Data);
+        let fault = world.run(RunMode::Once).assert_failed(FaultKind::Data, 65);
+        judge(&world, &Expectation::flawless().unfinished());
         assert!(
             fault.message.contains(expected) && fault.message.contains(&key),
             "{fault}"

@@ -216,9 +216,11 @@ fn a_row_of_no_table_stops_the_task_and_suspends_nothing() {
         world.config.migration_type = MigrationType::Changes;
         world.config.errors.rows = rows;
         let run = world.run(RunMode::Once);
+        assert_eq!(suspensions(&run), []);
         if is_stopped {
             let fault = run.assert_failed(FaultKind::Data, 65);
             assert!(fault.message.contains("a row of no table"), "{fault}");
+            judge(&world, &Expectation::flawless().unfinished());
         } else {
             run.assert_ended(RunEnd::Finished);
             judge(&world, &Expectation::flawless());
@@ -266,10 +268,7 @@ fn so_many_suspended_tables_stop_the_task_until_one_is_resumed() {
     world.config.errors.suspended_tables_max = 2;
     for _ in 0..2 {
         let run = world.run(RunMode::Once);
-        assert!(
-            run.status.clean_stop || run.status.generation == 1,
-            "nothing is in flight"
-        );
+        run.assert_nothing_in_flight();
         let fault = run.assert_failed(FaultKind::Data, 65);
         assert!(
             fault.message.contains("table_error_escalation_count: 2"),
@@ -277,6 +276,7 @@ fn so_many_suspended_tables_stop_the_task_until_one_is_resumed() {
         );
         judge(&world, &Expectation::flawless().unfinished());
         let checkpoint = world.store.reopen().unwrap().load().unwrap();
+        assert!(checkpoint.task.clean_stop, "{:?}", checkpoint.task);
         let resumed = resume_table(&checkpoint, "sales.t0");
         assert!(
             resumed.is_ok(),

@@ -9,6 +9,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use bucket_brigade::checkpoint::store::CheckpointStore;
 use bucket_brigade::clock::Clock;
 use bucket_brigade::config::StopAfter;
 use bucket_brigade::model::QueueName;
@@ -129,10 +130,22 @@ fn a_crash_at_any_step_keeps_the_stop_behind_the_load() {
             steps_before,
             is_applied,
         });
+        let was_past = world.store.reopen().unwrap().load().unwrap().life.is_past_load;
+        if !killed.is_killed {
+            assert_eq!(
+                killed.end,
+                Ok(RunEnd::PastLoad(StopAfter::FullLoad)),
+                "{steps_before}"
+            );
+        }
         let run = world.run(RunMode::Once);
         let is_past = world
             .entry_in(&QueueName::changes(), "changes/00000010.csv")
             .is_some();
+        assert_eq!(
+            is_past, was_past,
+            "step {steps_before}, {is_applied}: only a durable stop is one"
+        );
         if is_past {
             // The stop itself was durable already, or was never cut short.
             run.assert_ended(RunEnd::Finished);

@@ -40,18 +40,10 @@ const BY_HEADER: &str = "process\n  csv: { columns: by_header }";
 
 /// What was sent of a table, in the order of the files of each shard.
 fn sent(task: &TaskFolder) -> Vec<Value> {
-    let mut sent = Vec::new();
-    for shard in 0..2 {
-        let path = task.path().join(format!("out/shard-{shard:03}.ndjson"));
-        let lines = fs::read_to_string(path).unwrap();
-        for line in lines.lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let message: Value = serde_json::from_str(line["payload"].as_str().unwrap()).unwrap();
-            if message["metadata"]["record-type"] == "data" {
-                sent.push(message["data"].clone());
-            }
-        }
-    }
+    let messages = task.messages().into_iter();
+    let messages = messages.map(|message| serde_json::from_str::<Value>(&message).unwrap());
+    let rows = messages.filter(|message| message["metadata"]["record-type"] == "data");
+    let mut sent: Vec<Value> = rows.map(|mut message| message["data"].take()).collect();
     sent.sort_by_key(|data| (data["id"].as_u64(), data["amount"].to_string()));
     sent
 }

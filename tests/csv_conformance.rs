@@ -168,15 +168,9 @@ fn documents(python: &Path, reader: &str) -> Vec<Document> {
         .collect()
 }
 
-/// Whether Python can be started at all.
-fn python() -> Result<(), String> {
-    let output = Command::new("python3").arg("--version").output();
-    output.map(|_| ()).map_err(|error| error.to_string())
-}
-
 #[test]
 fn generated_documents_have_the_values_that_python_finds() {
-    if servers::or_skip("python3", python()).is_none() {
+    if servers::or_skip("python3", servers::install::system_python("csv")).is_none() {
         return;
     }
     let documents = documents(Path::new("python3"), "python");

@@ -14,24 +14,9 @@ use std::fs;
 use serde_json::{Value, json};
 use task_folder::{Settings, TaskFolder};
 
-/// The messages that were sent, in the order of the shards.
-fn payloads(task: &TaskFolder) -> Vec<String> {
-    let shards = (0..2).map(|shard| {
-        let path = task.path().join(format!("out/shard-{shard:03}.ndjson"));
-        fs::read_to_string(path).unwrap()
-    });
-    let lines: Vec<String> = shards
-        .flat_map(|text| text.lines().map(ToOwned::to_owned).collect::<Vec<_>>())
-        .collect();
-    let payload = |line: &String| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        line["payload"].as_str().unwrap().to_owned()
-    };
-    lines.iter().map(payload).collect()
-}
-
 fn rows(task: &TaskFolder) -> Vec<(String, Value)> {
-    let data = payloads(task)
+    let data = task
+        .messages()
         .into_iter()
         .map(|payload| serde_json::from_str::<Value>(&payload).unwrap())
         .filter(|message| message["metadata"]["record-type"] == "data");
@@ -344,7 +329,7 @@ fn values_of_all_column_types_come_out_as_they_are() {
     let dead = task.json(&["dlq", "ls"]);
     assert_eq!(dead["total"], 0, "{dead:#}");
     // As it stands: numbers are not to go through those of a JSON reader.
-    let found = payloads(&task).into_iter().filter_map(|payload| {
+    let found = task.messages().into_iter().filter_map(|payload| {
         let (_, data) = payload.split_once("{\"data\":")?;
         Some(data.rsplit_once(",\"metadata\":").unwrap().0.to_owned())
     });

@@ -102,16 +102,6 @@ fn rows(columns: &[ColumnValues]) -> Vec<(String, Value)> {
     (0..ROWS).map(row).collect()
 }
 
-/// Whether there is a Python with an SQLite.
-fn python() -> Result<(), String> {
-    let output = Command::new("python3").args(["-c", "import sqlite3"]).output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 /// The version of the other SQLite, and by expression what it makes of each row: as it is, and as text.
 type Answers = (String, Vec<Vec<[String; 2]>>);
 
@@ -287,7 +277,7 @@ fn generated_expressions_give_what_another_sqlite_gives() {
     let rows = rows(&columns);
     let mut generator = Generator::new(SmallRng::seed_from_u64(SEED));
     let expressions: Vec<String> = (0..EXPRESSIONS).map(|_| generator.expression()).collect();
-    if servers::or_skip("python3 with sqlite3", python()).is_none() {
+    if servers::or_skip("python3 with sqlite3", servers::install::system_python("sqlite3")).is_none() {
         return;
     }
     let (version, answers) = ask_python(&rows, &expressions);

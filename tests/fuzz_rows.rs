@@ -76,8 +76,13 @@ fn chunks(text: &[u8], dialect: &CsvDialect) -> Vec<Chunk> {
     std::iter::from_fn(|| framer.next_chunk()).collect()
 }
 
-/// Every row of a text becomes one of the three, and what it becomes is what it has to be.
-fn check(config: &Config, text: &[u8], dialect: &CsvDialect, source: RowSource) -> Result<(), TestCaseError> {
+/// Every row of a text becomes one of the three, and what it becomes is what it has to be. How many of each there are.
+fn check(
+    config: &Config,
+    text: &[u8],
+    dialect: &CsvDialect,
+    source: RowSource,
+) -> Result<[usize; 3], TestCaseError> {
     let mut rows = RowRenderer::new(&config.tables, &config.mappings, dialect, &config.message);
     let object = ObjectVersion {
         key: "k".to_owned(),
@@ -86,8 +91,14 @@ fn check(config: &Config, text: &[u8], dialect: &CsvDialect, source: RowSource) 
         modified_ms: 1,
     };
     let lines = text.split(|byte| *byte == dialect.row_delimiter[0]).count();
+    let (mut counts, mut end) = ([0; 3], Mark::START);
     for chunk in chunks(text, dialect) {
+        prop_assert_eq!(chunk.span.start, end, "chunks tile the text (W3)");
+        end = chunk.span.end;
         let rendered = rows.render_chunk(source, &object, &chunk, &MessageTimestamp::from_unix_us(0));
+        counts[0] += rendered.records.len();
+        counts[1] += rendered.rejected.len();
+        counts[2] += rendered.filtered.len();
         let mut ordinals: Vec<u64> = rendered.records.iter().map(|record| record.ordinal).collect();
         ordinals.extend(rendered.rejected.iter().map(|record| record.ordinal));
         ordinals.extend(rendered.filtered.iter().map(|record| record.ordinal));
@@ -119,7 +130,7 @@ fn check(config: &Config, text: &[u8], dialect: &CsvDialect, source: RowSource) 
             );
         }
     }
-    Ok(())
+    Ok(counts)
 }
 
 #[test]
@@ -131,23 +142,9 @@ fn the_rows_are_of_every_kind_before_anything_is_done_to_them() {
         (CHANGES, RowSource::Changes),
     ];
     for (text, source) in sources {
-        let mut rows = RowRenderer::new(
-            &config.tables,
-            &config.mappings,
-            &config.source.csv,
-            &config.message,
-        );
-        let object = ObjectVersion {
-            key: "k".to_owned(),
-            etag: "e".to_owned(),
-            size_bytes: 1,
-            modified_ms: 1,
-        };
-        for chunk in chunks(text, &config.source.csv) {
-            let rendered = rows.render_chunk(source, &object, &chunk, &MessageTimestamp::from_unix_us(0));
-            counts[0] += rendered.records.len();
-            counts[1] += rendered.rejected.len();
-            counts[2] += rendered.filtered.len();
+        let found = check(config, text, &config.source.csv, source).unwrap();
+        for (count, found) in counts.iter_mut().zip(found) {
+            *count += found;
         }
     }
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");

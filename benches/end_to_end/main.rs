@@ -74,11 +74,7 @@ fn compare() -> Result<bool, Trouble> {
     let data = BlogData::new(BlogSize::Rows(ROWS_COUNT), SEED);
     let source = folder.path().join(engine::SOURCE).join(SCHEMA).join(TABLE);
     fs::create_dir_all(&source)?;
-    for file in data
-        .files()
-        .iter()
-        .filter(|file| file.rows.end <= data.load_rows_count())
-    {
+    for file in data.load_files() {
         let path = folder.path().join(engine::SOURCE).join(&file.key);
         fs::write(path, data.content(file))?;
     }

@@ -54,8 +54,7 @@ fn compare() -> Result<bool, Trouble> {
     let data = BlogData::new(BlogSize::Rows(ROWS_COUNT), SEED);
     let source = folder.path().join(engine::SOURCE);
     fs::create_dir_all(source.join("cdc"))?;
-    let changes = data.files().iter();
-    for file in changes.filter(|file| file.rows.start >= data.load_rows_count()) {
+    for file in data.change_files() {
         fs::write(source.join(&file.key), data.content(file))?;
     }
     let mut speeds: [Vec<f64>; 2] = [Vec::new(), Vec::new()];

@@ -231,7 +231,7 @@ impl Process {
         let router = self.free_router(outside);
         if let (Some(router), Some(ends)) = (self.routers.get_mut(router), resume.lanes) {
             let (id, is_control) = (entry.id.clone(), false);
-            router.enter(Some(&ChainStart { id, is_control, ends }));
+            router.enter_chain(Some(&ChainStart { id, is_control, ends }));
         }
         self.readers[index].reading = Some(Reading {
             number: usize::try_from(entry.id.number).expect("few objects"),

@@ -8,14 +8,13 @@ use crate::config::{CsvDialect, SourceFormat, SourceLocation};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, TableIndex};
+use crate::model::{Chunk, Mark, RawRecordKind, TableIndex};
 use crate::parse::csv::FieldSplitter;
-use crate::read::format::{Format, Verdict, judge_bytes, judge_name};
+use crate::read::format::Format;
 use crate::read::framer::FramerConfig;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings, Step};
-use crate::read::object_text::{Peeked, damaged};
 use crate::read::parquet::footer;
-use crate::source::{ObjectSource, SourceError};
+use crate::source::ObjectSource;
 
 /// Longest row of a sample.
 const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -145,9 +144,8 @@ pub(super) async fn read_sample(
         format: SourceFormat::default(),
         tables: Arc::new([]),
     };
-    let is_parquet = is_parquet(source, &version, settings.format)
-        .await
-        .map_err(Fault::from)?;
+    let format = ObjectChunks::format_of(source, &version, &settings).await;
+    let is_parquet = format.map_err(Fault::from)? == Format::Parquet;
     if is_parquet {
         let definition = footer::definition_of(source, &version)
             .await
@@ -172,24 +170,6 @@ pub(super) async fn read_sample(
     rows.check(&source.locate(key))
 }
 
-/// Whether a sample is Parquet, by its name or its first bytes.
-async fn is_parquet(
-    source: &dyn ObjectSource,
-    version: &ObjectVersion,
-    settings: SourceFormat,
-) -> Result<bool, SourceError> {
-    let format = match judge_name(settings, &version.key) {
-        Verdict::Known(format) => Ok(format),
-        Verdict::Ask => {
-            let peeked = Peeked::read(source.read(version, 0).await?).await?;
-            judge_bytes(settings, &version.key, peeked.head())
-        }
-    };
-    format
-        .map(|format| format == Format::Parquet)
-        .map_err(|problem| damaged(source.locate(&version.key), &problem))
-}
-
 struct SampleRows {
     splitter: FieldSplitter,
     expects_header: bool,
@@ -203,9 +183,7 @@ impl SampleRows {
             if self.left == 0 {
                 return;
             }
-            let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-            let range = place(record.range.start)..place(record.range.end);
-            let text = chunk.bytes.get(range).unwrap_or_default();
+            let text = chunk.text(record);
             match record.kind {
                 RawRecordKind::Whole if std::mem::take(&mut self.expects_header) => {
                     seen.header(self.splitter.split(text));

@@ -4,7 +4,7 @@ use super::plan::KnownState;
 use super::plan_report::{FileCounts, Stray};
 use super::task_files::list;
 use crate::checkpoint::store::{CheckpointStore, ObjectState};
-use crate::config::{ChangesFrom, Config};
+use crate::config::Config;
 use crate::discover::catalog::is_late;
 use crate::discover::folders::ObjectFolder;
 use crate::discover::start::StartPoint;
@@ -133,9 +133,7 @@ impl Listing {
         }
         Ok(())
     }
-}
 
-impl Listing {
     /// Which of these lie in front of the start.
     fn in_front(&self, state: &KnownState, objects: &[ObjectVersion]) -> Result<Vec<bool>, Fault> {
         let Some(from) = &self.from else {
@@ -155,15 +153,9 @@ fn changes_start(config: &Config, state: &KnownState, folder: &ObjectFolder) -> 
     if folder.table.is_some() {
         return Some(StartPoint::Beginning);
     }
-    if let Some(start) = decided(&state.checkpoint) {
-        return Some(start.point);
-    }
-    match &config.source.changes_from {
-        ChangesFrom::Beginning => Some(StartPoint::Beginning),
-        ChangesFrom::AfterKey(key) => Some(StartPoint::AfterKey(key.clone())),
-        ChangesFrom::ModifiedSince(ms) => Some(StartPoint::ModifiedSince(*ms)),
-        ChangesFrom::Now => None,
-    }
+    let decided = decided(&state.checkpoint).map(|start| start.point);
+    let decided = decided.filter(StartPoint::is_decided);
+    decided.or_else(|| StartPoint::of(&config.source.changes_from))
 }
 
 fn greatest_key(state: &KnownState, folder: &ObjectFolder) -> Option<String> {

@@ -12,7 +12,6 @@ use super::{ConfigPath, Output, OutputFormat, status_file, task_events};
 use crate::checkpoint::reload::Extent;
 use crate::checkpoint::store::CheckpointStore;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::events::TaskEvent;
 
@@ -66,28 +65,10 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
         return Ok(not_done());
     }
     begin_anew(&config, &store, &checkpoint, &tables, Extent::Some)?;
-    announce(&config, &store.load().map_err(Fault::from)?, names.clone())?;
+    status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
+    task_events::announce(&config, &TaskEvent::ReloadRequested(names.clone()))?;
     store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
     print(&names, args)
-}
-
-/// Lets the status and the events know.
-fn announce(
-    config: &Config,
-    checkpoint: &crate::checkpoint::store::Checkpoint,
-    names: Vec<String>,
-) -> Result<(), Fault> {
-    if let Some(mut status) = status_file::read(&config.state.path)? {
-        status.show(checkpoint);
-        let path = config.state.path.join(status_file::STATUS_FILE);
-        if let Err(error) = status_file::write(&path, &status) {
-            super::report(&format!(
-                "warning: cannot write the status file {}: {error}",
-                path.display()
-            ));
-        }
-    }
-    task_events::announce(config, &TaskEvent::ReloadRequested(names))
 }
 
 fn print(names: &[String], args: &ReloadArgs) -> Result<u8, Fault> {

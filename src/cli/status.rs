@@ -59,10 +59,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
         updated_ms: now_ms,
         ..TaskStatus::default()
     });
-    let has_table_errors = status
-        .tables
-        .iter()
-        .any(|table| table.statistics.objects_quarantined > 0);
+    let has_table_errors = status.tables.iter().any(|table| table.statistics.has_error());
     let report = StatusReport {
         activity,
         replication_task: ReplicationTask::of(&config, Some(&status), activity, has_table_errors),

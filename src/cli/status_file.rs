@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::checkpoint::store::TableStatistics;
+use crate::checkpoint::store::Checkpoint;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::status::TaskStatus;
@@ -65,7 +65,7 @@ pub async fn keep_written(
 
 /// Readers see the old file or the new one, never half of one. It is not synced: it holds nothing that a crash
 /// must not lose.
-pub(super) fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
+fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
     let temporary = path.with_extension("json.new");
     std::fs::write(&temporary, serde_json::to_vec_pretty(status)?)?;
     std::fs::rename(&temporary, path)
@@ -95,19 +95,12 @@ pub(super) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
     }
 }
 
-/// Says of tables what the state says of them now. The status of the next run says the same, so failing is no loss.
-pub(super) fn resumed(state: &Path, tables: &[TableStatistics]) {
+/// Shows what the state says now. The status of the next run says the same, so failing is no loss.
+pub(super) fn refresh(state: &Path, checkpoint: &Checkpoint) {
     let Ok(Some(mut status)) = read(state) else {
         return;
     };
-    for table in &mut status.tables {
-        let now = tables
-            .iter()
-            .find(|now| now.full_name() == table.statistics.full_name());
-        if let Some(now) = now {
-            table.statistics = now.clone();
-        }
-    }
+    status.show(checkpoint);
     if let Err(error) = write(&state.join(STATUS_FILE), &status) {
         super::report(&format!(
             "warning: the status in {} stays as it was: {error}",

@@ -276,7 +276,7 @@ impl DmsStatistics {
 /// `TableState`, in DMS's words.
 fn state(table: &TableStatus, has_load: bool, is_reloaded: bool) -> &'static str {
     let statistics = &table.statistics;
-    if statistics.objects_quarantined > 0 || statistics.trouble.suspension.is_some() {
+    if statistics.has_error() {
         ERROR
     } else if statistics.full_load_end_ms.is_some() || !has_load {
         COMPLETED

@@ -53,8 +53,8 @@ pub(super) fn run(args: &ResumeArgs) -> Result<u8, Fault> {
         .map_err(|error| Fault::new(FaultKind::Usage, error.to_string()))?;
     if !args.dry_run {
         store.commit(&resumed.delta).map_err(Fault::from)?;
+        status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
         store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
-        status_file::resumed(&config.state.path, &resumed.delta.tables);
     }
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&ResumeReport {

@@ -14,7 +14,7 @@ pub(super) const RELOADING: &str = "Table is being reloaded";
 pub(super) const LOADING: &str = "Full load";
 /// Its full load is complete, or there is none.
 pub(super) const COMPLETED: &str = "Table completed";
-/// One of its files was set aside.
+/// One of its files was set aside, or it is suspended.
 pub(super) const ERROR: &str = "Table error";
 
 /// `ReplicationTaskStats`, member by member. A time that is not known is null.

@@ -33,6 +33,21 @@ pub enum StartPoint {
 }
 
 impl StartPoint {
+    /// What a wish comes to at once; `None` for one that takes a listing.
+    pub fn of(wish: &ChangesFrom) -> Option<Self> {
+        match wish {
+            ChangesFrom::Beginning => Some(Self::Beginning),
+            ChangesFrom::AfterKey(key) => Some(Self::AfterKey(key.clone())),
+            ChangesFrom::ModifiedSince(ms) => Some(Self::ModifiedSince(*ms)),
+            ChangesFrom::Now => None,
+        }
+    }
+
+    /// Whether all of it is known: what a listing under way has registered is not the whole.
+    pub fn is_decided(&self) -> bool {
+        !matches!(self, Self::Registered { is_complete: false })
+    }
+
     /// Whether an object lies in front of the start by its key or its time; those that are registered as such are for
     /// the store to tell.
     pub fn is_in_front(&self, version: &ObjectVersion) -> bool {

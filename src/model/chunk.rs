@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{FileColumns, Span};
+use super::{FileColumns, Mark, Span};
 
 /// A span of whole records. `records` has exactly `span.records_count()` entries, in file order; there may be
 /// none, if the span holds header rows and blank lines only.
@@ -21,6 +21,31 @@ pub struct Chunk {
     pub records: Vec<RawRecord>,
     /// Which field is which column, where the object says so itself; otherwise by position.
     pub columns: Option<Arc<FileColumns>>,
+}
+
+impl Chunk {
+    /// A record by its number in the object.
+    pub fn record(&self, ordinal: u64) -> Option<&RawRecord> {
+        let index = ordinal.checked_sub(self.span.start.ordinal)?;
+        self.records.get(usize::try_from(index).ok()?)
+    }
+
+    /// The text of a record, without the row delimiter.
+    pub fn text(&self, record: &RawRecord) -> &[u8] {
+        let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        let range = place(record.range.start)..place(record.range.end);
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// The border in front of a record; behind the last one, the end of the chunk.
+    pub fn mark_in_front_of(&self, ordinal: u64) -> Mark {
+        let start = self.span.start;
+        self.record(ordinal).map_or(self.span.end, |record| Mark {
+            position: start.position + u64::from(record.range.start),
+            ordinal,
+            line: start.line + u64::from(record.line_delta),
+        })
+    }
 }
 
 /// One record as a range of its chunk's bytes.

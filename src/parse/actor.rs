@@ -196,7 +196,7 @@ impl Handler<ParseChunk> for Parser {
         let rendered =
             tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
                 .in_scope(|| {
-                    self.router.enter(context.chain.as_ref());
+                    self.router.enter_chain(context.chain.as_ref());
                     let (key, location) = (&context.version.key, &context.location);
                     self.router
                         .enter_object(&context.id, key, location, &context.troubles);
@@ -229,7 +229,7 @@ impl Handler<ParseControl> for Parser {
             credit,
         } = message;
         let now_us = self.clock.now_us();
-        self.router.enter(context.chain.as_ref());
+        self.router.enter_chain(context.chain.as_ref());
         let (_, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
         let reference = ChunkRef {
             object: context.id.clone(),

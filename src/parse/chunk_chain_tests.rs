@@ -40,7 +40,7 @@ fn in_a_chain_rows_that_become_no_message_are_left_out() {
     use Kind::{Bad, Good, TooLarge};
     let kinds = [Good, Bad, Good, TooLarge, Good, Good].repeat(40);
     let mut chained = router(3).with_chain(&config(), Some(1));
-    chained.enter(Some(&chain_start(4, &LaneEnds::default())));
+    chained.enter_chain(Some(&chain_start(4, &LaneEnds::default())));
     let mut filter = ChainFilter::default();
     let mut route = |start| {
         let routed = chained.route(
@@ -75,7 +75,7 @@ fn a_chunk_that_is_read_again_makes_the_same_links_but_for_the_time() {
         let mut chained = router(3).with_chain(&config(), Some(1));
         let mut ends = LaneEnds::default();
         ends.break_at(ChainPosition { object: 3, record: 0 });
-        chained.enter(Some(&chain_start(4, &ends)));
+        chained.enter_chain(Some(&chain_start(4, &ends)));
         let kinds = [Kind::Good; 100];
         let routed = chained.route(&object(), &chunk(&kinds, 10), Some(TableIndex(0)), skip, now_us);
         let records = routed.slices.iter().flat_map(|(_, records)| records);

@@ -7,12 +7,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::chunk_rows::{self, mark_in_front_of, raw_length};
+use super::chunk_rows::{raw_length, rejected};
+use super::convert::ValueProblem;
 use super::places::{LastKey, Place};
 pub use super::routing::ChunkEnd;
 use super::routing::Routing;
 use super::row::{RenderedChunk, RenderedRecord, RowRenderer, RowSource};
 use super::row_judge::{RowJudge, TABLE_SUSPENDED, Verdict};
+use super::target::Rejection;
 use crate::chain::ends::LaneEnds;
 use crate::chain::lane::LaneIndex;
 use crate::chain::writer::{ChainStart, ChainWriter};
@@ -94,7 +96,7 @@ impl ChunkRouter {
     }
 
     /// Tells where the chain goes on in the object whose chunks come next.
-    pub fn enter(&mut self, start: Option<&ChainStart>) {
+    pub fn enter_chain(&mut self, start: Option<&ChainStart>) {
         if let (Some(chain), Some(start)) = (&mut self.chain, start) {
             chain.enter(start);
         }
@@ -170,18 +172,23 @@ impl ChunkRouter {
     fn route_message(&mut self, buffer: &[u8], record: RenderedRecord, routing: &mut Routing<'_>) {
         let (chunk, ordinal, table) = (routing.chunk, record.ordinal, record.table);
         if let Some(reason) = self.judge.suspended(table) {
-            let row = chunk_rows::rejected(chunk, ordinal, table, TABLE_SUSPENDED, reason);
-            return self.reject(row, routing);
+            let problem = ValueProblem::new(TABLE_SUSPENDED, reason);
+            return self.reject(
+                rejected(chunk, ordinal, Rejection::of(Some(table), problem)),
+                routing,
+            );
         }
         let place = self.link(buffer, ordinal, record.payload, record.key, &mut routing.linked);
         let (size, limit) = (place.bytes_count(), self.stream.record_bytes_max);
         if size > limit {
-            let linked_length = routing.linked.len().min(place.payload.start);
-            routing.linked.truncate(linked_length);
+            routing.linked.truncate(place.payload.start);
             let reason =
                 format!("the message has {size} bytes with its partition key; the stream takes {limit}");
-            let row = chunk_rows::rejected(chunk, ordinal, table, "record_too_large", reason);
-            return self.reject(row, routing);
+            let problem = ValueProblem::new("record_too_large", reason);
+            return self.reject(
+                rejected(chunk, ordinal, Rejection::of(Some(table), problem)),
+                routing,
+            );
         }
         routing
             .tally
@@ -194,7 +201,7 @@ impl ChunkRouter {
     fn reject(&mut self, row: RejectedRecord, routing: &mut Routing<'_>) {
         let end = match self.judge.judge(&row) {
             Verdict::Stop(message) => {
-                routing.span.end = mark_in_front_of(routing.chunk, row.ordinal);
+                routing.span.end = routing.chunk.mark_in_front_of(row.ordinal);
                 routing.end = ChunkEnd::TaskStopped(Fault::new(FaultKind::Data, message));
                 return;
             }
@@ -202,7 +209,7 @@ impl ChunkRouter {
             Verdict::Suspend | Verdict::Keep => ChunkEnd::Whole,
         };
         if end == ChunkEnd::TableSuspended {
-            routing.span.end = mark_in_front_of(routing.chunk, row.ordinal + 1);
+            routing.span.end = routing.chunk.mark_in_front_of(row.ordinal + 1);
         }
         routing.end = end;
         let bytes = raw_length(routing.chunk, row.ordinal);

@@ -3,17 +3,17 @@
 
 use std::ops::Range;
 
-use super::convert::{Excerpt, ValueProblem};
-use super::csv::{Field, FieldSplitter, Fields, Quoting};
+use super::chunk_rows::rejected;
+use super::convert::{Excerpt, FieldValue, ValueProblem, read_field_as};
+use super::csv::{FieldSplitter, Fields};
 use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
 use crate::config::{CsvDialect, LoadOperationColumn, MessageConfig};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::encode::timestamp::MessageTimestamp;
-use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
 use crate::model::{
-    Chunk, Column, ColumnOrder, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
+    Chunk, Column, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
     RejectedRecord, Table, TableIndex,
 };
 
@@ -169,10 +169,7 @@ impl RowRenderer {
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
     ) {
-        let chunk = place.chunk;
-        let offset = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-        let range = offset(raw.range.start)..offset(raw.range.end);
-        let text = chunk.bytes.get(range).unwrap_or_default();
+        let text = place.chunk.text(raw);
         let start = rendered.buffer.len();
         self.key.clear();
         match self.render_text(place, raw.kind, ordinal, text, timestamp, rendered) {
@@ -190,16 +187,7 @@ impl RowRenderer {
             }
             Err(rejection) => {
                 rendered.buffer.truncate(start);
-                rendered.rejected.push(RejectedRecord {
-                    ordinal,
-                    line: chunk.span.start.line + u64::from(raw.line_delta) + 1,
-                    position: chunk.span.start.position + u64::from(raw.range.start),
-                    table: rejection.table,
-                    column: rejection.column,
-                    code: rejection.problem.code,
-                    reason: rejection.problem.reason,
-                    row: text.get(..DEAD_LETTER_ROW_BYTES_MAX).unwrap_or(text).to_vec(),
-                });
+                rendered.rejected.push(rejected(place.chunk, ordinal, rejection));
             }
         }
     }
@@ -296,7 +284,7 @@ fn order_of<'c>(
         let reason = format!("the row has {has} fields, the header of its file has {names} names");
         return Err(ValueProblem::new("field_count", reason));
     }
-    let is_null = |field: Field<'_>| field.quoting == Quoting::Bare && field.text == null_value;
+    let is_null = |field| read_field_as(field, ColumnType::Clob, null_value) == FieldValue::Null;
     let mut foreign = order
         .foreign
         .iter()
@@ -324,7 +312,7 @@ fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
         )),
         RawRecordKind::TooLong => Some(ValueProblem::new(
             "row_too_long",
-            "the row exceeds the longest row allowed (limits.row_bytes_max)",
+            "the row exceeds the longest row allowed (limits.row)",
         )),
     }
 }

@@ -50,13 +50,11 @@ pub fn read_header(
     let found: Vec<_> = found
         .map(|(index, table)| (index, Found::new(&names, leading, table)))
         .collect();
-    let of_tables = found.iter().filter_map(|(_, found)| found.as_ref().ok());
-    let known: Vec<usize> = of_tables
-        .flat_map(|found| found.places.iter().flatten().copied())
-        .collect();
+    let known = found.iter().flat_map(|(_, found)| found.places.iter().flatten());
+    let known: Vec<usize> = known.copied().collect();
     let mut drift = Vec::from_iter(unknown_names(&names, leading, &known));
     let orders = found.into_iter().map(|(index, found)| {
-        let order = found.and_then(|found| found.order(policy, &known, &mut drift));
+        let order = found.order(policy, &known, &mut drift);
         (index, order)
     });
     let orders: Vec<_> = orders.collect();
@@ -134,26 +132,26 @@ fn leading_fields(names: &[String], rows: RowSource, rule: LoadOperationColumn, 
 struct Found<'a> {
     table: &'a Table,
     places: Vec<Option<usize>>,
+    /// Why rows of the table cannot be read by them. The columns that are there are its columns all the same.
+    refusal: Option<String>,
 }
 
 impl<'a> Found<'a> {
-    fn new(names: &[String], leading: usize, table: &'a Table) -> Result<Self, String> {
+    fn new(names: &[String], leading: usize, table: &'a Table) -> Self {
         let columns = table.columns.iter();
         let places = columns.map(|column| find(names, leading, &column.name));
-        let places: Vec<_> = places.collect::<Result<_, _>>()?;
-        let columns = || table.columns.iter().zip(&places);
-        let missing = columns().filter(|(column, place)| place.is_none() && !column.nullable);
-        let missing: Vec<String> = missing.map(|(column, _)| column.name.clone()).collect();
-        if missing.is_empty() && columns().any(|(_, place)| place.is_some()) {
-            return Ok(Self { table, places });
-        }
-        let table = table.full_name();
-        let what = if missing.is_empty() {
-            format!("none of the columns of {table}")
-        } else {
-            format!("no {} of {table}, which may not be NULL", shown(&missing))
+        let (places, refusal) = match places.collect::<Result<Vec<_>, _>>() {
+            Ok(places) => {
+                let refusal = refusal(names, table, &places);
+                (places, refusal)
+            }
+            Err(reason) => (vec![None; table.columns.len()], Some(reason)),
         };
-        Err(format!("its header has {what}; its names are {}", shown(names)))
+        Self {
+            table,
+            places,
+            refusal,
+        }
     }
 
     fn order(
@@ -162,6 +160,9 @@ impl<'a> Found<'a> {
         known: &[usize],
         drift: &mut Vec<String>,
     ) -> Result<ColumnOrder, String> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
         let absent = self.table.columns.iter().zip(&self.places);
         let absent = absent.filter(|(_, place)| place.is_none());
         let absent: Vec<String> = absent.map(|(column, _)| column.name.clone()).collect();
@@ -185,6 +186,23 @@ impl<'a> Found<'a> {
             places: self.places,
         })
     }
+}
+
+/// Why rows of a table cannot be read by the columns that were found, if they cannot.
+fn refusal(names: &[String], table: &Table, places: &[Option<usize>]) -> Option<String> {
+    let columns = || table.columns.iter().zip(places);
+    let missing = columns().filter(|(column, place)| place.is_none() && !column.nullable);
+    let missing: Vec<String> = missing.map(|(column, _)| column.name.clone()).collect();
+    if missing.is_empty() && columns().any(|(_, place)| place.is_some()) {
+        return None;
+    }
+    let table = table.full_name();
+    let what = if missing.is_empty() {
+        format!("none of the columns of {table}")
+    } else {
+        format!("no {} of {table}, which may not be NULL", shown(&missing))
+    };
+    Some(format!("its header has {what}; its names are {}", shown(names)))
 }
 
 /// The place of a column by its name; where none has it, by one that differs in case only.

@@ -158,3 +158,19 @@ fn corrected_rows_have_nothing_in_front_of_their_values() {
     assert_eq!(places(&header, U), [Some(1), Some(0)]);
     assert!(header.unwrap().columns.order(T).is_err());
 }
+
+/// A file that lacks a column of one table is still the file of another one, and what stands in the columns of the first
+/// is no column that nobody knows.
+#[test]
+fn the_columns_of_a_table_that_is_refused_are_known_all_the_same() {
+    for drift in [HeaderDrift::Stop, HeaderDrift::Quarantine, HeaderDrift::Accept] {
+        let header = read_as("op,table,schema,id,amount,note", RowSource::Changes, drift).unwrap();
+        let order = header.columns.order(U).unwrap();
+        assert_eq!(
+            (order.places.as_slice(), order.foreign.as_slice()),
+            (&[Some(3), Some(4)][..], &[5][..])
+        );
+        let refused = header.columns.order(T).unwrap_err();
+        assert!(refused.contains("no \"name\" of s.t"), "{refused}");
+    }
+}

@@ -5,9 +5,11 @@ use bytes::Bytes;
 
 use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
+use super::header::{Header, read_header};
 use super::object_text::{ObjectText, Peeked};
 use crate::config::{CsvColumns, CsvDialect};
-use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind};
+use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, Table};
+use crate::parse::row::RowSource;
 use crate::source::{ObjectSource, SourceError};
 
 /// Bytes of an object that are asked for; all of it, should they not be enough.
@@ -73,9 +75,9 @@ impl HeaderText<'_> {
                     framer.finish();
                     return Ok(framer.next_chunk().map(|chunk| FirstRow::of(&chunk)));
                 }
-                // Of a part of what is compressed, the end is missing.
-                Ok(None) | Err(SourceError::Damaged { .. }) if !is_whole => return Ok(None),
                 Ok(None) => return Ok(None),
+                // Of a part of what is compressed, the end is missing.
+                Err(SourceError::Damaged { .. }) if !is_whole => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
@@ -96,16 +98,28 @@ impl FirstRow {
         let Some(raw) = chunk.records.first() else {
             return Self::None("its first row is blank, where its header should be");
         };
-        let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
         match raw.kind {
-            RawRecordKind::Whole => {
-                let range = place(raw.range.start)..place(raw.range.end).min(chunk.bytes.len());
-                Self::Text(chunk.bytes.slice(range))
-            }
+            RawRecordKind::Whole => Self::Text(Bytes::copy_from_slice(chunk.text(raw))),
             RawRecordKind::UnclosedQuote => Self::None("its header has a quote that is not closed"),
             RawRecordKind::TooLong => {
                 Self::None("its header is longer than the longest row allowed (limits.row)")
             }
+        }
+    }
+
+    /// What it says of the columns of the tables, if it is a header.
+    ///
+    /// # Errors
+    /// As [`read_header`], and why it is none.
+    pub(super) fn header(
+        &self,
+        rows: RowSource,
+        dialect: &CsvDialect,
+        tables: &[Table],
+    ) -> Result<Header, String> {
+        match self {
+            Self::None(reason) => Err((*reason).to_owned()),
+            Self::Text(header) => read_header(header, rows, dialect, tables),
         }
     }
 

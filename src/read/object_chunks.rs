@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::format::{Format, MAGIC_BYTES, PARQUET_MAGIC, Verdict, judge_bytes, judge_name};
 use super::framer::FramerConfig;
-use super::header::read_header;
-use super::header_text::{FirstRow, HeaderText};
+use super::header_text::HeaderText;
 use super::object_text::{ObjectText, Peeked, damaged};
 use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
@@ -102,6 +101,50 @@ impl<'a> ObjectChunks<'a> {
         })
     }
 
+    /// What the header of an object says of its columns, if they go by it; no more of the object is read than that takes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn columns_of(
+        source: &'a dyn ObjectSource,
+        version: &ObjectVersion,
+        table: Option<TableIndex>,
+        settings: &ReadSettings,
+    ) -> Result<Option<Arc<FileColumns>>, SourceError> {
+        let location = source.locate(&version.key);
+        let opening = Opening {
+            source,
+            version,
+            table,
+            settings,
+            start: Mark::START,
+            location: &location,
+        };
+        let (format, _) = opening.format().await?;
+        opening.columns(format).await
+    }
+
+    /// What an object is.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn format_of(
+        source: &'a dyn ObjectSource,
+        version: &ObjectVersion,
+        settings: &ReadSettings,
+    ) -> Result<Format, SourceError> {
+        let location = source.locate(&version.key);
+        let opening = Opening {
+            source,
+            version,
+            table: None,
+            settings,
+            start: Mark::START,
+            location: &location,
+        };
+        opening.format().await.map(|(format, _)| format)
+    }
+
     /// What comes next. After the end, and after an error, nothing does.
     ///
     /// # Errors
@@ -116,11 +159,6 @@ impl<'a> ObjectChunks<'a> {
             self.mark = chunk.span.end;
         }
         Ok(step)
-    }
-
-    /// What the header of the object says of its columns, if they go by it.
-    pub fn columns(&self) -> Option<Arc<FileColumns>> {
-        self.columns.clone()
     }
 
     /// The end of the last chunk, or the start.
@@ -167,14 +205,11 @@ impl<'a> Opening<'_, 'a> {
             expansion_max: self.settings.format.expansion_max,
             location: self.location,
         };
-        let header = match head.read(format).await? {
-            None => return Ok(None),
-            Some(FirstRow::None(reason)) => Err(reason.to_owned()),
-            Some(FirstRow::Text(header)) => {
-                let rows = self.table.map_or(RowSource::Changes, RowSource::Load);
-                read_header(&header, rows, dialect, &self.settings.tables)
-            }
+        let Some(first_row) = head.read(format).await? else {
+            return Ok(None);
         };
+        let rows = self.table.map_or(RowSource::Changes, RowSource::Load);
+        let header = first_row.header(rows, dialect, &self.settings.tables);
         let header = header.map_err(|detail| SourceError::Drifted {
             location: self.location.to_owned(),
             detail,

@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::framer::Framer;
-use super::header::read_header;
 use super::header_text::FirstRow;
 use super::object_chunks::{ObjectChunks, ReadSettings, Step};
 use crate::config::{Config, CsvColumns};
@@ -141,8 +140,7 @@ impl RowReader {
         if self.settings.framing.dialect.columns.is_by_position() {
             return Ok(None);
         }
-        let chunks = ObjectChunks::open(source, version, rows.table(), &self.settings, Mark::START).await?;
-        Ok(chunks.columns())
+        ObjectChunks::columns_of(source, version, rows.table(), &self.settings).await
     }
 
     /// What the header of a text says of its columns, if they go by it. If it is not one, no row can be read.
@@ -151,11 +149,8 @@ impl RowReader {
         let CsvColumns::ByHeader { .. } = framing.dialect.columns else {
             return None;
         };
-        let header = match FirstRow::of_text(text, framing)? {
-            FirstRow::None(reason) => Err(reason.to_owned()),
-            FirstRow::Text(header) => read_header(&header, rows, &framing.dialect, &self.settings.tables),
-        };
-        let columns = match header {
+        let first_row = FirstRow::of_text(text, framing)?;
+        let columns = match first_row.header(rows, &framing.dialect, &self.settings.tables) {
             Ok(header) => header.columns,
             Err(reason) => FileColumns::refused(rows.table(), &reason),
         };
@@ -278,17 +273,14 @@ impl RowReader {
 }
 
 fn place_and_text(chunk: &Chunk, ordinal: u64) -> (RowPlace, &[u8]) {
-    let start = &chunk.span.start;
-    let index = usize::try_from(ordinal.saturating_sub(start.ordinal)).unwrap_or(usize::MAX);
-    let Some(raw) = chunk.records.get(index) else {
+    let Some(raw) = chunk.record(ordinal) else {
         return (RowPlace::default(), &[]);
     };
-    let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-    let text = chunk.bytes.get(place(raw.range.start)..place(raw.range.end));
+    let mark = chunk.mark_in_front_of(ordinal);
     let place = RowPlace {
         ordinal,
-        line: start.line + u64::from(raw.line_delta) + 1,
-        byte: start.position + u64::from(raw.range.start),
+        line: mark.line + 1,
+        byte: mark.position,
     };
-    (place, text.unwrap_or_default())
+    (place, chunk.text(raw))
 }

@@ -126,6 +126,18 @@ impl BlogData {
         &self.files
     }
 
+    /// The files of the full load.
+    pub fn load_files(&self) -> impl Iterator<Item = &BlogFile> {
+        let is_load = |file: &&BlogFile| file.rows.end <= self.load_rows_count;
+        self.files.iter().filter(is_load)
+    }
+
+    /// The files of the changes.
+    pub fn change_files(&self) -> impl Iterator<Item = &BlogFile> {
+        let is_change = |file: &&BlogFile| file.rows.start >= self.load_rows_count;
+        self.files.iter().filter(is_change)
+    }
+
     /// The content of a file of this data set.
     pub fn content(&self, file: &BlogFile) -> Bytes {
         let mut content = Vec::new();

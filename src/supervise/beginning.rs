@@ -45,30 +45,27 @@ async fn changes_start(
         wish: wish.clone(),
         point,
     };
-    let begun = StartPoint::Registered { is_complete: false };
     if let Some(known) = decided(checkpoint) {
         if known.wish != *wish {
             return Err(another_beginning(config, &known.wish));
         }
-        if known.point != begun {
+        if known.point.is_decided() {
             return Ok(known);
         }
     }
-    let point = match wish {
-        ChangesFrom::Beginning => StartPoint::Beginning,
-        ChangesFrom::AfterKey(key) => StartPoint::AfterKey(key.clone()),
-        ChangesFrom::ModifiedSince(ms) => StartPoint::ModifiedSince(*ms),
-        ChangesFrom::Now => {
-            let life = TaskLife {
-                changes_start: Some(start(begun)),
-                ..checkpoint.life.clone()
-            };
-            commit(&backends.store, life).await?;
-            for folder in folders {
-                register_present(backends, folder).await?;
-            }
-            StartPoint::Registered { is_complete: true }
+    let point = if let Some(point) = StartPoint::of(wish) {
+        point
+    } else {
+        let begun = StartPoint::Registered { is_complete: false };
+        let life = TaskLife {
+            changes_start: Some(start(begun)),
+            ..checkpoint.life.clone()
+        };
+        commit(&backends.store, life).await?;
+        for folder in folders {
+            register_present(backends, folder).await?;
         }
+        StartPoint::Registered { is_complete: true }
     };
     if point != StartPoint::Beginning {
         tracing::info!(changes_from = %wish, "it is decided where the changes of the task begin");

@@ -32,10 +32,8 @@ pub(crate) struct Expectation {
     pub(crate) is_complete: bool,
     /// Files that have to be quarantined.
     pub(crate) set_aside: Vec<String>,
-    /// Load files that were left behind their row with this number, because it suspended their table.
-    pub(crate) parked: Vec<(String, usize)>,
-    /// Load files of suspended tables that were not begun.
-    pub(crate) unread: Vec<String>,
+    /// Load files of suspended tables, with how many of their rows are read.
+    pub(crate) left: Vec<(String, usize)>,
     /// Whether a load went on behind changes, because its table had been suspended.
     pub(crate) is_resumed: bool,
     /// Files that come behind files with greater keys.
@@ -50,8 +48,7 @@ impl Expectation {
             order: Order::PerShard,
             is_complete: true,
             set_aside: Vec::new(),
-            parked: Vec::new(),
-            unread: Vec::new(),
+            left: Vec::new(),
             is_resumed: false,
             late: Vec::new(),
         }
@@ -83,23 +80,20 @@ impl Expectation {
 
     /// The same of a task whose table is suspended by the row with this number of a load file.
     pub(crate) fn with_parked(mut self, key: &str, row: usize) -> Self {
-        self.parked.push((key.to_owned(), row));
+        self.left.push((key.to_owned(), row + 1));
         self
     }
 
     /// The same of a task that does not begin this file.
     pub(crate) fn with_unread(mut self, key: &str) -> Self {
-        self.unread.push(key.to_owned());
+        self.left.push((key.to_owned(), 0));
         self
     }
 
     /// How many rows of a file are read at most.
     pub(crate) fn rows_read_max(&self, key: &str) -> usize {
-        let parked = self.parked.iter().find(|(parked, _)| parked == key);
-        if self.unread.iter().any(|unread| unread == key) {
-            return 0;
-        }
-        parked.map_or(usize::MAX, |(_, row)| row + 1)
+        let left = self.left.iter().find(|(left, _)| left == key);
+        left.map_or(usize::MAX, |(_, rows)| *rows)
     }
 
     /// The same of a task that sets this file aside.

@@ -162,16 +162,35 @@ impl TaskFolder {
         Running { child, stderr }
     }
 
-    /// Lines of all output files.
+    /// Lines of all output files, which may still be written.
     pub fn records_count(&self) -> usize {
-        let Ok(entries) = std::fs::read_dir(self.path().join("out")) else {
-            return 0;
+        self.output().iter().map(|text| text.lines().count()).sum()
+    }
+
+    /// The messages that were sent, in the order of the shards.
+    pub fn messages(&self) -> Vec<String> {
+        let output = self.output();
+        let lines = output.iter().flat_map(|text| text.lines());
+        let message = |line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line.get("payload")
+                .and_then(|text| text.as_str())
+                .unwrap()
+                .to_owned()
         };
-        let shards = entries.map(|entry| entry.unwrap().path());
-        let shards = shards.filter(|path: &PathBuf| path.extension().is_some_and(|name| name == "ndjson"));
-        shards
-            .map(|path| std::fs::read_to_string(path).unwrap().lines().count())
-            .sum()
+        lines.map(message).collect()
+    }
+
+    /// The files of all shards.
+    fn output(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path().join("out")) else {
+            return Vec::new();
+        };
+        let mut shards: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        shards.retain(|path| path.extension().is_some_and(|name| name == "ndjson"));
+        shards.sort();
+        let text = |path| std::fs::read_to_string(path).unwrap();
+        shards.iter().map(text).collect()
     }
 }
 

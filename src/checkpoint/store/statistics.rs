@@ -56,6 +56,11 @@ impl TableStatistics {
         }
     }
 
+    /// Whether a file of it was set aside, or it is suspended: the state that DMS calls `Table error`.
+    pub fn has_error(&self) -> bool {
+        self.objects_quarantined > 0 || self.trouble.suspension.is_some()
+    }
+
     /// `schema.table`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema_name, self.table_name)

@@ -8,8 +8,8 @@ use crate::model::{Column, ColumnType, DateFormat};
 
 /// Longest value that a column can be declared with, in bytes.
 pub(super) const LENGTH_MAX: u64 = 2_147_483_647;
-pub(super) const PRECISION_MAX: u64 = 38;
-pub(super) const NUMERIC_SCALE_MAX: u64 = 31;
+pub(crate) const PRECISION_MAX: u64 = 38;
+pub(crate) const NUMERIC_SCALE_MAX: u64 = 31;
 pub(super) const DATETIME_SCALE_MAX: u64 = 9;
 
 const MEMBERS: &[&str] = &[

@@ -1,6 +1,6 @@
 //! Documents of AWS DMS, taken as they are. Pure: no I/O, no clock.
 
-mod columns;
+pub(crate) mod columns;
 pub mod import;
 mod json;
 mod members;

@@ -10,14 +10,7 @@ use super::super::{
 pub(super) fn format(source: &Section<'_>) -> Option<SourceFormat> {
     let csv = source.section("csv")?;
     Some(SourceFormat {
-        data: source.choice(
-            "data_format",
-            &[
-                ("auto", DataFormat::Auto),
-                ("csv", DataFormat::Csv),
-                ("parquet", DataFormat::Parquet),
-            ],
-        )?,
+        data: data_format(source)?,
         compression: csv.choice(
             "compression",
             &[
@@ -29,6 +22,16 @@ pub(super) fn format(source: &Section<'_>) -> Option<SourceFormat> {
         )?,
         expansion_max: csv.number("expansion_max")?,
     })
+}
+
+/// CSV or Parquet.
+pub(super) fn data_format(source: &Section<'_>) -> Option<DataFormat> {
+    let words = [
+        ("auto", DataFormat::Auto),
+        ("csv", DataFormat::Csv),
+        ("parquet", DataFormat::Parquet),
+    ];
+    source.choice("data_format", &words)
 }
 
 /// The CSV dialect.

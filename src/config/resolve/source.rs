@@ -7,9 +7,10 @@ use super::super::problems::Report;
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::super::{
-    ChangedObjects, ChangesFrom, LateFiles, MigrationType, SourceConfig, SourceLocation, TargetConfig,
+    ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig, SourceLocation,
+    TargetConfig,
 };
-use super::format::{dialect, format};
+use super::format::{data_format, dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
 
@@ -157,8 +158,7 @@ fn cdc_path(
 
 /// With Parquet the changes of a table may lie beside its full load, where DMS writes them.
 fn is_parquet(source: &Section<'_>) -> bool {
-    let words = [("auto", false), ("csv", false), ("parquet", true)];
-    source.choice("data_format", &words).unwrap_or(false)
+    data_format(source) == Some(DataFormat::Parquet)
 }
 
 fn check_intervals(source: &Section<'_>, report: &mut Report) {

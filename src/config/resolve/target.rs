@@ -30,7 +30,9 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
         (None, None) => return None,
     };
     let message = message(&keys)?;
-    warn_about_pace(&keys, report);
+    if let Some(kinesis) = section.section("kinesis") {
+        warn_about_pace(&kinesis, report);
+    }
     let guarantee = keys.choice(
         "delivery",
         &[

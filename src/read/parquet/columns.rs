@@ -1,7 +1,7 @@
 //! Which columns of a Parquet file make the fields of a row: those that the definition names, and in front of them what
 //! the rows of its queue begin with. Pure: no I/O, no clock.
 
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::kinds::ValueKind;
 use super::values::TextForm;
@@ -239,8 +239,7 @@ impl<'a> FileColumns<'a> {
             }
         };
         let (index, column) = found;
-        let is_flat = column.path().parts().len() == 1 && column.max_rep_level() == 0;
-        Ok(Some(if is_flat {
+        Ok(Some(if is_flat(column) {
             Found::Flat(index)
         } else {
             Found::Nested
@@ -275,6 +274,11 @@ impl<'a> FileColumns<'a> {
         roots.dedup();
         roots
     }
+}
+
+/// Whether each row has one value of the column, or none.
+pub fn is_flat(column: &ColumnDescriptor) -> bool {
+    column.path().parts().len() == 1 && column.max_rep_level() == 0
 }
 
 /// Names, the first of them if they are many.

@@ -2,13 +2,11 @@
 
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use super::columns::OPERATION_COLUMN;
+use super::columns::{OPERATION_COLUMN, is_flat};
 use super::kinds::{BytesKind, NumberKind, ValueKind};
+use crate::config::dms::columns::{NUMERIC_SCALE_MAX, PRECISION_MAX};
 use crate::model::{Column, ColumnType};
 
-/// Longest precision and scale that a definition can have.
-const PRECISION_MAX: u8 = 38;
-const SCALE_MAX: u8 = 31;
 /// Characters of a UUID.
 const UUID_LENGTH: u32 = 36;
 
@@ -29,8 +27,7 @@ impl FileDefinition {
         let mut definition = Self::default();
         for (index, column) in schema.columns().iter().enumerate() {
             let name = schema.get_column_root(index).name();
-            let is_flat = column.path().parts().len() == 1 && column.max_rep_level() == 0;
-            let column_type = if is_flat {
+            let column_type = if is_flat(column) {
                 column_type_of(column)
             } else {
                 Err("nested".to_owned())
@@ -95,7 +92,7 @@ fn date_time(scale: u8) -> ColumnType {
 /// A decimal, or a text where no definition can say what it is.
 fn numeric(precision: u8, scale: u32) -> ColumnType {
     match u8::try_from(scale) {
-        Ok(scale) if precision <= PRECISION_MAX && scale <= SCALE_MAX => {
+        Ok(scale) if u64::from(precision) <= PRECISION_MAX && u64::from(scale) <= NUMERIC_SCALE_MAX => {
             ColumnType::Numeric { precision, scale }
         }
         Ok(_) | Err(_) => ColumnType::String { length: None },

@@ -19,6 +19,19 @@ const KCL: &str = "3.5.1";
 const MAVEN_DEPENDENCY: &str = "3.8.1";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
+/// The Python of this machine, if it has a module of its standard library.
+pub fn system_python(module: &str) -> Result<PathBuf, String> {
+    let python = PathBuf::from("python3");
+    let output = Command::new(&python)
+        .args(["-c", &format!("import {module}")])
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Ok(python),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// The Python interpreter that has moto.
 pub fn moto() -> Result<PathBuf, String> {
     python(&format!("moto-{MOTO}"), &[format!("moto[server]=={MOTO}")])
