@@ -1,5 +1,7 @@
 //! SIGKILL at seeded moments, judged by a consumer that shares no code with the engine.
 
+use bucket_brigade::saturate;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -46,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Verdict {
         outcome.recovery(),
     );
     let finding = outcome.judge(finding)?;
-    if u64::try_from(kills).unwrap_or(u64::MAX) < *count {
+    if saturate::to_u64(kills) < *count {
         return Err(format!(
             "{finding}: the load was over before {count} kills; give it more --rows"
         ));

@@ -7,6 +7,7 @@ use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectState};
 use bucket_brigade::read::format::MAGIC_BYTES;
 use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, SCHEMA, TABLE, TABLE_DEFINITION};
+use bucket_brigade::saturate;
 use clap::Args;
 use serde_json::Value;
 
@@ -70,7 +71,7 @@ fn write_files(task: &LocalTask, size: BlogSize, seed: u64) -> Result<u64, Strin
     let mut total = 0;
     for file in data.load_files() {
         let content = data.content(file);
-        total += u64::try_from(content.len()).unwrap_or(u64::MAX);
+        total += saturate::to_u64(content.len());
         fs::write(bucket.join(&file.key), content).map_err(|error| format!("{}: {error}", file.key))?;
     }
     Ok(total)

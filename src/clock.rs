@@ -1,5 +1,7 @@
 //! Wall-clock time behind a seam, so that tests decide what time it is. Monotonic time is `tokio::time`.
 
+use crate::saturate;
+
 use std::fmt::Debug;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,6 +27,6 @@ impl Clock for SystemClock {
     )]
     fn now_us(&self) -> i64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+        saturate::to_i64(since_epoch.as_micros())
     }
 }

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use base64_simd::STANDARD;
-use bucket_brigade::batch::aggregate::{aggregate, take_apart};
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashKey, HashRange};
+use bucket_brigade::sink::kpl::{aggregate, take_apart};
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -8,10 +8,10 @@
 mod support;
 
 use bucket_brigade::checkpoint::store::CheckpointStore;
-use bucket_brigade::config::{ChangesFrom, LateFiles};
-use bucket_brigade::discover::start::StartPoint;
 use bucket_brigade::fault::FaultKind;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::model::start::StartPoint;
+use bucket_brigade::settings::{ChangesFrom, LateFiles, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::{CHANGES_FOLDER, Data, File};

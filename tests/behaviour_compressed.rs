@@ -5,11 +5,11 @@ mod support;
 
 use std::io::Write;
 
-use bucket_brigade::config::{ChangedObjects, CompressionChoice};
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::read::format::Compression;
+use bucket_brigade::settings::{ChangedObjects, CompressionChoice, RunMode};
 use bucket_brigade::source::memory::BodyFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::Data;

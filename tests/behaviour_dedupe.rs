@@ -6,10 +6,10 @@
 )]
 mod support;
 
-use bucket_brigade::config::{ChangePartitionKey, Guarantee, Ordering, RecreatedStream};
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::settings::{ChangePartitionKey, Guarantee, Ordering, RecreatedStream, RunMode};
 use bucket_brigade::sink::memory::PutFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

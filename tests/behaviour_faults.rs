@@ -3,10 +3,10 @@
 mod support;
 
 use bucket_brigade::checkpoint::store::memory::CommitFault;
-use bucket_brigade::config::{ChangePartitionKey, MigrationType, Ordering};
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::settings::{ChangePartitionKey, MigrationType, Ordering, RunMode};
 use bucket_brigade::sink::memory::PutFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::{Expectation, Order, Repeats};
 use support::fixtures::Data;

@@ -10,11 +10,11 @@ mod support;
 
 use std::io::Write;
 
-use bucket_brigade::config::{CsvColumns, HeaderDrift};
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::model::Mark;
+use bucket_brigade::settings::{CsvColumns, HeaderDrift, RunMode};
 use bucket_brigade::source::memory::BodyFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::{CHANGES_FOLDER, Data, Defect, File, Row, SCHEMA, table_name};

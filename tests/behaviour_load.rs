@@ -9,9 +9,9 @@ mod support;
 use std::time::Duration;
 
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::MigrationType;
+use bucket_brigade::settings::{MigrationType, RunMode};
 use bucket_brigade::source::ObjectSource;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::Data;

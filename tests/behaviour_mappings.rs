@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
 use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::config::dms::table_mappings;
-use bucket_brigade::config::problems::Report;
-use bucket_brigade::config::{Guarantee, SourcePosition};
 use bucket_brigade::map::plan::MappedTables;
 use bucket_brigade::model::Operation;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::settings::problems::Report;
+use bucket_brigade::settings::{Guarantee, RunMode, SourcePosition};
+use bucket_brigade::supervise::pipeline::RunEnd;
 use serde_json::Value;
 
 use support::fixtures::{Data, Row};

@@ -3,14 +3,14 @@
 mod support;
 
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::{ChangedObjects, LateFiles, LimitsConfig};
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::limits::RECORD_BYTES_CEILING;
 use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::settings::{ChangedObjects, LateFiles, LimitsConfig, RunMode};
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::SourceError;
 use bucket_brigade::source::memory::BodyFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::{Data, Defect};

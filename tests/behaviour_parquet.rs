@@ -7,9 +7,9 @@
 )]
 mod support;
 
-use bucket_brigade::config::{DataFormat, MigrationType};
+use bucket_brigade::settings::{DataFormat, MigrationType, RunMode};
 use bucket_brigade::source::memory::BodyFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::{CHANGES_FOLDER, Data, Defect, SCHEMA};

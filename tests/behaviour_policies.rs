@@ -10,9 +10,9 @@ mod support;
 
 use bucket_brigade::checkpoint::resume_table::{NotResumed, resume_table};
 use bucket_brigade::checkpoint::store::CheckpointStore;
-use bucket_brigade::config::{ChangedObjects, DataErrorPolicy, MigrationType, RowPolicies};
 use bucket_brigade::fault::FaultKind;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::settings::{ChangedObjects, DataErrorPolicy, MigrationType, RowPolicies, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -378,7 +378,7 @@ fn a_table_is_not_resumed_while_something_is_in_doubt() {
 #[test]
 fn a_suspended_table_leaves_nothing_in_doubt_behind_a_kill() {
     let (mut world, ..) = load_world();
-    world.config.delivery.guarantee = bucket_brigade::config::Guarantee::Dedupe;
+    world.config.delivery.guarantee = bucket_brigade::settings::Guarantee::Dedupe;
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     let store = world.watched_store();
     let mut task = store.load().unwrap().task;

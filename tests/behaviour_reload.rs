@@ -8,8 +8,8 @@ mod support;
 
 use bucket_brigade::checkpoint::reload::Extent;
 use bucket_brigade::checkpoint::store::CheckpointStore;
-use bucket_brigade::config::{Guarantee, StopAfter};
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::settings::{Guarantee, RunMode, StopAfter};
+use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 

@@ -9,10 +9,10 @@ mod support;
 
 use std::time::Duration;
 
-use bucket_brigade::config::ChangePartitionKey;
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::settings::{ChangePartitionKey, RunMode};
 use bucket_brigade::sink::memory::PutFault;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

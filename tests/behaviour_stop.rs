@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bucket_brigade::checkpoint::store::CheckpointStore;
 use bucket_brigade::clock::Clock;
-use bucket_brigade::config::StopAfter;
 use bucket_brigade::model::QueueName;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::settings::{RunMode, StopAfter};
+use bucket_brigade::supervise::pipeline::RunEnd;
 
 use support::expectation::Expectation;
 use support::fixtures::Data;

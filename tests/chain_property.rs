@@ -9,11 +9,11 @@
 
 use bucket_brigade::chain::ends::LaneEnds;
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
-use bucket_brigade::chain::lane::LaneIndex;
 use bucket_brigade::chain::position::ChainPosition;
-use bucket_brigade::config::Ordering;
 use bucket_brigade::fault::Certainty;
 use bucket_brigade::publish::attempt::{Attempt, InDoubt, Verdict};
+use bucket_brigade::route::lane::LaneIndex;
+use bucket_brigade::settings::Ordering;
 use bucket_brigade::sink::{PutEntry, SinkError};
 use proptest::prelude::*;
 

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use bucket_brigade::config::keys::{self, Kind, Presence};
-use bucket_brigade::config::{
-    Environment, Loaded, Pace, SourceLocation, TargetConfig, json_schema, load, load_str, reference,
-};
+use bucket_brigade::config::{Environment, Loaded, json_schema, load, load_str, reference};
 use bucket_brigade::map::summary::summarize;
+use bucket_brigade::settings::{Pace, SourceLocation, TargetConfig};
 use serde_json::Value;
 
 /// The files of the repository and no variables, so that every default in the files is used.

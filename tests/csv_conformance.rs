@@ -24,10 +24,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bucket_brigade::config::CsvDialect;
 use bucket_brigade::model::{Mark, RawRecordKind};
-use bucket_brigade::parse::csv::{FieldSplitter, Quoting};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::settings::CsvDialect;
+use bucket_brigade::value::csv::{FieldSplitter, Quoting};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

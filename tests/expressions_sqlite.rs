@@ -21,10 +21,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use bucket_brigade::config::CsvDialect;
 use bucket_brigade::map::expression::{Evaluator, ExpressionRow};
 use bucket_brigade::model::{Column, ColumnType, ObjectVersion, Operation, Table};
-use bucket_brigade::parse::csv::FieldSplitter;
+use bucket_brigade::settings::CsvDialect;
+use bucket_brigade::value::csv::FieldSplitter;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde_json::{Map, Value, json};

@@ -12,8 +12,8 @@
 #[path = "support/fuzz/mod.rs"]
 mod fuzz;
 
-use bucket_brigade::config::problems::Problem;
 use bucket_brigade::map::summary::summarize;
+use bucket_brigade::settings::problems::Problem;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

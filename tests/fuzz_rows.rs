@@ -14,11 +14,12 @@ mod fuzz;
 
 use std::sync::LazyLock;
 
-use bucket_brigade::config::{Config, CsvColumns, CsvDialect, LoadOperationColumn};
-use bucket_brigade::encode::timestamp::MessageTimestamp;
-use bucket_brigade::model::{Chunk, Mark, ObjectVersion, TableIndex};
-use bucket_brigade::parse::row::{RowRenderer, RowSource};
+use bucket_brigade::config::Config;
+use bucket_brigade::model::{Chunk, Mark, ObjectVersion, RowSource, TableIndex};
+use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::settings::{CsvColumns, CsvDialect, LoadOperationColumn};
+use bucket_brigade::value::timestamp::MessageTimestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

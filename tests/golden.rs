@@ -11,17 +11,17 @@
     reason = "a broken fixture must fail the test"
 )]
 
-use bucket_brigade::chain::lane::LaneIndex;
 use bucket_brigade::chain::position::ChainPosition;
-use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
 use bucket_brigade::encode::chain::ChainMembers;
 use bucket_brigade::encode::control::{ControlOperation, encode_control};
-use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::map::Mappings;
-use bucket_brigade::model::{Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
-use bucket_brigade::parse::row::{RowRenderer, RowSource};
+use bucket_brigade::model::{Column, ColumnType, Mark, ObjectVersion, RowSource, Table, TableIndex};
+use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::route::lane::LaneIndex;
 use bucket_brigade::route::shard_map::HashKey;
+use bucket_brigade::settings::{CsvDialect, MessageConfig, MessageFormat};
+use bucket_brigade::value::timestamp::MessageTimestamp;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

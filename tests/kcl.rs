@@ -15,10 +15,10 @@ use std::fmt::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bucket_brigade::config::Aggregation;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::{HashKey, Shard};
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+use bucket_brigade::settings::Aggregation;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::pages::Pages;
 use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, SHARD_MAP_CHANGED, SeenRecord};

@@ -10,9 +10,8 @@
     reason = "a broken fixture must fail the test, and what two tests share is not all used by each"
 )]
 
-use bucket_brigade::config::MessageFormat;
-use bucket_brigade::model::TableIndex;
-use bucket_brigade::parse::row::RowSource;
+use bucket_brigade::model::{RowSource, TableIndex};
+use bucket_brigade::settings::MessageFormat;
 use serde_json::{Value, json};
 
 #[path = "support/mapped_task.rs"]

@@ -16,8 +16,7 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use bucket_brigade::config::{Config, SystemEnvironment, load_str};
-use bucket_brigade::model::{Chunk, Mark, ObjectVersion, TableIndex};
-use bucket_brigade::parse::row::RowSource;
+use bucket_brigade::model::{Chunk, Mark, ObjectVersion, RowSource, TableIndex};
 use bucket_brigade::read::object_chunks::{ObjectChunks, ReadSettings, Step};
 use bucket_brigade::read::rendered_rows::{RenderedRow, RowReader};
 use bucket_brigade::source::ObjectSource;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
-use bucket_brigade::config::Aggregation;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::HashKey;
 use bucket_brigade::sandbox::REGION;
@@ -17,6 +16,7 @@ use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sandbox::meter::Reading;
 use bucket_brigade::sandbox::null_kinesis::NullKinesis;
 use bucket_brigade::sandbox::s3::SandboxS3;
+use bucket_brigade::settings::Aggregation;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::{PutEntry, RecordSink};
 use bytes::Bytes;

@@ -11,12 +11,11 @@
     reason = "a broken fixture must fail the test, and what two tests share is not all used by each"
 )]
 
-use bucket_brigade::config::MessageConfig;
 use bucket_brigade::encode::control::{ControlOperation, encode_control};
-use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::map::summary::summarize;
-use bucket_brigade::model::{Table, TableIndex};
-use bucket_brigade::parse::row::RowSource;
+use bucket_brigade::model::{RowSource, Table, TableIndex};
+use bucket_brigade::settings::MessageConfig;
+use bucket_brigade::value::timestamp::MessageTimestamp;
 use serde_json::{Value, json};
 
 #[path = "support/mapped_task.rs"]

@@ -11,15 +11,15 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bucket_brigade::config::dms::table_mappings;
-use bucket_brigade::config::problems::Report;
-use bucket_brigade::config::{CsvDialect, MessageConfig, MessageFormat};
-use bucket_brigade::encode::timestamp::MessageTimestamp;
 use bucket_brigade::limits::CHUNK_BYTES_MAX;
 use bucket_brigade::map::Mappings;
 use bucket_brigade::map::plan::MappedTables;
-use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
-use bucket_brigade::parse::row::{RowRenderer, RowSource};
+use bucket_brigade::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, RowSource, Table, TableIndex};
+use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::settings::problems::Report;
+use bucket_brigade::settings::{CsvDialect, MessageConfig, MessageFormat};
+use bucket_brigade::value::timestamp::MessageTimestamp;
 
 /// Size of the pieces in which the input is pushed, about that of an HTTP frame.
 const PIECE_BYTES: usize = 16 * 1024;

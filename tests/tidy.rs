@@ -14,11 +14,14 @@ use std::fs;
 use bucket_brigade::cli::Cli;
 use clap::CommandFactory;
 
+#[path = "support/floors.rs"]
+mod floors;
 #[path = "support/pure.rs"]
 mod pure;
 #[path = "support/sources.rs"]
 mod sources;
 
+use self::floors::Floors;
 use self::pure::PURE;
 use self::sources::{Source, files_below, read, root, sources};
 
@@ -91,6 +94,23 @@ fn function_length(lines: &[String]) -> usize {
             .is_some_and(|rest| rest == "}" || (rest.starts_with(')') && rest.ends_with(';')))
     });
     end.map_or(0, |end| end + 1)
+}
+
+#[test]
+fn arrows_only_point_down() {
+    let floors = Floors::of(&read("src/lib.rs"));
+    assert!(
+        floors.rooms_count() > 25,
+        "the list in src/lib.rs cannot be read any more"
+    );
+    let findings = sources()
+        .iter()
+        .flat_map(|source| floors.findings(source))
+        .collect::<Vec<_>>();
+    assert_none(
+        &findings,
+        "a room imports rooms of lower floors only; the floors stand in src/lib.rs",
+    );
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bucket_brigade::config::Aggregation;
 use bucket_brigade::sandbox::clients::sandbox_configuration;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+use bucket_brigade::settings::Aggregation;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::pages::Pages;
 use bucket_brigade::sink::{ReadStart, RecordSink};

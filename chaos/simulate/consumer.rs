@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
-use bucket_brigade::chain::lane::LaneIndex;
 use bucket_brigade::chain::position::ChainPosition;
+use bucket_brigade::route::lane::LaneIndex;
 use serde::Deserialize;
 
 use super::outside::Outside;

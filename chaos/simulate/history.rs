@@ -1,6 +1,7 @@
 //! One history: a task from its first start to its end, through everything that goes wrong.
 
 use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::saturate;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -64,7 +65,7 @@ pub(crate) fn run(name: Name, contents: &Contents, baggage: &Baggage, is_traced:
         trace: Trace(is_traced.then(Vec::new)),
         tally: Tally::default(),
     };
-    outside.tally.rows = u64::try_from(outside.rows().count()).unwrap_or(u64::MAX);
+    outside.tally.rows = saturate::to_u64(outside.rows().count());
     outside.say(|| format!("{plan:?}"));
     for (number, objects) in outside.source.queues.iter().enumerate() {
         for rows in objects {

@@ -2,7 +2,7 @@
 
 use bucket_brigade::checkpoint::cut::SkipPlan;
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::{Guarantee, Ordering};
+use bucket_brigade::settings::{Guarantee, Ordering};
 
 use super::consumer::judge_chain;
 use super::outside::Outside;

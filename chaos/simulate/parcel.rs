@@ -1,8 +1,8 @@
 //! What travels to the stream: records one by one, or many in an aggregate.
 
-use bucket_brigade::batch::aggregate::Aggregate;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::HashKey;
+use bucket_brigade::sink::kpl::Aggregate;
 
 use super::world::{ContentIndex, Contents};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bucket_brigade::chain::lane::LaneIndex;
-use bucket_brigade::config::{
+use bucket_brigade::route::lane::LaneIndex;
+use bucket_brigade::route::shard_map::HashKey;
+use bucket_brigade::settings::{
     Aggregation, DeliveryConfig, Guarantee, Ordering, OutOfRetention, Pace, RecreatedStream,
 };
-use bucket_brigade::route::shard_map::HashKey;
 use clap::ValueEnum;
 use rand::Rng;
 use rand::rngs::SmallRng;

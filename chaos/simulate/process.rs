@@ -3,18 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bucket_brigade::chain::writer::ChainStart;
+use bucket_brigade::batch::messages::Slice;
+use bucket_brigade::chain::ends::ChainStart;
 use bucket_brigade::checkpoint::cut::SkipPlan;
 use bucket_brigade::checkpoint::ledger::{Ledger, ObjectEnd};
 use bucket_brigade::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry};
 use bucket_brigade::checkpoint::tally::ChunkTally;
-use bucket_brigade::config::{Guarantee, RecreatedStream};
 use bucket_brigade::flow::budget::Credit;
 use bucket_brigade::model::settle::{ChunkRef, Lane, Settled, SettledRun};
-use bucket_brigade::model::{BatchRecord, Mark, ObjectId, ObjectVersion, Operation, Slice, Span, TableIndex};
+use bucket_brigade::model::{BatchRecord, Mark, ObjectId, ObjectVersion, Operation, Span, TableIndex};
 use bucket_brigade::observe::object_trace::ObjectTrace;
 use bucket_brigade::parse::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
+use bucket_brigade::saturate;
+use bucket_brigade::settings::{Guarantee, RecreatedStream};
 use bucket_brigade::supervise::recovery::{Circumstances, Recovery, take_up};
 use rand::Rng;
 
@@ -304,12 +306,12 @@ impl Process {
 
     fn hand_on(&mut self, now: u64, chunk: &ChunkRef, routed: RoutedChunk) -> Result<(), String> {
         let owed = routed.slices.iter();
-        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
+        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), saturate::to_u64(records.len())));
         let mut owed: Vec<_> = owed.collect();
         self.rows_in_flight += owed.iter().map(|(_, count)| count).sum::<u64>();
         let rejected = routed.rejected.last().map(|last| SettledRun {
             chunk: chunk.clone(),
-            records_count: count(routed.rejected.len()),
+            records_count: saturate::to_u64(routed.rejected.len()),
             through: last.ordinal + 1,
         });
         owed.extend(rejected.iter().map(|run| (Lane::DeadLetters, run.records_count)));
@@ -385,10 +387,6 @@ fn without_links(
         span,
         end: ChunkEnd::Whole,
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn mark(ordinal: u64) -> Mark {

@@ -2,11 +2,11 @@
 
 use std::iter::repeat_n;
 
-use bucket_brigade::batch::aggregate::aggregate;
 use bucket_brigade::fault::Certainty;
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::shard_map::Shard;
 use bucket_brigade::sink::kinesis::shared_entries;
+use bucket_brigade::sink::kpl::aggregate;
 use bucket_brigade::sink::{PutEntry, SinkError};
 use rand::Rng;
 

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use bucket_brigade::config::{Config, Environment, SourcePosition, load_str};
+use bucket_brigade::config::{Config, Environment, load_str};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::{Chunk, RawRecord, RawRecordKind, Span};
 use bucket_brigade::parse::chunk_router::ChunkRouter;
 use bucket_brigade::route::lineage::Lineage;
 use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::settings::SourcePosition;
 use bucket_brigade::sink::StreamDescription;
 use serde_json::{Value, json};
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bucket_brigade::batch::packer::{BatchLimits, Packer};
-use bucket_brigade::config::Aggregation;
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::batch::LinkKind;
-use bucket_brigade::model::{Batch, BatchRecord, Settled};
+use bucket_brigade::model::{BatchRecord, Settled};
 use bucket_brigade::publish::delivery::{ShardDelivery, Start, Step};
+use bucket_brigade::publish::messages::Batch;
 use bucket_brigade::route::shard_map::{Shard, ShardIndex};
+use bucket_brigade::settings::Aggregation;
 use bucket_brigade::sink::PutEntry;
 use rand::Rng;
 

@@ -6,6 +6,7 @@ use bucket_brigade::checkpoint::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, ShardCut, TableStatistics, TaskLife, TaskState,
 };
 use bucket_brigade::model::{ObjectId, ObjectVersion, QueueName};
+use bucket_brigade::saturate;
 
 /// What survives a process.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ impl Store {
     /// How many objects of a queue have a number.
     pub(crate) fn registered(&self, queue: &QueueName) -> u64 {
         let own = self.objects.iter().filter(|entry| entry.id.queue == *queue);
-        u64::try_from(own.count()).unwrap_or(u64::MAX)
+        saturate::to_u64(own.count())
     }
 
     pub(crate) fn load(&self) -> Checkpoint {

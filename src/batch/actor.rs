@@ -13,6 +13,7 @@ use super::packer::{BatchLimits, Packer};
 use crate::flow::edge::Downstream;
 use crate::publish::messages::PublishBatch;
 use crate::route::shard_map::ShardIndex;
+use crate::saturate;
 
 /// The actor.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl ShardBatcher {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+        saturate::to_u64(self.epoch.elapsed().as_millis())
     }
 
     /// Sends what is due; otherwise sees to it that the oldest record does not wait for ever.
@@ -63,7 +64,7 @@ impl ShardBatcher {
         let (now_ms, Some(since_ms)) = (self.now_ms(), self.packer.waiting_since_ms()) else {
             return;
         };
-        let linger_ms = u64::try_from(self.linger.as_millis()).unwrap_or(u64::MAX);
+        let linger_ms = saturate::to_u64(self.linger.as_millis());
         let due_ms = since_ms.saturating_add(linger_ms);
         if self.packer.is_full() || due_ms <= now_ms {
             self.publish(now_ms, context);

@@ -6,14 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::aggregate::{CONTAINER_BYTES, aggregated_bytes};
-use crate::config::Aggregation;
+use super::messages::Slice;
 use crate::flow::budget::Credit;
 use crate::limits::{BATCH_RECORDS_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
+use crate::model::BatchRecord;
 use crate::model::settle::{ChunkRef, SettledRun};
-use crate::model::{Batch, BatchRecord, Slice};
 use crate::observe::object_trace::ObjectTrace;
+use crate::publish::messages::Batch;
 use crate::route::shard_map::ShardIndex;
+use crate::settings::Aggregation;
+use crate::sink::kpl::{CONTAINER_BYTES, aggregated_bytes};
 
 /// How much goes into one request.
 #[derive(Debug, Clone, Copy)]
@@ -171,10 +173,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::aggregate::sent_bytes;
     use crate::flow::budget::Budget;
     use crate::limits::RECORD_BYTES_DEFAULT;
     use crate::model::{ObjectId, QueueName};
+    use crate::sink::kpl::sent_bytes;
 
     fn slice(credit: &Arc<Credit>, number: u64, first: u64, sizes: &[usize]) -> Slice {
         let records = sizes

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::lane::LaneIndex;
 use super::position::ChainPosition;
+use crate::model::ObjectId;
+use crate::route::lane::LaneIndex;
 
 /// The last position of each lane of a queue. Positions of a lane rise, so the greatest known is the last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,26 @@ impl LaneEnds {
     /// The lanes that have had records since all of them were ended, or since the beginning.
     pub fn lanes(&self) -> impl Iterator<Item = LaneIndex> {
         self.ends.keys().map(|number| LaneIndex::of_number(*number))
+    }
+}
+
+/// An object as the chain sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainStart {
+    /// The object.
+    pub id: ObjectId,
+    /// Whether it stands for the control records in front of all objects of its queue.
+    pub is_control: bool,
+    /// Where the lanes end in front of it, or where it goes on.
+    pub ends: LaneEnds,
+}
+
+/// Where a chain goes on behind an object that was set aside: behind every position the object can have, and in
+/// front of every position of the next one.
+pub fn break_behind(id: &ObjectId) -> ChainPosition {
+    ChainPosition {
+        object: id.number + 2,
+        record: 0,
     }
 }
 

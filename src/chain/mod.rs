@@ -5,6 +5,4 @@
 
 pub mod ends;
 pub mod filter;
-pub mod lane;
 pub mod position;
-pub mod writer;

@@ -15,20 +15,21 @@ use tokio::task::JoinHandle;
 use tracing::Span;
 
 use super::ledger::{Ledger, LedgerError, ResumePoint};
-use super::messages::{ChunkParsed, CommitNow, ObjectEnded, OpenObject, RecordsSettled, TaskNotice};
+use super::messages::{
+    ChunkParsed, CommitNow, ObjectEnded, ObjectsDone, OpenObject, RecordsSettled, TaskNotice,
+};
+use super::status::{StatusBoard, TaskStatus};
 use super::store::{CheckpointDelta, CheckpointStore, StoreError};
+use super::suspended::refuse_suspended;
 use crate::clock::Clock;
-use crate::discover::messages::ObjectsDone;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::Budget;
 use crate::flow::edge::Upstream;
+use crate::flow::fuse::Fuse;
+use crate::flow::halt::Halt;
 use crate::model::ObjectId;
 use crate::observe::object_trace::commit_span;
 use crate::observe::shards::ShardBoard;
-use crate::observe::status::{StatusBoard, TaskStatus};
-use crate::supervise::halt::Halt;
-use crate::supervise::spawn::Fuse;
-use crate::supervise::suspended::refuse_suspended;
 
 /// Time between two statuses; what a person sees as steady.
 const STATUS_INTERVAL: Duration = Duration::from_millis(200);

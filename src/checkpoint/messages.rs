@@ -85,3 +85,11 @@ pub struct CommitNow {
     /// Whether this is the last commit of a drained task.
     pub is_clean_stop: bool,
 }
+
+/// Objects are done, durably.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ObjectsDone {
+    /// Which.
+    pub ids: Vec<ObjectId>,
+}

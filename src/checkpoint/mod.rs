@@ -1,6 +1,7 @@
 //! The durable truth: which records of which object are settled, and where the stream stood then.
 
 pub mod actor;
+pub mod context;
 pub mod cut;
 pub mod ledger;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod ledger_cut_tests;
 mod ledger_error;
 #[cfg(test)]
 mod ledger_tests;
+pub mod life_status;
 pub mod messages;
 mod open_object;
 mod parsed_troubles;
@@ -15,6 +17,8 @@ mod queue_ends;
 pub mod reload;
 pub mod resume_table;
 mod shard_cuts;
+pub mod status;
 pub mod store;
+pub mod suspended;
 pub mod tally;
 pub mod watermark;

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::{Checkpoint, ObjectEntry, ObjectState};
-use crate::chain::ends::LaneEnds;
-use crate::chain::writer::break_behind;
+use crate::chain::ends::{LaneEnds, break_behind};
 use crate::model::{ObjectId, QueueName};
 
 /// The ends of all queues.
@@ -90,13 +89,13 @@ impl QueueEnds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
     use crate::checkpoint::ledger::{Ledger, ObjectEnd};
     use crate::checkpoint::store::{ObjectProgress, TaskState};
     use crate::checkpoint::tally::ChunkTally;
     use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun};
     use crate::model::{Mark, ObjectVersion, Span};
+    use crate::route::lane::LaneIndex;
     use crate::route::shard_map::{ShardIndex, ShardMap};
 
     fn ends(object: u64, record: u64) -> LaneEnds {

@@ -148,11 +148,11 @@ fn lanes<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::ObjectProgress;
     use crate::model::trouble::Suspension;
     use crate::model::{ObjectId, ObjectVersion};
+    use crate::route::lane::LaneIndex;
 
     fn table() -> Table {
         Table {

@@ -6,7 +6,7 @@
 //! The change rows that were held back are dead letters, and stay that.
 
 use super::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, TableStatistics};
-use crate::chain::writer::break_behind;
+use crate::chain::ends::break_behind;
 use crate::model::trouble::Suspension;
 
 /// Why a table cannot be resumed.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use crate::model::settle::Lane;
 use crate::model::{Mark, Span};
+use crate::saturate;
 
 /// A settlement or a chunk that does not fit: a bug somewhere, never to be papered over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +102,7 @@ impl<T> Watermark<T> {
                 found: span.start,
             });
         }
-        let next = self.first_number + u64::try_from(self.chunks.len()).unwrap_or(u64::MAX);
+        let next = self.first_number + saturate::to_u64(self.chunks.len());
         if number != next {
             return Err(WatermarkError::UnknownChunk { number });
         }

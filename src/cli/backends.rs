@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
-use crate::config::{Config, SourceLocation, TargetConfig};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
+use crate::settings::{SourceLocation, TargetConfig};
 use crate::sink::RecordSink;
 use crate::sink::kinesis::{KinesisOptions, KinesisSink};
 use crate::sink::ndjson::NdjsonSink;

@@ -11,8 +11,9 @@ use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{
     CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
 };
-use crate::discover::control::CONTROL_KEY;
 use crate::model::QueueName;
+use crate::model::control::CONTROL_KEY;
+use crate::saturate;
 use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -169,7 +170,7 @@ impl CheckpointReport {
         if self.quarantined.is_empty() {
             return Ok(());
         }
-        let count = u64::try_from(self.quarantined.len()).unwrap_or(u64::MAX);
+        let count = saturate::to_u64(self.quarantined.len());
         writeln!(f, "\n{} set aside, the newest last:", counted(count, "object"))?;
         for entry in &self.quarantined {
             if let ObjectState::Quarantined {

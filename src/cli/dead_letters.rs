@@ -10,10 +10,12 @@ use super::replay::ReplayArgs;
 use super::text::{counted, lines, table};
 use super::{ConfigPath, OutputFormat};
 use crate::deadletter::envelope::DeadLetter;
-use crate::deadletter::replay::CORRECTED;
-use crate::deadletter::replays::Replay;
-use crate::deadletter::{files, replays};
+use crate::deadletter::files;
 use crate::fault::{Fault, FaultKind};
+use crate::replay::log;
+use crate::replay::log::Replay;
+use crate::replay::plan::CORRECTED;
+use crate::saturate;
 use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -149,7 +151,7 @@ fn show(args: &ShowArgs) -> Result<String, Fault> {
 
 /// Calls `each` with everything that was sent again.
 pub(super) fn visit_replays(folder: &Path, each: impl FnMut(Replay)) -> Result<(), Fault> {
-    replays::for_each(folder, each).map_err(|error| unreadable(folder, &error))
+    log::for_each(folder, each).map_err(|error| unreadable(folder, &error))
 }
 
 /// Calls `each` with every dead letter.
@@ -204,7 +206,7 @@ impl Listing {
             "reason",
         ];
         let mut text = table(&headers, &["row", "line", "byte"], rows);
-        let shown = u64::try_from(self.dead_letters.len()).unwrap_or(u64::MAX);
+        let shown = saturate::to_u64(self.dead_letters.len());
         if shown < self.total {
             let total = counted(self.total, "dead letter");
             text += &lines([format!("the newest {shown} of {total}; --limit shows more")]);

@@ -25,6 +25,7 @@ use crate::sandbox::kinesis::ShardLimits;
 use crate::sandbox::plant::{PlantedFault, Planter};
 use crate::sandbox::s3::SandboxS3;
 use crate::sandbox::verdict::{Judge, Verdict};
+use crate::saturate;
 
 /// Rows of a demo that is over in seconds.
 const ROWS_SMALL: u64 = 60_000;
@@ -136,7 +137,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
         seed,
-        files: u64::try_from(data.files().len()).unwrap_or(u64::MAX),
+        files: saturate::to_u64(data.files().len()),
         source_bytes,
         shards: SHARDS_COUNT,
         real_limits: args.real_limits,
@@ -209,7 +210,7 @@ async fn upload(data: &BlogData, s3: &SandboxS3) -> Result<u64, Fault> {
     let mut bytes_count = 0;
     for file in data.files() {
         let content = data.content(file);
-        bytes_count += u64::try_from(content.len()).unwrap_or(u64::MAX);
+        bytes_count += saturate::to_u64(content.len());
         s3.put(BUCKET, &file.key, content).await?;
     }
     Ok(bytes_count)

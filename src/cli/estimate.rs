@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::config::{Aggregation, DeliveryConfig, Ordering, Pace};
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::settings::{Aggregation, DeliveryConfig, Ordering, Pace};
 
 /// A key is hot if it has at least this share of the sampled records.
 const HOT_SHARE: f64 = 0.10;

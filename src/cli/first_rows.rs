@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use crate::fault::Fault;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{ObjectVersion, Operation, TableIndex};
-use crate::parse::row::RowSource;
+use crate::model::{ObjectVersion, Operation, RowSource, TableIndex};
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowPlace, RowReader};
+use crate::saturate;
 use crate::source::ObjectSource;
 
 /// Bytes of an object that are looked through for the rows of one table.
@@ -72,7 +72,7 @@ pub(super) async fn first_rows(
     if count == 0 {
         return Ok(Vec::new());
     }
-    let chunk_bytes = u64::try_from(CHUNK_BYTES_MAX).unwrap_or(u64::MAX);
+    let chunk_bytes = saturate::to_u64(CHUNK_BYTES_MAX);
     let mut take = |row: RenderedRow<'_>| {
         let last = first.last_entry().map(|last| last.get().place);
         // Rejected rows come at the end of their chunk: only a later chunk shows that none is left to come.

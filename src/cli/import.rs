@@ -12,6 +12,7 @@ use super::{Output, OutputFormat};
 use crate::config::dms::import::{self, Document, Fate, Finding, Imported};
 use crate::config::{self, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
+use crate::settings::Problem;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
@@ -78,7 +79,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems.0,
     };
-    let is_valid = !problems.iter().any(config::Problem::is_error);
+    let is_valid = !problems.iter().any(Problem::is_error);
     let report = Report {
         schema_version: SCHEMA_VERSION,
         task: &imported.task,

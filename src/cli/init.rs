@@ -15,7 +15,7 @@ use super::text::{counted, lines};
 use super::{Output, OutputFormat, backends};
 use crate::clock::{Clock, SystemClock};
 use crate::config::keys::text::unescape;
-use crate::config::{self, Config, CsvDialect, SourceLocation, SystemEnvironment};
+use crate::config::{self, Config, SystemEnvironment};
 use crate::discover::folders::folders;
 use crate::fault::{Fault, FaultKind};
 use crate::infer::document::{
@@ -23,6 +23,7 @@ use crate::infer::document::{
 };
 use crate::infer::table::{Inferred, TableSeen};
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
+use crate::settings::{CsvDialect, SourceLocation};
 use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.

@@ -4,17 +4,17 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::{backends, task_files};
-use crate::config::{CsvDialect, SourceFormat, SourceLocation};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{Chunk, Mark, RawRecordKind, TableIndex};
-use crate::parse::csv::FieldSplitter;
 use crate::read::format::Format;
 use crate::read::framer::FramerConfig;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings, Step};
 use crate::read::parquet::footer;
+use crate::settings::{CsvDialect, SourceFormat, SourceLocation};
 use crate::source::ObjectSource;
+use crate::value::csv::FieldSplitter;
 
 /// Longest row of a sample.
 const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;

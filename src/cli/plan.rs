@@ -19,6 +19,7 @@ use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::RECORD_BYTES_CEILING;
 use crate::read::rendered_rows::RowReader;
+use crate::saturate;
 use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -175,7 +176,7 @@ impl Planner<'_> {
             let rows = rows.await?;
             let is_whole = rows.len() < self.sample_rows;
             for row in rows {
-                let bytes = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+                let bytes = |length: usize| saturate::to_u64(length);
                 let row_bytes = bytes(row.row_bytes).saturating_add(delimiter);
                 match row.outcome {
                     FirstOutcome::Record(record) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::text::{counted, grouped, lines, span, table};
+use crate::saturate;
 use crate::source::printable;
 
 /// What `plan --output json` prints. Records and times are estimates from a sample of rows.
@@ -126,7 +127,7 @@ impl fmt::Display for Plan {
         });
         f.write_str(&table(&headers, &numbers, rows))?;
         let shards = match self.shards {
-            Some(shards) => counted(u64::try_from(shards).unwrap_or(u64::MAX), "shard"),
+            Some(shards) => counted(saturate::to_u64(shards), "shard"),
             None => "one shard, because the shards are not known".to_owned(),
         };
         let state = match self.state {

@@ -6,6 +6,7 @@ use super::stream_view::StreamView;
 use super::text::{counted, grouped};
 use crate::discover::folders::CHANGE_FILES;
 use crate::limits::SHARD_RECORDS_PER_SECOND;
+use crate::saturate;
 
 /// Records from this share of the limit on are called near it, in per cent.
 const NEAR_PERCENT: u64 = 80;
@@ -79,7 +80,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
 }
 
 fn of_size(name: &str, sample: &Sample, stream: &StreamView) -> Option<String> {
-    let limit = u64::try_from(stream.record_bytes_max).unwrap_or(u64::MAX);
+    let limit = saturate::to_u64(stream.record_bytes_max);
     let largest = sample.record_bytes_max;
     let bytes = grouped(largest);
     if largest > limit {

@@ -12,11 +12,13 @@ use super::task_files;
 use super::text::{counted, grouped};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, SourcePosition};
+use crate::config::Config;
 use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::Fault;
 use crate::model::{ObjectVersion, Table, TableIndex};
 use crate::read::rendered_rows::RowReader;
+use crate::saturate;
+use crate::settings::SourcePosition;
 use crate::source::{ObjectSource, printable};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -251,7 +253,7 @@ impl Preview {
         if let Some(problem) = &stream.problem {
             notes.push(format!(
                 "the shards are unknown, and {} bytes are taken as the largest record: {problem}",
-                grouped(u64::try_from(stream.record_bytes_max).unwrap_or(u64::MAX))
+                grouped(saturate::to_u64(stream.record_bytes_max))
             ));
         }
         if config.message.source_position == SourcePosition::Chain {
@@ -291,7 +293,7 @@ impl fmt::Display for Preview {
                 row.fmt(f)?;
             }
         }
-        let count = |count: usize, noun| counted(u64::try_from(count).unwrap_or(u64::MAX), noun);
+        let count = |count: usize, noun| counted(saturate::to_u64(count), noun);
         writeln!(
             f,
             "{} shown, {} rejected, {} filtered; nothing was sent",

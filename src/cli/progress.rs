@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::rates::TaskProgress;
-use crate::observe::status::TaskStatus;
+use crate::checkpoint::status::TaskStatus;
 use crate::observe::terminal;
 
 /// Time between two drawings.

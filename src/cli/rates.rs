@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::text::{counted, grouped, millions, span};
+use crate::checkpoint::status::{ObjectCounts, TableStatus, TaskStatus};
 use crate::checkpoint::store::Phase;
-use crate::observe::status::{ObjectCounts, TableStatus, TaskStatus};
+use crate::saturate;
 
 /// Rates are of this much of the past: long enough to be steady, short enough to follow.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -47,7 +48,7 @@ impl RateWindow {
             self.samples.pop_front();
         }
         let oldest = self.samples.front()?;
-        let elapsed_ms = u64::try_from(at.saturating_sub(oldest.at).as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = saturate::to_u64(at.saturating_sub(oldest.at).as_millis());
         let per_second = |new: u64, old: u64| {
             new.saturating_sub(old)
                 .saturating_mul(1_000)
@@ -88,10 +89,7 @@ impl TaskProgress {
         let hidden = lines.len().saturating_sub(LINES_MAX);
         if hidden > 0 {
             lines.truncate(LINES_MAX);
-            lines.push(format!(
-                "and {} more",
-                counted(u64::try_from(hidden).unwrap_or(u64::MAX), "table")
-            ));
+            lines.push(format!("and {} more", counted(saturate::to_u64(hidden), "table")));
         }
         lines
     }

@@ -13,7 +13,8 @@ use crate::checkpoint::reload::Extent;
 use crate::checkpoint::store::CheckpointStore;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::{Fault, FaultKind};
-use crate::observe::events::TaskEvent;
+use crate::saturate;
+use crate::supervise::events::TaskEvent;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
@@ -57,7 +58,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
     let what = format!(
         "{} of task {} will be loaded again from the first row by the next run, behind a drop-table and a create-table \
          record: {}",
-        counted(u64::try_from(names.len()).unwrap_or(u64::MAX), "table"),
+        counted(saturate::to_u64(names.len()), "table"),
         config.task,
         names.join(", ")
     );

@@ -16,12 +16,13 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
-use crate::deadletter::replay::{Replanner, ReplayPlan, ReplayRow, StillRejected};
-use crate::deadletter::replays::{Replay, ReplayLog};
-use crate::deadletter::resend::{PATIENCE, Resender};
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Operation, TableIndex};
 use crate::read::rendered_rows::RowReader;
+use crate::replay::log::{Replay, ReplayLog};
+use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow, StillRejected};
+use crate::replay::resend::{PATIENCE, Resender};
+use crate::saturate;
 use crate::sink::{RecordSink, StreamDescription};
 use crate::source::printable;
 
@@ -290,7 +291,7 @@ impl Outcome {
             .still_rejected
             .iter()
             .map(|row| format!("not {}: {}", printable(&row.id), printable(&row.reason)));
-        let count = |length: usize| counted(u64::try_from(length).unwrap_or(u64::MAX), "row");
+        let count = |length: usize| counted(saturate::to_u64(length), "row");
         let before = if self.sent_before > 0 {
             format!(
                 ", {} sent before (--again sends them once more)",

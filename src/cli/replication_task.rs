@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::status_file::Activity;
 use super::text::moment;
+use crate::checkpoint::status::TaskStatus;
 use crate::config::Config;
-use crate::config::life::moment_text;
-use crate::observe::status::TaskStatus;
+use crate::settings::life::moment_text;
 
 /// Members of `ReplicationTask` that mean something here. What is not known is null.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -93,7 +93,7 @@ fn word(status: Option<&TaskStatus>, activity: Activity, has_table_errors: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::life_status::{LifeStatus, StopReason, StopStatus};
+    use crate::checkpoint::life_status::{LifeStatus, StopReason, StopStatus};
 
     fn status(generation: u32, reason: Option<StopReason>) -> TaskStatus {
         TaskStatus {

@@ -17,19 +17,20 @@ use super::start_type::{self, StartType};
 use super::status::{dead_lettered_rows, filtered_rows, suspension_lines};
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, status_file, task_events};
+use crate::checkpoint::life_status::{StopReason, failure_text};
+use crate::checkpoint::status::{QuarantinedObject, TaskStatus, remember};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
 use crate::clock::{Clock, SystemClock};
-use crate::config::life::parse_moment;
-use crate::config::{Config, MigrationType};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
-use crate::observe::events::{StartFlag, TaskEvent};
-use crate::observe::life_status::{StopReason, failure_text};
-use crate::observe::status::{QuarantinedObject, TaskStatus, remember};
+use crate::settings::life::parse_moment;
+use crate::settings::{MigrationType, RunMode};
 use crate::source::ObjectSource;
-use crate::supervise::pipeline::{Pipeline, RunEnd, RunMode};
+use crate::supervise::events::{StartFlag, TaskEvent};
+use crate::supervise::pipeline::{Pipeline, RunEnd};
 
 /// How often the state is looked after.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(30);

@@ -21,6 +21,7 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::blog_task::{Delivery, TASK};
+use crate::saturate;
 
 /// A kill comes at most this long after the record that was chosen for it, so that it hits any step of the engine.
 const JITTER_MAX_MS: u64 = 60;
@@ -247,11 +248,11 @@ pub(super) fn windows_sum(kills: &[Kill]) -> u64 {
 /// Kills at which rows were certainly left to send.
 pub(super) fn mid_load_count(kills: &[Kill], rows_count: u64) -> u64 {
     let hits = kills.iter().filter(|kill| kill.stored < rows_count);
-    u64::try_from(hits.count()).unwrap_or(u64::MAX)
+    saturate::to_u64(hits.count())
 }
 
 fn count(kills: &[Kill]) -> u64 {
-    u64::try_from(kills.len()).unwrap_or(u64::MAX)
+    saturate::to_u64(kills.len())
 }
 
 /// What is in the stream when requests that outlived the engine have been carried out.

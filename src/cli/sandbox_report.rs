@@ -13,6 +13,7 @@ use crate::sandbox::allowance::{Allowance, FileOrder};
 use crate::sandbox::blog_task::{Aggregation, Delivery, Ordering};
 use crate::sandbox::fault_proxy::FaultCounts;
 use crate::sandbox::verdict::Verdict;
+use crate::saturate;
 
 /// Version of the JSON shape; a member that changes its meaning or goes away makes a new one.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -189,7 +190,7 @@ pub(super) fn seconds(elapsed: Duration) -> String {
 
 /// Milliseconds, as far as 64 bits go.
 pub(super) fn milliseconds(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    saturate::to_u64(elapsed.as_millis())
 }
 
 fn per_second(count: u64, elapsed: Duration) -> u64 {

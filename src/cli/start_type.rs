@@ -8,7 +8,7 @@ use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::Table;
-use crate::observe::events::StartFlag;
+use crate::supervise::events::StartFlag;
 
 /// The start types of DMS. Without one a run starts or resumes, whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

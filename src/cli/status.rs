@@ -10,13 +10,14 @@ use super::replication_task::ReplicationTask;
 use super::status_file::{self, Activity};
 use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
+use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
-use crate::config::ChangesFrom;
 use crate::fault::Fault;
 use crate::model::trouble::Suspension;
 use crate::observe::shards::ShardActivity;
-use crate::observe::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::saturate;
+use crate::settings::ChangesFrom;
 use crate::source::printable;
 
 /// Arguments of `status`.
@@ -104,7 +105,7 @@ impl fmt::Display for StatusReport {
         let bytes = counted(status.in_flight_bytes, "byte");
         writeln!(f, "in flight     {}, {bytes}", counted(in_flight, "record"))?;
         let sent = status.shards.iter().map(|shard| shard.records).sum();
-        let shards = u64::try_from(status.shards.len()).unwrap_or(u64::MAX);
+        let shards = saturate::to_u64(status.shards.len());
         writeln!(
             f,
             "delivered     {} to {}",

@@ -10,10 +10,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::Checkpoint;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::fault::{Fault, FaultKind};
-use crate::observe::status::TaskStatus;
 
 /// Name of the status file in the state folder.
 pub const STATUS_FILE: &str = "status.json";

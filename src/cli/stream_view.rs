@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::backends;
-use crate::chain::lane::LaneIndex;
-use crate::config::{Config, SourcePosition, TargetConfig};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::RECORD_BYTES_DEFAULT;
+use crate::route::lane::LaneIndex;
 use crate::route::shard_map::{HashKey, ShardMap};
+use crate::settings::{SourcePosition, TargetConfig};
 
 /// How long a stream is asked before it counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -18,11 +18,11 @@ use super::tables_resume::{self, ResumeArgs};
 use super::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, RELOADING, TaskStatistics};
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
+use crate::checkpoint::status::{TableStatus, TaskStatus};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::map::TableName;
 use crate::model::trouble::Suspension;
-use crate::observe::status::{TableStatus, TaskStatus};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

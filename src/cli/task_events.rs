@@ -1,9 +1,10 @@
 //! Events of the task of this process, and what is done if one cannot be written.
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, EventErrorPolicy};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
-use crate::observe::events::{EVENTS_FILE, EventLog, TaskEvent};
+use crate::settings::EventErrorPolicy;
+use crate::supervise::events::{EVENTS_FILE, EventLog, TaskEvent};
 
 /// Writes an event.
 ///

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::status_file::Activity;
 use super::text::moment;
-use crate::observe::status::TaskStatus;
+use crate::checkpoint::status::TaskStatus;
 
 /// Nothing of the table was read yet.
 pub(super) const BEFORE_LOAD: &str = "Before load";
@@ -102,8 +102,8 @@ fn percent(status: &TaskStatus) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::status::TableStatus;
     use crate::checkpoint::store::TableStatistics;
-    use crate::observe::status::TableStatus;
 
     fn status(tables: &[(Option<i64>, u64, u64)]) -> TaskStatus {
         let table = |(end_ms, bytes, left): &(Option<i64>, u64, u64)| TableStatus {

@@ -9,10 +9,12 @@ use serde::Serialize;
 
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
-use crate::config::{self, Config, Problem, SystemEnvironment, TargetConfig};
+use crate::config::{self, Config, SystemEnvironment};
 use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::map::summary::{TableSummary, summarize};
+use crate::saturate;
+use crate::settings::{Problem, TargetConfig};
 use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -108,7 +110,7 @@ impl Findings {
         }));
         text += &lines(self.tables.iter().map(table_line));
         if let Some(config) = config {
-            let tables = counted(u64::try_from(config.tables.len()).unwrap_or(u64::MAX), "table");
+            let tables = counted(saturate::to_u64(config.tables.len()), "table");
             text += &lines([format!(
                 "{}: valid, task {}, {tables}",
                 path.display(),
@@ -125,7 +127,7 @@ impl Findings {
             .filter(|problem| problem.severity == "error")
             .count();
         if errors > 0 {
-            let errors = counted(u64::try_from(errors).unwrap_or(u64::MAX), "error");
+            let errors = counted(saturate::to_u64(errors), "error");
             let message = format!("{} has {errors}", path.display());
             return Err(Fault::new(FaultKind::Configuration, message));
         }
@@ -133,7 +135,7 @@ impl Findings {
         match failed.first() {
             None => Ok(0),
             Some(first) => {
-                let failed = counted(u64::try_from(failed.len()).unwrap_or(u64::MAX), "check");
+                let failed = counted(saturate::to_u64(failed.len()), "check");
                 let kind = first.kind.unwrap_or(FaultKind::Internal);
                 Err(Fault::new(kind, format!("{failed} failed")))
             }
@@ -221,7 +223,7 @@ async fn objects_in(source: &dyn ObjectSource, folder: &ObjectFolder) -> Result<
     let prefix = &folder.prefix;
     let page = source.list(prefix, None).await.map_err(Fault::from)?;
     let objects = page.objects.iter().filter(|object| folder.has(&object.key));
-    let count = u64::try_from(objects.count()).unwrap_or(u64::MAX);
+    let count = saturate::to_u64(objects.count());
     let more = if page.next.is_some() { " or more" } else { "" };
     let hint = if count == 0 {
         "; if there should be some, check bucket_folder, TablePath and cdc_path"

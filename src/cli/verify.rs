@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Table, TableIndex};
 use crate::observe::terminal;
+use crate::saturate;
 use crate::verify::report::{Report, Verdict};
 use crate::verify::verification::{Progress, Verification};
 use crate::verify::{Selection, Settled};
@@ -119,7 +120,7 @@ fn verdict(report: &Report) -> Result<u8, Fault> {
         }
         Verdict::Unproven => {
             let problems = report.objects.iter().filter(|object| object.problem.is_some());
-            let count = u64::try_from(problems.count()).unwrap_or(u64::MAX);
+            let count = saturate::to_u64(problems.count());
             let message = format!(
                 "{} cannot be read again: nothing is known of the rows",
                 counted(count, "object")
@@ -142,7 +143,7 @@ impl ProgressLine {
     }
 
     fn show(&self, progress: Progress) {
-        let count = |count: usize| grouped(u64::try_from(count).unwrap_or(u64::MAX));
+        let count = |count: usize| grouped(saturate::to_u64(count));
         match progress {
             Progress::Objects { done, all, rows } => self.0.set_message(format!(
                 "reading objects: {} of {}, {} rows",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::text::{counted, grouped, lines, table};
+use crate::saturate;
 use crate::source::printable;
 use crate::verify::report::{Counts, MissingRow, ObjectFindings, Report, Verdict};
 
@@ -67,7 +68,7 @@ fn objects_text(objects: &[ObjectFindings]) -> String {
     let counts = shown.clone().map(|object| (&object.key, &object.counts));
     let problems = shown.filter_map(|object| object.problem.as_deref());
     let problems = problems.map(|problem| format!("not compared: {}", printable(problem)));
-    let count = u64::try_from(remarkable.len()).unwrap_or(u64::MAX);
+    let count = saturate::to_u64(remarkable.len());
     let title = format!("\n{} with findings\n", counted(count, "object"));
     title + &counts_text("object", counts) + &lines(problems)
 }

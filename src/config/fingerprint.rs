@@ -4,9 +4,10 @@
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use super::{Config, CsvDialect, MessageConfig, RowPolicies, SourceConfig, SourceFormat, SourceLocation};
+use super::Config;
 use crate::map::TableMapping;
 use crate::model::Table;
+use crate::settings::{CsvDialect, MessageConfig, RowPolicies, SourceConfig, SourceFormat, SourceLocation};
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
 #[derive(Serialize)]
@@ -93,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded;
-    use crate::config::{
+    use crate::settings::{
         CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
     };
 

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::dms::{table_definition, table_mappings};
 use super::environment::Environment;
-use super::problems::{ConfigProblems, Problem, Report};
 use super::tree::Node;
 use super::{Config, resolve, task_settings, walk, yaml};
 use crate::map::plan::MappedTables;
 use crate::model::Table;
+use crate::settings::problems::{ConfigProblems, Problem, Report};
 
 /// Largest configuration, so that a wrong path does not read a data file into memory as YAML.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;

@@ -4,10 +4,10 @@
 
 use super::dms::import::{Fate, SettingKey, task_settings};
 use super::keys;
-use super::problems::{Place, Report};
 use super::scalar;
 use super::tree::{Entry, Node, Value};
 use super::yaml::plain_scalar;
+use crate::settings::problems::{Place, Report};
 
 /// Adds what a settings document says to the tree of a configuration. What is odd about the document goes into its own
 /// report, and what contradicts the configuration, which wins, into that of the configuration.
@@ -120,7 +120,8 @@ mod tests {
     use std::path::Path;
 
     use crate::config::tests::{Fixed, SMALL, TABLES};
-    use crate::config::{Config, ConfigProblems, DataErrorPolicy, Loaded, load_str};
+    use crate::config::{Config, Loaded, load_str};
+    use crate::settings::{ConfigProblems, DataErrorPolicy};
 
     /// What a new task of DMS has, nulls and the member that is there in two spellings included.
     const DEFAULTS: &str = include_str!("../../tests/data/import/task-settings.json");
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!(config.limits.restart.interval_max.as_secs(), 1_800);
         assert_eq!(
             config.source.changed_objects,
-            crate::config::ChangedObjects::SuspendTable
+            crate::settings::ChangedObjects::SuspendTable
         );
         assert!(config.errors.rows.is_default());
     }
@@ -168,7 +169,10 @@ mod tests {
             (escalation.count, escalation.policy),
             (4, DataErrorPolicy::StopTask)
         );
-        assert_eq!(config.source.changed_objects, crate::config::ChangedObjects::Stop);
+        assert_eq!(
+            config.source.changed_objects,
+            crate::settings::ChangedObjects::Stop
+        );
         assert_eq!(warnings.len(), 1, "only what contradicts: {warnings:?}");
         for part in [
             "brigade.yaml:10:30",
@@ -215,7 +219,7 @@ mod tests {
             .message;
         assert_eq!(
             message.change_partition_key,
-            crate::config::ChangePartitionKey::PrimaryKey
+            crate::settings::ChangePartitionKey::PrimaryKey
         );
     }
 }

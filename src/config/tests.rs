@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::keys::Kind;
 use super::*;
+use crate::settings::{ConfigProblems, CsvDialect, Ordering, Pace, Problem, RestartDelays};
 
 /// An environment of fixed variables and files.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! A document as a tree that knows the place of every node; YAML and JSON both become this.
 //! Pure: no I/O, no clock.
 
-use super::problems::{Place, Report};
+use crate::settings::problems::{Place, Report};
 
 /// Collections may be nested this deep; real documents need a handful.
 pub(super) const NESTING_MAX: usize = 64;

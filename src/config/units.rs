@@ -1,6 +1,8 @@
 //! Durations (`500ms`, `30s`, `5m`, `1h`) and sizes (`512B`, `64KiB`, `1MB`, `8MiB`), with their units in the
 //! value. Pure: no I/O, no clock.
 
+use crate::saturate;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -56,7 +58,7 @@ pub struct DurationText(pub Duration);
 
 impl fmt::Display for DurationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = saturate::to_u64(self.0.as_millis());
         write_with_unit(f, milliseconds, DURATION_UNITS, "s")
     }
 }

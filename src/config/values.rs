@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::keys::join;
-use super::problems::Place;
 use super::scalar::Scalar;
+use crate::settings::problems::Place;
 
 /// The checked values of a document, defaults included.
 #[derive(Debug, Default)]

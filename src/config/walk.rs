@@ -4,11 +4,11 @@
 use super::environment::Environment;
 use super::interpolate::interpolate;
 use super::keys::{self, Group, Key, Kind, Presence, join};
-use super::problems::{Place, Report};
 use super::scalar::{self, Scalar};
 use super::suggest::{closest, normalized};
 use super::tree::{Entry, Node, Value};
 use super::values::Values;
+use crate::settings::problems::{Place, Report};
 
 /// Parts of names that only secrets have.
 const SECRETS: &[&str] = &[

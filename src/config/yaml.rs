@@ -6,8 +6,8 @@
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
-use super::problems::{Place, Report};
 use super::tree::{Entry, NESTING_MAX, Node, Value, push_entry};
+use crate::settings::problems::{Place, Report};
 
 /// Reads a document; `None` if it is not YAML or empty, with the reason in the report.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {

@@ -12,9 +12,9 @@ use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
+use crate::flow::fuse::Fuse;
 use crate::model::settle::Lane;
 use crate::model::{QueueName, RejectedRecord, Settled};
-use crate::supervise::spawn::Fuse;
 
 /// What a dead-letter writer is made of.
 #[derive(Debug)]

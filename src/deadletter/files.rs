@@ -52,7 +52,11 @@ impl DeadLetterFiles {
     }
 }
 
-pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
+/// Whether a file ends within a line.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_torn(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::checkpoint::context::ObjectContext;
 use crate::flow::budget::Credit;
 use crate::model::RejectedRecord;
 use crate::model::settle::SettledRun;
-use crate::parse::messages::ObjectContext;
 
 /// Rejected rows of one chunk. The reply means "durable": the settlement is on its way to the checkpointer (D2).
 #[derive(Debug, Message)]

@@ -4,6 +4,3 @@ pub mod actor;
 pub mod envelope;
 pub mod files;
 pub mod messages;
-pub mod replay;
-pub mod replays;
-pub mod resend;

@@ -13,17 +13,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest, ListedPage, is_late};
-use super::messages::{Assignment, NextObject, ObjectsDone, StopAssigning};
-use super::start::StartPoint;
-use crate::checkpoint::messages::TaskNotice;
+use super::messages::{Assignment, NextObject, StopAssigning};
+use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, Phase};
 use crate::clock::Clock;
-use crate::config::LateFiles;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
+use crate::flow::fuse::Fuse;
+use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
+use crate::saturate;
+use crate::settings::LateFiles;
 use crate::source::ObjectSource;
-use crate::supervise::spawn::Fuse;
 
 /// How often the catalogue is asked whether a listing is due.
 const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -234,7 +235,7 @@ fn remove_in_front(
     } else {
         new.retain(|version| !from.is_in_front(version));
     }
-    Ok(u64::try_from(all - new.len()).unwrap_or(u64::MAX))
+    Ok(saturate::to_u64(all - new.len()))
 }
 
 fn report_in_front(before: u64, now: u64) {

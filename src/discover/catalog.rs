@@ -9,16 +9,16 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::control::{CONTROL_KEY, ControlPlan};
-pub use super::control::{control_version, is_late};
 use super::folders::Takes;
 use super::messages::{Assignment, ObjectRead, UNREAD_SHOWN_MAX, Work};
 pub use super::queue_start::{QueueStart, Watch};
-use super::start::StartPoint;
 use crate::checkpoint::messages::TaskNotice;
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
-use crate::config::LateFiles;
+use crate::model::control::{CONTROL_KEY, ControlPlan};
+pub use crate::model::control::{control_version, is_late};
+use crate::model::start::StartPoint;
 use crate::model::{ObjectId, QueueName, TableIndex};
+use crate::settings::LateFiles;
 use crate::source::ListCursor;
 
 /// A queue is listed further when fewer objects than this wait in it.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
-use super::control::{CONTROL_KEY, ControlPlan};
 use super::folders::Takes;
 use super::messages::{Assignment, ObjectRead, Work};
-use super::start::StartPoint;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
-use crate::config::LateFiles;
+use crate::model::control::{CONTROL_KEY, ControlPlan};
+use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName, TableIndex};
+use crate::settings::LateFiles;
 use crate::source::ListCursor;
 
 fn name(table: Option<usize>) -> QueueName {

@@ -1,8 +1,8 @@
 //! The folders that a task reads, and the queue of each. Pure: no I/O, no clock.
 
 use crate::config::Config;
-use crate::model::{QueueName, Table, TableIndex};
-use crate::parse::row::RowSource;
+use crate::model::object::is_named_as_changes;
+use crate::model::{QueueName, RowSource, Table, TableIndex};
 
 /// What the names of folders of change files begin with.
 pub const CHANGE_FILES: &str = "change files";
@@ -107,15 +107,6 @@ pub fn change_folders(config: &Config) -> Vec<ObjectFolder> {
         takes: Takes::Changes,
     };
     config.tables.iter().map(of_table).collect()
-}
-
-/// Whether a key ends as DMS names files of changes: `20230405-094615814.parquet`.
-pub fn is_named_as_changes(key: &str) -> bool {
-    let name = key.rsplit('/').next().unwrap_or(key);
-    let stem = name.split('.').next().unwrap_or(name);
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    stem.split_once('-')
-        .is_some_and(|(date, time)| date.len() == 8 && are_digits(date) && are_digits(time))
 }
 
 #[cfg(test)]

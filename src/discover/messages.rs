@@ -2,9 +2,9 @@
 
 use actix::prelude::*;
 
-use super::control::ControlPlan;
 use crate::checkpoint::store::ObjectEntry;
-use crate::model::{ObjectId, TableIndex};
+use crate::model::TableIndex;
+use crate::model::control::ControlPlan;
 
 /// Objects of a suspended table that a status names.
 pub const UNREAD_SHOWN_MAX: usize = 20;
@@ -46,14 +46,6 @@ pub enum Work {
     Control(ControlPlan),
     /// Set it aside unread, for this reason.
     Quarantine(String),
-}
-
-/// Objects are done, durably.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct ObjectsDone {
-    /// Which.
-    pub ids: Vec<ObjectId>,
 }
 
 /// Stop handing out objects: every reader gets `None` as its next reply.

@@ -4,9 +4,7 @@ pub mod actor;
 pub mod catalog;
 #[cfg(test)]
 mod catalog_tests;
-pub mod control;
 pub mod folders;
 pub mod messages;
 mod queue_start;
 pub mod queues;
-pub mod start;

@@ -1,11 +1,11 @@
 //! What a queue starts from. Pure: no I/O, no clock.
 
-use super::control::ControlPlan;
 use super::folders::Takes;
-use super::start::StartPoint;
 use crate::checkpoint::store::ObjectEntry;
-use crate::config::LateFiles;
+use crate::model::control::ControlPlan;
+use crate::model::start::StartPoint;
 use crate::model::{QueueName, TableIndex};
+use crate::settings::LateFiles;
 
 /// How a queue is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

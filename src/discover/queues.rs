@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::catalog::{QueueStart, Watch, control_version};
-use super::control::{CONTROL_KEY, ControlPlan};
 use super::folders::{ObjectFolder, change_folders, load_folder};
 use super::messages::UNREAD_SHOWN_MAX;
-use super::start::StartPoint;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
-use crate::config::{Config, LateFiles, MigrationType, StopAfter};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
+use crate::model::control::{CONTROL_KEY, ControlPlan};
+use crate::model::start::StartPoint;
 use crate::model::trouble::Suspension;
 use crate::model::{QueueName, Table, TableIndex};
-use crate::supervise::pipeline::RunMode;
+use crate::saturate;
+use crate::settings::{LateFiles, MigrationType, RunMode, StopAfter};
 
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
 /// first of their queue.
@@ -215,5 +216,5 @@ fn register_control(
 }
 
 fn milliseconds(time: std::time::Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+    saturate::to_i64(time.as_millis())
 }

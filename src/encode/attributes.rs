@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::json_text::write_json_string;
 use super::layout::{MemberName, ObjectWriter};
 use crate::map::object_mapping::{Attribute, AttributeValue, TextPart};
-use crate::parse::convert::ValueProblem;
+use crate::value::convert::ValueProblem;
+use crate::value::json_text::write_json_string;
 
 /// An attribute, taken apart into what is the same for all rows and the texts between.
 #[derive(Debug)]

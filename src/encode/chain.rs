@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use super::layout::ObjectWriter;
-use super::timestamp::MessageTimestamp;
-use crate::chain::lane::{LANES_COUNT, LaneIndex};
+use super::partition_key::shorten;
 use crate::chain::position::ChainPosition;
-use crate::config::MessageFormat;
-use crate::route::partition_key::shorten;
+use crate::route::lane::{LANES_COUNT, LaneIndex};
+use crate::settings::MessageFormat;
+use crate::value::timestamp::MessageTimestamp;
 
 /// What is the same for all records of a queue.
 #[derive(Debug, Clone)]

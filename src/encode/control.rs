@@ -2,10 +2,10 @@
 //! Pure: no I/O, no clock.
 
 use super::layout::ObjectWriter;
-use super::timestamp::MessageTimestamp;
-use crate::config::MessageConfig;
+use super::partition_key::shorten;
 use crate::model::{Column, ColumnType, Table};
-use crate::route::partition_key::shorten;
+use crate::settings::MessageConfig;
+use crate::value::timestamp::MessageTimestamp;
 
 /// What a control record announces; becomes `metadata.operation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,18 +3,18 @@
 //! Everything that does not depend on the row (member names, metadata, white space) is rendered once per
 //! table; a row costs its values and a few copies.
 
-use super::json_text::{unquoted, write_json_string};
 use super::layout::MemberName;
+use super::partition_key::PartitionKeyWriter;
 use super::special::Scratch;
 use super::template::{ColumnTemplate, Ends, FrameTemplate, OperationTemplate, TableTemplate};
-use super::timestamp::MessageTimestamp;
-use crate::config::MessageConfig;
 use crate::map::Mappings;
 use crate::map::expression::Evaluator;
 use crate::model::{ColumnType, ObjectVersion, Operation, Table, TableIndex};
-use crate::parse::convert::{FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field, write_value};
-use crate::parse::csv::{Field, Fields};
-use crate::route::partition_key::PartitionKeyWriter;
+use crate::settings::MessageConfig;
+use crate::value::convert::{FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field, write_value};
+use crate::value::csv::{Field, Fields};
+use crate::value::json_text::{unquoted, write_json_string};
+use crate::value::timestamp::MessageTimestamp;
 
 /// Why a row cannot become a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! `json`: a tab per level, a tab after the colon, arrays on one line, no newline at the end.
 //! `json-unformatted`: no white space, one newline at the end.
 
-use super::json_text::write_json_string;
-use crate::config::MessageFormat;
+use crate::settings::MessageFormat;
+use crate::value::json_text::write_json_string;
 
 /// Writes nested objects member by member. For what is written once per table, not once per row.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use crate::map::expression::{Expression, ExpressionRow};
 use crate::map::mask::{Mask, RowSeed};
 use crate::map::retype::readable_as;
 use crate::model::{ColumnType, ObjectVersion};
-use crate::parse::convert::{FieldValue, ValueProblem, ValueStyle, read_field, write_value};
+use crate::value::convert::{FieldValue, ValueProblem, ValueStyle, read_field, write_value};
 
 /// Buffers for values that are not written down as they are read.
 #[derive(Debug, Default)]

@@ -3,13 +3,13 @@
 
 use super::attributes::AttributeTemplate;
 use super::layout::{MemberName, ObjectWriter};
-use crate::config::{MessageConfig, MessageFormat};
+use super::partition_key::{PartitionKeyRule, PartitionKeyType};
 use crate::map::expression::{Evaluator, Expression};
 use crate::map::mask::Mask;
 use crate::map::object_mapping::{AttributeValue, MappedKey, ObjectMapping, RecordShape, TextPart};
 use crate::map::{ColumnSource, MappedColumn, TableMapping};
 use crate::model::{Column, ColumnType, Operation, Table};
-use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
+use crate::settings::{MessageConfig, MessageFormat};
 
 /// The parts of a message that are the same for all tables.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 //! **Invariants:** F1 (bytes in flight never exceed the budget), F2 (all credits are home after a drain or a
 //! teardown).
 
+use crate::saturate;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,16 +44,14 @@ impl Drop for Credit {
 impl Credit {
     /// Bytes held, rounded up to the unit of account.
     pub fn bytes_count(&self) -> u64 {
-        u64::try_from(self.permit.num_permits())
-            .unwrap_or(u64::MAX)
-            .saturating_mul(UNIT_BYTES)
+        saturate::to_u64(self.permit.num_permits()).saturating_mul(UNIT_BYTES)
     }
 }
 
 impl Budget {
     /// A budget of `total_bytes`, at least one unit.
     pub fn new(total_bytes: u64) -> Self {
-        let total_units = u32::try_from((total_bytes / UNIT_BYTES).max(1)).unwrap_or(u32::MAX);
+        let total_units = saturate::to_u32((total_bytes / UNIT_BYTES).max(1));
         let permits = Arc::new(Semaphore::new(
             usize::try_from(total_units).unwrap_or(usize::MAX >> 4),
         ));
@@ -65,7 +65,7 @@ impl Budget {
     /// Waits until `bytes` are free and takes them. A request above the whole budget takes all of it, so that
     /// one large chunk passes alone instead of waiting for ever.
     pub async fn acquire(&self, bytes: u64) -> Credit {
-        let wanted = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        let wanted = saturate::to_u32(bytes.div_ceil(UNIT_BYTES));
         let units = wanted.max(1).min(self.total_units);
         let permit = self.take(units).await;
         self.held_units.fetch_add(u64::from(units), Ordering::Relaxed);

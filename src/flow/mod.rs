@@ -2,3 +2,5 @@
 
 pub mod budget;
 pub mod edge;
+pub mod fuse;
+pub mod halt;

@@ -2,6 +2,7 @@
 
 use super::shape::{DatePattern, Shape, shape_of};
 use crate::model::ColumnType;
+use crate::saturate;
 
 /// Integers get the type that holds values so many times larger: keys grow.
 const GROWTH: i128 = 100;
@@ -62,7 +63,7 @@ impl ColumnSeen {
 
     /// Adds a value that is not NULL.
     pub fn add(&mut self, text: &[u8]) {
-        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let bytes = saturate::to_u64(text.len());
         self.bytes_min = if self.values == 0 {
             bytes
         } else {
@@ -112,7 +113,7 @@ impl Kinds {
                 self.integer_min = self.integer_min.min(value);
                 self.integer_max = self.integer_max.max(value);
                 let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
-                self.integer_digits = self.integer_digits.max(u8::try_from(digits).unwrap_or(u8::MAX));
+                self.integer_digits = self.integer_digits.max(saturate::to_u8(digits));
             }
             Shape::Decimal {
                 integer_digits,

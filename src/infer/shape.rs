@@ -5,9 +5,9 @@
 
 use std::str;
 
-use crate::config::NumberFormat;
 use crate::model::{ColumnType, DateFormat};
-use crate::parse::convert::{HexPrefix, ValueStyle, write_value};
+use crate::settings::NumberFormat;
+use crate::value::convert::{HexPrefix, ValueStyle, write_value};
 
 /// Digits that an exact number can have.
 const DIGITS_MAX: usize = 38;

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::column::ColumnSeen;
 use super::shape::{Shape, shape_of};
 use crate::model::{Column, ColumnType, Table};
-use crate::parse::csv::{Field, Fields, Quoting};
 use crate::read::parquet::definition::FileDefinition;
+use crate::value::csv::{Field, Fields, Quoting};
 
 /// Columns from the left that are looked at as keys.
 const KEY_COLUMNS_MAX: usize = 16;

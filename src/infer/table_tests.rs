@@ -1,8 +1,8 @@
 //! What is made of the rows of a table.
 
 use super::*;
-use crate::config::CsvDialect;
-use crate::parse::csv::FieldSplitter;
+use crate::settings::CsvDialect;
+use crate::value::csv::FieldSplitter;
 
 fn infer(header: Option<&str>, rows: &[&str]) -> Inferred {
     let mut splitter = FieldSplitter::new(&CsvDialect::default());

@@ -14,10 +14,10 @@ use serde::Serialize;
 use super::decimal::Decimal;
 use super::rules::{SourceFilter, Test};
 use super::shown::shown;
-use crate::config::problems::Report;
 use crate::model::{Column, ColumnType, Table};
-use crate::parse::convert::{Excerpt, FieldValue, HexPrefix, ValueProblem, read_field_as};
-use crate::parse::csv::Field;
+use crate::settings::problems::Report;
+use crate::value::convert::{Excerpt, FieldValue, HexPrefix, ValueProblem, read_field_as};
+use crate::value::csv::Field;
 
 /// Fraction digits of a second that are compared.
 const COMPARED_SCALE: u8 = 9;

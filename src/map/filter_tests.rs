@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Place;
 use crate::map::rules::FilterCondition;
-use crate::parse::csv::Quoting;
+use crate::settings::Place;
+use crate::value::csv::Quoting;
 
 fn table(column_type: ColumnType) -> Table {
     Table {

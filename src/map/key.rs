@@ -3,8 +3,8 @@
 use super::MappedColumn;
 use super::object_mapping::Named;
 use super::rules::RuleHead;
-use crate::config::problems::Report;
 use crate::model::Table;
+use crate::settings::problems::Report;
 
 /// Makes columns the primary key of a table as its messages show it. Their order is that of the columns.
 pub(super) fn define_key(

@@ -6,8 +6,9 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::encode::json_text::hexadecimal;
 use crate::model::ColumnType;
+use crate::saturate;
+use crate::value::json_text::hexadecimal;
 
 /// Digits of a SHA-256 in hexadecimal.
 pub const HASH_CHARACTERS: u32 = 64;
@@ -148,7 +149,7 @@ impl Draw {
             let mut digest = Sha256::new();
             digest.update(self.seed.object);
             digest.update(self.seed.ordinal.to_be_bytes());
-            digest.update(u64::try_from(self.column).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(saturate::to_u64(self.column).to_be_bytes());
             digest.update(self.blocks.to_be_bytes());
             self.block = digest.finalize().into();
             self.blocks += 1;

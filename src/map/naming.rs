@@ -2,8 +2,8 @@
 
 use super::expression::OnDemand;
 use super::rules::{Naming, RuleHead};
-use crate::config::problems::Report;
 use crate::model::{Column, Table};
+use crate::settings::problems::Report;
 
 impl Naming {
     /// The new name of something.

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::rules::{ObjectMappingRule, PartitionKeyChoice, ValueTemplate};
 use super::{ColumnSource, MappedColumn};
-use crate::config::Place;
-use crate::config::problems::Report;
 use crate::model::Table;
+use crate::saturate;
+use crate::settings::Place;
+use crate::settings::problems::Report;
 
 /// Where the columns go that are not excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -110,7 +111,7 @@ impl AttributeValue {
 }
 
 fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
+    saturate::to_u64(text.len())
 }
 
 /// A table as its rules leave it, with the names its columns had.

@@ -9,8 +9,8 @@ use super::rules::{Change, ObjectMappingRule, RuleHead, Rules};
 use super::selection::{self, Selected, select};
 use super::transform::{Transformed, transform};
 use super::{ColumnSource, Mappings, TableMapping, TableName};
-use crate::config::problems::Report;
 use crate::model::Table;
+use crate::settings::problems::Report;
 
 /// What a task reads and sends.
 #[derive(Debug, Clone, PartialEq, Eq)]

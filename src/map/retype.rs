@@ -2,7 +2,7 @@
 
 use super::shown::shown;
 use crate::model::ColumnType;
-use crate::parse::convert::{HexPrefix, ValueProblem};
+use crate::value::convert::{HexPrefix, ValueProblem};
 
 /// Brings a text of one type into a form that another type reads: what its message would show, so that nothing is
 /// rounded on the way. Overwrites `scratch`.
@@ -62,8 +62,8 @@ fn is_number(column_type: ColumnType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::NumberFormat;
-    use crate::parse::convert::{ValueStyle, write_value};
+    use crate::settings::NumberFormat;
+    use crate::value::convert::{ValueStyle, write_value};
 
     const TEXT: ColumnType = ColumnType::String { length: None };
     const DATE_TIME: ColumnType = ColumnType::DateTime {

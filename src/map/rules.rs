@@ -3,8 +3,8 @@
 use super::mask::Mask;
 use super::object_mapping::RecordShape;
 use super::pattern::Pattern;
-use crate::config::Place;
 use crate::model::{Column, ColumnType, Table};
+use crate::settings::Place;
 
 /// All rules that have an effect here, each kind by rule id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

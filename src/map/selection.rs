@@ -1,8 +1,8 @@
 //! Which tables are read, in which order, and with which filters. Pure: no I/O, no clock.
 
 use super::rules::{SelectionAction, SelectionRule, SourceFilter};
-use crate::config::problems::Report;
 use crate::model::Table;
+use crate::settings::problems::Report;
 
 /// What the selection rules say about a table that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The form in which rules see a value: what a message shows of it. Pure: no I/O, no clock.
 
-use crate::config::NumberFormat;
-use crate::encode::json_text::unquoted;
 use crate::model::ColumnType;
-use crate::parse::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
+use crate::settings::NumberFormat;
+use crate::value::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
+use crate::value::json_text::unquoted;
 
 /// What a message shows of a value, with every digit and without quotes. For types that are no text, which have no
 /// escapes; overwrites `scratch`.

@@ -10,8 +10,8 @@ use super::key::define_key;
 use super::mask::Mask;
 use super::rules::{Change, ColumnAction, ColumnRule, RuleHead, TransformationRule};
 use super::{ColumnSource, MappedColumn};
-use crate::config::problems::Report;
 use crate::model::{Column, ColumnType, Table};
+use crate::settings::problems::Report;
 
 /// What DMS does not transform in a column name.
 const SPECIAL_CHARACTERS: [char; 4] = ['#', '\\', '/', '-'];

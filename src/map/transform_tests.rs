@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Place;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
+use crate::settings::Place;
 
 const TEXT: ColumnType = ColumnType::String { length: Some(9) };
 

@@ -1,5 +1,7 @@
 //! A chunk: a span of whole records of one object, as cut by the framer. Pure: no I/O, no clock.
 
+use crate::saturate;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ impl Chunk {
 
     /// The text of a record, without the row delimiter.
     pub fn text(&self, record: &RawRecord) -> &[u8] {
-        let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        let place = |offset| saturate::to_usize(offset);
         let range = place(record.range.start)..place(record.range.end);
         self.bytes.get(range).unwrap_or_default()
     }

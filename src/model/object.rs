@@ -92,3 +92,12 @@ impl fmt::Display for ObjectId {
         write!(f, "{}#{}", self.queue, self.number)
     }
 }
+
+/// Whether a key ends as DMS names files of changes: `20230405-094615814.parquet`.
+pub fn is_named_as_changes(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    let stem = name.split('.').next().unwrap_or(name);
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    stem.split_once('-')
+        .is_some_and(|(date, time)| date.len() == 8 && are_digits(date) && are_digits(time))
+}

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::shards::ShardBoard;
-use crate::publish::attempt::AttemptCounts;
+use crate::model::AttemptCounts;
+use crate::saturate;
 
 /// The counts. They start at zero with the process and survive generations.
 #[derive(Debug, Default)]
@@ -69,9 +70,8 @@ impl Counters {
         self.repeated.fetch_add(counts.repeated, Ordering::Relaxed);
         self.inversions.fetch_add(counts.inversions, Ordering::Relaxed);
         self.records
-            .fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.bytes
-            .fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+            .fetch_add(saturate::to_u64(records), Ordering::Relaxed);
+        self.bytes.fetch_add(saturate::to_u64(bytes), Ordering::Relaxed);
     }
 
     /// Records of a chunk were skipped with a proof (D3).

@@ -13,11 +13,10 @@ use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::checkpoint::store::ObjectEntry;
-use crate::config::TargetConfig;
 use crate::fault::Fault;
-use crate::model::Batch;
-use crate::publish::attempt::AttemptCounts;
+use crate::model::{AttemptCounts, ObjectId, ObjectVersion};
+use crate::saturate;
+use crate::settings::TargetConfig;
 
 /// Requests of one object that get a span of their own. A large object must not yield tens of thousands; how many
 /// there were is an attribute of the object's span.
@@ -73,12 +72,11 @@ impl From<&TargetConfig> for Destination {
 
 impl ObjectTrace {
     /// Starts the trace of an object, given where it is in words (`s3://bucket/key`, or a path).
-    pub fn start(entry: &ObjectEntry, location: &str) -> Self {
-        let span =
-            tracing::info_span!(parent: None, "read.object", object = %entry.id, key = entry.version.key);
-        span.set_attribute("brigade.queue", entry.id.queue.to_string());
-        span.set_attribute("brigade.object.etag", entry.version.etag.clone());
-        span.set_attribute("brigade.object.size", signed(entry.version.size_bytes));
+    pub fn start(id: &ObjectId, version: &ObjectVersion, location: &str) -> Self {
+        let span = tracing::info_span!(parent: None, "read.object", object = %id, key = version.key);
+        span.set_attribute("brigade.queue", id.queue.to_string());
+        span.set_attribute("brigade.object.etag", version.etag.clone());
+        span.set_attribute("brigade.object.size", saturate::to_i64(version.size_bytes));
         let s3 = location
             .strip_prefix("s3://")
             .and_then(|rest| rest.split_once('/'));
@@ -120,18 +118,22 @@ impl ObjectTrace {
 
     /// Reading goes on at this row.
     pub fn resumed_at(&self, ordinal: u64) {
-        self.0.span.set_attribute("brigade.resume_row", signed(ordinal));
+        self.0
+            .span
+            .set_attribute("brigade.resume_row", saturate::to_i64(ordinal));
     }
 
     /// The object was read up to this row.
     pub fn read_to(&self, ordinal: u64) {
-        self.0.span.set_attribute("brigade.rows", signed(ordinal));
+        self.0
+            .span
+            .set_attribute("brigade.rows", saturate::to_i64(ordinal));
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let requests = signed(*self.requests.get_mut());
+        let requests = saturate::to_i64(*self.requests.get_mut());
         self.span.set_attribute("brigade.requests", requests);
     }
 }
@@ -145,9 +147,15 @@ pub struct RequestSpan {
 }
 
 impl RequestSpan {
-    /// Starts the span of a request, unless its object has had enough of them.
-    pub fn start(batch: &Batch, shard_id: &str, destination: &Destination) -> Self {
-        let Some((first, others)) = batch.traces.split_first() else {
+    /// Starts the span of a request that carries so many records of the objects with these traces, unless its first
+    /// object has had enough of them.
+    pub fn start(
+        traces: &[ObjectTrace],
+        records_count: usize,
+        shard_id: &str,
+        destination: &Destination,
+    ) -> Self {
+        let Some((first, others)) = traces.split_first() else {
             return Self {
                 span: Span::none(),
                 is_own: false,
@@ -167,7 +175,7 @@ impl RequestSpan {
             "publish.put_records",
             otel.kind = "client",
             shard = shard_id,
-            records = batch.records.len(),
+            records = records_count,
         );
         if let Destination::Kinesis { stream } = destination {
             span.set_attribute(MESSAGING_SYSTEM, MESSAGING_SYSTEM_KINESIS);
@@ -176,7 +184,7 @@ impl RequestSpan {
         }
         span.set_attribute(MESSAGING_OPERATION_NAME, "PutRecords");
         span.set_attribute(MESSAGING_OPERATION_TYPE, "send");
-        let records = i64::try_from(batch.records.len()).unwrap_or(i64::MAX);
+        let records = saturate::to_i64(records_count);
         span.set_attribute(MESSAGING_BATCH_MESSAGE_COUNT, records);
         link(&span, others.iter().filter_map(ObjectTrace::context));
         Self { span, is_own: true }
@@ -190,12 +198,12 @@ impl RequestSpan {
     /// Every record is acknowledged.
     pub fn settled(&self, counts: AttemptCounts, bytes: usize) {
         if self.is_own {
+            self.span.set_attribute("brigade.bytes", saturate::to_i64(bytes));
             self.span
-                .set_attribute("brigade.bytes", i64::try_from(bytes).unwrap_or(i64::MAX));
-            self.span
-                .set_attribute("brigade.attempts", signed(counts.requests));
+                .set_attribute("brigade.attempts", saturate::to_i64(counts.requests));
             let failed = counts.refused.saturating_add(counts.doubtful);
-            self.span.set_attribute("brigade.failed_records", signed(failed));
+            self.span
+                .set_attribute("brigade.failed_records", saturate::to_i64(failed));
         }
     }
 
@@ -225,12 +233,7 @@ fn link(span: &Span, mut contexts: impl Iterator<Item = SpanContext>) {
     }
     let dropped_count = contexts.count();
     if dropped_count > 0 {
-        let dropped_count = i64::try_from(dropped_count).unwrap_or(i64::MAX);
+        let dropped_count = saturate::to_i64(dropped_count);
         span.set_attribute("brigade.links_dropped", dropped_count);
     }
-}
-
-/// OTLP has signed integers only.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

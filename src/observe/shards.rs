@@ -1,6 +1,8 @@
 //! What each shard's publisher is doing, for the status: whether it looks for records in doubt, and whether its pace
 //! is what holds it up.
 
+use crate::saturate;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,7 +110,7 @@ pub struct DoubtNote {
 impl DoubtNote {
     /// A page was read.
     pub fn read(&self, records_count: usize, behind_ms: u64) {
-        let records_count = u64::try_from(records_count).unwrap_or(u64::MAX);
+        let records_count = saturate::to_u64(records_count);
         self.board.change(&self.shard_id, |activity| {
             if let Some(doubt) = activity.doubt.as_mut() {
                 doubt.records_read += records_count;

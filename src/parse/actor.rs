@@ -8,17 +8,18 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
-use super::messages::{ObjectContext, ParseChunk, ParseControl};
-use crate::batch::messages::PackSlice;
+use super::messages::{ParseChunk, ParseControl};
+use crate::batch::messages::{PackSlice, Slice};
+use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::messages::ChunkParsed;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadletter::messages::StoreRejected;
 use crate::flow::budget::Credit;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
-use crate::model::Slice;
 use crate::model::settle::{ChunkRef, Lane, SettledRun};
 use crate::observe::counters::Counters;
+use crate::saturate;
 use crate::sink::StreamDescription;
 
 /// What a parser is made of.
@@ -133,10 +134,10 @@ impl Edges {
             return Ok(());
         }
         let owed = slices.iter();
-        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), count(records.len())));
+        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), saturate::to_u64(records.len())));
         let mut outstanding: Vec<_> = owed.collect();
         if !rejected.is_empty() {
-            outstanding.push((Lane::DeadLetters, count(rejected.len())));
+            outstanding.push((Lane::DeadLetters, saturate::to_u64(rejected.len())));
         }
         self.checkpointer.notify(ChunkParsed {
             chunk: reference.clone(),
@@ -162,7 +163,7 @@ impl Edges {
         };
         let run = SettledRun {
             chunk: reference,
-            records_count: count(rejected.len()),
+            records_count: saturate::to_u64(rejected.len()),
             through: last.ordinal + 1,
         };
         let rejected = StoreRejected {
@@ -173,10 +174,6 @@ impl Edges {
         };
         self.dead_letters.push(rejected).await
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 impl Actor for Parser {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::chunk_router::RoutedChunk;
 use super::chunk_router_tests::{Kind, chunk, config, object, router};
-use crate::chain::ends::LaneEnds;
+use crate::chain::ends::{ChainStart, LaneEnds};
 use crate::chain::filter::{ChainFilter, Decision, Metadata};
 use crate::chain::position::ChainPosition;
-use crate::chain::writer::ChainStart;
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
 use crate::model::{BatchRecord, ObjectId, QueueName, TableIndex};

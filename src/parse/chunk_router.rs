@@ -8,30 +8,33 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::chunk_rows::{raw_length, rejected};
-use super::convert::ValueProblem;
 use super::places::{LastKey, Place};
 pub use super::routing::ChunkEnd;
 use super::routing::Routing;
-use super::row::{RenderedChunk, RenderedRecord, RowRenderer, RowSource};
+use super::row::{RenderedChunk, RenderedRecord, RowRenderer};
 use super::row_judge::{RowJudge, TABLE_SUSPENDED, Verdict};
 use super::target::Rejection;
-use crate::chain::ends::LaneEnds;
-use crate::chain::lane::LaneIndex;
-use crate::chain::writer::{ChainStart, ChainWriter};
+use crate::chain::ends::{ChainStart, LaneEnds};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
-use crate::config::{Config, MessageConfig};
-use crate::discover::control::{ControlPlan, ControlRecord};
+use crate::config::Config;
+use crate::encode::chain_writer::ChainWriter;
 use crate::encode::control::{ControlOperation, encode_control, exceptions_table};
-use crate::encode::timestamp::MessageTimestamp;
 use crate::fault::{Fault, FaultKind};
+use crate::model::RowSource;
 use crate::model::batch::{Link, LinkKind};
+use crate::model::control::{ControlPlan, ControlRecord};
 use crate::model::trouble::Troubles;
 use crate::model::{
     BatchRecord, Chunk, Mark, ObjectId, ObjectVersion, RejectedRecord, Span, Table, TableIndex,
 };
+use crate::route::lane::LaneIndex;
 use crate::route::shard_map::ShardIndex;
+use crate::saturate;
+use crate::settings::MessageConfig;
 use crate::sink::StreamDescription;
+use crate::value::convert::ValueProblem;
+use crate::value::timestamp::MessageTimestamp;
 
 /// A chunk, rendered and routed.
 #[derive(Debug)]
@@ -157,7 +160,7 @@ impl ChunkRouter {
         }
         let rejected_count = rejected.len();
         rejected.retain(|record| !skip.is_dead_lettered(record.ordinal));
-        skipped += count(rejected_count - rejected.len());
+        skipped += saturate::to_u64(rejected_count - rejected.len());
         RoutedChunk {
             slices: self.cut(buffer),
             rejected,
@@ -380,8 +383,4 @@ impl ChunkRouter {
         });
         slices.collect()
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -9,20 +9,21 @@ use proptest::prelude::*;
 use super::chunk_router::{ChunkRouter, RoutedChunk};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::store::{ObjectProgress, RangeThrough};
+use crate::config::Config;
 use crate::config::dms::table_mappings;
-use crate::config::problems::Report;
-use crate::config::{
-    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
-    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
-};
-use crate::discover::control::ControlPlan;
 use crate::map::Mappings;
 use crate::map::plan::MappedTables;
+use crate::model::control::ControlPlan;
 use crate::model::{Chunk, Column, ColumnType, Mark, ObjectVersion, Table, TableIndex};
 use crate::read::framer::{Framer, FramerConfig};
 use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
+use crate::settings::problems::Report;
+use crate::settings::{
+    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+};
 use crate::sink::StreamDescription;
 
 /// Records above this size with their key are refused by the stream of these tests.

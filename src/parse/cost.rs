@@ -3,10 +3,11 @@
 //! Messages are several times larger than their rows: column names and metadata come on top. The budget counts
 //! messages, so the estimate is taken before parsing from what is known then: bytes, rows and the table.
 
-use crate::config::{MessageConfig, MessageFormat, SourcePosition};
 use crate::map::Mappings;
 use crate::map::object_mapping::ObjectMapping;
 use crate::model::{Chunk, Table, TableIndex};
+use crate::saturate;
+use crate::settings::{MessageConfig, MessageFormat, SourcePosition};
 
 /// Metadata, braces, partition key and the record's own bookkeeping.
 const RECORD_BYTES_FIXED: u64 = 400;
@@ -74,8 +75,8 @@ impl CostEstimate {
         let cost = table
             .and_then(|table| self.per_record.get(table.0))
             .unwrap_or(&self.per_change);
-        let records = u64::try_from(chunk.records.len()).unwrap_or(u64::MAX);
-        let bytes = u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX);
+        let records = saturate::to_u64(chunk.records.len());
+        let bytes = saturate::to_u64(chunk.bytes.len());
         bytes
             .saturating_mul(cost.per_byte)
             .saturating_add(records.saturating_mul(cost.fixed))
@@ -93,5 +94,5 @@ impl CostEstimate {
 }
 
 fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
+    saturate::to_u64(text.len())
 }

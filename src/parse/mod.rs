@@ -7,18 +7,8 @@ mod chunk_rows;
 pub mod chunk_router;
 #[cfg(test)]
 mod chunk_router_tests;
-pub mod convert;
 pub mod cost;
-#[cfg(test)]
-mod convert_tests;
-pub mod csv;
-mod date_time;
-mod general_format;
 pub mod messages;
-pub mod needle;
-mod number;
-#[cfg(test)]
-mod number_tests;
 mod places;
 mod routing;
 pub mod row;

@@ -4,47 +4,21 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
-use super::convert::{Excerpt, FieldValue, ValueProblem, read_field_as};
-use super::csv::{FieldSplitter, Fields};
 use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
-use crate::config::{CsvDialect, LoadOperationColumn, MessageConfig};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
-use crate::encode::timestamp::MessageTimestamp;
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
 use crate::model::{
     Chunk, Column, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
-    RejectedRecord, Table, TableIndex,
+    RejectedRecord, RowSource, Table, TableIndex,
 };
+use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
+use crate::value::convert::{Excerpt, FieldValue, ValueProblem, read_field_as};
+use crate::value::csv::{FieldSplitter, Fields};
+use crate::value::timestamp::MessageTimestamp;
 
 /// Messages are not expected to be more times as large as their rows; if they are, the buffer grows.
 const GROWTH_MAX: usize = 16;
-
-/// What kind of file the records come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowSource {
-    /// A full-load file of this table.
-    Load(TableIndex),
-    /// A change file; every row names its table.
-    Changes,
-    /// Rows of values alone, with nothing in front of them: corrected by hand, to be sent again.
-    Values {
-        /// Their table.
-        table: TableIndex,
-        /// What they do.
-        operation: Operation,
-    },
-}
-
-impl RowSource {
-    /// The table of all its rows, if they share one.
-    pub fn table(self) -> Option<TableIndex> {
-        match self {
-            Self::Load(table) | Self::Values { table, .. } => Some(table),
-            Self::Changes => None,
-        }
-    }
-}
 
 /// A rendered record: adjoining ranges of the buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]

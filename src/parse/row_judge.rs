@@ -4,9 +4,9 @@
 //! Rows are judged in reading order, and what was wrong in front of an object is told when it begins. So the same rows
 //! meet the same judgement in every life of the task (D2: a row is passed over only as a durable dead letter).
 
-use crate::config::{DataErrorPolicy, RowPolicies};
 use crate::model::trouble::{SuspendedRow, Suspension, Troubles};
 use crate::model::{ObjectId, RejectedRecord, Table, TableIndex};
+use crate::settings::{DataErrorPolicy, RowPolicies};
 
 /// The `code` of a row that is held back because its table is suspended.
 pub const TABLE_SUSPENDED: &str = "table_suspended";
@@ -174,8 +174,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::Escalation;
     use crate::model::QueueName;
+    use crate::settings::Escalation;
 
     fn tables() -> Vec<Table> {
         ["a", "b"]

@@ -2,15 +2,16 @@
 
 use proptest::prelude::*;
 
-use super::row::{RenderedChunk, RowRenderer, RowSource};
-use crate::config::{ChangePartitionKey, CsvDialect, LoadOperationColumn, MessageConfig, MessageFormat};
-use crate::encode::timestamp::MessageTimestamp;
+use super::row::{RenderedChunk, RowRenderer};
 use crate::limits::{DEAD_LETTER_ROW_BYTES_MAX, PARTITION_KEY_CHARACTERS_MAX};
 use crate::map::Mappings;
+use crate::model::RowSource;
 use crate::model::{
     Chunk, Column, ColumnType, Mark, ObjectVersion, Operation, RejectedRecord, Table, TableIndex,
 };
 use crate::read::framer::{Framer, FramerConfig};
+use crate::settings::{ChangePartitionKey, CsvDialect, LoadOperationColumn, MessageConfig, MessageFormat};
+use crate::value::timestamp::MessageTimestamp;
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
 const TIMESTAMP_US: i64 = 1_750_507_607_878_570;

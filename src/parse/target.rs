@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::convert::{Excerpt, ValueProblem};
-use super::csv::Fields;
-use crate::config::LoadOperationColumn;
 use crate::map::Mappings;
 use crate::model::{Operation, Table, TableIndex};
+use crate::settings::LoadOperationColumn;
+use crate::value::convert::{Excerpt, ValueProblem};
+use crate::value::csv::Fields;
 
 /// Fields in front of the values of a change row: operation, table, schema.
 pub(crate) const CHANGE_FIELDS: usize = 3;

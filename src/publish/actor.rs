@@ -15,23 +15,23 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::attempt::AttemptCounts;
 use super::delivery::{ShardDelivery, Start, Step};
 use super::look_back::LookBack;
-use super::messages::PublishBatch;
+use super::messages::{Batch, PublishBatch};
 use super::pacer::{Pacer, Refused};
-use crate::batch::aggregate::RequestCost;
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
-use crate::config::{Aggregation, DeliveryConfig, Pace};
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
-use crate::model::{Batch, BatchRecord};
+use crate::flow::fuse::Fuse;
+use crate::model::{AttemptCounts, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
+use crate::saturate;
+use crate::settings::{Aggregation, DeliveryConfig, Pace};
+use crate::sink::kpl::RequestCost;
 use crate::sink::{PutEntry, RecordSink, SinkError};
-use crate::supervise::spawn::Fuse;
 
 /// First delay after a failed request.
 const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
@@ -166,7 +166,12 @@ impl Handler<PublishBatch> for ShardPublisher {
 impl Courier {
     /// Sends a batch until every record of it is acknowledged, then settles it.
     async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
-        let span = RequestSpan::start(&batch, &self.shard.id, &self.destination);
+        let span = RequestSpan::start(
+            &batch.traces,
+            batch.records.len(),
+            &self.shard.id,
+            &self.destination,
+        );
         let through = self.get_through(&batch).instrument(span.span()).await;
         through.inspect_err(|fault| span.failed(fault))?;
         let counts = self.delivery.counts();
@@ -258,7 +263,7 @@ impl Courier {
             settle_ms = wait.as_millis(),
             "reading the stream back once no request can be stored any more"
         );
-        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let wait_ms = saturate::to_i64(wait.as_millis());
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
         let note = self.counters.shards().doubt(shard, settled_at_ms);
         let looked = self.look_back.look(&plan, self.epoch + not_before, &note).await?;

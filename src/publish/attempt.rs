@@ -9,12 +9,14 @@
 use std::collections::HashSet;
 
 use super::lane_order::{LaneOrder, Newest, overtook};
-pub use super::outcome::{Acknowledged, AttemptCounts};
+pub use super::outcome::Acknowledged;
 use super::outcome::{Outcome, Trouble, inversions, outcome_of};
-use crate::config::Ordering;
 use crate::fault::Fault;
+use crate::model::AttemptCounts;
 use crate::model::settle::{Lane, Settled, SettledRun, StoredIn};
 use crate::route::shard_map::ShardIndex;
+use crate::saturate;
+use crate::settings::Ordering;
 use crate::sink::{PutEntry, SinkError};
 
 /// What to do about records whose outcome is unknown.
@@ -222,7 +224,7 @@ impl Attempt {
     /// The attempt, if a record is not acknowledged or the runs speak of another number of records.
     pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Box<Self>> {
         let records: u64 = runs.iter().map(|run| run.records_count).sum();
-        if count(self.slots.len()) != records || self.slots.iter().any(Option::is_none) {
+        if saturate::to_u64(self.slots.len()) != records || self.slots.iter().any(Option::is_none) {
             return Err(Box::new(self));
         }
         let mut stored: Vec<StoredIn> = Vec::new();
@@ -267,7 +269,7 @@ impl Attempt {
             | SinkError::Refused { .. } => return Verdict::Hopeless(Fault::from(error)),
         };
         if is_throttled {
-            self.counts.refused += count(self.request.len());
+            self.counts.refused += saturate::to_u64(self.request.len());
         }
         Verdict::Again {
             has_progress: false,
@@ -283,7 +285,7 @@ impl Attempt {
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> Verdict {
         let outcomes = vec![Outcome::Doubtful; self.request.len()];
-        self.counts.doubtful += count(outcomes.len());
+        self.counts.doubtful += saturate::to_u64(outcomes.len());
         let trouble = Trouble {
             cause: Some(cause),
             is_more_than_throttling: true,
@@ -389,10 +391,6 @@ impl Attempt {
             },
         }
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::*;
 use crate::fault::Certainty;
 use crate::model::settle::ChunkRef;
 use crate::model::{ObjectId, QueueName};
+use crate::saturate;
 
 fn stored(number: usize) -> PutEntry {
     PutEntry::Stored {
@@ -76,7 +77,7 @@ proptest! {
             if attempt.slots.iter().any(Option::is_none) {
                 let slots = attempt.slots.clone();
                 let unsettled = Attempt { slots, ..Attempt::new(0, Ordering::Final, 1, |_| None) };
-                prop_assert!(unsettled.settle(ShardIndex(0), runs(count(keys.len()))).is_err());
+                prop_assert!(unsettled.settle(ShardIndex(0), runs(saturate::to_u64(keys.len()))).is_err());
             }
         }
         for wanted in 0..4 {
@@ -87,8 +88,8 @@ proptest! {
             }
             prop_assert!(last.windows(2).all(|pair| pair[0] < pair[1]), "{last:?} of {log:?}");
         }
-        let settled = attempt.settle(ShardIndex(0), runs(count(keys.len()))).unwrap();
-        prop_assert_eq!(settled.stored.iter().map(|group| group.records_count).sum::<u64>(), count(keys.len()));
+        let settled = attempt.settle(ShardIndex(0), runs(saturate::to_u64(keys.len()))).unwrap();
+        prop_assert_eq!(settled.stored.iter().map(|group| group.records_count).sum::<u64>(), saturate::to_u64(keys.len()));
         let numbers: usize = settled.stored.iter().map(|group| group.sequence_numbers.len()).sum();
         prop_assert_eq!(numbers, log.len(), "every stored copy is known");
     }

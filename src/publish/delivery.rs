@@ -11,15 +11,17 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::attempt::{Acknowledged, Attempt, AttemptCounts, InDoubt, Verdict};
+use super::attempt::{Acknowledged, Attempt, InDoubt, Verdict};
 use super::looked::{Looked, Proofs};
+use super::messages::Batch;
 use super::sightings::{Sightings, is_before};
-use crate::config::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::batch::LinkKind;
 use crate::model::settle::sequence_number_of;
-use crate::model::{Batch, BatchRecord, ObjectId, Settled};
+use crate::model::{AttemptCounts, BatchRecord, ObjectId, Settled};
+use crate::saturate;
+use crate::settings::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::sink::{PutEntry, SinkError};
 
 /// What a shard's delivery starts from.
@@ -352,7 +354,7 @@ fn syncs_of(batch: &Batch) -> Option<Vec<usize>> {
 /// The object of each record of a batch.
 fn objects_of(batch: &Batch) -> impl Iterator<Item = &ObjectId> {
     batch.runs.iter().flat_map(|run| {
-        let count = usize::try_from(run.records_count).unwrap_or(usize::MAX);
+        let count = saturate::to_usize(run.records_count);
         std::iter::repeat_n(&run.chunk.object, count)
     })
 }

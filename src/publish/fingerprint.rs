@@ -3,6 +3,8 @@
 //! Rendering is deterministic but for `metadata.timestamp`, the time at which a message was built. With that text
 //! blanked, a row that was rendered twice is the same record twice.
 
+use crate::saturate;
+
 use std::ops::Range;
 
 use memchr::memmem;
@@ -26,11 +28,7 @@ impl Fingerprint {
     pub fn of(partition_key: &[u8], payload: &[u8]) -> Self {
         let mut digest = Sha256::new();
         // The length keeps the border between key and message in its place.
-        digest.update(
-            u64::try_from(partition_key.len())
-                .unwrap_or(u64::MAX)
-                .to_be_bytes(),
-        );
+        digest.update(saturate::to_u64(partition_key.len()).to_be_bytes());
         digest.update(partition_key);
         match timestamp_in(payload) {
             Some(timestamp) => {
@@ -57,14 +55,15 @@ fn timestamp_in(payload: &[u8]) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{CsvDialect, MessageConfig, MessageFormat};
     use crate::encode::control::{ControlOperation, encode_control};
-    use crate::encode::timestamp::MessageTimestamp;
     use crate::map::Mappings;
+    use crate::model::RowSource;
     use crate::model::{
         Chunk, Column, ColumnType, Mark, ObjectVersion, RawRecord, RawRecordKind, Span, Table, TableIndex,
     };
-    use crate::parse::row::{RowRenderer, RowSource};
+    use crate::parse::row::RowRenderer;
+    use crate::settings::{CsvDialect, MessageConfig, MessageFormat};
+    use crate::value::timestamp::MessageTimestamp;
 
     const FORMATS: [MessageFormat; 2] = [MessageFormat::Json, MessageFormat::JsonUnformatted];
 

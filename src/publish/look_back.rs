@@ -13,11 +13,11 @@ use super::attempt::Acknowledged;
 use super::delivery::LookPlan;
 use super::fingerprint::Fingerprint;
 use super::looked::{Looked, Sighting};
-use crate::config::OutOfRetention;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::shards::DoubtNote;
 use crate::route::lineage::KnownShard;
 use crate::route::shard_map::Shard;
+use crate::settings::OutOfRetention;
 use crate::sink::pages::{Pages, Patience};
 use crate::sink::{ReadStart, RecordSink, ShardReader, SinkError};
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
-use crate::config::Ordering;
+use crate::settings::Ordering;
 
 /// A record of the stream behind the cut, with where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

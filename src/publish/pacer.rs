@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use crate::config::Pace;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::saturate;
+use crate::settings::Pace;
 
 /// Share of the documented limits that is used: the service counts in windows of its own.
 const HEADROOM_PERCENT: u64 = 95;
@@ -75,7 +76,7 @@ impl Pacer {
     /// Takes note of what came of a request: other writers may use the shard too, and then less than the limits is
     /// left. Additive increase, multiplicative decrease.
     pub fn judge(&mut self, now: Duration, answer: Refused) {
-        let since_ms = u64::try_from(now.saturating_sub(self.judged_at).as_millis()).unwrap_or(u64::MAX);
+        let since_ms = saturate::to_u64(now.saturating_sub(self.judged_at).as_millis());
         self.judged_at = now;
         if answer.refused > 0 {
             if self
@@ -98,7 +99,7 @@ impl Pacer {
 
     /// What the service took of the share in use, but not less than half of it: one answer is not the whole truth.
     fn share_accepted(&self, answer: Refused) -> u64 {
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let count = |length: usize| saturate::to_u64(length);
         let accepted = count(answer.sent.saturating_sub(answer.refused));
         (self.share.saturating_mul(accepted) / count(answer.sent).max(1)).max(self.share / 2)
     }
@@ -122,7 +123,7 @@ fn seconds_of(amount: usize, per_second: u64) -> Duration {
         .unwrap_or(u128::MAX)
         .saturating_mul(1_000_000_000);
     let nanoseconds = nanoseconds / u128::from(per_second.max(1));
-    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    Duration::from_nanos(saturate::to_u64(nanoseconds))
 }
 
 #[cfg(test)]

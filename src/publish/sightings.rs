@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
 use super::looked::{Floors, Looked, Unmatched};
-use crate::config::Ordering;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::settle::{StoredIn, compare_sequence_numbers, sequence_number_of};
 use crate::model::{ObjectId, QueueName};
+use crate::settings::Ordering;
 
 /// Sequence numbers of a shard that are kept at most while sightings are open.
 const KNOWN_MAX: usize = 4 * BATCH_RECORDS_MAX;

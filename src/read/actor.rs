@@ -11,24 +11,25 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::object_chunks::{ObjectChunks, ReadSettings, Step};
-use crate::chain::writer::ChainStart;
+use crate::chain::ends::ChainStart;
+use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
 use crate::checkpoint::messages::{ObjectEnded, OpenObject};
-use crate::config::ChangedObjects;
 use crate::discover::messages::{Assignment, NextObject, ObjectRead, Work};
 use crate::fault::Fault;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::flow::fuse::Fuse;
+use crate::flow::halt::Halt;
 use crate::model::Chunk;
 use crate::model::settle::ChunkRef;
 use crate::model::trouble::Suspension;
 use crate::observe::object_trace::ObjectTrace;
 use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
-use crate::parse::messages::{ObjectContext, ParseChunk, ParseControl};
+use crate::parse::messages::{ParseChunk, ParseControl};
+use crate::settings::ChangedObjects;
 use crate::source::{ObjectSource, SourceError};
-use crate::supervise::halt::Halt;
-use crate::supervise::spawn::Fuse;
 
 /// What a reader is made of.
 #[derive(Debug)]
@@ -132,7 +133,7 @@ impl FileReaderParts {
             };
             let id = assignment.entry.id.clone();
             let location = self.source.locate(&assignment.entry.version.key);
-            let trace = ObjectTrace::start(&assignment.entry, &location);
+            let trace = ObjectTrace::start(&id, &assignment.entry.version, &location);
             let span = trace.span().clone();
             let work = self.process(assignment, location, trace);
             match work.instrument(span).await? {

@@ -5,6 +5,8 @@
 //! not taken back. Memory is a window: 32 KiB for gzip, for zstd what the frame asks for, at most
 //! [`ZSTD_WINDOW_LOG_MAX`].
 
+use crate::saturate;
+
 use std::fmt;
 
 use flate2::{Decompress, FlushDecompress, Status};
@@ -177,8 +179,8 @@ impl Decoder {
                 Ok(step) => {
                     taken += step.taken;
                     given += step.given;
-                    self.taken += count(step.taken);
-                    self.given += count(step.given);
+                    self.taken += saturate::to_u64(step.taken);
+                    self.given += saturate::to_u64(step.given);
                     self.check_expansion();
                 }
                 Err(problem) => self.problem = Some(problem),
@@ -209,7 +211,7 @@ impl Decoder {
             return Ok(0);
         }
         let step = self.run(&[], output)?;
-        self.given += count(step.given);
+        self.given += saturate::to_u64(step.given);
         if step.given > 0 || self.place != Place::Inside {
             return Ok(step.given);
         }
@@ -270,7 +272,7 @@ impl Decoder {
     /// The codec refuses: at the head of a part that follows others it is no part at all.
     fn refused(&self, detail: String) -> DecodeProblem {
         let head = match self.compression() {
-            Compression::Gzip => count(GZIP_MAGIC.len()),
+            Compression::Gzip => saturate::to_u64(GZIP_MAGIC.len()),
             Compression::Zstd => ZSTD_MAGIC_BYTES,
         };
         if self.parts_count > 0 && self.taken - self.part_start < head {
@@ -319,8 +321,8 @@ fn run_gzip(codec: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<(
         .decompress(input, output, FlushDecompress::None)
         .map_err(|error| error.to_string())?;
     let progress = Progress {
-        taken: length(codec.total_in() - taken),
-        given: length(codec.total_out() - given),
+        taken: saturate::to_usize(codec.total_in() - taken),
+        given: saturate::to_usize(codec.total_out() - given),
     };
     let is_stuck = !input.is_empty() && progress.taken == 0 && progress.given == 0;
     match status {
@@ -346,14 +348,6 @@ fn run_zstd(
         return Err("the data makes no sense".to_owned());
     }
     Ok((progress, status.remaining == 0))
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-fn length(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 impl fmt::Debug for Decoder {

@@ -102,8 +102,8 @@ proptest! {
         } else {
             let start = borders.iter().rev().find(|border| **border < kept).copied().unwrap_or(0);
             let expected = DecodeProblem::Truncated {
-                name: compression.name(), part: compression.part(), at: count(kept), part_start: count(start),
-                text_bytes: count(text.len()),
+                name: compression.name(), part: compression.part(), at: saturate::to_u64(kept), part_start: saturate::to_u64(start),
+                text_bytes: saturate::to_u64(text.len()),
             };
             prop_assert_eq!(result, Err(expected));
         }
@@ -133,7 +133,7 @@ fn what_follows_the_last_part_is_named_with_its_byte() {
         (Compression::Zstd, b"\x28\xB5\x2F is no frame"),
     ] {
         let input = [encode(compression, b"1,a\n"), encode(compression, b"2,b\n")].concat();
-        let end = count(input.len());
+        let end = saturate::to_u64(input.len());
         let with_tail = [&input, tail].concat();
         for piece in [1, 3, 1_000] {
             let (text, result) = decode(compression, &with_tail, &[piece], 100);
@@ -149,7 +149,7 @@ fn what_follows_the_last_part_is_named_with_its_byte() {
             };
             let zeros = tail.iter().take_while(|byte| **byte == 0).count();
             let zeros = if compression == Compression::Gzip {
-                count(zeros)
+                saturate::to_u64(zeros)
             } else {
                 0
             };

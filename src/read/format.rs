@@ -3,7 +3,7 @@
 //! Where each file tells for itself, the bytes decide and the name is a promise: what is compressed is decoded
 //! whatever it is called, and what is called compressed has to be.
 
-use crate::config::{CompressionChoice, DataFormat, SourceFormat};
+use crate::settings::{CompressionChoice, DataFormat, SourceFormat};
 
 /// First bytes that are enough to tell.
 pub const MAGIC_BYTES: usize = 4;

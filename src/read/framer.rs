@@ -10,9 +10,10 @@
 use bytes::{Bytes, BytesMut};
 
 use super::row_scanner::{RowScanner, Scan, ScannedRow};
-use crate::config::CsvDialect;
 use crate::model::{Chunk, Mark, RawRecord, RawRecordKind, Span};
-use crate::parse::needle::Needle;
+use crate::saturate;
+use crate::settings::CsvDialect;
+use crate::value::needle::Needle;
 
 /// Marks a file as UTF-8; not part of the first row.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -116,7 +117,7 @@ impl Framer {
             self.buffer.reserve(bytes.len().max(self.chunk_bytes_max));
         }
         self.buffer.extend_from_slice(bytes);
-        self.pushed_to += count(bytes.len());
+        self.pushed_to += saturate::to_u64(bytes.len());
     }
 
     /// Says that the object ends here. The last row may lack its delimiter.
@@ -203,8 +204,8 @@ impl Framer {
         let is_header = std::mem::replace(&mut self.header, Header::Past) == Header::Next;
         if !is_header && !is_blank(content, self.scanner.field_delimiter()) {
             self.records.push(RawRecord {
-                range: offset(row.content.start)..offset(row.content.end),
-                line_delta: offset(self.lines_in_chunk),
+                range: saturate::to_u32(row.content.start)..saturate::to_u32(row.content.end),
+                line_delta: saturate::to_u32(self.lines_in_chunk),
                 kind: row.kind,
             });
         }
@@ -225,9 +226,9 @@ impl Framer {
         let records = std::mem::replace(&mut self.records, Vec::with_capacity(capacity));
         let start = self.chunk_start;
         let end = Mark {
-            position: start.position + count(bytes.len()) + discarded_bytes,
-            ordinal: start.ordinal + count(records.len()),
-            line: start.line + count(self.lines_in_chunk),
+            position: start.position + saturate::to_u64(bytes.len()) + discarded_bytes,
+            ordinal: start.ordinal + saturate::to_u64(records.len()),
+            line: start.line + saturate::to_u64(self.lines_in_chunk),
         };
         self.chunk_start = end;
         self.rows_in_chunk = 0;
@@ -250,7 +251,7 @@ impl Framer {
         let is_header = std::mem::replace(&mut self.header, Header::Past) == Header::Next;
         if !is_header {
             self.records.push(RawRecord {
-                range: offset(start)..offset(kept_to),
+                range: saturate::to_u32(start)..saturate::to_u32(kept_to),
                 line_delta: 0,
                 kind: RawRecordKind::TooLong,
             });
@@ -273,7 +274,7 @@ impl Framer {
         };
         let dropped = self.buffer.split_to(drop_to);
         let mut row = self.discarding.take()?;
-        row.discarded_bytes += count(dropped.len());
+        row.discarded_bytes += saturate::to_u64(dropped.len());
         if row_end.is_none() && !self.finished {
             self.discarding = Some(row);
             return None;
@@ -289,14 +290,4 @@ fn is_blank(content: &[u8], field_delimiter: &Needle) -> bool {
     content.first().is_none_or(u8::is_ascii_whitespace)
         && content.iter().all(u8::is_ascii_whitespace)
         && field_delimiter.find(content).is_none()
-}
-
-/// A length as a count of bytes, records or lines of an object.
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// A place inside a chunk; exact because of [`FRAME_BYTES_CEILING`].
-fn offset(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }

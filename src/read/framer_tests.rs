@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::framer::{Framer, FramerConfig};
-use crate::config::CsvDialect;
 use crate::model::{Chunk, Mark, RawRecordKind};
+use crate::settings::CsvDialect;
 
 /// A record with everything that must not depend on chunk borders.
 #[derive(Debug, Clone, PartialEq, Eq)]

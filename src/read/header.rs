@@ -5,11 +5,10 @@
 //! only. That is the rule for columns of Parquet, too.
 
 use super::parquet::columns::{OPERATION_COLUMN, named};
-use crate::config::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
-use crate::model::{ColumnOrder, FileColumns, Table, TableIndex};
-use crate::parse::csv::FieldSplitter;
-use crate::parse::row::RowSource;
+use crate::model::{ColumnOrder, FileColumns, RowSource, Table, TableIndex};
 use crate::parse::target::CHANGE_FIELDS;
+use crate::settings::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+use crate::value::csv::FieldSplitter;
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]

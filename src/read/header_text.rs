@@ -7,9 +7,8 @@ use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
 use super::header::{Header, read_header};
 use super::object_text::{ObjectText, Peeked};
-use crate::config::{CsvColumns, CsvDialect};
-use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, Table};
-use crate::parse::row::RowSource;
+use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, RowSource, Table};
+use crate::settings::{CsvColumns, CsvDialect};
 use crate::source::{ObjectSource, SourceError};
 
 /// Bytes of an object that are asked for; all of it, should they not be enough.

@@ -11,10 +11,10 @@ use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
 use super::parquet::worker::Job;
 use super::text_rows::TextRows;
-use crate::config::{Config, CsvColumns, SourceFormat};
+use crate::config::Config;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Table, TableIndex};
-use crate::parse::row::RowSource;
+use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, RowSource, Table, TableIndex};
+use crate::settings::{CsvColumns, SourceFormat};
 use crate::source::{ObjectSource, SourceError};
 
 /// How the objects of a task are read.

@@ -9,8 +9,8 @@ use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{CsvDialect, HeaderDrift};
 use crate::model::{Column, ColumnType};
+use crate::settings::{CsvDialect, HeaderDrift};
 use crate::source::memory::MemorySource;
 
 fn settings() -> ReadSettings {

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::decoder::Decoder;
 use super::format::{Compression, MAGIC_BYTES};
+use crate::saturate;
 use crate::source::{ByteStream, SourceError};
 
 /// Text decoded at once: small enough to keep, large enough that the call costs nothing.
@@ -163,7 +164,7 @@ impl Decoding {
         if given == 0 && self.is_at_end {
             return Ok(None);
         }
-        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(given);
+        let skipped = saturate::to_usize(self.skip).min(given);
         self.skip -= u64::try_from(skipped).unwrap_or(0);
         Ok(Some(self.text.get(skipped..given).unwrap_or_default()))
     }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use super::framer::Framer;
 use super::header_text::FirstRow;
 use super::object_chunks::{ObjectChunks, ReadSettings, Step};
-use crate::config::{Config, CsvColumns};
-use crate::encode::timestamp::MessageTimestamp;
-use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Operation, TableIndex};
-use crate::parse::row::{RenderedChunk, RowRenderer, RowSource};
+use crate::config::Config;
+use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Operation, RowSource, TableIndex};
+use crate::parse::row::{RenderedChunk, RowRenderer};
+use crate::saturate;
+use crate::settings::CsvColumns;
 use crate::source::{ObjectSource, SourceError};
+use crate::value::timestamp::MessageTimestamp;
 
 /// Where a row stands in its object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -162,7 +164,7 @@ impl RowReader {
         let object = ObjectVersion {
             key: name.to_owned(),
             etag: String::new(),
-            size_bytes: u64::try_from(text.len()).unwrap_or(u64::MAX),
+            size_bytes: saturate::to_u64(text.len()),
             modified_ms: self.now_us / 1_000,
         };
         let mut framer = Framer::new(&self.settings.framing, Mark::START);

@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use crate::model::RawRecordKind;
-use crate::parse::needle::Needle;
+use crate::value::needle::Needle;
 
 /// The one quote character of RFC 4180.
 const QUOTE: u8 = b'"';

@@ -1,6 +1,5 @@
 //! From partition key to shard.
 
 pub mod lineage;
-pub mod partition_key;
 pub mod shard_map;
-pub mod watcher;
+pub mod lane;

@@ -165,8 +165,9 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Pace, SystemEnvironment, load_str};
+    use crate::config::{SystemEnvironment, load_str};
     use crate::sandbox::blog_data::TABLE_DEFINITION;
+    use crate::settings::Pace;
 
     fn task(state: &Path, delivery: Delivery, ordering: Ordering) -> BlogTask<'_> {
         BlogTask {

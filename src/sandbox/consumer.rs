@@ -7,6 +7,8 @@
 //! It shares no code with the engine. Parents are read before their children, so that what one partition key got
 //! comes in the order in which it was put, also across a reshard.
 
+use crate::saturate;
+
 use std::collections::BTreeSet;
 
 use aws_sdk_kinesis::Client;
@@ -142,7 +144,7 @@ fn consume(record: Record, hash_keys: HashKeys, consumed: &mut Vec<ConsumedRecor
         return 0;
     };
     if span_of(&members).is_some_and(|span| !hash_keys.contain(span)) {
-        return u64::try_from(members.len()).unwrap_or(u64::MAX);
+        return saturate::to_u64(members.len());
     }
     consumed.extend(members.into_iter().map(|member| ConsumedRecord {
         sequence_number: record.sequence_number.clone(),

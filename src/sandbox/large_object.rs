@@ -1,6 +1,8 @@
 //! Objects that are much larger than the memory of the engine, as text, gzip and Parquet, with rows that anybody can make
 //! again from their numbers. For the benchmark of memory and the crash test.
 
+use crate::saturate;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -143,5 +145,5 @@ fn write_column<T: DataType>(
 }
 
 fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
+    saturate::to_u64(text.len())
 }

@@ -21,6 +21,7 @@ use super::meter::{Meter, Reading};
 use super::server::LocalServer;
 use crate::limits::REQUEST_BYTES_MAX;
 use crate::route::shard_map::{HashKey, ShardMap};
+use crate::saturate;
 
 const SERVER: &str = "null Kinesis";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -144,7 +145,7 @@ fn refused(code: &str, message: &str) -> Response {
 
 fn put_records(state: &NullState, call: &[u8]) -> Result<String, serde_json::Error> {
     let call: PutRecordsCall<'_> = serde_json::from_slice(call)?;
-    let stored_count = u64::try_from(call.records.len()).unwrap_or(u64::MAX);
+    let stored_count = saturate::to_u64(call.records.len());
     let first = state.sequence.fetch_add(stored_count, Ordering::Relaxed);
     let mut payload_bytes = 0;
     let mut answer = String::with_capacity(call.records.len() * 128 + 64);
@@ -179,7 +180,7 @@ fn put_records(state: &NullState, call: &[u8]) -> Result<String, serde_json::Err
 /// Bytes that a base64 text stands for.
 fn decoded_bytes_count(text: &str) -> u64 {
     let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
-    u64::try_from(text.len() / 4 * 3 - padding.min(text.len() / 4 * 3)).unwrap_or(u64::MAX)
+    saturate::to_u64(text.len() / 4 * 3 - padding.min(text.len() / 4 * 3))
 }
 
 fn list_shards(shards: &ShardMap) -> Value {

@@ -9,6 +9,8 @@
 //! | `1 3 2 3 4` | a hole that was repaired: row 2 came late, and what had overtaken it was replayed behind it |
 //! | `1 3 2 4`, `1 2 3 1 3 4` | out of order: at the end a consumer holds an older state than it was given |
 
+use crate::saturate;
+
 use std::collections::BTreeMap;
 
 /// The deliveries of one sequence so far.
@@ -103,7 +105,7 @@ impl LastDeliveries {
             .clone()
             .zip(places.skip(1))
             .filter(|(place, next)| place > next);
-        u64::try_from(inversions.count()).unwrap_or(u64::MAX)
+        saturate::to_u64(inversions.count())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Streams of any Kinesis server, this program's own or another: made, and waited for.
 
+use crate::saturate;
+
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
@@ -19,7 +21,7 @@ const POLLS_MAX: u32 = 2_000;
 /// # Errors
 /// [`SandboxError::Request`] if the server refuses, or if the stream does not become active.
 pub async fn create(client: &Client, stream: &str, shards_count: u32) -> Result<(), SandboxError> {
-    let shards = i32::try_from(shards_count).unwrap_or(i32::MAX);
+    let shards = saturate::to_i32(shards_count);
     let request = client.create_stream().stream_name(stream).shard_count(shards);
     if let Err(error) = request.send().await {
         return Err(request_error(SERVER, format!("CreateStream {stream}"), error));

@@ -2,6 +2,8 @@
 //!
 //! It makes the expected values again from the seed and takes no count from the engine.
 
+use crate::saturate;
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -75,7 +77,7 @@ pub struct Verdict {
 impl<'a> Judge<'a> {
     /// A judge of this data set, who has seen nothing yet.
     pub fn new(data: &'a BlogData) -> Self {
-        let rows_count = usize::try_from(data.rows_count()).unwrap_or(usize::MAX);
+        let rows_count = saturate::to_usize(data.rows_count());
         Self {
             data,
             change_key: ChangeKey::default(),
@@ -108,7 +110,7 @@ impl<'a> Judge<'a> {
 
     /// Takes the next record of a shard. Parents come before their children.
     pub fn take(&mut self, shard_id: &str, record: &ConsumedRecord) {
-        self.verdict.payload_bytes += u64::try_from(record.payload.len()).unwrap_or(u64::MAX);
+        self.verdict.payload_bytes += saturate::to_u64(record.payload.len());
         let place = || format!("record {} of {shard_id}", record.sequence_number);
         let message: Message<'_> = match serde_json::from_slice(&record.payload) {
             Ok(message) => message,
@@ -145,7 +147,7 @@ impl<'a> Judge<'a> {
     }
 
     fn count_delivery(&mut self, shard_id: &str, partition_key: &str, number: u64) {
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        let index = saturate::to_usize(number);
         if let Some(deliveries) = self.deliveries.get_mut(index) {
             self.verdict.repeated += u64::from(*deliveries > 0);
             *deliveries = deliveries.saturating_add(1);
@@ -167,7 +169,7 @@ impl<'a> Judge<'a> {
     pub fn finish(mut self) -> Verdict {
         let unfinished = |orders: &HashMap<String, DeliveryOrder>| {
             let count = orders.values().filter(|order| order.is_unfinished()).count();
-            u64::try_from(count).unwrap_or(u64::MAX)
+            saturate::to_u64(count)
         };
         self.verdict.out_of_order_by_key += self
             .by_key

@@ -15,10 +15,10 @@ use futures_util::future;
 
 use super::pages::Pages;
 use super::{PutEntry, ReadStart, RecordSink, SeenRecord};
-use crate::chain::lane::{LANES_COUNT, LaneIndex};
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
 use crate::model::BatchRecord;
 use crate::model::batch::{Link, LinkKind};
+use crate::route::lane::{LANES_COUNT, LaneIndex};
 use crate::route::shard_map::{HashKey, Shard};
 
 /// A sink, and the means to look into it.

@@ -13,6 +13,7 @@ use crate::route::shard_map::{Shard, ShardMap};
 
 pub mod conformance;
 pub mod kinesis;
+pub mod kpl;
 pub mod memory;
 pub mod ndjson;
 pub mod pages;

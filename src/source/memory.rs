@@ -13,6 +13,7 @@ use futures_util::stream;
 use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError, printable};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
+use crate::saturate;
 
 /// Bytes of one piece of a body unless [`MemorySource::with_piece_bytes`] says otherwise.
 const PIECE_BYTES_DEFAULT: usize = 64 * 1024;
@@ -129,7 +130,7 @@ impl State {
         let version = ObjectVersion {
             key: key.to_owned(),
             etag: format!("memory-{}", self.versions_count),
-            size_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            size_bytes: saturate::to_u64(bytes.len()),
             modified_ms: self.versions_count,
         };
         let object = Object {
@@ -164,12 +165,11 @@ impl Body {
         if self.rest.is_empty() {
             return None;
         }
-        let until_fault =
-            until_fault.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let until_fault = until_fault.map_or(usize::MAX, saturate::to_usize);
         let piece = self
             .rest
             .split_to(self.rest.len().min(self.source.piece_bytes).min(until_fault));
-        let piece_bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let piece_bytes = saturate::to_u64(piece.len());
         self.position = self.position.saturating_add(piece_bytes);
         self.source
             .shared
@@ -241,11 +241,7 @@ impl ObjectSource for MemorySource {
                 expected_etag: version.etag.clone(),
             });
         }
-        let place = |position| {
-            usize::try_from(position)
-                .unwrap_or(usize::MAX)
-                .min(object.bytes.len())
-        };
+        let place = |position| saturate::to_usize(position).min(object.bytes.len());
         let end = place(range.end);
         let rest = object.bytes.slice(place(range.start).min(end)..end);
         let faults = state.faults.get_mut(&version.key);

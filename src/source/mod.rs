@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::config::{ChangedObjects, HeaderDrift};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
+use crate::settings::{ChangedObjects, HeaderDrift};
 
 pub mod conformance;
 pub mod local;

@@ -6,11 +6,12 @@ use super::pipeline::Backends;
 use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectState, ObjectTotals, Phase, StoreError, TaskLife,
 };
-use crate::config::{ChangesFrom, Config, StopAfter};
+use crate::config::Config;
 use crate::discover::folders::{ObjectFolder, change_folders};
-use crate::discover::start::{ChangesStart, StartPoint};
 use crate::fault::{Fault, FaultKind};
+use crate::model::start::{ChangesStart, StartPoint};
 use crate::model::{ObjectVersion, QueueName};
+use crate::settings::{ChangesFrom, StopAfter};
 use crate::source::ListCursor;
 
 /// The life of a task as it goes on, with what this start decides.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::halt::Halt;
 use super::past_load::PastLoad;
-use super::pipeline::{Backends, RunMode};
+use super::pipeline::Backends;
 use super::placement::Placement;
 use super::policy::fault_of;
 use super::recovery::{begin, possible_delivery};
@@ -18,7 +17,8 @@ use super::spawn::Nursery;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
-use crate::config::{Config, StopAfter};
+use crate::checkpoint::status::TaskStatus;
+use crate::config::Config;
 use crate::discover::actor::Discoverer;
 use crate::discover::catalog::Catalog;
 use crate::discover::messages::StopAssigning;
@@ -26,8 +26,9 @@ use crate::discover::queues::plan_queues;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
+use crate::flow::halt::Halt;
 use crate::observe::counters::Counters;
-use crate::observe::status::TaskStatus;
+use crate::settings::{RunMode, StopAfter};
 use crate::sink::StreamDescription;
 
 /// How a generation ended without a fault.

@@ -2,12 +2,12 @@
 
 pub mod beginning;
 pub mod generation;
-pub mod halt;
 mod past_load;
 pub mod pipeline;
 pub mod placement;
 pub mod policy;
 pub mod recovery;
 pub mod spawn;
-pub mod suspended;
 mod wiring;
+pub mod events;
+mod shard_watcher;

@@ -6,11 +6,12 @@ use tokio::sync::watch;
 
 use super::beginning;
 use super::generation::GenerationEnd;
+use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, Phase, TaskLife};
-use crate::config::{Config, StopAfter};
+use crate::config::Config;
 use crate::discover::queues::stop_due;
 use crate::fault::Fault;
-use crate::observe::status::TaskStatus;
+use crate::settings::StopAfter;
 
 /// What a generation knows of that moment.
 #[derive(Debug)]

@@ -17,14 +17,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::generation::{Generation, GenerationEnd};
 use super::policy::{Decision, RestartPolicy};
+use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
+use crate::checkpoint::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::Clock;
-use crate::config::life::moment_text;
-use crate::config::{Config, MigrationType, StopAfter};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
-use crate::observe::life_status::{StopReason, StopStatus, failure_text};
-use crate::observe::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::saturate;
+use crate::settings::life::moment_text;
+use crate::settings::{MigrationType, RunMode, StopAfter};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
 
@@ -42,15 +44,6 @@ pub struct Backends {
     pub store: Arc<dyn CheckpointStore>,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
-}
-
-/// When a run ends by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunMode {
-    /// When everything that is present is settled.
-    Once,
-    /// Never, if there are changes to wait for.
-    Continuous,
 }
 
 /// How a run ended without a fault.
@@ -203,7 +196,7 @@ impl Pipeline {
             match policy.decide(fault.clone(), epoch.elapsed()) {
                 Decision::GiveUp(fault) => return Err(fault),
                 Decision::Restart { after } => {
-                    let delay_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                    let delay_ms = saturate::to_u64(after.as_millis());
                     self.status.send_modify(|status| {
                         Arc::make_mut(status).life.last_failure = Some(failure_text(&fault));
                     });

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::spawn::{ChildExit, Exit};
-use crate::config::{LimitsConfig, RestartDelays};
 use crate::fault::{Fault, FaultKind};
+use crate::saturate;
+use crate::settings::{LimitsConfig, RestartDelays};
 
 /// Restarts are counted over this time of work; pauses are no work.
 const WINDOW: Duration = Duration::from_mins(10);
@@ -37,7 +38,7 @@ pub struct RestartPolicy {
 impl RestartPolicy {
     /// The budget that the limits give.
     pub fn new(limits: &LimitsConfig) -> Self {
-        let restarts_max = usize::try_from(limits.restarts_max).unwrap_or(usize::MAX);
+        let restarts_max = saturate::to_usize(limits.restarts_max);
         Self {
             restarts_max: (!limits.restart.are_unbounded).then_some(restarts_max),
             delays: limits.restart,

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
-use super::suspended::refuse_suspended;
 use crate::chain::ends::LaneEnds;
-use crate::chain::lane::LANES_COUNT;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
-use crate::config::{Config, DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
+use crate::checkpoint::suspended::refuse_suspended;
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{ObjectId, QueueName};
 use crate::publish::delivery::{Known, Start};
+use crate::route::lane::LANES_COUNT;
+use crate::settings::{DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::sink::{SinkError, StreamDescription};
 
 /// What earlier processes may have left.

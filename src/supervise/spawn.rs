@@ -5,32 +5,16 @@
 //!
 //! **Invariants:** G1 (once [`Nursery::abort_all`] returns, no actor of the generation handles anything any more).
 
-use std::sync::{Arc, OnceLock};
-
 use actix::dev::channel::channel;
 use actix::prelude::*;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
+use crate::flow::fuse::Fuse;
 
 /// Mailboxes do not bound anything in actix 0.13 (see `flow`), so the number does not matter.
 const MAILBOX_CAPACITY: usize = 16;
-
-/// Carries the reason for which an actor stops itself to whoever watches it.
-#[derive(Debug, Clone, Default)]
-pub struct Fuse(Arc<OnceLock<Fault>>);
-
-impl Fuse {
-    /// Notes the fault; the actor stops its context right after. The first fault counts.
-    pub fn blow(&self, fault: Fault) {
-        self.0.get_or_init(|| fault);
-    }
-
-    fn take(&self) -> Option<Fault> {
-        self.0.get().cloned()
-    }
-}
 
 /// How an actor ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +146,7 @@ mod exits;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;

@@ -10,13 +10,13 @@ use super::rows::{Demand, ExpectedRow, Rows, key_hash};
 use super::settled::Settled;
 use crate::checkpoint::cut::SkipPlan;
 use crate::config::Config;
-use crate::discover::control::ControlPlan;
 use crate::fault::Fault;
-use crate::model::{Mark, TableIndex};
+use crate::model::control::ControlPlan;
+use crate::model::{Mark, RowSource, TableIndex};
 use crate::parse::chunk_router::ChunkRouter;
-use crate::parse::row::RowSource;
 use crate::publish::fingerprint::Fingerprint;
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
+use crate::saturate;
 use crate::sink::StreamDescription;
 use crate::source::ObjectSource;
 
@@ -103,7 +103,7 @@ impl Expecting<'_> {
             }
             each(index + 1, expectation.rows.len());
         }
-        let last = u32::try_from(plan.objects.len()).unwrap_or(u32::MAX);
+        let last = saturate::to_u32(plan.objects.len());
         self.expect_replays(&mut expectation, last);
         Ok(expectation)
     }
@@ -111,11 +111,11 @@ impl Expecting<'_> {
     /// Index of a table in the counts: behind the tables come control records, then rows of tables that are gone.
     fn table_number(&self, table: Option<TableIndex>) -> u32 {
         let number = table.map_or(self.config.tables.len() + 1, |table| table.0);
-        u32::try_from(number).unwrap_or(u32::MAX)
+        saturate::to_u32(number)
     }
 
     fn control_number(&self) -> u32 {
-        u32::try_from(self.config.tables.len()).unwrap_or(u32::MAX)
+        saturate::to_u32(self.config.tables.len())
     }
 
     fn expect_control(

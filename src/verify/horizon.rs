@@ -1,6 +1,7 @@
 //! How far back a stream can be judged. Pure: no I/O, no clock.
 
 use crate::limits::RETENTION_MIN;
+use crate::saturate;
 
 /// The times that decide, each in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ impl Times {
     /// Whether the retention may have removed something that is asked for: time enough has passed since the task
     /// started, and the stream begins later than the task and than the question.
     pub(super) fn allow_a_cut(self) -> bool {
-        let retention_ms = i64::try_from(RETENTION_MIN.as_millis()).unwrap_or(i64::MAX);
+        let retention_ms = saturate::to_i64(RETENTION_MIN.as_millis());
         let asked_from = self.since.map_or(self.started, |since| since.max(self.started));
         self.now.saturating_sub(self.started) > retention_ms && self.oldest > asked_from
     }

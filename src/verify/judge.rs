@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::rows::{Demand, Row, Rows, Seen, Twins};
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
+use crate::saturate;
 
 /// Missing rows that are named; the others are only counted.
 pub const EXAMPLES_MAX: usize = 20;
@@ -56,7 +57,7 @@ impl Judgement {
 
     /// Notes something of an object and a table.
     pub fn count_at(&mut self, object: u32, table: u32, note: impl Fn(&mut Tally)) {
-        let at = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+        let at = |index: u32| saturate::to_usize(index);
         let tallies = [self.objects.get_mut(at(object)), self.tables.get_mut(at(table))];
         tallies.into_iter().flatten().for_each(note);
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::checkpoint::store::{ObjectEntry, ObjectState, ObjectTotals};
 use crate::config::Config;
-use crate::discover::control::{CONTROL_KEY, ControlPlan, ControlRecord};
-use crate::model::{QueueName, TableIndex};
-use crate::parse::row::RowSource;
+use crate::model::control::{CONTROL_KEY, ControlPlan, ControlRecord};
+use crate::model::{QueueName, RowSource, TableIndex};
+use crate::saturate;
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn planned(
             None => ControlPlan::before_changes(config.migration_type, config.tables.len()),
         };
         // Switched off before they were sent, or sent for other tables than those of today.
-        let records = u64::try_from(control.0.len()).unwrap_or(u64::MAX);
+        let records = saturate::to_u64(control.0.len());
         if entry.state.is_finished() && totals.records != records {
             return None;
         }

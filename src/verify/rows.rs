@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 
 use crate::publish::fingerprint::Fingerprint;
 use crate::route::shard_map::HashKey;
+use crate::saturate;
 
 /// Whether a row has to be in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,5 +212,5 @@ impl Twins {
 /// The upper half of the hash key of a partition key.
 pub(super) fn key_hash(partition_key: &[u8]) -> u64 {
     let upper = HashKey::of_partition_key(partition_key).0 >> 64;
-    u64::try_from(upper).unwrap_or(u64::MAX)
+    saturate::to_u64(upper)
 }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
-use crate::deadletter::{files, replays};
+use crate::deadletter::files;
 use crate::model::ObjectVersion;
 use crate::publish::fingerprint::Fingerprint;
+use crate::replay::log;
 use crate::verify::rows::key_hash;
 
 /// Dead letters and replays of a task.
@@ -40,7 +41,7 @@ impl Settled {
             let ordinals = settled.letters.entry((letter.key, letter.etag)).or_default();
             ordinals.insert(letter.ordinal);
         })?;
-        replays::for_each(folder, |replay| {
+        log::for_each(folder, |replay| {
             let time: Result<jiff::Timestamp, _> = replay.time.parse();
             let row = replay.row;
             settled.replays.push(ReplayedRow {

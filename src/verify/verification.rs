@@ -12,11 +12,13 @@ use super::report::{Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, 
 use super::settled::Settled;
 use super::stream::Reading;
 use crate::checkpoint::store::{ObjectEntry, TaskState};
-use crate::config::{Config, TargetConfig};
+use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::READ_INTERVAL;
 use crate::model::Table;
 use crate::read::rendered_rows::{RenderedRow, RowReader};
+use crate::saturate;
+use crate::settings::TargetConfig;
 use crate::sink::{ReadStart, RecordSink, StreamDescription};
 use crate::source::ObjectSource;
 
@@ -253,7 +255,7 @@ impl Verification<'_> {
     }
 
     fn unlocated(&self, plan: &Plan, object: u32, ordinal: u64) -> MissingRow {
-        let index = usize::try_from(object).unwrap_or(usize::MAX);
+        let index = saturate::to_usize(object);
         let replay = || {
             let ordinal = usize::try_from(ordinal).ok()?;
             self.settled.replays.get(ordinal)

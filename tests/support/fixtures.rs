@@ -1,8 +1,8 @@
 //! Tables and files, and what must come of each row. Nothing here calls the engine's framer, parser or encoder: bytes,
 //! places and messages are written down side by side.
 
-use bucket_brigade::config::ChangePartitionKey;
 use bucket_brigade::model::{Column, ColumnType, Mark, Operation, QueueName, Table};
+use bucket_brigade::settings::ChangePartitionKey;
 use bytes::Bytes;
 use serde_json::{Value, json};
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::supervise::pipeline::{RunEnd, RunMode};
+use bucket_brigade::settings::RunMode;
+use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bucket_brigade::config::{Config, ConfigProblems, Environment, Loaded, load_str};
-use bucket_brigade::encode::timestamp::MessageTimestamp;
-use bucket_brigade::model::{Mark, ObjectVersion, TableIndex};
-use bucket_brigade::parse::row::{RenderedChunk, RowRenderer, RowSource};
+use bucket_brigade::config::{Config, Environment, Loaded, load_str};
+use bucket_brigade::model::{Mark, ObjectVersion, RowSource, TableIndex};
+use bucket_brigade::parse::row::{RenderedChunk, RowRenderer};
 use bucket_brigade::read::framer::{Framer, FramerConfig};
+use bucket_brigade::settings::ConfigProblems;
+use bucket_brigade::value::timestamp::MessageTimestamp;
 use serde_json::{Value, json};
 
 /// Files of one folder.

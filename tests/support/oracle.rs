@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bucket_brigade::checkpoint::store::memory::Step;
 use bucket_brigade::checkpoint::store::{CheckpointDelta, ObjectState, TableStatistics};
-use bucket_brigade::config::Guarantee;
 use bucket_brigade::model::{ObjectId, QueueName};
+use bucket_brigade::settings::Guarantee;
 
 use super::expectation::{Expectation, Repeats};
 use super::fixtures::table_name;

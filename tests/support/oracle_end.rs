@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::discover::control::CONTROL_KEY;
 use bucket_brigade::model::QueueName;
+use bucket_brigade::model::control::CONTROL_KEY;
 
 use super::expectation::{Order, Repeats};
 use super::fixtures::Defect;

@@ -4,23 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_brigade::checkpoint::reload::{Extent, InDoubt, reload};
+use bucket_brigade::checkpoint::status::TaskStatus;
 use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
-use bucket_brigade::config::{
-    Aggregation, ChangedObjects, ChangesFrom, Config, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee,
-    LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
-};
+use bucket_brigade::config::Config;
 use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
 use bucket_brigade::model::{Mark, QueueName};
 use bucket_brigade::observe::counters::CountersSnapshot;
-use bucket_brigade::observe::status::TaskStatus;
 use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::settings::{
+    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
+    RestartDelays, RunMode, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig,
+    TargetConfig,
+};
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::memory::MemorySource;
-use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd, RunMode};
+use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,8 @@
 
 use bucket_brigade::checkpoint::resume_table::resume_table;
 use bucket_brigade::checkpoint::store::CheckpointStore;
-use bucket_brigade::config::{DataErrorPolicy, Escalation, MigrationType, RowPolicies};
 use bucket_brigade::model::trouble::Suspension;
+use bucket_brigade::settings::{DataErrorPolicy, Escalation, MigrationType, RowPolicies};
 
 use super::fixtures::{Data, Defect};
 use super::pipeline::{Run, World};

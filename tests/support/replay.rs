@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bucket_brigade::checkpoint::store::{ObjectProgress, ObjectState, TableStatistics};
 use bucket_brigade::config::Config;
-use bucket_brigade::discover::control::CONTROL_KEY;
+use bucket_brigade::model::control::CONTROL_KEY;
 use bucket_brigade::model::{Mark, Operation, QueueName};
 use bucket_brigade::route::shard_map::HashKey;
 use bucket_brigade::sink::memory::StoredRecord;

@@ -109,11 +109,11 @@ mod tests {
 
     use super::*;
     use crate::chain::ends::LaneEnds;
-    use crate::chain::lane::LaneIndex;
     use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::conformance::troubles;
     use crate::checkpoint::store::{ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut};
     use crate::model::Mark;
+    use crate::route::lane::LaneIndex;
     use crate::route::shard_map::HashRange;
 
     /// Lanes with their last positions.

@@ -1,5 +1,7 @@
 //! Values in parts: how a long value is cut, and how entries are put together again.
 
+use crate::saturate;
+
 use serde::de::DeserializeOwned;
 
 use super::database::Database;
@@ -20,7 +22,7 @@ pub(super) fn end_of(key: &[u8]) -> Vec<u8> {
 /// Cuts a value into parts; the first begins with their count.
 pub(super) fn parts_of(value: &[u8]) -> Vec<Vec<u8>> {
     let mut chunks = value.chunks(PART_BYTES_MAX);
-    let count = u16::try_from(chunks.len().max(1)).unwrap_or(u16::MAX);
+    let count = saturate::to_u16(chunks.len().max(1));
     let mut first = count.to_be_bytes().to_vec();
     first.extend_from_slice(chunks.next().unwrap_or_default());
     std::iter::once(first).chain(chunks.map(<[u8]>::to_vec)).collect()

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::chain::ends::LaneEnds;
 use crate::model::{ObjectId, ObjectVersion, QueueName};
+use crate::saturate;
 
 const LOCATION: &str = "memory";
 
@@ -188,7 +189,7 @@ impl Shared {
         }
         for queue in &delta.reload {
             if let Some(objects) = self.queues.get(queue) {
-                let first = u64::try_from(objects.len()).unwrap_or(u64::MAX);
+                let first = saturate::to_u64(objects.len());
                 self.firsts.insert(queue.clone(), first);
             }
         }

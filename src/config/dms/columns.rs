@@ -1,10 +1,10 @@
 //! One column of the external table definition. Pure: no I/O, no clock.
 
-use super::super::problems::Report;
 use super::super::suggest::closest;
 use super::super::tree::{Node, quoted};
 use super::members::Members;
 use crate::model::{Column, ColumnType, DateFormat};
+use crate::settings::problems::Report;
 
 /// Longest value that a column can be declared with, in bytes.
 pub(super) const LENGTH_MAX: u64 = 2_147_483_647;

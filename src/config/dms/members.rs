@@ -1,9 +1,9 @@
 //! Looks up the members of a DMS document's objects. DMS writes numbers and booleans as text; both forms are
 //! taken. Pure: no I/O, no clock.
 
-use super::super::problems::{Place, Report};
 use super::super::suggest::closest;
 use super::super::tree::{Entry, Node, Value};
+use crate::settings::problems::{Place, Report};
 
 /// The members of one object.
 pub(super) struct Members<'a> {

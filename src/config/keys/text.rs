@@ -1,6 +1,6 @@
 //! What the texts of a configuration may look like. Pure: no I/O, no clock.
 
-use super::super::life::parse_moment;
+use crate::settings::life::parse_moment;
 
 /// The escapes a separator may be written with, also as literal backslash text.
 pub const ESCAPES: &str = r"the escapes \t \n \r \\ \uXXXX \xXX";

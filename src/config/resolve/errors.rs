@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::joined;
 use crate::config::values::Section;
-use crate::config::{DataErrorPolicy, ErrorsConfig, Escalation, EventErrorPolicy, RowPolicies};
+use crate::settings::{DataErrorPolicy, ErrorsConfig, Escalation, EventErrorPolicy, RowPolicies};
 
 const POLICIES: [(&str, DataErrorPolicy); 3] = [
     ("DEAD_LETTER", DataErrorPolicy::DeadLetter),

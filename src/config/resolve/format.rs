@@ -1,8 +1,8 @@
 //! What the files are: the keys `data_format` and `csv` of `source`. Pure: no I/O, no clock.
 
-use super::super::problems::{Place, Report};
 use super::super::values::Section;
-use super::super::{
+use crate::settings::problems::{Place, Report};
+use crate::settings::{
     CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
 };
 

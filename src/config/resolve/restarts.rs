@@ -1,8 +1,8 @@
 //! How restarts follow on each other. Pure: no I/O, no clock.
 
-use crate::config::RestartDelays;
-use crate::config::problems::Report;
 use crate::config::values::Section;
+use crate::settings::RestartDelays;
+use crate::settings::problems::Report;
 
 /// What the keys below `limits` say of restarts.
 pub(super) fn restarts(section: &Section<'_>, report: &mut Report) -> Option<RestartDelays> {

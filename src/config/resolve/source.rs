@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::super::life::parse_moment;
-use super::super::problems::Report;
 use super::super::tree::quoted;
 use super::super::values::Section;
-use super::super::{
-    ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig, SourceLocation,
-    TargetConfig,
-};
 use super::format::{data_format, dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
+use crate::settings::life::parse_moment;
+use crate::settings::problems::Report;
+use crate::settings::{
+    ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig, SourceLocation,
+    TargetConfig,
+};
 
 pub(super) fn source(
     root: &Section<'_>,
@@ -238,7 +238,7 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded_with;
-    use crate::config::{
+    use crate::settings::{
         CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
     };
 

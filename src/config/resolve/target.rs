@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::problems::Report;
 use super::super::values::Section;
-use super::super::{
-    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, NumberFormat,
-    Ordering, OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
-};
 use super::joined;
-use crate::config::MigrationType;
+use crate::encode::partition_key::{PartitionKeyRule, PartitionKeyType};
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use crate::map::plan::MappedTables;
 use crate::model::{Operation, Table, TableIndex};
-use crate::route::partition_key::{PartitionKeyRule, PartitionKeyType};
+use crate::settings::problems::Report;
+use crate::settings::{
+    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, MigrationType,
+    NumberFormat, Ordering, OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
+};
 
 pub(super) struct Target {
     pub(super) place: TargetConfig,

@@ -1,9 +1,9 @@
 //! Expressions of the user guide's kinds, over a row of each operation.
 
 use super::*;
-use crate::config::CsvDialect;
 use crate::model::Column;
-use crate::parse::csv::FieldSplitter;
+use crate::settings::CsvDialect;
+use crate::value::csv::FieldSplitter;
 
 fn table() -> Table {
     let column = |name: &str, column_type, is_primary_key| Column {

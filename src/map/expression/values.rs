@@ -3,10 +3,10 @@
 use rusqlite::types::Value;
 
 use super::super::shown::shown;
-use crate::encode::json_text::hexadecimal;
 use crate::model::ColumnType;
-use crate::parse::convert::{FieldValue, HexPrefix, ValueProblem, read_field_as};
-use crate::parse::csv::Field;
+use crate::value::convert::{FieldValue, HexPrefix, ValueProblem, read_field_as};
+use crate::value::csv::Field;
+use crate::value::json_text::hexadecimal;
 
 /// Fraction digits of a second that an expression sees.
 const SEEN_SCALE: u8 = 9;

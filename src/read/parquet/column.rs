@@ -1,5 +1,7 @@
 //! One column of a row group: some of its values at a time, and each of them as text.
 
+use crate::saturate;
+
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{
     BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
@@ -126,7 +128,7 @@ impl Column {
     /// # Errors
     /// If there are not so many.
     pub fn skip(&mut self, rows: u64) -> Result<(), ParquetError> {
-        let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
+        let wanted = saturate::to_usize(rows);
         let skipped = each_type!(&mut self.values, typed => typed.reader.skip_records(wanted))?;
         self.ensure(wanted, skipped)
     }
@@ -136,7 +138,7 @@ impl Column {
     /// # Errors
     /// If there are not so many, or they cannot be decoded.
     pub fn read(&mut self, rows: u64) -> Result<(), ParquetError> {
-        let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
+        let wanted = saturate::to_usize(rows);
         self.next_value = 0;
         let levels = &mut self.levels;
         let read = each_type!(&mut self.values, typed => typed.read(wanted, levels))?;

@@ -5,9 +5,9 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::kinds::ValueKind;
 use super::values::TextForm;
-use crate::config::LoadOperationColumn;
-use crate::discover::folders::is_named_as_changes;
+use crate::model::object::is_named_as_changes;
 use crate::model::{Table, TableIndex};
+use crate::settings::LoadOperationColumn;
 
 /// The column in which DMS writes the operation of a row.
 pub const OPERATION_COLUMN: &str = "Op";

@@ -6,6 +6,7 @@ use super::columns::{OPERATION_COLUMN, is_flat};
 use super::kinds::{BytesKind, NumberKind, ValueKind};
 use crate::config::dms::columns::{NUMERIC_SCALE_MAX, PRECISION_MAX};
 use crate::model::{Column, ColumnType};
+use crate::saturate;
 
 /// Characters of a UUID.
 const UUID_LENGTH: u32 = 36;
@@ -51,7 +52,7 @@ impl FileDefinition {
 
 /// The type whose values those of the column are, or what the column is.
 fn column_type_of(column: &ColumnDescriptor) -> Result<ColumnType, String> {
-    let precision = u8::try_from(column.type_precision()).unwrap_or(u8::MAX);
+    let precision = saturate::to_u8(column.type_precision());
     // Bytes that say nothing of themselves are bytes.
     Ok(match ValueKind::of(column, ColumnType::Blob)? {
         ValueKind::Boolean => ColumnType::Boolean,

@@ -7,6 +7,7 @@ use super::definition::FileDefinition;
 use super::rows::read_part;
 use crate::model::ObjectVersion;
 use crate::read::object_text::damaged;
+use crate::saturate;
 use crate::source::{ObjectSource, SourceError};
 
 /// Bytes that are read at first: the footer of most files.
@@ -28,7 +29,7 @@ pub async fn definition_of(
         // The reader asks for no more than the file has.
         match reader.try_parse_sized(&tail, size).and_then(|()| reader.finish()) {
             Ok(metadata) => return Ok(FileDefinition::of(metadata.file_metadata().schema_descr())),
-            Err(ParquetError::NeedMoreData(more)) => wanted = u64::try_from(more).unwrap_or(u64::MAX),
+            Err(ParquetError::NeedMoreData(more)) => wanted = saturate::to_u64(more),
             Err(error) => return Err(damaged(source.locate(&version.key), &error)),
         }
     }

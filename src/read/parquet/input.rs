@@ -14,6 +14,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Chunk;
+use crate::saturate;
 
 /// Bytes of the windows of one object together.
 const WINDOWS_BYTES: u64 = 16 * 1024 * 1024;
@@ -186,7 +187,7 @@ fn gone() -> ParquetError {
 }
 
 fn count(bytes: &Bytes) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+    saturate::to_u64(bytes.len())
 }
 
 impl Length for ObjectInput {
@@ -207,7 +208,7 @@ impl ChunkReader for ObjectInput {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        self.part(start, u64::try_from(length).unwrap_or(u64::MAX))
+        self.part(start, saturate::to_u64(length))
     }
 }
 

@@ -7,9 +7,10 @@
 
 use bytes::Bytes;
 
-use crate::config::CsvDialect;
 use crate::model::{Chunk, Mark, RawRecord, RawRecordKind, Span};
 use crate::read::framer::{FRAME_BYTES_CEILING, FramerConfig};
+use crate::saturate;
+use crate::settings::CsvDialect;
 
 const QUOTE: u8 = b'"';
 
@@ -119,8 +120,8 @@ impl RowChunks {
         let is_too_long = row_bytes > self.row_bytes_max;
         let end = self.row_start + row_bytes.min(self.row_bytes_max);
         self.records.push(RawRecord {
-            range: offset(self.row_start)..offset(end),
-            line_delta: offset(self.records.len()),
+            range: saturate::to_u32(self.row_start)..saturate::to_u32(end),
+            line_delta: saturate::to_u32(self.records.len()),
             kind: if is_too_long {
                 RawRecordKind::TooLong
             } else {
@@ -146,10 +147,10 @@ impl RowChunks {
         let capacity = self.bytes.capacity().min(2 * self.chunk_bytes_max);
         let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));
         let records = std::mem::take(&mut self.records);
-        let rows = count(records.len());
+        let rows = saturate::to_u64(records.len());
         let start = self.start;
         let end = Mark {
-            position: start.position + count(whole),
+            position: start.position + saturate::to_u64(whole),
             ordinal: start.ordinal + rows,
             line: start.line + rows,
         };
@@ -162,15 +163,6 @@ impl RowChunks {
             columns: None,
         }
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// A place inside a chunk; exact because of [`FRAME_BYTES_CEILING`].
-fn offset(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

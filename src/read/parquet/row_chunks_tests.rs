@@ -5,7 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::parse::csv::{FieldSplitter, Quoting};
+use crate::saturate;
+use crate::value::csv::{FieldSplitter, Quoting};
 
 fn config(dialect: CsvDialect, chunk_bytes_max: usize) -> FramerConfig {
     FramerConfig {
@@ -72,7 +73,7 @@ proptest! {
         for chunk in chunks(&config, &rows, Mark::START) {
             prop_assert_eq!(chunk.span.start, at);
             at = chunk.span.end;
-            prop_assert_eq!(chunk.span.records_count(), count(chunk.records.len()));
+            prop_assert_eq!(chunk.span.records_count(), saturate::to_u64(chunk.records.len()));
             for record in &chunk.records {
                 let range = usize::try_from(record.range.start).unwrap()..usize::try_from(record.range.end).unwrap();
                 let text = &chunk.bytes[range];

@@ -1,8 +1,8 @@
 //! Values at the edges of their types. What whole files become is tested against another writer.
 
 use super::*;
-use crate::config::NumberFormat;
-use crate::parse::convert::{HexPrefix, ValueStyle, write_value};
+use crate::settings::NumberFormat;
+use crate::value::convert::{HexPrefix, ValueStyle, write_value};
 
 const PLAIN: TextForm = TextForm {
     dates: None,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::sandbox::deaggregate::{members, span_of};
 use crate::sandbox::hash_keys::HashKeys;
 use crate::sandbox::meter::Reading;
+use crate::saturate;
 
 /// The code of a throttled record.
 const REFUSAL_CODE: &str = "ProvisionedThroughputExceededException";
@@ -73,7 +74,7 @@ impl Sent {
     }
 
     fn count(&self) -> u64 {
-        u64::try_from(self.keys.len()).unwrap_or(u64::MAX)
+        saturate::to_u64(self.keys.len())
     }
 
     /// Whether consumers drop it when they read it from this shard.
@@ -192,7 +193,7 @@ impl Call {
                     counts.reading.stored_count += record.count();
                     counts.reading.stored_behind_refused_count += u64::from(is_behind) * record.count();
                     let behind = record.keys.iter().filter(|key| refused_keys.contains(key));
-                    counts.stored_behind_refused_of_key += u64::try_from(behind.count()).unwrap_or(u64::MAX);
+                    counts.stored_behind_refused_of_key += saturate::to_u64(behind.count());
                 }
             }
         }

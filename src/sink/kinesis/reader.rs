@@ -14,8 +14,8 @@ use tokio::runtime::Handle;
 
 use super::classify::{Call, classify};
 use super::within;
-use crate::batch::aggregate::{is_dropped_by_consumers, take_apart};
 use crate::route::shard_map::{HashRange, Shard};
+use crate::sink::kpl::{is_dropped_by_consumers, take_apart};
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records asked for at once; the service's maximum. It stops at 10 MiB.

@@ -10,9 +10,9 @@ use aws_smithy_types::body::SdkBody;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 
-use crate::batch::aggregate::Aggregate;
 use crate::model::BatchRecord;
 use crate::route::shard_map::HashKey;
+use crate::sink::kpl::Aggregate;
 
 /// Media type of what [`body`] writes: the protocol of the service, version 1.1.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -118,10 +118,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::batch::aggregate::aggregate;
-    use crate::chain::lane::LaneIndex;
     use crate::model::batch::{Link, LinkKind};
+    use crate::route::lane::LaneIndex;
     use crate::route::shard_map::HashRange;
+    use crate::sink::kpl::aggregate;
 
     /// What the service reads out of a body: keys, and messages in their base64 form.
     fn expected(stream: &str, records: &[(String, Vec<u8>)], point: Option<HashKey>) -> Value {

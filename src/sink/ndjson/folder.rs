@@ -1,5 +1,7 @@
 //! The files of an NDJSON sink: identity, repair after a crash, durable appending. Blocks.
 
+use crate::saturate;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -84,7 +86,7 @@ impl ShardFile {
         let start = self.length;
         match self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             Ok(()) => {
-                self.length = start.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+                self.length = start.saturating_add(saturate::to_u64(lines.len()));
                 Ok(start)
             }
             Err(error) => match self.file.set_len(start) {

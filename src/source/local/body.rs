@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use super::walk::ensure_inside;
 use super::{blocking, display, file_error, version_of};
 use crate::model::ObjectVersion;
+use crate::saturate;
 use crate::source::{ByteStream, SourceError};
 
 /// Bytes of one piece: large enough that the hop to the blocking thread costs little.
@@ -81,7 +82,7 @@ impl Body {
             }
         }
         self.ensure_unchanged().await?;
-        let piece_bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let piece_bytes = saturate::to_u64(piece.len());
         self.rest_bytes = self.rest_bytes.saturating_sub(piece_bytes);
         self.bytes_read.fetch_add(piece_bytes, Ordering::Relaxed);
         Ok(Some(piece.freeze()))

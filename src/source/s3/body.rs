@@ -24,6 +24,7 @@ use super::classify::{Action, Trouble, trouble_of};
 use super::keys::bare_etag;
 use crate::aws::text_of;
 use crate::model::ObjectVersion;
+use crate::saturate;
 use crate::source::SourceError;
 
 /// Pieces read ahead. The HTTP client makes pieces of some KiB to some hundred KiB, so this is a few MiB at most.
@@ -220,7 +221,7 @@ impl OpenObject {
             Ok(Some(Ok(piece))) => piece,
         };
         let reader = &mut self.reader;
-        let bytes_count = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let bytes_count = saturate::to_u64(piece.len());
         reader
             .bucket
             .counters
@@ -263,7 +264,7 @@ impl Stream for ReadAhead {
         };
         let item = match piece {
             Some(Ok(piece)) => {
-                let bytes_count = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                let bytes_count = saturate::to_u64(piece.len());
                 self.rest_bytes = self.rest_bytes.saturating_sub(bytes_count);
                 Some(Ok(piece))
             }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bucket_brigade::config::{ConfigProblems, Environment, Loaded, load};
+use bucket_brigade::config::{Environment, Loaded, load};
+use bucket_brigade::settings::ConfigProblems;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 
 use super::{Backend, lanes, object_delta, open, register, state_of, table, totals, version};
 use crate::checkpoint::store::{CheckpointDelta, ObjectState, TaskLife};
-use crate::config::ChangesFrom;
-use crate::discover::start::{ChangesStart, StartPoint};
+use crate::model::start::{ChangesStart, StartPoint};
 use crate::model::{ObjectId, QueueName};
+use crate::settings::ChangesFrom;
 
 /// A life with every field.
 fn life() -> TaskLife {

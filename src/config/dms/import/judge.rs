@@ -1,11 +1,11 @@
 //! Decides about each setting, and remembers what the configuration gets. Pure: no I/O, no clock.
 
-use super::super::super::problems::Report;
 use super::super::super::suggest::normalized;
 use super::super::super::tree::{Entry, Node, Value};
 use super::document::{Resource, get};
 use super::rules::{Effect, Form, Rule, find, quoted};
 use super::{Fate, Finding, TABLE_MAPPINGS, attributes, endpoint_rules, json, task_rules};
+use crate::settings::problems::Report;
 
 /// Restarts that `limits.restarts` can ask for.
 const RESTARTS_MAX: i64 = 1_000;

@@ -1,7 +1,7 @@
 //! Where the changes of a task begin and when it stops: how the values of DMS are written here. Pure: no I/O, no clock.
 
 use super::rules::quoted;
-use crate::config::life::{moment_text, parse_moment};
+use crate::settings::life::{moment_text, parse_moment};
 
 /// What is written for a value; `None` if it is what is done anyway.
 pub(super) type Reading = Result<Option<String>, &'static str>;

@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use self::document::{Found, Resource};
 use self::judge::Judge;
-use super::super::problems::{ConfigProblems, Report};
 use super::super::tree::{Node, Value};
 use super::super::yaml;
 use super::{json, table_definition};
+use crate::settings::problems::{ConfigProblems, Report};
 
 /// A document that describes a task or its endpoints.
 #[derive(Debug, Clone)]

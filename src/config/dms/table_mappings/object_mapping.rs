@@ -1,11 +1,11 @@
 //! Object-mapping rules. Pure: no I/O, no clock.
 
-use super::super::super::problems::{Place, Report};
 use super::super::super::tree::{Node, Value, quoted};
 use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::object_mapping::RecordShape;
 use crate::map::rules::{AttributeRule, ObjectMappingRule, PartitionKeyChoice, RuleHead, ValueTemplate};
+use crate::settings::problems::{Place, Report};
 
 const MEMBERS: &[&str] = &[
     "rule-type",

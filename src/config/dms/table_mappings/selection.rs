@@ -1,10 +1,10 @@
 //! Selection rules and their source filters. Pure: no I/O, no clock.
 
-use super::super::super::problems::Report;
 use super::super::super::tree::Node;
 use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::rules::{FilterCondition, RuleHead, SelectionAction, SelectionRule, SourceFilter, Test};
+use crate::settings::problems::Report;
 
 const MEMBERS: &[&str] = &[
     "rule-type",

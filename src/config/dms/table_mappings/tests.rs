@@ -1,9 +1,9 @@
 //! Table mapping documents: what is taken, and what each mistake is called and where it is.
 
 use super::*;
-use crate::config::problems::Problem;
 use crate::map::rules::{Change, ColumnAction, Naming, SelectionAction, Test};
 use crate::model::ColumnType;
+use crate::settings::problems::Problem;
 
 const INCLUDE: &str = r#"{"rule-type":"selection","rule-id":"1","rule-name":"1","rule-action":"include",
 "object-locator":{"schema-name":"hr","table-name":"%"}}"#;

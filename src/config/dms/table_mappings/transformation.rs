@@ -1,6 +1,5 @@
 //! Transformation rules. Pure: no I/O, no clock.
 
-use super::super::super::problems::Report;
 use super::super::super::tree::{Value, quoted};
 use super::super::columns::{DATETIME_SCALE_MAX, LENGTH_MAX, NUMERIC_SCALE_MAX, PRECISION_MAX, small};
 use super::super::members::Members;
@@ -9,6 +8,7 @@ use crate::map::mask::Mask;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Change, ColumnAction, Locator, Naming, RuleHead, TransformationRule};
 use crate::model::ColumnType;
+use crate::settings::problems::Report;
 
 const MEMBERS: &[&str] = &[
     "rule-type",

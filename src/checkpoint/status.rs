@@ -1,0 +1,396 @@
+//! The status of a task: what `status`, `tables` and the progress lines show. Pure: no I/O, no clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::life_status::LifeStatus;
+use crate::checkpoint::ledger::{Ledger, ObjectEnd};
+use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
+use crate::model::control::CONTROL_KEY;
+use crate::model::{ObjectId, TableIndex};
+use crate::observe::shards::{ShardActivity, ShardBoard};
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+pub const STATUS_SCHEMA_VERSION: u32 = 1;
+/// Objects set aside that a status names; the checkpoint knows all of them.
+pub const QUARANTINED_SHOWN_MAX: usize = 20;
+
+/// A task as it stands. Counts are of settled records unless they say otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskStatus {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// The task's name.
+    pub task: String,
+    /// Process that wrote it.
+    pub process_id: u32,
+    /// When that process started, milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub started_ms: Option<i64>,
+    /// When the task was first started with this state.
+    #[serde(default)]
+    pub fresh_start_ms: Option<i64>,
+    /// When it was written, milliseconds since the Unix epoch.
+    pub updated_ms: i64,
+    /// Its life.
+    #[serde(flatten)]
+    pub life: LifeStatus,
+    /// What the task is doing.
+    pub phase: Phase,
+    /// Lives of the data path since the process started, from 1.
+    pub generation: u32,
+    /// Whether the task ended with nothing in flight.
+    pub clean_stop: bool,
+    /// Bytes of rendered records in flight.
+    pub in_flight_bytes: u64,
+    /// Rows that belong to no table and were dead-lettered.
+    pub unassigned_error_rows: u64,
+    /// Rows of change files whose table no rule of the table mappings selects.
+    #[serde(default)]
+    pub unselected_rows: u64,
+    /// Change files known, done and set aside.
+    pub changes: ObjectCounts,
+    /// The newest objects that were set aside, whenever that was; the newest is the last.
+    #[serde(default)]
+    pub quarantined: VecDeque<QuarantinedObject>,
+    /// Per table.
+    pub tables: Vec<TableStatus>,
+    /// Per shard.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// An object that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedObject {
+    /// Queue and number.
+    pub id: ObjectId,
+    /// Its key.
+    pub key: String,
+    /// Why, one sentence.
+    pub reason: String,
+}
+
+/// Counts of the objects of a queue; control records are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectCounts {
+    /// Objects known since this generation started.
+    pub known: u64,
+    /// Whether the listing was complete.
+    pub is_complete: bool,
+    /// Objects opened since this generation started.
+    pub opened: u64,
+    /// Objects read to their end since this generation started.
+    pub ended: u64,
+    /// Objects that are not read because they lie in front of the start.
+    #[serde(default)]
+    pub in_front: u64,
+    /// Objects set aside since this process started.
+    pub quarantined: u64,
+    /// Size of the known objects that were opened, bytes.
+    pub opened_bytes: u64,
+    /// Bytes of the known objects that were not settled when the generation started.
+    #[serde(default)]
+    pub known_bytes: u64,
+    /// The last object opened.
+    pub last_key: Option<String>,
+    /// The first objects that are not read because their table is suspended.
+    #[serde(default)]
+    pub unread: Vec<String>,
+}
+
+impl ObjectCounts {
+    /// How much is left if rows of so many bytes are settled. What stands between rows belongs to no row, so of
+    /// objects that were read to their end nothing is left.
+    fn bytes_left(&self, settled_bytes: u64) -> u64 {
+        if self.ended >= self.known {
+            return 0;
+        }
+        // The text of compressed files is more than was stored; what was not opened is left for certain.
+        let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
+        self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
+    }
+}
+
+/// One table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// Statistics by DMS's names.
+    #[serde(flatten)]
+    pub statistics: TableStatistics,
+    /// Records parsed and not yet settled.
+    pub in_flight_records: u64,
+    /// Its load files.
+    pub load: ObjectCounts,
+    /// Bytes of the known load files that are not settled yet.
+    #[serde(default)]
+    pub load_bytes_left: u64,
+}
+
+/// One shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardStatus {
+    /// The shard.
+    pub shard_id: String,
+    /// Records acknowledged since the task began.
+    pub records: u64,
+    /// Sequence number of the last of them.
+    pub last_sequence_number: Option<String>,
+    /// What its publisher is doing.
+    #[serde(default)]
+    pub activity: ShardActivity,
+}
+
+impl TaskStatus {
+    /// Takes over what a checkpoint says; what it does not know stays.
+    pub fn show(&mut self, checkpoint: &Checkpoint) {
+        self.phase = checkpoint.task.phase;
+        self.clean_stop = checkpoint.task.clean_stop;
+        self.life.show(checkpoint);
+        self.fresh_start_ms = checkpoint.task.fresh_start_ms;
+        self.unassigned_error_rows = checkpoint.task.unassigned_error_rows;
+        self.unselected_rows = checkpoint.task.unselected_rows;
+        let tables = checkpoint.tables.iter().cloned();
+        self.tables = tables
+            .map(|statistics| TableStatus {
+                statistics,
+                ..TableStatus::default()
+            })
+            .collect();
+        let idle = |cut| ShardStatus::of(cut, ShardActivity::default());
+        self.shards = checkpoint.cuts.iter().map(idle).collect();
+    }
+}
+
+impl ShardStatus {
+    fn of(cut: &ShardCut, activity: ShardActivity) -> Self {
+        Self {
+            activity,
+            shard_id: cut.shard_id.clone(),
+            records: cut.records,
+            last_sequence_number: cut.last_sequence_number.clone(),
+        }
+    }
+}
+
+/// What the checkpointer knows besides the ledger.
+#[derive(Debug)]
+pub struct StatusBoard {
+    task: String,
+    process_id: u32,
+    started_ms: Option<i64>,
+    generation: u32,
+    life: LifeStatus,
+    loads: BTreeMap<TableIndex, ObjectCounts>,
+    changes: ObjectCounts,
+    quarantined: VecDeque<QuarantinedObject>,
+    open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
+    /// Bytes settled per table when the generation started.
+    bytes_before: Option<Vec<u64>>,
+}
+
+impl StatusBoard {
+    /// A board that goes on from the status so far (name, process, generation, what was set aside).
+    pub fn new(previous: &TaskStatus) -> Self {
+        let counts = |quarantined| ObjectCounts {
+            quarantined,
+            ..ObjectCounts::default()
+        };
+        let loads = previous.tables.iter().enumerate();
+        let loads = loads.map(|(index, table)| (TableIndex(index), counts(table.load.quarantined)));
+        Self {
+            task: previous.task.clone(),
+            process_id: previous.process_id,
+            started_ms: previous.started_ms,
+            generation: previous.generation,
+            life: previous.life.clone(),
+            loads: loads.collect(),
+            changes: counts(previous.changes.quarantined),
+            quarantined: previous.quarantined.clone(),
+            open: BTreeMap::new(),
+            bytes_before: None,
+        }
+    }
+
+    /// An object was opened.
+    pub fn opened(&mut self, entry: &ObjectEntry, table: Option<TableIndex>) {
+        if entry.version.key == CONTROL_KEY {
+            return;
+        }
+        self.open
+            .insert(entry.id.clone(), (table, entry.version.key.clone()));
+        let counts = self.counts(table);
+        counts.opened += 1;
+        counts.opened_bytes += entry.version.size_bytes;
+        counts.last_key = Some(entry.version.key.clone());
+    }
+
+    /// An object was read to its end or set aside.
+    pub fn ended(&mut self, id: &ObjectId, end: &ObjectEnd) {
+        let Some((table, key)) = self.open.remove(id) else {
+            return;
+        };
+        let counts = self.counts(table);
+        match end {
+            ObjectEnd::Complete => counts.ended += 1,
+            // It is neither read to its end nor set aside for good: the table says where it stands.
+            ObjectEnd::Suspended(_) => {}
+            ObjectEnd::Quarantined { reason } => {
+                counts.quarantined += 1;
+                let object = QuarantinedObject {
+                    id: id.clone(),
+                    key,
+                    reason: reason.clone(),
+                };
+                remember(&mut self.quarantined, object);
+            }
+        }
+    }
+
+    /// The status now.
+    pub fn render(
+        &mut self,
+        ledger: &Ledger,
+        shards: &ShardBoard,
+        in_flight_bytes: u64,
+        now_ms: i64,
+    ) -> TaskStatus {
+        let cuts = ledger.cuts().iter();
+        let is_idle = ledger.task().clean_stop;
+        let activity = |shard_id: &str| {
+            if is_idle {
+                ShardActivity::default()
+            } else {
+                shards.of(shard_id)
+            }
+        };
+        let shards = cuts.map(|cut| ShardStatus::of(cut, activity(&cut.shard_id)));
+        TaskStatus {
+            schema_version: STATUS_SCHEMA_VERSION,
+            task: self.task.clone(),
+            process_id: self.process_id,
+            started_ms: self.started_ms,
+            fresh_start_ms: ledger.task().fresh_start_ms,
+            updated_ms: now_ms,
+            life: self.life.clone(),
+            phase: ledger.task().phase,
+            generation: self.generation,
+            clean_stop: ledger.task().clean_stop,
+            in_flight_bytes,
+            unassigned_error_rows: ledger.task().unassigned_error_rows,
+            unselected_rows: ledger.task().unselected_rows,
+            changes: self.changes.clone(),
+            quarantined: self.quarantined.clone(),
+            tables: self.tables(ledger),
+            shards: shards.collect(),
+        }
+    }
+
+    fn tables(&mut self, ledger: &Ledger) -> Vec<TableStatus> {
+        let bytes_before = self
+            .bytes_before
+            .get_or_insert_with(|| ledger.tables().iter().map(|table| table.bytes).collect());
+        let tables = ledger.tables().iter().zip(ledger.in_flight());
+        let tables = tables.zip(bytes_before.iter()).enumerate();
+        let render =
+            |(index, ((statistics, in_flight), before)): (usize, ((&TableStatistics, &u64), &u64))| {
+                let load = self.loads.get(&TableIndex(index)).cloned().unwrap_or_default();
+                TableStatus {
+                    in_flight_records: *in_flight,
+                    load_bytes_left: load.bytes_left(statistics.bytes.saturating_sub(*before)),
+                    load,
+                    statistics: statistics.clone(),
+                }
+            };
+        tables.map(render).collect()
+    }
+
+    /// Counts of the load files of a table, or of the change files.
+    pub fn counts(&mut self, table: Option<TableIndex>) -> &mut ObjectCounts {
+        match table {
+            Some(table) => self.loads.entry(table).or_default(),
+            None => &mut self.changes,
+        }
+    }
+}
+
+/// Adds an object that was set aside; one that is there already moves to the end.
+pub fn remember(quarantined: &mut VecDeque<QuarantinedObject>, object: QuarantinedObject) {
+    quarantined.retain(|known| known.id != object.id);
+    quarantined.push_back(object);
+    if quarantined.len() > QUARANTINED_SHOWN_MAX {
+        quarantined.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::ObjectState;
+    use crate::model::{ObjectVersion, QueueName};
+
+    fn entry(number: u64, key: &str) -> ObjectEntry {
+        ObjectEntry {
+            id: ObjectId {
+                queue: QueueName::changes(),
+                number,
+            },
+            version: ObjectVersion {
+                key: key.into(),
+                etag: "e".into(),
+                size_bytes: 10,
+                modified_ms: 0,
+            },
+            state: ObjectState::Registered,
+        }
+    }
+
+    fn set_aside(board: &mut StatusBoard, number: u64) {
+        let entry = entry(number, &format!("cdc/{number}"));
+        board.opened(&entry, None);
+        let reason = "late".to_owned();
+        board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
+    }
+
+    #[test]
+    fn nothing_is_left_of_objects_that_were_read_to_their_end() {
+        let mut counts = ObjectCounts {
+            known: 2,
+            ended: 1,
+            known_bytes: 1_000,
+            opened_bytes: 700,
+            ..ObjectCounts::default()
+        };
+        assert_eq!(counts.bytes_left(400), 600);
+        assert_eq!(counts.bytes_left(5_000), 300, "what was not opened is left");
+        counts.ended = 2;
+        assert_eq!(counts.bytes_left(990), 0);
+    }
+
+    #[test]
+    fn what_was_set_aside_outlives_a_generation_and_the_newest_stay() {
+        let mut board = StatusBoard::new(&TaskStatus::default());
+        for number in 0..25 {
+            set_aside(&mut board, number);
+        }
+        let status = TaskStatus {
+            changes: board.changes,
+            quarantined: board.quarantined,
+            ..TaskStatus::default()
+        };
+        let mut next = StatusBoard::new(&status);
+        set_aside(&mut next, 7);
+        let numbers: Vec<_> = next.quarantined.iter().map(|object| object.id.number).collect();
+        let expected: Vec<_> = [5, 6].into_iter().chain(8..25).chain([7]).collect();
+        assert_eq!((numbers, next.changes.quarantined), (expected, 26));
+    }
+
+    #[test]
+    fn control_records_are_no_files() {
+        let mut board = StatusBoard::new(&TaskStatus::default());
+        let control = entry(0, CONTROL_KEY);
+        board.opened(&control, None);
+        board.ended(&control.id, &ObjectEnd::Complete);
+        assert_eq!(board.changes, ObjectCounts::default());
+    }
+}

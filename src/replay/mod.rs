@@ -1,0 +1,5 @@
+//! Dead letters sent again: what is rendered anew, what is sent, and what is remembered of it.
+
+pub mod log;
+pub mod plan;
+pub mod resend;

@@ -1,0 +1,37 @@
+//! What a task is told: plain types, valid by construction. `config` reads them, everything below it is built with them.
+//!
+//! They stand far down, so that a stage can name a setting without knowing how a document is read.
+
+mod csv_dialect;
+mod delivery;
+mod error_policies;
+pub mod life;
+mod limits;
+mod message;
+mod migration_type;
+pub mod problems;
+mod restarts;
+mod run_mode;
+mod source;
+mod source_format;
+mod source_position;
+mod state;
+mod stream_change;
+mod target;
+
+pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace};
+pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
+pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
+pub use self::limits::LimitsConfig;
+pub use self::message::{ChangePartitionKey, MessageConfig, MessageFormat, NumberFormat};
+pub use self::migration_type::MigrationType;
+pub use self::problems::{ConfigProblems, Place, Problem, Severity};
+pub use self::restarts::RestartDelays;
+pub use self::run_mode::RunMode;
+pub use self::source::{ChangedObjects, LateFiles, SourceConfig, SourceLocation};
+pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat};
+pub use self::source_position::SourcePosition;
+pub use self::state::StateConfig;
+pub use self::stream_change::{OutOfRetention, RecreatedStream};
+pub use self::target::TargetConfig;

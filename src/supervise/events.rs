@@ -1,0 +1,271 @@
+//! Every change of the state of a task as an event in the shape of `EventBridge`, with the ids of DMS: one line of
+//! JSON each, in a file of bounded size that log shippers can follow.
+//!
+//! `source` is not `aws.dms`: that name belongs to AWS, and a rule that listens to real DMS tasks must not take these
+//! for theirs.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::checkpoint::life_status::StopReason;
+use crate::settings::life::moment_text;
+
+/// Name of the file in the state folder.
+pub const EVENTS_FILE: &str = "events.jsonl";
+/// Where the file goes when it is full.
+const EVENTS_FILE_BEFORE: &str = "events.1.jsonl";
+/// A file this long is full.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// A change of state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskEvent {
+    /// The task has a state from now on.
+    Created,
+    /// A run began.
+    Started(StartFlag),
+    /// Tables are to be loaded again.
+    ReloadRequested(Vec<String>),
+    /// A run ended as it should.
+    Stopped(StopReason),
+    /// A run ended with a fault, in the words of `LastFailureMessage`.
+    Failed(String),
+}
+
+/// How a run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFlag {
+    /// For the first time.
+    Fresh,
+    /// Where the last run ended.
+    Resume,
+    /// With every table once more.
+    Reload,
+}
+
+impl TaskEvent {
+    /// Id, type, category and message.
+    fn words(&self) -> (&'static str, &'static str, &'static str, String) {
+        match self {
+            Self::Created => (
+                "DMS-EVENT-0074",
+                "REPLICATION_TASK_CREATED",
+                "Creation",
+                "Replication task created".to_owned(),
+            ),
+            Self::Started(flag) => {
+                let flag = match flag {
+                    StartFlag::Fresh => "fresh start",
+                    StartFlag::Resume => "resume",
+                    StartFlag::Reload => "reload target",
+                };
+                (
+                    "DMS-EVENT-0069",
+                    "REPLICATION_TASK_STARTED",
+                    "StateChange",
+                    format!("Replication task started, with flag, {flag}"),
+                )
+            }
+            Self::ReloadRequested(tables) => (
+                "DMS-EVENT-0081",
+                "REPLICATION_TASK_RELOAD_REQUESTED",
+                "StateChange",
+                format!(
+                    "Reload of table details has been requested: {}",
+                    tables.join(", ")
+                ),
+            ),
+            Self::Stopped(reason) => (
+                "DMS-EVENT-0079",
+                "REPLICATION_TASK_STOPPED",
+                "StateChange",
+                format!("Replication task stopped. Stop Reason {}", reason.as_str()),
+            ),
+            Self::Failed(text) => (
+                "DMS-EVENT-0078",
+                "REPLICATION_TASK_FAILED",
+                "Failure",
+                format!("Replication task has failed. {text}"),
+            ),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    version: &'static str,
+    id: String,
+    #[serde(rename = "detail-type")]
+    detail_type: &'static str,
+    source: &'static str,
+    time: String,
+    resources: [&'a str; 1],
+    detail: Detail,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_id: &'static str,
+    event_type: &'static str,
+    #[serde(rename = "detailMessage")]
+    message: String,
+    #[serde(rename = "type")]
+    resource_type: &'static str,
+    category: &'static str,
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct EventLog {
+    folder: PathBuf,
+    task: String,
+}
+
+impl EventLog {
+    /// The events of a task with this state folder.
+    pub fn new(folder: &Path, task: &str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            task: task.to_owned(),
+        }
+    }
+
+    /// Logs the event and writes it to the file, synced.
+    ///
+    /// # Errors
+    /// If the file cannot be written; the event is in the log then.
+    pub fn append(&self, event: &TaskEvent, now_ms: i64) -> io::Result<()> {
+        let (event_id, event_type, category, message) = event.words();
+        tracing::info!(event_id, event_type, task = self.task, "{message}");
+        let envelope = Envelope {
+            version: "0",
+            id: chance_id(),
+            detail_type: "DMS Replication Task State Change",
+            source: "brigade",
+            time: moment_text(now_ms),
+            resources: [&self.task],
+            detail: Detail {
+                event_id,
+                event_type,
+                message,
+                resource_type: "REPLICATION_TASK",
+                category,
+            },
+        };
+        let mut file = self.open()?;
+        // A line that a crash cut short must not spoil this one.
+        let mut line = if ends_a_line(&mut file)? {
+            String::new()
+        } else {
+            "\n".to_owned()
+        };
+        line += &serde_json::to_string(&envelope)?;
+        line.push('\n');
+        file.write_all(line.as_bytes())?;
+        file.sync_data()
+    }
+
+    /// The file, which is put aside first if it is full.
+    fn open(&self) -> io::Result<File> {
+        let path = self.folder.join(EVENTS_FILE);
+        if fs::metadata(&path).is_ok_and(|known| known.len() >= FILE_BYTES_MAX) {
+            fs::rename(&path, self.folder.join(EVENTS_FILE_BEFORE))?;
+        }
+        OpenOptions::new().create(true).read(true).append(true).open(path)
+    }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// In the form of `EventBridge`'s ids.
+fn chance_id() -> String {
+    let digits = format!("{:032x}", rand::random::<u128>());
+    let mut id = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if [8, 12, 16, 20].contains(&index) {
+            id.push('-');
+        }
+        id.push(digit);
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(folder: &Path, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        text.lines().map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn an_event_has_the_shape_of_eventbridge() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EventLog::new(folder.path(), "orders");
+        log.append(&TaskEvent::Started(StartFlag::Fresh), 1_795_464_000_000)
+            .unwrap();
+        let mut event: serde_json::Value =
+            serde_json::from_str(&lines(folder.path(), EVENTS_FILE)[0]).unwrap();
+        let id = event["id"].take();
+        assert_eq!(id.as_str().map(str::len), Some(36), "{id}");
+        let expected = serde_json::json!({
+            "version": "0", "id": null, "detail-type": "DMS Replication Task State Change", "source": "brigade",
+            "time": "2026-11-23T20:00:00Z", "resources": ["orders"],
+            "detail": {
+                "eventId": "DMS-EVENT-0069", "eventType": "REPLICATION_TASK_STARTED",
+                "detailMessage": "Replication task started, with flag, fresh start", "type": "REPLICATION_TASK",
+                "category": "StateChange",
+            },
+        });
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn every_event_has_an_id_of_its_own() {
+        let events = [
+            TaskEvent::Created,
+            TaskEvent::Started(StartFlag::Resume),
+            TaskEvent::ReloadRequested(vec!["s.t".to_owned()]),
+            TaskEvent::Stopped(StopReason::Normal),
+            TaskEvent::Failed("why".to_owned()),
+        ];
+        let words: Vec<_> = events.iter().map(TaskEvent::words).collect();
+        let ids: std::collections::BTreeSet<_> = words.iter().map(|words| words.0).collect();
+        assert_eq!(ids.len(), events.len());
+        assert!(
+            words[2].3.ends_with(": s.t") && words[4].3.ends_with("why"),
+            "{words:?}"
+        );
+    }
+
+    #[test]
+    fn a_full_file_is_put_aside_and_a_torn_line_stays_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EventLog::new(folder.path(), "orders");
+        let full = "x".repeat(usize::try_from(FILE_BYTES_MAX).unwrap());
+        for _ in 0..3 {
+            fs::write(folder.path().join(EVENTS_FILE), &full).unwrap();
+            log.append(&TaskEvent::Created, 0).unwrap();
+        }
+        assert_eq!(lines(folder.path(), EVENTS_FILE).len(), 1);
+        assert_eq!(lines(folder.path(), EVENTS_FILE_BEFORE), [full]);
+        fs::write(folder.path().join(EVENTS_FILE), "{\"torn").unwrap();
+        log.append(&TaskEvent::Created, 0).unwrap();
+        log.append(&TaskEvent::Created, 0).unwrap();
+        let written = lines(folder.path(), EVENTS_FILE);
+        assert_eq!((written.len(), written[0].as_str()), (3, "{\"torn"));
+    }
+}

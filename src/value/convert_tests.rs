@@ -1,0 +1,244 @@
+//! Every column type but numbers: what is read, how it is printed, and what is refused.
+
+use proptest::prelude::*;
+
+use super::convert::{FieldValue, HexPrefix, ValueStyle, read_field, write_value};
+use super::csv::{Field, Quoting};
+use crate::model::{Column, ColumnType, DateFormat};
+use crate::settings::NumberFormat;
+
+pub(super) const EXACT: ValueStyle = ValueStyle {
+    number_format: NumberFormat::Exact,
+    hex_prefix: HexPrefix::Present,
+};
+pub(super) const DMS: ValueStyle = ValueStyle {
+    number_format: NumberFormat::Dms,
+    hex_prefix: HexPrefix::Absent,
+};
+
+pub(super) fn value(text: &[u8], column_type: ColumnType, style: ValueStyle) -> Result<String, &'static str> {
+    let mut out = Vec::new();
+    write_value(&mut out, text, column_type, style).map_err(|problem| problem.code)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+pub(super) fn check(column_type: ColumnType, cases: &[(&str, Result<&str, &'static str>)]) {
+    check_style(EXACT, column_type, cases);
+}
+
+pub(super) fn check_style(
+    style: ValueStyle,
+    column_type: ColumnType,
+    cases: &[(&str, Result<&str, &'static str>)],
+) {
+    for (text, expected) in cases {
+        let actual = value(text.as_bytes(), column_type, style);
+        assert_eq!(
+            actual.as_deref().map_err(|code| *code),
+            *expected,
+            "{text:?} as {column_type:?}"
+        );
+    }
+}
+
+#[test]
+fn booleans_have_many_spellings_and_two_values() {
+    for text in ["true", "TRUE", "t", "1", "y", "Yes"] {
+        check(ColumnType::Boolean, &[(text, Ok("true"))]);
+    }
+    for text in ["false", "False", "F", "0", "n", "NO"] {
+        check(ColumnType::Boolean, &[(text, Ok("false"))]);
+    }
+    check(
+        ColumnType::Boolean,
+        &[("2", Err("not_a_boolean")), ("", Err("not_a_boolean"))],
+    );
+}
+
+#[test]
+fn date_times_become_utc_and_fractions_are_cut() {
+    let date_time = |scale| ColumnType::DateTime { scale, format: None };
+    check(
+        date_time(6),
+        &[
+            ("2010-11-01 00:02:00.1", Ok("\"2010-11-01T00:02:00.100000Z\"")),
+            ("2010-11-01 00:00:00.000", Ok("\"2010-11-01T00:00:00Z\"")),
+            (
+                "2017-05-29 11:01:31.0004019",
+                Ok("\"2017-05-29T11:01:31.000401Z\""),
+            ),
+            ("2014-06-04", Ok("\"2014-06-04T00:00:00Z\"")),
+            ("2014:06:04 01:02:03", Ok("\"2014-06-04T01:02:03Z\"")),
+            ("2014-06-04T01:02:03Z", Ok("\"2014-06-04T01:02:03Z\"")),
+            ("2014-01-01T00:30:00+01:00", Ok("\"2013-12-31T23:30:00Z\"")),
+            (
+                "2013-12-31 23:30:00.5 -0130",
+                Ok("\"2014-01-01T01:00:00.500000Z\""),
+            ),
+            ("2013-12-31T23:30:00-01", Ok("\"2014-01-01T00:30:00Z\"")),
+            ("9999-12-31T23:30:00-01", Err("not_a_date_time")),
+        ],
+    );
+    check(
+        date_time(0),
+        &[("2010-11-01 00:00:59.999", Ok("\"2010-11-01T00:00:59Z\""))],
+    );
+    check(
+        date_time(3),
+        &[("2010-11-01 00:00:59.0009", Ok("\"2010-11-01T00:00:59Z\""))],
+    );
+    for text in [
+        "",
+        "2014-02-30 00:00:00",
+        "2015-02-29",
+        "0000-00-00 00:00:00",
+        "2014-06-04 24:00:00",
+        "2014-06-04 23:59:60",
+        "2014-06-04 1:02:03",
+        "2014-06-04 01:02",
+        "2014-06-04 01:02:03.",
+        "2014-06-04 01:02:03+25:00",
+        "2014-06-04 01:02:03 UTC",
+        "2014-06:04",
+        "04.06.2014",
+    ] {
+        check(date_time(6), &[(text, Err("not_a_date_time"))]);
+    }
+}
+
+#[test]
+fn declared_date_formats_are_the_only_ones_read() {
+    for (fraction, time) in [(false, "01:02:03"), (true, "01:02:03.5")] {
+        let formats = [
+            (DateFormat::YearMonthDayDashed { fraction }, "2014-06-04"),
+            (DateFormat::YearMonthDaySlashed { fraction }, "2014/06/04"),
+            (DateFormat::MonthDayYearSlashed { fraction }, "06/04/2014"),
+            (DateFormat::YearMonthDayPlain { fraction }, "20140604"),
+        ];
+        for ((format, _), (own, date)) in formats.iter().flat_map(|one| formats.map(|other| (*one, other))) {
+            let expected = |value| if own == format { Ok(value) } else { Err(()) };
+            let format = Some(format);
+            let with_time = format!("{date} {time}");
+            let rendered =
+                |text: &str, column_type| value(text.as_bytes(), column_type, EXACT).map_err(|_| ());
+            let date_time = rendered(&with_time, ColumnType::DateTime { scale: 1, format });
+            assert_eq!(date_time, expected(format!("\"2014-06-04T{time}Z\"")));
+            let date_only = rendered(date, ColumnType::Date { format });
+            assert_eq!(date_only, expected("\"2014-06-04\"".to_owned()));
+            let date_of_both = rendered(&with_time, ColumnType::Date { format });
+            assert_eq!(date_of_both, expected("\"2014-06-04\"".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn times_keep_their_fraction() {
+    let time = ColumnType::Time { format: None };
+    check(
+        time,
+        &[
+            ("01:30:00", Ok("\"01:30:00\"")),
+            ("01:30:00.250", Ok("\"01:30:00.25\"")),
+            ("01:30:00.000", Ok("\"01:30:00\"")),
+            ("2014-06-04 01:30:00", Ok("\"01:30:00\"")),
+            ("25:00:00", Err("not_a_time")),
+            ("01:30", Err("not_a_time")),
+        ],
+    );
+    let date = ColumnType::Date { format: None };
+    check(
+        date,
+        &[
+            ("2018-01-01", Ok("\"2018-01-01\"")),
+            ("2018-13-01", Err("not_a_date")),
+        ],
+    );
+}
+
+#[test]
+fn texts_are_escaped_and_never_cut() {
+    let text = ColumnType::String { length: Some(4) };
+    check(
+        text,
+        &[
+            ("a\"b", Ok("\"a\\\"b\"")),
+            ("éé", Ok("\"éé\"")),
+            ("ééé", Err("too_long")),
+            (" a ", Ok("\" a \"")),
+        ],
+    );
+    check(ColumnType::Clob, &[("a longer text", Ok("\"a longer text\""))]);
+    assert_eq!(value(b"a\xFF", ColumnType::Clob, EXACT), Err("invalid_utf8"));
+}
+
+#[test]
+fn binaries_are_lower_case_hexadecimal() {
+    let bytes = ColumnType::Byte { length: 2 };
+    check(
+        bytes,
+        &[
+            ("0xAB01", Ok("\"0xab01\"")),
+            ("ab", Ok("\"0xab\"")),
+            ("", Ok("\"\"")),
+            ("abc", Err("not_hexadecimal")),
+            ("0xzz", Err("not_hexadecimal")),
+            ("000000", Err("too_long")),
+        ],
+    );
+    check_style(DMS, ColumnType::Blob, &[("0XAB", Ok("\"ab\""))]);
+}
+
+#[test]
+fn null_is_a_bare_marker_and_only_where_the_column_allows_it() {
+    let column = |column_type, nullable| Column {
+        name: "c".into(),
+        column_type,
+        nullable,
+        is_primary_key: false,
+    };
+    let text = column(ColumnType::Clob, true);
+    let number = column(ColumnType::Int4, true);
+    let field = |text: &'static str, quoting| Field {
+        text: text.as_bytes(),
+        quoting,
+    };
+    for (raw, quoting, column, marker, expected) in [
+        ("", Quoting::Bare, &text, "", FieldValue::Null),
+        ("", Quoting::Quoted, &text, "", FieldValue::Text(b"")),
+        ("", Quoting::Bare, &text, "\\N", FieldValue::Text(b"")),
+        ("\\N", Quoting::Bare, &text, "\\N", FieldValue::Null),
+        ("\\N", Quoting::Quoted, &text, "\\N", FieldValue::Text(b"\\N")),
+        ("  ", Quoting::Bare, &text, "", FieldValue::Text(b"  ")),
+        ("  ", Quoting::Bare, &number, "", FieldValue::Null),
+        (" 5\t", Quoting::Quoted, &number, "", FieldValue::Text(b"5")),
+        ("a\0b", Quoting::Bare, &text, "", FieldValue::Text(b"a")),
+        ("\0b", Quoting::Bare, &text, "", FieldValue::Text(b"")),
+    ] {
+        let actual = read_field(field(raw, quoting), column, marker.as_bytes());
+        assert_eq!(actual, Ok(expected), "{raw:?} {quoting:?} with marker {marker:?}");
+    }
+    let strict = column(ColumnType::Clob, false);
+    let refused = read_field(field("", Quoting::Bare), &strict, b"");
+    assert_eq!(refused.unwrap_err().code, "null_not_allowed");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_whatever_break_a_conversion(text: Vec<u8>, kind in 0_usize..9) {
+        let types = [
+            ColumnType::Int8,
+            ColumnType::Numeric { precision: 5, scale: 2 },
+            ColumnType::Real4,
+            ColumnType::Real8,
+            ColumnType::Boolean,
+            ColumnType::DateTime { scale: 3, format: None },
+            ColumnType::Time { format: None },
+            ColumnType::Clob,
+            ColumnType::Blob,
+        ];
+        if let Ok(json) = value(&text, types[kind], EXACT) {
+            let parsed: Result<serde_json::Value, _> = serde_json::from_str(&json);
+            prop_assert!(parsed.is_ok(), "{} must be JSON", json);
+        }
+    }
+}
