@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, one file or folder each, and what they share.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,60 +11,29 @@ use crate::observe::terminal::StandardError;
 
 pub mod backends;
 mod checkpoint;
-mod checkpoint_report;
 mod confirm;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
-mod estimate;
 mod first_rows;
 mod import;
 mod init;
-mod init_samples;
 mod logging;
 mod new_files;
 mod plan;
-mod plan_files;
-mod plan_report;
-mod plan_warnings;
 mod preview;
-mod progress;
-mod rates;
 mod reload;
-mod replay;
-mod replication_task;
 mod run;
-#[cfg(feature = "sandbox")]
-mod sandbox_crash;
-#[cfg(feature = "sandbox")]
-mod sandbox_doubt;
-#[cfg(feature = "sandbox")]
-mod sandbox_engine;
-#[cfg(feature = "sandbox")]
-pub mod sandbox_faults;
-#[cfg(feature = "sandbox")]
-mod sandbox_folder;
-#[cfg(feature = "sandbox")]
-mod sandbox_report;
-#[cfg(feature = "sandbox")]
-pub mod sandbox_reshard;
-#[cfg(feature = "sandbox")]
-mod sandbox_stream;
 mod schema;
-mod signals;
 mod start_type;
-mod status;
-pub mod status_file;
+pub mod status;
 mod stream_view;
 mod tables;
-mod tables_resume;
 mod task_events;
 mod task_files;
-mod task_statistics;
 mod text;
 mod validate;
 mod verify;
-mod verify_report;
 
 /// Streams the files landing in an S3 bucket into Amazon Kinesis Data Streams, row by row, losing nothing.
 #[derive(Debug, Parser)]

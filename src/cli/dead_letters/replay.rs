@@ -1,0 +1,326 @@
+//! `brigade dlq replay`: sends rows again that were set aside, once the definition, or the row, was corrected.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::Serialize;
+
+use super::{unreadable, visit, visit_replays};
+use crate::checkpoint::store::CheckpointStore;
+use crate::cli::checkpoint::open_existing;
+use crate::cli::text::{counted, lines};
+use crate::cli::{ConfigPath, Output, OutputFormat, backends};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::deadletter::envelope::DeadLetter;
+use crate::fault::{Fault, FaultKind};
+use crate::model::{Operation, TableIndex};
+use crate::read::rendered_rows::RowReader;
+use crate::replay::log::{Replay, ReplayLog};
+use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow, StillRejected};
+use crate::replay::resend::{PATIENCE, Resender};
+use crate::saturate;
+use crate::sink::{RecordSink, StreamDescription};
+use crate::source::printable;
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `dlq replay`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["object", "file"])))]
+pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Dead letters of this object, by its key: rows that are good by the definition of today
+    #[arg(long, value_name = "KEY")]
+    object: Option<String>,
+    /// Only rows with these numbers: `A..B` without B, `A..=B` with it, or a single number
+    #[arg(long, value_name = "A..B", requires = "object")]
+    ordinals: Option<Ordinals>,
+    /// A CSV file of corrected rows, in the dialect of the task: the values of the columns
+    #[arg(long, value_name = "FILE", requires = "table")]
+    file: Option<PathBuf>,
+    /// The table of the corrected rows
+    #[arg(long, value_name = "SCHEMA.TABLE", requires = "file")]
+    table: Option<String>,
+    /// What the corrected rows do
+    #[arg(long, value_enum, default_value_t = OperationName::Load, value_name = "OPERATION")]
+    operation: OperationName,
+    /// Also rows that were sent again before
+    #[arg(long)]
+    again: bool,
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// An operation by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OperationName {
+    Load,
+    Insert,
+    Update,
+    Delete,
+}
+
+impl From<OperationName> for Operation {
+    fn from(name: OperationName) -> Self {
+        match name {
+            OperationName::Load => Self::Load,
+            OperationName::Insert => Self::Insert,
+            OperationName::Update => Self::Update,
+            OperationName::Delete => Self::Delete,
+        }
+    }
+}
+
+/// Numbers of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ordinals(Range<u64>);
+
+impl FromStr for Ordinals {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            let number: Result<u64, _> = text.parse();
+            number.map_err(|error| format!("{text:?} is no row number: {error}"))
+        };
+        let range = match (text.split_once("..="), text.split_once("..")) {
+            (Some((first, last)), _) => number(first)?..number(last)?.saturating_add(1),
+            (None, Some((first, end))) => number(first)?..number(end)?,
+            (None, None) => number(text)?..number(text)?.saturating_add(1),
+        };
+        if range.is_empty() {
+            return Err(format!("{text} holds no row"));
+        }
+        Ok(Self(range))
+    }
+}
+
+/// What `dlq replay --output json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    schema_version: u32,
+    dry_run: bool,
+    /// Rows that were sent, or would be.
+    rows: Vec<Sent>,
+    still_rejected: Vec<StillRejected>,
+    sent_before: u64,
+}
+
+/// A row that was sent, or would be.
+#[derive(Debug, Serialize)]
+struct Sent {
+    #[serde(flatten)]
+    row: ReplayRow,
+    shard_id: Option<String>,
+    sequence_number: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`FaultKind::Data`] if a row is still no message, or what keeps rows from being sent.
+pub(super) fn run(args: &ReplayArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    // Held to the end: no engine may send meanwhile, or rows of one key could overtake each other.
+    let store = open_existing(&config)?;
+    let outcome = crate::cli::runtime()?.block_on(async {
+        let sink = backends::sink(&config).await?;
+        let stream = sink.describe().await.map_err(Fault::from)?;
+        let plan = plan(args, &config, &store, &stream).await?;
+        let ReplayPlan {
+            rows,
+            rejected,
+            sent_before,
+        } = plan;
+        let rows = if args.dry_run {
+            rows.into_iter().map(Sent::not_yet).collect()
+        } else {
+            send(&config, sink.as_ref(), stream, rows).await?
+        };
+        Ok::<_, Fault>(Outcome {
+            schema_version: SCHEMA_VERSION,
+            dry_run: args.dry_run,
+            rows,
+            still_rejected: rejected,
+            sent_before,
+        })
+    })?;
+    crate::cli::print(&match args.output.format {
+        OutputFormat::Json => crate::cli::to_json(&outcome)?,
+        OutputFormat::Text => outcome.text(),
+    })?;
+    match u64::try_from(outcome.still_rejected.len()) {
+        Ok(0) => Ok(0),
+        count => {
+            let rows = counted(count.unwrap_or(u64::MAX), "row");
+            Err(Fault::new(
+                FaultKind::Data,
+                format!("{rows} cannot be sent as the definition is"),
+            ))
+        }
+    }
+}
+
+async fn plan(
+    args: &ReplayArgs,
+    config: &Config,
+    store: &dyn CheckpointStore,
+    stream: &StreamDescription,
+) -> Result<ReplayPlan, Fault> {
+    let folder = &config.errors.dead_letters;
+    let mut sent = HashSet::new();
+    if !args.again {
+        visit_replays(folder, |replay| {
+            sent.insert(replay.row.id);
+        })?;
+    }
+    let reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
+    let mut replanner = Replanner { config, reader, sent };
+    match (&args.object, &args.file) {
+        (Some(key), _) => {
+            let letters = letters(config, key, args.ordinals.as_ref())?;
+            let source = backends::source(config).await;
+            replanner.letters(letters, source.as_ref(), store).await
+        }
+        (None, Some(file)) => {
+            let table = table(config, args.table.as_deref().unwrap_or_default())?;
+            let content = std::fs::read(file).map_err(|error| {
+                let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
+                    FaultKind::PermissionDenied
+                } else {
+                    FaultKind::SourceMissing
+                };
+                Fault::new(kind, format!("cannot read {}: {error}", file.display()))
+            })?;
+            let name = file.display().to_string();
+            Ok(replanner.file(&name, &content, table, args.operation.into()))
+        }
+        (None, None) => Err(Fault::new(FaultKind::Usage, "give --object or --file")),
+    }
+}
+
+/// The dead letters that are asked for, in file order.
+fn letters(config: &Config, key: &str, ordinals: Option<&Ordinals>) -> Result<Vec<DeadLetter>, Fault> {
+    let mut letters = Vec::new();
+    visit(&config.errors.dead_letters, |letter| {
+        let is_asked_for = ordinals.is_none_or(|Ordinals(range)| range.contains(&letter.ordinal));
+        if letter.key == key && is_asked_for {
+            letters.push(letter);
+        }
+    })?;
+    if letters.is_empty() {
+        let message = format!(
+            "there is no such dead letter of {}; `brigade dlq ls` lists them",
+            printable(key)
+        );
+        return Err(Fault::new(FaultKind::SourceMissing, message));
+    }
+    letters.sort_by_key(|letter| letter.ordinal);
+    Ok(letters)
+}
+
+fn table(config: &Config, name: &str) -> Result<TableIndex, Fault> {
+    let found = crate::cli::verify::tables_of(config, &[name.to_owned()])?;
+    let missing = || Fault::new(FaultKind::Usage, "give --table");
+    found.first().copied().ok_or_else(missing)
+}
+
+async fn send(
+    config: &Config,
+    sink: &dyn RecordSink,
+    stream: StreamDescription,
+    rows: Vec<ReplayRow>,
+) -> Result<Vec<Sent>, Fault> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folder = &config.errors.dead_letters;
+    let log = ReplayLog::open(folder).map_err(|error| unreadable(folder, &error))?;
+    let mut resender = Resender {
+        sink,
+        stream,
+        delivery: config.delivery,
+        log,
+        clock: &SystemClock,
+        patience: PATIENCE,
+        tell: &crate::cli::report,
+    };
+    let sent = resender.send(rows).await?;
+    Ok(sent.into_iter().map(Sent::from).collect())
+}
+
+impl Sent {
+    fn not_yet(row: ReplayRow) -> Self {
+        Self {
+            row,
+            shard_id: None,
+            sequence_number: None,
+        }
+    }
+}
+
+impl From<Replay> for Sent {
+    fn from(replay: Replay) -> Self {
+        Self {
+            row: replay.row,
+            shard_id: Some(replay.shard_id),
+            sequence_number: Some(replay.sequence_number),
+        }
+    }
+}
+
+impl Outcome {
+    fn text(&self) -> String {
+        let verb = if self.dry_run { "would send" } else { "sent" };
+        let rows = self.rows.iter().map(|Sent { row, .. }| {
+            let payload = self.dry_run.then(|| printable(row.payload.trim_end()));
+            let payload = payload.map_or_else(String::new, |payload| format!(": {payload}"));
+            let (id, key) = (printable(&row.id), printable(&row.partition_key));
+            format!("{verb} {id}, key {key}{payload}")
+        });
+        let rejected = self
+            .still_rejected
+            .iter()
+            .map(|row| format!("not {}: {}", printable(&row.id), printable(&row.reason)));
+        let count = |length: usize| counted(saturate::to_u64(length), "row");
+        let before = if self.sent_before > 0 {
+            format!(
+                ", {} sent before (--again sends them once more)",
+                self.sent_before
+            )
+        } else {
+            String::new()
+        };
+        let sum = format!(
+            "{verb} {}, {} still rejected{before}",
+            count(self.rows.len()),
+            self.still_rejected.len()
+        );
+        lines(rows.chain(rejected).chain([sum]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_have_three_forms() {
+        let cases = [("3..5", 3..5), ("3..=5", 3..6), ("7", 7..8)];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(Ordinals(expected)), "{text}");
+        }
+        for text in ["", "5..3", "3..3", "a..b", "1..", "-1"] {
+            assert!(text.parse::<Ordinals>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! `brigade init`: a configuration and a table definition from sample files, checked by the engine before it is done.
+
+mod samples;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use self::samples::{SamplePlace, read_sample};
+use super::new_files::{CONFIGURATION_FILE, NewFiles};
+use super::stream_view::StreamView;
+use super::task_files;
+use super::text::{counted, lines};
+use super::{Output, OutputFormat, backends};
+use crate::clock::{Clock, SystemClock};
+use crate::config::keys::text::unescape;
+use crate::config::{self, Config, SystemEnvironment};
+use crate::discover::folders::folders;
+use crate::fault::{Fault, FaultKind};
+use crate::infer::document::{
+    NewSource, NewTask, TABLE_DEFINITION_FILE, column_line, configuration, table_definition,
+};
+use crate::infer::table::{Inferred, TableSeen};
+use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
+use crate::settings::{CsvDialect, SourceLocation};
+use crate::source::printable;
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
+/// Characters that the name of a task has at most.
+const TASK_NAME_MAX: usize = 64;
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Sample files, or `s3://bucket/key`; of a table several may be given
+    #[arg(long = "sample", required = true, num_args = 1.., value_name = "FILE_OR_KEY")]
+    samples: Vec<String>,
+    /// The table of all samples; without it their folders are `schema/table`
+    #[arg(long, value_name = "SCHEMA.TABLE", value_parser = table_name)]
+    table: Option<(String, String)>,
+    /// The first row of each file holds the names of the columns
+    #[arg(long)]
+    header: bool,
+    /// The field delimiter
+    #[arg(long, default_value = ",", value_name = "TEXT", value_parser = delimiter)]
+    delimiter: Delimiter,
+    /// How many rows of each file are looked at
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    rows: u64,
+    /// The stream to write to; without it, files are proposed to try it with
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+    /// Where the two files are written
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    to: PathBuf,
+    /// Replace files that are there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A delimiter, as it is written in a configuration and as it is.
+#[derive(Debug, Clone)]
+struct Delimiter {
+    written: String,
+    plain: String,
+}
+
+fn delimiter(text: &str) -> Result<Delimiter, String> {
+    let plain = unescape(text)?;
+    if plain.is_empty() {
+        return Err("a delimiter has at least one character".to_owned());
+    }
+    Ok(Delimiter {
+        written: text.to_owned(),
+        plain,
+    })
+}
+
+fn table_name(text: &str) -> Result<(String, String), String> {
+    let name = text.split_once('.');
+    let name = name.filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
+    let (owner, name) = name.ok_or_else(|| format!("{text:?} is no SCHEMA.TABLE"))?;
+    Ok((owner.to_owned(), name.to_owned()))
+}
+
+/// What `init --output json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    schema_version: u32,
+    files: Vec<String>,
+    tables: Vec<TableOutcome>,
+    /// Rows of the samples that the engine makes records of with these files.
+    checked_rows: u64,
+    /// Rows that would be dead letters.
+    rejected_rows: u64,
+    /// Why the first of them would be.
+    first_reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableOutcome {
+    name: String,
+    rows: u64,
+    /// Each column, its type and what was seen of it.
+    columns: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a sample cannot be read, if files are there already, or if they cannot be written.
+pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
+    let new_files = NewFiles {
+        folder: &args.to,
+        folder_option: "--to",
+        is_forced: args.force,
+    };
+    new_files.check([CONFIGURATION_FILE, TABLE_DEFINITION_FILE])?;
+    let table = args
+        .table
+        .as_ref()
+        .map(|(owner, name)| (owner.as_str(), name.as_str()));
+    let places = args.samples.iter().map(|sample| SamplePlace::of(sample, table));
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    let (location, bucket_folder) = common_place(&places)?;
+    let runtime = super::runtime()?;
+    let tables = runtime.block_on(infer(args, &places))?;
+    let files = write(args, new_files, &location, bucket_folder, &tables)?;
+    let loaded = config::load(&args.to.join(CONFIGURATION_FILE), &SystemEnvironment).map_err(Fault::from)?;
+    let mut outcome = Outcome {
+        schema_version: SCHEMA_VERSION,
+        tables: tables.iter().map(TableOutcome::of).collect(),
+        files,
+        checked_rows: 0,
+        rejected_rows: 0,
+        first_reason: None,
+    };
+    runtime.block_on(outcome.check(args, &loaded.config, &places))?;
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&outcome)?,
+        OutputFormat::Text => outcome.text(),
+    })?;
+    Ok(0)
+}
+
+/// The one bucket and folder that all samples lie in.
+fn common_place(places: &[SamplePlace]) -> Result<(SourceLocation, String), Fault> {
+    let place = |place: &SamplePlace| (place.location.clone(), place.bucket_folder.clone());
+    let missing = || Fault::new(FaultKind::Usage, "give --sample");
+    let first = places.first().map(place).ok_or_else(missing)?;
+    if places.iter().any(|other| place(other) != first) {
+        let message = "the samples do not lie in folders schema/table of one bucket or folder; a task has one source: \
+                       run `brigade init` for each";
+        return Err(Fault::new(FaultKind::Usage, message));
+    }
+    Ok(first)
+}
+
+async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>, Fault> {
+    let dialect = CsvDialect {
+        delimiter: args.delimiter.plain.clone().into_bytes(),
+        ..CsvDialect::default()
+    };
+    let mut tables: BTreeMap<(&str, &str, &str), TableSeen> = BTreeMap::new();
+    for place in places {
+        let name = (
+            place.owner.as_str(),
+            place.name.as_str(),
+            place.table_path.as_str(),
+        );
+        let seen = tables.entry(name).or_default();
+        let source = place.source().await;
+        let (key, has_header) = (&place.key, args.header);
+        read_sample(source.as_ref(), key, &dialect, has_header, args.rows, seen).await?;
+    }
+    let tables = tables.into_iter().map(|((owner, name, path), seen)| {
+        seen.finish(owner, name, path).ok_or_else(|| {
+            let message = format!("the samples of {owner}.{name} have no row; give files with rows");
+            Fault::new(FaultKind::Data, message)
+        })
+    });
+    tables.collect()
+}
+
+fn write(
+    args: &InitArgs,
+    new_files: NewFiles<'_>,
+    location: &SourceLocation,
+    bucket_folder: String,
+    tables: &[Inferred],
+) -> Result<Vec<String>, Fault> {
+    let here = new_files.create_folder()?;
+    let source = match location {
+        SourceLocation::Local { directory } => {
+            let below = directory.strip_prefix(&here);
+            let directory = below.map_or_else(|_| directory.clone(), |below| Path::new(".").join(below));
+            NewSource::Local {
+                directory: directory.display().to_string(),
+            }
+        }
+        SourceLocation::S3 { bucket, .. } => NewSource::S3 {
+            bucket: bucket.clone(),
+            bucket_folder,
+        },
+    };
+    let task = NewTask {
+        name: task_name(tables),
+        source,
+        delimiter: args.delimiter.written.clone(),
+        has_header: args.header,
+        stream: args.stream.clone(),
+        tables,
+    };
+    let definition =
+        table_definition(tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+    new_files.write(&[
+        (CONFIGURATION_FILE, &configuration(&task)),
+        (TABLE_DEFINITION_FILE, &definition),
+    ])
+}
+
+/// The name of the only table, or of the schema, as far as it can name a task.
+fn task_name(tables: &[Inferred]) -> String {
+    let name = match tables {
+        [only] => only.table.name.as_str(),
+        [first, ..] => first.table.owner.as_str(),
+        [] => "",
+    };
+    let allowed = |character: char| {
+        let is_allowed = character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+        if is_allowed { character } else { '-' }
+    };
+    let name: String = name.chars().map(allowed).take(TASK_NAME_MAX).collect();
+    let name = name.trim_start_matches(['-', '_']);
+    if name.is_empty() { "task" } else { name }.to_owned()
+}
+
+impl TableOutcome {
+    fn of(inferred: &Inferred) -> Self {
+        let columns = inferred.table.columns.iter().zip(&inferred.columns);
+        Self {
+            name: inferred.table.full_name(),
+            rows: inferred.rows,
+            columns: columns.map(|(column, seen)| column_line(column, seen)).collect(),
+            notes: inferred.notes.clone(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Renders the samples with what was written, by the code of the engine.
+    async fn check(&mut self, args: &InitArgs, config: &Config, places: &[SamplePlace]) -> Result<(), Fault> {
+        let source = backends::source(config).await;
+        let stream = StreamView::of(config, true).await;
+        let mut reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
+        for place in places {
+            let folder = task_files::folder_of_key(folders(config), &place.key)?;
+            let version = task_files::find(source.as_ref(), &place.key).await?;
+            let mut take = |row: RenderedRow<'_>| {
+                if row.place.ordinal >= args.rows {
+                    return ControlFlow::Break(());
+                }
+                match row.outcome {
+                    RowOutcome::Message(_) => self.checked_rows += 1,
+                    RowOutcome::Filtered => {}
+                    RowOutcome::Rejected(reason) => {
+                        self.rejected_rows += 1;
+                        self.first_reason.get_or_insert_with(|| reason.to_owned());
+                    }
+                }
+                ControlFlow::Continue(())
+            };
+            reader
+                .read(source.as_ref(), &version, folder.rows(), &mut take)
+                .await
+                .map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for table in &self.tables {
+            let rows = counted(table.rows, "row");
+            text += &lines([format!("{}, from {rows}", printable(&table.name))]);
+            let columns = table
+                .columns
+                .iter()
+                .map(|column| format!("  {}", printable(column)));
+            text += &lines(columns);
+            let notes = table.notes.iter();
+            text += &lines(notes.map(|note| format!("  note: {}", printable(note))));
+        }
+        let files = self.files.iter().map(|file| format!("wrote {file}"));
+        text += &lines(files);
+        let good = counted(self.checked_rows, "row");
+        let reason = self.first_reason.as_ref().map_or_else(String::new, |reason| {
+            format!("; the first because {}", printable(reason))
+        });
+        text + &format!(
+            "checked: {good} of the samples become records, {} would be dead letters{reason}\n",
+            self.rejected_rows
+        )
+    }
+}

@@ -1,0 +1,206 @@
+//! The files of a folder and what the checkpoint says of each.
+
+use super::KnownState;
+use super::report::{FileCounts, Stray};
+use crate::checkpoint::store::{CheckpointStore, ObjectState};
+use crate::cli::task_files::list;
+use crate::config::Config;
+use crate::discover::catalog::is_late;
+use crate::discover::folders::ObjectFolder;
+use crate::fault::Fault;
+use crate::model::start::StartPoint;
+use crate::model::{ObjectVersion, QueueName};
+use crate::source::ObjectSource;
+use crate::supervise::beginning::decided;
+
+/// Files of which rows may be sampled.
+const SAMPLES_MAX: usize = 10;
+/// Keys of files of no table that are named.
+const STRAYS_SHOWN_MAX: usize = 10;
+/// Keys that are looked through for files of no table: a bucket may hold millions of others.
+const STRAY_KEYS_MAX: usize = 20_000;
+
+/// A folder as it is listed.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) files: FileCounts,
+    pub(super) bytes: u64,
+    pub(super) bytes_left: u64,
+    pub(super) first_key: Option<String>,
+    pub(super) last_key: Option<String>,
+    /// The first files that are to be read, and without any the first there are.
+    pub(super) samples: Vec<ObjectVersion>,
+}
+
+/// Lists a folder to its end.
+///
+/// # Errors
+/// If it cannot be listed, or the checkpoint cannot be read.
+pub(super) async fn list_folder(
+    config: &Config,
+    source: &dyn ObjectSource,
+    state: &KnownState,
+    folder: &ObjectFolder,
+) -> Result<Listed, Fault> {
+    let mut listing = Listing {
+        greatest_key: greatest_key(state, folder),
+        is_loaded: is_loaded(config, state, folder),
+        from: changes_start(config, state, folder),
+        ..Listing::default()
+    };
+    let mut failure = None;
+    let mut take = |objects: Vec<ObjectVersion>| {
+        let taken = listing.take(state, folder, objects);
+        failure = taken.err();
+        failure.is_none()
+    };
+    list(source, &folder.prefix, &mut take).await?;
+    if let Some(fault) = failure {
+        return Err(fault);
+    }
+    let Listing {
+        mut listed, others, ..
+    } = listing;
+    if listed.samples.is_empty() {
+        listed.samples = others;
+    }
+    Ok(listed)
+}
+
+#[derive(Default)]
+struct Listing {
+    listed: Listed,
+    /// Files that are not to be read any more.
+    others: Vec<ObjectVersion>,
+    greatest_key: Option<String>,
+    is_loaded: bool,
+    /// Where the changes begin; `None` behind everything that is there now.
+    from: Option<StartPoint>,
+}
+
+impl Listing {
+    fn take(
+        &mut self,
+        state: &KnownState,
+        folder: &ObjectFolder,
+        objects: Vec<ObjectVersion>,
+    ) -> Result<(), Fault> {
+        let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
+        let known = match &state.store {
+            Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
+            None => vec![None; keys.len()],
+        };
+        let in_front = self.in_front(state, &objects)?;
+        for ((object, known), is_in_front) in objects.into_iter().zip(known).zip(in_front) {
+            let listed = &mut self.listed;
+            let files = &mut listed.files;
+            files.all += 1;
+            listed.bytes += object.size_bytes;
+            let left = match known.as_ref().map(|entry| (&entry.state, entry)) {
+                Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
+                    files.open += 1;
+                    Some(entry.unsettled_bytes())
+                }
+                Some((ObjectState::Done(_), _)) => {
+                    files.done += 1;
+                    None
+                }
+                Some((ObjectState::Quarantined { .. }, _)) => {
+                    files.set_aside += 1;
+                    None
+                }
+                None if self.is_loaded || is_in_front => {
+                    files.not_read += 1;
+                    None
+                }
+                None => {
+                    files.new += 1;
+                    let is_change = folder.table.is_none();
+                    files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
+                    Some(object.size_bytes)
+                }
+            };
+            listed.first_key.get_or_insert_with(|| object.key.clone());
+            listed.last_key = Some(object.key.clone());
+            listed.bytes_left += left.unwrap_or(0);
+            let samples = match left {
+                Some(_) => &mut listed.samples,
+                None => &mut self.others,
+            };
+            if samples.len() < SAMPLES_MAX && object.size_bytes > 0 {
+                samples.push(object);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of these lie in front of the start.
+    fn in_front(&self, state: &KnownState, objects: &[ObjectVersion]) -> Result<Vec<bool>, Fault> {
+        let Some(from) = &self.from else {
+            return Ok(vec![true; objects.len()]);
+        };
+        if let (StartPoint::Registered { .. }, Some(store)) = (from, &state.store) {
+            let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
+            let known = store.lookup(&QueueName::in_front(), &keys).map_err(Fault::from)?;
+            return Ok(known.iter().map(Option::is_some).collect());
+        }
+        Ok(objects.iter().map(|object| from.is_in_front(object)).collect())
+    }
+}
+
+/// Where the change files begin that are read: as it was decided, or as it would be now.
+fn changes_start(config: &Config, state: &KnownState, folder: &ObjectFolder) -> Option<StartPoint> {
+    if folder.table.is_some() {
+        return Some(StartPoint::Beginning);
+    }
+    let decided = decided(&state.checkpoint).map(|start| start.point);
+    let decided = decided.filter(StartPoint::is_decided);
+    decided.or_else(|| StartPoint::of(&config.source.changes_from))
+}
+
+fn greatest_key(state: &KnownState, folder: &ObjectFolder) -> Option<String> {
+    let queue = folder.queue.clone();
+    let mut greatest = state.checkpoint.greatest_keys.iter();
+    let of_queue = greatest.find(|(name, _)| *name == queue);
+    of_queue.map(|(_, key)| key.clone())
+}
+
+/// Whether the full load of the folder's table is complete.
+fn is_loaded(config: &Config, state: &KnownState, folder: &ObjectFolder) -> bool {
+    let table = folder.table.and_then(|table| config.tables.get(table.0));
+    table.is_some_and(|table| {
+        let mut known = state.checkpoint.tables.iter();
+        known.any(|known| {
+            let is_same = known.schema_name == table.owner && known.table_name == table.name;
+            is_same && known.full_load_end_ms.is_some()
+        })
+    })
+}
+
+/// Files below the bucket folder that belong to no table and are no change files.
+///
+/// # Errors
+/// If the bucket folder cannot be listed.
+pub(super) async fn strays(
+    config: &Config,
+    source: &dyn ObjectSource,
+    folders: &[ObjectFolder],
+) -> Result<Stray, Fault> {
+    let (mut strays, mut seen) = (Stray::default(), 0);
+    let mut take = |objects: Vec<ObjectVersion>| {
+        seen += objects.len();
+        for object in objects {
+            let is_owned = folders.iter().any(|folder| folder.has(&object.key));
+            if !is_owned {
+                strays.count += 1;
+                if strays.keys.len() < STRAYS_SHOWN_MAX {
+                    strays.keys.push(object.key);
+                }
+            }
+        }
+        seen < STRAY_KEYS_MAX
+    };
+    let is_complete = list(source, &config.source.bucket_folder, &mut take).await?;
+    strays.is_complete = is_complete;
+    Ok(strays)
+}

@@ -1,0 +1,110 @@
+//! What `brigade plan` warns about. Pure: no I/O, no clock.
+
+use super::estimate::Sample;
+use super::report::{FolderPlan, Stray};
+use crate::cli::stream_view::StreamView;
+use crate::cli::text::{counted, grouped};
+use crate::discover::folders::CHANGE_FILES;
+use crate::limits::SHARD_RECORDS_PER_SECOND;
+use crate::saturate;
+
+/// Records from this share of the limit on are called near it, in per cent.
+const NEAR_PERCENT: u64 = 80;
+/// How the names of files end whose bytes say little about their rows.
+const PACKED: &[&str] = &[".gz", ".zst", ".parquet"];
+/// Hot keys that are named for each folder.
+const HOT_KEYS_SHOWN_MAX: usize = 3;
+
+/// That the stream cannot be asked, or cannot be used: its own message names `RecordDistributionStrategy`, a missing
+/// permission, or whatever it is.
+pub(super) fn of_stream(stream: &StreamView) -> Vec<String> {
+    let problem = stream.problem.iter();
+    problem
+        .map(|problem| format!("the shards are not known, times are those of one shard: {problem}"))
+        .collect()
+}
+
+/// What is odd about a folder.
+pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamView) -> Vec<String> {
+    let name = &folder.name;
+    let mut warnings = Vec::new();
+    if folder.files.all == 0 {
+        warnings.push(format!(
+            "{name}: there is no file under {:?}; check bucket_folder, TablePath and cdc_path",
+            folder.prefix
+        ));
+    }
+    let files = |count| counted(count, "file");
+    if folder.files.not_read > 0 {
+        let why = if name.starts_with(CHANGE_FILES) {
+            "will not be read, being in front of `changes_from`"
+        } else {
+            "came after the full load was complete and will not be read; `brigade reload` loads again"
+        };
+        warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
+    }
+    if folder.files.late > 0 {
+        warnings.push(format!(
+            "{name}: {} appeared behind one that was read; `late_files` says what happens",
+            files(folder.files.late)
+        ));
+    }
+    if folder.files.set_aside > 0 {
+        warnings.push(format!("{name}: {} set aside", files(folder.files.set_aside)));
+    }
+    if sample.rejected > 0 {
+        warnings.push(format!(
+            "{name}: {} of {} sampled would be dead letters; `brigade preview` names the reasons",
+            grouped(sample.rejected),
+            counted(sample.rows, "row")
+        ));
+    }
+    warnings.extend(of_size(name, sample, stream));
+    let is_packed = |key: &String| PACKED.iter().any(|end| key.ends_with(end));
+    if folder.last_key.as_ref().is_some_and(is_packed) && folder.left.files > 0 {
+        warnings.push(format!(
+            "{name}: compressed files hold more rows than their bytes suggest; records and time are estimated too low \
+             unless whole files were sampled (--sample-rows)"
+        ));
+    }
+    for (key, share) in sample.hot_keys().into_iter().take(HOT_KEYS_SHOWN_MAX) {
+        let key = String::from_utf8_lossy(key);
+        warnings.push(format!(
+            "{name}: {:.0} % of the sampled rows have the partition key {key:?}; a key lives in one shard, which takes \
+             {} records a second",
+            share * 100.0,
+            grouped(SHARD_RECORDS_PER_SECOND.into())
+        ));
+    }
+    warnings
+}
+
+fn of_size(name: &str, sample: &Sample, stream: &StreamView) -> Option<String> {
+    let limit = saturate::to_u64(stream.record_bytes_max);
+    let largest = sample.record_bytes_max;
+    let bytes = grouped(largest);
+    if largest > limit {
+        Some(format!(
+            "{name}: the largest record sampled has {bytes} bytes, the stream takes {}: such rows become dead letters; \
+             raise the limit of the stream",
+            grouped(limit)
+        ))
+    } else if largest.saturating_mul(100) >= limit.saturating_mul(NEAR_PERCENT) {
+        Some(format!(
+            "{name}: the largest record sampled has {bytes} bytes, near the {} that the stream takes",
+            grouped(limit)
+        ))
+    } else {
+        None
+    }
+}
+
+/// Files that nobody reads.
+pub(super) fn of_strays(strays: &Stray) -> Option<String> {
+    let first = strays.keys.first()?;
+    let at_least = if strays.is_complete { "" } else { " or more" };
+    Some(format!(
+        "{}{at_least} below the bucket folder belong to no table, the first is {first}; they are not read",
+        counted(strays.count, "file")
+    ))
+}

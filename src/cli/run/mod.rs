@@ -1,0 +1,314 @@
+//! `brigade run`: runs a task until it is done or told to stop.
+
+mod progress;
+mod rates;
+mod signals;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use opentelemetry::trace::Status;
+use tokio_util::sync::CancellationToken;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use self::progress::Progress;
+use super::backends;
+use super::logging::LogArgs;
+use super::start_type::{self, StartType};
+use super::status::{dead_lettered_rows, file as status_file, filtered_rows, suspension_lines};
+use super::text::{counted, lines};
+use super::{ConfigPath, Output, OutputFormat, task_events};
+use crate::checkpoint::life_status::{StopReason, failure_text};
+use crate::checkpoint::status::{QuarantinedObject, TaskStatus, remember};
+use crate::checkpoint::store::sled::SledStore;
+use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::fault::{Fault, FaultKind};
+use crate::model::trouble::Suspension;
+use crate::observe::counters::CountersSnapshot;
+use crate::settings::life::parse_moment;
+use crate::settings::{MigrationType, RunMode};
+use crate::source::ObjectSource;
+use crate::supervise::events::{StartFlag, TaskEvent};
+use crate::supervise::pipeline::{Pipeline, RunEnd};
+
+/// How often the state is looked after.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// End when everything that is present is settled
+    #[arg(long)]
+    once: bool,
+    /// Begin as DMS does with this start type; without one the task starts or goes on, whichever it is
+    #[arg(long, value_enum, value_name = "TYPE")]
+    start_type: Option<StartType>,
+    /// Stop at this time instead of `stop.at`, such as 2026-11-23T20:00:00Z; without an offset it is UTC
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    stop_at: Option<i64>,
+    /// Exit with code 65 if a row was dead-lettered
+    #[arg(long)]
+    fail_on_dead_letters: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What a run did, for people and for `--output json`.
+#[derive(Debug, serde::Serialize)]
+struct Summary {
+    schema_version: u32,
+    end: &'static str,
+    /// DMS's word for why it ended.
+    stop_reason: StopReason,
+    bytes_read: u64,
+    delivered_rows: u64,
+    dead_lettered_rows: u64,
+    filtered_rows: u64,
+    quarantined_objects: u64,
+    /// Tables that nothing more is sent of until they are resumed.
+    suspended_tables: Vec<SuspendedTable>,
+    counters: CountersSnapshot,
+}
+
+/// A table that nothing more is sent of.
+#[derive(Debug, serde::Serialize)]
+struct SuspendedTable {
+    table: String,
+    suspension: Suspension,
+    /// The first of its load files that are not read because of that.
+    unread_files: Vec<String>,
+}
+
+/// Runs the command. Blocks until the task has ended.
+///
+/// # Errors
+/// The fault that ended the task.
+pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
+    let (mut config, path) = args.config.load()?;
+    config.stop.at_ms = args.stop_at.or(config.stop.at_ms);
+    let runtime = super::runtime()?;
+    let telemetry = logging.start(Some(&config))?;
+    let mode = if args.once {
+        RunMode::Once
+    } else {
+        RunMode::Continuous
+    };
+    let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
+    let result = span.in_scope(|| {
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
+        let result = execute(config, mode, args.start_type, &runtime);
+        if let Err(fault) = &result {
+            span.set_status(Status::error(fault.to_string()));
+        }
+        result
+    });
+    // Spans are sent when they are closed.
+    drop(span);
+    telemetry.stop();
+    let summary = result?;
+    summary.print(args.output.format)?;
+    Ok(summary.exit_code(args.fail_on_dead_letters))
+}
+
+/// Runs the task, from opening its state to closing it.
+fn execute(
+    config: Config,
+    mode: RunMode,
+    start_type: Option<StartType>,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Summary, Fault> {
+    let config = Arc::new(config);
+    let opened = runtime.block_on(backends::open(&config))?;
+    let flag = start_type::prepare(&config, &opened.store(), start_type)?;
+    if flag == StartFlag::Fresh {
+        task_events::announce(&config, &TaskEvent::Created)?;
+    }
+    task_events::announce(&config, &TaskEvent::Started(flag))?;
+    let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
+    show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
+    let stop = CancellationToken::new();
+    signals::watch(runtime.handle(), stop.clone());
+    let board = status_board(runtime, &config, &pipeline);
+    let upkeep = runtime.spawn(keep_up(opened.store()));
+    let progress = Progress::start(runtime.handle(), pipeline.status());
+    let end = run_in_system(&pipeline, stop);
+    progress.finish(runtime.handle());
+    runtime.block_on(board);
+    upkeep.abort();
+    // The fault that ended the task says more than one that may follow from it.
+    let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
+    let end = end.and_then(|end| stopped.map(|()| end));
+    let event = match &end {
+        Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
+        Err(fault) => TaskEvent::Failed(failure_text(fault)),
+    };
+    let announced = task_events::announce(&config, &event);
+    let end = end.and_then(|end| announced.map(|()| end))?;
+    Ok(summarize(
+        end,
+        config.migration_type,
+        &pipeline,
+        opened.source.as_ref(),
+    ))
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    parse_moment(text).ok_or_else(|| "is no time; write it as 2026-11-23T20:00:00Z".to_owned())
+}
+
+/// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
+fn run_in_system(pipeline: &Pipeline, stop: CancellationToken) -> Result<RunEnd, Fault> {
+    actix::System::new().block_on(pipeline.run(stop))
+}
+
+/// Exports the checkpoint and renews its identity file now and then.
+async fn keep_up(store: Arc<SledStore>) {
+    let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        tick.tick().await;
+        let store = Arc::clone(&store);
+        let work = tokio::task::spawn_blocking(move || store.maintain(SystemClock.now_ms()));
+        match work.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "upkeep of the state failed; the next commit will tell"),
+            Err(error) => tracing::error!(%error, "upkeep of the state panicked"),
+        }
+    }
+}
+
+/// Shows what is known before anything is asked of the outside, which may take long or fail.
+fn show_checkpoint(pipeline: &Pipeline, store: &SledStore) -> Result<(), StoreError> {
+    pipeline.show_checkpoint(&store.load()?, quarantined(store)?);
+    Ok(())
+}
+
+/// The newest objects that earlier runs set aside.
+fn quarantined(store: &SledStore) -> Result<VecDeque<QuarantinedObject>, StoreError> {
+    let mut newest = VecDeque::new();
+    for queue in store.queues()? {
+        store.for_each_object(&queue, &mut |entry| {
+            if let ObjectState::Quarantined { reason, .. } = entry.state {
+                let (id, key) = (entry.id, entry.version.key);
+                remember(&mut newest, QuarantinedObject { id, key, reason });
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(newest)
+}
+
+/// Writes `status.json` whenever the status changes, so that other commands can look on.
+fn status_board(
+    runtime: &tokio::runtime::Runtime,
+    config: &Arc<Config>,
+    pipeline: &Pipeline,
+) -> impl Future<Output = ()> + use<> {
+    let path = config.state.path.join(status_file::STATUS_FILE);
+    let done = CancellationToken::new();
+    let writer = runtime.spawn(status_file::keep_written(path, pipeline.status(), done.clone()));
+    async move {
+        done.cancel();
+        if writer.await.is_err() {
+            tracing::warn!("the status file could not be kept up to date");
+        }
+    }
+}
+
+fn summarize(
+    end: RunEnd,
+    migration_type: MigrationType,
+    pipeline: &Pipeline,
+    source: &dyn ObjectSource,
+) -> Summary {
+    let status: Arc<TaskStatus> = pipeline.status().borrow().clone();
+    let counters = pipeline.counters().snapshot();
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    let delivered = tables
+        .map(|t| t.full_load_rows + t.applied_inserts + t.applied_updates + t.applied_deletes)
+        .sum();
+    Summary {
+        schema_version: 1,
+        end: match end {
+            RunEnd::Finished => "finished",
+            RunEnd::Drained => "drained",
+            RunEnd::AtTime | RunEnd::PastLoad(_) => "stopped",
+        },
+        stop_reason: end.reason(migration_type),
+        bytes_read: source.bytes_read(),
+        delivered_rows: delivered,
+        dead_lettered_rows: dead_lettered_rows(&status),
+        filtered_rows: filtered_rows(&status),
+        quarantined_objects: status.changes.quarantined
+            + status
+                .tables
+                .iter()
+                .map(|table| table.load.quarantined)
+                .sum::<u64>(),
+        suspended_tables: suspended_tables(&status),
+        counters,
+    }
+}
+
+fn suspended_tables(status: &TaskStatus) -> Vec<SuspendedTable> {
+    let tables = status.tables.iter().filter_map(|table| {
+        Some(SuspendedTable {
+            table: table.statistics.full_name(),
+            suspension: table.statistics.trouble.suspension.clone()?,
+            unread_files: table.load.unread.clone(),
+        })
+    });
+    tables.collect()
+}
+
+impl Summary {
+    fn exit_code(&self, fail_on_dead_letters: bool) -> u8 {
+        let is_held_back = self.quarantined_objects > 0 || !self.suspended_tables.is_empty();
+        let has_loss = is_held_back || (fail_on_dead_letters && self.dead_lettered_rows > 0);
+        if has_loss { FaultKind::Data.exit_code() } else { 0 }
+    }
+
+    fn print(&self, format: OutputFormat) -> Result<(), Fault> {
+        let text = match format {
+            OutputFormat::Json => super::to_json(self)?,
+            OutputFormat::Text => {
+                format!(
+                    "{} ({}): {} sent in this run ({} skipped as already stored, {} found in the stream, {} sent again); the task so \
+                 far: {} delivered, {} dead-lettered, {}{} set aside\n",
+                    self.end,
+                    self.stop_reason.as_str(),
+                    counted(self.counters.sent(), "record"),
+                    self.counters.skipped,
+                    self.counters.found + self.counters.recovered,
+                    self.counters.sent_again(),
+                    counted(self.delivered_rows, "row"),
+                    counted(self.dead_lettered_rows, "row"),
+                    match self.filtered_rows {
+                        0 => String::new(),
+                        rows => format!("{} left out by the table mappings, ", counted(rows, "row")),
+                    },
+                    counted(self.quarantined_objects, "object"),
+                ) + &self.suspended_text()
+            }
+        };
+        super::print(&text)
+    }
+
+    fn suspended_text(&self) -> String {
+        let tables = self.suspended_tables.iter().flat_map(|suspended| {
+            let SuspendedTable {
+                table,
+                suspension,
+                unread_files,
+            } = suspended;
+            suspension_lines(table, Some(suspension), unread_files)
+        });
+        lines(tables)
+    }
+}

@@ -1,0 +1,328 @@
+//! `brigade status`: what a task is doing, whether or not a process runs. It reads files only and takes no lock for
+//! longer than a moment.
+
+pub mod file;
+pub(super) mod replication_task;
+pub(super) mod task_statistics;
+
+use std::fmt;
+
+use clap::Args;
+use serde::Serialize;
+
+use self::file::Activity;
+use self::replication_task::ReplicationTask;
+use super::text::{counted, grouped, moment, span};
+use super::{ConfigPath, Output, OutputFormat};
+use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::checkpoint::store::Phase;
+use crate::clock::{Clock, SystemClock};
+use crate::fault::Fault;
+use crate::model::trouble::Suspension;
+use crate::observe::shards::ShardActivity;
+use crate::saturate;
+use crate::settings::ChangesFrom;
+use crate::source::printable;
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What `status --output json` prints.
+#[derive(Debug, Serialize)]
+struct StatusReport {
+    activity: Activity,
+    /// Milliseconds since the status was written.
+    age_ms: i64,
+    #[serde(flatten)]
+    status: TaskStatus,
+    /// The task as DMS's API shows it.
+    #[serde(rename = "ReplicationTask")]
+    replication_task: ReplicationTask,
+    /// Whether anything comes behind the full load.
+    #[serde(skip)]
+    has_changes: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the configuration or the status cannot be read.
+pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    let status = file::read(&config.state.path)?;
+    let activity = file::activity(&config.state.path, status.as_ref());
+    let now_ms = SystemClock.now_ms();
+    let status = status.unwrap_or_else(|| TaskStatus {
+        schema_version: STATUS_SCHEMA_VERSION,
+        task: config.task.clone(),
+        updated_ms: now_ms,
+        ..TaskStatus::default()
+    });
+    let has_table_errors = status.tables.iter().any(|table| table.statistics.has_error());
+    let report = StatusReport {
+        activity,
+        replication_task: ReplicationTask::of(&config, Some(&status), activity, has_table_errors),
+        age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
+        status,
+        has_changes: config.migration_type.has_changes(),
+    };
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.to_string(),
+    })?;
+    Ok(0)
+}
+
+impl fmt::Display for StatusReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = &self.status;
+        writeln!(f, "task          {}: {}", status.task, self.activity_text())?;
+        if self.activity == Activity::NeverStarted {
+            return Ok(());
+        }
+        self.write_end(f)?;
+        let phase = match status.phase {
+            Phase::FullLoad => "full load",
+            Phase::Changes if self.has_changes => "changes",
+            Phase::Changes => "full load, complete",
+        };
+        writeln!(f, "phase         {phase}")?;
+        let age = std::time::Duration::from_millis(u64::try_from(self.age_ms).unwrap_or_default());
+        writeln!(
+            f,
+            "as of         {} ({} ago)",
+            moment(status.updated_ms),
+            span(age)
+        )?;
+        writeln!(f, "tables        {}", tables_text(status))?;
+        if status.changes != ObjectCounts::default() {
+            writeln!(f, "change files  {}", changes_text(&status.changes))?;
+        }
+        self.write_beginning(f)?;
+        let in_flight: u64 = status.tables.iter().map(|table| table.in_flight_records).sum();
+        let bytes = counted(status.in_flight_bytes, "byte");
+        writeln!(f, "in flight     {}, {bytes}", counted(in_flight, "record"))?;
+        let sent = status.shards.iter().map(|shard| shard.records).sum();
+        let shards = saturate::to_u64(status.shards.len());
+        writeln!(
+            f,
+            "delivered     {} to {}",
+            counted(sent, "record"),
+            counted(shards, "shard")
+        )?;
+        self.write_doubt(f)?;
+        let dead = dead_lettered_rows(status);
+        let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
+        writeln!(f, "dead letters  {}{hint}", grouped(dead))?;
+        let filtered = filtered_rows(status);
+        if filtered > 0 {
+            writeln!(
+                f,
+                "left out      {} by the table mappings",
+                counted(filtered, "row")
+            )?;
+        }
+        for table in &status.tables {
+            let statistics = &table.statistics;
+            let suspension = statistics.trouble.suspension.as_ref();
+            for line in suspension_lines(&statistics.full_name(), suspension, &table.load.unread) {
+                writeln!(f, "suspended     {line}")?;
+            }
+        }
+        self.write_quarantined(f)
+    }
+}
+
+impl StatusReport {
+    fn activity_text(&self) -> String {
+        let process = self.status.process_id;
+        match self.activity {
+            Activity::NeverStarted => "not started yet; `brigade run` starts it".to_owned(),
+            Activity::Running if self.age_ms > STALE_AGE_MS => {
+                "a process has the state open, but this status is old".to_owned()
+            }
+            Activity::Running if self.status.generation > 1 => {
+                let restarts = u64::from(self.status.generation) - 1;
+                format!(
+                    "running, process {process}, {} of the data path",
+                    counted(restarts, "restart")
+                )
+            }
+            Activity::Running => format!("running, process {process}"),
+            Activity::Stopped => "stopped, nothing in flight".to_owned(),
+            Activity::Interrupted => format!(
+                "not running; process {process} ended without a clean stop, and the next run goes on from the \
+                 checkpoint"
+            ),
+            Activity::Unknown => "it cannot be told whether it runs: the state cannot be read".to_owned(),
+        }
+    }
+
+    /// How the last run ended, if it did, and what failed.
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = self.replication_task.stop_reason() {
+            writeln!(f, "state         {}, {reason}", self.replication_task.status())?;
+        }
+        if let Some(failure) = self.replication_task.last_failure() {
+            writeln!(f, "last failure  {}", printable(failure))?;
+        }
+        Ok(())
+    }
+
+    /// Where the changes begin, if that is not the beginning.
+    fn write_beginning(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = &self.status;
+        if let Some(start) = status.life.changes_start.as_ref().filter(|_| self.has_changes)
+            && start.wish != ChangesFrom::Beginning
+        {
+            writeln!(
+                f,
+                "begun         with {}; {} in front of it not read",
+                start.wish,
+                counted(status.changes.in_front, "file")
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Shards that look for records in doubt, and shards whose limits hold their records up.
+    fn write_doubt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.activity != Activity::Running {
+            return Ok(());
+        }
+        for shard in &self.status.shards {
+            let name = &shard.shard_id;
+            if let Some(doubt) = shard.activity.doubt {
+                let wait_ms = doubt.settled_at_ms.saturating_sub(self.status.updated_ms);
+                let wait = std::time::Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
+                let doing = match doubt.behind_ms {
+                    None if wait_ms > 0 => format!("reading back starts in {}", span(wait)),
+                    None => "reading back".to_owned(),
+                    Some(behind_ms) => format!(
+                        "{} read back, {} of the shard left",
+                        counted(doubt.records_read, "record"),
+                        span(std::time::Duration::from_millis(behind_ms))
+                    ),
+                };
+                writeln!(f, "in doubt      {name}: {doing}")?;
+            }
+            if shard.activity.is_hot() {
+                let ShardActivity {
+                    paced_percent,
+                    rate_percent,
+                    ..
+                } = shard.activity;
+                writeln!(
+                    f,
+                    "hot           {name}: waits for its pace {paced_percent} % of the time, at {rate_percent} % of it"
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_quarantined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quarantined = &self.status.quarantined;
+        if quarantined.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "set aside     the rest of these objects is not sent (newest last; `brigade checkpoint show` has all):"
+        )?;
+        for object in quarantined {
+            writeln!(f, "  {}: {}", printable(&object.key), printable(&object.reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// Age from which on a status is not that of a healthy process.
+const STALE_AGE_MS: i64 = 10_000;
+
+/// Load files of a suspended table that are named.
+const UNREAD_NAMED_MAX: usize = 5;
+
+/// Where a table is suspended, what of it is not read, and how it goes on.
+pub(super) fn suspension_lines(
+    table: &str,
+    suspension: Option<&Suspension>,
+    unread: &[String],
+) -> Vec<String> {
+    let Some(suspension) = suspension else {
+        return Vec::new();
+    };
+    let place = printable(&suspension.to_string()).into_owned();
+    let mut texts = vec![format!(
+        "{table} is suspended since {place}; nothing of it is sent behind that; `brigade tables resume {table}` lets it \
+         go on when the task is stopped"
+    )];
+    if !unread.is_empty() {
+        let named = unread.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
+        let named: Vec<_> = named.collect();
+        let more = match unread.len().saturating_sub(UNREAD_NAMED_MAX) {
+            0 => "",
+            _ => " and more",
+        };
+        texts.push(format!(
+            "{table}: load files not read yet: {}{more}",
+            named.join(", ")
+        ));
+    }
+    texts
+}
+
+/// Rows of all tables and of none that were dead-lettered.
+pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    let rows: u64 = tables
+        .map(|table| table.full_load_error_rows + table.change_error_rows)
+        .sum();
+    rows + status.unassigned_error_rows
+}
+
+/// Rows that the table mappings leave out: by a filter, or because no rule selects their table.
+pub(super) fn filtered_rows(status: &TaskStatus) -> u64 {
+    let tables = status.tables.iter().map(|table| &table.statistics);
+    tables.map(|table| table.filtered_rows).sum::<u64>() + status.unselected_rows
+}
+
+fn tables_text(status: &TaskStatus) -> String {
+    let of = |wanted: fn(bool, bool) -> bool| {
+        let statistics = status.tables.iter().map(|table| &table.statistics);
+        let matching = statistics.filter(|table| {
+            wanted(
+                table.full_load_start_ms.is_some(),
+                table.full_load_end_ms.is_some(),
+            )
+        });
+        matching.count()
+    };
+    let total = status.tables.len();
+    match status.phase {
+        Phase::Changes => format!("{total}, loaded"),
+        Phase::FullLoad => format!(
+            "{total}: {} loaded, {} loading, {} waiting",
+            of(|_, ended| ended),
+            of(|started, ended| started && !ended),
+            of(|started, ended| !started && !ended)
+        ),
+    }
+}
+
+fn changes_text(changes: &ObjectCounts) -> String {
+    let more = if changes.is_complete { "" } else { " or more" };
+    let last = changes.last_key.as_deref().map(printable);
+    format!(
+        "{} read of {}{more} since the start{}",
+        grouped(changes.ended),
+        grouped(changes.known),
+        last.map(|key| format!(", last {key}")).unwrap_or_default()
+    )
+}

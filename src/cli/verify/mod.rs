@@ -1,0 +1,169 @@
+//! `brigade verify`: whether the stream holds every row that the checkpoint calls delivered.
+
+mod report;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::checkpoint::open_existing;
+use super::text::{counted, grouped};
+use super::{ConfigPath, Output, OutputFormat, backends};
+use crate::checkpoint::store::sled::SledStore;
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, StoreError};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::fault::{Fault, FaultKind};
+use crate::model::{Table, TableIndex};
+use crate::observe::terminal;
+use crate::saturate;
+use crate::verify::report::{Report, Verdict};
+use crate::verify::verification::{Progress, Verification};
+use crate::verify::{Selection, Settled};
+
+/// Time between two drawings of the progress line.
+const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Only objects modified at this time or later (RFC 3339); the stream is read from there on
+    #[arg(long, value_name = "TIME")]
+    since: Option<jiff::Timestamp>,
+    /// Only rows of this table; may be given more than once
+    #[arg(long = "table", value_name = "SCHEMA.TABLE")]
+    tables: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`FaultKind::Data`] if a row is missing or cannot be judged, or what keeps the comparison from being made.
+pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
+    let (config, _) = args.config.load()?;
+    let selection = Selection {
+        tables: tables_of(&config, &args.tables)?,
+        since_ms: args.since.map(jiff::Timestamp::as_millisecond),
+    };
+    let now_ms = SystemClock.now_ms();
+    if selection.since_ms.is_some_and(|since| since > now_ms) {
+        return Err(Fault::new(FaultKind::Usage, "--since is in the future"));
+    }
+    // Held to the end: the engine must not go on while its work is looked at.
+    let store = open_existing(&config)?;
+    let checkpoint = store.load().map_err(Fault::from)?;
+    let folder = &config.errors.dead_letters;
+    let settled = Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))?;
+    let entries = entries(&store).map_err(Fault::from)?;
+    let report = super::runtime()?.block_on(async {
+        let source = backends::source(&config).await;
+        let sink = backends::sink(&config).await?;
+        let verification = Verification {
+            config: &config,
+            source: source.as_ref(),
+            sink: sink.as_ref(),
+            task: checkpoint.task,
+            entries,
+            settled,
+            selection,
+            now_ms,
+        };
+        let line = ProgressLine::start();
+        let report = verification.run(&|progress| line.show(progress)).await;
+        line.finish();
+        report
+    })?;
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.to_string(),
+    })?;
+    verdict(&report)
+}
+
+/// The tables with these names.
+pub(super) fn tables_of(config: &Config, names: &[String]) -> Result<BTreeSet<TableIndex>, Fault> {
+    let index = |name: &String| {
+        let found = config.tables.iter().position(|table| table.full_name() == *name);
+        found.map(TableIndex).ok_or_else(|| {
+            let known: Vec<_> = config.tables.iter().map(Table::full_name).collect();
+            let message = format!("the definition has no table {name}; it has {}", known.join(", "));
+            Fault::new(FaultKind::Usage, message)
+        })
+    };
+    names.iter().map(index).collect()
+}
+
+/// Every object that has a number, by queue and number.
+fn entries(store: &SledStore) -> Result<Vec<ObjectEntry>, StoreError> {
+    let mut entries = Vec::new();
+    for queue in store.queues()? {
+        store.for_each_object(&queue, &mut |entry| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(entries)
+}
+
+fn verdict(report: &Report) -> Result<u8, Fault> {
+    match report.verdict {
+        Verdict::Complete | Verdict::CompleteFromOldest => Ok(0),
+        Verdict::Missing => {
+            let missing = counted(report.total.rows_missing, "row");
+            let message = format!("{missing} missing in the stream; the report names the first of them");
+            Err(Fault::new(FaultKind::Data, message))
+        }
+        Verdict::Unproven => {
+            let problems = report.objects.iter().filter(|object| object.problem.is_some());
+            let count = saturate::to_u64(problems.count());
+            let message = format!(
+                "{} cannot be read again: nothing is known of the rows",
+                counted(count, "object")
+            );
+            Err(Fault::new(FaultKind::Data, message))
+        }
+    }
+}
+
+/// One moving line; nothing if standard error is not a terminal.
+struct ProgressLine(ProgressBar);
+
+impl ProgressLine {
+    fn start() -> Self {
+        let style =
+            ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let line = terminal::lines().add(ProgressBar::no_length().with_style(style));
+        line.enable_steady_tick(DRAW_INTERVAL);
+        Self(line)
+    }
+
+    fn show(&self, progress: Progress) {
+        let count = |count: usize| grouped(saturate::to_u64(count));
+        match progress {
+            Progress::Objects { done, all, rows } => self.0.set_message(format!(
+                "reading objects: {} of {}, {} rows",
+                count(done),
+                count(all),
+                count(rows)
+            )),
+            // One message for a few thousand records: they come fast.
+            Progress::Stream { records } if records.is_multiple_of(4_096) => {
+                self.0
+                    .set_message(format!("reading the stream: {} records", grouped(records)));
+            }
+            Progress::Stream { .. } => {}
+        }
+    }
+
+    fn finish(self) {
+        self.0.finish_and_clear();
+        terminal::lines().remove(&self.0);
+    }
+}
