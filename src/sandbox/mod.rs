@@ -18,11 +18,14 @@ mod deaggregate;
 pub mod fault_proxy;
 pub mod hash_keys;
 pub mod kinesis;
+#[cfg(feature = "testkit")]
 pub mod large_object;
 mod message;
 pub mod meter;
+#[cfg(feature = "testkit")]
 pub mod null_kinesis;
 pub mod order;
+#[cfg(feature = "testkit")]
 pub mod plant;
 pub mod reshard;
 pub mod s3;

@@ -28,8 +28,13 @@ impl Planter {
         Self { fault }
     }
 
-    /// Tampers with a page, once.
-    pub fn tamper(&mut self, page: &mut Vec<ConsumedRecord>) {
+    /// The page; the first long one tampered with.
+    pub fn tampered(&mut self, mut page: Vec<ConsumedRecord>) -> Vec<ConsumedRecord> {
+        self.tamper(&mut page);
+        page
+    }
+
+    fn tamper(&mut self, page: &mut Vec<ConsumedRecord>) {
         let Some(fault) = self.fault else { return };
         let middle = page.len() / 2;
         match (fault, page.get(middle).cloned()) {
@@ -61,14 +66,14 @@ mod tests {
     fn tampered(fault: PlantedFault, pages: &[u8]) -> Vec<Vec<String>> {
         let mut planter = Planter::new(Some(fault));
         let page = |length: &u8| -> Vec<String> {
-            let mut page: Vec<ConsumedRecord> = (0..*length)
+            let page = (0..*length)
                 .map(|number| ConsumedRecord {
                     sequence_number: number.to_string(),
                     partition_key: number.clamp(1, 5).to_string(),
                     payload: Vec::new(),
                 })
                 .collect();
-            planter.tamper(&mut page);
+            let page = planter.tampered(page);
             page.into_iter().map(|record| record.sequence_number).collect()
         };
         pages.iter().map(page).collect()

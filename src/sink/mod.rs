@@ -11,9 +11,11 @@ use crate::model::BatchRecord;
 use crate::route::lineage::Lineage;
 use crate::route::shard_map::{Shard, ShardMap};
 
+#[cfg(feature = "testkit")]
 pub mod conformance;
 pub mod kinesis;
 pub mod kpl;
+#[cfg(feature = "testkit")]
 pub mod memory;
 pub mod ndjson;
 pub mod pages;

@@ -13,8 +13,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
 use crate::settings::{ChangedObjects, HeaderDrift};
 
+#[cfg(feature = "testkit")]
 pub mod conformance;
 pub mod local;
+#[cfg(feature = "testkit")]
 pub mod memory;
 pub mod s3;
 

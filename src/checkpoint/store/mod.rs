@@ -4,6 +4,7 @@
 //! commit).
 
 pub mod codec;
+#[cfg(feature = "testkit")]
 pub mod conformance;
 mod database;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod identity;
 pub mod import;
 pub mod keys;
 mod life;
+#[cfg(feature = "testkit")]
 pub mod memory;
 mod opening;
 pub mod rules;

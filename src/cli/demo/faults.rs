@@ -17,9 +17,21 @@ const RESENDING_MS: u64 = 60;
 /// One that looks first waits for `settle`, and then reads for so long.
 const LOOKING_MS: u64 = 500;
 
-/// Faults and promises; what no user needs is hidden from the help of the demo.
-#[derive(Debug, Clone, Args)]
+/// How the demo delivers, and what goes wrong on the way.
+#[derive(Debug, Clone, Default, Args)]
 pub struct FaultArgs {
+    /// What a record of the stream holds: one row, or the rows of a request as the Kinesis Producer Library packs them
+    #[arg(long, value_enum, default_value_t)]
+    pub aggregation: Aggregation,
+    /// What only `chaos/run` and the tests ask for: a build without the feature `testkit` does not have these options.
+    #[cfg_attr(feature = "testkit", command(flatten))]
+    #[cfg_attr(not(feature = "testkit"), arg(skip))]
+    pub chaos: ChaosArgs,
+}
+
+/// Faults and promises that no user needs; hidden from the help of the demo.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChaosArgs {
     /// Refuse this share of all records, in per cent, as a throttled stream does
     #[arg(long, default_value_t = 0, hide = true, value_parser = clap::value_parser!(u8).range(0..=60))]
     pub throttle: u8,
@@ -38,9 +50,6 @@ pub struct FaultArgs {
     /// What the engine promises about order
     #[arg(long, value_enum, default_value_t, hide = true)]
     pub ordering: Ordering,
-    /// What a record of the stream holds: one row, or the rows of a request as the Kinesis Producer Library packs them
-    #[arg(long, value_enum, default_value_t)]
-    pub aggregation: Aggregation,
     /// A Kinesis server to use instead of the embedded one
     #[arg(long, hide = true, conflicts_with = "real_limits")]
     pub kinesis_endpoint: Option<String>,
@@ -50,35 +59,19 @@ pub struct FaultArgs {
 }
 
 impl FaultArgs {
-    /// Nothing goes wrong.
-    #[cfg(test)]
-    pub(super) fn none() -> Self {
-        Self {
-            throttle: 0,
-            swallow: 0,
-            lose: 0,
-            late: 0,
-            delivery: Delivery::default(),
-            ordering: Ordering::default(),
-            aggregation: Aggregation::default(),
-            kinesis_endpoint: None,
-            reshard: None,
-        }
-    }
-
     /// Whether this can be asked for, of an engine that is killed or not.
     ///
     /// # Errors
     /// [`FaultKind::Usage`] if the engine cannot keep its promise, or if there is no recovery to meet.
     pub(super) fn check(&self, is_killed: bool) -> Result<(), Fault> {
         let usage = |message: &str| Err(Fault::new(FaultKind::Usage, message));
-        if self.late > 0 && self.delivery != Delivery::Dedupe {
+        if self.chaos.late > 0 && self.chaos.delivery != Delivery::Dedupe {
             return usage(
                 "a request that is applied late overtakes newer records unless the engine waits for it; \
                  --late needs --delivery dedupe",
             );
         }
-        match self.reshard {
+        match self.chaos.reshard {
             Some(ReshardDuring::Recovery | ReshardDuring::Both) if !is_killed => {
                 usage("nothing recovers unless it is killed; this --reshard needs --crash")
             }
@@ -91,13 +84,15 @@ impl FaultArgs {
     /// of those that is not answered takes the time of a look at the stream. Aggregated, a request is one record,
     /// whatever keys are in it; only in front of a closed shard records go out one by one.
     pub(super) fn change_key(&self) -> ChangeKey {
-        if self.aggregation == Aggregation::Kpl && self.reshard.is_none() {
+        if self.aggregation == Aggregation::Kpl && self.chaos.reshard.is_none() {
             return ChangeKey::SchemaTable;
         }
-        let is_in_doubt = self.swallow + self.lose + self.late > 0;
-        match (self.ordering, self.delivery) {
+        let is_in_doubt = self.chaos.swallow + self.chaos.lose + self.chaos.late > 0;
+        match (self.chaos.ordering, self.chaos.delivery) {
             (Ordering::Strict, Delivery::AtLeastOnce | Delivery::Dedupe) => ChangeKey::PrimaryKey,
-            (Ordering::Final, Delivery::Dedupe) if self.throttle > 0 && is_in_doubt => ChangeKey::PrimaryKey,
+            (Ordering::Final, Delivery::Dedupe) if self.chaos.throttle > 0 && is_in_doubt => {
+                ChangeKey::PrimaryKey
+            }
             (Ordering::Final | Ordering::None, Delivery::AtLeastOnce | Delivery::Dedupe) => {
                 ChangeKey::SchemaTable
             }
@@ -106,7 +101,7 @@ impl FaultArgs {
 
     /// How long after its start a restarted engine may be recovering, in milliseconds.
     pub(super) fn recovery_max_ms(&self) -> u64 {
-        match self.delivery {
+        match self.chaos.delivery {
             Delivery::AtLeastOnce => RESENDING_MS,
             Delivery::Dedupe => SETTLE_MS + LOOKING_MS,
         }
@@ -115,28 +110,29 @@ impl FaultArgs {
     /// How often what goes wrong.
     pub(super) fn rates(&self) -> FaultRates {
         FaultRates {
-            throttle: self.throttle,
-            swallow: self.swallow,
-            lose: self.lose,
-            late: self.late,
+            throttle: self.chaos.throttle,
+            swallow: self.chaos.swallow,
+            lose: self.chaos.lose,
+            late: self.chaos.late,
         }
     }
 
     /// What the engine may have done, given what was done to it.
     pub(super) fn allowance(&self, has_real_limits: bool, kills: &[Kill], tally: Tally) -> Allowance {
-        let is_throttled = has_real_limits || self.throttle > 0;
-        let (untold_overtakers, doubts) = match self.delivery {
+        let is_throttled = has_real_limits || self.chaos.throttle > 0;
+        let (untold_overtakers, doubts) = match self.chaos.delivery {
             // Whatever is untold is repeated anyway.
             Delivery::AtLeastOnce => (0, windows_sum(kills) + tally.untold + tally.elsewhere),
             Delivery::Dedupe => (tally.untold_overtakers, 0),
         };
         // Keeping the last state of a key means to send again what overtook a refused record of that key.
-        let repairs = match self.ordering {
+        let repairs = match self.chaos.ordering {
             Ordering::Final if is_throttled => tally.overtakers + untold_overtakers,
             Ordering::Final | Ordering::Strict | Ordering::None => 0,
         };
-        let is_disturbed = is_throttled || tally.untold > 0 || self.lose > 0 || self.reshard.is_some();
-        let file_order = match self.ordering {
+        let is_disturbed =
+            is_throttled || tally.untold > 0 || self.chaos.lose > 0 || self.chaos.reshard.is_some();
+        let file_order = match self.chaos.ordering {
             Ordering::Strict => FileOrder::PerKeyAlways,
             Ordering::Final if is_disturbed => FileOrder::PerKey,
             Ordering::None if is_disturbed => FileOrder::None,
@@ -163,14 +159,21 @@ mod tests {
         elsewhere: 4,
     };
 
-    fn arguments(delivery: Delivery, ordering: Ordering) -> FaultArgs {
+    fn of(chaos: ChaosArgs) -> FaultArgs {
         FaultArgs {
+            chaos,
+            ..FaultArgs::default()
+        }
+    }
+
+    fn arguments(delivery: Delivery, ordering: Ordering) -> FaultArgs {
+        of(ChaosArgs {
             throttle: 10,
             swallow: 2,
             delivery,
             ordering,
-            ..FaultArgs::none()
-        }
+            ..ChaosArgs::default()
+        })
     }
 
     #[test]
@@ -218,11 +221,13 @@ mod tests {
             let found = arguments(delivery, ordering).change_key();
             assert_eq!(found, expected, "{delivery:?} {ordering:?}");
         }
-        assert_eq!(FaultArgs::none().change_key(), ChangeKey::SchemaTable);
+        assert_eq!(FaultArgs::default().change_key(), ChangeKey::SchemaTable);
         let aggregated = |reshard| FaultArgs {
             aggregation: Aggregation::Kpl,
-            reshard,
-            ..arguments(Delivery::Dedupe, Ordering::Strict)
+            chaos: ChaosArgs {
+                reshard,
+                ..arguments(Delivery::Dedupe, Ordering::Strict).chaos
+            },
         };
         assert_eq!(aggregated(None).change_key(), ChangeKey::SchemaTable);
         let resharded = aggregated(Some(ReshardDuring::Load));
@@ -231,20 +236,22 @@ mod tests {
 
     #[test]
     fn what_cannot_hold_is_refused() {
-        let late = |delivery| FaultArgs {
-            late: 1,
-            ..arguments(delivery, Ordering::Final)
+        let late = |delivery| {
+            of(ChaosArgs {
+                late: 1,
+                ..arguments(delivery, Ordering::Final).chaos
+            })
         };
-        let recovering = FaultArgs {
+        let recovering = of(ChaosArgs {
             reshard: Some(ReshardDuring::Recovery),
-            ..FaultArgs::none()
-        };
+            ..ChaosArgs::default()
+        });
         let cases = [
             (late(Delivery::AtLeastOnce), true, false),
             (late(Delivery::Dedupe), true, true),
             (recovering.clone(), false, false),
             (recovering, true, true),
-            (FaultArgs::none(), false, true),
+            (FaultArgs::default(), false, true),
         ];
         for (arguments, is_killed, is_fine) in cases {
             let checked = arguments.check(is_killed);

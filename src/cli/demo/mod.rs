@@ -31,6 +31,7 @@ use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
 use crate::sandbox::consumer::{list_shards, read_shard};
 use crate::sandbox::kinesis::ShardLimits;
+#[cfg(feature = "testkit")]
 use crate::sandbox::plant::{PlantedFault, Planter};
 use crate::sandbox::s3::SandboxS3;
 use crate::sandbox::verdict::{Judge, Verdict};
@@ -82,9 +83,10 @@ pub struct DemoArgs {
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
     /// Tamper with what the consumer read, to see the verdict fail
+    #[cfg(feature = "testkit")]
     #[arg(long, value_enum, hide = true)]
     pub plant: Option<PlantedFault>,
-    /// What only `chaos/run` asks for
+    /// How it delivers, and what goes wrong on the way
     #[command(flatten)]
     pub faults: FaultArgs,
 }
@@ -152,8 +154,8 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         real_limits: args.real_limits,
         engine_ms,
         refused: tally.refused,
-        delivery: args.faults.delivery,
-        ordering: args.faults.ordering,
+        delivery: args.faults.chaos.delivery,
+        ordering: args.faults.chaos.ordering,
         aggregation: args.faults.aggregation,
         faults,
         kills: run.lives.kills,
@@ -242,8 +244,8 @@ fn write_configuration(
         } else {
             COMMIT_INTERVAL_MS
         },
-        delivery: args.faults.delivery,
-        ordering: args.faults.ordering,
+        delivery: args.faults.chaos.delivery,
+        ordering: args.faults.chaos.ordering,
         aggregation: args.faults.aggregation,
         change_key: args.faults.change_key(),
     };
@@ -266,7 +268,7 @@ async fn run_engine(
         seed,
         kills_max: if args.crash { args.kills } else { 0 },
         rows_count,
-        delivery: args.faults.delivery,
+        delivery: args.faults.chaos.delivery,
         recovery_max_ms: args.faults.recovery_max_ms(),
     };
     let mut resharder = Resharder::new(&args.faults, seed, rows_count);
@@ -306,10 +308,12 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
 
 async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
     let mut judge = Judge::new(data).expecting(args.faults.change_key());
+    #[cfg(feature = "testkit")]
     let mut planter = Planter::new(args.plant);
     for shard in list_shards(stream.client(), STREAM).await? {
-        let take = |mut page: Vec<_>| {
-            planter.tamper(&mut page);
+        let take = |page: Vec<_>| {
+            #[cfg(feature = "testkit")]
+            let page = planter.tampered(page);
             for record in &page {
                 judge.take(&shard.shard_id, record);
             }

@@ -68,7 +68,7 @@ impl Resharder {
             (share(MERGE_SHARE), Step::Merge),
         ];
         let of_recovery = [Step::Split, Step::Merge];
-        let (of_load, of_recovery) = match faults.reshard {
+        let (of_load, of_recovery) = match faults.chaos.reshard {
             None => (VecDeque::new(), VecDeque::new()),
             Some(ReshardDuring::Load) => (of_load.into(), VecDeque::new()),
             Some(ReshardDuring::Recovery) => (VecDeque::new(), of_recovery.into()),
@@ -132,13 +132,18 @@ impl Resharder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::faults::ChaosArgs;
     use crate::sandbox::blog_task::Delivery;
 
     fn resharder(reshard: Option<ReshardDuring>, delivery: Delivery, seed: u64) -> Resharder {
-        let faults = FaultArgs {
+        let chaos = ChaosArgs {
             delivery,
             reshard,
-            ..FaultArgs::none()
+            ..ChaosArgs::default()
+        };
+        let faults = FaultArgs {
+            chaos,
+            ..FaultArgs::default()
         };
         Resharder::new(&faults, seed, 1_000)
     }

@@ -48,7 +48,7 @@ impl DemoStream {
     /// Starts the servers and creates the stream.
     pub(super) async fn start(limits: ShardLimits, faults: &FaultArgs, seed: u64) -> Result<Self, Fault> {
         let rates = faults.rates();
-        let (embedded, endpoint) = if let Some(endpoint) = &faults.kinesis_endpoint {
+        let (embedded, endpoint) = if let Some(endpoint) = &faults.chaos.kinesis_endpoint {
             (None, endpoint.clone())
         } else {
             let embedded = SandboxKinesis::start(limits).await?;
