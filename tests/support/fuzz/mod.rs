@@ -1,7 +1,5 @@
 //! Documents that were valid and are not quite any more, and how many of them to try.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
