@@ -2,13 +2,10 @@
 //! expressions and masks, as the messages show them.
 
 #![allow(
-    dead_code,
-    clippy::needless_pass_by_value,
-    clippy::format_collect,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a broken fixture must fail the test, and what two tests share is not all used by each"
+    reason = "a test fails by panicking"
 )]
 
 use bucket_brigade::config::MessageConfig;

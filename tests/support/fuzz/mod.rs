@@ -1,5 +1,12 @@
 //! Documents that were valid and are not quite any more, and how many of them to try.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
