@@ -8,6 +8,7 @@ mod large;
 mod local_task;
 mod planted;
 mod reshard;
+#[expect(dead_code, reason = "the tests in `tests/peers` use all of it")]
 #[path = "../tests/support/servers/mod.rs"]
 mod servers;
 mod simulate;

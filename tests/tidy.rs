@@ -240,6 +240,36 @@ fn no_file_is_left_out_of_the_build() {
     assert_none(&findings, "every file is a module of the crate");
 }
 
+#[test]
+fn no_file_of_tests_is_left_out_of_its_group() {
+    let sources = sources();
+    let mut findings = Vec::new();
+    let mut groups_count = 0;
+    for main in &sources {
+        let Some(folder) = main
+            .path
+            .strip_suffix("main.rs")
+            .filter(|folder| folder.starts_with("tests/"))
+        else {
+            continue;
+        };
+        groups_count += 1;
+        let names = sources
+            .iter()
+            .filter_map(|source| source.path.strip_prefix(folder)?.strip_suffix(".rs"));
+        for name in names.filter(|name| *name != "main") {
+            if !main.lines.contains(&format!("mod {name};")) {
+                findings.push(format!("{folder}{name}.rs"));
+            }
+        }
+    }
+    assert!(groups_count > 0, "the groups of tests cannot be found any more");
+    assert_none(
+        &findings,
+        "every file of tests is a module of the main.rs beside it",
+    );
+}
+
 /// `(id, modules)` of the table in the crate's documentation.
 fn invariants() -> Vec<(String, Vec<String>)> {
     let text = read("src/lib.rs");

@@ -1,10 +1,10 @@
 //! Documents of a task of DMS in a folder, and what `brigade import dms` makes of them.
 
-#![allow(dead_code, unreachable_pub, reason = "each test target uses some of it")]
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot be set up has to fail"
+    reason = "a test program has no public, and a test that cannot be set up has to fail"
 )]
 
 use std::fs;

@@ -1,6 +1,14 @@
 //! A task with three tables and a table mapping document, from its configuration to the messages of its rows: each
 //! document is loaded as a task has it, and each row goes through the framer and the renderer of the engine.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::format_collect,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken fixture must fail the test, and is written down in the shortest way"
+)]
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;

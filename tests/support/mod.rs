@@ -1,14 +1,12 @@
 //! What the behaviour tests share: data with known outcomes, the real pipeline over backends in memory, a journal of
 //! everything that left it or became durable, and the oracle that judges the journal.
 #![allow(
-    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "each test file uses a part of it, and a test that cannot be set up has to fail, and one that fails has \
-              to name its seed"
+    reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
 )]
 
 pub(crate) mod expectation;

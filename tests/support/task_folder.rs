@@ -1,10 +1,10 @@
 //! A task in a folder of its own, and the real binary to run it with.
 
-#![allow(dead_code, unreachable_pub, reason = "each test target uses some of it")]
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot be set up has to fail"
+    reason = "a test program has no public, and a test that cannot be set up has to fail"
 )]
 
 use std::io::{BufRead, BufReader};

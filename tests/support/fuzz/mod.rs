@@ -1,6 +1,10 @@
 //! Documents that were valid and are not quite any more, and how many of them to try.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -3,16 +3,12 @@
 //! They are installed on first use into `target/test-servers/` from pinned versions. Where that is not possible
 //! a test says `SKIPPED: …` and why; with `BRIGADE_TEST_SERVERS=required` it fails instead.
 #![allow(
-    dead_code,
     unreachable_pub,
-    reason = "each test target uses some of the servers"
-)]
-#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test that cannot be set up has to fail, and one that is skipped has to say so"
+    reason = "a test program has no public, a test that cannot be set up has to fail, and one that is skipped has to say so"
 )]
 
 pub mod install;

@@ -1,4 +1,4 @@
-//! What every backend promises, one function per promise, in the files below. Run on each backend by `tests/store_conformance.rs`.
+//! What every backend promises, one function per promise, in the files below. Run on each backend by `tests/state/conformance.rs`.
 
 mod anew;
 mod deltas;

@@ -1,0 +1,20 @@
+//! The real pipeline over sources, streams and states in memory: what it promises, whatever happens to it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod beginning;
+mod chain;
+mod compressed;
+mod dedupe;
+mod faults;
+mod header;
+mod load;
+mod mappings;
+mod memory_backends;
+mod objects;
+mod parquet;
+mod policies;
+mod reload;
+mod restart;
+mod stop;

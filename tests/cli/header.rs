@@ -1,0 +1,170 @@
+//! Columns by the names of a header, as a user meets them: every command sees the same rows as the task.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::task_folder::{Settings, TaskFolder};
+
+const LOAD: &str = "shop/orders/LOAD1.csv";
+
+/// A task whose files have their columns in other orders than the definition, with one bad row.
+fn task(drift: &'static str) -> TaskFolder {
+    let task = TaskFolder::new(&Settings {
+        late_files: drift,
+        ..Settings::default()
+    });
+    let long = "x".repeat(70_000);
+    let rows = format!("note,amount,id\nfirst,10.50,1\n,20.00,2\nbad,x,3\n{long},y,4\n");
+    task.write(&format!("data/{LOAD}"), &rows);
+    task.write(
+        "data/cdc/a.csv",
+        "op,table,schema,amount,id,note\nINSERT,orders,shop,1.00,5,third\n",
+    );
+    task.write(
+        "data/cdc/c.csv",
+        "a,b,c,NOTE,ID,AMOUNT\nU,orders,shop,third,5,2.00\n",
+    );
+    task
+}
+
+const BY_HEADER: &str = "process\n  csv: { columns: by_header }";
+
+/// What was sent of a table, in the order of the files of each shard.
+fn sent(task: &TaskFolder) -> Vec<Value> {
+    let messages = task.messages().into_iter();
+    let messages = messages.map(|message| serde_json::from_str::<Value>(&message).unwrap());
+    let rows = messages.filter(|message| message["metadata"]["record-type"] == "data");
+    let mut sent: Vec<Value> = rows.map(|mut message| message["data"].take()).collect();
+    sent.sort_by_key(|data| (data["id"].as_u64(), data["amount"].to_string()));
+    sent
+}
+
+fn first() -> [Value; 4] {
+    [
+        json!({"id": 1, "amount": 10.5, "note": "first"}),
+        json!({"id": 2, "amount": 20}),
+        json!({"id": 5, "amount": 1, "note": "third"}),
+        json!({"id": 5, "amount": 2, "note": "third"}),
+    ]
+}
+
+#[test]
+fn preview_plan_run_and_verify_see_the_same_columns() {
+    let task = task(BY_HEADER);
+    let preview = task.json(&["preview"]);
+    assert_eq!(
+        (&preview["records"], &preview["rejected"]),
+        (&4.into(), &2.into()),
+        "{preview:#}"
+    );
+    let plan = task.json(&["plan"]);
+    assert_eq!(plan["folders"].as_array().unwrap().len(), 2, "{plan:#}");
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(sent(&task), first());
+    let report = task.json(&["verify"]);
+    assert_eq!(report["verdict"], "complete", "{report:#}");
+}
+
+#[test]
+fn dead_letters_are_sent_again_with_the_columns_of_their_file() {
+    let task = task(BY_HEADER);
+    task.brigade(&["run", "--once"]).expect(0);
+    let path = task.path().join("table-definition.json");
+    let text = fs::read_to_string(path).unwrap();
+    let corrected = text.replace(
+        r#""ColumnType": "NUMERIC", "ColumnPrecision": "10", "ColumnScale": "2""#,
+        r#""ColumnType": "STRING", "ColumnLength": "50""#,
+    );
+    task.write(
+        "table-definition.json",
+        &corrected.replace(
+            r#""ColumnLength": "50", "ColumnNullable""#,
+            r#""ColumnLength": "100000", "ColumnNullable""#,
+        ),
+    );
+    // The first is kept as a whole, the second only in its beginning.
+    task.brigade(&["dlq", "replay", "--object", LOAD]).expect(0);
+    let replayed: Vec<Value> = sent(&task)
+        .into_iter()
+        .filter(|data| data["amount"].is_string())
+        .collect();
+    assert_eq!(replayed.len(), 2);
+    assert_eq!(replayed[0], json!({"id": 3, "amount": "x", "note": "bad"}));
+    assert_eq!(
+        (&replayed[1]["id"], &replayed[1]["amount"]),
+        (&4.into(), &"y".into())
+    );
+}
+
+#[test]
+fn corrected_rows_and_rows_whose_file_is_gone_need_a_header() {
+    let task = task(BY_HEADER);
+    task.brigade(&["run", "--once"]).expect(0);
+    task.write("corrected.csv", "amount,note,id\n9.00,nine,9\n");
+    task.brigade(&[
+        "dlq",
+        "replay",
+        "--file",
+        "corrected.csv",
+        "--table",
+        "shop.orders",
+        "--operation",
+        "update",
+    ])
+    .expect(0);
+    assert_eq!(
+        sent(&task).last(),
+        Some(&json!({"id": 9, "amount": 9, "note": "nine"}))
+    );
+    task.write("corrected.csv", "9.00,nine,9\n1,2,3\n");
+    let ended = task
+        .brigade(&[
+            "dlq",
+            "replay",
+            "--file",
+            "corrected.csv",
+            "--table",
+            "shop.orders",
+        ])
+        .expect(65);
+    assert!(ended.stdout.contains("its header has no \"id\""), "{ended:?}");
+
+    // Without its file, nobody knows the columns of a row.
+    task.write(&format!("data/{LOAD}"), "id,amount,note\n1,2,3\n");
+    let ended = task
+        .brigade(&["dlq", "replay", "--object", LOAD, "--again"])
+        .expect(65);
+    assert!(ended.stdout.contains("changed"), "{ended:?}");
+}
+
+#[test]
+fn a_header_with_other_columns_is_told_by_every_command() {
+    let task = task("process\n  csv: { columns: by_header, header_drift: stop }");
+    task.write(&format!("data/{LOAD}"), "note,amount,number\nfirst,10.50,1\n");
+    for arguments in [&["preview"][..], &["plan"], &["run", "--once"]] {
+        let ended = task.brigade(arguments).expect(65);
+        assert!(
+            ended.stderr.contains("its header has no \"id\" of shop.orders"),
+            "{ended:?}"
+        );
+    }
+    task.write(
+        "data/cdc/a.csv",
+        "op,table,schema,id,amount,note,more\nI,orders,shop,1,2,3,4\n",
+    );
+    task.write(&format!("data/{LOAD}"), "note,amount,id\nfirst,10.50,1\n");
+    let ended = task.brigade(&["run", "--once"]).expect(65);
+    assert!(
+        ended
+            .stderr
+            .contains("its header has \"more\", which the definition does not have"),
+        "{ended:?}"
+    );
+}

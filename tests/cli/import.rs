@@ -1,0 +1,140 @@
+//! `brigade import dms` as a user runs it: the answers of the API go in, a configuration that runs comes out.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::{fs, iter};
+
+use serde_json::{Value, json};
+
+use crate::imported_task::{CONFIGURATION, IMPORT, brigade, expect, run_with_folders, write};
+
+const SETTINGS: &str = include_str!("../data/import/task-settings.json");
+
+fn definition() -> String {
+    json!({"TableCount": "1", "Tables": [{
+        "TableName": "orders", "TablePath": "shop/orders/", "TableOwner": "shop",
+        "TableColumns": [{"ColumnName": "id", "ColumnType": "INT8", "ColumnIsPk": "true"}], "TableColumnsTotal": "1"
+    }]})
+    .to_string()
+}
+
+fn mappings() -> String {
+    json!({"rules": [{"rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
+        "object-locator": {"schema-name": "shop", "table-name": "%"}}]})
+    .to_string()
+}
+
+fn prepare(folder: &Path) {
+    let task = json!({"ReplicationTasks": [{
+        "ReplicationTaskIdentifier": "orders-to-stream", "SourceEndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:IN",
+        "TargetEndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:OUT", "MigrationType": "full-load-and-cdc",
+        "TableMappings": mappings(), "ReplicationTaskSettings": SETTINGS, "Status": "stopped",
+        "CdcStartPosition": "2020-01-01T00:00:00",
+        "CdcStopPosition": "commit_time: 2026-01-01T00:00:00", "ReplicationTaskStats": {"TablesLoaded": 1}, "TaskData": null
+    }]});
+    let endpoints = json!({"Endpoints": [
+        {"EndpointIdentifier": "in", "EndpointType": "SOURCE", "EngineName": "s3", "EndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:IN",
+         "ExtraConnectionAttributes": "bucketName=invented-bucket;cdcPath=cdc;rfc4180=true", "Status": "active",
+         "S3Settings": {"BucketName": "invented-bucket", "CdcPath": "cdc", "IgnoreHeaderRows": 1, "CsvDelimiter": "|", "CsvRowDelimiter": "\\n",
+                        "ExternalTableDefinition": definition(), "EnableStatistics": true, "DataFormat": "csv", "CompressionType": "NONE"}},
+        {"EndpointIdentifier": "out", "EndpointType": "TARGET", "EngineName": "kinesis", "EndpointArn": "arn:aws:dms:eu-west-1:111122223333:endpoint:OUT",
+         "KinesisSettings": {"StreamArn": "arn:aws:kinesis:eu-west-1:111122223333:stream/orders", "MessageFormat": "json-unformatted",
+                             "IncludeNullAndEmpty": true, "IncludeTransactionDetails": false}}
+    ]});
+    write(folder, "task.json", &task.to_string());
+    write(folder, "endpoints.json", &endpoints.to_string());
+    write(folder, "data/shop/orders/LOAD001.csv", "id\n1\n2\n");
+    write(folder, "data/cdc/CDC001.csv", "header\nINSERT|orders|shop|3\n");
+}
+
+/// Every leaf of the settings, as the report names it.
+fn names(settings: &Value) -> Vec<String> {
+    let groups = settings.as_object().unwrap().iter();
+    groups
+        .flat_map(|(group, members)| match members.as_object() {
+            Some(members) => members.keys().map(|name| format!("{group}.{name}")).collect(),
+            None => iter::once(group.clone()).collect::<Vec<_>>(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_setting_is_in_the_report() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let output = brigade(folder.path(), &[IMPORT, &["--output", "json"]].concat());
+    let report: Value = serde_json::from_str(&expect(&output, 0)).unwrap();
+    let settings = report["settings"].as_array().unwrap();
+    let fate = |name: &str| {
+        settings
+            .iter()
+            .find(|one| one["setting"] == name)
+            .map(|one| one["fate"].clone())
+    };
+    let names = names(&serde_json::from_str(SETTINGS).unwrap());
+    assert!(names.len() > 80, "the settings are whole: {}", names.len());
+    for name in &names {
+        assert!(fate(name).is_some(), "{name} is not in the report");
+    }
+    for (name, expected) in [
+        ("FullLoadSettings.MaxFullLoadSubTasks", "mapped"),
+        ("ErrorBehavior.DataErrorPolicy", "mapped"),
+        ("ControlTablesSettings.historyTimeslotInMinutes", "ignored"),
+        ("S3Settings.EnableStatistics", "ignored"),
+        ("S3Settings.DataFormat", "mapped"),
+        ("TargetMetadata.BatchApplyEnabled", "kept"),
+        ("CdcStartPosition", "mapped"),
+        ("CdcStopPosition", "refused"),
+        ("FullLoadSettings.StopTaskCachedChangesApplied", "kept"),
+        ("ErrorBehavior.EventErrorPolicy", "mapped"),
+    ] {
+        assert_eq!(fate(name), Some(json!(expected)), "{name}");
+    }
+    assert_eq!(report["refused"], 1, "{report:#}");
+}
+
+#[test]
+fn what_is_written_is_valid_and_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    expect(&brigade(folder.path(), IMPORT), 0);
+    expect(
+        &brigade(folder.path(), &["validate", "--config", CONFIGURATION]),
+        0,
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("new/table-definition.json")).unwrap(),
+        definition()
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("new/table-mappings.json")).unwrap(),
+        mappings()
+    );
+
+    let path = folder.path().join("new/brigade.yaml");
+    let written = fs::read_to_string(&path).unwrap();
+    let start = "  changes_from: { modified_since: \"2020-01-01T00:00:00Z\" }  # CdcStartPosition\n";
+    assert!(written.contains(start), "{written}");
+    let records = run_with_folders(folder.path()).concat();
+    let rows = ["load", "insert"].map(|operation| {
+        records
+            .matches(&format!(r#"\"operation\":\"{operation}\""#))
+            .count()
+            + records.matches(&format!(r#""operation":"{operation}""#)).count()
+    });
+    assert_eq!(rows, [2, 1], "{records}");
+}
+
+#[test]
+fn nothing_is_overwritten_without_force() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    expect(&brigade(folder.path(), IMPORT), 0);
+    let path = folder.path().join(CONFIGURATION);
+    fs::write(&path, "mine").unwrap();
+    expect(&brigade(folder.path(), IMPORT), 73);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    expect(&brigade(folder.path(), &[IMPORT, &["--force"]].concat()), 0);
+    assert_ne!(fs::read_to_string(&path).unwrap(), "mine");
+}

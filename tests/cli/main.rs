@@ -1,0 +1,23 @@
+//! The real binary as a user runs it: its commands, exit codes, output and files.
+
+#[path = "../support/imported_task.rs"]
+mod imported_task;
+#[path = "../support/task_folder.rs"]
+mod task_folder;
+
+mod demo;
+mod dlq_replay;
+mod dms_files;
+mod exit_codes;
+mod guide_examples;
+mod header;
+mod import;
+mod init;
+mod life;
+mod logs;
+mod mappings;
+mod plan;
+mod policies;
+mod preview;
+mod state;
+mod verify;

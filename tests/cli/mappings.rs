@@ -1,0 +1,110 @@
+//! Table mappings as a user meets them: what `validate` says they do, what a run does by them, and what the other
+//! commands show of it.
+#![cfg(unix)]
+
+use serde_json::json;
+
+use crate::task_folder::{Settings, TaskFolder};
+
+const MAPPINGS: &str = r#"{"rules": [
+{"rule-type": "selection", "rule-id": 1, "rule-name": "1", "rule-action": "include",
+ "object-locator": {"schema-name": "shop", "table-name": "orders"},
+ "filters": [{"filter-type": "source", "column-name": "amount",
+              "filter-conditions": [{"filter-operator": "gte", "value": "2"}]}]},
+{"rule-type": "transformation", "rule-id": 2, "rule-name": "2", "rule-target": "table", "rule-action": "rename",
+ "value": "sales", "object-locator": {"schema-name": "shop", "table-name": "orders"}},
+{"rule-type": "transformation", "rule-id": 3, "rule-name": "3", "rule-target": "column",
+ "rule-action": "data-masking-digits-randomize",
+ "object-locator": {"schema-name": "shop", "table-name": "orders", "column-name": "note"}},
+{"rule-type": "transformation", "rule-id": 4, "rule-name": "4", "rule-target": "column", "rule-action": "add-column",
+ "value": "position", "expression": "$AR_H_STREAM_POSITION || ':' || $note", "data-type": {"type": "string", "length": 90},
+ "object-locator": {"schema-name": "shop", "table-name": "orders"}}
+]}"#;
+
+/// A task over two tables, of which the rules select one.
+fn task() -> TaskFolder {
+    let settings = Settings {
+        limits: "  restarts: 0\ntable_mappings: ./mappings.json\n",
+        ..Settings::default()
+    };
+    let task = TaskFolder::new(&settings);
+    let column = json!({"ColumnName": "id", "ColumnType": "INT8", "ColumnIsPk": "true"});
+    let columns = json!([
+        column,
+        {"ColumnName": "amount", "ColumnType": "NUMERIC", "ColumnPrecision": "10", "ColumnScale": "2"},
+        {"ColumnName": "note", "ColumnType": "STRING", "ColumnLength": "50", "ColumnNullable": "true"}
+    ]);
+    let table = |name: &str, columns: &serde_json::Value| json!({"TableName": name, "TablePath": format!("shop/{name}/"), "TableOwner": "shop", "TableColumns": columns});
+    let definition =
+        json!({"TableCount": "2", "Tables": [table("orders", &columns), table("audit", &json!([column]))]});
+    task.write("table-definition.json", &definition.to_string());
+    task.write("data/shop/audit/LOAD1.csv", "1\n2\n");
+    task.write(
+        "data/cdc/b.csv",
+        "INSERT,audit,shop,3\nINSERT,orders,shop,4,1.99,order 66\n",
+    );
+    task.write("data/cdc/c.csv", "UPDATE,orders,shop,3,2.00,order 66\n");
+    task.write("mappings.json", MAPPINGS);
+    task
+}
+
+#[test]
+fn validate_says_what_the_rules_do_with_each_table() {
+    let task = task();
+    let ended = task.brigade(&["validate"]).expect(0);
+    for line in [
+        "table  shop.orders: sent as shop.sales; rows filtered by amount; column note masked; \
+         column position added, by an expression\n",
+        "table  shop.audit: not read, no rule selects it\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{ended:#?}");
+    }
+    let found = task.json(&["validate"]);
+    assert_eq!(found["tables"][0]["sent_as"], "shop.sales");
+    assert_eq!(found["tables"][1]["sent_as"], serde_json::Value::Null);
+    task.write(
+        "mappings.json",
+        &MAPPINGS.replace("$note", "$nobody").replace("\"gte\"", "\"gt\""),
+    );
+    let ended = task.brigade(&["validate"]).expect(78);
+    let start = "mappings.json:5:57: error: Invalid table mappings document.\n    rules[0].filters[0].filter-conditions[0]";
+    assert!(ended.stdout.contains(start), "{ended:#?}");
+}
+
+#[test]
+fn a_run_leaves_out_what_the_rules_say_and_verify_finds_the_rest() {
+    let task = task();
+    let summary = task.json(&["run", "--once"]);
+    // Loaded: two orders. Changes: 1.00 and 1.99 are filtered, 2.00 passes, and one row is of the other table.
+    assert_eq!(
+        (&summary["delivered_rows"], &summary["filtered_rows"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(summary["dead_lettered_rows"], 0);
+    let report = task.json(&["tables"]);
+    assert_eq!(
+        report["TableStatistics"][0]["x"]["filtered_rows"], 2,
+        "{report:#}"
+    );
+    assert_eq!(report["TableStatistics"][0]["TableName"], "orders");
+    assert_eq!(report["TableStatistics"][1], serde_json::Value::Null);
+    assert_eq!(report["not_selected"], json!(["shop.audit"]));
+    let text = task.brigade(&["tables"]).expect(0).stdout;
+    assert!(
+        text.contains("shop.orders: 2 rows left out by a filter"),
+        "{text}"
+    );
+    assert!(
+        text.contains("no rule of the table mappings selects them: shop.audit"),
+        "{text}"
+    );
+    let text = task.brigade(&["status"]).expect(0).stdout;
+    assert!(
+        text.contains("left out      3 rows by the table mappings"),
+        "{text}"
+    );
+    // Masked and computed values come out the same when they are rendered once more.
+    task.brigade(&["verify"]).expect(0);
+    let again = task.json(&["run", "--once"]);
+    assert_eq!(again["counters"]["records"], 0, "{again:#}");
+}

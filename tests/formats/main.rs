@@ -1,0 +1,16 @@
+//! What is read and what is written: configurations, table definitions, table mappings, rows and messages, by example
+//! and by chance. Nothing here runs a task.
+
+#[path = "../support/fuzz/mod.rs"]
+mod fuzz;
+#[path = "../support/mapped_task.rs"]
+mod mapped_task;
+
+mod chain_property;
+mod config_files;
+mod fuzz_documents;
+mod fuzz_rows;
+mod golden;
+mod object_mapping;
+mod table_mappings;
+mod throughput;

@@ -1,0 +1,27 @@
+//! What Brigade talks to and is compared with: other people's servers, clients and libraries, scripted servers, and the
+//! servers of the sandbox.
+
+#[cfg(feature = "sandbox")]
+#[path = "../support/kcl/mod.rs"]
+mod kcl_process;
+#[path = "../support/servers/mod.rs"]
+mod servers;
+#[cfg(feature = "sandbox")]
+#[expect(dead_code, reason = "the tests in `tests/cli` use all of it")]
+#[path = "../support/task_folder.rs"]
+mod task_folder;
+
+mod aggregation;
+mod aggregation_run;
+mod chain_consumers;
+mod csv_conformance;
+mod expressions_sqlite;
+mod kcl;
+mod otlp;
+mod parquet_pyarrow;
+mod sandbox;
+mod sandbox_faults;
+mod sink_conformance;
+mod sink_kinesis_faults;
+mod source_conformance;
+mod source_s3_faults;

@@ -1,0 +1,7 @@
+//! What a task knows of itself between two lives: the stores that keep it, and the protocol that relies on them.
+
+mod conformance;
+mod damage;
+mod durability;
+mod export;
+mod simulation;
