@@ -71,7 +71,7 @@ pub struct Kcl {
     child: Child,
     lines: UnboundedReceiver<String>,
     files: TempDir,
-    /// Its DynamoDB, which nobody else uses.
+    /// Its `DynamoDB`, which nobody else uses.
     _leases: ServerProcess,
 }
 
