@@ -362,6 +362,38 @@ fn exit_codes() -> Vec<u8> {
     codes
 }
 
+/// The text between the quotes after `key = `.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))?;
+    Some(value.trim_matches('"'))
+}
+
+#[test]
+fn the_toolchain_is_one_and_ci_runs_what_everybody_runs() {
+    let mut findings = Vec::new();
+    let pinned = read("rust-toolchain.toml");
+    let pinned = value(&pinned, "channel").unwrap();
+    let is_version =
+        pinned.split('.').count() == 3 && pinned.split('.').all(|part| part.parse::<u32>().is_ok());
+    if !is_version {
+        findings.push(format!("rust-toolchain.toml: {pinned} is not one version"));
+    }
+    if value(&read("Cargo.toml"), "rust-version") != Some(pinned) {
+        findings.push(format!("Cargo.toml: rust-version is not {pinned}"));
+    }
+    if value(&read("clippy.toml"), "msrv").is_some_and(|msrv| msrv != pinned) {
+        findings.push(format!("clippy.toml: msrv is not {pinned}"));
+    }
+    let workflow = read(".github/workflows/ci.yml");
+    let commands = workflow.lines().filter_map(|line| line.trim().split_once("run:"));
+    let commands: Vec<_> = commands.map(|(_, command)| command.trim()).collect();
+    if commands != ["bash .ci/run"] {
+        findings.push(format!(".github/workflows/ci.yml runs {commands:?}"));
+    }
+    assert_none(&findings, "one toolchain, and one door to all checks");
+}
+
 #[test]
 fn nothing_of_the_machine_it_was_made_on_is_left() {
     let marks = [
@@ -373,7 +405,7 @@ fn nothing_of_the_machine_it_was_made_on_is_left() {
         "arti|factory",
     ];
     let marks = marks.map(|mark| mark.replace('|', ""));
-    let mut paths: Vec<String> = ["src", "tests", "chaos", "config", ".ci"]
+    let mut paths: Vec<String> = ["src", "tests", "chaos", "config", "examples", ".ci", ".github"]
         .into_iter()
         .flat_map(files_below)
         .collect();
@@ -384,6 +416,8 @@ fn nothing_of_the_machine_it_was_made_on_is_left() {
             "Cargo.toml",
             "deny.toml",
             "clippy.toml",
+            "rust-toolchain.toml",
+            "justfile",
         ]
         .map(ToOwned::to_owned),
     );

@@ -188,8 +188,8 @@ impl Task {
         let settings = Settings {
             task: name,
             target,
-            // Longer than it takes from the first rows to the kill.
-            commit_interval: "1s",
+            // Longer than it takes from the first rows to the kill, on a busy machine too.
+            commit_interval: "1m",
             limits: "  restarts: 0\n  in_flight: 1MiB\n  row: 64KiB\n",
             ..Settings::default()
         };

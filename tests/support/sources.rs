@@ -86,7 +86,9 @@ pub fn files_below(folder: &str) -> Vec<String> {
 
 /// Every file of Rust code.
 pub fn sources() -> Vec<Source> {
-    let paths = ["src", "tests", "chaos"].into_iter().flat_map(files_below);
+    let paths = ["src", "tests", "chaos", "examples"]
+        .into_iter()
+        .flat_map(files_below);
     let paths = paths.filter(|path| {
         Path::new(path)
             .extension()

@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
-import com.amazonaws.services.dynamodbv2.local.embedded.DynamoDBEmbedded;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.core.SdkResponse;
@@ -50,17 +49,17 @@ import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
- * Reads a stream from its oldest record with the Kinesis Client Library, whose leases are kept in memory, and prints
- * each user record as one line of JSON. Runs until its standard input closes.
+ * Reads a stream from its oldest record with the Kinesis Client Library and prints each user record as one line of
+ * JSON. Runs until its standard input closes.
  *
- * Arguments: the endpoint of Kinesis, the region, the stream.
+ * Arguments: the endpoint of Kinesis, that of the DynamoDB that keeps the leases, the region, the stream.
  */
 public final class Main {
     private static final long LEASE_TABLE_TIMEOUT_SECONDS = 30;
 
     public static void main(String[] arguments) throws Exception {
-        String stream = arguments[2];
-        Region region = Region.of(arguments[1]);
+        String stream = arguments[3];
+        Region region = Region.of(arguments[2]);
         StaticCredentialsProvider credentials =
                 StaticCredentialsProvider.create(AwsBasicCredentials.create("test", "test"));
         ClosedShards closedShards = new ClosedShards();
@@ -72,7 +71,11 @@ public final class Main {
                 .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1))
                 .overrideConfiguration(configuration -> configuration.addExecutionInterceptor(closedShards))
                 .build();
-        DynamoDbAsyncClient dynamo = DynamoDBEmbedded.create().dynamoDbAsyncClient();
+        DynamoDbAsyncClient dynamo = DynamoDbAsyncClient.builder()
+                .endpointOverride(URI.create(arguments[1]))
+                .region(region)
+                .credentialsProvider(credentials)
+                .build();
         // Needed to build a scheduler; no metric is ever sent.
         CloudWatchAsyncClient cloudWatch =
                 CloudWatchAsyncClient.builder().region(region).credentialsProvider(credentials).build();

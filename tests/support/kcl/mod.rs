@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
+use super::servers::process::{ServerProcess, start_moto};
 use super::servers::{REGION, install, or_skip};
 
 /// A run takes seconds.
@@ -37,16 +38,27 @@ struct Line {
     data: String,
 }
 
-/// The folder of the library. Skipped aloud without Java and Maven, also where all servers are required: they take
-/// more than Python and Node.
-pub fn installed() -> Option<PathBuf> {
+/// What a [`Kcl`] is made of.
+#[derive(Debug)]
+pub struct Installed {
+    /// The folder of the library and what it needs.
+    libraries: PathBuf,
+    /// The Python interpreter that has moto.
+    moto: PathBuf,
+}
+
+/// The library, and moto for its leases. Skipped aloud without Java and Maven, also where all servers are required:
+/// they take more than Python and Node.
+pub fn installed() -> Option<Installed> {
     for program in ["java", "mvn"] {
         if Command::new(program).arg("-version").output().is_err() {
             eprintln!("SKIPPED: KCL: there is no {program}");
             return None;
         }
     }
-    or_skip("KCL", install::kcl(&folder().join("pom.xml")))
+    let libraries = or_skip("KCL", install::kcl(&folder().join("pom.xml")))?;
+    let moto = or_skip("moto", install::moto())?;
+    Some(Installed { libraries, moto })
 }
 
 fn folder() -> PathBuf {
@@ -59,6 +71,8 @@ pub struct Kcl {
     child: Child,
     lines: UnboundedReceiver<String>,
     files: TempDir,
+    /// Its `DynamoDB`, which nobody else uses.
+    _leases: ServerProcess,
 }
 
 impl Drop for Kcl {
@@ -70,19 +84,17 @@ impl Drop for Kcl {
 
 impl Kcl {
     /// Starts to read a stream from its oldest record.
-    pub fn start(libraries: &Path, endpoint: &str, stream: &str) -> Self {
+    pub fn start(installed: &Installed, endpoint: &str, stream: &str) -> Self {
+        let leases = start_moto(&installed.moto).unwrap();
         let files = tempfile::tempdir().unwrap();
         let complaints = File::create(files.path().join("complaints")).unwrap();
         let mut child = Command::new("java")
             .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
-            .arg(libraries.join("*"))
-            .arg(format!("-Dsqlite4java.library.path={}", libraries.display()))
+            .arg(installed.libraries.join("*"))
             .arg(format!("-Djava.io.tmpdir={}", files.path().display()))
             .arg(folder().join("Main.java"))
-            .args([endpoint, REGION, stream])
+            .args([endpoint, &leases.endpoint, REGION, stream])
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            // DynamoDB Local would report to AWS, and keep a file about it where it runs.
-            .env("DDB_LOCAL_TELEMETRY", "0")
             .current_dir(files.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -98,7 +110,12 @@ impl Kcl {
                 }
             }
         });
-        Self { child, lines, files }
+        Self {
+            child,
+            lines,
+            files,
+            _leases: leases,
+        }
     }
 
     /// Everything that is printed, by shard, until so many records whose partition keys begin with `word` came.

@@ -91,7 +91,7 @@ pub fn minio() -> Result<PathBuf, String> {
 
 /// The folder of the libraries that a `pom.xml` names.
 pub fn kcl(pom: &Path) -> Result<PathBuf, String> {
-    let folder = once(&format!("kcl-{KCL}"), |folder| {
+    let folder = once(&format!("amazon-kinesis-client-{KCL}"), |folder| {
         let mut maven = Command::new("mvn");
         maven.args(["--batch-mode", "--quiet", "--file"]).arg(pom);
         maven.arg(format!(
