@@ -23,6 +23,8 @@ mod examples;
 mod glossary;
 #[path = "support/markdown.rs"]
 mod markdown;
+#[path = "support/paths.rs"]
+mod paths;
 #[path = "support/sources.rs"]
 #[allow(dead_code, reason = "tidy.rs uses the rest")]
 mod sources;
@@ -31,6 +33,7 @@ use self::command_lines::{Known, commands, is_name_of_command, problem};
 use self::examples::configuration_findings;
 use self::glossary::phrase_findings;
 use self::markdown::{Document, Part};
+use self::paths::{path_findings, room_findings};
 use self::sources::{files_below, read, root};
 
 const README_LINES_MAX: usize = 160;
@@ -353,4 +356,22 @@ fn phrases_that_the_glossary_forbids_are_found() {
     assert_eq!(found("Quarantined files"), ["a.md:1: \"quarantined\""]);
     let fine = "There is no loss, it is no longer there, it is not a folder, and this nor that; `quarantined`, `is no`.";
     assert_eq!(found(fine), [""; 0]);
+}
+
+#[test]
+fn files_and_rooms_that_are_named_exist() {
+    let exists = |path: &str| root().join(path).exists();
+    let mut findings: Vec<_> = documents()
+        .iter()
+        .flat_map(|document| path_findings(document, exists))
+        .collect();
+    for heading in ["## The floors", "### What each room is for"] {
+        findings.extend(room_findings(heading));
+    }
+    assert_none(&findings, "what is named exists");
+    let document = Document::new(
+        "a.md",
+        "`src/a.rs`, `src/gone.rs` and `tests/gone.rs::fact`, not `a src/b.rs`",
+    );
+    assert_eq!(path_findings(&document, |path| path == "src/a.rs").len(), 2);
 }
