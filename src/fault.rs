@@ -54,7 +54,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The process exit code (sysexits where they fit; see the README's table).
+    /// The process exit code (sysexits where they fit; see the table in `docs/operations.md`).
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Internal => 1,

@@ -1,5 +1,5 @@
-//! House rules that no lint knows: sizes, module docs, purity of the pure files, and documents that keep up with
-//! the code. Each test lists everything it finds, so one run shows all of it.
+//! House rules that no lint knows: sizes, module docs, purity of the pure files. Each test lists everything it finds, so
+//! one run shows all of it. Documents have rules of their own, in `documents.rs`.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,11 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeSet;
 use std::fs;
-
-use bucket_brigade::cli::Cli;
-use clap::CommandFactory;
 
 #[path = "support/floors.rs"]
 mod floors;
@@ -318,50 +314,6 @@ fn every_invariant_stands_where_it_is_enforced_and_tested() {
     assert_none(&findings, "every invariant is named by the code and by a test");
 }
 
-#[test]
-fn the_readme_keeps_up_with_the_program() {
-    let readme = read("README.md");
-    let commands: BTreeSet<String> = Cli::command()
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    let mut findings = Vec::new();
-    for line in readme.lines() {
-        let command = line
-            .strip_prefix("brigade ")
-            .or_else(|| line.strip_prefix("cargo run --release -- "));
-        let name = command.and_then(|rest| rest.split_whitespace().next());
-        if name.is_some_and(|name| !commands.contains(name)) {
-            findings.push(format!("no such command: {line}"));
-        }
-    }
-    for code in exit_codes() {
-        if !readme
-            .lines()
-            .any(|line| line.starts_with(&format!("| {code} |")))
-        {
-            findings.push(format!("exit code {code} is not in the table"));
-        }
-    }
-    for (name, text) in [("README.md", &readme), (".ci/run", &read(".ci/run"))] {
-        if !text.contains("cargo test\n") {
-            findings.push(format!("{name} does not run exactly `cargo test`"));
-        }
-    }
-    assert_none(&findings, "the README is true");
-}
-
-/// The codes in the one function that gives them.
-fn exit_codes() -> Vec<u8> {
-    let text = read("src/fault.rs");
-    let lines = text.lines().filter(|line| line.trim().starts_with("Self::"));
-    let codes: Vec<u8> = lines
-        .filter_map(|line| line.trim_end_matches(',').rsplit_once(" => ")?.1.parse().ok())
-        .collect();
-    assert!(codes.len() > 10, "the exit codes cannot be read any more");
-    codes
-}
-
 /// The text between the quotes after `key = `.
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let mut lines = text.lines();
@@ -405,13 +357,18 @@ fn nothing_of_the_machine_it_was_made_on_is_left() {
         "arti|factory",
     ];
     let marks = marks.map(|mark| mark.replace('|', ""));
-    let mut paths: Vec<String> = ["src", "tests", "chaos", "config", "examples", ".ci", ".github"]
-        .into_iter()
-        .flat_map(files_below)
-        .collect();
+    let mut paths: Vec<String> = [
+        "src", "tests", "chaos", "config", "examples", "docs", ".ci", ".github",
+    ]
+    .into_iter()
+    .flat_map(files_below)
+    .collect();
     paths.extend(
         [
             "README.md",
+            "ARCHITECTURE.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
             "CHANGELOG.md",
             "Cargo.toml",
             "deny.toml",
