@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::lane_order::{LaneOrder, Newest, overtook};
 pub use super::outcome::Acknowledged;
-use super::outcome::{AnswerFailures, RecordOutcome, inversions, outcome_of};
+use super::outcome::{Failures, Fate, inversions, outcome_of};
 use crate::fault::Fault;
 use crate::model::AttemptCounts;
 use crate::model::settle::{Lane, Settled, SettledRun, StoredIn};
@@ -46,7 +46,7 @@ pub struct Attempt {
     request: Vec<usize>,
     window: usize,
     /// What became of the request, if some of it is in doubt and has to be looked for.
-    undecided: Option<Vec<RecordOutcome>>,
+    undecided: Option<Vec<Fate>>,
     /// Set if the records are part of a chain.
     lanes: Option<LaneOrder>,
     counts: AttemptCounts,
@@ -131,8 +131,8 @@ impl Attempt {
             .iter()
             .flatten()
             .filter_map(|outcome| match outcome {
-                RecordOutcome::Stored(proof) => Some(proof),
-                RecordOutcome::Failed | RecordOutcome::Doubtful => None,
+                Fate::Stored(proof) => Some(proof),
+                Fate::Failed | Fate::Doubtful => None,
             });
         let stored = self.slots.iter().flatten().chain(&self.superseded).chain(told);
         stored.map(Acknowledged::place)
@@ -178,7 +178,7 @@ impl Attempt {
         let sent = self.request.len();
         match answer {
             Ok(entries) if entries.len() == sent => {
-                let mut trouble = AnswerFailures::default();
+                let mut trouble = Failures::default();
                 let entries = entries
                     .into_iter()
                     .map(|entry| outcome_of(entry, &mut trouble, &mut self.counts));
@@ -200,22 +200,22 @@ impl Attempt {
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> NextAttempt {
         let Some(outcomes) = self.undecided.take() else {
-            return self.verdict(false, AnswerFailures::default());
+            return self.verdict(false, Failures::default());
         };
         let request = self.request.clone();
         let decided = request
             .into_iter()
             .zip(outcomes)
             .map(|(index, outcome)| match outcome {
-                RecordOutcome::Doubtful => proof_of(index).map_or(RecordOutcome::Failed, |proof| {
+                Fate::Doubtful => proof_of(index).map_or(Fate::Failed, |proof| {
                     self.counts.found += 1;
-                    RecordOutcome::Stored(proof)
+                    Fate::Stored(proof)
                 }),
-                RecordOutcome::Stored(_) | RecordOutcome::Failed => outcome,
+                Fate::Stored(_) | Fate::Failed => outcome,
             });
         let decided: Vec<_> = decided.collect();
         let has_progress = self.conclude(decided, &key_of);
-        self.verdict(has_progress, AnswerFailures::default())
+        self.verdict(has_progress, Failures::default())
     }
 
     /// The settlement, once every record is acknowledged; until then the attempt itself comes back.
@@ -284,9 +284,9 @@ impl Attempt {
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> NextAttempt {
-        let outcomes = vec![RecordOutcome::Doubtful; self.request.len()];
+        let outcomes = vec![Fate::Doubtful; self.request.len()];
         self.counts.doubtful += saturate::to_u64(outcomes.len());
-        let trouble = AnswerFailures {
+        let trouble = Failures {
             cause: Some(cause),
             is_more_than_throttling: true,
         };
@@ -295,12 +295,12 @@ impl Attempt {
 
     fn judge_outcomes<'k>(
         &mut self,
-        outcomes: Vec<RecordOutcome>,
-        trouble: AnswerFailures,
+        outcomes: Vec<Fate>,
+        trouble: Failures,
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
     ) -> NextAttempt {
-        if in_doubt == InDoubt::Look && outcomes.contains(&RecordOutcome::Doubtful) {
+        if in_doubt == InDoubt::Look && outcomes.contains(&Fate::Doubtful) {
             self.undecided = Some(outcomes);
             return NextAttempt::Look {
                 cause: trouble.cause.unwrap_or_default(),
@@ -311,18 +311,14 @@ impl Attempt {
     }
 
     /// Notes what became of each record of the request and plans the next one; says whether something was stored.
-    fn conclude<'k>(
-        &mut self,
-        outcomes: Vec<RecordOutcome>,
-        key_of: &impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> bool {
+    fn conclude<'k>(&mut self, outcomes: Vec<Fate>, key_of: &impl Fn(usize) -> Option<&'k [u8]>) -> bool {
         let mut failed_keys: HashSet<&[u8]> = HashSet::new();
         let mut newest = Newest::new();
         let (mut again, mut repeated, mut has_progress) = (Vec::new(), 0, false);
         self.counts.inversions += inversions(&outcomes);
         let request = std::mem::take(&mut self.request);
         for (index, outcome) in request.iter().copied().zip(outcomes) {
-            let RecordOutcome::Stored(proof) = outcome else {
+            let Fate::Stored(proof) = outcome else {
                 if self.ordering != Ordering::None {
                     failed_keys.extend(key_of(index));
                 }
@@ -384,7 +380,7 @@ impl Attempt {
         }
     }
 
-    fn verdict(&self, has_progress: bool, trouble: AnswerFailures) -> NextAttempt {
+    fn verdict(&self, has_progress: bool, trouble: Failures) -> NextAttempt {
         match trouble.cause {
             None if self.pending.is_empty() => NextAttempt::Complete,
             None => NextAttempt::More,
