@@ -72,7 +72,7 @@ impl Default for Conditions {
 
 /// The report of a run, and whether it passed.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct DemoResult {
     pub(crate) is_passed: bool,
     pub(crate) report: Value,
 }
@@ -100,7 +100,7 @@ impl Conditions {
     }
 
     /// Runs the demo; more arguments say what happens in it.
-    pub(crate) fn run(&self, more: &[&str], defect: Option<(&str, &str)>) -> Result<Outcome, String> {
+    pub(crate) fn run(&self, more: &[&str], defect: Option<(&str, &str)>) -> Result<DemoResult, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
         command.args(["demo", "--output", "json"]).args(more);
         for (flag, value) in [
@@ -130,7 +130,7 @@ impl Conditions {
         let report = serde_json::from_slice(&output.stdout)
             .map_err(|_no_report| format!("the demo ended with {}: {complaint}", output.status))?;
         let is_passed = output.status.success();
-        Ok(Outcome { is_passed, report })
+        Ok(DemoResult { is_passed, report })
     }
 
     fn start_server(&self) -> Result<Option<ServerProcess>, String> {
@@ -150,7 +150,7 @@ fn word(value: impl ValueEnum) -> String {
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-impl Outcome {
+impl DemoResult {
     /// A count of the report.
     pub(crate) fn number(&self, path: &str) -> u64 {
         let number = self.report.pointer(path).and_then(Value::as_u64);

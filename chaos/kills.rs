@@ -5,7 +5,7 @@ use bucket_brigade::saturate;
 use clap::Args;
 use serde_json::Value;
 
-use crate::Verdict;
+use crate::ScenarioResult;
 use crate::demo::Conditions;
 use crate::planted::DEFECT_VARIABLE;
 
@@ -32,7 +32,7 @@ impl Default for Arguments {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Verdict {
+pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let Arguments { count, conditions } = arguments;
     println!("kills: {count} kills, {}", conditions.describe());
     let outcome = conditions.run(&["--crash", "--kills", &count.to_string()], None)?;
@@ -75,7 +75,7 @@ fn describe(number: usize, kill: &Value) -> String {
 
 /// Each defect must make the verdict fail, or be seen in the checkpoint before; any other run without a verdict is no
 /// find.
-pub(crate) fn run_planted(seed: u64) -> Verdict {
+pub(crate) fn run_planted(seed: u64) -> ScenarioResult {
     for defect in DEFECTS {
         let conditions = Conditions {
             seed,

@@ -11,7 +11,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::Deserialize;
 
-use crate::Verdict;
+use crate::ScenarioResult;
 use crate::local_task::LocalTask;
 
 /// The most memory that any life may ever have resident.
@@ -62,7 +62,7 @@ struct Row {
     note: String,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Verdict {
+pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let Arguments {
         seed, format, count, ..
     } = *arguments;

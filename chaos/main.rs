@@ -59,7 +59,7 @@ struct SeedArgument {
 }
 
 /// What a scenario found.
-type Verdict = Result<String, String>;
+type ScenarioResult = Result<String, String>;
 
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 }
 
 /// What continuous integration runs: with faults keys must end in order, without them every shard must be in order.
-fn quick() -> Verdict {
+fn quick() -> ScenarioResult {
     let window = window::run(&window::Arguments::default())?;
     println!("window: {window}");
     for format in [LargeFormat::Gzip, LargeFormat::Parquet] {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Verdict, kills};
+use crate::{ScenarioResult, kills};
 
 /// Names the defect that this program and the engine shall contain.
 pub(crate) const DEFECT_VARIABLE: &str = "BRIGADE_PLANTED_DEFECT";
@@ -23,7 +23,7 @@ const SIMULATED: [(&str, &str); 11] = [
 /// Enough histories to meet each defect.
 const HISTORIES: &str = "2000";
 
-pub(crate) fn run(seed: u64) -> Verdict {
+pub(crate) fn run(seed: u64) -> ScenarioResult {
     for (defect, mode) in SIMULATED {
         let (is_passed, said) = simulate(mode, seed, None)?;
         if !is_passed {

@@ -4,7 +4,7 @@ use bucket_brigade::sandbox::blog_task::Delivery;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::Verdict;
+use crate::ScenarioResult;
 use crate::demo::{Conditions, Server};
 
 /// One restart for the split, one for the merge.
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     pub(crate) conditions: Conditions,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Verdict {
+pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let Arguments { during, conditions } = arguments;
     if conditions.server == Server::Kinesalite && conditions.delivery == Delivery::Dedupe {
         return Err(

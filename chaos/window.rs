@@ -11,7 +11,7 @@ use bucket_brigade::saturate;
 use clap::Args;
 use serde_json::Value;
 
-use crate::Verdict;
+use crate::ScenarioResult;
 use crate::local_task::{LocalTask, TASK};
 
 /// Slow enough to be killed in the middle of a file.
@@ -35,7 +35,7 @@ impl Default for Arguments {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Verdict {
+pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let task = LocalTask::new(TABLE_DEFINITION)?;
     let size = arguments.rows.map_or(BlogSize::Post, BlogSize::Rows);
     let total = write_files(&task, size, arguments.seed)?;

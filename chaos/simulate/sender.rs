@@ -6,7 +6,7 @@ use bucket_brigade::batch::packer::{BatchLimits, Packer};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::batch::LinkKind;
 use bucket_brigade::model::{BatchRecord, Settled};
-use bucket_brigade::publish::delivery::{ShardDelivery, Start, Step};
+use bucket_brigade::publish::delivery::{DeliveryStep, ShardDelivery, Start};
 use bucket_brigade::publish::messages::Batch;
 use bucket_brigade::route::shard_map::{Shard, ShardIndex};
 use bucket_brigade::settings::Aggregation;
@@ -174,20 +174,20 @@ impl Sender {
     fn follow(&mut self, outside: &mut Outside<'_>) -> Result<Option<Settled>, String> {
         let id = &self.shard.id;
         match self.delivery.step().clone() {
-            Step::Put => {
+            DeliveryStep::Put => {
                 let request = self.put(outside)?;
                 self.doing = Doing::Flying(request);
             }
-            Step::Look { not_before, .. } => {
+            DeliveryStep::Look { not_before, .. } => {
                 let look = Look::new(self.delivery.plan(), self.since_ms, not_before, outside.now);
                 outside.say(|| format!("{id}: is in doubt, looks at {not_before:?}"));
                 self.doing = Doing::Looking(look);
             }
-            Step::Wait { .. } => {
+            DeliveryStep::Wait { .. } => {
                 let until = outside.now + outside.rng.random_range(1..10_000);
                 self.doing = Doing::Waiting { until };
             }
-            Step::Settle => {
+            DeliveryStep::Settle => {
                 let mut batch = self.batch.take().ok_or("settled without a batch")?;
                 let settled = self
                     .delivery
@@ -197,7 +197,7 @@ impl Sender {
                 outside.say(|| format!("{id}: settles [{names}]"));
                 return Ok(Some(settled));
             }
-            Step::GiveUp(fault) => return Err(format!("{id} gave up: {fault}")),
+            DeliveryStep::GiveUp(fault) => return Err(format!("{id} gave up: {fault}")),
         }
         Ok(None)
     }

@@ -7,7 +7,7 @@ use super::keys;
 use super::scalar;
 use super::tree::{Entry, Node, Value};
 use super::yaml::plain_scalar;
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Adds what a settings document says to the tree of a configuration. What is odd about the document goes into its own
 /// report, and what contradicts the configuration, which wins, into that of the configuration.
@@ -61,7 +61,12 @@ fn value_of(setting: &SettingKey) -> Value {
 }
 
 /// Puts a value where nothing is; gives what is there otherwise.
-fn put<'a>(entries: &'a mut Vec<Entry>, names: &[&str], place: Place, value: Value) -> Option<&'a Node> {
+fn put<'a>(
+    entries: &'a mut Vec<Entry>,
+    names: &[&str],
+    place: DocumentPlace,
+    value: Value,
+) -> Option<&'a Node> {
     let (name, below) = names.split_first()?;
     let known = entries.iter().position(|entry| entry.key == *name);
     if below.is_empty() {
@@ -87,7 +92,7 @@ fn put<'a>(entries: &'a mut Vec<Entry>, names: &[&str], place: Place, value: Val
     }
 }
 
-fn new_entry(name: &str, place: Place, value: Value) -> Entry {
+fn new_entry(name: &str, place: DocumentPlace, value: Value) -> Entry {
     Entry {
         key: name.to_owned(),
         place,

@@ -1,7 +1,7 @@
 //! A document as a tree that knows the place of every node; YAML and JSON both become this.
 //! Pure: no I/O, no clock.
 
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Collections may be nested this deep; real documents need a handful.
 pub(super) const NESTING_MAX: usize = 64;
@@ -10,7 +10,7 @@ pub(super) const NESTING_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     /// Where it starts.
-    pub place: Place,
+    pub place: DocumentPlace,
     /// What it is.
     pub value: Value,
 }
@@ -38,7 +38,7 @@ pub(super) struct Entry {
     /// The key.
     pub key: String,
     /// Where the key starts.
-    pub place: Place,
+    pub place: DocumentPlace,
     /// Its value.
     pub node: Node,
 }

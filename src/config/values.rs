@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use super::keys::join;
 use super::scalar::Scalar;
-use crate::settings::problems::Place;
+use crate::settings::problems::DocumentPlace;
 
 /// The checked values of a document, defaults included.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    scalars: BTreeMap<String, (Place, Scalar)>,
-    groups: BTreeMap<String, Place>,
+    scalars: BTreeMap<String, (DocumentPlace, Scalar)>,
+    groups: BTreeMap<String, DocumentPlace>,
     broken: BTreeSet<String>,
 }
 
 impl Values {
     /// Notes the value of a key.
-    pub(super) fn insert(&mut self, path: &str, place: Place, scalar: Scalar) {
+    pub(super) fn insert(&mut self, path: &str, place: DocumentPlace, scalar: Scalar) {
         self.scalars.insert(path.to_owned(), (place, scalar));
     }
 
@@ -27,7 +27,7 @@ impl Values {
     }
 
     /// Notes that a group is there.
-    pub(super) fn insert_group(&mut self, path: &str, place: Place) {
+    pub(super) fn insert_group(&mut self, path: &str, place: DocumentPlace) {
         self.groups.insert(path.to_owned(), place);
     }
 
@@ -49,7 +49,7 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Where a key of this section is; the section itself if the key is not written down.
-    pub(super) fn place(&self, name: &str) -> Option<Place> {
+    pub(super) fn place(&self, name: &str) -> Option<DocumentPlace> {
         let path = join(&self.path, name);
         let scalar = self.values.scalars.get(&path).map(|(place, _)| *place);
         scalar.or_else(|| self.values.groups.get(&path).copied())

@@ -8,7 +8,7 @@ use super::scalar::{self, Scalar};
 use super::suggest::{closest, normalized};
 use super::tree::{Entry, Node, Value};
 use super::values::Values;
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Parts of names that only secrets have.
 const SECRETS: &[&str] = &[
@@ -47,7 +47,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn group(&mut self, group: &'static Group, entries: &[Entry], prefix: &str, place: Place) {
+    fn group(&mut self, group: &'static Group, entries: &[Entry], prefix: &str, place: DocumentPlace) {
         self.values.insert_group(prefix, place);
         for entry in entries {
             match group.key(&entry.key) {
@@ -100,7 +100,7 @@ impl Walker<'_> {
         scalar::from_value(kind, &Value::Text(filled.text))
     }
 
-    fn missing(&mut self, group: &Group, key: &'static Key, path: &str, place: Place) {
+    fn missing(&mut self, group: &Group, key: &'static Key, path: &str, place: DocumentPlace) {
         match &key.presence {
             Presence::Required(example) => {
                 let example = match key.kind.group() {
@@ -126,7 +126,7 @@ impl Walker<'_> {
         }
     }
 
-    fn exactly_one(&mut self, group: &Group, entries: &[Entry], prefix: &str, place: Place) {
+    fn exactly_one(&mut self, group: &Group, entries: &[Entry], prefix: &str, place: DocumentPlace) {
         if group.exactly_one_of.is_empty() {
             return;
         }

@@ -7,7 +7,7 @@
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
 use super::tree::{Entry, NESTING_MAX, Node, Value, push_entry};
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Reads a document; `None` if it is not YAML or empty, with the reason in the report.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
@@ -48,7 +48,7 @@ fn read_with(tags: Tags, text: &str, report: &mut Report) -> Option<Node> {
 }
 
 /// The mistake that is made most often where `${VAR}` is allowed.
-fn hint(text: &str, place: Place) -> &'static str {
+fn hint(text: &str, place: DocumentPlace) -> &'static str {
     let line = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
     if line.contains("${") {
         "; between braces, text with `${` needs quotes: \"${VAR}\""
@@ -84,8 +84,8 @@ fn is_number(text: &str) -> bool {
         || text == ".nan"
 }
 
-fn place_of(marker: Marker) -> Place {
-    Place {
+fn place_of(marker: Marker) -> DocumentPlace {
+    DocumentPlace {
         line: marker.line(),
         column: marker.col() + 1,
     }
@@ -115,9 +115,9 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
         clippy::wildcard_enum_match_arm,
         reason = "the parser's enum is not exhaustive"
     )]
-    fn next(&mut self) -> Result<(Token, Place), ScanError> {
+    fn next(&mut self) -> Result<(Token, DocumentPlace), ScanError> {
         let Some(next) = self.events.next_event() else {
-            return Ok((Token::StreamEnd, Place { line: 1, column: 1 }));
+            return Ok((Token::StreamEnd, DocumentPlace { line: 1, column: 1 }));
         };
         let (event, span) = next?;
         let place = place_of(span.start);
@@ -162,7 +162,7 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
         Ok(root)
     }
 
-    fn node(&mut self, token: Token, place: Place, depth: usize) -> Result<Node, ScanError> {
+    fn node(&mut self, token: Token, place: DocumentPlace, depth: usize) -> Result<Node, ScanError> {
         if depth > NESTING_MAX {
             let marker = Marker::new(0, place.line, place.column.saturating_sub(1));
             return Err(ScanError::new(
@@ -220,7 +220,7 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
         }
     }
 
-    fn refuse_decoration(&mut self, event: &Event<'_>, place: Place) {
+    fn refuse_decoration(&mut self, event: &Event<'_>, place: DocumentPlace) {
         let what = if matches!(event, Event::Alias(_)) {
             "aliases (`*name`)"
         } else if event.anchor_id().is_some() {
@@ -280,16 +280,16 @@ mod tests {
     #[test]
     fn every_node_knows_its_place() {
         let entries = root("# head\nä: 1\nb:\n  - x\n  - {c: \"d\"}\n");
-        assert_eq!(entries[0].node.place, Place { line: 2, column: 4 });
-        assert_eq!(entries[1].place, Place { line: 3, column: 1 });
+        assert_eq!(entries[0].node.place, DocumentPlace { line: 2, column: 4 });
+        assert_eq!(entries[1].place, DocumentPlace { line: 3, column: 1 });
         let Value::List(list) = &entries[1].node.value else {
             panic!("{entries:?}");
         };
-        assert_eq!(list[1].place, Place { line: 5, column: 5 });
+        assert_eq!(list[1].place, DocumentPlace { line: 5, column: 5 });
         let Value::Map(inner) = &list[1].value else {
             panic!("{list:?}")
         };
-        assert_eq!(inner[0].node.place, Place { line: 5, column: 9 });
+        assert_eq!(inner[0].node.place, DocumentPlace { line: 5, column: 9 });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::map::rules::FilterCondition;
-use crate::settings::Place;
+use crate::settings::DocumentPlace;
 use crate::value::csv::Quoting;
 
 fn table(column_type: ColumnType) -> Table {
@@ -21,7 +21,7 @@ fn table(column_type: ColumnType) -> Table {
     }
 }
 
-const PLACE: Place = Place { line: 3, column: 4 };
+const PLACE: DocumentPlace = DocumentPlace { line: 3, column: 4 };
 
 fn compiled(
     tests: &[Test<String>],

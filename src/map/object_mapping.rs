@@ -8,7 +8,7 @@ use super::rules::{ObjectMappingRule, PartitionKeyChoice, ValueTemplate};
 use super::{ColumnSource, MappedColumn};
 use crate::model::Table;
 use crate::saturate;
-use crate::settings::Place;
+use crate::settings::DocumentPlace;
 use crate::settings::problems::Report;
 
 /// Where the columns go that are not excluded.
@@ -194,7 +194,7 @@ impl ObjectMapping {
     fn key(
         &self,
         choice: &PartitionKeyChoice,
-        place: Place,
+        place: DocumentPlace,
         table: Named<'_>,
         report: &mut Report,
     ) -> Option<MappedKey> {
@@ -220,7 +220,7 @@ impl ObjectMapping {
     fn named_key(
         &self,
         name: &str,
-        place: Place,
+        place: DocumentPlace,
         table: Named<'_>,
         report: &mut Report,
     ) -> Option<MappedKey> {
@@ -286,7 +286,7 @@ fn value(template: &ValueTemplate, table: Named<'_>, report: &mut Report) -> Att
 }
 
 /// Takes a text apart at its `${column}`s.
-fn parts(text: &str, place: Place, table: Named<'_>, report: &mut Report) -> Vec<TextPart> {
+fn parts(text: &str, place: DocumentPlace, table: Named<'_>, report: &mut Report) -> Vec<TextPart> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once("${") {
@@ -310,7 +310,7 @@ fn parts(text: &str, place: Place, table: Named<'_>, report: &mut Report) -> Vec
     parts
 }
 
-fn unknown_column(name: &str, place: Place, table: Named<'_>, report: &mut Report) {
+fn unknown_column(name: &str, place: DocumentPlace, table: Named<'_>, report: &mut Report) {
     let names = table.output.columns.iter().map(|column| column.name.as_str());
     let names: Vec<_> = names.collect();
     let message = format!(

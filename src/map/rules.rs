@@ -4,7 +4,7 @@ use super::mask::Mask;
 use super::object_mapping::RecordShape;
 use super::pattern::Pattern;
 use crate::model::{Column, ColumnType, Table};
-use crate::settings::Place;
+use crate::settings::DocumentPlace;
 
 /// All rules that have an effect here, each kind by rule id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct RuleHead {
     /// `rule-id`.
     pub id: u64,
     /// Where the rule stands.
-    pub place: Place,
+    pub place: DocumentPlace,
 }
 
 /// The tables that a rule speaks of.
@@ -82,7 +82,7 @@ pub enum SelectionAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFilter {
     /// Where it stands.
-    pub place: Place,
+    pub place: DocumentPlace,
     /// `column-name`.
     pub column: String,
     /// Its conditions, at least one.
@@ -93,7 +93,7 @@ pub struct SourceFilter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterCondition {
     /// Where it stands.
-    pub place: Place,
+    pub place: DocumentPlace,
     /// What has to hold.
     pub test: Test<String>,
 }
@@ -297,7 +297,7 @@ pub struct ObjectMappingRule {
     /// What the partition key is made of.
     pub partition_key: Option<PartitionKeyChoice>,
     /// Columns that are not copied.
-    pub excluded_columns: Vec<(String, Place)>,
+    pub excluded_columns: Vec<(String, DocumentPlace)>,
     /// Members that are made of columns.
     pub attributes: Vec<AttributeRule>,
 }
@@ -312,7 +312,7 @@ pub enum PartitionKeyChoice {
     /// `constant`, or the `value` of an older document.
     Constant(String),
     /// `attribute-name`: the attribute or column of this name.
-    Attribute(String, Place),
+    Attribute(String, DocumentPlace),
 }
 
 /// A member that is made of columns.
@@ -321,7 +321,7 @@ pub struct AttributeRule {
     /// Its name.
     pub name: String,
     /// Where it stands.
-    pub place: Place,
+    pub place: DocumentPlace,
     /// Its value.
     pub value: ValueTemplate,
 }
@@ -330,7 +330,7 @@ pub struct AttributeRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueTemplate {
     /// A text.
-    Text(String, Place),
+    Text(String, DocumentPlace),
     /// A number, a boolean or null, as it is written.
     Literal(String),
     /// An object.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
-use crate::settings::Place;
+use crate::settings::DocumentPlace;
 
 const TEXT: ColumnType = ColumnType::String { length: Some(9) };
 
@@ -28,7 +28,7 @@ fn rule(id: u64, name: &str, action: ColumnAction) -> TransformationRule {
     TransformationRule {
         head: RuleHead {
             id,
-            place: Place { line: 1, column: 1 },
+            place: DocumentPlace { line: 1, column: 1 },
         },
         locator: Locator {
             schema: Pattern::new("s"),

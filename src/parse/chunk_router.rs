@@ -8,11 +8,11 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::chunk_rows::{raw_length, rejected};
-use super::places::{LastKey, Place};
+use super::places::{LastKey, MessagePlace};
 pub use super::routing::ChunkEnd;
 use super::routing::Routing;
 use super::row::{RenderedChunk, RenderedRecord, RowRenderer};
-use super::row_judge::{RowJudge, TABLE_SUSPENDED, Verdict};
+use super::row_judge::{BadRowAction, RowJudge, TABLE_SUSPENDED};
 use super::target::Rejection;
 use crate::chain::ends::{ChainStart, LaneEnds};
 use crate::checkpoint::cut::SkipPlan;
@@ -64,7 +64,7 @@ pub struct ChunkRouter {
     message: MessageConfig,
     stream: StreamDescription,
     /// Where each record of the current chunk stands in the buffer, by shard; kept to reuse its memory.
-    places: Vec<Vec<Place>>,
+    places: Vec<Vec<MessagePlace>>,
     last_key: LastKey,
     /// Makes messages links, if the task has a chain.
     chain: Option<ChainWriter>,
@@ -203,13 +203,13 @@ impl ChunkRouter {
     /// of the object are of that table.
     fn reject(&mut self, row: RejectedRecord, routing: &mut Routing<'_>) {
         let end = match self.judge.judge(&row) {
-            Verdict::Stop(message) => {
+            BadRowAction::Stop(message) => {
                 routing.span.end = routing.chunk.mark_in_front_of(row.ordinal);
                 routing.end = ChunkEnd::TaskStopped(Fault::new(FaultKind::Data, message));
                 return;
             }
-            Verdict::Suspend if routing.is_load => ChunkEnd::TableSuspended,
-            Verdict::Suspend | Verdict::Keep => ChunkEnd::Whole,
+            BadRowAction::Suspend if routing.is_load => ChunkEnd::TableSuspended,
+            BadRowAction::Suspend | BadRowAction::Keep => ChunkEnd::Whole,
         };
         if end == ChunkEnd::TableSuspended {
             routing.span.end = routing.chunk.mark_in_front_of(row.ordinal + 1);
@@ -289,11 +289,11 @@ impl ChunkRouter {
         payload: Range<usize>,
         key: Range<usize>,
         linked: &mut Vec<u8>,
-    ) -> Place {
+    ) -> MessagePlace {
         let key_bytes = buffer.get(key.clone()).unwrap_or_default();
         let hash_key = self.last_key.hash(key_bytes);
         let Some(chain) = &self.chain else {
-            return Place {
+            return MessagePlace {
                 ordinal,
                 payload,
                 key,
@@ -305,7 +305,7 @@ impl ChunkRouter {
         let message = buffer.get(payload).unwrap_or_default();
         let payload = chain.append(linked, message, lane, ordinal);
         linked.extend_from_slice(key_bytes);
-        Place {
+        MessagePlace {
             ordinal,
             key: payload.end..linked.len(),
             payload,
@@ -333,7 +333,7 @@ impl ChunkRouter {
         };
         for sync in chain.append_syncs(&mut linked, tally.ends.lanes(), &before, now_us) {
             let hash_key = sync.lane.point();
-            let place = Place {
+            let place = MessagePlace {
                 ordinal,
                 payload: sync.payload,
                 key: sync.key,
@@ -351,7 +351,7 @@ impl ChunkRouter {
     }
 
     /// Puts a record with its shard, unless it is known to be stored there; gives the number of records skipped.
-    fn place(&mut self, place: Place, skip: &SkipPlan, tally: &mut ChunkTally) -> u64 {
+    fn place(&mut self, place: MessagePlace, skip: &SkipPlan, tally: &mut ChunkTally) -> u64 {
         if let (Some(chain), Some(link)) = (&mut self.chain, place.link) {
             let position = chain.advance(link.lane, place.ordinal);
             tally.ends.reach(link.lane, position);

@@ -27,7 +27,7 @@ impl LastKey {
 
 /// Where the message of a record stands in the buffer, and where it goes.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct MessagePlace {
     pub(super) ordinal: u64,
     pub(super) payload: Range<usize>,
     /// Right behind the payload.
@@ -37,7 +37,7 @@ pub(super) struct Place {
     pub(super) link: Option<Link>,
 }
 
-impl Place {
+impl MessagePlace {
     /// Size as the service counts it.
     pub(super) fn bytes_count(&self) -> usize {
         self.payload.len() + self.key.len()

@@ -84,7 +84,7 @@ struct ColumnFilter {
 }
 
 /// What a record is to become.
-enum Outcome {
+enum RecordTarget {
     Message(Target),
     Filtered(Option<TableIndex>),
 }
@@ -147,8 +147,8 @@ impl RowRenderer {
         let start = rendered.buffer.len();
         self.key.clear();
         match self.render_text(place, raw.kind, ordinal, text, timestamp, rendered) {
-            Ok(Outcome::Filtered(table)) => rendered.filtered.push(FilteredRecord { ordinal, table }),
-            Ok(Outcome::Message(target)) => {
+            Ok(RecordTarget::Filtered(table)) => rendered.filtered.push(FilteredRecord { ordinal, table }),
+            Ok(RecordTarget::Message(target)) => {
                 let payload_end = rendered.buffer.len();
                 rendered.buffer.extend_from_slice(&self.key);
                 rendered.records.push(RenderedRecord {
@@ -174,7 +174,7 @@ impl RowRenderer {
         text: &[u8],
         timestamp: &MessageTimestamp,
         rendered: &mut RenderedChunk,
-    ) -> Result<Outcome, Rejection> {
+    ) -> Result<RecordTarget, Rejection> {
         if let Some(problem) = framing_problem(kind) {
             return Err(Rejection::of(place.source.table(), problem));
         }
@@ -188,7 +188,7 @@ impl RowRenderer {
             }
             RowSource::Changes => match change_target(&self.tables, fields)? {
                 Some(target) => target,
-                None => return Ok(Outcome::Filtered(None)),
+                None => return Ok(RecordTarget::Filtered(None)),
             },
             RowSource::Values { table, operation } => (Target { table, operation }, fields),
         };
@@ -206,7 +206,7 @@ impl RowRenderer {
         }
         for filter in self.filters.get(target.table.0).map_or(&[][..], Vec::as_slice) {
             if !filter.lets_pass(values, target.table, &self.null_value, &mut self.compared)? {
-                return Ok(Outcome::Filtered(Some(target.table)));
+                return Ok(RecordTarget::Filtered(Some(target.table)));
             }
         }
         let row = Row {
@@ -224,7 +224,7 @@ impl RowRenderer {
             column,
             problem,
         })?;
-        Ok(Outcome::Message(target))
+        Ok(RecordTarget::Message(target))
     }
 }
 

@@ -13,7 +13,7 @@ pub const TABLE_SUSPENDED: &str = "table_suspended";
 
 /// What follows from a bad row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BadRowAction {
     /// It becomes a dead letter; its table goes on, or was suspended before.
     Keep,
     /// It becomes a dead letter, and its table is suspended with it.
@@ -88,11 +88,11 @@ impl RowJudge {
     }
 
     /// Judges a bad row. Rows of no table suspend nothing.
-    pub fn judge(&mut self, row: &RejectedRecord) -> Verdict {
+    pub fn judge(&mut self, row: &RejectedRecord) -> BadRowAction {
         let name = row.table.and_then(|table| self.names.get(table.0));
         let known = name.and_then(|name| self.troubles.of(name));
         if row.code == TABLE_SUSPENDED || known.is_some_and(|trouble| trouble.suspension.is_some()) {
-            return Verdict::Keep;
+            return BadRowAction::Keep;
         }
         let number = known.map_or(0, crate::model::trouble::Trouble::counted) + 1;
         let own = if is_truncation(row.code) {
@@ -107,10 +107,10 @@ impl RowJudge {
         let policy = escalated.map_or(own, |escalation| own.or_stricter(escalation.policy));
         if policy == DataErrorPolicy::StopTask {
             let count = escalated.filter(|_| own != policy).map(|_| number);
-            return Verdict::Stop(self.stop_message(row, name, count));
+            return BadRowAction::Stop(self.stop_message(row, name, count));
         }
         let (Some(name), Some(object)) = (name, &self.object) else {
-            return Verdict::Keep;
+            return BadRowAction::Keep;
         };
         let trouble = self.troubles.of_mut(name);
         trouble.bad_rows += 1;
@@ -125,8 +125,8 @@ impl RowJudge {
         }
         self.changed.of_mut(name).absorb(trouble);
         match policy {
-            DataErrorPolicy::SuspendTable => Verdict::Suspend,
-            DataErrorPolicy::DeadLetter | DataErrorPolicy::StopTask => Verdict::Keep,
+            DataErrorPolicy::SuspendTable => BadRowAction::Suspend,
+            DataErrorPolicy::DeadLetter | DataErrorPolicy::StopTask => BadRowAction::Keep,
         }
     }
 
@@ -258,9 +258,9 @@ mod tests {
             ..RowPolicies::default()
         };
         let mut judge = judge(policies, &Troubles::default());
-        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), Verdict::Keep);
+        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), BadRowAction::Keep);
         assert_eq!(judge.suspended(TableIndex(0)), None);
-        assert_eq!(judge.judge(&row(1, Some(0), "too_long")), Verdict::Suspend);
+        assert_eq!(judge.judge(&row(1, Some(0), "too_long")), BadRowAction::Suspend);
         let reason = judge.suspended(TableIndex(0)).unwrap();
         assert!(
             reason.contains("cdc/4.csv, line 2, byte 10, column x"),
@@ -269,12 +269,12 @@ mod tests {
         assert_eq!(judge.suspended(TableIndex(1)), None, "the other one goes on");
         assert_eq!(
             judge.judge(&row(2, Some(0), "too_long")),
-            Verdict::Keep,
+            BadRowAction::Keep,
             "it is suspended already"
         );
         assert_eq!(
             judge.judge(&row(3, Some(1), "number_out_of_range")),
-            Verdict::Suspend
+            BadRowAction::Suspend
         );
     }
 
@@ -292,8 +292,8 @@ mod tests {
         troubles.of_mut("s.a").bad_rows = 7;
         troubles.of_mut("s.a").forgiven = 7;
         let mut judge = judge(policies, &troubles);
-        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), Verdict::Keep);
-        let Verdict::Stop(message) = judge.judge(&row(1, Some(0), "not_a_number")) else {
+        assert_eq!(judge.judge(&row(0, Some(0), "not_a_number")), BadRowAction::Keep);
+        let BadRowAction::Stop(message) = judge.judge(&row(1, Some(0), "not_a_number")) else {
             panic!("the second one stops the task");
         };
         for part in [

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::delivery::{ShardDelivery, Start, Step};
+use super::delivery::{DeliveryStep, ShardDelivery, Start};
 use super::look_back::LookBack;
 use super::messages::{Batch, PublishBatch};
 use super::pacer::{Pacer, Refused};
@@ -76,13 +76,13 @@ pub struct ShardPublisherParts {
 /// The actor.
 #[derive(Debug)]
 pub struct ShardPublisher {
-    courier: Option<Courier>,
+    sender: Option<BatchSender>,
     fuse: Fuse,
 }
 
 /// Everything a request needs; travels into the request's future and comes back with it.
 #[derive(Debug)]
-struct Courier {
+struct BatchSender {
     shard: Shard,
     sink: Arc<dyn RecordSink>,
     destination: Destination,
@@ -111,7 +111,7 @@ impl ShardPublisher {
             since_ms: parts.since_ms,
             out_of_retention: parts.delivery.out_of_retention,
         };
-        let courier = Courier {
+        let sender = BatchSender {
             shard: parts.shard,
             sink: parts.sink,
             destination: parts.destination,
@@ -127,7 +127,7 @@ impl ShardPublisher {
             aggregation: parts.delivery.aggregation,
         };
         Self {
-            courier: Some(courier),
+            sender: Some(sender),
             fuse: parts.fuse,
         }
     }
@@ -141,7 +141,7 @@ impl Handler<PublishBatch> for ShardPublisher {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: PublishBatch, context: &mut Context<Self>) -> Self::Result {
-        let Some(mut courier) = self.courier.take() else {
+        let Some(mut sender) = self.sender.take() else {
             // Cannot happen: an atomic response lets no second message in.
             self.fuse.blow(Fault::new(
                 FaultKind::Internal,
@@ -150,10 +150,10 @@ impl Handler<PublishBatch> for ShardPublisher {
             context.stop();
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         };
-        let delivery = async move { (courier.deliver(message.0).await, courier) };
+        let delivery = async move { (sender.deliver(message.0).await, sender) };
         AtomicResponse::new(Box::pin(delivery.into_actor(self).map(
-            |(result, courier), actor, context| {
-                actor.courier = Some(courier);
+            |(result, sender), actor, context| {
+                actor.sender = Some(sender);
                 if let Err(fault) = result {
                     actor.fuse.blow(fault);
                     context.stop();
@@ -163,7 +163,7 @@ impl Handler<PublishBatch> for ShardPublisher {
     }
 }
 
-impl Courier {
+impl BatchSender {
     /// Sends a batch until every record of it is acknowledged, then settles it.
     async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
         let span = RequestSpan::start(
@@ -192,22 +192,22 @@ impl Courier {
         let mut silent_since: Option<Duration> = None;
         loop {
             match self.delivery.step().clone() {
-                Step::Settle => return Ok(()),
-                Step::GiveUp(fault) => return Err(fault),
-                Step::Put => {
+                DeliveryStep::Settle => return Ok(()),
+                DeliveryStep::GiveUp(fault) => return Err(fault),
+                DeliveryStep::Put => {
                     let is_answered = self.put(batch).await;
                     if is_answered {
                         silent_since = None;
                     }
-                    if !matches!(self.delivery.step(), Step::Wait { .. }) {
+                    if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
                         backoff.reset();
                     }
                 }
-                Step::Look { not_before, cause } => {
+                DeliveryStep::Look { not_before, cause } => {
                     tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
                     self.look(not_before, batch).await?;
                 }
-                Step::Wait { is_throttled, cause } => {
+                DeliveryStep::Wait { is_throttled, cause } => {
                     if is_throttled {
                         silent_since = None;
                     } else {

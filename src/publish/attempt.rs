@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::lane_order::{LaneOrder, Newest, overtook};
 pub use super::outcome::Acknowledged;
-use super::outcome::{Outcome, Trouble, inversions, outcome_of};
+use super::outcome::{Failures, Fate, inversions, outcome_of};
 use crate::fault::Fault;
 use crate::model::AttemptCounts;
 use crate::model::settle::{Lane, Settled, SettledRun, StoredIn};
@@ -46,7 +46,7 @@ pub struct Attempt {
     request: Vec<usize>,
     window: usize,
     /// What became of the request, if some of it is in doubt and has to be looked for.
-    undecided: Option<Vec<Outcome>>,
+    undecided: Option<Vec<Fate>>,
     /// Set if the records are part of a chain.
     lanes: Option<LaneOrder>,
     counts: AttemptCounts,
@@ -54,7 +54,7 @@ pub struct Attempt {
 
 /// What follows from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum NextAttempt {
     /// Every record is acknowledged.
     Complete,
     /// Nothing failed, and there is more to send.
@@ -131,8 +131,8 @@ impl Attempt {
             .iter()
             .flatten()
             .filter_map(|outcome| match outcome {
-                Outcome::Stored(proof) => Some(proof),
-                Outcome::Failed | Outcome::Doubtful => None,
+                Fate::Stored(proof) => Some(proof),
+                Fate::Failed | Fate::Doubtful => None,
             });
         let stored = self.slots.iter().flatten().chain(&self.superseded).chain(told);
         stored.map(Acknowledged::place)
@@ -173,12 +173,12 @@ impl Attempt {
         answer: Result<Vec<PutEntry>, SinkError>,
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> Verdict {
+    ) -> NextAttempt {
         self.counts.requests += 1;
         let sent = self.request.len();
         match answer {
             Ok(entries) if entries.len() == sent => {
-                let mut trouble = Trouble::default();
+                let mut trouble = Failures::default();
                 let entries = entries
                     .into_iter()
                     .map(|entry| outcome_of(entry, &mut trouble, &mut self.counts));
@@ -198,24 +198,24 @@ impl Attempt {
         &mut self,
         mut proof_of: impl FnMut(usize) -> Option<Acknowledged>,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> Verdict {
+    ) -> NextAttempt {
         let Some(outcomes) = self.undecided.take() else {
-            return self.verdict(false, Trouble::default());
+            return self.verdict(false, Failures::default());
         };
         let request = self.request.clone();
         let decided = request
             .into_iter()
             .zip(outcomes)
             .map(|(index, outcome)| match outcome {
-                Outcome::Doubtful => proof_of(index).map_or(Outcome::Failed, |proof| {
+                Fate::Doubtful => proof_of(index).map_or(Fate::Failed, |proof| {
                     self.counts.found += 1;
-                    Outcome::Stored(proof)
+                    Fate::Stored(proof)
                 }),
-                Outcome::Stored(_) | Outcome::Failed => outcome,
+                Fate::Stored(_) | Fate::Failed => outcome,
             });
         let decided: Vec<_> = decided.collect();
         let has_progress = self.conclude(decided, &key_of);
-        self.verdict(has_progress, Trouble::default())
+        self.verdict(has_progress, Failures::default())
     }
 
     /// The settlement, once every record is acknowledged; until then the attempt itself comes back.
@@ -257,7 +257,7 @@ impl Attempt {
         error: SinkError,
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> Verdict {
+    ) -> NextAttempt {
         let cause = error.to_string();
         let is_throttled = match error {
             SinkError::Throttled { .. } => true,
@@ -266,12 +266,12 @@ impl Attempt {
             SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
-            | SinkError::Refused { .. } => return Verdict::Hopeless(Fault::from(error)),
+            | SinkError::Refused { .. } => return NextAttempt::Hopeless(Fault::from(error)),
         };
         if is_throttled {
             self.counts.refused += saturate::to_u64(self.request.len());
         }
-        Verdict::Again {
+        NextAttempt::Again {
             has_progress: false,
             is_throttled,
             cause,
@@ -283,10 +283,10 @@ impl Attempt {
         cause: String,
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> Verdict {
-        let outcomes = vec![Outcome::Doubtful; self.request.len()];
+    ) -> NextAttempt {
+        let outcomes = vec![Fate::Doubtful; self.request.len()];
         self.counts.doubtful += saturate::to_u64(outcomes.len());
-        let trouble = Trouble {
+        let trouble = Failures {
             cause: Some(cause),
             is_more_than_throttling: true,
         };
@@ -295,14 +295,14 @@ impl Attempt {
 
     fn judge_outcomes<'k>(
         &mut self,
-        outcomes: Vec<Outcome>,
-        trouble: Trouble,
+        outcomes: Vec<Fate>,
+        trouble: Failures,
         in_doubt: InDoubt,
         key_of: impl Fn(usize) -> Option<&'k [u8]>,
-    ) -> Verdict {
-        if in_doubt == InDoubt::Look && outcomes.contains(&Outcome::Doubtful) {
+    ) -> NextAttempt {
+        if in_doubt == InDoubt::Look && outcomes.contains(&Fate::Doubtful) {
             self.undecided = Some(outcomes);
-            return Verdict::Look {
+            return NextAttempt::Look {
                 cause: trouble.cause.unwrap_or_default(),
             };
         }
@@ -311,14 +311,14 @@ impl Attempt {
     }
 
     /// Notes what became of each record of the request and plans the next one; says whether something was stored.
-    fn conclude<'k>(&mut self, outcomes: Vec<Outcome>, key_of: &impl Fn(usize) -> Option<&'k [u8]>) -> bool {
+    fn conclude<'k>(&mut self, outcomes: Vec<Fate>, key_of: &impl Fn(usize) -> Option<&'k [u8]>) -> bool {
         let mut failed_keys: HashSet<&[u8]> = HashSet::new();
         let mut newest = Newest::new();
         let (mut again, mut repeated, mut has_progress) = (Vec::new(), 0, false);
         self.counts.inversions += inversions(&outcomes);
         let request = std::mem::take(&mut self.request);
         for (index, outcome) in request.iter().copied().zip(outcomes) {
-            let Outcome::Stored(proof) = outcome else {
+            let Fate::Stored(proof) = outcome else {
                 if self.ordering != Ordering::None {
                     failed_keys.extend(key_of(index));
                 }
@@ -380,11 +380,11 @@ impl Attempt {
         }
     }
 
-    fn verdict(&self, has_progress: bool, trouble: Trouble) -> Verdict {
+    fn verdict(&self, has_progress: bool, trouble: Failures) -> NextAttempt {
         match trouble.cause {
-            None if self.pending.is_empty() => Verdict::Complete,
-            None => Verdict::More,
-            Some(cause) => Verdict::Again {
+            None if self.pending.is_empty() => NextAttempt::Complete,
+            None => NextAttempt::More,
+            Some(cause) => NextAttempt::Again {
                 has_progress,
                 is_throttled: !trouble.is_more_than_throttling,
                 cause,

@@ -71,7 +71,7 @@ proptest! {
             let sent = attempt.to_send().to_vec();
             prop_assert!(sent.windows(2).all(|pair| pair[0] < pair[1]));
             let answer = answer_of(&sent, &mut log, || outcomes.next() == Some(true));
-            if attempt.judge(Ok(answer), InDoubt::SendAgain, |index| key(index, &keys)) == Verdict::Complete {
+            if attempt.judge(Ok(answer), InDoubt::SendAgain, |index| key(index, &keys)) == NextAttempt::Complete {
                 break;
             }
             if attempt.slots.iter().any(Option::is_none) {
@@ -106,7 +106,7 @@ fn ordering_none_sends_only_failed_records_again() {
     assert!(
         matches!(
             verdict,
-            Verdict::Again {
+            NextAttempt::Again {
                 is_throttled: true,
                 ..
             }
@@ -135,7 +135,7 @@ fn a_hot_key_under_refusals_costs_a_small_multiple_of_its_records() {
             }
         });
         let answer = answer.collect();
-        if attempt.judge(Ok(answer), InDoubt::SendAgain, |_| key(0, b"k")) == Verdict::Complete {
+        if attempt.judge(Ok(answer), InDoubt::SendAgain, |_| key(0, b"k")) == NextAttempt::Complete {
             break;
         }
     }
@@ -149,7 +149,7 @@ fn an_answer_of_another_length_settles_nothing() {
     assert!(
         matches!(
             verdict,
-            Verdict::Again {
+            NextAttempt::Again {
                 is_throttled: false,
                 ..
             }
@@ -166,7 +166,7 @@ fn runs_that_do_not_add_up_are_not_settled() {
     let mut attempt = Attempt::new(1, Ordering::Final, 500, |_| None);
     assert_eq!(
         attempt.judge(Ok(vec![stored(1)]), InDoubt::SendAgain, |_| None),
-        Verdict::Complete
+        NextAttempt::Complete
     );
     assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
 }
@@ -196,7 +196,7 @@ proptest! {
             of_request.sort_unstable();
             prop_assert!(of_request.windows(2).all(|pair| pair[0] < pair[1]), "{sent:?}");
             let answer = answer_of(&sent, &mut log, || outcomes.next() == Some(true));
-            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, &keys)) == Verdict::Complete {
+            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, &keys)) == NextAttempt::Complete {
                 break;
             }
         }
@@ -223,7 +223,7 @@ proptest! {
         let answer = answer.collect();
         let verdict = attempt.judge(Ok(answer), InDoubt::Look, |_| None);
         let has_doubt = fates.iter().any(|(_, is_told)| !is_told);
-        prop_assert_eq!(matches!(verdict, Verdict::Look { .. }), has_doubt);
+        prop_assert_eq!(matches!(verdict, NextAttempt::Look { .. }), has_doubt);
         if has_doubt {
             attempt.resolve(|index| fates[index].0.then(|| Acknowledged::seen("s", &index.to_string(), None)), |_| None);
         }
@@ -240,8 +240,11 @@ fn a_hole_that_looking_finds_is_closed_in_order() {
     let mut attempt = Attempt::new(3, Ordering::Final, 500, |index| key(index, keys));
     let answer = vec![doubtful(), stored(1), stored(2)];
     let verdict = attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys));
-    assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
-    assert_eq!(attempt.resolve(|_| None, |index| key(index, keys)), Verdict::More);
+    assert!(matches!(verdict, NextAttempt::Look { .. }), "{verdict:?}");
+    assert_eq!(
+        attempt.resolve(|_| None, |index| key(index, keys)),
+        NextAttempt::More
+    );
     assert_eq!((attempt.to_send(), attempt.counts().repeated), (&[0, 1][..], 1));
 }
 
@@ -251,7 +254,7 @@ fn records_that_come_back_in_another_order_are_counted() {
     let answer = vec![stored(10), stored(9), stored(11), stored(12)];
     assert_eq!(
         attempt.judge(Ok(answer), InDoubt::Look, |_| None),
-        Verdict::Complete
+        NextAttempt::Complete
     );
     assert_eq!(attempt.counts().inversions, 1);
 }
@@ -266,14 +269,14 @@ fn in_a_chain_a_record_that_was_stored_too_early_is_sent_again_with_all_behind_i
     let verdict = attempt.judge(Ok(entries.to_vec()), InDoubt::SendAgain, |index| {
         key(index, &lanes)
     });
-    assert_eq!(verdict, Verdict::Complete, "disorder between lanes is none");
+    assert_eq!(verdict, NextAttempt::Complete, "disorder between lanes is none");
     let mut attempt = Attempt::new(5, Ordering::Final, 500, |index| key(index, &lanes))
         .with_chain(Vec::new(), |index| key(index, &lanes));
     let entries = [3, 1, 2, 4, 5].map(stored);
     let verdict = attempt.judge(Ok(entries.to_vec()), InDoubt::SendAgain, |index| {
         key(index, &lanes)
     });
-    assert_eq!((verdict, attempt.to_send()), (Verdict::More, &[2, 4][..]));
+    assert_eq!((verdict, attempt.to_send()), (NextAttempt::More, &[2, 4][..]));
 }
 
 /// O2. A consumer takes a sync record as proof that all records in front of it came.
@@ -286,7 +289,7 @@ fn a_sync_record_does_not_share_a_request_with_records_in_front_of_it() {
         let sent = attempt.to_send().to_vec();
         let answer = sent.iter().map(|index| stored(*index)).collect();
         requests.push(sent);
-        if attempt.judge(Ok(answer), InDoubt::SendAgain, one_lane) == Verdict::Complete {
+        if attempt.judge(Ok(answer), InDoubt::SendAgain, one_lane) == NextAttempt::Complete {
             break;
         }
     }
@@ -312,7 +315,7 @@ fn sent_under_heavy_throttling(ordering: Ordering, keys: &[u8]) -> usize {
                 }
             });
             let answer = answer.collect();
-            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys)) == Verdict::Complete {
+            if attempt.judge(Ok(answer), InDoubt::Look, |index| key(index, keys)) == NextAttempt::Complete {
                 break;
             }
         }
@@ -350,6 +353,6 @@ fn keys_are_kept_apart_from_the_moment_on_that_requests_are_no_longer_atomic() {
 fn what_is_acknowledged_beside_a_doubt_is_known() {
     let mut attempt = Attempt::new(2, Ordering::None, 500, |_| None);
     let verdict = attempt.judge(Ok(vec![doubtful(), stored(7)]), InDoubt::Look, |_| None);
-    assert!(matches!(verdict, Verdict::Look { .. }), "{verdict:?}");
+    assert!(matches!(verdict, NextAttempt::Look { .. }), "{verdict:?}");
     assert_eq!(attempt.places().collect::<Vec<_>>(), [("s", "7")]);
 }

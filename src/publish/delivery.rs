@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::attempt::{Acknowledged, Attempt, InDoubt, Verdict};
+use super::attempt::{Acknowledged, Attempt, InDoubt, NextAttempt};
 use super::looked::{Looked, Proofs};
 use super::messages::Batch;
 use super::sightings::{Sightings, is_before};
@@ -46,7 +46,7 @@ pub struct Known {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum DeliveryStep {
     /// Put [`ShardDelivery::to_send`] and tell [`ShardDelivery::answered`].
     Put,
     /// Read the shard back by [`ShardDelivery::plan`], to an end that is not before this time, and tell
@@ -102,7 +102,7 @@ pub struct ShardDelivery {
     /// Sequence numbers that were seen when looking, by shard.
     seen: HashMap<String, HashSet<String>>,
     attempt: Option<Attempt>,
-    step: Step,
+    step: DeliveryStep,
     window: usize,
     /// Whether a request is one aggregated record, which is stored as a whole or not at all.
     is_atomic: bool,
@@ -121,7 +121,7 @@ impl ShardDelivery {
             settled: start.shards,
             seen: HashMap::new(),
             attempt: None,
-            step: Step::Settle,
+            step: DeliveryStep::Settle,
             window: BATCH_RECORDS_MAX,
             is_atomic: config.aggregation == Aggregation::Kpl,
         }
@@ -146,7 +146,7 @@ impl ShardDelivery {
         });
         match self.doubtful_start {
             Some(not_before) => {
-                self.step = Step::Look {
+                self.step = DeliveryStep::Look {
                     not_before,
                     cause: "the process before this one did not end cleanly".to_owned(),
                 };
@@ -156,7 +156,7 @@ impl ShardDelivery {
     }
 
     /// What to do next.
-    pub fn step(&self) -> &Step {
+    pub fn step(&self) -> &DeliveryStep {
         &self.step
     }
 
@@ -191,9 +191,9 @@ impl ShardDelivery {
         self.follow(verdict, now);
     }
 
-    /// Goes on after a [`Step::Wait`].
+    /// Goes on after a [`DeliveryStep::Wait`].
     pub fn waited(&mut self) {
-        self.step = Step::Put;
+        self.step = DeliveryStep::Put;
     }
 
     /// Where to look and what not to take for news.
@@ -309,27 +309,27 @@ impl ShardDelivery {
             );
         }
         self.step = if attempt.to_send().is_empty() {
-            Step::Settle
+            DeliveryStep::Settle
         } else {
-            Step::Put
+            DeliveryStep::Put
         };
     }
 
-    fn follow(&mut self, verdict: Verdict, now: Duration) {
+    fn follow(&mut self, verdict: NextAttempt, now: Duration) {
         self.step = match verdict {
-            Verdict::Complete => Step::Settle,
-            Verdict::More
-            | Verdict::Again {
+            NextAttempt::Complete => DeliveryStep::Settle,
+            NextAttempt::More
+            | NextAttempt::Again {
                 has_progress: true, ..
-            } => Step::Put,
-            Verdict::Again {
+            } => DeliveryStep::Put,
+            NextAttempt::Again {
                 is_throttled, cause, ..
-            } => Step::Wait { is_throttled, cause },
-            Verdict::Look { cause } => Step::Look {
+            } => DeliveryStep::Wait { is_throttled, cause },
+            NextAttempt::Look { cause } => DeliveryStep::Look {
                 not_before: now + self.config.settle,
                 cause,
             },
-            Verdict::Hopeless(fault) => Step::GiveUp(fault),
+            NextAttempt::Hopeless(fault) => DeliveryStep::GiveUp(fault),
         };
     }
 }

@@ -34,7 +34,7 @@ impl Acknowledged {
 
 /// What became of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Fate {
     Stored(Acknowledged),
     Failed,
     Doubtful,
@@ -42,20 +42,20 @@ pub(super) enum Outcome {
 
 /// What the entries of an answer have in common.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct Failures {
     pub(super) cause: Option<String>,
     /// Whether something other than throttling happened.
     pub(super) is_more_than_throttling: bool,
 }
 
 /// What an entry of an answer says about its record.
-pub(super) fn outcome_of(entry: PutEntry, trouble: &mut Trouble, counts: &mut AttemptCounts) -> Outcome {
+pub(super) fn outcome_of(entry: PutEntry, trouble: &mut Failures, counts: &mut AttemptCounts) -> Fate {
     let (code, message, certainty) = match planted(entry) {
         PutEntry::Stored {
             sequence_number,
             shard_id,
         } => {
-            return Outcome::Stored(Acknowledged {
+            return Fate::Stored(Acknowledged {
                 shard_id,
                 sequence_number,
             });
@@ -70,21 +70,21 @@ pub(super) fn outcome_of(entry: PutEntry, trouble: &mut Trouble, counts: &mut At
     match certainty {
         Certainty::NotApplied => {
             counts.refused += 1;
-            Outcome::Failed
+            Fate::Failed
         }
         Certainty::MaybeApplied => {
             counts.doubtful += 1;
             trouble.is_more_than_throttling = true;
-            Outcome::Doubtful
+            Fate::Doubtful
         }
     }
 }
 
 /// How many stored records of a request come before the one in front of them, in the same shard.
-pub(super) fn inversions(outcomes: &[Outcome]) -> u64 {
+pub(super) fn inversions(outcomes: &[Fate]) -> u64 {
     let places = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Stored(proof) => Some(proof.place()),
-        Outcome::Failed | Outcome::Doubtful => None,
+        Fate::Stored(proof) => Some(proof.place()),
+        Fate::Failed | Fate::Doubtful => None,
     });
     let mut last: Option<(&str, &str)> = None;
     let mut found = 0;

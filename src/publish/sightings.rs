@@ -35,14 +35,14 @@ pub struct Sightings {
     /// Objects that may have rows in the window, with how many were not found since the last that was.
     candidates: HashMap<ObjectId, usize>,
     ordering: Ordering,
-    keys: HashMap<(QueueName, Vec<u8>), Progress>,
+    keys: HashMap<(QueueName, Vec<u8>), KeyMatch>,
     /// Places in front of these do not count in `final` order.
     floors: Floors,
 }
 
 /// How far the rows of one key were found.
 #[derive(Debug, Clone, Copy)]
-enum Progress {
+enum KeyMatch {
     /// The last one at this place.
     Found(usize),
     /// One is missing: whatever is behind it is sent again.
@@ -128,8 +128,8 @@ impl Sightings {
                 Some(self.floors.get(partition_key).copied().unwrap_or(0))
             }
             None => Some(0),
-            Some(Progress::Found(last)) => Some(last + 1),
-            Some(Progress::Overtaken) => None,
+            Some(KeyMatch::Found(last)) => Some(last + 1),
+            Some(KeyMatch::Overtaken) => None,
         };
         let fingerprint = Fingerprint::of(partition_key, payload);
         let alike = self.unmatched.get_mut(&fingerprint);
@@ -143,7 +143,7 @@ impl Sightings {
         if let Some(key) = key {
             let place = found.as_ref().map(|(place, _)| *place);
             self.keys
-                .insert(key, place.map_or(Progress::Overtaken, Progress::Found));
+                .insert(key, place.map_or(KeyMatch::Overtaken, KeyMatch::Found));
         }
         if let Some((_, acknowledged)) = found {
             *misses = 0;

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::object_chunks::{ObjectChunks, ReadSettings, Step};
+use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::chain::ends::ChainStart;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
@@ -254,7 +254,7 @@ impl FileReaderParts {
         let mut chunk_number = 0;
         while !self.stop.is_cancelled() {
             match chunks.next().await {
-                Ok(Step::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
+                Ok(NextChunk::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
                     ChunkEnd::Whole => chunk_number += 1,
                     ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
                     ChunkEnd::TaskStopped(fault) => {
@@ -262,8 +262,8 @@ impl FileReaderParts {
                         return Ok(Ok(Reading::Stopped));
                     }
                 },
-                Ok(Step::Pending) => {}
-                Ok(Step::End) => {
+                Ok(NextChunk::Pending) => {}
+                Ok(NextChunk::End) => {
                     context.trace.read_to(chunks.mark().ordinal);
                     return Ok(Ok(Reading::End(ObjectEnd::Complete)));
                 }

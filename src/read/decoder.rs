@@ -25,7 +25,7 @@ const ZSTD_MAGIC_BYTES: u64 = 4;
 
 /// What one call took in and gave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DecodeProgress {
     /// Bytes taken from the input.
     pub taken: usize,
     /// Bytes written to the output.
@@ -35,7 +35,7 @@ pub struct Progress {
 /// Decodes one object.
 pub struct Decoder {
     codec: Codec,
-    place: Place,
+    place: PartPosition,
     expansion_max: u32,
     taken: u64,
     given: u64,
@@ -53,7 +53,7 @@ enum Codec {
 
 /// Where in the structure of the object the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PartPosition {
     /// Before the first part, or between two.
     Between,
     /// In a part.
@@ -145,7 +145,7 @@ impl Decoder {
         };
         Ok(Self {
             codec,
-            place: Place::Between,
+            place: PartPosition::Between,
             expansion_max,
             taken: 0,
             given: 0,
@@ -160,12 +160,12 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeProblem`], once the text before it was given; nothing more comes after it.
-    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeProblem> {
+    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeProgress, DecodeProblem> {
         let (mut taken, mut given) = (0, 0);
         loop {
             if let Some(problem) = self.problem.clone() {
                 return if given > 0 {
-                    Ok(Progress { taken, given })
+                    Ok(DecodeProgress { taken, given })
                 } else {
                     Err(problem)
                 };
@@ -173,7 +173,7 @@ impl Decoder {
             let rest = input.get(taken..).unwrap_or_default();
             let room = output.get_mut(given..).unwrap_or_default();
             if rest.is_empty() || room.is_empty() {
-                return Ok(Progress { taken, given });
+                return Ok(DecodeProgress { taken, given });
             }
             match self.step(rest, room) {
                 Ok(step) => {
@@ -207,12 +207,12 @@ impl Decoder {
         if let Some(problem) = self.problem.clone() {
             return Err(problem);
         }
-        if self.place != Place::Inside {
+        if self.place != PartPosition::Inside {
             return Ok(0);
         }
         let step = self.run(&[], output)?;
         self.given += saturate::to_u64(step.given);
-        if step.given > 0 || self.place != Place::Inside {
+        if step.given > 0 || self.place != PartPosition::Inside {
             return Ok(step.given);
         }
         Err(DecodeProblem::Truncated {
@@ -224,43 +224,43 @@ impl Decoder {
         })
     }
 
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeProblem> {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeProgress, DecodeProblem> {
         match self.place {
-            Place::Inside => self.run(input, output),
-            Place::Between | Place::Padding => self.between(input),
+            PartPosition::Inside => self.run(input, output),
+            PartPosition::Between | PartPosition::Padding => self.between(input),
         }
     }
 
     /// What stands where a part may begin. What comes before the first part is judged by the codec.
-    fn between(&mut self, input: &[u8]) -> Result<Progress, DecodeProblem> {
+    fn between(&mut self, input: &[u8]) -> Result<DecodeProgress, DecodeProblem> {
         let is_gzip = self.compression() == Compression::Gzip;
         let is_first = self.parts_count == 0;
         let zeros = input.iter().take_while(|byte| **byte == 0).count();
         if is_gzip && !is_first && zeros > 0 {
-            self.place = Place::Padding;
-            return Ok(Progress {
+            self.place = PartPosition::Padding;
+            return Ok(DecodeProgress {
                 taken: zeros,
                 given: 0,
             });
         }
         let begins = !is_gzip || is_first || input.first() == GZIP_MAGIC.first();
-        if self.place == Place::Padding || !begins {
+        if self.place == PartPosition::Padding || !begins {
             return Err(self.garbage(self.taken));
         }
-        self.place = Place::Inside;
+        self.place = PartPosition::Inside;
         self.part_start = self.taken;
-        Ok(Progress { taken: 0, given: 0 })
+        Ok(DecodeProgress { taken: 0, given: 0 })
     }
 
     /// Lets the codec work on a part.
-    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeProblem> {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeProgress, DecodeProblem> {
         let result = match &mut self.codec {
             Codec::Gzip(codec) => run_gzip(codec, input, output),
             Codec::Zstd(codec) => run_zstd(codec, input, output),
         };
         let (progress, is_end) = result.map_err(|detail| self.refused(detail))?;
         if is_end {
-            self.place = Place::Between;
+            self.place = PartPosition::Between;
             self.parts_count += 1;
             if let Codec::Gzip(codec) = &mut self.codec {
                 codec.reset(true);
@@ -315,12 +315,16 @@ fn zstd_decoder() -> std::io::Result<ZstdDecoder<'static>> {
     Ok(decoder)
 }
 
-fn run_gzip(codec: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<(Progress, bool), String> {
+fn run_gzip(
+    codec: &mut Decompress,
+    input: &[u8],
+    output: &mut [u8],
+) -> Result<(DecodeProgress, bool), String> {
     let (taken, given) = (codec.total_in(), codec.total_out());
     let status = codec
         .decompress(input, output, FlushDecompress::None)
         .map_err(|error| error.to_string())?;
-    let progress = Progress {
+    let progress = DecodeProgress {
         taken: saturate::to_usize(codec.total_in() - taken),
         given: saturate::to_usize(codec.total_out() - given),
     };
@@ -336,11 +340,11 @@ fn run_zstd(
     codec: &mut ZstdDecoder<'static>,
     input: &[u8],
     output: &mut [u8],
-) -> Result<(Progress, bool), String> {
+) -> Result<(DecodeProgress, bool), String> {
     let status = codec
         .run_on_buffers(input, output)
         .map_err(|error| error.to_string())?;
-    let progress = Progress {
+    let progress = DecodeProgress {
         taken: status.bytes_read,
         given: status.bytes_written,
     };

@@ -43,7 +43,7 @@ fn decode(
         let mut piece = piece;
         while !piece.is_empty() {
             match decoder.decode(piece, &mut output) {
-                Ok(Progress { taken, given }) => {
+                Ok(DecodeProgress { taken, given }) => {
                     assert!(given > 0 || taken == piece.len(), "no progress");
                     piece = &piece[taken..];
                     text.extend_from_slice(&output[..given]);

@@ -56,7 +56,7 @@ impl Compression {
 
 /// What can be told before an object is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FormatGuess {
     /// It is known.
     Known(Format),
     /// Its first bytes decide.
@@ -64,21 +64,21 @@ pub enum Verdict {
 }
 
 /// What the configuration and the name of an object say.
-pub fn judge_name(settings: SourceFormat, key: &str) -> Verdict {
+pub fn judge_name(settings: SourceFormat, key: &str) -> FormatGuess {
     let is_parquet = match settings.data {
         DataFormat::Auto => has_suffix(key, &["parquet"]),
         DataFormat::Csv => false,
         DataFormat::Parquet => true,
     };
     if is_parquet {
-        return Verdict::Known(Format::Parquet);
+        return FormatGuess::Known(Format::Parquet);
     }
     match (settings.compression, settings.data) {
-        (CompressionChoice::Gzip, _) => Verdict::Known(Format::Compressed(Compression::Gzip)),
-        (CompressionChoice::Zstd, _) => Verdict::Known(Format::Compressed(Compression::Zstd)),
-        (CompressionChoice::None, DataFormat::Csv) => Verdict::Known(Format::Text),
+        (CompressionChoice::Gzip, _) => FormatGuess::Known(Format::Compressed(Compression::Gzip)),
+        (CompressionChoice::Zstd, _) => FormatGuess::Known(Format::Compressed(Compression::Zstd)),
+        (CompressionChoice::None, DataFormat::Csv) => FormatGuess::Known(Format::Text),
         (CompressionChoice::None, DataFormat::Auto | DataFormat::Parquet) | (CompressionChoice::Auto, _) => {
-            Verdict::Ask
+            FormatGuess::Ask
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_configuration_decides_where_it_does() {
-        use Verdict::{Ask, Known};
+        use FormatGuess::{Ask, Known};
         let cases = [
             (DataFormat::Auto, CompressionChoice::Auto, "a.csv", Ask),
             (DataFormat::Auto, CompressionChoice::Auto, "a.csv.gz", Ask),

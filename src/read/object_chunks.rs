@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::format::{Format, MAGIC_BYTES, PARQUET_MAGIC, Verdict, judge_bytes, judge_name};
+use super::format::{Format, FormatGuess, MAGIC_BYTES, PARQUET_MAGIC, judge_bytes, judge_name};
 use super::framer::FramerConfig;
 use super::header_text::HeaderText;
 use super::object_text::{ObjectText, Peeked, damaged};
@@ -45,7 +45,7 @@ impl ReadSettings {
 
 /// What comes next of an object.
 #[derive(Debug)]
-pub enum Step {
+pub enum NextChunk {
     /// The next rows.
     Chunk(Chunk),
     /// Nothing yet; ask again.
@@ -149,12 +149,12 @@ impl<'a> ObjectChunks<'a> {
     ///
     /// # Errors
     /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] behind the last whole row before damage.
-    pub async fn next(&mut self) -> Result<Step, SourceError> {
+    pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         let mut step = match &mut self.rows {
             Rows::Text(rows) => rows.next().await,
             Rows::Parquet(rows) => rows.next().await,
         }?;
-        if let Step::Chunk(chunk) = &mut step {
+        if let NextChunk::Chunk(chunk) = &mut step {
             chunk.columns.clone_from(&self.columns);
             self.mark = chunk.span.end;
         }
@@ -187,8 +187,8 @@ impl<'a> Opening<'_, 'a> {
 
     async fn format(self) -> Result<(Format, Option<Peeked>), SourceError> {
         match judge_name(self.settings.format, &self.version.key) {
-            Verdict::Known(format) => Ok((format, None)),
-            Verdict::Ask => self.ask().await,
+            FormatGuess::Known(format) => Ok((format, None)),
+            FormatGuess::Ask => self.ask().await,
         }
     }
 

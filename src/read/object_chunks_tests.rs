@@ -94,7 +94,7 @@ async fn rows(
     };
     loop {
         match object.next().await {
-            Ok(Step::Chunk(chunk)) => {
+            Ok(NextChunk::Chunk(chunk)) => {
                 let place = |offset: u32| usize::try_from(offset).unwrap();
                 let ranges = chunk
                     .records
@@ -103,8 +103,8 @@ async fn rows(
                 rows.extend(ranges.map(|range| String::from_utf8_lossy(&chunk.bytes[range]).into_owned()));
                 marks.push(object.mark());
             }
-            Ok(Step::Pending) => {}
-            Ok(Step::End) => return (rows, marks, Ok(())),
+            Ok(NextChunk::Pending) => {}
+            Ok(NextChunk::End) => return (rows, marks, Ok(())),
             Err(error) => return (rows, marks, Err(error)),
         }
     }
@@ -218,9 +218,9 @@ async fn chunks_from(source: &MemorySource, version: &ObjectVersion, start: Mark
     let (mut object, mut chunks) = (opened.unwrap(), Vec::new());
     loop {
         match object.next().await.unwrap() {
-            Step::Chunk(chunk) => chunks.push(chunk),
-            Step::Pending => {}
-            Step::End => return chunks,
+            NextChunk::Chunk(chunk) => chunks.push(chunk),
+            NextChunk::Pending => {}
+            NextChunk::End => return chunks,
         }
     }
 }

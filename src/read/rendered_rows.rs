@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::framer::Framer;
 use super::header_text::FirstRow;
-use super::object_chunks::{ObjectChunks, ReadSettings, Step};
+use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::config::Config;
 use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Operation, RowSource, TableIndex};
 use crate::parse::row::{RenderedChunk, RowRenderer};
@@ -118,13 +118,13 @@ impl RowReader {
         let mut chunks = ObjectChunks::open(source, version, table, &self.settings, Mark::START).await?;
         loop {
             match chunks.next().await? {
-                Step::Chunk(chunk) => {
+                NextChunk::Chunk(chunk) => {
                     if self.render(version, &chunk, rows, take).is_break() {
                         return Ok(());
                     }
                 }
-                Step::Pending => {}
-                Step::End => return Ok(()),
+                NextChunk::Pending => {}
+                NextChunk::End => return Ok(()),
             }
         }
     }

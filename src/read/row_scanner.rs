@@ -46,14 +46,14 @@ pub(super) struct ScannedRow {
 
 /// Where in a row the scanner stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ScanPosition {
     FieldStart,
     InField,
     InQuotes,
 }
 
 /// Whether a step of the scan decided something.
-enum Step {
+enum ScanStep {
     Again,
     Done(Scan),
 }
@@ -119,7 +119,7 @@ pub(super) struct RowScanner {
     row_bytes_max: usize,
     start: usize,
     at: usize,
-    place: Place,
+    place: ScanPosition,
     has_quotes: bool,
     row_delimiters: Lookahead,
     quotes: Lookahead,
@@ -153,7 +153,7 @@ impl RowScanner {
             row_bytes_max,
             start: 0,
             at: 0,
-            place: Place::FieldStart,
+            place: ScanPosition::FieldStart,
             has_quotes: false,
             row_delimiters: Lookahead::default(),
             quotes: Lookahead::default(),
@@ -185,7 +185,7 @@ impl RowScanner {
     pub(super) fn move_to(&mut self, start: usize) {
         self.start = start;
         self.at = start;
-        self.place = Place::FieldStart;
+        self.place = ScanPosition::FieldStart;
         self.has_quotes = false;
     }
 
@@ -226,44 +226,44 @@ impl RowScanner {
         };
         loop {
             let step = match self.place {
-                Place::FieldStart | Place::InField => self.cross_line(&window),
-                Place::InQuotes => self.leave_quotes(&window),
+                ScanPosition::FieldStart | ScanPosition::InField => self.cross_line(&window),
+                ScanPosition::InQuotes => self.leave_quotes(&window),
             };
             match step {
-                Step::Again => {}
-                Step::Done(Scan::Row(row)) => {
+                ScanStep::Again => {}
+                ScanStep::Done(Scan::Row(row)) => {
                     self.move_to(row.next);
                     return Scan::Row(row);
                 }
-                Step::Done(other) => return other,
+                ScanStep::Done(other) => return other,
             }
         }
     }
 
     /// Outside quotes: the row ends at the next row delimiter, unless a quote opens before.
-    fn cross_line(&mut self, window: &Window<'_>) -> Step {
+    fn cross_line(&mut self, window: &Window<'_>) -> ScanStep {
         let delimiter_bytes = self.row_delimiter.bytes_count();
         let line_end = self
             .row_delimiters
             .next(&self.row_delimiter, window.buffer, self.at)
             .filter(|end| end + delimiter_bytes <= window.end);
         if line_end.is_none() && !window.is_settled() {
-            return Step::Done(Scan::NeedMore);
+            return ScanStep::Done(Scan::NeedMore);
         }
         let segment_end = line_end.unwrap_or(window.end);
         if let Some(quote) = self.opening_quote(window.buffer, segment_end) {
             self.at = quote + 1;
-            self.place = Place::InQuotes;
+            self.place = ScanPosition::InQuotes;
             self.has_quotes = true;
-            return Step::Again;
+            return ScanStep::Again;
         }
         if let Some(end) = line_end {
             return self.row(window, end, end + delimiter_bytes, RawRecordKind::Whole);
         }
         self.at = segment_end;
-        self.place = Place::InField;
+        self.place = ScanPosition::InField;
         if window.full || segment_end - self.start > self.row_bytes_max {
-            Step::Done(Scan::TooLong)
+            ScanStep::Done(Scan::TooLong)
         } else {
             self.row(window, segment_end, segment_end, RawRecordKind::Whole)
         }
@@ -275,7 +275,7 @@ impl RowScanner {
             return None;
         }
         let mut from = self.at;
-        let mut at_field_start = self.place == Place::FieldStart;
+        let mut at_field_start = self.place == ScanPosition::FieldStart;
         loop {
             let quote = self.quotes.next(&self.quote, buffer, from)?;
             if quote >= segment_end {
@@ -300,7 +300,7 @@ impl RowScanner {
     }
 
     /// Inside quotes: only a quote that is not doubled leads out.
-    fn leave_quotes(&mut self, window: &Window<'_>) -> Step {
+    fn leave_quotes(&mut self, window: &Window<'_>) -> ScanStep {
         let quote = self
             .quotes
             .next(&self.quote, window.buffer, self.at)
@@ -314,7 +314,7 @@ impl RowScanner {
                 self.at = self.open.until;
                 self.row_delimiters = self.open.row_delimiters.clone();
                 self.quotes = self.open.quotes.clone();
-                return Step::Again;
+                return ScanStep::Again;
             }
         }
         let Some(quote) = quote else {
@@ -325,20 +325,20 @@ impl RowScanner {
             Some([QUOTE, ..]) => quote + 2,
             Some([]) | None if !window.is_settled() => {
                 self.at = quote;
-                return Step::Done(Scan::NeedMore);
+                return ScanStep::Done(Scan::NeedMore);
             }
             Some(_) | None => {
-                self.place = Place::InField;
+                self.place = ScanPosition::InField;
                 quote + 1
             }
         };
-        Step::Again
+        ScanStep::Again
     }
 
     /// The window ends inside quotes: the first line alone is the row, and rows go on after it.
-    fn unclosed(&mut self, window: &Window<'_>) -> Step {
+    fn unclosed(&mut self, window: &Window<'_>) -> ScanStep {
         if !window.is_settled() {
-            return Step::Done(Scan::NeedMore);
+            return ScanStep::Done(Scan::NeedMore);
         }
         let line_end = window
             .buffer
@@ -357,12 +357,14 @@ impl RowScanner {
                 let next = end + self.row_delimiter.bytes_count();
                 self.row(window, end, next, RawRecordKind::UnclosedQuote)
             }
-            None if window.full || window.end - self.start > self.row_bytes_max => Step::Done(Scan::TooLong),
+            None if window.full || window.end - self.start > self.row_bytes_max => {
+                ScanStep::Done(Scan::TooLong)
+            }
             None => self.row(window, window.end, window.end, RawRecordKind::UnclosedQuote),
         }
     }
 
-    fn row(&self, window: &Window<'_>, end: usize, next: usize, kind: RawRecordKind) -> Step {
+    fn row(&self, window: &Window<'_>, end: usize, next: usize, kind: RawRecordKind) -> ScanStep {
         let content = window.buffer.get(self.start..end).unwrap_or_default();
         let lines_inside = if self.has_quotes {
             self.row_delimiter.count(content)
@@ -372,7 +374,7 @@ impl RowScanner {
         let is_terminated = next > end;
         let drops_carriage_return =
             is_terminated && self.row_delimiter.is_byte(b'\n') && content.ends_with(b"\r");
-        Step::Done(Scan::Row(ScannedRow {
+        ScanStep::Done(Scan::Row(ScannedRow {
             content: self.start..end - usize::from(drops_carriage_return),
             next,
             lines: lines_inside + usize::from(is_terminated),

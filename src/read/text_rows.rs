@@ -1,7 +1,7 @@
 //! The rows of a text in chunks, from a mark on.
 
 use super::framer::{Framer, FramerConfig};
-use super::object_chunks::Step;
+use super::object_chunks::NextChunk;
 use super::object_text::ObjectText;
 use crate::model::Mark;
 use crate::source::SourceError;
@@ -42,15 +42,15 @@ impl TextRows {
     ///
     /// # Errors
     /// As [`ObjectText::next`]; of damage is told behind the last whole row before it.
-    pub async fn next(&mut self) -> Result<Step, SourceError> {
+    pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         if let Some(chunk) = self.framer.next_chunk() {
-            return Ok(Step::Chunk(chunk));
+            return Ok(NextChunk::Chunk(chunk));
         }
         if let Some(damage) = self.damage.take() {
             return Err(damage);
         }
         if self.is_at_end {
-            return self.ensure_end().map(|()| Step::End);
+            return self.ensure_end().map(|()| NextChunk::End);
         }
         match self.text.next().await {
             Ok(Some(text)) => self.framer.push(text),
@@ -61,12 +61,12 @@ impl TextRows {
             Err(damage @ SourceError::Damaged { .. }) => {
                 self.damage = Some(damage);
                 if let Some(chunk) = self.framer.close_chunk() {
-                    return Ok(Step::Chunk(chunk));
+                    return Ok(NextChunk::Chunk(chunk));
                 }
             }
             Err(error) => return Err(error),
         }
-        Ok(Step::Pending)
+        Ok(NextChunk::Pending)
     }
 
     /// An object that ends before its end would lose rows in silence.

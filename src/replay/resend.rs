@@ -15,7 +15,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::limits::{REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::settle::ChunkRef;
 use crate::model::{BatchRecord, ObjectId, QueueName, SettledRun};
-use crate::publish::attempt::{Attempt, InDoubt, Verdict};
+use crate::publish::attempt::{Attempt, InDoubt, NextAttempt};
 use crate::publish::pacer::Pacer;
 use crate::route::shard_map::{HashKey, Shard, ShardIndex};
 use crate::saturate;
@@ -153,11 +153,11 @@ impl Resender<'_> {
             tokio::time::sleep(pacer.book(epoch.elapsed(), to_send.len(), bytes)).await;
             let answer = self.sink.put(shard, &to_send).await;
             match attempt.judge(answer, InDoubt::SendAgain, key_of) {
-                Verdict::Complete => return Ok(attempt),
-                Verdict::Hopeless(fault) => return Err(fault),
-                Verdict::Look { cause } => return Err(Fault::new(FaultKind::Internal, cause)),
-                Verdict::More => progress = Instant::now(),
-                Verdict::Again {
+                NextAttempt::Complete => return Ok(attempt),
+                NextAttempt::Hopeless(fault) => return Err(fault),
+                NextAttempt::Look { cause } => return Err(Fault::new(FaultKind::Internal, cause)),
+                NextAttempt::More => progress = Instant::now(),
+                NextAttempt::Again {
                     has_progress, cause, ..
                 } => {
                     let left = attempt.to_send().len();

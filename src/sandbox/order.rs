@@ -24,7 +24,7 @@ pub struct DeliveryOrder {
 
 /// What one more delivery means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Delivered {
     /// A row behind all others, or a row of a replay.
     InOrder,
     /// A row that came for the first time although later ones had come: a hole that is being repaired.
@@ -35,14 +35,14 @@ pub enum Step {
 
 impl DeliveryOrder {
     /// Takes the next delivery.
-    pub fn deliver(&mut self, row: u64) -> Step {
+    pub fn deliver(&mut self, row: u64) -> Delivered {
         let newest = self.delivered.last().copied();
         let step = if newest.is_none_or(|newest| row > newest) {
             // New rows may come only when a replay has caught up.
             let step = if self.cursor == newest {
-                Step::InOrder
+                Delivered::InOrder
             } else {
-                Step::OutOfOrder
+                Delivered::OutOfOrder
             };
             self.delivered.push(row);
             step
@@ -54,15 +54,15 @@ impl DeliveryOrder {
                 self.delivered.insert(index, row);
             }
             match (is_continued, found) {
-                (true, Ok(_)) => Step::InOrder,
-                (true, Err(_)) => Step::Late,
-                (false, _) => Step::OutOfOrder,
+                (true, Ok(_)) => Delivered::InOrder,
+                (true, Err(_)) => Delivered::Late,
+                (false, _) => Delivered::OutOfOrder,
             }
         };
         self.cursor = match step {
-            Step::InOrder | Step::Late => Some(row),
+            Delivered::InOrder | Delivered::Late => Some(row),
             // Counted once: order starts anew behind the newest row.
-            Step::OutOfOrder => self.delivered.last().copied(),
+            Delivered::OutOfOrder => self.delivered.last().copied(),
         };
         step
     }
@@ -118,9 +118,13 @@ mod tests {
     /// Late rows, rows out of order, and whether a replay is unfinished.
     fn judge(rows: &[u64]) -> (usize, usize, bool) {
         let mut order = DeliveryOrder::default();
-        let steps: Vec<Step> = rows.iter().map(|row| order.deliver(*row)).collect();
+        let steps: Vec<Delivered> = rows.iter().map(|row| order.deliver(*row)).collect();
         let count = |wanted| steps.iter().filter(|step| **step == wanted).count();
-        (count(Step::Late), count(Step::OutOfOrder), order.is_unfinished())
+        (
+            count(Delivered::Late),
+            count(Delivered::OutOfOrder),
+            order.is_unfinished(),
+        )
     }
 
     #[test]

@@ -21,7 +21,7 @@ const SERVER: &str = "Kinesis";
 /// A step of a resharding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum ReshardStep {
     /// One open shard becomes two.
     Split,
     /// Two neighbours become one.
@@ -42,14 +42,14 @@ struct OpenShard {
 pub async fn reshard(
     client: &Client,
     stream: &str,
-    step: Step,
+    step: ReshardStep,
     rng: &mut impl Rng,
 ) -> Result<Vec<String>, SandboxError> {
     wait_until_active(client, stream).await?;
     let shards = open_shards(client, stream).await?;
     let parents = match step {
-        Step::Split => split(client, stream, &shards, rng).await?,
-        Step::Merge => merge(client, stream, &shards, rng).await?,
+        ReshardStep::Split => split(client, stream, &shards, rng).await?,
+        ReshardStep::Merge => merge(client, stream, &shards, rng).await?,
     };
     wait_until_active(client, stream).await?;
     Ok(parents)

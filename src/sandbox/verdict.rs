@@ -14,7 +14,7 @@ use super::blog_data::BlogData;
 use super::blog_row::ChangeKey;
 use super::consumer::{ConsumedRecord, ConsumedShard};
 use super::message::{Message, difference};
-use super::order::{DeliveryOrder, LastDeliveries, Step};
+use super::order::{Delivered, DeliveryOrder, LastDeliveries};
 
 /// Findings that are told in words; the others are only counted.
 const EXAMPLES_MAX: usize = 5;
@@ -27,7 +27,7 @@ pub struct Judge<'a> {
     deliveries: Vec<u32>,
     by_key: HashMap<String, KeyOrder>,
     by_shard: HashMap<String, DeliveryOrder>,
-    verdict: Verdict,
+    verdict: StreamFindings,
 }
 
 /// What was delivered of one partition key.
@@ -41,7 +41,7 @@ struct KeyOrder {
 
 /// What the judge found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct StreamFindings {
     /// Rows in the files.
     pub rows_in: u64,
     /// Data records in the stream.
@@ -84,9 +84,9 @@ impl<'a> Judge<'a> {
             deliveries: vec![0; rows_count],
             by_key: HashMap::new(),
             by_shard: HashMap::new(),
-            verdict: Verdict {
+            verdict: StreamFindings {
                 rows_in: data.rows_count(),
-                ..Verdict::default()
+                ..StreamFindings::default()
             },
         }
     }
@@ -98,7 +98,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdict on a whole stream.
-    pub fn judge(data: &'a BlogData, stream: &[ConsumedShard]) -> Verdict {
+    pub fn judge(data: &'a BlogData, stream: &[ConsumedShard]) -> StreamFindings {
         let mut judge = Self::new(data);
         for shard in stream {
             for record in &shard.records {
@@ -155,18 +155,18 @@ impl<'a> Judge<'a> {
         let of_key = self.by_key.entry(partition_key.to_owned()).or_default();
         of_key.last.deliver(number);
         let in_key = of_key.always.deliver(number);
-        self.verdict.unordered_by_key += u64::from(in_key != Step::InOrder);
+        self.verdict.unordered_by_key += u64::from(in_key != Delivered::InOrder);
         let of_shard = self.by_shard.entry(shard_id.to_owned()).or_default();
         let in_shard = of_shard.deliver(number);
-        self.verdict.late += u64::from(in_shard == Step::Late);
-        self.verdict.out_of_order_by_shard += u64::from(in_shard == Step::OutOfOrder);
-        if in_shard == Step::OutOfOrder {
+        self.verdict.late += u64::from(in_shard == Delivered::Late);
+        self.verdict.out_of_order_by_shard += u64::from(in_shard == Delivered::OutOfOrder);
+        if in_shard == Delivered::OutOfOrder {
             self.tell(|| format!("row {number} is out of order in {shard_id}"));
         }
     }
 
     /// The verdict, when all records of the stream have been taken.
-    pub fn finish(mut self) -> Verdict {
+    pub fn finish(mut self) -> StreamFindings {
         let unfinished = |orders: &HashMap<String, DeliveryOrder>| {
             let count = orders.values().filter(|order| order.is_unfinished()).count();
             saturate::to_u64(count)
@@ -195,7 +195,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-impl Verdict {
+impl StreamFindings {
     /// Whether the run did nothing that is not allowed.
     pub fn passed(&self, allowance: Allowance) -> bool {
         let disorder = match allowance.file_order {
@@ -226,7 +226,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for StreamFindings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, count) in self.counts() {
             writeln!(f, "  {name:<24}{count:>12}")?;

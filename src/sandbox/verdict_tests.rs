@@ -6,7 +6,7 @@ use super::allowance::{Allowance, FileOrder};
 use super::blog_data::{BlogData, BlogSize};
 use super::blog_row::{BlogRow, ChangeKey};
 use super::consumer::{ConsumedRecord, ConsumedShard};
-use super::verdict::{Judge, Verdict};
+use super::verdict::{Judge, StreamFindings};
 
 const ROWS: u64 = 90;
 
@@ -31,7 +31,7 @@ fn record(row: &BlogRow) -> ConsumedRecord {
 }
 
 /// The verdict on a perfect delivery to one shard with something done to it.
-fn judge(plant: impl FnOnce(&mut Vec<ConsumedRecord>)) -> Verdict {
+fn judge(plant: impl FnOnce(&mut Vec<ConsumedRecord>)) -> StreamFindings {
     let data = BlogData::new(BlogSize::Rows(ROWS), 1);
     let mut records: Vec<ConsumedRecord> = data.rows().map(|row| record(&row)).collect();
     plant(&mut records);

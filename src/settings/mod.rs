@@ -26,7 +26,7 @@ pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::limits::LimitsConfig;
 pub use self::message::{ChangePartitionKey, MessageConfig, MessageFormat, NumberFormat};
 pub use self::migration_type::MigrationType;
-pub use self::problems::{ConfigProblems, Place, Problem, Severity};
+pub use self::problems::{ConfigProblems, DocumentPlace, Problem, Severity};
 pub use self::restarts::RestartDelays;
 pub use self::run_mode::RunMode;
 pub use self::source::{ChangedObjects, LateFiles, SourceConfig, SourceLocation};

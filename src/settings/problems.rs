@@ -6,14 +6,14 @@ use crate::fault::{Fault, FaultKind};
 
 /// A place in a document, both numbers from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct DocumentPlace {
     /// Line.
     pub line: usize,
     /// Column.
     pub column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DocumentPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }
@@ -43,7 +43,7 @@ pub struct Problem {
     /// The file, as the user named it.
     pub file: String,
     /// Where in the file; `None` if it is about the file as a whole.
-    pub place: Option<Place>,
+    pub place: Option<DocumentPlace>,
     /// Key path, given value, what is allowed, and the cure.
     pub message: String,
     /// How bad it is.
@@ -108,12 +108,12 @@ impl Report {
     }
 
     /// Notes an error.
-    pub fn error(&mut self, place: impl Into<Option<Place>>, message: impl Into<String>) {
+    pub fn error(&mut self, place: impl Into<Option<DocumentPlace>>, message: impl Into<String>) {
         self.push(place.into(), message.into(), Severity::Error);
     }
 
     /// Notes a warning.
-    pub fn warning(&mut self, place: impl Into<Option<Place>>, message: impl Into<String>) {
+    pub fn warning(&mut self, place: impl Into<Option<DocumentPlace>>, message: impl Into<String>) {
         self.push(place.into(), message.into(), Severity::Warning);
     }
 
@@ -128,7 +128,7 @@ impl Report {
         self.problems
     }
 
-    fn push(&mut self, place: Option<Place>, message: String, severity: Severity) {
+    fn push(&mut self, place: Option<DocumentPlace>, message: String, severity: Severity) {
         self.problems.push(Problem {
             file: self.file.clone(),
             place,
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn problems_are_printed_as_compilers_do_and_by_place() {
         let mut report = Report::new("brigade.yaml");
-        report.warning(Place { line: 12, column: 5 }, "second");
-        report.error(Place { line: 3, column: 1 }, "first");
+        report.warning(DocumentPlace { line: 12, column: 5 }, "second");
+        report.error(DocumentPlace { line: 3, column: 1 }, "first");
         assert!(report.has_errors(), "one of the two is an error");
         report.error(None, "whole file");
         assert_eq!(

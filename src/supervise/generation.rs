@@ -13,7 +13,7 @@ use super::pipeline::Backends;
 use super::placement::Placement;
 use super::policy::fault_of;
 use super::recovery::{begin, possible_delivery};
-use super::spawn::Nursery;
+use super::spawn::ActorSet;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::messages::CommitNow;
@@ -47,7 +47,7 @@ pub enum GenerationEnd {
 /// A running data path.
 #[derive(Debug)]
 pub struct Generation {
-    nursery: Nursery,
+    actors: ActorSet,
     placement: Placement,
     budget: Budget,
     readers_stop: CancellationToken,
@@ -83,7 +83,7 @@ impl Generation {
             backends,
             budget: Budget::new(config.limits.in_flight_bytes),
             placement: Placement::new(config.limits.files_in_parallel, stream.shards.shards().len()),
-            nursery: Nursery::default(),
+            actors: ActorSet::default(),
             stream,
             checkpoint,
             recovery,
@@ -92,15 +92,15 @@ impl Generation {
             halt: Halt::default(),
             counters,
         };
-        let (checkpointer, checkpointer_berth) = Nursery::berth::<Checkpointer>();
-        let (discoverer, discoverer_berth) = Nursery::berth::<Discoverer>();
+        let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
+        let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();
         let (readers_stop, finished) = (CancellationToken::new(), CancellationToken::new());
 
         let batchers = wiring.start_shards(&checkpointer);
         let dead_letters = wiring.start_dead_letters(&checkpointer);
-        wiring.start_checkpointer(checkpointer_berth, &discoverer, status);
+        wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
         wiring.start_discoverer(
-            discoverer_berth,
+            discoverer_mailbox,
             Catalog::new(queues),
             &checkpointer,
             finished.clone(),
@@ -113,7 +113,7 @@ impl Generation {
         Ok(Self {
             reshard: wiring.reshard,
             halt: wiring.halt,
-            nursery: wiring.nursery,
+            actors: wiring.actors,
             placement: wiring.placement,
             budget: wiring.budget,
             readers_stop,
@@ -133,7 +133,7 @@ impl Generation {
     pub async fn watch(&mut self, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
         loop {
             tokio::select! {
-                exit = self.nursery.next_exit() => {
+                exit = self.actors.next_exit() => {
                     if let Some(fault) = exit.and_then(fault_of) {
                         return Err(fault);
                     }
@@ -173,7 +173,7 @@ impl Generation {
         self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
-                exit = self.nursery.next_exit() => {
+                exit = self.actors.next_exit() => {
                     if let Some(fault) = exit.and_then(fault_of) {
                         return Err(fault);
                     }
@@ -197,7 +197,7 @@ impl Generation {
     /// Ends every actor and every thread of the generation.
     pub async fn tear_down(mut self) {
         self.readers_stop.cancel();
-        self.nursery.abort_all().await;
+        self.actors.abort_all().await;
         // Joining threads blocks, and the actors are gone: nothing is left that could be waited for.
         let placement = self.placement;
         if tokio::task::spawn_blocking(move || placement.stop())

@@ -3,7 +3,7 @@
 //! `actix::Supervisor` keeps the broken struct and never restarts after a panic, so each actor's future is
 //! watched through its `JoinHandle` instead, and the generation is rebuilt as a whole.
 //!
-//! **Invariants:** G1 (once [`Nursery::abort_all`] returns, no actor of the generation handles anything any more).
+//! **Invariants:** G1 (once [`ActorSet::abort_all`] returns, no actor of the generation handles anything any more).
 
 use actix::dev::channel::channel;
 use actix::prelude::*;
@@ -40,7 +40,7 @@ pub struct ChildExit {
 
 /// Spawns the actors of one generation and watches them.
 #[derive(Debug)]
-pub struct Nursery {
+pub struct ActorSet {
     abort: CancellationToken,
     exits: mpsc::UnboundedSender<ChildExit>,
     reports: mpsc::UnboundedReceiver<ChildExit>,
@@ -48,7 +48,7 @@ pub struct Nursery {
     ended: usize,
 }
 
-impl Default for Nursery {
+impl Default for ActorSet {
     fn default() -> Self {
         let (exits, reports) = mpsc::unbounded_channel();
         Self {
@@ -61,16 +61,21 @@ impl Default for Nursery {
     }
 }
 
-impl Nursery {
+impl ActorSet {
     /// An address to wire with, before its actor exists.
-    pub fn berth<A: Actor<Context = Context<A>>>() -> (Addr<A>, Berth<A>) {
+    pub fn mailbox<A: Actor<Context = Context<A>>>() -> (Addr<A>, Mailbox<A>) {
         let (sender, receiver) = channel(MAILBOX_CAPACITY);
-        (Addr::new(sender), Berth(receiver))
+        (Addr::new(sender), Mailbox(receiver))
     }
 
-    /// Starts an actor in its berth on an arbiter.
-    pub fn spawn<A, F>(&mut self, arbiter: &ArbiterHandle, name: impl Into<String>, berth: Berth<A>, make: F)
-    where
+    /// Starts an actor in its mailbox on an arbiter.
+    pub fn spawn<A, F>(
+        &mut self,
+        arbiter: &ArbiterHandle,
+        name: impl Into<String>,
+        mailbox: Mailbox<A>,
+        make: F,
+    ) where
         A: Actor<Context = Context<A>>,
         F: FnOnce(Fuse) -> A + Send + 'static,
     {
@@ -84,7 +89,7 @@ impl Nursery {
             // The actor is made inside the watched task, so that a panic while it is made is noticed as well.
             let mut life = actix::spawn(async move {
                 let actor = make(own_fuse);
-                Context::with_receiver(berth.0).into_future(actor).await;
+                Context::with_receiver(mailbox.0).into_future(actor).await;
             });
             actix::spawn(async move {
                 let joined = tokio::select! {
@@ -129,7 +134,7 @@ impl Nursery {
 
 /// A mailbox that waits for its actor.
 #[expect(missing_debug_implementations, reason = "an actix receiver has none")]
-pub struct Berth<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressReceiver<A>);
+pub struct Mailbox<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressReceiver<A>);
 
 fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
     match panic.downcast::<String>() {
@@ -172,11 +177,11 @@ mod tests {
         }
     }
 
-    fn start(nursery: &mut Nursery) -> (Addr<Counter>, Arc<AtomicU32>) {
+    fn start(actors: &mut ActorSet) -> (Addr<Counter>, Arc<AtomicU32>) {
         let counted = Arc::new(AtomicU32::new(0));
-        let (address, berth) = Nursery::berth::<Counter>();
+        let (address, mailbox) = ActorSet::mailbox::<Counter>();
         let mine = Arc::clone(&counted);
-        nursery.spawn(&Arbiter::current(), "counter", berth, move |_fuse| Counter {
+        actors.spawn(&Arbiter::current(), "counter", mailbox, move |_fuse| Counter {
             counted: mine,
         });
         (address, counted)
@@ -185,11 +190,11 @@ mod tests {
     /// G1.
     #[actix::test]
     async fn nothing_reaches_an_actor_of_a_generation_that_was_torn_down() {
-        let mut nursery = Nursery::default();
-        let (address, counted) = start(&mut nursery);
+        let mut actors = ActorSet::default();
+        let (address, counted) = start(&mut actors);
         let (awaited, notified) = (Downstream::to("count", address.clone()), Upstream::to(address));
         awaited.push(Count).await.unwrap();
-        nursery.abort_all().await;
+        actors.abort_all().await;
         assert!(awaited.push(Count).await.is_err());
         notified.notify(Count);
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Every kind of an actor's end, as the nursery reports it.
+//! Every kind of an actor's end, as the set reports it.
 
 use super::*;
 use crate::fault::FaultKind;
@@ -41,20 +41,20 @@ impl Actor for Probe {
 }
 
 /// Spawns one actor per life on a thread of its own and runs the check.
-fn with_probes(lives: &[Life], check: impl AsyncFnOnce(&mut Nursery)) {
+fn with_probes(lives: &[Life], check: impl AsyncFnOnce(&mut ActorSet)) {
     actix::System::new().block_on(async {
-        let (arbiter, mut nursery) = (Arbiter::new(), Nursery::default());
+        let (arbiter, mut actors) = (Arbiter::new(), ActorSet::default());
         let mut addresses = Vec::new();
         for life in lives.iter().copied() {
-            let (address, berth) = Nursery::berth();
+            let (address, mailbox) = ActorSet::mailbox();
             addresses.push(address);
-            nursery.spawn(&arbiter.handle(), format!("{life:?}"), berth, move |fuse| {
+            actors.spawn(&arbiter.handle(), format!("{life:?}"), mailbox, move |fuse| {
                 assert!(life != Life::PanicAsItIsMade, "no actor today");
                 Probe { life, fuse }
             });
         }
         let time = std::time::Duration::from_secs(10);
-        let checked = tokio::time::timeout(time, check(&mut nursery)).await;
+        let checked = tokio::time::timeout(time, check(&mut actors)).await;
         assert!(checked.is_ok(), "an end was not reported");
         arbiter.stop();
         arbiter.join().unwrap();
@@ -63,7 +63,7 @@ fn with_probes(lives: &[Life], check: impl AsyncFnOnce(&mut Nursery)) {
 
 fn exit_of(life: Life) -> Exit {
     let mut found = None;
-    with_probes(&[life], async |nursery| found = nursery.next_exit().await);
+    with_probes(&[life], async |actors| found = actors.next_exit().await);
     let found = found.unwrap();
     assert_eq!(found.name, format!("{life:?}"));
     found.exit
@@ -93,9 +93,9 @@ fn a_panic_while_the_actor_is_made_is_reported_as_well() {
 fn after_an_abort_no_actor_is_left() {
     with_probes(
         &[Life::Stay, Life::Stop, Life::Stay, Life::Panic],
-        async |nursery| {
-            nursery.abort_all().await;
-            assert_eq!((nursery.ended, nursery.spawned), (4, 4));
+        async |actors| {
+            actors.abort_all().await;
+            assert_eq!((actors.ended, actors.spawned), (4, 4));
         },
     );
 }
@@ -103,16 +103,16 @@ fn after_an_abort_no_actor_is_left() {
 #[test]
 fn a_thread_that_is_gone_is_reported() {
     actix::System::new().block_on(async {
-        let (arbiter, mut nursery) = (Arbiter::new(), Nursery::default());
+        let (arbiter, mut actors) = (Arbiter::new(), ActorSet::default());
         let handle = arbiter.handle();
         arbiter.stop();
         arbiter.join().unwrap();
-        let (_address, berth) = Nursery::berth();
-        nursery.spawn(&handle, "late", berth, |fuse| Probe {
+        let (_address, mailbox) = ActorSet::mailbox();
+        actors.spawn(&handle, "late", mailbox, |fuse| Probe {
             life: Life::Stay,
             fuse,
         });
-        let found = nursery.next_exit().await.unwrap();
+        let found = actors.next_exit().await.unwrap();
         assert!(matches!(found.exit, Exit::Panicked(_)), "{found:?}");
     });
 }

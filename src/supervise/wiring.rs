@@ -10,7 +10,7 @@ use super::pipeline::Backends;
 use super::placement::Placement;
 use super::recovery::Recovery;
 use super::shard_watcher::ShardWatcher;
-use super::spawn::{Berth, Nursery};
+use super::spawn::{ActorSet, Mailbox};
 use crate::batch::actor::ShardBatcher;
 use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
@@ -50,7 +50,7 @@ pub(super) struct Wiring<'a> {
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
-    pub(super) nursery: Nursery,
+    pub(super) actors: ActorSet,
 }
 
 impl Wiring<'_> {
@@ -60,8 +60,8 @@ impl Wiring<'_> {
         let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
             let arbiter = self.placement.sink(index);
-            let (publisher, publisher_berth) = Nursery::berth::<ShardPublisher>();
-            let (batcher, batcher_berth) = Nursery::berth::<ShardBatcher>();
+            let (publisher, publisher_mailbox) = ActorSet::mailbox::<ShardPublisher>();
+            let (batcher, batcher_mailbox) = ActorSet::mailbox::<ShardBatcher>();
             let name = shard.id.clone();
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
             let clock = Arc::clone(&self.backends.clock);
@@ -69,10 +69,10 @@ impl Wiring<'_> {
             let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let reshard = self.reshard.clone();
-            self.nursery.spawn(
+            self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
-                publisher_berth,
+                publisher_mailbox,
                 move |fuse| {
                     ShardPublisher::new(ShardPublisherParts {
                         shard,
@@ -90,27 +90,31 @@ impl Wiring<'_> {
                 },
             );
             let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
-            self.nursery
-                .spawn(&arbiter, format!("batcher {name}"), batcher_berth, move |_fuse| {
-                    ShardBatcher::new(ShardIndex(index), limits, linger, publisher)
-                });
+            self.actors.spawn(
+                &arbiter,
+                format!("batcher {name}"),
+                batcher_mailbox,
+                move |_fuse| ShardBatcher::new(ShardIndex(index), limits, linger, publisher),
+            );
             batchers.push(batcher);
         }
         batchers
     }
 
     pub(super) fn start_watcher(&mut self) {
-        let (_, berth) = Nursery::berth::<ShardWatcher>();
+        let (_, mailbox) = ActorSet::mailbox::<ShardWatcher>();
         let sink = Arc::clone(&self.backends.sink);
         let (shards, reshard) = (self.stream.shards.clone(), self.reshard.clone());
-        self.nursery
-            .spawn(&self.placement.control(), "shard watcher", berth, move |_fuse| {
-                ShardWatcher::new(sink, shards, reshard)
-            });
+        self.actors.spawn(
+            &self.placement.control(),
+            "shard watcher",
+            mailbox,
+            move |_fuse| ShardWatcher::new(sink, shards, reshard),
+        );
     }
 
     pub(super) fn start_dead_letters(&mut self, checkpointer: &Addr<Checkpointer>) -> Addr<DeadLetterWriter> {
-        let (address, berth) = Nursery::berth();
+        let (address, mailbox) = ActorSet::mailbox();
         let files = DeadLetterFiles::new(self.config.errors.dead_letters.clone());
         let task = self.config.task.clone();
         let table_names = self
@@ -123,10 +127,10 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.clock),
             Upstream::to(checkpointer.clone()),
         );
-        self.nursery.spawn(
+        self.actors.spawn(
             &self.placement.control(),
             "dead-letter writer",
-            berth,
+            mailbox,
             move |fuse| {
                 DeadLetterWriter::new(
                     DeadLetterWriterParts {
@@ -145,7 +149,7 @@ impl Wiring<'_> {
 
     pub(super) fn start_checkpointer(
         &mut self,
-        berth: Berth<Checkpointer>,
+        mailbox: Mailbox<Checkpointer>,
         discoverer: &Addr<Discoverer>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) {
@@ -169,8 +173,8 @@ impl Wiring<'_> {
         let shards = self.counters.shards().clone();
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let discoverer = Upstream::to(discoverer.clone());
-        self.nursery
-            .spawn(&self.placement.control(), "checkpointer", berth, move |fuse| {
+        self.actors
+            .spawn(&self.placement.control(), "checkpointer", mailbox, move |fuse| {
                 let parts = CheckpointerParts {
                     ledger,
                     store,
@@ -190,7 +194,7 @@ impl Wiring<'_> {
 
     pub(super) fn start_discoverer(
         &mut self,
-        berth: Berth<Discoverer>,
+        mailbox: Mailbox<Discoverer>,
         catalog: Catalog,
         checkpointer: &Addr<Checkpointer>,
         finished: CancellationToken,
@@ -203,8 +207,8 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.clock),
             Upstream::to(checkpointer.clone()),
         );
-        self.nursery
-            .spawn(&self.placement.control(), "discoverer", berth, move |fuse| {
+        self.actors
+            .spawn(&self.placement.control(), "discoverer", mailbox, move |fuse| {
                 Discoverer::new(DiscovererParts {
                     catalog,
                     source,
@@ -224,7 +228,7 @@ impl Wiring<'_> {
         dead_letters: &Addr<DeadLetterWriter>,
         checkpointer: &Addr<Checkpointer>,
     ) -> Addr<Parser> {
-        let (address, berth) = Nursery::berth();
+        let (address, mailbox) = ActorSet::mailbox();
         let parts = ParserParts {
             config: Arc::clone(self.config),
             stream: self.stream.clone(),
@@ -240,8 +244,8 @@ impl Wiring<'_> {
             clock: Arc::clone(&self.backends.clock),
         };
         let arbiter = self.placement.lane(lane);
-        self.nursery
-            .spawn(&arbiter, format!("parser {lane}"), berth, move |_fuse| {
+        self.actors
+            .spawn(&arbiter, format!("parser {lane}"), mailbox, move |_fuse| {
                 Parser::new(parts)
             });
         address
@@ -270,9 +274,9 @@ impl Wiring<'_> {
             Downstream::to("parse", parser.clone()),
         );
         let arbiter = self.placement.lane(lane);
-        let (_, berth) = Nursery::berth::<FileReader>();
-        self.nursery
-            .spawn(&arbiter, format!("reader {lane}"), berth, move |fuse| {
+        let (_, mailbox) = ActorSet::mailbox::<FileReader>();
+        self.actors
+            .spawn(&arbiter, format!("reader {lane}"), mailbox, move |fuse| {
                 FileReader::new(FileReaderParts {
                     lane,
                     source,

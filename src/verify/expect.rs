@@ -55,7 +55,7 @@ impl Expectation {
     }
 
     /// Compares what was read of an object with what the checkpoint counts of it. Its rows begin with `first`.
-    fn conclude(&mut self, number: u32, object: &PlannedObject, first: usize, outcome: Outcome) {
+    fn conclude(&mut self, number: u32, object: &PlannedObject, first: usize, outcome: SettledTally) {
         let totals = &object.totals;
         if object.is_finished && outcome.messages_count == totals.delivered {
             // Every row that is a message was delivered: letters of such rows are of an earlier life.
@@ -172,7 +172,7 @@ impl Expecting<'_> {
             number,
             object,
             letters,
-            outcome: Outcome::default(),
+            outcome: SettledTally::default(),
             watch: each,
         };
         let read = reader
@@ -222,14 +222,14 @@ struct Taker<'a> {
     number: u32,
     object: &'a PlannedObject,
     letters: Option<&'a HashSet<u64>>,
-    outcome: Outcome,
+    outcome: SettledTally,
     /// Hears how many rows there are by now.
     watch: &'a dyn Fn(usize),
 }
 
 /// What the settled rows of an object are today.
 #[derive(Debug, Default)]
-struct Outcome {
+struct SettledTally {
     /// Rows that are settled.
     settled_count: u64,
     /// Rows that have a dead letter.

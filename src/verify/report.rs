@@ -15,7 +15,7 @@ pub struct Report {
     /// The task.
     pub task: String,
     /// What it comes to.
-    pub verdict: Verdict,
+    pub verdict: Completeness,
     /// All tables together.
     #[serde(flatten)]
     pub total: Counts,
@@ -40,7 +40,7 @@ pub struct Report {
 /// What it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Completeness {
     /// Every row that has to be there is there.
     Complete,
     /// Nothing is missing as far as the stream goes back; what was sent before cannot be judged.

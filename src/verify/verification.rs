@@ -8,7 +8,9 @@ use super::expect::{Expectation, Expecting};
 use super::horizon::Times;
 use super::judge::{EXAMPLES_MAX, Judgement, ObjectFacts, judge};
 use super::plan::{Content, Plan, Selection, plan};
-use super::report::{Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, TableFindings, Verdict};
+use super::report::{
+    Completeness, Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, TableFindings,
+};
 use super::settled::Settled;
 use super::stream::Reading;
 use crate::checkpoint::store::{ObjectEntry, TaskState};
@@ -52,7 +54,7 @@ pub struct Verification<'a> {
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum VerifyProgress {
     /// Objects are being read.
     Objects {
         /// Objects read.
@@ -74,7 +76,7 @@ impl Verification<'_> {
     ///
     /// # Errors
     /// If the source or the stream cannot be read.
-    pub async fn run(mut self, watch: &dyn Fn(Progress)) -> Result<Report, Fault> {
+    pub async fn run(mut self, watch: &dyn Fn(VerifyProgress)) -> Result<Report, Fault> {
         let plan = plan(self.config, std::mem::take(&mut self.entries), &self.selection);
         let stream = self.sink.describe().await.map_err(Fault::from)?;
         let expecting = Expecting {
@@ -85,7 +87,7 @@ impl Verification<'_> {
             settled: &self.settled,
         };
         let all = plan.objects.len();
-        let each = |done, rows| watch(Progress::Objects { done, all, rows });
+        let each = |done, rows| watch(VerifyProgress::Objects { done, all, rows });
         let mut expectation = expecting.read(&plan, &each).await?;
         let reading = Reading {
             sink: self.sink,
@@ -98,7 +100,7 @@ impl Verification<'_> {
         let rows = &mut expectation.rows;
         let mut take = |record: &crate::sink::SeenRecord| {
             rows.take(record.partition_key.as_bytes(), &record.payload);
-            watch(Progress::Stream {
+            watch(VerifyProgress::Stream {
                 records: rows.records_count(),
             });
         };
@@ -146,13 +148,13 @@ impl Verification<'_> {
             schema_version: SCHEMA_VERSION,
             task: self.config.task.clone(),
             verdict: if total.missing > 0 {
-                Verdict::Missing
+                Completeness::Missing
             } else if !expectation.problems.is_empty() {
-                Verdict::Unproven
+                Completeness::Unproven
             } else if total.expired > 0 {
-                Verdict::CompleteFromOldest
+                Completeness::CompleteFromOldest
             } else {
-                Verdict::Complete
+                Completeness::Complete
             },
             total: total.into(),
             foreign_records: records.1,

@@ -11,7 +11,7 @@ use bucket_brigade::chain::ends::LaneEnds;
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
 use bucket_brigade::chain::position::ChainPosition;
 use bucket_brigade::fault::Certainty;
-use bucket_brigade::publish::attempt::{Attempt, InDoubt, Verdict};
+use bucket_brigade::publish::attempt::{Attempt, InDoubt, NextAttempt};
 use bucket_brigade::route::lane::LaneIndex;
 use bucket_brigade::settings::Ordering;
 use bucket_brigade::sink::{PutEntry, SinkError};
@@ -179,9 +179,9 @@ fn deliver(batch: &[Sent], ordering: Ordering, shard: &mut Shard, chance: &mut C
             return false;
         }
         match attempt.judge(answer, InDoubt::SendAgain, key) {
-            Verdict::Complete => return true,
-            Verdict::More | Verdict::Again { .. } => {}
-            verdict @ (Verdict::Look { .. } | Verdict::Hopeless(_)) => unreachable!("{verdict:?}"),
+            NextAttempt::Complete => return true,
+            NextAttempt::More | NextAttempt::Again { .. } => {}
+            verdict @ (NextAttempt::Look { .. } | NextAttempt::Hopeless(_)) => unreachable!("{verdict:?}"),
         }
     }
 }

@@ -17,12 +17,12 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    steps: Vec<Step>,
+    steps: Vec<VectorStep>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Step {
+enum VectorStep {
     Record { metadata: Metadata, decision: String },
     Save { save: bool },
 }
@@ -95,8 +95,8 @@ fn expected() -> Vec<(String, String)> {
     let cases = cases().into_iter();
     let records = cases.flat_map(|case| {
         let decisions = case.steps.into_iter().filter_map(|step| match step {
-            Step::Record { decision, .. } => Some(decision),
-            Step::Save { .. } => None,
+            VectorStep::Record { decision, .. } => Some(decision),
+            VectorStep::Save { .. } => None,
         });
         decisions
             .map(|decision| (case.name.clone(), decision))
@@ -151,12 +151,12 @@ fn the_filter_in_rust_decides_by_the_vectors() {
         let mut filter = ChainFilter::default();
         for step in case.steps {
             match step {
-                Step::Record { metadata, .. } => found.push(match filter.accept(&metadata) {
+                VectorStep::Record { metadata, .. } => found.push(match filter.accept(&metadata) {
                     Decision::Accept => "accept".to_owned(),
                     Decision::Drop => "drop".to_owned(),
                     Decision::Resync(gap) => format!("resync {} {}", gap.from, gap.to),
                 }),
-                Step::Save { save } => {
+                VectorStep::Save { save } => {
                     assert!(save, "{}: a save is one", case.name);
                     let stored = serde_json::to_string(&filter).unwrap();
                     filter = serde_json::from_str(&stored).unwrap();
@@ -207,8 +207,8 @@ fn the_filter_in_java_decides_by_the_vectors() {
         input.push_str("case\n");
         for step in case.steps {
             match step {
-                Step::Save { .. } => input.push_str("save\n"),
-                Step::Record { metadata, .. } => {
+                VectorStep::Save { .. } => input.push_str("save\n"),
+                VectorStep::Record { metadata, .. } => {
                     let text = |value: Option<String>| value.unwrap_or_default();
                     let members = [
                         text(metadata.chain.map(|chain| chain.to_string())),

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use bucket_brigade::config::{Config, SystemEnvironment, load_str};
 use bucket_brigade::model::{Chunk, Mark, ObjectVersion, RowSource, TableIndex};
-use bucket_brigade::read::object_chunks::{ObjectChunks, ReadSettings, Step};
+use bucket_brigade::read::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use bucket_brigade::read::rendered_rows::{RenderedRow, RowReader};
 use bucket_brigade::source::ObjectSource;
 use bucket_brigade::source::local::LocalSource;
@@ -153,9 +153,9 @@ async fn chunks(
     let (mut object, mut chunks) = (opened.unwrap(), Vec::new());
     loop {
         match object.next().await.unwrap() {
-            Step::Chunk(chunk) => chunks.push(chunk),
-            Step::Pending => {}
-            Step::End => return chunks,
+            NextChunk::Chunk(chunk) => chunks.push(chunk),
+            NextChunk::Pending => {}
+            NextChunk::End => return chunks,
         }
     }
 }

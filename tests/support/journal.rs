@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
+use bucket_brigade::checkpoint::store::memory::{DurableStep, MemoryStore};
 use bucket_brigade::checkpoint::store::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError, TableStatistics,
 };
@@ -314,7 +314,7 @@ impl CheckpointStore for WatchedStore {
         } else {
             self.inner.commit(delta)
         };
-        let is_last = || self.inner.history().unwrap().last() == Some(&Step::Committed(delta.clone()));
+        let is_last = || self.inner.history().unwrap().last() == Some(&DurableStep::Committed(delta.clone()));
         state.events.push(Event::Commit {
             delta: delta.clone(),
             letters,

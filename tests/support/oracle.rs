@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bucket_brigade::checkpoint::store::memory::Step;
+use bucket_brigade::checkpoint::store::memory::DurableStep;
 use bucket_brigade::checkpoint::store::{CheckpointDelta, ObjectState, TableStatistics};
 use bucket_brigade::model::{ObjectId, QueueName};
 use bucket_brigade::settings::Guarantee;
@@ -16,7 +16,7 @@ use super::expectation::{Expectation, Repeats};
 use super::fixtures::table_name;
 use super::journal::Event;
 use super::pipeline::World;
-use super::replay::{Book, Place, count_settled, counts_of};
+use super::replay::{Book, RowIndex, count_settled, counts_of};
 
 /// Judges a world.
 pub(crate) fn judge(world: &World, expectation: &Expectation) {
@@ -52,12 +52,12 @@ pub(super) struct Oracle<'a> {
     pub(super) statistics: BTreeMap<String, TableStatistics>,
     pub(super) unassigned: u64,
     /// What was covered when the current generation took over.
-    pub(super) proved: BTreeSet<Place>,
-    pub(super) in_this_life: BTreeSet<Place>,
-    pub(super) acknowledged: BTreeSet<Place>,
+    pub(super) proved: BTreeSet<RowIndex>,
+    pub(super) in_this_life: BTreeSet<RowIndex>,
+    pub(super) acknowledged: BTreeSet<RowIndex>,
     /// Every delivery: stream, shard, record.
-    pub(super) deliveries: Vec<(usize, usize, Place)>,
-    pub(super) seen: BTreeSet<Place>,
+    pub(super) deliveries: Vec<(usize, usize, RowIndex)>,
+    pub(super) seen: BTreeSet<RowIndex>,
     /// Load queues that were begun anew; they may come behind changes.
     pub(super) reloaded: BTreeSet<QueueName>,
     pub(super) problems: Vec<String>,
@@ -67,8 +67,8 @@ impl<'a> Oracle<'a> {
     fn new(world: &'a World, book: &'a Book, expectation: &'a Expectation) -> Self {
         let history = world.store.history().unwrap();
         let registered = history.into_iter().filter_map(|step| match step {
-            Step::Registered(entries) => Some(entries),
-            Step::Committed(_) => None,
+            DurableStep::Registered(entries) => Some(entries),
+            DurableStep::Committed(_) => None,
         });
         let read = registered
             .flatten()
@@ -182,7 +182,7 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn deliver(&mut self, place: Place) {
+    fn deliver(&mut self, place: RowIndex) {
         let is_first = self.seen.insert(place);
         let is_first_in_life = self.in_this_life.insert(place);
         let (repeats, name) = (self.expectation.repeats, self.book.name(place));

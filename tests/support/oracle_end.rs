@@ -9,7 +9,7 @@ use bucket_brigade::model::control::CONTROL_KEY;
 use super::expectation::{Order, Repeats};
 use super::fixtures::Defect;
 use super::oracle::Oracle;
-use super::replay::Place;
+use super::replay::RowIndex;
 
 impl Oracle<'_> {
     /// Numbers are given in key order, and what goes before the rest of a queue, or before the changes, does.
@@ -46,7 +46,7 @@ impl Oracle<'_> {
     }
 
     /// The first delivery of every record, in order.
-    fn firsts(&self) -> Vec<(usize, usize, Place)> {
+    fn firsts(&self) -> Vec<(usize, usize, RowIndex)> {
         let mut seen = BTreeSet::new();
         let deliveries = self.deliveries.iter().copied();
         deliveries.filter(|(_, _, place)| seen.insert(*place)).collect()
@@ -55,8 +55,8 @@ impl Oracle<'_> {
     pub(super) fn judge_order(&mut self) {
         let numbers = self.objects.iter().map(|(id, index)| (*index, id.number));
         let numbers: HashMap<usize, u64> = numbers.collect();
-        let rank = |place: Place| (numbers.get(&place.0).copied(), place.1);
-        let queue = |place: Place| &self.book.objects[place.0].queue;
+        let rank = |place: RowIndex| (numbers.get(&place.0).copied(), place.1);
+        let queue = |place: RowIndex| &self.book.objects[place.0].queue;
         let mut problems = Vec::new();
         if self.expectation.order == Order::PerShard {
             let mut last = HashMap::new();
@@ -73,7 +73,7 @@ impl Oracle<'_> {
         if self.expectation.order == Order::NotYet {
             return;
         }
-        let mut lasts: BTreeMap<Place, usize> = BTreeMap::new();
+        let mut lasts: BTreeMap<RowIndex, usize> = BTreeMap::new();
         for (moment, (_, _, place)) in self.deliveries.iter().enumerate() {
             lasts.insert(*place, moment);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucket_brigade::checkpoint::reload::{Extent, InDoubt, reload};
 use bucket_brigade::checkpoint::status::TaskStatus;
-use bucket_brigade::checkpoint::store::memory::{MemoryStore, Step};
+use bucket_brigade::checkpoint::store::memory::{DurableStep, MemoryStore};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::Config;
@@ -214,8 +214,8 @@ impl World {
         store.commit(&delta).unwrap();
         let history = self.store.history().unwrap();
         let registered = history.iter().filter_map(|step| match step {
-            Step::Registered(entries) => Some(entries),
-            Step::Committed(_) => None,
+            DurableStep::Registered(entries) => Some(entries),
+            DurableStep::Committed(_) => None,
         });
         let registered: Vec<_> = registered.flatten().map(|entry| &entry.id.queue).collect();
         let first = |queue: &QueueName| registered.iter().filter(|known| **known == queue).count();

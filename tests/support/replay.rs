@@ -36,13 +36,13 @@ pub(super) struct Object {
 }
 
 /// A record: index of its object, then its ordinal.
-pub(super) type Place = (usize, usize);
+pub(super) type RowIndex = (usize, usize);
 
 /// Everything that has to come out.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) objects: Vec<Object>,
-    by_name: HashMap<String, Place>,
+    by_name: HashMap<String, RowIndex>,
 }
 
 fn control(operation: &str, schema: &str, table: &str, index: Option<usize>) -> Expected {
@@ -157,11 +157,11 @@ impl Book {
         }
     }
 
-    pub(super) fn expected(&self, place: Place) -> &Expected {
+    pub(super) fn expected(&self, place: RowIndex) -> &Expected {
         &self.objects[place.0].records[place.1]
     }
 
-    pub(super) fn name(&self, place: Place) -> String {
+    pub(super) fn name(&self, place: RowIndex) -> String {
         let object = &self.objects[place.0];
         format!("{} {}#{}", object.queue, object.key, place.1)
     }
@@ -173,7 +173,7 @@ impl Book {
     }
 
     /// The record that a stored message is, or what is wrong with it.
-    pub(super) fn recognize(&self, stored: &StoredRecord) -> Result<Place, String> {
+    pub(super) fn recognize(&self, stored: &StoredRecord) -> Result<RowIndex, String> {
         let text = String::from_utf8_lossy(&stored.payload);
         let mut message: Value =
             serde_json::from_str(&text).map_err(|error| format!("{error} in message {text}"))?;

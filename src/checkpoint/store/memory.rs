@@ -29,7 +29,7 @@ pub struct MemoryStore {
     reason = "tests look into it, and a history is short"
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum DurableStep {
     /// Objects got numbers.
     Registered(Vec<ObjectEntry>),
     /// A delta was applied.
@@ -56,7 +56,7 @@ struct Shared {
     life: TaskLife,
     /// Numbers of the first objects of queues that were begun anew.
     firsts: BTreeMap<QueueName, u64>,
-    history: Vec<Step>,
+    history: Vec<DurableStep>,
     /// How many commits still succeed, and what happens to the next.
     fault: Option<(u64, CommitFault)>,
     has_failed: bool,
@@ -104,7 +104,7 @@ impl MemoryStore {
     ///
     /// # Errors
     /// [`StoreError::Io`] after a panic in another call.
-    pub fn history(&self) -> Result<Vec<Step>, StoreError> {
+    pub fn history(&self) -> Result<Vec<DurableStep>, StoreError> {
         Ok(self.lock()?.history.clone())
     }
 
@@ -193,7 +193,7 @@ impl Shared {
                 self.firsts.insert(queue.clone(), first);
             }
         }
-        self.history.push(Step::Committed(delta.clone()));
+        self.history.push(DurableStep::Committed(delta.clone()));
     }
 
     /// The fault of this commit, if it is the one to fail.
@@ -291,7 +291,7 @@ impl CheckpointStore for MemoryStore {
             .or_default()
             .extend(new.iter().cloned());
         let ids = new.iter().map(|object| object.id.clone()).collect();
-        shared.history.push(Step::Registered(new));
+        shared.history.push(DurableStep::Registered(new));
         Ok(ids)
     }
 
@@ -345,7 +345,7 @@ mod tests {
             assert_eq!(found, expected, "after {fault:?}");
             assert_eq!(
                 reopened.history().unwrap().last(),
-                Some(&Step::Committed(task(expected))),
+                Some(&DurableStep::Committed(task(expected))),
                 "after {fault:?}"
             );
         }

@@ -106,7 +106,7 @@ impl FromStr for Ordinals {
 
 /// What `dlq replay --output json` prints.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct ReplayReport {
     schema_version: u32,
     dry_run: bool,
     /// Rows that were sent, or would be.
@@ -146,7 +146,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<u8, Fault> {
         } else {
             send(&config, sink.as_ref(), stream, rows).await?
         };
-        Ok::<_, Fault>(Outcome {
+        Ok::<_, Fault>(ReplayReport {
             schema_version: SCHEMA_VERSION,
             dry_run: args.dry_run,
             rows,
@@ -278,7 +278,7 @@ impl From<Replay> for Sent {
     }
 }
 
-impl Outcome {
+impl ReplayReport {
     fn text(&self) -> String {
         let verb = if self.dry_run { "would send" } else { "sent" };
         let rows = self.rows.iter().map(|Sent { row, .. }| {

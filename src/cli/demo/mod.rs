@@ -34,7 +34,7 @@ use crate::sandbox::kinesis::ShardLimits;
 #[cfg(feature = "testkit")]
 use crate::sandbox::plant::{PlantedFault, Planter};
 use crate::sandbox::s3::SandboxS3;
-use crate::sandbox::verdict::{Judge, Verdict};
+use crate::sandbox::verdict::{Judge, StreamFindings};
 use crate::saturate;
 
 /// Rows of a demo that is over in seconds.
@@ -114,7 +114,7 @@ pub async fn run(args: DemoArgs) -> Result<u8, Fault> {
 
 async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     args.faults.check(args.crash)?;
-    let steps = Steps::start();
+    let steps = StepLog::start();
     let seed = args
         .seed
         .unwrap_or_else(|| rand::random_range(0..=DRAWN_SEED_MAX));
@@ -306,7 +306,11 @@ fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
     Ok(bar.with_style(style))
 }
 
-async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -> Result<Verdict, Fault> {
+async fn read_and_judge(
+    stream: &DemoStream,
+    data: &BlogData,
+    args: &DemoArgs,
+) -> Result<StreamFindings, Fault> {
     let mut judge = Judge::new(data).expecting(args.faults.change_key());
     #[cfg(feature = "testkit")]
     let mut planter = Planter::new(args.plant);
@@ -326,11 +330,11 @@ async fn read_and_judge(stream: &DemoStream, data: &BlogData, args: &DemoArgs) -
 
 /// Tells on stderr what is going on, with the time since the start.
 #[derive(Debug)]
-struct Steps {
+struct StepLog {
     started: Instant,
 }
 
-impl Steps {
+impl StepLog {
     fn start() -> Self {
         Self {
             started: Instant::now(),

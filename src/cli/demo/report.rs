@@ -12,7 +12,7 @@ use crate::cli::text::grouped;
 use crate::sandbox::allowance::{Allowance, FileOrder};
 use crate::sandbox::blog_task::{Aggregation, Delivery, Ordering};
 use crate::sandbox::fault_proxy::FaultCounts;
-use crate::sandbox::verdict::Verdict;
+use crate::sandbox::verdict::StreamFindings;
 use crate::saturate;
 
 /// Version of the JSON shape; a member that changes its meaning or goes away makes a new one.
@@ -54,7 +54,7 @@ pub(super) struct DemoReport {
     /// What was allowed.
     pub(super) allowance: Allowance,
     /// What was found.
-    pub(super) verdict: Verdict,
+    pub(super) verdict: StreamFindings,
     /// Whether the one fits the other.
     pub(super) passed: bool,
 }

@@ -13,7 +13,7 @@ use super::faults::FaultArgs;
 use super::stream::DemoStream;
 use crate::fault::Fault;
 use crate::sandbox::blog_task::STREAM;
-use crate::sandbox::reshard::{Step, reshard};
+use crate::sandbox::reshard::{ReshardStep, reshard};
 
 /// The load is split in this share of its rows, in per cent, and merged in the other.
 const SPLIT_SHARE: std::ops::Range<u64> = 15..35;
@@ -36,7 +36,7 @@ pub enum ReshardDuring {
 /// One step that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Reshard {
-    step: Step,
+    step: ReshardStep,
     /// The shards that it closed.
     parents: Vec<String>,
     /// Records in the stream when it began.
@@ -50,11 +50,11 @@ pub(super) struct Reshard {
 pub(super) struct Resharder {
     rng: SmallRng,
     /// With the number of stored records at which each is due.
-    of_load: VecDeque<(u64, Step)>,
-    of_recovery: VecDeque<Step>,
+    of_load: VecDeque<(u64, ReshardStep)>,
+    of_recovery: VecDeque<ReshardStep>,
     recovery_max_ms: u64,
     /// The step of this life, with the time since its start.
-    due: Option<(Duration, Step)>,
+    due: Option<(Duration, ReshardStep)>,
     done: Vec<Reshard>,
 }
 
@@ -64,10 +64,10 @@ impl Resharder {
         let mut rng = SmallRng::seed_from_u64(seed ^ SEED_TWIST);
         let mut share = |range| rows_count.saturating_mul(rng.random_range(range)) / 100;
         let of_load = [
-            (share(SPLIT_SHARE), Step::Split),
-            (share(MERGE_SHARE), Step::Merge),
+            (share(SPLIT_SHARE), ReshardStep::Split),
+            (share(MERGE_SHARE), ReshardStep::Merge),
         ];
-        let of_recovery = [Step::Split, Step::Merge];
+        let of_recovery = [ReshardStep::Split, ReshardStep::Merge];
         let (of_load, of_recovery) = match faults.chaos.reshard {
             None => (VecDeque::new(), VecDeque::new()),
             Some(ReshardDuring::Load) => (of_load.into(), VecDeque::new()),
@@ -175,7 +175,7 @@ mod tests {
             resharder.engine_restarted();
             resharder.engine_restarted();
             let (delay, step) = resharder.due.unwrap();
-            assert_eq!(step, Step::Split);
+            assert_eq!(step, ReshardStep::Split);
             assert!(
                 delay <= Duration::from_millis(resharder.recovery_max_ms),
                 "{delay:?}"

@@ -96,10 +96,10 @@ fn table_name(text: &str) -> Result<(String, String), String> {
 
 /// What `init --output json` prints.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct InitReport {
     schema_version: u32,
     files: Vec<String>,
-    tables: Vec<TableOutcome>,
+    tables: Vec<TableReport>,
     /// Rows of the samples that the engine makes records of with these files.
     checked_rows: u64,
     /// Rows that would be dead letters.
@@ -109,7 +109,7 @@ struct Outcome {
 }
 
 #[derive(Debug, Serialize)]
-struct TableOutcome {
+struct TableReport {
     name: String,
     rows: u64,
     /// Each column, its type and what was seen of it.
@@ -139,9 +139,9 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
     let tables = runtime.block_on(infer(args, &places))?;
     let files = write(args, new_files, &location, bucket_folder, &tables)?;
     let loaded = config::load(&args.to.join(CONFIGURATION_FILE), &SystemEnvironment).map_err(Fault::from)?;
-    let mut outcome = Outcome {
+    let mut outcome = InitReport {
         schema_version: SCHEMA_VERSION,
-        tables: tables.iter().map(TableOutcome::of).collect(),
+        tables: tables.iter().map(TableReport::of).collect(),
         files,
         checked_rows: 0,
         rejected_rows: 0,
@@ -247,7 +247,7 @@ fn task_name(tables: &[Inferred]) -> String {
     if name.is_empty() { "task" } else { name }.to_owned()
 }
 
-impl TableOutcome {
+impl TableReport {
     fn of(inferred: &Inferred) -> Self {
         let columns = inferred.table.columns.iter().zip(&inferred.columns);
         Self {
@@ -259,7 +259,7 @@ impl TableOutcome {
     }
 }
 
-impl Outcome {
+impl InitReport {
     /// Renders the samples with what was written, by the code of the engine.
     async fn check(&mut self, args: &InitArgs, config: &Config, places: &[SamplePlace]) -> Result<(), Fault> {
         let source = backends::source(config).await;

@@ -10,7 +10,7 @@ use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{Chunk, Mark, RawRecordKind, TableIndex};
 use crate::read::format::Format;
 use crate::read::framer::FramerConfig;
-use crate::read::object_chunks::{ObjectChunks, ReadSettings, Step};
+use crate::read::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::read::parquet::footer;
 use crate::settings::{CsvDialect, SourceFormat, SourceLocation};
 use crate::source::ObjectSource;
@@ -162,9 +162,9 @@ pub(super) async fn read_sample(
     let mut chunks = chunks.await.map_err(Fault::from)?;
     while rows.left > 0 {
         match chunks.next().await.map_err(Fault::from)? {
-            Step::Chunk(chunk) => rows.take(&chunk, seen),
-            Step::Pending => {}
-            Step::End => break,
+            NextChunk::Chunk(chunk) => rows.take(&chunk, seen),
+            NextChunk::Pending => {}
+            NextChunk::End => break,
         }
     }
     rows.check(&source.locate(key))

@@ -14,7 +14,7 @@ use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use self::progress::Progress;
+use self::progress::ProgressLines;
 use super::backends;
 use super::logging::LogArgs;
 use super::start_type::{self, StartType};
@@ -137,7 +137,7 @@ fn execute(
     signals::watch(runtime.handle(), stop.clone());
     let board = status_board(runtime, &config, &pipeline);
     let upkeep = runtime.spawn(keep_up(opened.store()));
-    let progress = Progress::start(runtime.handle(), pipeline.status());
+    let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let end = run_in_system(&pipeline, stop);
     progress.finish(runtime.handle());
     runtime.block_on(board);

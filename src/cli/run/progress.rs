@@ -21,12 +21,12 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Draws progress lines while a task runs; draws nothing if standard error is not a terminal.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ProgressLines {
     drawing: Option<JoinHandle<()>>,
     done: CancellationToken,
 }
 
-impl Progress {
+impl ProgressLines {
     /// Starts drawing.
     pub(super) fn start(runtime: &Handle, status: watch::Receiver<Arc<TaskStatus>>) -> Self {
         let done = CancellationToken::new();

@@ -20,8 +20,8 @@ use crate::fault::{Fault, FaultKind};
 use crate::model::{Table, TableIndex};
 use crate::observe::terminal;
 use crate::saturate;
-use crate::verify::report::{Report, Verdict};
-use crate::verify::verification::{Progress, Verification};
+use crate::verify::report::{Completeness, Report};
+use crate::verify::verification::{Verification, VerifyProgress};
 use crate::verify::{Selection, Settled};
 
 /// Time between two drawings of the progress line.
@@ -114,13 +114,13 @@ fn entries(store: &SledStore) -> Result<Vec<ObjectEntry>, StoreError> {
 
 fn verdict(report: &Report) -> Result<u8, Fault> {
     match report.verdict {
-        Verdict::Complete | Verdict::CompleteFromOldest => Ok(0),
-        Verdict::Missing => {
+        Completeness::Complete | Completeness::CompleteFromOldest => Ok(0),
+        Completeness::Missing => {
             let missing = counted(report.total.rows_missing, "row");
             let message = format!("{missing} missing in the stream; the report names the first of them");
             Err(Fault::new(FaultKind::Data, message))
         }
-        Verdict::Unproven => {
+        Completeness::Unproven => {
             let problems = report.objects.iter().filter(|object| object.problem.is_some());
             let count = saturate::to_u64(problems.count());
             let message = format!(
@@ -144,21 +144,21 @@ impl ProgressLine {
         Self(line)
     }
 
-    fn show(&self, progress: Progress) {
+    fn show(&self, progress: VerifyProgress) {
         let count = |count: usize| grouped(saturate::to_u64(count));
         match progress {
-            Progress::Objects { done, all, rows } => self.0.set_message(format!(
+            VerifyProgress::Objects { done, all, rows } => self.0.set_message(format!(
                 "reading objects: {} of {}, {} rows",
                 count(done),
                 count(all),
                 count(rows)
             )),
             // One message for a few thousand records: they come fast.
-            Progress::Stream { records } if records.is_multiple_of(4_096) => {
+            VerifyProgress::Stream { records } if records.is_multiple_of(4_096) => {
                 self.0
                     .set_message(format!("reading the stream: {} records", grouped(records)));
             }
-            Progress::Stream { .. } => {}
+            VerifyProgress::Stream { .. } => {}
         }
     }
 

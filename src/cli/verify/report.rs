@@ -5,7 +5,7 @@ use std::fmt;
 use crate::cli::text::{counted, grouped, lines, table};
 use crate::saturate;
 use crate::source::printable;
-use crate::verify::report::{Counts, MissingRow, ObjectFindings, Report, Verdict};
+use crate::verify::report::{Completeness, Counts, MissingRow, ObjectFindings, Report};
 
 /// Objects that are shown; programs get all of them.
 const OBJECTS_SHOWN_MAX: usize = 50;
@@ -107,12 +107,12 @@ fn place(row: &MissingRow) -> Vec<String> {
 fn verdict_text(report: &Report) -> String {
     let found = counted(report.total.rows_found, "row");
     match report.verdict {
-        Verdict::Complete => format!("complete, {found} found"),
-        Verdict::CompleteFromOldest => format!(
+        Completeness::Complete => format!("complete, {found} found"),
+        Completeness::CompleteFromOldest => format!(
             "nothing is missing as far back as the stream goes, {found} found, {} expired",
             grouped(report.total.rows_expired)
         ),
-        Verdict::Unproven => format!("unproven, {found} found"),
-        Verdict::Missing => format!("{} missing", counted(report.total.rows_missing, "row")),
+        Completeness::Unproven => format!("unproven, {found} found"),
+        Completeness::Missing => format!("{} missing", counted(report.total.rows_missing, "row")),
     }
 }

@@ -3,14 +3,14 @@
 
 use super::super::suggest::closest;
 use super::super::tree::{Entry, Node, Value};
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// The members of one object.
 pub(super) struct Members<'a> {
     /// What the object is, for messages: `Tables[0]`.
     pub(super) path: String,
     /// Where it starts.
-    pub(super) place: Place,
+    pub(super) place: DocumentPlace,
     entries: &'a [Entry],
 }
 
@@ -66,7 +66,7 @@ impl<'a> Members<'a> {
     }
 
     /// Where a member is, or else the object.
-    pub(super) fn place_of(&self, name: &str) -> Place {
+    pub(super) fn place_of(&self, name: &str) -> DocumentPlace {
         self.node(name).map_or(self.place, |node| node.place)
     }
 

@@ -1,7 +1,7 @@
 //! What the files are: the keys `data_format` and `csv` of `source`. Pure: no I/O, no clock.
 
 use super::super::values::Section;
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 use crate::settings::{
     CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
 };
@@ -40,7 +40,7 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
     let row_delimiter = csv.text("row_delimiter")?;
     let null_value = csv.text("null_value")?;
     let rfc4180 = csv.boolean("rfc4180")?;
-    let mut refuse = |place: Option<Place>, message: &str| report.error(place, message);
+    let mut refuse = |place: Option<DocumentPlace>, message: &str| report.error(place, message);
     if delimiter.contains(row_delimiter) || row_delimiter.contains(delimiter) {
         refuse(
             csv.place("delimiter"),

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::input::FromWorker;
 use super::worker::Job;
 use crate::model::ObjectVersion;
-use crate::read::object_chunks::Step;
+use crate::read::object_chunks::NextChunk;
 use crate::read::object_text::damaged;
 use crate::source::{ObjectSource, SourceError};
 
@@ -47,16 +47,16 @@ impl<'a> ParquetRows<'a> {
     ///
     /// # Errors
     /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] if the object cannot be read as it is.
-    pub async fn next(&mut self) -> Result<Step, SourceError> {
+    pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         match self.worker.recv().await {
             Some(FromWorker::Fetch(range, reply)) => {
                 let bytes = read_part(self.source, &self.version, range).await?;
                 // If the thread is gone, its last word tells why.
                 reply.send(bytes).ok();
-                Ok(Step::Pending)
+                Ok(NextChunk::Pending)
             }
-            Some(FromWorker::Chunk(chunk)) => Ok(Step::Chunk(chunk)),
-            Some(FromWorker::End) => Ok(Step::End),
+            Some(FromWorker::Chunk(chunk)) => Ok(NextChunk::Chunk(chunk)),
+            Some(FromWorker::End) => Ok(NextChunk::End),
             Some(FromWorker::Failed(problem)) => Err(damaged(self.location.clone(), &problem)),
             None => {
                 let end = (&mut self.thread).await;

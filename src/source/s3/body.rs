@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Bucket;
-use super::classify::{Action, Trouble, trouble_of};
+use super::classify::{Action, RequestFailure, trouble_of};
 use super::keys::bare_etag;
 use crate::aws::text_of;
 use crate::model::ObjectVersion;
@@ -86,9 +86,9 @@ impl ObjectReader {
     }
 
     /// Waits before the next attempt, or gives up.
-    async fn wait_after(&mut self, trouble: Trouble) -> Result<(), SourceError> {
+    async fn wait_after(&mut self, trouble: RequestFailure) -> Result<(), SourceError> {
         self.attempts += 1;
-        let Trouble::Passing(detail) = &trouble else {
+        let RequestFailure::Passing(detail) = &trouble else {
             return Err(self.error(trouble));
         };
         if self.attempts >= self.bucket.patience.attempts_max {
@@ -106,7 +106,7 @@ impl ObjectReader {
         Ok(())
     }
 
-    async fn request(&self) -> Result<SdkBody, Trouble> {
+    async fn request(&self) -> Result<SdkBody, RequestFailure> {
         self.bucket.counters.get_requests.fetch_add(1, Ordering::Relaxed);
         let request = self.bucket.client.get_object();
         let request = request
@@ -122,9 +122,9 @@ impl ObjectReader {
     }
 
     /// Checks that the answer holds exactly the bytes that were asked for.
-    fn judge(&self, answer: &GetObjectOutput) -> Result<(), Trouble> {
+    fn judge(&self, answer: &GetObjectOutput) -> Result<(), RequestFailure> {
         if answer.e_tag().map(bare_etag) != Some(self.version.etag.as_str()) {
-            return Err(Trouble::Changed);
+            return Err(RequestFailure::Changed);
         }
         let size = self.version.size_bytes;
         let rest = self.rest_bytes();
@@ -132,7 +132,7 @@ impl ObjectReader {
             && u64::try_from(length) != Ok(rest)
         {
             let text = format!("the answer has {length} bytes instead of {rest}");
-            return Err(Trouble::Passing(text));
+            return Err(RequestFailure::Passing(text));
         }
         let Range { start, end } = self.range;
         let expected = format!("bytes {start}-{}/{size}", end.saturating_sub(1));
@@ -142,12 +142,12 @@ impl ObjectReader {
             found => {
                 let found = found.unwrap_or("none");
                 let text = format!("the answer has the range {found:?} instead of {expected:?}");
-                Err(Trouble::Passing(text))
+                Err(RequestFailure::Passing(text))
             }
         }
     }
 
-    fn error(&self, trouble: Trouble) -> SourceError {
+    fn error(&self, trouble: RequestFailure) -> SourceError {
         trouble.into_error(
             Action::Get,
             self.location.clone(),
@@ -182,7 +182,7 @@ impl OpenObject {
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let lost = self
             .reader
-            .error(Trouble::Passing("the reading task ended early".to_owned()));
+            .error(RequestFailure::Passing("the reading task ended early".to_owned()));
         ReadAhead {
             rest_bytes: self.reader.rest_bytes(),
             pieces,
@@ -212,12 +212,12 @@ impl OpenObject {
         }
     }
 
-    async fn next_piece(&mut self) -> Result<Bytes, Trouble> {
+    async fn next_piece(&mut self) -> Result<Bytes, RequestFailure> {
         let piece = tokio::time::timeout(self.reader.bucket.patience.stall_timeout, self.body.next()).await;
         let piece = match piece {
-            Err(_elapsed) => return Err(Trouble::Passing("the body stalled".to_owned())),
-            Ok(None) => return Err(Trouble::Passing("the body ended short".to_owned())),
-            Ok(Some(Err(error))) => return Err(Trouble::Passing(text_of(&error))),
+            Err(_elapsed) => return Err(RequestFailure::Passing("the body stalled".to_owned())),
+            Ok(None) => return Err(RequestFailure::Passing("the body ended short".to_owned())),
+            Ok(Some(Err(error))) => return Err(RequestFailure::Passing(text_of(&error))),
             Ok(Some(Ok(piece))) => piece,
         };
         let reader = &mut self.reader;
@@ -228,7 +228,9 @@ impl OpenObject {
             .body_bytes
             .fetch_add(bytes_count, Ordering::Relaxed);
         if bytes_count > reader.rest_bytes() {
-            return Err(Trouble::Passing("the body is longer than the object".to_owned()));
+            return Err(RequestFailure::Passing(
+                "the body is longer than the object".to_owned(),
+            ));
         }
         if bytes_count > 0 {
             reader.range.start = reader.range.start.saturating_add(bytes_count);
@@ -238,7 +240,7 @@ impl OpenObject {
         Ok(piece)
     }
 
-    async fn reopen(mut self, trouble: Trouble) -> Result<Self, SourceError> {
+    async fn reopen(mut self, trouble: RequestFailure) -> Result<Self, SourceError> {
         self.reader.wait_after(trouble).await?;
         self.reader.open().await
     }

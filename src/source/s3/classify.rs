@@ -29,7 +29,7 @@ impl Action {
 
 /// What a failed request means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum RequestFailure {
     /// The object is another version.
     Changed,
     /// The object is gone.
@@ -44,7 +44,7 @@ pub(super) enum Trouble {
     Passing(String),
 }
 
-impl Trouble {
+impl RequestFailure {
     /// The error for whoever asked.
     pub(super) fn into_error(
         self,
@@ -82,7 +82,7 @@ impl Trouble {
 }
 
 /// What an error of the SDK means.
-pub(super) fn trouble_of<E>(action: Action, error: &SdkError<E, HttpResponse>) -> Trouble
+pub(super) fn trouble_of<E>(action: Action, error: &SdkError<E, HttpResponse>) -> RequestFailure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -97,10 +97,10 @@ where
     }
     let detail = text_of(error);
     if matches!(error, SdkError::ConstructionFailure(_)) {
-        return Trouble::Refused(detail);
+        return RequestFailure::Refused(detail);
     }
     // Time-outs, refused and broken connections, credentials that did not load, unreadable answers.
-    Trouble::Passing(detail)
+    RequestFailure::Passing(detail)
 }
 
 /// An answer that is an error.
@@ -113,12 +113,12 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn trouble(self, action: Action) -> Trouble {
+    fn trouble(self, action: Action) -> RequestFailure {
         match (self.status, self.code.unwrap_or_default()) {
-            (_, "NoSuchBucket") => Trouble::Missing,
-            (_, "NoSuchKey" | "NoSuchVersion") => Trouble::Vanished,
+            (_, "NoSuchBucket") => RequestFailure::Missing,
+            (_, "NoSuchKey" | "NoSuchVersion") => RequestFailure::Vanished,
             // A range that begins inside the version begins outside of what is there now.
-            (_, "PreconditionFailed" | "InvalidRange") | (412 | 416, _) => Trouble::Changed,
+            (_, "PreconditionFailed" | "InvalidRange") | (412 | 416, _) => RequestFailure::Changed,
             (
                 _,
                 "PermanentRedirect"
@@ -126,23 +126,23 @@ impl Answer<'_> {
                 | "AuthorizationHeaderMalformed"
                 | "IllegalLocationConstraintException",
             )
-            | (300..=399, _) => Trouble::Refused(self.wrong_region()),
-            (_, "InvalidObjectState") => Trouble::Refused(format!(
+            | (300..=399, _) => RequestFailure::Refused(self.wrong_region()),
+            (_, "InvalidObjectState") => RequestFailure::Refused(format!(
                 "{}; restore the object from its archive class first",
                 self.detail()
             )),
             // New credentials are on their way, or the SDK corrects its clock.
             (_, "ExpiredToken" | "RequestTimeTooSkewed" | "RequestTimeout" | "SlowDown") => {
-                Trouble::Passing(self.detail())
+                RequestFailure::Passing(self.detail())
             }
-            (401 | 403, _) => Trouble::Denied(self.detail()),
+            (401 | 403, _) => RequestFailure::Denied(self.detail()),
             (404, _) => match action {
-                Action::List => Trouble::Missing,
-                Action::Get => Trouble::Vanished,
+                Action::List => RequestFailure::Missing,
+                Action::Get => RequestFailure::Vanished,
             },
-            (408 | 409 | 429, _) => Trouble::Passing(self.detail()),
-            (400..=499, _) => Trouble::Refused(self.detail()),
-            _other => Trouble::Passing(self.detail()),
+            (408 | 409 | 429, _) => RequestFailure::Passing(self.detail()),
+            (400..=499, _) => RequestFailure::Refused(self.detail()),
+            _other => RequestFailure::Passing(self.detail()),
         }
     }
 
@@ -169,14 +169,14 @@ impl Answer<'_> {
 mod tests {
     use super::*;
 
-    fn name_of(trouble: &Trouble) -> &'static str {
+    fn name_of(trouble: &RequestFailure) -> &'static str {
         match trouble {
-            Trouble::Changed => "changed",
-            Trouble::Vanished => "vanished",
-            Trouble::Missing => "missing",
-            Trouble::Denied(_) => "denied",
-            Trouble::Refused(_) => "refused",
-            Trouble::Passing(_) => "passing",
+            RequestFailure::Changed => "changed",
+            RequestFailure::Vanished => "vanished",
+            RequestFailure::Missing => "missing",
+            RequestFailure::Denied(_) => "denied",
+            RequestFailure::Refused(_) => "refused",
+            RequestFailure::Passing(_) => "passing",
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
         let expected = "the bucket is in region eu-central-1; set source.s3.region to it";
         assert_eq!(
             answer.trouble(Action::List),
-            Trouble::Refused(expected.to_owned())
+            RequestFailure::Refused(expected.to_owned())
         );
     }
 }

@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::body::ObjectReader;
-use self::classify::{Action, Trouble, trouble_of};
+use self::classify::{Action, RequestFailure, trouble_of};
 use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError, printable};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
@@ -147,7 +147,7 @@ impl S3Source {
     ) -> Result<T, SourceError> {
         match AbortOnDropHandle::new(self.runtime.spawn(request)).await {
             Ok(result) => result,
-            Err(error) => Err(Trouble::Passing(error.to_string()).into_error(action, location, "", 1)),
+            Err(error) => Err(RequestFailure::Passing(error.to_string()).into_error(action, location, "", 1)),
         }
     }
 }
@@ -160,7 +160,8 @@ impl ObjectSource for S3Source {
         let location = self.locate(&prefix);
         self.run(Action::List, location.clone(), async move {
             let output = bucket.list(&prefix, after.as_deref(), LIST_PAGE_KEYS_MAX).await?;
-            let refuse = |detail: String| Trouble::Refused(detail).into_error(Action::List, location, "", 1);
+            let refuse =
+                |detail: String| RequestFailure::Refused(detail).into_error(Action::List, location, "", 1);
             keys::page_of(output, after.as_deref().unwrap_or_default()).map_err(refuse)
         })
         .await

@@ -6,14 +6,14 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::super::tree::{Entry, NESTING_MAX, Node, Value, push_entry, quoted};
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Reads a document; `None` if it cannot be read any further, with the reason in the report.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         characters: text.chars().peekable(),
-        place: Place { line: 1, column: 1 },
+        place: DocumentPlace { line: 1, column: 1 },
         curly_quotes: Vec::new(),
         odd_spaces: Vec::new(),
         report,
@@ -30,13 +30,13 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
 }
 
 /// What ends the reading, and where.
-type Stop = (Place, String);
+type Stop = (DocumentPlace, String);
 
 struct Reader<'text, 'report> {
     characters: Peekable<Chars<'text>>,
-    place: Place,
-    curly_quotes: Vec<Place>,
-    odd_spaces: Vec<Place>,
+    place: DocumentPlace,
+    curly_quotes: Vec<DocumentPlace>,
+    odd_spaces: Vec<DocumentPlace>,
     report: &'report mut Report,
 }
 
@@ -122,7 +122,7 @@ impl Reader<'_, '_> {
     }
 
     /// Whether another element follows; takes the closing bracket if not. A missing one is reported, not fatal.
-    fn has_next(&mut self, closing: char, opened: Place) -> Result<bool, Stop> {
+    fn has_next(&mut self, closing: char, opened: DocumentPlace) -> Result<bool, Stop> {
         self.skip_space();
         match self.characters.peek().copied() {
             Some(character) if character == closing => {
@@ -201,7 +201,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn escape(&mut self, place: Place) -> Result<char, Stop> {
+    fn escape(&mut self, place: DocumentPlace) -> Result<char, Stop> {
         let wrong = || {
             (
                 place,
@@ -241,7 +241,7 @@ impl Reader<'_, '_> {
         Some(unit)
     }
 
-    fn word(&mut self, place: Place) -> Result<Value, Stop> {
+    fn word(&mut self, place: DocumentPlace) -> Result<Value, Stop> {
         let mut word = String::new();
         while let Some(character) = self.characters.peek().copied() {
             if character.is_whitespace()

@@ -100,7 +100,7 @@ proptest! {
     fn the_place_of_a_text_is_where_its_quote_stands(space in "[ \t\r\n]{0,20}") {
         let node = read(&format!("{space}\"x\""), &mut Report::new("t")).unwrap();
         let last_line = space.rsplit('\n').next().unwrap();
-        let expected = Place { line: space.matches('\n').count() + 1, column: last_line.chars().count() + 1 };
+        let expected = DocumentPlace { line: space.matches('\n').count() + 1, column: last_line.chars().count() + 1 };
         prop_assert_eq!(node.place, expected);
     }
 }

@@ -11,7 +11,7 @@ use super::json;
 use super::members::Members;
 use crate::model::{Column, Table};
 use crate::saturate;
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 /// Largest document; DMS takes 2 MB.
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -154,8 +154,8 @@ fn check_count(members: &Members<'_>, tables_count: usize, report: &mut Report) 
     }
 }
 
-fn check_names(tables: &[(Place, Table)], report: &mut Report) {
-    let mut seen: HashMap<(&str, &str), Place> = HashMap::new();
+fn check_names(tables: &[(DocumentPlace, Table)], report: &mut Report) {
+    let mut seen: HashMap<(&str, &str), DocumentPlace> = HashMap::new();
     for (place, table) in tables {
         if let Some(first) = seen.insert((&table.owner, &table.name), *place) {
             let message = format!(
@@ -169,8 +169,8 @@ fn check_names(tables: &[(Place, Table)], report: &mut Report) {
 }
 
 /// Warns about each table whose folder is, or lies in, the folder of another one.
-fn check_paths(tables: &[(Place, Table)], report: &mut Report) {
-    let mut owners: HashMap<&str, &(Place, Table)> = HashMap::new();
+fn check_paths(tables: &[(DocumentPlace, Table)], report: &mut Report) {
+    let mut owners: HashMap<&str, &(DocumentPlace, Table)> = HashMap::new();
     for located in tables {
         owners.entry(&located.1.path).or_insert(located);
     }

@@ -18,7 +18,7 @@ use super::members::Members;
 use super::table_definition::DOCUMENT_BYTES_MAX;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, RuleHead, Rules};
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 const NOT_JSON: &str = "Invalid Table Mappings document. Invalid json";
 const NO_RULES: &str = "Valid Table mappings is required";
@@ -51,7 +51,7 @@ pub fn parse(document: &str, report: &mut Report) -> Option<Rules> {
     let root = root?;
     let nodes = rule_nodes(&root, report)?;
     let mut rules = Rules::default();
-    let mut seen: HashMap<u64, Place> = HashMap::new();
+    let mut seen: HashMap<u64, DocumentPlace> = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
         rule(node, index, &mut seen, &mut rules, report);
     }
@@ -103,7 +103,13 @@ fn rule_nodes<'a>(root: &'a Node, report: &mut Report) -> Option<&'a [Node]> {
 }
 
 /// Reads one rule into the rules of its kind.
-fn rule(node: &Node, index: usize, seen: &mut HashMap<u64, Place>, rules: &mut Rules, report: &mut Report) {
+fn rule(
+    node: &Node,
+    index: usize,
+    seen: &mut HashMap<u64, DocumentPlace>,
+    rules: &mut Rules,
+    report: &mut Report,
+) {
     let path = format!("rules[{index}]");
     let Some(members) = Members::unchecked(node, path, report) else {
         return;
@@ -144,7 +150,11 @@ fn rule(node: &Node, index: usize, seen: &mut HashMap<u64, Place>, rules: &mut R
     }
 }
 
-fn rule_id(members: &Members<'_>, seen: &mut HashMap<u64, Place>, report: &mut Report) -> Option<u64> {
+fn rule_id(
+    members: &Members<'_>,
+    seen: &mut HashMap<u64, DocumentPlace>,
+    report: &mut Report,
+) -> Option<u64> {
     if members.node("rule-id").is_none() {
         let message = format!(
             "{} has no `rule-id`; add a number that no other rule has",

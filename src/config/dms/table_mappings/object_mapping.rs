@@ -5,7 +5,7 @@ use super::super::members::Members;
 use super::{INVALID, locator, locator_members};
 use crate::map::object_mapping::RecordShape;
 use crate::map::rules::{AttributeRule, ObjectMappingRule, PartitionKeyChoice, RuleHead, ValueTemplate};
-use crate::settings::problems::{Place, Report};
+use crate::settings::problems::{DocumentPlace, Report};
 
 const MEMBERS: &[&str] = &[
     "rule-type",
@@ -229,12 +229,17 @@ fn template(node: &Node) -> ValueTemplate {
 
 impl Members<'_> {
     /// The texts of a list that must be there and not be empty, each with its place.
-    pub(super) fn texts(&self, name: &str, report: &mut Report) -> Option<Vec<(String, Place)>> {
+    pub(super) fn texts(&self, name: &str, report: &mut Report) -> Option<Vec<(String, DocumentPlace)>> {
         let nodes = self.list(name, report)?;
         self.texts_of(name, nodes, report)
     }
 
-    fn texts_of(&self, name: &str, nodes: &[Node], report: &mut Report) -> Option<Vec<(String, Place)>> {
+    fn texts_of(
+        &self,
+        name: &str,
+        nodes: &[Node],
+        report: &mut Report,
+    ) -> Option<Vec<(String, DocumentPlace)>> {
         let mut texts = Vec::with_capacity(nodes.len());
         for node in nodes {
             match &node.value {
