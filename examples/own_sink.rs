@@ -17,11 +17,12 @@ use bucket_brigade::config::{SystemEnvironment, load};
 use bucket_brigade::model::BatchRecord;
 use bucket_brigade::route::lineage::Lineage;
 use bucket_brigade::route::shard_map::{Shard, ShardMap};
+use bucket_brigade::settings::RunMode;
 use bucket_brigade::sink::{
     PutEntry, ReadPage, ReadStart, RecordSink, SeenRecord, ShardReader, SinkError, StreamDescription,
 };
 use bucket_brigade::source::local::LocalSource;
-use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunMode};
+use bucket_brigade::supervise::pipeline::{Backends, Pipeline};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 

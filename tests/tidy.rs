@@ -23,6 +23,8 @@ use self::sources::{Source, files_below, read, root, sources};
 
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 60;
+/// An actor is a thin shell: what it thinks stands in pure files.
+const ACTOR_LINES_MAX: usize = 250;
 
 /// What a pure file says of itself.
 const PURE_DOC: &str = "no I/O, no clock";
@@ -49,7 +51,12 @@ fn assert_none(findings: &[String], rule: &str) {
 fn files_and_functions_are_short() {
     let mut findings = Vec::new();
     for source in sources() {
-        if source.lines.len() > FILE_LINES_MAX {
+        let lines_max = if source.path.ends_with("/actor.rs") {
+            ACTOR_LINES_MAX
+        } else {
+            FILE_LINES_MAX
+        };
+        if source.lines.len() > lines_max {
             findings.push(format!("{}: {} lines", source.path, source.lines.len()));
         }
         for (index, line) in source.lines.iter().enumerate() {
@@ -66,7 +73,9 @@ fn files_and_functions_are_short() {
     }
     assert_none(
         &findings,
-        &format!("files have at most {FILE_LINES_MAX} lines, functions {FUNCTION_LINES_MAX}"),
+        &format!(
+            "files have at most {FILE_LINES_MAX} lines, actors {ACTOR_LINES_MAX}, functions {FUNCTION_LINES_MAX}"
+        ),
     );
 }
 

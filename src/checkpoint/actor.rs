@@ -14,10 +14,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-use super::ledger::{Ledger, LedgerError, ResumePoint};
-use super::messages::{
-    ChunkParsed, CommitNow, ObjectEnded, ObjectsDone, OpenObject, RecordsSettled, TaskNotice,
-};
+use super::ledger::{Ledger, LedgerError};
+use super::messages::ObjectsDone;
 use super::status::{StatusBoard, TaskStatus};
 use super::store::{CheckpointDelta, CheckpointStore, StoreError};
 use super::suspended::refuse_suspended;
@@ -64,13 +62,14 @@ pub struct CheckpointerParts {
 /// The actor.
 #[derive(Debug)]
 pub struct Checkpointer {
-    parts: CheckpointerParts,
-    board: StatusBoard,
-    urgent: BTreeSet<ObjectId>,
+    pub(super) parts: CheckpointerParts,
+    pub(super) board: StatusBoard,
+    /// Objects that are committed as soon as they are settled.
+    pub(super) urgent: BTreeSet<ObjectId>,
     /// Traces of the open objects, if they are traced.
-    traces: BTreeMap<ObjectId, SpanContext>,
+    pub(super) traces: BTreeMap<ObjectId, SpanContext>,
     /// Held by the commit that is under way, so that commits reach the store in the order they were taken.
-    turn: Arc<Mutex<()>>,
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 impl Checkpointer {
@@ -86,7 +85,7 @@ impl Checkpointer {
         }
     }
 
-    fn check(&self, result: Result<(), LedgerError>, context: &mut Context<Self>) {
+    pub(super) fn check(&self, result: Result<(), LedgerError>, context: &mut Context<Self>) {
         if let Err(error) = result {
             self.fail(
                 Fault::new(FaultKind::Internal, format!("checkpoint ledger: {error}")),
@@ -100,7 +99,7 @@ impl Checkpointer {
         context.stop();
     }
 
-    fn publish_status(&mut self) {
+    pub(super) fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
         let in_flight_bytes = self.parts.budget.in_flight_bytes();
         let status = self
@@ -130,12 +129,12 @@ impl Checkpointer {
         }));
     }
 
-    fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
+    pub(super) fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
         let traces = finished.iter().filter_map(|id| self.traces.remove(id));
         commit_span(delta.objects.len(), delta.cuts.len(), traces.collect())
     }
 
-    fn announce(&mut self, finished: Vec<ObjectId>) {
+    pub(super) fn announce(&mut self, finished: Vec<ObjectId>) {
         for id in &finished {
             self.urgent.remove(id);
         }
@@ -145,7 +144,7 @@ impl Checkpointer {
     }
 
     /// Not while rows are in doubt: a stop that leaves doubt behind is not clean, and a table is resumed behind a clean one.
-    fn stop_if_suspended(&self) {
+    pub(super) fn stop_if_suspended(&self) {
         if self.parts.ledger.is_in_doubt() {
             return;
         }
@@ -155,7 +154,7 @@ impl Checkpointer {
         }
     }
 
-    fn commit_if_urgent(&mut self, id: &ObjectId, context: &mut Context<Self>) {
+    pub(super) fn commit_if_urgent(&mut self, id: &ObjectId, context: &mut Context<Self>) {
         if self.urgent.contains(id) && self.parts.ledger.is_settled(id) {
             self.commit_soon(context);
         }
@@ -163,7 +162,7 @@ impl Checkpointer {
 }
 
 /// Starts at once, polled or not: the turn must come back even while the actor waits for something else.
-fn start_commit(
+pub(super) fn start_commit(
     store: Arc<dyn CheckpointStore>,
     delta: CheckpointDelta,
     span: Span,
@@ -176,7 +175,7 @@ fn start_commit(
     })
 }
 
-async fn outcome(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), Fault> {
+pub(super) async fn outcome(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), Fault> {
     match commit.await {
         Ok(result) => result.map_err(Fault::from),
         Err(error) => Err(Fault::new(
@@ -193,121 +192,5 @@ impl Actor for Checkpointer {
         self.publish_status();
         context.run_interval(STATUS_INTERVAL, |actor, _context| actor.publish_status());
         context.run_interval(self.parts.interval, Self::commit_soon);
-    }
-}
-
-impl Handler<OpenObject> for Checkpointer {
-    type Result = Option<ResumePoint>;
-
-    fn handle(&mut self, message: OpenObject, context: &mut Context<Self>) -> Self::Result {
-        let now_ms = self.parts.clock.now_ms();
-        if message.is_urgent {
-            self.urgent.insert(message.entry.id.clone());
-        }
-        if let Some(trace) = message.trace {
-            self.traces.insert(message.entry.id.clone(), trace);
-        }
-        match self.parts.ledger.open(&message.entry, message.table, now_ms) {
-            Ok(resume) => {
-                self.board.opened(&message.entry, message.table);
-                Some(resume)
-            }
-            Err(error) => {
-                self.check(Err(error), context);
-                None
-            }
-        }
-    }
-}
-
-impl Handler<ChunkParsed> for Checkpointer {
-    type Result = ();
-
-    fn handle(&mut self, message: ChunkParsed, context: &mut Context<Self>) {
-        let result =
-            self.parts
-                .ledger
-                .chunk_parsed(&message.chunk, message.span, message.outstanding, message.tally);
-        self.check(result, context);
-    }
-}
-
-impl Handler<RecordsSettled> for Checkpointer {
-    type Result = ();
-
-    fn handle(&mut self, message: RecordsSettled, context: &mut Context<Self>) {
-        let last = message.0.runs.last().map(|run| run.chunk.object.clone());
-        let result = self.parts.ledger.settled(message.0);
-        self.check(result, context);
-        if let Some(object) = last {
-            self.commit_if_urgent(&object, context);
-        }
-    }
-}
-
-impl Handler<ObjectEnded> for Checkpointer {
-    type Result = ();
-
-    fn handle(&mut self, message: ObjectEnded, context: &mut Context<Self>) {
-        self.board.ended(&message.id, &message.end);
-        let result = self.parts.ledger.ended(&message.id, message.end);
-        self.check(result, context);
-        self.commit_if_urgent(&message.id, context);
-    }
-}
-
-impl Handler<TaskNotice> for Checkpointer {
-    type Result = ();
-
-    fn handle(&mut self, message: TaskNotice, _context: &mut Context<Self>) {
-        match message {
-            TaskNotice::Phase(phase) => self.parts.ledger.change_task(|task| task.phase = phase),
-            TaskNotice::LoadCompleted(table) => {
-                let now_ms = self.parts.clock.now_ms();
-                self.parts.ledger.load_completed(table, now_ms);
-            }
-            TaskNotice::Listed {
-                table,
-                objects_known,
-                known_bytes,
-                in_front,
-                is_complete,
-                unread,
-            } => {
-                let counts = self.board.counts(table);
-                counts.known = objects_known;
-                counts.known_bytes = known_bytes;
-                counts.in_front = in_front;
-                counts.is_complete = is_complete;
-                counts.unread = unread;
-            }
-        }
-    }
-}
-
-impl Handler<CommitNow> for Checkpointer {
-    type Result = AtomicResponse<Self, Result<(), Fault>>;
-
-    /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
-    /// holds only what the other did not.
-    fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
-        self.parts.ledger.stop(message.is_clean_stop);
-        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
-        self.publish_status();
-        let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
-        let span = self.commit_span(&delta, &finished);
-        let work = async move {
-            let turn = turn.lock_owned().await;
-            outcome(start_commit(store, delta, span, turn)).await
-        };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(
-            move |result, actor, _context| {
-                if result.is_ok() {
-                    actor.announce(finished);
-                    actor.stop_if_suspended();
-                }
-                result
-            },
-        )))
     }
 }

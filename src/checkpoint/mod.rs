@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod context;
 pub mod cut;
+mod handlers;
 pub mod ledger;
 #[cfg(test)]
 mod ledger_cut_tests;

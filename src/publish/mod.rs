@@ -10,4 +10,5 @@ pub mod looked;
 pub mod messages;
 mod outcome;
 pub mod pacer;
+pub mod sender;
 pub mod sightings;

@@ -11,19 +11,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
+use super::reading::{Ending, Reading, judge};
 use crate::chain::ends::ChainStart;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
 use crate::checkpoint::messages::{ObjectEnded, OpenObject};
 use crate::discover::messages::{Assignment, NextObject, ObjectRead, Work};
-use crate::fault::Fault;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
 use crate::flow::fuse::Fuse;
 use crate::flow::halt::Halt;
 use crate::model::Chunk;
 use crate::model::settle::ChunkRef;
-use crate::model::trouble::Suspension;
 use crate::observe::object_trace::ObjectTrace;
 use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
@@ -92,32 +91,6 @@ impl Actor for FileReader {
             context.stop();
         }));
     }
-}
-
-/// Why a reader ends early.
-enum Ending {
-    /// A neighbour is gone; the supervisor knows already.
-    Closed,
-    /// A fault of its own.
-    Fault(Fault),
-}
-
-impl From<StageClosed> for Ending {
-    fn from(_closed: StageClosed) -> Self {
-        Self::Closed
-    }
-}
-
-impl From<Fault> for Ending {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-/// How reading one object ended.
-enum Reading {
-    End(ObjectEnd),
-    Stopped,
 }
 
 impl FileReaderParts {
@@ -198,45 +171,8 @@ impl FileReaderParts {
             }
             Work::Read => match self.read(&context, resume).await? {
                 Ok(reading) => Ok(reading),
-                Err(error) => self.judge(error, &context),
+                Err(error) => judge(error, &context, self.changed_objects),
             },
-        }
-    }
-
-    /// Trouble with one object sets it aside, or suspends its table; other trouble ends the generation.
-    fn judge(&self, error: SourceError, context: &ObjectContext) -> Result<Reading, Ending> {
-        if !error.sets_aside(self.changed_objects) {
-            return Err(Ending::Fault(Fault::from(error)));
-        }
-        let (object, reason) = (&context.location, error.to_string());
-        // What follows from another header is said by a policy of its own.
-        let of_table = context
-            .table
-            .filter(|_| !matches!(error, SourceError::Drifted { .. }));
-        match (self.changed_objects, of_table) {
-            (ChangedObjects::SuspendTable, Some(_)) => {
-                tracing::error!(
-                    object,
-                    error = reason,
-                    "table suspended; nothing more of it is sent"
-                );
-                let suspension = Suspension {
-                    object: context.id.clone(),
-                    key: context.version.key.clone(),
-                    row: None,
-                    reason,
-                };
-                Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))))
-            }
-            // The rows of a change file may be of any table.
-            (ChangedObjects::Quarantine | ChangedObjects::Stop, _) | (ChangedObjects::SuspendTable, None) => {
-                tracing::error!(
-                    object,
-                    error = reason,
-                    "object set aside; its remaining rows are not sent"
-                );
-                Ok(Reading::End(ObjectEnd::Quarantined { reason }))
-            }
         }
     }
 

@@ -9,6 +9,7 @@ mod header_text;
 pub mod object_chunks;
 pub mod object_text;
 pub mod parquet;
+mod reading;
 pub mod rendered_rows;
 mod row_scanner;
 pub mod text_rows;

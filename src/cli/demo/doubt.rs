@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::publish::actor::FOUND_IN_STREAM;
+use crate::publish::sender::FOUND_IN_STREAM;
 
 /// Records that were in doubt and that looking at the stream proved to be there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -1,0 +1,126 @@
+//! What the checkpointer does with each message.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::actor::{Checkpointer, outcome, start_commit};
+use super::ledger::ResumePoint;
+use super::messages::{ChunkParsed, CommitNow, ObjectEnded, OpenObject, RecordsSettled, TaskNotice};
+use crate::fault::Fault;
+
+impl Handler<OpenObject> for Checkpointer {
+    type Result = Option<ResumePoint>;
+
+    fn handle(&mut self, message: OpenObject, context: &mut Context<Self>) -> Self::Result {
+        let now_ms = self.parts.clock.now_ms();
+        if message.is_urgent {
+            self.urgent.insert(message.entry.id.clone());
+        }
+        if let Some(trace) = message.trace {
+            self.traces.insert(message.entry.id.clone(), trace);
+        }
+        match self.parts.ledger.open(&message.entry, message.table, now_ms) {
+            Ok(resume) => {
+                self.board.opened(&message.entry, message.table);
+                Some(resume)
+            }
+            Err(error) => {
+                self.check(Err(error), context);
+                None
+            }
+        }
+    }
+}
+
+impl Handler<ChunkParsed> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: ChunkParsed, context: &mut Context<Self>) {
+        let result =
+            self.parts
+                .ledger
+                .chunk_parsed(&message.chunk, message.span, message.outstanding, message.tally);
+        self.check(result, context);
+    }
+}
+
+impl Handler<RecordsSettled> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordsSettled, context: &mut Context<Self>) {
+        let last = message.0.runs.last().map(|run| run.chunk.object.clone());
+        let result = self.parts.ledger.settled(message.0);
+        self.check(result, context);
+        if let Some(object) = last {
+            self.commit_if_urgent(&object, context);
+        }
+    }
+}
+
+impl Handler<ObjectEnded> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: ObjectEnded, context: &mut Context<Self>) {
+        self.board.ended(&message.id, &message.end);
+        let result = self.parts.ledger.ended(&message.id, message.end);
+        self.check(result, context);
+        self.commit_if_urgent(&message.id, context);
+    }
+}
+
+impl Handler<TaskNotice> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: TaskNotice, _context: &mut Context<Self>) {
+        match message {
+            TaskNotice::Phase(phase) => self.parts.ledger.change_task(|task| task.phase = phase),
+            TaskNotice::LoadCompleted(table) => {
+                let now_ms = self.parts.clock.now_ms();
+                self.parts.ledger.load_completed(table, now_ms);
+            }
+            TaskNotice::Listed {
+                table,
+                objects_known,
+                known_bytes,
+                in_front,
+                is_complete,
+                unread,
+            } => {
+                let counts = self.board.counts(table);
+                counts.known = objects_known;
+                counts.known_bytes = known_bytes;
+                counts.in_front = in_front;
+                counts.is_complete = is_complete;
+                counts.unread = unread;
+            }
+        }
+    }
+}
+
+impl Handler<CommitNow> for Checkpointer {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
+    /// holds only what the other did not.
+    fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
+        self.parts.ledger.stop(message.is_clean_stop);
+        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
+        self.publish_status();
+        let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
+        let span = self.commit_span(&delta, &finished);
+        let work = async move {
+            let turn = turn.lock_owned().await;
+            outcome(start_commit(store, delta, span, turn)).await
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            move |result, actor, _context| {
+                if result.is_ok() {
+                    actor.announce(finished);
+                    actor.stop_if_suspended();
+                }
+                result
+            },
+        )))
+    }
+}

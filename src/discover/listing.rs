@@ -1,0 +1,135 @@
+//! One page of a listing: which objects are new, and their durable numbers.
+
+use std::sync::Arc;
+
+use super::catalog::{ListRequest, ListedPage, is_late};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals};
+use crate::fault::{Fault, FaultKind};
+use crate::model::start::StartPoint;
+use crate::model::{Mark, ObjectVersion, QueueName};
+use crate::saturate;
+use crate::settings::LateFiles;
+use crate::source::ObjectSource;
+
+/// What becomes of the new objects of a queue.
+pub(super) struct Lateness {
+    /// The greatest key that has a number.
+    pub(super) greatest_key: Option<String>,
+    /// What becomes of files below it.
+    pub(super) policy: LateFiles,
+    /// Where the changes begin.
+    pub(super) from: StartPoint,
+}
+
+impl Lateness {
+    /// What a new key starts as: a late file is set aside before anybody can find it to read.
+    fn state_of(&self, key: &str) -> ObjectState {
+        if self.policy == LateFiles::Quarantine && is_late(key, self.greatest_key.as_deref()) {
+            return ObjectState::Quarantined {
+                reason: format!("{key} appeared behind the last file read (late_files: quarantine)"),
+                watermark: Mark::START,
+                totals: ObjectTotals::default(),
+            };
+        }
+        ObjectState::Registered
+    }
+}
+
+/// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
+pub(super) async fn list_page(
+    source: Arc<dyn ObjectSource>,
+    store: Arc<dyn CheckpointStore>,
+    request: &ListRequest,
+    lateness: Lateness,
+) -> Result<ListedPage, Fault> {
+    let page = source.list(&request.prefix, request.after.as_ref()).await;
+    let mut page = page.map_err(Fault::from)?;
+    page.objects.retain(|version| request.takes.takes(&version.key));
+    let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
+    let work = tokio::task::spawn_blocking(move || {
+        let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
+        let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
+        let mut new: Vec<ObjectVersion> = Vec::new();
+        for (version, entry) in page.objects.iter().zip(found) {
+            match entry {
+                None => new.push(version.clone()),
+                Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
+                    tracing::warn!(
+                        key = version.key,
+                        "a finished object was replaced; it is not read again"
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        let in_front = remove_in_front(store.as_ref(), &lateness.from, &mut new)?;
+        report_late(&new, &lateness)?;
+        let objects: Vec<_> = new
+            .into_iter()
+            .map(|version| {
+                let state = lateness.state_of(&version.key);
+                (version, state)
+            })
+            .collect();
+        let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
+        let entries = ids.into_iter().zip(objects);
+        let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
+        Ok::<(Vec<_>, u64), Fault>((entries.collect(), in_front))
+    });
+    let (new, in_front) = work
+        .await
+        .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    tracing::Span::current()
+        .record("seen", seen)
+        .record("new", new.len());
+    Ok(ListedPage { new, in_front, next })
+}
+
+/// Takes out what lies in front of the start; says how many that were.
+fn remove_in_front(
+    store: &dyn CheckpointStore,
+    from: &StartPoint,
+    new: &mut Vec<ObjectVersion>,
+) -> Result<u64, Fault> {
+    let all = new.len();
+    if let StartPoint::Registered { .. } = from {
+        let keys: Vec<_> = new.iter().map(|version| version.key.as_str()).collect();
+        let found = store.lookup(&QueueName::in_front(), &keys).map_err(Fault::from)?;
+        let mut is_registered = found.iter().map(Option::is_some);
+        new.retain(|_| !is_registered.next().unwrap_or(false));
+    } else {
+        new.retain(|version| !from.is_in_front(version));
+    }
+    Ok(saturate::to_u64(all - new.len()))
+}
+
+/// Says aloud that files are not read because the changes begin later.
+pub(super) fn report_in_front(before: u64, now: u64) {
+    if before == 0 && now > 0 {
+        tracing::info!(files = now, "change files in front of the start are not read");
+    } else if before < now {
+        tracing::warn!(
+            more = now - before,
+            files = now,
+            "change files appeared in front of the start; they are not read"
+        );
+    }
+}
+
+fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> {
+    let late = new
+        .iter()
+        .filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
+    for version in late {
+        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file appeared behind the last one read");
+        if lateness.policy == LateFiles::Stop {
+            let message = format!(
+                "{} appeared behind {}, the last file read, and late_files is stop; read it with late_files: process",
+                version.key,
+                lateness.greatest_key.as_deref().unwrap_or_default(),
+            );
+            return Err(Fault::new(FaultKind::Data, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Gets one batch after another through to its shard: pace, send, wait, look, settle.
+//!
+//! What to do next is decided by [`super::delivery`]; here it is done.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::actor::ShardPublisherParts;
+use super::delivery::{DeliveryStep, ShardDelivery};
+use super::look_back::LookBack;
+use super::messages::Batch;
+use super::pacer::{Pacer, Refused};
+use crate::checkpoint::messages::RecordsSettled;
+use crate::clock::Clock;
+use crate::fault::{Certainty, Fault, FaultKind};
+use crate::flow::edge::Upstream;
+use crate::model::{AttemptCounts, BatchRecord};
+use crate::observe::counters::Counters;
+use crate::observe::object_trace::{Destination, RequestSpan};
+use crate::route::shard_map::Shard;
+use crate::saturate;
+use crate::settings::{Aggregation, Pace};
+use crate::sink::kpl::RequestCost;
+use crate::sink::{PutEntry, RecordSink, SinkError};
+
+/// Pause between two reads of a shard: the service allows five a second to all readers together.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// The same where nothing is paced.
+const LOOK_PAUSE_UNPACED: Duration = Duration::from_millis(5);
+/// First delay after a failed request.
+const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
+/// Longest delay between two attempts.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// How long requests may fail without a single answer from the service before the generation gives up.
+const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
+/// What the log says, with the counts, of a request some of whose records were in the stream already.
+pub const FOUND_IN_STREAM: &str = "records in doubt were found in the stream and are not sent again";
+
+/// Everything a request needs; travels into the request's future and comes back with it.
+#[derive(Debug)]
+pub(super) struct BatchSender {
+    shard: Shard,
+    sink: Arc<dyn RecordSink>,
+    destination: Destination,
+    delivery: ShardDelivery,
+    look_back: LookBack,
+    reshard: CancellationToken,
+    checkpointer: Upstream<RecordsSettled>,
+    counters: Arc<Counters>,
+    pacer: Pacer,
+    epoch: Instant,
+    last_put: Duration,
+    clock: Arc<dyn Clock>,
+    aggregation: Aggregation,
+}
+
+impl BatchSender {
+    /// A sender with nothing in flight.
+    pub(super) fn new(parts: ShardPublisherParts) -> Self {
+        let look_back = LookBack {
+            sink: Arc::clone(&parts.sink),
+            shard: parts.shard.clone(),
+            pause: match parts.delivery.pace {
+                Pace::Service | Pace::Custom { .. } => LOOK_PAUSE,
+                Pace::Off => LOOK_PAUSE_UNPACED,
+            },
+            since_ms: parts.since_ms,
+            out_of_retention: parts.delivery.out_of_retention,
+        };
+        Self {
+            shard: parts.shard,
+            sink: parts.sink,
+            destination: parts.destination,
+            delivery: ShardDelivery::new(parts.delivery, parts.start, Duration::ZERO),
+            look_back,
+            reshard: parts.reshard,
+            checkpointer: parts.checkpointer,
+            counters: parts.counters,
+            pacer: Pacer::new(parts.delivery.pace),
+            epoch: Instant::now(),
+            last_put: Duration::ZERO,
+            clock: parts.clock,
+            aggregation: parts.delivery.aggregation,
+        }
+    }
+
+    /// Sends a batch until every record of it is acknowledged, then settles it.
+    pub(super) async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
+        let span = RequestSpan::start(
+            &batch.traces,
+            batch.records.len(),
+            &self.shard.id,
+            &self.destination,
+        );
+        let through = self.get_through(&batch).instrument(span.span()).await;
+        through.inspect_err(|fault| span.failed(fault))?;
+        let counts = self.delivery.counts();
+        let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
+        span.settled(counts, bytes);
+        self.counters.published(counts, batch.records.len(), bytes);
+        let settled = self.delivery.settle(&mut batch)?;
+        // First: what a checkpoint says, the log says too, whenever the process is killed.
+        self.log_found(counts);
+        self.checkpointer.notify(RecordsSettled(settled));
+        drop(batch.credits);
+        Ok(())
+    }
+
+    async fn get_through(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.delivery.begin(batch);
+        let mut backoff = new_backoff();
+        let mut silent_since: Option<Duration> = None;
+        loop {
+            match self.delivery.step().clone() {
+                DeliveryStep::Settle => return Ok(()),
+                DeliveryStep::GiveUp(fault) => return Err(fault),
+                DeliveryStep::Put => {
+                    let is_answered = self.put(batch).await;
+                    if is_answered {
+                        silent_since = None;
+                    }
+                    if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
+                        backoff.reset();
+                    }
+                }
+                DeliveryStep::Look { not_before, cause } => {
+                    tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
+                    self.look(not_before, batch).await?;
+                }
+                DeliveryStep::Wait { is_throttled, cause } => {
+                    if is_throttled {
+                        silent_since = None;
+                    } else {
+                        self.give_up_in_time(&mut silent_since, &cause)?;
+                    }
+                    let delay = backoff.next_backoff().unwrap_or(BACKOFF_MAX);
+                    self.log(is_throttled, &cause, delay);
+                    tokio::time::sleep(delay).await;
+                    self.delivery.waited();
+                }
+            }
+        }
+    }
+
+    /// Sends one request; says whether there was an answer to it.
+    async fn put(&mut self, batch: &Batch) -> bool {
+        let to_send = records_of(self.delivery.to_send(), &batch.records);
+        let cost = RequestCost::new(self.aggregation, &to_send);
+        let now = self.epoch.elapsed();
+        let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let now = self.epoch.elapsed();
+        let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));
+        let board = self.counters.shards();
+        board.paced(&self.shard.id, pause, since_last, self.pacer.share_percent());
+        let answer = self.sink.put(&self.shard, &to_send).await;
+        let is_answered = answer.is_ok();
+        self.notice_reshard(&answer);
+        self.pacer
+            .judge(self.epoch.elapsed(), refused_count(&answer, to_send.len()));
+        self.delivery.answered(self.epoch.elapsed(), answer, batch);
+        is_answered
+    }
+
+    /// A record in another shard than expected is stored all the same; but the shards are no longer the same.
+    fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
+        let is_elsewhere = |entry: &PutEntry| entry.is_elsewhere(&self.shard.id);
+        if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
+            tracing::info!(shard = self.shard.id, "the stream was resharded");
+            self.reshard.cancel();
+        }
+    }
+
+    /// Looks for what is in doubt.
+    async fn look(&mut self, not_before: Duration, batch: &Batch) -> Result<(), Fault> {
+        let shard = &self.shard.id;
+        let plan = self.delivery.plan();
+        let wait = not_before.saturating_sub(self.epoch.elapsed());
+        tracing::info!(
+            shard,
+            settle_ms = wait.as_millis(),
+            "reading the stream back once no request can be stored any more"
+        );
+        let wait_ms = saturate::to_i64(wait.as_millis());
+        let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let note = self.counters.shards().doubt(shard, settled_at_ms);
+        let looked = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        drop(note);
+        tracing::info!(shard, news = looked.news().count(), "the stream was read back");
+        self.delivery.looked(self.epoch.elapsed(), looked, batch);
+        Ok(())
+    }
+
+    fn give_up_in_time(&self, silent_since: &mut Option<Duration>, cause: &str) -> Result<(), Fault> {
+        let now = self.epoch.elapsed();
+        let since = *silent_since.get_or_insert(now);
+        if now.saturating_sub(since) < UNREACHABLE_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "no answer for {} s from {}: {cause}",
+            UNREACHABLE_MAX.as_secs(),
+            self.sink
+        );
+        Err(Fault::new(FaultKind::Unreachable, message))
+    }
+
+    fn log_found(&self, counts: AttemptCounts) {
+        let AttemptCounts { recovered, found, .. } = counts;
+        if recovered + found > 0 {
+            tracing::info!(shard = self.shard.id, recovered, found, "{FOUND_IN_STREAM}");
+        }
+    }
+
+    fn log(&self, is_throttled: bool, cause: &str, delay: Duration) {
+        let (shard, delay_ms) = (&self.shard.id, delay.as_millis());
+        let records = self.delivery.to_send().len();
+        if is_throttled {
+            tracing::debug!(shard, records, delay_ms, cause, "throttled, sending again");
+        } else {
+            tracing::warn!(shard, records, delay_ms, cause, "request failed, sending again");
+        }
+    }
+}
+
+/// How many records of a request the service refused for certain, of how many.
+fn refused_count(answer: &Result<Vec<PutEntry>, SinkError>, sent: usize) -> Refused {
+    let refused = match answer {
+        Ok(entries) => entries.iter().filter(|entry| is_refused(entry)).count(),
+        Err(SinkError::Throttled { .. }) => sent,
+        Err(_other) => 0,
+    };
+    Refused { refused, sent }
+}
+
+fn is_refused(entry: &PutEntry) -> bool {
+    match entry {
+        PutEntry::Stored { .. } => false,
+        PutEntry::Failed { certainty, .. } => *certainty == Certainty::NotApplied,
+    }
+}
+
+/// The records to send next: the first time, and nearly always, all of them as they are.
+fn records_of<'a>(to_send: &[usize], records: &'a [BatchRecord]) -> Cow<'a, [BatchRecord]> {
+    if to_send.len() == records.len() {
+        return Cow::Borrowed(records);
+    }
+    Cow::Owned(
+        to_send
+            .iter()
+            .filter_map(|index| records.get(*index))
+            .cloned()
+            .collect(),
+    )
+}
+
+fn new_backoff() -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(BACKOFF_INITIAL)
+        .with_max_interval(BACKOFF_MAX)
+        .with_max_elapsed_time(None)
+        // Full jitter: anything up to twice the interval, so that shards that failed together do not come back so.
+        .with_randomization_factor(1.0)
+        .build()
+}

@@ -1,0 +1,78 @@
+//! How reading an object ended, and what follows from trouble with it.
+
+use crate::checkpoint::context::ObjectContext;
+use crate::checkpoint::ledger::ObjectEnd;
+use crate::fault::Fault;
+use crate::flow::edge::StageClosed;
+use crate::model::trouble::Suspension;
+use crate::settings::ChangedObjects;
+use crate::source::SourceError;
+
+/// Why a reader ends early.
+pub(super) enum Ending {
+    /// A neighbour is gone; the supervisor knows already.
+    Closed,
+    /// A fault of its own.
+    Fault(Fault),
+}
+
+impl From<StageClosed> for Ending {
+    fn from(_closed: StageClosed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// How reading one object ended.
+pub(super) enum Reading {
+    /// With this end.
+    End(ObjectEnd),
+    /// It was stopped in the middle.
+    Stopped,
+}
+
+/// Trouble with one object sets it aside, or suspends its table; other trouble ends the generation.
+pub(super) fn judge(
+    error: SourceError,
+    context: &ObjectContext,
+    changed_objects: ChangedObjects,
+) -> Result<Reading, Ending> {
+    if !error.sets_aside(changed_objects) {
+        return Err(Ending::Fault(Fault::from(error)));
+    }
+    let (object, reason) = (&context.location, error.to_string());
+    // What follows from another header is said by a policy of its own.
+    let of_table = context
+        .table
+        .filter(|_| !matches!(error, SourceError::Drifted { .. }));
+    match (changed_objects, of_table) {
+        (ChangedObjects::SuspendTable, Some(_)) => {
+            tracing::error!(
+                object,
+                error = reason,
+                "table suspended; nothing more of it is sent"
+            );
+            let suspension = Suspension {
+                object: context.id.clone(),
+                key: context.version.key.clone(),
+                row: None,
+                reason,
+            };
+            Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))))
+        }
+        // The rows of a change file may be of any table.
+        (ChangedObjects::Quarantine | ChangedObjects::Stop, _) | (ChangedObjects::SuspendTable, None) => {
+            tracing::error!(
+                object,
+                error = reason,
+                "object set aside; its remaining rows are not sent"
+            );
+            Ok(Reading::End(ObjectEnd::Quarantined { reason }))
+        }
+    }
+}
