@@ -90,21 +90,23 @@ struct WatchedExporter {
 pub(super) struct DeliveryState(Arc<AtomicBool>);
 
 impl DeliveryState {
-    /// Whether people were told that spans are not delivered.
-    pub(super) fn is_failing(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Notes that spans are not delivered; says whether people are yet to be told. The exporter's thread and the end of
+    /// the run may both find out at the same moment, and one warning is enough.
+    pub(super) fn is_first_failure(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
     }
 }
 
 impl SpanExporter for WatchedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.exporter.export(batch).await;
-        let was_failing = self.state.0.swap(result.is_err(), Ordering::Relaxed);
         match &result {
-            Err(error) if !was_failing => {
+            Err(error) if self.state.is_first_failure() => {
                 tracing::warn!(%error, "spans cannot be delivered and are dropped");
             }
-            Ok(()) if was_failing => tracing::info!("spans are delivered again"),
+            Ok(()) if self.state.0.swap(false, Ordering::Relaxed) => {
+                tracing::info!("spans are delivered again");
+            }
             Ok(()) | Err(_) => {}
         }
         result

@@ -70,9 +70,8 @@ impl Telemetry {
         let Some((provider, state)) = self.provider else {
             return;
         };
-        let was_failing = state.is_failing();
         if let Err(error) = provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT)
-            && !was_failing
+            && state.is_first_failure()
         {
             tracing::warn!(%error, "the last spans were not delivered");
         }
