@@ -109,5 +109,6 @@ pub mod fault;
 pub mod clock;
 pub mod limits;
 mod aws;
+pub mod durable;
 
 pub mod saturate;

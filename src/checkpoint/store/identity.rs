@@ -8,8 +8,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{StateFolder, write_durably};
+use super::folder::StateFolder;
 use super::{StoreError, codec};
+use crate::durable::replace::{Survives, replace};
 
 /// Version of the layout of the state folder and of exports.
 pub const FORMAT_VERSION: u32 = 1;
@@ -65,7 +66,7 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(&self, folder: &StateFolder) -> Result<(), StoreError> {
-        write_durably(&folder.identity_file(), |out| {
+        replace(&folder.identity_file(), Survives::PowerCut, |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
         })
