@@ -110,5 +110,6 @@ pub mod clock;
 pub mod limits;
 mod aws;
 pub mod durable;
+pub mod delays;
 
 pub mod saturate;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -21,6 +20,7 @@ use super::messages::{Batch, PublishBatch};
 use super::pacer::{Pacer, Refused};
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
@@ -33,10 +33,12 @@ use crate::settings::{Aggregation, DeliveryConfig, Pace};
 use crate::sink::kpl::RequestCost;
 use crate::sink::{PutEntry, RecordSink, SinkError};
 
-/// First delay after a failed request.
-const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
-/// Longest delay between two attempts.
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Delays between two attempts. Full jitter: anything up to twice the interval, so that shards that failed together do
+/// not come back so.
+const DELAYS: Delays = Delays {
+    spread: 1.0,
+    ..Delays::new(Duration::from_millis(50), Duration::from_secs(10))
+};
 /// How long requests may fail without a single answer from the service before the generation gives up.
 const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 /// Pause between two reads of a shard: the service allows five a second to all readers together.
@@ -188,7 +190,7 @@ impl Courier {
 
     async fn get_through(&mut self, batch: &Batch) -> Result<(), Fault> {
         self.delivery.begin(batch);
-        let mut backoff = new_backoff();
+        let mut backoff = DELAYS.start();
         let mut silent_since: Option<Duration> = None;
         loop {
             match self.delivery.step().clone() {
@@ -213,7 +215,7 @@ impl Courier {
                     } else {
                         self.give_up_in_time(&mut silent_since, &cause)?;
                     }
-                    let delay = backoff.next_backoff().unwrap_or(BACKOFF_MAX);
+                    let delay = backoff.next_backoff().unwrap_or(DELAYS.max);
                     self.log(is_throttled, &cause, delay);
                     tokio::time::sleep(delay).await;
                     self.delivery.waited();
@@ -334,14 +336,4 @@ fn records_of<'a>(to_send: &[usize], records: &'a [BatchRecord]) -> Cow<'a, [Bat
             .cloned()
             .collect(),
     )
-}
-
-fn new_backoff() -> ExponentialBackoff {
-    ExponentialBackoffBuilder::new()
-        .with_initial_interval(BACKOFF_INITIAL)
-        .with_max_interval(BACKOFF_MAX)
-        .with_max_elapsed_time(None)
-        // Full jitter: anything up to twice the interval, so that shards that failed together do not come back so.
-        .with_randomization_factor(1.0)
-        .build()
 }
