@@ -110,6 +110,8 @@ pub mod clock;
 pub mod limits;
 mod aws;
 pub mod durable;
+pub mod chance;
 pub mod delays;
 
 pub mod saturate;
+pub mod hex;

@@ -42,6 +42,8 @@ const IMPURE: &[&str] = &[
     "Instant::now",
     "rand::rng()",
     "rand::random",
+    "chance::",
+    "durable::",
 ];
 
 #[track_caller]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::chance;
 use crate::checkpoint::life_status::StopReason;
 use crate::durable::json_lines::{self, JsonLines, TornLine};
 use crate::settings::life::moment_text;
@@ -144,7 +145,7 @@ impl EventLog {
         tracing::info!(event_id, event_type, task = self.task, "{message}");
         let envelope = Envelope {
             version: "0",
-            id: chance_id(),
+            id: chance::uuid(),
             detail_type: "DMS Replication Task State Change",
             source: "brigade",
             time: moment_text(now_ms),
@@ -171,19 +172,6 @@ impl EventLog {
         }
         JsonLines::open(&path, TornLine::Ended)
     }
-}
-
-/// In the form of `EventBridge`'s ids.
-fn chance_id() -> String {
-    let digits = format!("{:032x}", rand::random::<u128>());
-    let mut id = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if [8, 12, 16, 20].contains(&index) {
-            id.push('-');
-        }
-        id.push(digit);
-    }
-    id
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::StateFolder;
 use super::{StoreError, codec};
+use crate::chance;
 use crate::durable::replace::{Survives, replace};
 
 /// Version of the layout of the state folder and of exports.
@@ -40,7 +41,7 @@ impl Identity {
         Self {
             format_version: FORMAT_VERSION,
             task: task.to_owned(),
-            database_id: format!("{:032x}", rand::random::<u128>()),
+            database_id: chance::id(),
             generation: 0,
         }
     }

@@ -14,6 +14,7 @@ use self::report::CheckpointReport;
 use super::confirm::Consent;
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat};
+use crate::chance;
 use crate::checkpoint::store::export::ExportCounts;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::checkpoint::store::identity::Identity;
@@ -296,11 +297,7 @@ struct TrialFolder(PathBuf);
 
 impl TrialFolder {
     fn new() -> Self {
-        let name = format!(
-            "brigade-trial-{}-{:08x}",
-            std::process::id(),
-            rand::random::<u32>()
-        );
+        let name = format!("brigade-trial-{}-{}", std::process::id(), chance::short_id());
         Self(std::env::temp_dir().join(name))
     }
 }

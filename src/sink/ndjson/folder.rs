@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chance;
 use crate::durable::create;
 use crate::durable::replace::{Survives, replace};
 
@@ -39,7 +40,7 @@ pub(super) fn open(directory: &Path, shards_count: u32) -> io::Result<String> {
 
 fn create(path: &Path, shards: u32) -> io::Result<Identity> {
     let identity = Identity {
-        id: format!("{:032x}", rand::random::<u128>()),
+        id: chance::id(),
         shards,
     };
     replace(path, Survives::PowerCut, |out| {
