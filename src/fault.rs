@@ -1,17 +1,7 @@
-//! The one place that says what kind of trouble something is: retry, reject or fatal, and with which exit code.
+//! Faults that end a task: the one place that says of which kind they are, with which exit code they end it, and
+//! whether a restart could help. What is tried again and what is set aside before that is a matter of each seam.
 
 use std::fmt;
-
-/// What to do about a failed attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// Try the same again after a delay.
-    Retry,
-    /// This record or object can never succeed; set it aside and go on.
-    Reject,
-    /// Nothing will succeed until a person changes something; stop.
-    Fatal,
-}
 
 /// What a failed attempt may have done all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

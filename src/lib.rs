@@ -28,8 +28,8 @@
 //! The modules below stand in the order of the data. A stage folder holds `messages.rs` (what comes in), pure files
 //! (the thinking: no I/O, no clock, and `tests/tidy.rs` sees to it), and `actor.rs` (a thin shell). Seams are nouns with
 //! small traits: [`source::ObjectSource`], [`sink::RecordSink`], [`checkpoint::store::CheckpointStore`] and
-//! [`clock::Clock`]; every backend of the first three passes the same conformance suite. What kind of trouble something
-//! is, and with which exit code it ends, is said in one place: [`fault`].
+//! [`clock::Clock`]; every backend of the first three passes the same conformance suite. Of which kind a fault that
+//! ends a task is, and with which exit code it ends it, is said in one place: [`fault`].
 //!
 //! What the library does *not* do, on purpose: no message carries a single row; nothing is acknowledged in `Drop`; no
 //! actor is restarted alone; no retry hides in the AWS SDK; nothing but [`flow::edge`] touches an actor's address;
@@ -109,5 +109,9 @@ pub mod fault;
 pub mod clock;
 pub mod limits;
 mod aws;
+pub mod durable;
+pub mod chance;
+pub mod delays;
 
 pub mod saturate;
+pub mod hex;

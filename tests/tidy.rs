@@ -40,6 +40,8 @@ const IMPURE: &[&str] = &[
     "Instant::now",
     "rand::rng()",
     "rand::random",
+    "chance::",
+    "durable::",
 ];
 
 #[track_caller]

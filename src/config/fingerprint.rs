@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 
 use super::Config;
+use crate::hex;
 use crate::map::TableMapping;
 use crate::model::Table;
 use crate::settings::{CsvDialect, MessageConfig, RowPolicies, SourceConfig, SourceFormat, SourceLocation};
@@ -68,7 +69,7 @@ impl Config {
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();
-        format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()))
+        hex::text(&Md5::digest(text))
     }
 }
 

@@ -10,6 +10,7 @@ use super::files::DeadLetterFiles;
 use super::messages::StoreRejected;
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
+use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
@@ -92,8 +93,7 @@ impl DeadLetterWriter {
         let mut lines = Vec::new();
         for record in &message.records {
             let table = self.table_of(record).cloned();
-            serde_json::to_writer(&mut lines, &DeadLetter::new(origin, record, table))?;
-            lines.push(b'\n');
+            json_lines::push(&mut lines, &DeadLetter::new(origin, record, table))?;
         }
         Ok((day, lines))
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::model::{ObjectId, ObjectVersion, RejectedRecord};
 
@@ -71,7 +72,7 @@ impl DeadLetter {
     pub fn new(origin: Origin<'_>, record: &RejectedRecord, table: Option<String>) -> Self {
         let (row, row_hex) = match std::str::from_utf8(&record.row) {
             Ok(text) => (Some(text.to_owned()), None),
-            Err(_) => (None, Some(hexadecimal(&record.row))),
+            Err(_) => (None, Some(hex::text(&record.row))),
         };
         Self {
             schema_version: SCHEMA_VERSION,
@@ -97,16 +98,6 @@ impl DeadLetter {
             is_row_cut: record.row.len() >= DEAD_LETTER_ROW_BYTES_MAX,
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 0x0f] {
-            digits.extend(char::from_digit(u32::from(nibble), 16));
-        }
-    }
-    digits
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
+use crate::model::ColumnType;
 use crate::settings::DocumentPlace;
 
 const TEXT: ColumnType = ColumnType::String { length: Some(9) };

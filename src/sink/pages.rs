@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{ReadPage, SeenRecord, ShardReader, SinkError};
+use crate::delays::Delays;
 
 /// Pages in a row at the end of a shard, with records or without, after which what still comes is newer than the
 /// question: others may write all the time. Servers that never say how far behind a page is end with an empty page.
 const END_PAGES_MAX: u32 = 100;
 /// How long calls may fail before the reader gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// First pause after a call that failed.
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest pause after a call that failed.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -100,11 +103,11 @@ pub struct Patience(ExponentialBackoff);
 
 impl Default for Patience {
     fn default() -> Self {
-        let backoff = ExponentialBackoffBuilder::new()
-            .with_max_interval(RETRY_PAUSE_MAX)
-            .with_max_elapsed_time(Some(PATIENCE))
-            .build();
-        Self(backoff)
+        let delays = Delays {
+            patience: Some(PATIENCE),
+            ..Delays::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX)
+        };
+        Self(delays.start())
     }
 }
 

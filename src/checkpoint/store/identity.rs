@@ -8,8 +8,10 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{StateFolder, write_durably};
+use super::folder::StateFolder;
 use super::{StoreError, codec};
+use crate::chance;
+use crate::durable::replace::{Survives, replace};
 
 /// Version of the layout of the state folder and of exports.
 pub const FORMAT_VERSION: u32 = 1;
@@ -39,7 +41,7 @@ impl Identity {
         Self {
             format_version: FORMAT_VERSION,
             task: task.to_owned(),
-            database_id: format!("{:032x}", rand::random::<u128>()),
+            database_id: chance::id(),
             generation: 0,
         }
     }
@@ -65,7 +67,7 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(&self, folder: &StateFolder) -> Result<(), StoreError> {
-        write_durably(&folder.identity_file(), |out| {
+        replace(&folder.identity_file(), Survives::PowerCut, |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
         })

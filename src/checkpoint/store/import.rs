@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::database::{Changes, Database};
 use super::export::{ExportCounts, ExportEntry, parse_line};
-use super::folder::{StateFolder, sync_folder};
+use super::folder::StateFolder;
 use super::identity::{FORMAT_VERSION, Identity};
 use super::keys::{Namespace, cut_key, first_key, lanes_key, queue_key, table_key};
 use super::sled::{OpenOptions, SledStore, remove_folder, reset};
 use super::state::{State, StoredQueue};
 use super::{ObjectEntry, StoreError};
+use crate::durable::create::{self, sync_folder};
 
 /// Longest line of an export in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -34,7 +35,7 @@ pub fn import(
     let building = StateFolder::new(&folder.import_folder());
     let failed = |error: std::io::Error| folder.create(format!("cannot import: {error}"));
     remove_folder(building.path()).map_err(failed)?;
-    fs::create_dir_all(building.path()).map_err(failed)?;
+    create::folder(building.path()).map_err(failed)?;
     let database = Database::open(&building, Duration::ZERO)?;
     let state = State::create(building.clone(), database, Identity::new(&options.task))?;
     let mut import = Import {

@@ -14,12 +14,14 @@ use self::report::CheckpointReport;
 use super::confirm::Consent;
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat};
+use crate::chance;
 use crate::checkpoint::store::export::ExportCounts;
-use crate::checkpoint::store::folder::{StateFolder, write_durably};
+use crate::checkpoint::store::folder::StateFolder;
 use crate::checkpoint::store::identity::Identity;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore, reset};
 use crate::checkpoint::store::{StoreError, import};
 use crate::config::Config;
+use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
 /// How long to wait for a lock: long enough for a process that is just going.
@@ -123,7 +125,7 @@ fn export(args: &ExportArgs) -> Result<u8, Fault> {
         return Ok(0);
     };
     let mut outcome = Ok(ExportCounts::default());
-    let written = write_durably(file, |out| {
+    let written = replace(file, Survives::PowerCut, |out| {
         outcome = store.export(out);
         outcome
             .as_ref()
@@ -295,11 +297,7 @@ struct TrialFolder(PathBuf);
 
 impl TrialFolder {
     fn new() -> Self {
-        let name = format!(
-            "brigade-trial-{}-{:08x}",
-            std::process::id(),
-            rand::random::<u32>()
-        );
+        let name = format!("brigade-trial-{}-{}", std::process::id(), chance::short_id());
         Self(std::env::temp_dir().join(name))
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::Checkpoint;
 use crate::checkpoint::store::folder::StateFolder;
+use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
 /// Name of the status file in the state folder.
@@ -66,9 +67,9 @@ pub async fn keep_written(
 /// Readers see the old file or the new one, never half of one. It is not synced: it holds nothing that a crash
 /// must not lose.
 fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, serde_json::to_vec_pretty(status)?)?;
-    std::fs::rename(&temporary, path)
+    replace(path, Survives::Crash, |out| {
+        Ok(serde_json::to_writer_pretty(out, status)?)
+    })
 }
 
 /// The last status that was written, if there is one.

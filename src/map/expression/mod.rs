@@ -17,9 +17,10 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
 use self::bounds::{Bounds, said};
-use self::values::{hexadecimal_of, replace_characters, value_of};
+use self::values::{replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
+use crate::hex;
 use crate::model::{ColumnType, ObjectVersion, Operation, Table};
 use crate::value::convert::ValueProblem;
 use crate::value::csv::Fields;
@@ -206,7 +207,7 @@ impl Evaluator {
             }
             ValueRef::Real(number) => out.extend_from_slice(number.to_string().as_bytes()),
             ValueRef::Text(text) => out.extend_from_slice(text),
-            ValueRef::Blob(bytes) => hexadecimal_of(out, bytes),
+            ValueRef::Blob(bytes) => hex::push(out, bytes),
         }
         Ok(Some(start..out.len()))
     }

@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde::Serialize;
 
-use self::folder::ShardFile;
 use self::reader::NdjsonReader;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use crate::durable::json_lines::{self, JsonLines, TornLine};
 use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::BatchRecord;
 use crate::route::lineage::Lineage;
@@ -31,7 +31,7 @@ use crate::saturate;
 pub struct NdjsonSink {
     directory: PathBuf,
     description: StreamDescription,
-    files: Vec<Arc<Mutex<ShardFile>>>,
+    files: Vec<Arc<Mutex<JsonLines>>>,
 }
 
 /// One line of a file.
@@ -56,11 +56,11 @@ impl NdjsonSink {
             folder::open(&directory, shards_count).map_err(|error| failed("open", &directory, &error))?;
         let files = shards.shards().iter().enumerate().map(|(index, _)| {
             let path = path_of(&directory, index);
-            let file = ShardFile::open(&path).map_err(|error| failed("open", &path, &error))?;
+            let file =
+                JsonLines::open(&path, TornLine::CutOff).map_err(|error| failed("open", &path, &error))?;
             Ok(Arc::new(Mutex::new(file)))
         });
         let files = files.collect::<Result<_, SinkError>>()?;
-        folder::sync(&directory).map_err(|error| failed("open", &directory, &error))?;
         let description = StreamDescription {
             lineage: Lineage::of_open(&shards),
             shards,
@@ -140,8 +140,7 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
             explicit_hash_key: record.explicit_hash_key().map(|key| key.0.to_string()),
         };
         starts.push(saturate::to_u64(lines.len()));
-        serde_json::to_writer(&mut lines, &line).map_err(|error| error.to_string())?;
-        lines.push(b'\n');
+        json_lines::push(&mut lines, &line).map_err(|error| error.to_string())?;
     }
     Ok((lines, starts))
 }

@@ -1,6 +1,9 @@
 //! Reads JSON into a located tree, and goes on after the mistakes that copying from a web page or a word
 //! processor makes: curly quotes, no-break spaces, a bracket left behind. They are errors all the same, but one
 //! run names them all. Pure: no I/O, no clock.
+//!
+//! The YAML reader cannot serve here although JSON is a part of YAML. It takes what DMS refuses: text without quotes,
+//! comments, `True`, `0x1F`. And it stops at the first mistake, where this one names all of them and the cure of each.
 
 use std::iter::Peekable;
 use std::str::Chars;
