@@ -134,7 +134,7 @@ impl Discoverer {
                     let now_ms = actor.parts.clock.now_ms();
                     let in_front = actor.parts.catalog.in_front(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    report_in_front(in_front, actor.parts.catalog.in_front(queue));
+                    report_before_start(in_front, actor.parts.catalog.in_front(queue));
                     if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }
@@ -161,7 +161,9 @@ impl Lateness {
     fn state_of(&self, key: &str) -> ObjectState {
         if self.policy == LateFiles::Quarantine && is_late(key, self.greatest_key.as_deref()) {
             return ObjectState::Quarantined {
-                reason: format!("{key} appeared behind the last file read (late_files: quarantine)"),
+                reason: format!(
+                    "{key} arrived late: it sorts before the last file read (late_files: quarantine)"
+                ),
                 watermark: Mark::START,
                 totals: ObjectTotals::default(),
             };
@@ -170,7 +172,7 @@ impl Lateness {
     }
 }
 
-/// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
+/// Lists one page, separates new keys from known ones, and gives the new ones their numbers, durably.
 async fn list_page(
     source: Arc<dyn ObjectSource>,
     store: Arc<dyn CheckpointStore>,
@@ -197,7 +199,7 @@ async fn list_page(
                 Some(_) => {}
             }
         }
-        let in_front = remove_in_front(store.as_ref(), &lateness.from, &mut new)?;
+        let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
         let objects: Vec<_> = new
             .into_iter()
@@ -220,8 +222,8 @@ async fn list_page(
     Ok(ListedPage { new, in_front, next })
 }
 
-/// Takes out what lies in front of the start; says how many that were.
-fn remove_in_front(
+/// Takes out what lies before the start; says how many that were.
+fn remove_before(
     store: &dyn CheckpointStore,
     from: &StartPoint,
     new: &mut Vec<ObjectVersion>,
@@ -233,19 +235,19 @@ fn remove_in_front(
         let mut is_registered = found.iter().map(Option::is_some);
         new.retain(|_| !is_registered.next().unwrap_or(false));
     } else {
-        new.retain(|version| !from.is_in_front(version));
+        new.retain(|version| !from.is_before(version));
     }
     Ok(saturate::to_u64(all - new.len()))
 }
 
-fn report_in_front(before: u64, now: u64) {
+fn report_before_start(before: u64, now: u64) {
     if before == 0 && now > 0 {
-        tracing::info!(files = now, "change files in front of the start are not read");
+        tracing::info!(files = now, "change files before the start are not read");
     } else if before < now {
         tracing::warn!(
             more = now - before,
             files = now,
-            "change files appeared in front of the start; they are not read"
+            "change files appeared before the start; they are not read"
         );
     }
 }
@@ -255,10 +257,12 @@ fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> 
         .iter()
         .filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
     for version in late {
-        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file appeared behind the last one read");
+        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file arrived late: it sorts before the last \
+            one read");
         if lateness.policy == LateFiles::Stop {
             let message = format!(
-                "{} appeared behind {}, the last file read, and late_files is stop; read it with late_files: process",
+                "{} arrived late: it sorts before {}, the last file read, and late_files is stop; read it with \
+                late_files: process",
                 version.key,
                 lateness.greatest_key.as_deref().unwrap_or_default(),
             );

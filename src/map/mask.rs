@@ -82,8 +82,8 @@ impl Mask {
         }
     }
 
-    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the columns
-    /// of a row apart; only random digits need a seed.
+    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the
+    /// columns of a row apart; only random digits need a seed.
     pub fn apply(
         self,
         out: &mut Vec<u8>,
@@ -201,7 +201,7 @@ fn bounds(digits: &[u8], limit: u128) -> Option<(u128, u128)> {
     (lowest <= highest).then_some((lowest, highest))
 }
 
-/// The largest magnitude of a number of the type; `None` for what is no integer.
+/// The largest magnitude of a number of the type; `None` for what is not an integer.
 fn largest(column_type: ColumnType) -> Option<u128> {
     let signed = |bits: u32| (1_u128 << (bits - 1)) - 1;
     let unsigned = |bits: u32| (1_u128 << bits) - 1;

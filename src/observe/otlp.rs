@@ -17,7 +17,7 @@ use opentelemetry_sdk::trace::{
 
 use crate::fault::{Fault, FaultKind};
 
-/// Where OTLP over HTTP takes spans, behind the configured endpoint.
+/// Where OTLP over HTTP takes spans, after the configured endpoint.
 const TRACES_PATH: &str = "/v1/traces";
 /// Longest time one request to the endpoint may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The provider of a task's tracer, with a thread of its own that sends.
 ///
 /// # Errors
-/// If the endpoint is no address that spans can be sent to.
+/// If the endpoint is not an address that spans can be sent to.
 pub(super) fn provider(endpoint: &str, task: &str) -> Result<(SdkTracerProvider, DeliveryState), Fault> {
     let state = DeliveryState::default();
     if !endpoint.starts_with("http://") {
@@ -85,12 +85,12 @@ struct WatchedExporter {
     state: DeliveryState,
 }
 
-/// Whether the last delivery failed, and people were told.
+/// Whether the last delivery failed, and that was reported.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DeliveryState(Arc<AtomicBool>);
 
 impl DeliveryState {
-    /// Whether people were told that spans are not delivered.
+    /// Whether it was reported that spans are not delivered.
     pub(super) fn is_failing(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
