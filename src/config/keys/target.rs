@@ -82,8 +82,8 @@ static KINESIS: Group = Group {
                 }),
                 presence: Presence::Default("resend"),
                 about: "What to do with records in doubt after an outage that was longer than the stream's retention, when\n\
-                        the stream no longer shows whether they arrived. resend: send them, they may come twice;\n\
-                        stop: exit with code 65 and leave it to a person.",
+                        the stream no longer shows whether they arrived. resend: send them, they may come\n\
+                        twice; stop: exit with code 65 and leave it to a person.",
             },
             Key {
                 name: "aggregation",
