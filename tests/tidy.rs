@@ -16,6 +16,8 @@ mod floors;
 mod pure;
 #[path = "support/sources.rs"]
 mod sources;
+#[path = "support/words.rs"]
+mod words;
 
 use self::floors::Floors;
 use self::pure::PURE;
@@ -172,6 +174,18 @@ fn nothing_unwraps_and_nothing_is_left_to_do() {
     assert_none(
         &findings,
         "no unwrap outside tests, nothing left to do in the code",
+    );
+}
+
+#[test]
+fn texts_say_it_as_an_engineer_would() {
+    let paths = ["src", "config", "chaos", "consumers"]
+        .into_iter()
+        .flat_map(files_below);
+    let findings = paths.flat_map(|path| words::findings(&path, &read(&path)));
+    assert_none(
+        &findings.collect::<Vec<_>>(),
+        "one way to say a thing; see tests/support/words.rs",
     );
 }
 

@@ -30,7 +30,7 @@ impl NewFiles<'_> {
         let there = paths.find(|path| !self.is_forced && path.exists());
         let Some(path) = there else { return Ok(()) };
         let message = format!(
-            "{} is there already; give another folder with {}, or --force to replace it",
+            "{} exists already; give another folder with {}, or --force to replace it",
             path.display(),
             self.folder_option
         );

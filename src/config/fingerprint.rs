@@ -16,7 +16,7 @@ struct Sent<'a> {
     task: &'a str,
     place: [String; 5],
     csv: &'a CsvDialect,
-    /// Left out as long as files tell what they are.
+    /// Left out as long as files say what they are.
     #[serde(skip_serializing_if = "SourceFormat::is_auto")]
     format: SourceFormat,
     tables: &'a [Table],

@@ -37,8 +37,8 @@ pub struct DeadLetterWriterParts {
 pub struct DeadLetterWriter {
     parts: DeadLetterWriterParts,
     files: Option<DeadLetterFiles>,
-    /// The object of each queue that was told of last.
-    told: HashMap<QueueName, u64>,
+    /// The object of each queue that was reported last.
+    reported: HashMap<QueueName, u64>,
 }
 
 impl DeadLetterWriter {
@@ -47,7 +47,7 @@ impl DeadLetterWriter {
         Self {
             parts,
             files: Some(files),
-            told: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
@@ -57,12 +57,12 @@ impl DeadLetterWriter {
     }
 
     /// Says that an object has bad rows: once per object, because all of its rows may be bad.
-    fn tell(&mut self, message: &StoreRejected) {
+    fn report(&mut self, message: &StoreRejected) {
         let id = &message.context.id;
         let Some(first) = message.records.first() else {
             return;
         };
-        if self.told.insert(id.queue.clone(), id.number) == Some(id.number) {
+        if self.reported.insert(id.queue.clone(), id.number) == Some(id.number) {
             return;
         }
         tracing::warn!(
@@ -108,7 +108,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let rendered = self.render(&message);
-        self.tell(&message);
+        self.report(&message);
         let files = self.files.take();
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;

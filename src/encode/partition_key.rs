@@ -51,7 +51,7 @@ pub struct PartitionKeyRule {
     pub key_type: PartitionKeyType,
     /// The attribute that is the key, if one is.
     pub attribute: Option<usize>,
-    /// What stands in front of the values; the whole key if there are none.
+    /// What stands before the values; the whole key if there are none.
     prefix: String,
 }
 
@@ -159,7 +159,7 @@ impl<'a> PartitionKeyWriter<'a> {
         match str::from_utf8(key) {
             Ok("") => Err(ValueProblem::new(
                 "empty_partition_key",
-                "what the partition key is made of is empty, and a partition key must not be",
+                "the values of the partition key are empty, and a partition key must not be",
             )),
             Ok(key) => Ok(key),
             Err(_) => Err(ValueProblem::new(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_joined_by_dots_behind_the_prefix() {
+    fn values_are_joined_by_dots_after_the_prefix() {
         let plain = PartitionKeyRule::new(&table(2), Operation::Load, &MessageConfig::default());
         assert_eq!(key(&plain, &["1", "a.b"]).as_deref(), Ok("1.a.b"));
         assert_eq!(key(&plain, &["", "x"]).as_deref(), Ok(".x"));

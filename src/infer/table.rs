@@ -38,7 +38,7 @@ pub struct TableSeen {
     has_operation: bool,
     /// The columns as a file of another format than CSV declares them.
     declared: Vec<Column>,
-    /// What has to be told of those files.
+    /// What has to be reported of those files.
     notes: Vec<String>,
 }
 
@@ -167,7 +167,8 @@ impl TableSeen {
         }
         if self.has_operation {
             notes.push(
-                "the first column, `Op`, is the operation that DMS writes, and is no column here".to_owned(),
+                "the first column, `Op`, is the operation that DMS writes, and is not a column here"
+                    .to_owned(),
             );
         }
         let types = self.types();

@@ -214,7 +214,7 @@ impl ValueKind {
             Self::Text => return Ok(Comparable::Text(text)),
             Self::Normal(column_type) => {
                 let text = shown(text, column_type, HexPrefix::Absent, scratch)?;
-                // Without the zone a time without a fraction is the beginning of those with one, and sorts in front.
+                // Without the zone a time without a fraction is the beginning of those with one, and sorts before them.
                 return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }
         };

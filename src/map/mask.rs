@@ -73,8 +73,8 @@ impl Mask {
         }
     }
 
-    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the columns
-    /// of a row apart; only random digits need a seed.
+    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the
+    /// columns of a row apart; only random digits need a seed.
     pub fn apply(
         self,
         out: &mut Vec<u8>,
@@ -187,7 +187,7 @@ fn bounds(digits: &[u8], limit: u128) -> Option<(u128, u128)> {
     (lowest <= highest).then_some((lowest, highest))
 }
 
-/// The largest magnitude of a number of the type; `None` for what is no integer.
+/// The largest magnitude of a number of the type; `None` for what is not an integer.
 fn largest(column_type: ColumnType) -> Option<u128> {
     if let TypeClass::Integer { bits, is_signed } = column_type.class() {
         Some((1_u128 << (bits - u32::from(is_signed))) - 1)

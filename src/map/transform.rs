@@ -301,7 +301,7 @@ impl<'a> Work<'a> {
 
     fn set_mask(&self, draft: &mut Draft, mask: Mask, rule: ColumnRule<'_>, report: &mut Report) {
         if mask != Mask::Hash {
-            // Hidden digits are no key any more: rows that belong together get different ones, and others the same.
+            // Hidden digits are no longer a key: rows that belong together get different ones, and others the same.
             self.warn_key(&draft.column, rule.head, "hides digits of", report);
         }
         if mask.fits(draft.column.column_type) {

@@ -173,7 +173,7 @@ impl BatchSender {
         is_answered
     }
 
-    /// A record in another shard than expected is stored all the same; but the shards are no longer the same.
+    /// A record in another shard than expected is stored, but the shards are no longer the same.
     fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
         let is_elsewhere = |entry: &PutEntry| entry.is_elsewhere(&self.shard.id);
         if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
@@ -190,7 +190,7 @@ impl BatchSender {
         tracing::info!(
             shard,
             settle_ms = wait.as_millis(),
-            "reading the stream back once no request can be stored any more"
+            "reading the stream back once no pending request can still be stored"
         );
         let wait_ms = saturate::to_i64(wait.as_millis());
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);

@@ -147,7 +147,7 @@ impl Replanner<'_> {
         let mut take = |row: RenderedRow<'_>| {
             let digest = digest(&[table_name.as_bytes(), operation.as_str().as_bytes(), row.text]);
             let copy = copies.entry(digest.clone()).or_default();
-            // Rows that say the same are told apart by their order in the file.
+            // Rows that say the same are distinguished by their order in the file.
             let id = format!("{CORRECTED}{digest}.{copy}");
             *copy += 1;
             if sent.contains(&id) {

@@ -290,7 +290,7 @@ mod tests {
         }
         let (sent, told) = send(&sink, folder.path(), 1).await;
         assert_eq!(sent.map_err(|fault| fault.kind), Err(FaultKind::Unreachable));
-        assert!(told > 1, "each failure is told: {told}");
+        assert!(told > 1, "each failure is reported: {told}");
         assert_eq!(recorded(folder.path()), []);
     }
 }

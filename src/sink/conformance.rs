@@ -225,7 +225,7 @@ async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) 
     numbers.expect("every record is stored")
 }
 
-/// Reading from the oldest record, from a record on and from behind a record gives what is there, in order.
+/// Reading from the oldest record, from a record on and from after a record gives what is there, in order.
 pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
     let word = unique("back");
     for shard in shards_of(stage).await {

@@ -31,7 +31,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages at this interval. `empty_ends_min` is how often in a row an empty page has to say that nothing is behind
+    /// Pages at this interval. `empty_ends_min` is how often in a row an empty page has to say that nothing is after
     /// it, before it is believed; `None` for a closed shard, which says itself which page is its last.
     pub fn new(reader: Box<dyn ShardReader>, interval: Duration, empty_ends_min: Option<u32>) -> Self {
         let ticks = (!interval.is_zero()).then(|| {
@@ -49,7 +49,7 @@ impl Pages {
         }
     }
 
-    /// The next page; `None` behind the last.
+    /// The next page; `None` after the last.
     ///
     /// # Errors
     /// If trying again cannot help, or did not help for too long.
@@ -118,7 +118,7 @@ impl Patience {
     /// The error, if trying again cannot help, or did not help for too long.
     pub async fn wait(&mut self, error: SinkError) -> Result<(), SinkError> {
         let delay = match &error {
-            // Others read too; that is no trouble, and it passes.
+            // Others read too; that is not a problem, and it passes.
             SinkError::Throttled { .. } => Some(self.0.next_backoff().unwrap_or(RETRY_PAUSE_MAX)),
             SinkError::NotSent { .. } | SinkError::Doubtful { .. } => self.0.next_backoff(),
             SinkError::Missing { .. }

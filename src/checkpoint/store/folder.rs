@@ -91,8 +91,8 @@ impl StateFolder {
             |path| format!("`brigade checkpoint import {path}`"),
         );
         self.refused(format!(
-            "{finding}; put the last export back with `brigade checkpoint reset` and then {import}, \
-             or start from nothing with `brigade checkpoint reset` alone"
+            "{finding}; put the last export back with `brigade checkpoint reset` and then {import}, or start from \
+            scratch with `brigade checkpoint reset` alone"
         ))
     }
 

@@ -65,7 +65,7 @@ fn make_way(folder: &StateFolder, options: &OpenOptions) -> Result<(), StoreErro
             .generation;
         if generation > 0 {
             return Err(
-                folder.create("there is a state already; remove it with `brigade checkpoint reset` first")
+                folder.create("a state exists already; remove it with `brigade checkpoint reset` first")
             );
         }
         reset(folder.path(), options.lock_wait)?;
@@ -96,7 +96,7 @@ impl Import<'_> {
             line_number += 1;
             let entry = self.line(input, line_number)?.ok_or_else(|| {
                 self.folder
-                    .create("the export ends without its last line; it is not whole")
+                    .create("the export is incomplete: its last line is missing")
             })?;
             if let ExportEntry::Trailer(expected) = entry {
                 self.check_end(input, &counts, &expected)?;
@@ -128,7 +128,7 @@ impl Import<'_> {
         match read.map_err(|error| failed(error.to_string()))? {
             0 => Ok(None),
             _ if line.ends_with(b"\n") => parse_line(&line).map(Some).map_err(failed),
-            _ => Err(failed("it has no end".to_owned())),
+            _ => Err(failed("the line is cut off or too long".to_owned())),
         }
     }
 
@@ -139,9 +139,7 @@ impl Import<'_> {
             generation,
         }) = first
         else {
-            return Err(self
-                .folder
-                .create("the file does not begin like an export of brigade"));
+            return Err(self.folder.create("the file is not an export of brigade"));
         };
         if format_version > FORMAT_VERSION {
             return Err(self.folder.create(format!(
@@ -166,12 +164,12 @@ impl Import<'_> {
     ) -> Result<(), StoreError> {
         if counts != expected {
             return Err(self.folder.create(format!(
-                "the export is not whole: {counts:?} instead of {expected:?}"
+                "the export is incomplete: {counts:?} instead of {expected:?}"
             )));
         }
         match input.fill_buf() {
             Ok([]) => Ok(()),
-            Ok(_) => Err(self.folder.create("the export goes on behind its last line")),
+            Ok(_) => Err(self.folder.create("the export continues after its last line")),
             Err(error) => Err(self.folder.create(format!("cannot read the export: {error}"))),
         }
     }
@@ -203,7 +201,7 @@ impl Import<'_> {
             } => {
                 self.close_queue()?;
                 if self.state.queues.contains_key(&name) {
-                    return Err(self.folder.create(format!("queue {name} comes twice")));
+                    return Err(self.folder.create(format!("queue {name} appears twice")));
                 }
                 let mut queue = self.state.new_queue(&name)?;
                 if first_number > 0 {

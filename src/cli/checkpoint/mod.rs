@@ -42,9 +42,9 @@ enum Verb {
     Show(ShowArgs),
     /// Write the checkpoint as JSON lines
     Export(ExportArgs),
-    /// Make the state from an export; there must be none yet
+    /// Create the state from an export; there must be none yet
     Import(ImportArgs),
-    /// Remove the state: the next run starts from nothing and sends every row again
+    /// Remove the state: the next run starts from scratch and sends every row again
     Reset(ResetArgs),
 }
 
@@ -63,7 +63,7 @@ struct ShowArgs {
 struct ExportArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// Where to; standard output without it
+    /// Where to write it; standard output by default
     file: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
@@ -146,7 +146,7 @@ fn import_file(args: &ImportArgs) -> Result<u8, Fault> {
     if args.consent.dry_run {
         if StateFolder::new(folder).database_file().exists() {
             super::report(
-                "there is a state already; unless nothing ever happened in it, `brigade checkpoint reset` has to come first",
+                "a state exists already; unless it is still empty, run `brigade checkpoint reset` first",
             );
         }
         let trial = TrialFolder::new();
@@ -154,7 +154,7 @@ fn import_file(args: &ImportArgs) -> Result<u8, Fault> {
         return print_counts("would import", &counts, args.output);
     }
     let what = format!(
-        "the state of task {} in {} is made from {}",
+        "this creates the state of task {} in {} from {}",
         config.task,
         folder.display(),
         args.file.display()
@@ -206,7 +206,8 @@ fn remove(args: &ResetArgs) -> Result<u8, Fault> {
         return print_removed(&present, args, "would remove");
     }
     let what = format!(
-        "the state of task {} in {} is removed for good; the next run starts from nothing and sends every row again",
+        "this removes the state of task {} in {} for good; the next run starts from scratch and sends every row \
+        again",
         config.task, folder
     );
     if !args.consent.given(&what)? {

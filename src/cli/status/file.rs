@@ -96,7 +96,7 @@ pub(in crate::cli) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
     }
 }
 
-/// Shows what the state says now. The status of the next run says the same, so failing is no loss.
+/// Shows what the state says now. The status of the next run says the same, so failing is not a loss.
 pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
     let Ok(Some(mut status)) = read(state) else {
         return;
@@ -110,7 +110,7 @@ pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
     }
 }
 
-/// Removes the status of a state that is no more.
+/// Removes the status of a state that no longer exists.
 pub(in crate::cli) fn forget(state: &Path) {
     if let Err(error) = std::fs::remove_file(state.join(STATUS_FILE))
         && error.kind() != io::ErrorKind::NotFound

@@ -178,7 +178,7 @@ impl MemorySink {
         let state = self.state();
         let index = state.shards.iter().position(|own| own.known.shard == *shard);
         drop(state);
-        index.ok_or_else(|| self.refuse(format!("{} is no shard of this stream", shard.id)))
+        index.ok_or_else(|| self.refuse(format!("{} is not a shard of this stream", shard.id)))
     }
 
     fn admit_record(&self, shard: &Shard, record: &BatchRecord) -> Result<(), SinkError> {

@@ -1,9 +1,9 @@
 //! Records to files on this machine: one file of JSON lines per pretended shard.
 //!
 //! A line is `{"partition_key":…,"payload":…}`, the message as a JSON string, and `explicit_hash_key` if the record has
-//! one. The sequence number of a record is the byte offset of its line. A put is answered after `fdatasync`, because the
-//! checkpoint that follows says "delivered" and must not outlive the data in a power cut. A last line that a crash cut
-//! off is removed when the folder is opened: its put was never answered.
+//! one. The sequence number of a record is the byte offset of its line. A put is answered after `fdatasync`, because
+//! the checkpoint that follows says "delivered" and must not outlive the data in a power cut. A last line that a
+//! crash cut off is removed when the folder is opened: its put was never answered.
 //!
 //! `stream.json` in the folder gives the stream its identity; a folder that was emptied and filled again is
 //! another stream. One process at a time: the task's state lock sees to that.
@@ -81,7 +81,7 @@ impl NdjsonSink {
             failed(
                 "find",
                 &self.directory,
-                &format!("{} is no shard of it", shard.id),
+                &format!("{} is not a shard of it", shard.id),
             )
         })
     }
@@ -132,7 +132,7 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
     for record in records {
         let text = |bytes| {
             let text = std::str::from_utf8(bytes);
-            text.map_err(|error| format!("record #{} is no text: {error}", record.ordinal))
+            text.map_err(|error| format!("record #{} is not text: {error}", record.ordinal))
         };
         let line = Line {
             partition_key: text(record.partition_key())?,
@@ -209,7 +209,7 @@ mod tests {
             .put(&shard, &[record(b"text"), record(b"\xff")])
             .await
             .unwrap_err();
-        assert!(no_text.to_string().contains("record #7 is no text"), "{no_text}");
+        assert!(no_text.to_string().contains("record #7 is not text"), "{no_text}");
         let unknown = Shard {
             id: "shardId-000000000009".to_owned(),
             ..shard

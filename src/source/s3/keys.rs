@@ -27,7 +27,7 @@ pub(super) fn page_of(output: ListObjectsV2Output, start_after: &str) -> Result<
     }
     let next = match output.is_truncated {
         Some(true) if last_key == start_after => {
-            return Err("the listing says that there is more but does not get on".to_owned());
+            return Err("the listing says there is more but does not advance".to_owned());
         }
         Some(true) => Some(ListCursor {
             start_after: last_key,
