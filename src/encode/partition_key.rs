@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_joined_by_dots_after_the_prefix() {
+    fn values_are_joined_by_dots_behind_the_prefix() {
         let plain = PartitionKeyRule::new(&table(2), Operation::Load, &MessageConfig::default());
         assert_eq!(key(&plain, &["1", "a.b"]).as_deref(), Ok("1.a.b"));
         assert_eq!(key(&plain, &["", "x"]).as_deref(), Ok(".x"));
