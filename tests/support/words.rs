@@ -1,4 +1,4 @@
-//! Words that the house does not use, for `tests/tidy.rs`.
+//! Words that the house does not use, for `tests/tidy/main.rs`.
 
 #![allow(
     clippy::indexing_slicing,
