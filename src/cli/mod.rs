@@ -76,7 +76,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// List the dead letters, rows that could not be sent, and send them again
     Dlq(dead_letters::DeadLettersArgs),
-    /// Make a configuration from that of another tool
+    /// Convert a task of another tool into a configuration
     Import(import::ImportArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,

@@ -75,9 +75,9 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
 
 fn print(names: &[String], args: &ReloadArgs) -> Result<u8, Fault> {
     let verb = if args.consent.dry_run {
-        "would load again"
+        "would reload"
     } else {
-        "the next run loads again"
+        "the next run reloads"
     };
     let text = match args.output.format {
         OutputFormat::Json => super::to_json(&json!({

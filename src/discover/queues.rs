@@ -33,7 +33,7 @@ pub async fn plan_queues(
     }
     if starts.is_empty() && stop_after == StopAfter::Never {
         tracing::warn!(
-            "the full load of every table is complete: nothing is read; `brigade run --start-type reload-target` loads again"
+            "the full load of every table is complete: nothing is read; `brigade reload --table SCHEMA.TABLE` loads a table again"
         );
     }
     let store = Arc::clone(store);

@@ -160,7 +160,7 @@ impl TableSeen {
         self.see_first_row();
         if self.odd_rows > 0 {
             notes.push(format!(
-                "{} of {} rows have another number of fields than the first one: they would be dead letters",
+                "{} of {} rows with a different number of fields from the first: each would be a dead letter",
                 self.odd_rows,
                 self.rows + self.odd_rows
             ));

@@ -282,7 +282,7 @@ fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
         RawRecordKind::Whole => None,
         RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
             "unclosed_quote",
-            "a field starts with a quote that is not closed within the longest row allowed",
+            "a field starts with a quote that is not closed before the end of the longest row allowed, or of the file",
         )),
         RawRecordKind::TooLong => Some(ValueProblem::new(
             "row_too_long",

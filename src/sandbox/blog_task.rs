@@ -34,7 +34,7 @@ pub enum Delivery {
     /// What was in doubt is sent again.
     #[value(name = "at_least_once")]
     AtLeastOnce,
-    /// What was in doubt is looked up in the stream.
+    /// What was in doubt is read back from the stream.
     #[default]
     Dedupe,
 }

@@ -99,7 +99,7 @@ fn a_table_is_loaded_again_after_a_question() {
     let ended = reload(&[]).expect(64);
     assert!(ended.stderr.contains("--yes"), "{ended:?}");
     let ended = reload(&["--dry-run"]).expect(0);
-    assert_eq!(ended.stdout, "would load again shop.orders\n");
+    assert_eq!(ended.stdout, "would reload shop.orders\n");
     task.brigade(&["run", "--once"]).expect(0);
     assert_eq!(task.records_count(), ALL, "nothing was changed so far");
 

@@ -74,7 +74,7 @@ fn what_stands_in_the_way_is_a_warning() {
     for warning in [
         "100 % of the sampled rows have the partition key \"shop.orders\"",
         "1 of 2 rows sampled would be dead letters",
-        "1 file below the bucket folder belong to no table, the first is stray/file.csv",
+        "1 file not read: outside the folders of all tables, the first is stray/file.csv",
     ] {
         assert!(has_warning(&plan, warning), "{warning}: {plan:#}");
     }

@@ -70,7 +70,7 @@ impl DemoReport {
                  checkpoint, and what was stored without an answer"
             ),
             Delivery::Dedupe if is_in_doubt && self.allowance.repeats_max == 0 => {
-                "no repeats allowed: what was in doubt is looked up in the stream".to_owned()
+                "no repeats allowed: what was in doubt is read back from the stream".to_owned()
             }
             Delivery::AtLeastOnce | Delivery::Dedupe if self.allowance.repeats_max == 0 => {
                 "no repeats allowed: nothing was interrupted".to_owned()
@@ -88,7 +88,7 @@ impl DemoReport {
         let hits = mid_load_count(&self.kills, self.verdict.rows_in);
         writeln!(
             f,
-            "\n  {} kills with SIGKILL, {hits} of them in mid-load",
+            "\n  {} kills with SIGKILL, {hits} of them mid-load",
             self.kills.len()
         )?;
         for (number, kill) in (1..).zip(&self.kills) {

@@ -39,7 +39,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         let why = if name.starts_with(CHANGE_FILES) {
             "will not be read: before `changes_from`"
         } else {
-            "came after the full load was complete and will not be read; `brigade reload` loads again"
+            "came after the full load was complete and will not be read; `brigade reload` reads it"
         };
         warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
     }
@@ -104,7 +104,7 @@ pub(super) fn of_strays(strays: &Stray) -> Option<String> {
     let first = strays.keys.first()?;
     let at_least = if strays.is_complete { "" } else { " or more" };
     Some(format!(
-        "{}{at_least} below the bucket folder belong to no table, the first is {first}; they are not read",
+        "{}{at_least} not read: outside the folders of all tables, the first is {first}",
         counted(strays.count, "file")
     ))
 }

@@ -33,7 +33,7 @@ pub(super) fn open(directory: &Path, shards_count: u32) -> io::Result<String> {
         return Ok(format!("ndjson:{}", identity.id));
     }
     Err(io::Error::other(format!(
-        "it holds {} shards and not {shards_count}; set target.ndjson.shards to {}, or give another path",
+        "it was made for {} shard(s), not for {shards_count}; set target.ndjson.shards to {}, or give another path",
         identity.shards, identity.shards
     )))
 }
