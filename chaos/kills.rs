@@ -11,7 +11,7 @@ use crate::planted::DEFECT_VARIABLE;
 
 /// Planted defects and the count that shows each of them.
 const DEFECTS: [&str; 2] = ["refused-counted-as-sent", "watermark-runs-ahead"];
-/// What the demo says as soon as it sees a checkpoint that the stream does not bear out (C1).
+/// What the demo says as soon as it sees a checkpoint that the stream does not confirm (C1).
 const CHECKPOINT_AHEAD: &str = "the checkpoint is ahead";
 
 #[derive(Debug, Clone, Args)]
@@ -73,7 +73,7 @@ fn describe(number: usize, kill: &Value) -> String {
     )
 }
 
-/// Each defect must make the verdict fail, or be seen in the checkpoint before; any other run without a verdict is no
+/// Each defect must make the verdict fail, or be seen in the checkpoint before; any other run without a verdict is not a
 /// find.
 pub(crate) fn run_planted(seed: u64) -> ScenarioResult {
     for defect in DEFECTS {

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
         arguments.seed,
         total - unsettled,
     );
-    // The file in whose middle it was killed tells its format again, by its first bytes; nothing else is read twice.
+    // The file in whose middle it was killed shows its format again, by its first bytes; nothing else is read twice.
     let expected = u64::try_from(MAGIC_BYTES).map(|again| unsettled + again);
     if expected == Ok(read) && from > 0 {
         Ok(finding)

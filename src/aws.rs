@@ -9,7 +9,7 @@ pub(crate) fn causes<'a>(
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
         let error: &'a (dyn Error + 'static) = *error;
-        // An I/O error tells what its payload was caused by, but not the payload itself.
+        // An I/O error shows what its payload was caused by, but not the payload itself.
         let payload = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match payload {
             Some(payload) => Some(payload),

@@ -1,19 +1,9 @@
-//! The one place that says what kind of trouble something is: retry, reject or fatal, and with which exit code.
+//! Faults that end a task: the one place that says of which kind they are, with which exit code they end it, and
+//! whether a restart could help. What is tried again and what is set aside before that is a matter of each seam.
 
 use std::fmt;
 
-/// What to do about a failed attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// Try the same again after a delay.
-    Retry,
-    /// This record or object can never succeed; set it aside and go on.
-    Reject,
-    /// Nothing will succeed until a person changes something; stop.
-    Fatal,
-}
-
-/// What a failed attempt may have done all the same.
+/// What a failed attempt may still have done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
     /// It certainly had no effect.
@@ -76,9 +66,9 @@ impl FaultKind {
     /// What to do about it in general; `None` where each message says it.
     pub fn help(self) -> Option<&'static str> {
         match self {
-            Self::Internal | Self::Panic => Some(
-                "the checkpoint is safe, start the task again; if this comes back, it is a bug to be reported",
-            ),
+            Self::Internal | Self::Panic => {
+                Some("the checkpoint is safe; start the task again, and report a bug if this comes back")
+            }
             Self::Usage | Self::Configuration | Self::StateLocked | Self::StateDamaged => None,
             Self::Data => Some("correct the data or the policy named above, then start the task again"),
             Self::SourceMissing => {
@@ -87,7 +77,7 @@ impl FaultKind {
             Self::Unreachable => Some(
                 "check endpoint, region, network and credentials; `brigade validate --online` tries them",
             ),
-            Self::StateCreate => Some("choose a place that exists and may be written"),
+            Self::StateCreate => Some("choose a path that exists and is writable"),
             Self::StateIo => Some("check the disk: free space, permissions, its health"),
             Self::PermissionDenied => Some("grant the permission, or use credentials that have it"),
             Self::DrainTimeout => Some("nothing is lost; allow more time with limits.drain_timeout"),

@@ -26,10 +26,10 @@
 //! # Code map
 //!
 //! The modules below stand in the order of the data. A stage folder holds `messages.rs` (what comes in), pure files
-//! (the thinking: no I/O, no clock, and `tests/tidy.rs` sees to it), and `actor.rs` (a thin shell). Seams are nouns with
+//! (the thinking: no I/O, no clock, and `tests/tidy/main.rs` sees to it), and `actor.rs` (a thin shell). Seams are nouns with
 //! small traits: [`source::ObjectSource`], [`sink::RecordSink`], [`checkpoint::store::CheckpointStore`] and
-//! [`clock::Clock`]; every backend of the first three passes the same conformance suite. What kind of trouble something
-//! is, and with which exit code it ends, is said in one place: [`fault`].
+//! [`clock::Clock`]; every backend of the first three passes the same conformance suite. Of which kind a fault that
+//! ends a task is, and with which exit code it ends it, is said in one place: [`fault`].
 //!
 //! What the library does *not* do, on purpose: no message carries a single row; nothing is acknowledged in `Drop`; no
 //! actor is restarted alone; no retry hides in the AWS SDK; nothing but [`flow::edge`] touches an actor's address;
@@ -37,7 +37,7 @@
 //!
 //! # Invariants
 //!
-//! The ids stand wherever one of them is relied on, enforced or tested; `tests/tidy.rs` checks that each is.
+//! The ids stand wherever one of them is relied on, enforced or tested; `tests/tidy/main.rs` checks that each is.
 //!
 //! | Id | What always holds | Enforced in |
 //! |---|---|---|
@@ -59,7 +59,7 @@
 //! | Q1 | Rows read = delivered + dead-lettered + filtered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 
 // The floors of the house, from top to bottom. An empty line ends a floor. A room imports rooms of lower floors only,
-// never one above it or beside it; `tests/tidy.rs` reads this very list and holds the code to it.
+// never one above it or beside it; `tests/tidy/main.rs` reads this very list and holds the code to it.
 
 // The command line.
 pub mod cli;
@@ -109,5 +109,9 @@ pub mod fault;
 pub mod clock;
 pub mod limits;
 mod aws;
+pub mod durable;
+pub mod chance;
+pub mod delays;
 
 pub mod saturate;
+pub mod hex;

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Records in one PutRecords request at most.
 pub const REQUEST_RECORDS_MAX: usize = 500;
 /// Records in one batch at most, however they are put into a request. Recovery relies on it: a process that was
-/// killed left at most so many rows of an object in doubt behind the last one that is certainly stored.
+/// killed left at most so many rows of an object in doubt after the last one that is certainly stored.
 pub const BATCH_RECORDS_MAX: usize = 5_000;
 /// Bytes in one PutRecords request at most, messages and partition keys together.
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;

@@ -83,7 +83,7 @@ pub(crate) fn judge_chain(outside: &Outside<'_>) -> Result<(), String> {
     let mut first = Consumer::new(outside, &wanted, Rule::new(outside.plan.defect));
     for (_, message) in &messages {
         if let Some(gap) = first.read(message)? {
-            return Err(format!("a gap is told that is none: {gap}"));
+            return Err(format!("a gap is reported that is not one: {gap}"));
         }
     }
     for (name, lane) in &wanted {
@@ -95,7 +95,7 @@ pub(crate) fn judge_chain(outside: &Outside<'_>) -> Result<(), String> {
             ));
         }
     }
-    // Gaps it is told of, but what it is given is in order, and nothing between is kept from it in silence.
+    // Gaps are reported to it, but what it is given is in order, and nothing between is kept from it in silence.
     let mut second = Consumer::new(outside, &wanted, Rule::new(None));
     let middle = outside.stream.log.len() / 2;
     let begin = outside.stream.log.get(middle).map(|stored| &stored.number);
@@ -126,7 +126,7 @@ impl<'o> Consumer<'o> {
         }
     }
 
-    /// Reads the next record; gives the gap it is told of.
+    /// Reads the next record; gives the gap that is reported.
     fn read(&mut self, message: &Message) -> Result<Option<String>, String> {
         let metadata = &message.metadata;
         let (name, lane) = lane_of(self.wanted, metadata)?;
@@ -137,7 +137,7 @@ impl<'o> Consumer<'o> {
             Decision::Resync(gap) => {
                 let place = lane.rows.iter().position(|(position, _)| *position == gap.to);
                 let place =
-                    place.ok_or_else(|| format!("a gap of {name} ends at {}, which is no row", gap.to))?;
+                    place.ok_or_else(|| format!("a gap of {name} ends at {}, which is not a row", gap.to))?;
                 *had = place + 1;
                 Ok(Some(format!("{name} from {} to {}", gap.from, gap.to)))
             }
@@ -153,7 +153,7 @@ impl<'o> Consumer<'o> {
                 } else {
                     "out of order"
                 };
-                Err(format!("{kind}: {name} gives {position} behind {had} rows"))
+                Err(format!("{kind}: {name} gives {position} after {had} rows"))
             }
         }
     }
@@ -215,7 +215,7 @@ fn lane_of<'w>(
     Ok((name, lane))
 }
 
-/// However often a row was sent and by whomever: it names the row in front of it in its lane.
+/// However often a row was sent and by whomever: it names the row before it in its lane.
 fn judge_link(wanted: &BTreeMap<String, LaneRows>, metadata: &Metadata) -> Result<(), String> {
     let (name, lane) = lane_of(wanted, metadata)?;
     let Metadata {
@@ -227,7 +227,7 @@ fn judge_link(wanted: &BTreeMap<String, LaneRows>, metadata: &Metadata) -> Resul
         return Ok(());
     };
     let place = lane.rows.iter().position(|(other, _)| other == position);
-    let place = place.ok_or_else(|| format!("a link of {name} is at {position}, which is no row"))?;
+    let place = place.ok_or_else(|| format!("a link of {name} is at {position}, which is not a row"))?;
     let before = place
         .checked_sub(1)
         .map_or(ChainPosition::START, |before| lane.rows[before].0);

@@ -1,6 +1,6 @@
 //! Seeded histories of the delivery protocol in virtual time, judged by an oracle: the very same pure parts that the
-//! actors drive (delivery, ledger, packer, cut, shard map, recovery; with a chain also router and filter, with aggregates
-//! their codec), without actors, network or disk.
+//! actors drive (delivery, ledger, packer, cut, shard map, recovery; with a chain also router and filter, with
+//! aggregates their codec), without actors, network or disk.
 
 #![allow(
     clippy::indexing_slicing,
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     /// Seed of all histories
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Tell this history alone, step by step
+    /// Print this history alone, step by step
     #[arg(long)]
     pub(crate) history: Option<u64>,
     /// Take something away, to see that the histories are judged
@@ -68,7 +68,7 @@ struct Histories<'a> {
     baggage: Baggage,
 }
 
-/// Runs all histories, or tells one of them; the verdict in one line.
+/// Runs all histories, or prints one of them; the verdict in one line.
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let credit = Budget::new(1 << 20).acquire(1).now_or_never();
     let histories = Histories {
@@ -108,7 +108,7 @@ impl Histories<'_> {
         }
     }
 
-    /// Goes on for a while after a failure, to tell the failure that is the shortest to read.
+    /// Goes on for a while after a failure, to print the failure that is the shortest to read.
     #[expect(clippy::print_stdout, reason = "a test program talks to whoever runs it")]
     fn judge(&self) -> Result<String, String> {
         let mut tally = Tally::default();

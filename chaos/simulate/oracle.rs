@@ -96,7 +96,7 @@ fn forbids_repeats(outside: &Outside<'_>) -> bool {
         || (outside.plan.makes_no_holes() && outside.tally.reshards == 0 && are_told_apart(outside))
 }
 
-/// Whether no two rows are alike, and no key is in two queues: `final` order sends again what it cannot tell apart.
+/// Whether no two rows are alike, and no key is in two queues: `final` order sends again what it cannot distinguish.
 fn are_told_apart(outside: &Outside<'_>) -> bool {
     let mut rows: Vec<_> = outside.source.queues.iter().flatten().flatten().collect();
     let count = rows.len();
@@ -199,7 +199,7 @@ fn last_states(outside: &Outside<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Each content once, by its last copy. Equal rows are one content: no consumer can tell them apart.
+/// Each content once, by its last copy. Equal rows are one content: no consumer can distinguish them.
 fn last_copies(contents: &[ContentIndex]) -> Vec<ContentIndex> {
     let mut last: Vec<ContentIndex> = Vec::new();
     for content in contents.iter().rev() {

@@ -49,7 +49,7 @@ pub(crate) enum Defect {
 }
 
 impl Mode {
-    /// Tells the histories of the modes apart.
+    /// Keeps the histories of the modes apart.
     pub(crate) fn number(self) -> u64 {
         match self {
             Self::AtLeastOnce => 1,
@@ -87,7 +87,7 @@ pub(crate) struct Rates {
     pub(crate) record_stored_but_failed: u32,
     pub(crate) page_empty: u32,
     pub(crate) page_failed: u32,
-    /// Of a record: that it is stored in front of the one before it. Only where somebody could tell.
+    /// Of a record: that it is stored ahead of its predecessor. Only where it makes a difference.
     pub(crate) disordered: u32,
     /// Per step, of a process.
     pub(crate) crash: u32,
@@ -170,7 +170,7 @@ impl Plan {
         self.bad_variant != Some(row.variant())
     }
 
-    /// Whether records of a request fail together, so that none has to be sent again behind another. Only as long as
+    /// Whether records of a request fail together, so that none has to be sent again after another. Only as long as
     /// the shards stay the same: from then on they go one by one.
     pub(crate) fn makes_no_holes(&self) -> bool {
         self.delivery.guarantee == Guarantee::Dedupe

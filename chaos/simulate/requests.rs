@@ -1,4 +1,4 @@
-//! What becomes of a request: drawn when it is sent, told when it is answered.
+//! What becomes of a request: drawn when it is sent, reported when it is answered.
 
 use std::iter::repeat_n;
 
@@ -23,7 +23,7 @@ enum Fate {
     StoredButFailed,
 }
 
-/// What the sender is told.
+/// What the sender learns.
 #[derive(Debug)]
 enum Answer {
     Entries(Vec<Fate>),
@@ -55,7 +55,7 @@ pub(crate) fn aggregated(outside: &Outside<'_>, shard: &Shard, rows: &[Row]) -> 
     Ok(Parcel::Aggregate { aggregate, meant })
 }
 
-/// Sends a request of these parcels; gives what will be told about it.
+/// Sends a request of these parcels; gives what will be reported about it.
 pub(crate) fn send(outside: &mut Outside<'_>, parcels: Vec<Parcel>, aggregated: Option<usize>) -> InFlight {
     outside.tally.requests += 1;
     let (rates, now) = (outside.rates, outside.now);
@@ -94,7 +94,7 @@ pub(crate) fn send(outside: &mut Outside<'_>, parcels: Vec<Parcel>, aggregated: 
     };
     let mut is_stored = |index: usize| match &answer {
         Answer::Entries(fates) => matches!(fates[index], Fate::Stored | Fate::StoredButFailed),
-        // Also what nobody is told of may be stored in part.
+        // Also what nobody hears of may be stored in part.
         Answer::Short | Answer::None | Answer::Throttled | Answer::NotSent => {
             !outside.roll(rates.record_throttled)
         }

@@ -22,7 +22,7 @@ public final class BrigadeChain {
     /** What to do with a record. */
     public enum Kind { ACCEPT, DROP, RESYNC }
 
-    /** The decision; a resync says which rows were not seen: those behind {@code from}, up to {@code to}. */
+    /** The decision; a resync says which rows were not seen: those after {@code from}, up to {@code to}. */
     public static final class Decision {
         public final Kind kind;
         public final String from;

@@ -9,7 +9,7 @@
  *     const message = JSON.parse(record.Data);
  *     const { decision, from, to } = chain.accept(message.metadata);
  *     if (decision === "accept") process(message);
- *     if (decision === "resync") report(`rows behind ${from} up to ${to} were not seen`);
+ *     if (decision === "resync") report(`rows after ${from} up to ${to} were not seen`);
  *
  * Store `chain.save()` together with your own checkpoint, in one step.
  */

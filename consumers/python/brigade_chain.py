@@ -10,7 +10,7 @@ before children, and ask the filter about every message:
         process(message)
     elif decision != DROP:
         _, first, last = decision           # ("resync", "3:5", "3:9")
-        report("rows behind %s up to %s were not seen" % (first, last))
+        report("rows after %s up to %s were not seen" % (first, last))
 
 Store ``chain.save()`` together with your own checkpoint, in one step.
 """

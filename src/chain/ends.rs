@@ -1,4 +1,4 @@
-//! Where the lanes of a queue end: what the next record of each lane has in front of it. Pure: no I/O, no clock.
+//! Where the lanes of a queue end: what the next record of each lane has before it. Pure: no I/O, no clock.
 //!
 //! It depends on nothing but the content of files, the configuration, and the numbers of the objects, so a restart
 //! finds the same positions again.
@@ -33,7 +33,7 @@ impl LaneEnds {
         }
     }
 
-    /// Takes in what came behind, or was known before.
+    /// Takes in what came after, or was known before.
     pub fn absorb(&mut self, other: &Self) {
         self.break_at(other.floor);
         for (number, position) in &other.ends {
@@ -44,7 +44,7 @@ impl LaneEnds {
         }
     }
 
-    /// Ends every lane at this position. Nobody can tell which records of an object that was set aside were sent, so
+    /// Ends every lane at this position. Which records of a set-aside object were sent is unknown, so
     /// a chain must not build on any of them.
     pub fn break_at(&mut self, position: ChainPosition) {
         if position > self.floor {
@@ -53,8 +53,8 @@ impl LaneEnds {
         }
     }
 
-    /// Whether no lane has had a record of a file, nor was ended behind one.
-    pub fn are_in_front_of_files(&self) -> bool {
+    /// Whether no lane has had a record of a file, nor was ended after one.
+    pub fn are_before_files(&self) -> bool {
         self.floor.object == 0 && self.ends.values().all(|end| end.object == 0)
     }
 
@@ -74,15 +74,15 @@ impl LaneEnds {
 pub struct ChainStart {
     /// The object.
     pub id: ObjectId,
-    /// Whether it stands for the control records in front of all objects of its queue.
+    /// Whether it stands for the control records before all objects of its queue.
     pub is_control: bool,
-    /// Where the lanes end in front of it, or where it goes on.
+    /// Where the lanes end before it, or where it goes on.
     pub ends: LaneEnds,
 }
 
-/// Where a chain goes on behind an object that was set aside: behind every position the object can have, and in
-/// front of every position of the next one.
-pub fn break_behind(id: &ObjectId) -> ChainPosition {
+/// Where a chain goes on after an object that was set aside: after every position the object can have, and
+/// before every position of the next one.
+pub fn break_after(id: &ObjectId) -> ChainPosition {
     ChainPosition {
         object: id.number + 2,
         record: 0,
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn control_records_are_in_front_of_files() {
+    fn control_records_are_before_files() {
         let mut ends = LaneEnds::default();
         ends.reach(LaneIndex::of_number(3), at(0, 2));
-        assert!(ends.are_in_front_of_files(), "those are control records");
+        assert!(ends.are_before_files(), "those are control records");
         let mut broken = ends.clone();
         broken.break_at(at(2, 0));
         ends.reach(LaneIndex::of_number(4), at(1, 1));
-        assert!(!ends.are_in_front_of_files() && !broken.are_in_front_of_files());
+        assert!(!ends.are_before_files() && !broken.are_before_files());
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
             (ends.end(used), ends.end(unused)),
             (at(1, 7), ChainPosition::START)
         );
-        assert!(!ends.is_broken(unused), "a beginning is no break");
+        assert!(!ends.is_broken(unused), "a beginning is not a break");
         ends.break_at(at(2, 0));
         assert_eq!((ends.end(used), ends.end(unused)), (at(2, 0), at(2, 0)));
         ends.reach(used, at(2, 1));

@@ -1,7 +1,7 @@
 //! The consumer's side of a chain: which records are rows it has not seen yet. Pure: no I/O, no clock.
 //!
 //! The rule is the whole protocol: accept a record if and only if its `previous` is the last position accepted of
-//! its lane. A copy has another `previous`, and so has a record that overtook the one in front of it; the sender
+//! its lane. A copy has another `previous`, and so has a record that overtook the one before it; the sender
 //! sends the latter again, in order, before anything newer.
 //!
 //! The same filter for other languages is in the folder `consumers`; `consumers/vectors.json` holds all of them to
@@ -25,7 +25,7 @@ pub struct Metadata {
     /// Where the record stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<ChainPosition>,
-    /// Where the record in front of it in the lane stands; a `sync` record has none.
+    /// Where the record before it in the lane stands; a `sync` record has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<ChainPosition>,
 }
@@ -35,7 +35,7 @@ pub struct Metadata {
 pub enum Decision {
     /// Process it.
     Accept,
-    /// Leave it out: it is a copy, it comes again, or it is a `sync` record that tells nothing new.
+    /// Leave it out: it is a copy, it comes again, or it is a `sync` record that adds nothing new.
     Drop,
     /// Leave it out, and know that the records of the gap are not going to be seen: they were in the stream before
     /// this consumer began to read it, or the stream lost them, or their object was set aside.

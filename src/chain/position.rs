@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ChainPosition {
-    /// The object: its number in the queue, plus 1; 0 for the control records in front of all objects, the
+    /// The object: its number in the queue, plus 1; 0 for the control records before all objects, the
     /// first time.
     pub object: u64,
-    /// The record: its ordinal in the object, plus 1; 0 in front of all of them.
+    /// The record: its ordinal in the object, plus 1; 0 before all of them.
     pub record: u64,
 }
 
 impl ChainPosition {
-    /// In front of the first record of a lane.
+    /// Before the first record of a lane.
     pub const START: Self = Self { object: 0, record: 0 };
 }
 
-/// A text that is no position.
+/// A text that is not a position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no position: two numbers with a colon between them are expected, as in 12:345")]
+#[error("{text:?} is not a position; expected two numbers with a colon between them, as in 12:345")]
 pub struct PositionError {
     text: String,
 }

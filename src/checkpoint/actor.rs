@@ -1,4 +1,5 @@
-//! `Checkpointer`: keeps the ledger, commits it once per interval, and tells the discoverer which objects are done.
+//! `Checkpointer`: keeps the ledger, commits it once per interval, and reports to the discoverer which objects are
+//! done.
 //!
 //! It awaits no other actor, so asking it cannot close a cycle.
 //!
@@ -53,7 +54,7 @@ pub struct CheckpointerParts {
     pub status: watch::Sender<Arc<TaskStatus>>,
     /// Ends the task when too many tables are suspended.
     pub halt: Halt,
-    /// How many are too many; 0 bears any number.
+    /// How many are too many; 0 tolerates any number.
     pub suspended_max: u64,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
@@ -143,14 +144,15 @@ impl Checkpointer {
         }
     }
 
-    /// Not while rows are in doubt: a stop that leaves doubt behind is not clean, and a table is resumed behind a clean one.
+    /// Not while rows are in doubt: a stop that leaves doubt behind is not clean, and a table is resumed after a
+    /// clean one.
     pub(super) fn stop_if_suspended(&self) {
         if self.parts.ledger.is_in_doubt() {
             return;
         }
         let tables = self.parts.ledger.tables();
         if let Err(fault) = refuse_suspended(tables, self.parts.suspended_max) {
-            self.parts.halt.wish(fault);
+            self.parts.halt.request(fault);
         }
     }
 

@@ -21,7 +21,7 @@ pub struct ObjectContext {
     pub skip: SkipPlan,
     /// Where its chain goes on, if the task has one.
     pub chain: Option<ChainStart>,
-    /// What went wrong with tables in front of where it is read from.
+    /// What went wrong with tables before where it is read from.
     pub troubles: Troubles,
     /// Its trace.
     pub trace: ObjectTrace,

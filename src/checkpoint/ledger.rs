@@ -34,7 +34,7 @@ pub struct ResumePoint {
     pub skip: SkipPlan,
     /// Where the lanes of its queue end there; `None` without a chain.
     pub lanes: Option<LaneEnds>,
-    /// What went wrong with tables in front of the mark, in reading order.
+    /// What went wrong with tables before the mark, in reading order.
     pub troubles: Troubles,
 }
 
@@ -228,7 +228,7 @@ impl Ledger {
             self.ends.set_aside(id);
         }
         object.end = Some(end);
-        // Also because of what comes behind it: where its chain goes on has to be durable no later than that.
+        // Also because of what comes after it: where its chain goes on has to be durable no later than that.
         object.is_changed = true;
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Ledger {
         if let Some(table) = object.table {
             self.mark_table(table);
         }
-        // An object that suspended its table as a whole says so only here, in front of whatever comes behind it.
+        // An object that suspended its table as a whole says so only here, before whatever comes after it.
         self.troubles.parsed(&troubles);
         self.note_troubles(&troubles, Trouble::absorb);
     }
@@ -391,7 +391,7 @@ impl Ledger {
                 }
             }
         }
-        // A suspension is known of a table with the step that settles its row, so that no row behind it is read.
+        // A suspension is known of a table with the step that settles its row, so that no row after it is read.
         for tally in &tallies {
             self.note_troubles(&tally.troubles, Trouble::suspend);
         }

@@ -37,7 +37,7 @@ pub struct StopStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StopReason {
-    /// It was told to, or `--once` found nothing left to do.
+    /// It was asked to, or `--once` found nothing left to do.
     Normal,
     /// A fault that a start may cure.
     RecoverableError,
@@ -45,9 +45,9 @@ pub enum StopReason {
     FatalError,
     /// Every table is loaded, and there is nothing else to do.
     FullLoadOnlyFinished,
-    /// It was to stop in front of the first change.
+    /// It was to stop before the first change.
     StoppedAfterFullLoad,
-    /// It was to stop behind the changes that were there when the load was complete.
+    /// It was to stop after the changes that were there when the load was complete.
     StoppedAfterCachedEvents,
     /// It was to stop at a time.
     StoppedAtServerTime,

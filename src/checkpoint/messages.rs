@@ -69,7 +69,7 @@ pub enum TaskNotice {
         objects_known: u64,
         /// Bytes of them that were not settled when the generation started.
         known_bytes: u64,
-        /// Objects that are not read because they lie in front of the start.
+        /// Objects that are not read because they lie before the start.
         in_front: u64,
         /// Whether no more are expected for now.
         is_complete: bool,

@@ -35,7 +35,7 @@ pub(super) struct OpenObject {
     pub(super) totals: ObjectTotals,
     /// Where the lanes of its queue end at the watermark; `None` without a chain.
     pub(super) lanes: Option<LaneEnds>,
-    /// What went wrong with tables in front of the watermark, in reading order.
+    /// What went wrong with tables before the watermark, in reading order.
     pub(super) troubles: Troubles,
     /// Its table's `schema.table`, for a full-load file.
     pub(super) table_name: Option<String>,

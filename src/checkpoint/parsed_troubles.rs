@@ -2,7 +2,7 @@
 //! clock.
 //!
 //! An object that was begun has its own counts in its progress, valid at its watermark. All others go on where the
-//! chunks in front of them ended, which is known here because a chunk is registered before the next object is opened.
+//! chunks before them ended, which is known here because a chunk is registered before the next object is opened.
 
 use super::store::{ObjectEntry, ObjectState, TableStatistics};
 use crate::model::ObjectId;
@@ -28,7 +28,7 @@ impl ParsedTroubles {
         self.0.absorb(troubles);
     }
 
-    /// The troubles in front of where an object begins or goes on: of its own table alone, if all its rows are of one,
+    /// The troubles before where an object begins or goes on: of its own table alone, if all its rows are of one,
     /// because other queues are read at the same time.
     pub(super) fn open(&mut self, entry: &ObjectEntry) -> Troubles {
         let table = entry.id.queue.table_name();
@@ -38,7 +38,7 @@ impl ParsedTroubles {
                 return table.map_or_else(|| self.0.clone(), |table| self.0.only(table));
             }
         };
-        // Where a table is suspended is decided anew in front of the object, if it was not in the object itself: what
+        // Where a table is suspended is decided again before the object, if it was not in the object itself: what
         // the process before this one decided there may not have become durable, and the policy may be another one.
         let mut troubles = own;
         for (_, trouble) in troubles.iter_mut() {
@@ -52,7 +52,7 @@ impl ParsedTroubles {
             .filter(|(name, _)| table.is_none_or(|table| table == *name));
         for (name, trouble) in known {
             if let Some(suspension) = &trouble.suspension
-                && is_in_front_of(suspension, &entry.id)
+                && is_before(suspension, &entry.id)
             {
                 troubles
                     .of_mut(name)
@@ -60,7 +60,7 @@ impl ParsedTroubles {
                     .get_or_insert_with(|| suspension.clone());
             }
         }
-        // What comes behind it begins with its bad rows, which are in no statistics before it is finished.
+        // What comes after it begins with its bad rows, which are in no statistics before it is finished.
         for (name, trouble) in troubles.iter() {
             self.0.of_mut(name).count(trouble);
         }
@@ -68,8 +68,8 @@ impl ParsedTroubles {
     }
 }
 
-/// Whether a table was suspended in front of an object. Loads come before changes.
-fn is_in_front_of(suspension: &Suspension, id: &ObjectId) -> bool {
+/// Whether a table was suspended before an object. Loads come before changes.
+fn is_before(suspension: &Suspension, id: &ObjectId) -> bool {
     suspension.object.queue != id.queue || suspension.object.number < id.number
 }
 
@@ -136,22 +136,18 @@ mod tests {
     }
 
     #[test]
-    fn a_suspension_counts_behind_its_object_and_not_in_front_of_it() {
+    fn a_suspension_counts_after_its_object_and_not_before_it() {
         let mut known = ParsedTroubles::new(&[]);
         known.parsed(&trouble(4, Some(2)));
         let own = || Some(trouble(3, None));
-        assert_eq!(known.open(&entry(1, own())), trouble(3, None), "in front of it");
+        assert_eq!(known.open(&entry(1, own())), trouble(3, None), "before it");
         assert_eq!(
             known.open(&entry(2, Some(trouble(4, Some(2))))),
             trouble(4, Some(2)),
-            "behind its row in the same object"
+            "after its row in the same object"
         );
-        assert_eq!(
-            known.open(&entry(2, own())),
-            trouble(3, None),
-            "in front of its row"
-        );
-        assert_eq!(known.open(&entry(3, own())), trouble(3, Some(2)), "behind it");
+        assert_eq!(known.open(&entry(2, own())), trouble(3, None), "before its row");
+        assert_eq!(known.open(&entry(3, own())), trouble(3, Some(2)), "after it");
     }
 
     /// A process that died had suspended the table at a row that was not settled, and the policy was changed since.
@@ -161,9 +157,9 @@ mod tests {
         assert_eq!(known.open(&entry(3, Some(trouble(3, Some(2))))), trouble(3, None));
     }
 
-    /// A process that starts anew knows of bad rows in an open object by that object alone.
+    /// A process that restarts knows of bad rows in an open object by that object alone.
     #[test]
-    fn an_object_behind_an_open_one_begins_with_its_bad_rows() {
+    fn an_object_after_an_open_one_begins_with_its_bad_rows() {
         let mut known = ParsedTroubles::new(&[]);
         known.open(&entry(1, Some(trouble(2, None))));
         assert_eq!(known.open(&entry(2, None)), trouble(2, None));

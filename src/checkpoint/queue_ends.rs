@@ -2,12 +2,12 @@
 //! done. Pure: no I/O, no clock.
 //!
 //! An object that was begun has its own ends in its progress, valid at its watermark. All others go on where the
-//! chunks in front of them ended, which is known here because a chunk is registered before the next object is opened.
+//! chunks before them ended, which is known here because a chunk is registered before the next object is opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::{Checkpoint, ObjectEntry, ObjectState};
-use crate::chain::ends::{LaneEnds, break_behind};
+use crate::chain::ends::{LaneEnds, break_after};
 use crate::model::{ObjectId, QueueName};
 
 /// The ends of all queues.
@@ -54,20 +54,20 @@ impl QueueEnds {
         }
     }
 
-    /// The rest of an object was set aside: which of its records were sent, a later run cannot tell.
+    /// The rest of an object was set aside: which of its records were sent, a later run does not know.
     pub(super) fn set_aside(&mut self, id: &ObjectId) {
         if let Some(parsed) = self.parsed.get_mut(&id.queue) {
-            parsed.break_at(break_behind(id));
+            parsed.break_at(break_after(id));
         }
     }
 
-    /// An object is finished where the lanes end so; `is_whole` tells whether all of it was sent.
+    /// An object is finished where the lanes end so; `is_whole` says whether all of it was sent.
     pub(super) fn finished(&mut self, id: &ObjectId, ends: &LaneEnds, is_whole: bool) {
         let done = self.done.entry(id.queue.clone()).or_default();
         let before = done.clone();
         done.absorb(ends);
         if !is_whole {
-            done.break_at(break_behind(id));
+            done.break_at(break_after(id));
         }
         if *done != before {
             self.changed.insert(id.queue.clone());
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_goes_on_behind_what_was_parsed_before_it() {
+    fn an_object_goes_on_after_what_was_parsed_before_it() {
         let mut queue = queue_ends(Some(1), ends(1, 9));
         assert_eq!(queue.open(&entry(1, ObjectState::Registered)), Some(ends(1, 9)));
         queue.parsed(&QueueName::changes(), &ends(2, 4));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_was_begun_goes_on_at_its_own_ends_whatever_is_done_behind_it() {
+    fn an_object_that_was_begun_goes_on_at_its_own_ends_whatever_is_done_after_it() {
         let mut queue = queue_ends(Some(1), ends(3, 5));
         assert_eq!(queue.open(&open(1, Some(ends(2, 4)))), Some(ends(2, 4)));
         queue.parsed(&QueueName::changes(), &ends(2, 9));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_new_chain_an_object_that_was_begun_goes_on_behind_those_in_front_of_it() {
+    fn in_a_new_chain_an_object_that_was_begun_goes_on_after_those_before_it() {
         let mut queue = queue_ends(Some(2), LaneEnds::default());
         assert_eq!(queue.open(&open(1, None)), Some(LaneEnds::default()));
         queue.parsed(&QueueName::changes(), &ends(2, 9));
@@ -188,9 +188,9 @@ mod tests {
         );
     }
 
-    /// A restart must not let an object go on behind one that was read after it.
+    /// A restart must not let an object continue one that was read after it.
     #[test]
-    fn where_a_chain_goes_on_is_durable_before_anything_behind_it() {
+    fn where_a_chain_goes_on_is_durable_before_anything_after_it() {
         let (lane, shard) = (LaneIndex::of_number(0), Lane::Shard(ShardIndex(0)));
         let mut checkpoint = Checkpoint::default();
         checkpoint.task.chain = Some(1);
@@ -209,7 +209,7 @@ mod tests {
             } else {
                 ends(1, 1)
             };
-            assert_eq!(start.lanes, Some(before), "behind what was parsed");
+            assert_eq!(start.lanes, Some(before), "after what was parsed");
             let tally = ChunkTally {
                 ends: ends(number + 1, 1),
                 ..ChunkTally::default()
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(finished, [chunk(1).object]);
         checkpoint.lanes = delta.lanes;
         let done = checkpoint.lanes.first().map(|(_, ends)| ends.end(lane));
-        assert_eq!(done, Some(ends(2, 1).end(lane)), "behind what is done");
+        assert_eq!(done, Some(ends(2, 1).end(lane)), "after what is done");
         let mut states = delta.objects.into_iter();
         let (_, state) = states
             .find(|(id, _)| id.number == 0)

@@ -1,6 +1,6 @@
 //! What becomes of a checkpoint when tables are to be loaded again. Pure: no I/O, no clock.
 //!
-//! Their load queues are begun anew: files get new numbers, so no cut, no watermark and no look at the stream speaks of
+//! Their load queues are restarted: files get new numbers, so no cut, no watermark and no look at the stream speaks of
 //! them, and every row is sent again. Change files and other tables stay where they are. A chain goes on: the lanes of
 //! the queue keep their ends, and the new numbers are greater.
 //!
@@ -23,7 +23,7 @@ pub enum Extent {
     All,
 }
 
-/// A table whose load cannot be begun anew yet.
+/// A table whose load cannot be restarted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InDoubt {
     /// Its name, `schema.table`.
@@ -33,7 +33,7 @@ pub struct InDoubt {
 /// The step that lets the tables be loaded again by the next start of the task.
 ///
 /// # Errors
-/// If rows of the load before may be in the stream that the checkpoint does not know: a crash behind this step would
+/// If rows of the load before may be in the stream that the checkpoint does not know: a crash after this step would
 /// take them for rows of the new one, and not send those.
 pub fn reload(
     checkpoint: &Checkpoint,
@@ -60,9 +60,7 @@ pub fn reload(
         }
         forgive_in_changes(checkpoint, &table.full_name(), &mut delta);
         let forgiven = forgiven(&delta, &table.full_name());
-        delta
-            .tables
-            .extend(known.map(|known| begun_anew(known, forgiven)));
+        delta.tables.extend(known.map(|known| restarted(known, forgiven)));
         delta.lanes.extend(lanes(checkpoint, &queue, unfinished()));
         delta.reload.push(queue);
     }
@@ -79,7 +77,7 @@ pub fn reload(
     Ok(delta)
 }
 
-/// The table goes on in the change files that are not finished too, if it was suspended there or in front of them.
+/// The table goes on in the change files that are not finished too, if it was suspended there or before them.
 fn forgive_in_changes(checkpoint: &Checkpoint, table: &str, delta: &mut CheckpointDelta) {
     let of_changes = checkpoint
         .unfinished
@@ -105,9 +103,9 @@ fn forgive_in_changes(checkpoint: &Checkpoint, table: &str, delta: &mut Checkpoi
     }
 }
 
-/// What is counted of changes, and when something last settled, stays; all else begins anew. Bad rows are forgiven and not
-/// forgotten: a file that was opened before knows how many they were.
-fn begun_anew(statistics: &TableStatistics, forgiven: u64) -> TableStatistics {
+/// What is counted of changes, and when something last settled, stays; all else starts over. Bad rows are forgiven
+/// and not forgotten: a file that was opened before knows how many they were.
+fn restarted(statistics: &TableStatistics, forgiven: u64) -> TableStatistics {
     TableStatistics {
         trouble: Trouble {
             bad_rows: statistics.trouble.bad_rows,
@@ -224,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_load_begins_anew_and_the_rest_stays() {
+    fn the_load_restarts_and_the_rest_stays() {
         let checkpoint = checkpoint(true);
         let delta = reload(&checkpoint, &[&table()], Extent::Some).unwrap();
         let left = TableStatistics {
@@ -255,13 +253,13 @@ mod tests {
         assert_eq!(
             all.life.map(|life| life.is_past_load),
             Some(false),
-            "it may stop behind the load again"
+            "it may stop after the load again"
         );
     }
 
     /// D3.
     #[test]
-    fn a_load_that_is_in_doubt_is_not_begun_anew() {
+    fn a_load_that_is_in_doubt_is_not_restarted() {
         let mut checkpoint = checkpoint(false);
         let refused = reload(&checkpoint, &[&table()], Extent::Some);
         assert_eq!(refused.unwrap_err().table, "s.t");
@@ -296,9 +294,9 @@ mod tests {
         checkpoint
     }
 
-    /// D3: cuts that were made under the suspension prove nothing behind it.
+    /// D3: cuts that were made under the suspension prove nothing after it.
     #[test]
-    fn a_table_that_was_suspended_before_a_crash_is_not_begun_anew() {
+    fn a_table_that_was_suspended_before_a_crash_is_not_restarted() {
         let refused = reload(&suspended(false), &[&table()], Extent::Some);
         assert_eq!(refused.unwrap_err().table, "s.t");
     }

@@ -1,12 +1,12 @@
 //! Lifts the suspension of a table: what of a checkpoint has to change so that the next run goes on with it. Pure: no
 //! I/O, no clock.
 //!
-//! A load goes on at the row behind the one it stopped at, because the object stayed open there. Of an object that
+//! A load goes on at the row after the one it stopped at, because the object stayed open there. Of an object that
 //! suspended its table as a whole nothing more can be read: it is set aside, and the load goes on with the next one.
 //! The change rows that were held back are dead letters, and stay that.
 
 use super::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, TableStatistics};
-use crate::chain::ends::break_behind;
+use crate::chain::ends::break_after;
 use crate::model::trouble::Suspension;
 
 /// Why a table cannot be resumed.
@@ -22,7 +22,7 @@ pub enum NotResumed {
     },
     /// What is in doubt was decided while the table was suspended, so it has to be settled like that (D3).
     #[error(
-        "the last run did not stop cleanly, so rows behind the place where {table} was suspended may be in doubt; let \
+        "the last run did not stop cleanly, so rows after the place where {table} was suspended may be in doubt; let \
          `brigade run` end by itself or stop it with SIGTERM once, then resume the table"
     )]
     InDoubt {
@@ -114,12 +114,12 @@ fn set_aside(
     delta: &mut CheckpointDelta,
 ) -> ObjectState {
     if let Some(lanes) = &progress.lanes {
-        // What is sent behind it does not continue what was sent of it.
+        // What is sent after it does not continue what was sent of it.
         let queue = &entry.id.queue;
         let known = checkpoint.lanes.iter().find(|(known, _)| known == queue);
         let mut ends = known.map(|(_, ends)| ends.clone()).unwrap_or_default();
         ends.absorb(lanes);
-        ends.break_at(break_behind(&entry.id));
+        ends.break_at(break_after(&entry.id));
         delta.lanes.push((queue.clone(), ends));
     }
     ObjectState::Quarantined {

@@ -37,8 +37,8 @@ impl ShardCuts {
 
     /// A shard stored something. One that was opened by a resharding meanwhile gets a cut of its own. Several lanes may
     /// store there, or find there what they look for, and each knows of its own records alone: such a cut forgets
-    /// nothing, and a look begins where it would have begun before, because a record of another lane may stand in
-    /// front of those of this one (D3).
+    /// nothing, and a look begins where it would have begun before, because a record of another lane may stand
+    /// before those of this one (D3).
     pub(super) fn moved(&mut self, stored: StoredIn, is_own: bool) {
         let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
         let index = known.unwrap_or_else(|| {

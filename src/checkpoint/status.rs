@@ -82,7 +82,7 @@ pub struct ObjectCounts {
     pub opened: u64,
     /// Objects read to their end since this generation started.
     pub ended: u64,
-    /// Objects that are not read because they lie in front of the start.
+    /// Objects that are not read because they lie before the start.
     #[serde(default)]
     pub in_front: u64,
     /// Objects set aside since this process started.

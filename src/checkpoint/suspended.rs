@@ -1,4 +1,4 @@
-//! How many suspended tables a task bears. Pure: no I/O, no clock.
+//! How many suspended tables a task tolerates. Pure: no I/O, no clock.
 
 use crate::checkpoint::store::TableStatistics;
 use crate::fault::{Fault, FaultKind};
@@ -6,7 +6,7 @@ use crate::fault::{Fault, FaultKind};
 /// Tables that a message names.
 const NAMED_MAX: usize = 5;
 
-/// Ends a task with too many suspended tables; a maximum of 0 bears any number.
+/// Ends a task with too many suspended tables; a maximum of 0 tolerates any number.
 ///
 /// # Errors
 /// A fault that names the tables, and how to go on.

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_chunk_behind_an_unsettled_one_waits() {
+    fn a_settled_chunk_after_an_unsettled_one_waits() {
         let mut watermark = Watermark::resume(mark(0));
         for number in 0..2 {
             let span = Span {

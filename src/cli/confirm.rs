@@ -27,11 +27,12 @@ impl Consent {
             return Ok(true);
         }
         if !io::stdin().is_terminal() {
-            let message = format!("{what}; nobody can be asked here: add --yes, or --dry-run to look first");
+            let message =
+                format!("{what}; no terminal to ask on: add --yes to confirm, or --dry-run to look first");
             return Err(Fault::new(FaultKind::Usage, message));
         }
         let mut prompt = io::stderr().lock();
-        let asked = write!(prompt, "{what}. Go on? [y/N] ").and_then(|()| prompt.flush());
+        let asked = write!(prompt, "{what}. Continue? [y/N] ").and_then(|()| prompt.flush());
         let mut answer = String::new();
         asked
             .and_then(|()| io::stdin().lock().read_line(&mut answer))

@@ -20,7 +20,7 @@ pub(super) struct FirstRow {
     pub(super) place: RowPlace,
     /// Length of the row without its delimiter.
     pub(super) row_bytes: usize,
-    /// Its table, if it could be told.
+    /// Its table, if it is known.
     pub(super) table: Option<TableIndex>,
     /// What becomes of it.
     pub(super) outcome: FirstOutcome,
@@ -82,8 +82,8 @@ pub(super) async fn first_rows(
             return ControlFlow::Break(());
         }
         let is_asked_for = table.is_none() || row.table.is_none() || row.table == table;
-        let is_behind = is_full && last.is_some_and(|last| last.ordinal < row.place.ordinal);
-        if is_asked_for && !is_behind {
+        let is_after = is_full && last.is_some_and(|last| last.ordinal < row.place.ordinal);
+        if is_asked_for && !is_after {
             first.insert(row.place.ordinal, FirstRow::of(row));
             if first.len() > count {
                 first.pop_last();

@@ -26,7 +26,7 @@ pub(super) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 enum From {
-    /// Make a configuration of a replication task of AWS DMS
+    /// Make a configuration from an AWS DMS replication task
     Dms(DmsArgs),
 }
 

@@ -54,9 +54,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a task until it is done or told to stop
+    /// Run a task until it is done or stopped
     Run(run::RunArgs),
-    /// Say everything that is wrong with a configuration
+    /// Report everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
     /// Make a configuration and a table definition from sample files
     Init(init::InitArgs),
@@ -66,23 +66,23 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
-    /// Show the statistics of each table, by the names of DMS, and let a suspended one go on
+    /// Show the statistics of each table, by the names of DMS, and resume suspended ones
     Tables(tables::TablesArgs),
-    /// Look at the durable state of a task, save it, put it back, remove it
+    /// Show, export, import or remove the durable state of a task
     Checkpoint(checkpoint::CheckpointArgs),
     /// Load tables again: the next run sends every row of them once more
     Reload(reload::ReloadArgs),
-    /// Compare the stream with the files: is every row there that is called delivered
+    /// Compare the stream with the files: every row reported as delivered must be there
     Verify(verify::VerifyArgs),
-    /// Look at the rows that were set aside, and send them again
+    /// List the dead letters, rows that could not be sent, and send them again
     Dlq(dead_letters::DeadLettersArgs),
-    /// Make a configuration of what another tool was configured with
+    /// Make a configuration from that of another tool
     Import(import::ImportArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
     Completions(schema::CompletionsArgs),
-    /// Watch the whole way work on this machine, judged by an independent reader
+    /// Watch the whole pipeline work on this machine, judged by an independent reader
     #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
 }
@@ -193,7 +193,7 @@ fn print(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Writes a line for people to standard error; if even that is gone there is nobody left to tell.
+/// Writes a line for people to standard error; if even that is gone, the line is dropped.
 pub fn report(line: &str) {
     drop(StandardError.write_all(format!("{line}\n").as_bytes()));
 }

@@ -1,9 +1,9 @@
 //! Files of a task that a command makes: all of them or, if one is there already, none.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::durable::create;
 use crate::fault::{Fault, FaultKind};
 
 /// Name of the configuration in its folder.
@@ -30,7 +30,7 @@ impl NewFiles<'_> {
         let there = paths.find(|path| !self.is_forced && path.exists());
         let Some(path) = there else { return Ok(()) };
         let message = format!(
-            "{} is there already; give another folder with {}, or --force to replace it",
+            "{} exists already; give another folder with {}, or --force to replace it",
             path.display(),
             self.folder_option
         );
@@ -42,7 +42,7 @@ impl NewFiles<'_> {
     /// # Errors
     /// [`FaultKind::StateCreate`] if it cannot be made.
     pub(super) fn create_folder(self) -> Result<PathBuf, Fault> {
-        let created = fs::create_dir_all(self.folder).and_then(|()| self.folder.canonicalize());
+        let created = create::folder(self.folder).and_then(|()| self.folder.canonicalize());
         created.map_err(|error| failed(self.folder, &error))
     }
 
@@ -56,13 +56,10 @@ impl NewFiles<'_> {
         let mut written = Vec::new();
         for (name, text) in files {
             let path = self.folder.join(name);
-            let mut options = OpenOptions::new();
-            options
+            create::file()
                 .write(true)
-                .create(self.is_forced)
                 .create_new(!self.is_forced)
-                .truncate(self.is_forced);
-            options
+                .truncate(self.is_forced)
                 .open(&path)
                 .and_then(|mut file| file.write_all(text.as_bytes()))
                 .map_err(|error| failed(&path, &error))?;

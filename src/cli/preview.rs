@@ -45,7 +45,7 @@ pub(super) struct PreviewArgs {
     /// Only the file with this key
     #[arg(long, value_name = "KEY")]
     object: Option<String>,
-    /// Do not ask the stream: its shards are unknown then
+    /// Do not ask the stream; its shards are then unknown
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
@@ -111,7 +111,7 @@ struct RecordPreview {
 /// Runs the command.
 ///
 /// # Errors
-/// If the configuration or the files cannot be read; rows that would be rejected are no error.
+/// If the configuration or the files cannot be read; rows that would be rejected are not an error.
 pub(super) fn run(args: &PreviewArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
     let tables: Vec<_> = super::verify::tables_of(&config, &args.tables)?
@@ -252,7 +252,7 @@ impl Preview {
         let mut notes = Vec::new();
         if let Some(problem) = &stream.problem {
             notes.push(format!(
-                "the shards are unknown, and {} bytes are taken as the largest record: {problem}",
+                "the shards are unknown, so the largest record is taken to be {} bytes: {problem}",
                 grouped(saturate::to_u64(stream.record_bytes_max))
             ));
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::checkpoint::{not_done, open_existing};
 use super::confirm::Consent;
-use super::start_type::begin_anew;
+use super::start_type::restart_loads;
 use super::status::file as status_file;
 use super::text::{counted, lines};
 use super::verify::tables_of;
@@ -57,8 +57,8 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
         return print(&names, args);
     }
     let what = format!(
-        "{} of task {} will be loaded again from the first row by the next run, behind a drop-table and a create-table \
-         record: {}",
+        "{} of task {} will be loaded again from the first row by the next run, after a drop-table and a \
+        create-table record: {}",
         counted(saturate::to_u64(names.len()), "table"),
         config.task,
         names.join(", ")
@@ -66,7 +66,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
     if !args.consent.given(&what)? {
         return Ok(not_done());
     }
-    begin_anew(&config, &store, &checkpoint, &tables, Extent::Some)?;
+    restart_loads(&config, &store, &checkpoint, &tables, Extent::Some)?;
     status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
     task_events::announce(&config, &TaskEvent::ReloadRequested(names.clone()))?;
     store.stop(SystemClock.now_ms()).map_err(Fault::from)?;

@@ -13,11 +13,11 @@ use crate::supervise::events::StartFlag;
 /// The start types of DMS. Without one a run starts or resumes, whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum StartType {
-    /// For the first time; refused if the task has run
+    /// Start for the first time; refused if the task has run
     StartReplication,
-    /// Where the last run ended; refused if there was none
+    /// Resume where the last run ended; refused if there was none
     ResumeProcessing,
-    /// With every table once more, then with the changes where they were. Each run with it loads again
+    /// Load every table again, then continue with the changes; every run with it loads again
     ReloadTarget,
 }
 
@@ -43,16 +43,16 @@ pub(super) fn prepare(
         | (Some(StartType::StartReplication), false)
         | (Some(StartType::ResumeProcessing), true) => Ok(flag),
         (Some(StartType::StartReplication), true) => Err(refused(format!(
-            "task {task} has run already, so --start-type start-replication cannot be; go on with resume-processing, \
-             load again with reload-target, or begin anew with `brigade checkpoint reset`"
+            "task {task} has run already, so --start-type start-replication is refused; continue with \
+            resume-processing, load again with reload-target, or start over with `brigade checkpoint reset`"
         ))),
         (Some(StartType::ResumeProcessing | StartType::ReloadTarget), false) => Err(refused(format!(
-            "task {task} has not run yet, so there is nothing to go on with or to load again; start it with \
+            "task {task} has not run yet, so there is nothing to resume or to load again; start it with \
              --start-type start-replication, or without one"
         ))),
         (Some(StartType::ReloadTarget), true) => {
             let tables: Vec<_> = config.tables.iter().collect();
-            begin_anew(config, store, &checkpoint, &tables, Extent::All)?;
+            restart_loads(config, store, &checkpoint, &tables, Extent::All)?;
             Ok(StartFlag::Reload)
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn prepare(
 /// # Errors
 /// [`FaultKind::Usage`] if the task loads no tables, [`FaultKind::Data`] if what was sent of one is in doubt; as the
 /// store says.
-pub(super) fn begin_anew(
+pub(super) fn restart_loads(
     config: &Config,
     store: &SledStore,
     checkpoint: &Checkpoint,
@@ -77,8 +77,8 @@ pub(super) fn begin_anew(
     }
     let delta = reload(checkpoint, tables, extent).map_err(|InDoubt { table }| {
         let message = format!(
-            "the last run ended without a clean stop while {table} was loaded, so some of its rows may be in the stream \
-             that the checkpoint does not know; start the task once more and let it stop, then load again"
+            "the last run ended without a clean stop while {table} was loaded, so the stream may hold rows of it \
+            that the checkpoint does not know; start the task once more and let it stop, then load again"
         );
         Fault::new(FaultKind::Data, message)
     })?;

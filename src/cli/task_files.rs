@@ -14,7 +14,7 @@ pub(super) fn folder_of_key(folders: Vec<ObjectFolder>, key: &str) -> Result<Obj
     let mut owners = folders.into_iter().filter(|folder| folder.has(key));
     owners.next().ok_or_else(|| {
         let message = format!(
-            "{} lies in no folder that the task reads; it reads {}",
+            "{} is not in a folder that the task reads; it reads {}",
             printable(key),
             known.join(", ")
         );

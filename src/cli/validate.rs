@@ -262,15 +262,15 @@ fn folder(path: &Path, kind: FaultKind) -> Result<String, Fault> {
     let nearest = nearest.ok_or_else(|| missing(path, &"no part of this path exists"))?;
     let metadata = std::fs::metadata(&nearest).map_err(|error| missing(&nearest, &error))?;
     if !metadata.is_dir() {
-        return Err(missing(&nearest, &"it is no folder"));
+        return Err(missing(&nearest, &"not a directory"));
     }
     if metadata.permissions().readonly() {
-        return Err(missing(&nearest, &"it may not be written"));
+        return Err(missing(&nearest, &"not writable"));
     }
     Ok(if nearest == path {
-        "it is there"
+        "exists"
     } else {
-        "it will be created"
+        "will be created"
     }
     .to_owned())
 }

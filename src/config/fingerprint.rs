@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 
 use super::Config;
+use crate::hex;
 use crate::limits::{RECORD_BYTES_DEFAULT, ROW_BYTES_DEFAULT};
 use crate::map::TableMapping;
 use crate::model::Table;
@@ -23,7 +24,7 @@ struct Sent<'a> {
     task: &'a str,
     place: [String; 5],
     csv: &'a CsvDialect,
-    /// Left out as long as files tell what they are.
+    /// Left out as long as files say what they are.
     #[serde(skip_serializing_if = "SourceFormat::is_auto")]
     format: SourceFormat,
     tables: &'a [Table],
@@ -133,7 +134,7 @@ impl Config {
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();
-        format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()))
+        hex::text(&Md5::digest(text))
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) enum InterpolationError {
     #[error("opens `${{` and does not close it; add the `}}`, or write `$$` for a dollar sign")]
     Unclosed,
     /// Not one of the forms.
-    #[error("has `${{{0}}}`, which is none of `${{VAR}}`, `${{VAR:-default}}`, `${{file:/path}}`")]
+    #[error("has `${{{0}}}`, which is not one of `${{VAR}}`, `${{VAR:-default}}`, `${{file:/path}}`")]
     Form(String),
     /// The variable is not set.
     #[error("needs the environment variable {0}, which is not set; set it or write `${{{0}:-default}}`")]
@@ -186,9 +186,9 @@ mod tests {
             "!needs the environment variable OTHER, which is not set; set it or write `${OTHER:-default}`",
         );
         check("${NAME", "!does not close it");
-        check("${}", "!none of");
-        check("${1A}", "!none of");
-        check("${NAME:?x}", "!none of");
+        check("${}", "!not one of");
+        check("${1A}", "!not one of");
+        check("${NAME:?x}", "!not one of");
         check("${BAD}", "!control characters");
         check("${file:/run/two}", "!control characters");
         check("${file:/missing}", "!cannot be read");

@@ -1,4 +1,5 @@
-//! Loads a configuration, and the table definition, table mappings and task settings it names. Pure but for the [`Environment`] passed in.
+//! Loads a configuration, and the table definition, table mappings and task settings it names. Pure but for the
+//! [`Environment`] passed in.
 
 use std::path::Path;
 
@@ -67,10 +68,7 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
     });
     let has_errors = report.has_errors() || of_tables.iter().any(Problem::is_error);
     if config.is_none() && !has_errors {
-        report.error(
-            None,
-            "cannot be resolved; this is a bug of the program, please report it",
-        );
+        report.error(None, "cannot be resolved; this is a bug, please report it");
     }
     let mut problems = report.into_problems();
     problems.append(&mut of_tables);

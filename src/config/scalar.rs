@@ -32,7 +32,7 @@ pub(super) enum Scalar {
 pub(super) fn from_value(kind: &Kind, value: &Value) -> Result<Scalar, String> {
     match (value, kind) {
         (Value::Null, _) => {
-            Err("is no value; give one or remove the key (a literal null needs quotes)".to_owned())
+            Err("is not a value; give one or remove the key (a literal null needs quotes)".to_owned())
         }
         (_, Kind::Group(_)) => Err("is not a group of keys".to_owned()),
         (Value::List(_) | Value::Map(_), _) => Err("is not a single value".to_owned()),
@@ -169,7 +169,7 @@ mod tests {
         check(&WORDS, "servise", &Err("did you mean `service`?"));
         check(&WORDS, "strict", &Err("not available in this version"));
         check(&WORDS, "true", &Err("put it in quotes"));
-        check(&WORDS, "~", &Err("is no value"));
+        check(&WORDS, "~", &Err("is not a value"));
         check(&Kind::Separator, r"\t", &Ok(Scalar::Text("\t".into())));
         check(&Kind::Separator, "0123456789abcdefg", &Err("too long"));
     }

@@ -310,8 +310,8 @@ target:
             "/conf/brigade.yaml:3:17: error: `migration_type` is the text \"full_load\", which is not known; did you \
              mean `full-load`?; allowed: full-load | cdc | full-load-and-cdc",
             "/conf/brigade.yaml:5:9: error: `source.s3.buckett` is unknown; did you mean `bucket`?",
-            "/conf/brigade.yaml:7:18: error: `source.poll_interval` is the number `5`, which has no unit; write one of \
-             `ms`, `s`, `m`, `h` right behind the number, for example `5s`; allowed: 100ms to 1h",
+            "/conf/brigade.yaml:7:18: error: `source.poll_interval` is the number `5`, which has no unit; write one \
+            of `ms`, `s`, `m`, `h` right after the number, for example `5s`; allowed: 100ms to 1h",
             "/conf/brigade.yaml:9:3: error: `target.kinesis.stream` is missing; add it, for example `stream: orders`. \
              Name of the stream.",
             "/conf/brigade.yaml:11:22: error: `target.kinesis.request_timeout` is the text \"2h\", which is out of \

@@ -24,7 +24,7 @@ const SIZE_UNITS: &[(&str, u64)] = &[
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// A bare number.
-    #[error("has no unit; write one of {allowed} right behind the number, for example `{given}{example}`")]
+    #[error("has no unit; write one of {allowed} right after the number, for example `{given}{example}`")]
     NoUnit {
         /// What was given.
         given: String,
@@ -41,7 +41,7 @@ pub enum UnitError {
         /// The units there are.
         allowed: String,
     },
-    /// No whole number in front of the unit.
+    /// No whole number before the unit.
     #[error("does not start with a whole number; write a number and a unit, for example `30{example}`")]
     NoNumber {
         /// A unit.
@@ -171,7 +171,7 @@ mod tests {
         for (text, part) in [
             (
                 "30",
-                "has no unit; write one of `ms`, `s`, `m`, `h` right behind the number, for example `30s`",
+                "has no unit; write one of `ms`, `s`, `m`, `h` right after the number, for example `30s`",
             ),
             ("30sec", "unknown unit `sec`"),
             ("30S", "unknown unit `S`"),

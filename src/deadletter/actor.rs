@@ -10,6 +10,7 @@ use super::files::DeadLetterFiles;
 use super::messages::StoreRejected;
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
+use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
@@ -36,8 +37,8 @@ pub struct DeadLetterWriterParts {
 pub struct DeadLetterWriter {
     parts: DeadLetterWriterParts,
     files: Option<DeadLetterFiles>,
-    /// The object of each queue that was told of last.
-    told: HashMap<QueueName, u64>,
+    /// The object of each queue that was reported last.
+    reported: HashMap<QueueName, u64>,
 }
 
 impl DeadLetterWriter {
@@ -46,7 +47,7 @@ impl DeadLetterWriter {
         Self {
             parts,
             files: Some(files),
-            told: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
@@ -56,12 +57,12 @@ impl DeadLetterWriter {
     }
 
     /// Says that an object has bad rows: once per object, because all of its rows may be bad.
-    fn tell(&mut self, message: &StoreRejected) {
+    fn report(&mut self, message: &StoreRejected) {
         let id = &message.context.id;
         let Some(first) = message.records.first() else {
             return;
         };
-        if self.told.insert(id.queue.clone(), id.number) == Some(id.number) {
+        if self.reported.insert(id.queue.clone(), id.number) == Some(id.number) {
             return;
         }
         tracing::warn!(
@@ -92,8 +93,7 @@ impl DeadLetterWriter {
         let mut lines = Vec::new();
         for record in &message.records {
             let table = self.table_of(record).cloned();
-            serde_json::to_writer(&mut lines, &DeadLetter::new(origin, record, table))?;
-            lines.push(b'\n');
+            json_lines::push(&mut lines, &DeadLetter::new(origin, record, table))?;
         }
         Ok((day, lines))
     }
@@ -108,7 +108,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let rendered = self.render(&message);
-        self.tell(&message);
+        self.report(&message);
         let files = self.files.take();
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::model::{ObjectId, ObjectVersion, RejectedRecord};
 
@@ -13,7 +14,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct DeadLetter {
     /// Version of this shape.
     pub schema_version: u32,
-    /// The same for the same row of the same object version: a crash may write a row twice, `id` tells.
+    /// The same for the same row of the same object version: a crash may write a row twice, `id` shows it.
     pub id: String,
     /// When it was written, RFC 3339.
     pub time: String,
@@ -33,7 +34,7 @@ pub struct DeadLetter {
     pub line: u64,
     /// Byte offset of the row in the decompressed object.
     pub byte: u64,
-    /// `schema.table`, if it could be told.
+    /// `schema.table`, if it is known.
     pub table: Option<String>,
     /// The column at fault, if one is.
     pub column: Option<String>,
@@ -67,11 +68,11 @@ pub struct Origin<'a> {
 }
 
 impl DeadLetter {
-    /// The dead letter of a rejected row; `table` is its `schema.table`, if it could be told.
+    /// The dead letter of a rejected row; `table` is its `schema.table`, if it is known.
     pub fn new(origin: Origin<'_>, record: &RejectedRecord, table: Option<String>) -> Self {
         let (row, row_hex) = match std::str::from_utf8(&record.row) {
             Ok(text) => (Some(text.to_owned()), None),
-            Err(_) => (None, Some(hexadecimal(&record.row))),
+            Err(_) => (None, Some(hex::text(&record.row))),
         };
         Self {
             schema_version: SCHEMA_VERSION,
@@ -97,16 +98,6 @@ impl DeadLetter {
             is_row_cut: record.row.len() >= DEAD_LETTER_ROW_BYTES_MAX,
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 0x0f] {
-            digits.extend(char::from_digit(u32::from(nibble), 16));
-        }
-    }
-    digits
 }
 
 #[cfg(test)]

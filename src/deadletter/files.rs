@@ -1,17 +1,19 @@
 //! Dead letters on disk: files of JSON lines, one per day, appended to and synced before a row counts as settled.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::envelope::DeadLetter;
+use crate::durable::create;
+use crate::durable::json_lines::{self, JsonLines, TornLine};
 
 /// Appends dead letters.
 #[derive(Debug)]
 pub struct DeadLetterFiles {
     folder: PathBuf,
-    open: Option<(String, File)>,
+    open: Option<(String, JsonLines)>,
 }
 
 impl DeadLetterFiles {
@@ -29,41 +31,17 @@ impl DeadLetterFiles {
             self.open = Some((day.to_owned(), self.open_file(day)?));
         }
         if let Some((_, file)) = &mut self.open {
-            file.write_all(lines)?;
-            file.sync_data()?;
+            file.append(lines)?;
         }
         Ok(())
     }
 
-    fn open_file(&self, day: &str) -> io::Result<File> {
-        fs::create_dir_all(&self.folder)?;
+    fn open_file(&self, day: &str) -> io::Result<JsonLines> {
+        create::folder(&self.folder)?;
         let path = self.folder.join(format!("dead-letters-{day}.ndjson"));
-        let mut file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(path)?;
-        if is_torn(&mut file)? {
-            // A crash cut the last line: it was never settled, so its row comes again. Keep it apart.
-            file.write_all(b"\n")?;
-        }
-        File::open(&self.folder)?.sync_all()?;
-        Ok(file)
+        // A line that a crash cut was never settled, so its row comes again.
+        JsonLines::open(&path, TornLine::Ended)
     }
-}
-
-/// Whether a file ends within a line.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn is_torn(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0_u8];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }
 
 /// Calls `each` with every dead letter of a folder once, oldest file first. Lines that a crash cut or wrote twice
@@ -84,20 +62,20 @@ pub fn for_each(folder: &Path, mut each: impl FnMut(DeadLetter)) -> io::Result<(
     paths.sort();
     let mut seen = HashSet::new();
     for path in paths {
-        // By bytes: a crash may have cut a line within a character.
-        for line in BufReader::new(File::open(path)?).split(b'\n') {
-            if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&line?)
-                && seen.insert(letter.id.clone())
-            {
+        json_lines::for_each(&path, |letter: DeadLetter| {
+            if seen.insert(letter.id.clone()) {
                 each(letter);
             }
-        }
+        })?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
     use super::*;
     use crate::deadletter::envelope::Origin;
     use crate::model::{ObjectId, ObjectVersion, QueueName, RejectedRecord};
@@ -132,8 +110,8 @@ mod tests {
             reason,
             row,
         };
-        let mut line = serde_json::to_vec(&DeadLetter::new(origin, &record, None)).unwrap();
-        line.push(b'\n');
+        let mut line = Vec::new();
+        json_lines::push(&mut line, &DeadLetter::new(origin, &record, None)).unwrap();
         line
     }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest};
-use super::listing::{Lateness, list_page, report_in_front};
+use super::listing::{Lateness, list_page, report_before_start};
 use super::messages::{Assignment, NextObject, StopAssigning};
 use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
 use crate::checkpoint::store::{CheckpointStore, Phase};
@@ -130,7 +130,7 @@ impl Discoverer {
                     let now_ms = actor.parts.clock.now_ms();
                     let in_front = actor.parts.catalog.in_front(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    report_in_front(in_front, actor.parts.catalog.in_front(queue));
+                    report_before_start(in_front, actor.parts.catalog.in_front(queue));
                     if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }

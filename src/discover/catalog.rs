@@ -69,7 +69,7 @@ struct Queue {
     known: u64,
     known_bytes: u64,
     in_front: u64,
-    /// Objects in front of the start that the full listing under way has met; `None` in a short one.
+    /// Objects before the start that the full listing under way has met; `None` in a short one.
     counting: Option<u64>,
     next_full_ms: i64,
     is_announced: bool,
@@ -82,12 +82,12 @@ pub struct Catalog {
     is_loading: bool,
 }
 
-/// What a page told.
+/// What a page said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedPage {
     /// The new objects, with their numbers.
     pub new: Vec<ObjectEntry>,
-    /// How many of it lie in front of the start.
+    /// How many of it lie before the start.
     pub in_front: u64,
     /// Where the next page starts.
     pub next: Option<ListCursor>,
@@ -138,7 +138,7 @@ impl Catalog {
             .and_then(|queue| queue.start.greatest_key.as_deref())
     }
 
-    /// How many objects of a queue lie in front of its start, as far as full listings came to an end.
+    /// How many objects of a queue lie before its start, as far as full listings came to an end.
     pub fn in_front(&self, index: usize) -> u64 {
         self.queues.get(index).map_or(0, |queue| queue.in_front)
     }
@@ -323,7 +323,7 @@ impl Queue {
                     .start
                     .greatest_key
                     .as_ref()
-                    .max(self.start.list_behind.as_ref());
+                    .max(self.start.list_after.as_ref());
                 let behind = |key: &String| ListCursor {
                     start_after: key.clone(),
                 };

@@ -49,7 +49,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         is_suspended: false,
         unread: Vec::new(),
         from: StartPoint::Beginning,
-        list_behind: None,
+        list_after: None,
         watch,
         name,
     }
@@ -266,7 +266,7 @@ fn a_lane_stays_with_its_table() {
 }
 
 #[test]
-fn a_watched_queue_is_listed_behind_its_last_key_and_now_and_then_in_full() {
+fn a_watched_queue_is_listed_after_its_last_key_and_now_and_then_in_full() {
     let mut catalog = Catalog::new(vec![plain(None, POLL)]);
     let mut starts = Vec::new();
     for now_ms in [0, 5, 10, 20, 99, 100, 110] {
@@ -290,9 +290,9 @@ fn a_watched_queue_is_listed_behind_its_last_key_and_now_and_then_in_full() {
 }
 
 #[test]
-fn what_lies_in_front_is_counted_anew_by_each_full_listing_and_passed_over_by_short_ones() {
+fn what_lies_before_the_start_is_counted_again_by_each_full_listing_and_skipped_by_short_ones() {
     let start = QueueStart {
-        list_behind: Some("m".to_owned()),
+        list_after: Some("m".to_owned()),
         ..plain(None, POLL)
     };
     let mut catalog = Catalog::new(vec![start]);

@@ -26,7 +26,9 @@ impl Lateness {
     fn state_of(&self, key: &str) -> ObjectState {
         if self.policy == LateFiles::Quarantine && is_late(key, self.greatest_key.as_deref()) {
             return ObjectState::Quarantined {
-                reason: format!("{key} appeared behind the last file read (late_files: quarantine)"),
+                reason: format!(
+                    "{key} arrived late: it sorts before the last file read (late_files: quarantine)"
+                ),
                 watermark: Mark::START,
                 totals: ObjectTotals::default(),
             };
@@ -35,7 +37,7 @@ impl Lateness {
     }
 }
 
-/// Lists one page, tells new keys from known ones, and gives the new ones their numbers, durably.
+/// Lists one page, separates new keys from known ones, and gives the new ones their numbers, durably.
 pub(super) async fn list_page(
     source: Arc<dyn ObjectSource>,
     store: Arc<dyn CheckpointStore>,
@@ -62,7 +64,7 @@ pub(super) async fn list_page(
                 Some(_) => {}
             }
         }
-        let in_front = remove_in_front(store.as_ref(), &lateness.from, &mut new)?;
+        let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
         let objects: Vec<_> = new
             .into_iter()
@@ -85,8 +87,8 @@ pub(super) async fn list_page(
     Ok(ListedPage { new, in_front, next })
 }
 
-/// Takes out what lies in front of the start; says how many that were.
-fn remove_in_front(
+/// Takes out what lies before the start; says how many that were.
+fn remove_before(
     store: &dyn CheckpointStore,
     from: &StartPoint,
     new: &mut Vec<ObjectVersion>,
@@ -98,20 +100,20 @@ fn remove_in_front(
         let mut is_registered = found.iter().map(Option::is_some);
         new.retain(|_| !is_registered.next().unwrap_or(false));
     } else {
-        new.retain(|version| !from.is_in_front(version));
+        new.retain(|version| !from.is_before(version));
     }
     Ok(saturate::to_u64(all - new.len()))
 }
 
 /// Says aloud that files are not read because the changes begin later.
-pub(super) fn report_in_front(before: u64, now: u64) {
+pub(super) fn report_before_start(before: u64, now: u64) {
     if before == 0 && now > 0 {
-        tracing::info!(files = now, "change files in front of the start are not read");
+        tracing::info!(files = now, "change files before the start are not read");
     } else if before < now {
         tracing::warn!(
             more = now - before,
             files = now,
-            "change files appeared in front of the start; they are not read"
+            "change files appeared before the start; they are not read"
         );
     }
 }
@@ -121,10 +123,12 @@ fn report_late(new: &[ObjectVersion], lateness: &Lateness) -> Result<(), Fault> 
         .iter()
         .filter(|version| is_late(&version.key, lateness.greatest_key.as_deref()));
     for version in late {
-        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file appeared behind the last one read");
+        tracing::warn!(key = version.key, policy = ?lateness.policy, "a file arrived late: it sorts before the last \
+            one read");
         if lateness.policy == LateFiles::Stop {
             let message = format!(
-                "{} appeared behind {}, the last file read, and late_files is stop; read it with late_files: process",
+                "{} arrived late: it sorts before {}, the last file read, and late_files is stop; read it with \
+                late_files: process",
                 version.key,
                 lateness.greatest_key.as_deref().unwrap_or_default(),
             );

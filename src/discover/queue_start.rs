@@ -12,7 +12,7 @@ use crate::settings::LateFiles;
 pub enum Watch {
     /// Once, to its end.
     Once,
-    /// Again and again: a short listing behind the last key, and now and then a full one.
+    /// Again and again: a short listing after the last key, and now and then a full one.
     Poll {
         /// Milliseconds between two listings.
         interval_ms: i64,
@@ -46,8 +46,8 @@ pub struct QueueStart {
     pub unfinished: Vec<ObjectEntry>,
     /// The greatest key that has a number.
     pub greatest_key: Option<String>,
-    /// Which of its objects are not read because they lie in front of the start.
+    /// Which of its objects are not read because they lie before the start.
     pub from: StartPoint,
-    /// Short listings begin behind this key at least.
-    pub list_behind: Option<String>,
+    /// Short listings begin after this key at least.
+    pub list_after: Option<String>,
 }

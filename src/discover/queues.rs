@@ -74,10 +74,10 @@ fn suspension_of<'a>(checkpoint: &'a Checkpoint, table: &Table) -> Option<&'a Su
     known.trouble.suspension.as_ref()
 }
 
-/// A queue of which nothing is read behind where its table was suspended.
+/// A queue of which nothing is read after where its table was suspended.
 fn suspended(mut start: QueueStart, suspension: &Suspension) -> QueueStart {
     let unfinished = std::mem::take(&mut start.unfinished).into_iter();
-    let (in_front, behind) = unfinished.partition(|entry| is_in_front_of(suspension, entry));
+    let (in_front, behind) = unfinished.partition(|entry| is_before(suspension, entry));
     QueueStart {
         is_suspended: true,
         unfinished: in_front,
@@ -87,11 +87,11 @@ fn suspended(mut start: QueueStart, suspension: &Suspension) -> QueueStart {
 }
 
 /// What was read before a table was suspended and is not settled yet still has to be.
-fn is_in_front_of(suspension: &Suspension, entry: &ObjectEntry) -> bool {
+fn is_before(suspension: &Suspension, entry: &ObjectEntry) -> bool {
     suspension.object.queue == entry.id.queue && entry.id.number < suspension.object.number
 }
 
-/// The first objects behind the one in which a table was suspended.
+/// The first objects after the one in which a table was suspended.
 fn unread_keys(behind: Vec<ObjectEntry>) -> Vec<String> {
     let unread = behind.into_iter().filter(|entry| !entry.is_parked());
     let keys = unread.map(|entry| entry.version.key);
@@ -127,14 +127,14 @@ fn change_queues(
     let start = |(folder, control): (ObjectFolder, ControlPlan)| QueueStart {
         watch,
         late_files: config.source.late_files,
-        list_behind: list_behind(checkpoint, &from, &folder.prefix),
+        list_after: list_after(checkpoint, &from, &folder.prefix),
         from: from.clone(),
         ..queue_start(config, checkpoint, folder, Some(control))
     };
     folders.into_iter().zip(controls).map(start).collect()
 }
 
-/// Where this start of the task is to stop behind the full load.
+/// Where this start of the task is to stop after the full load.
 pub fn stop_due(config: &Config, checkpoint: &Checkpoint) -> StopAfter {
     let is_possible = config.migration_type == MigrationType::FullLoadAndChanges;
     if is_possible && !checkpoint.life.is_past_load {
@@ -169,12 +169,12 @@ fn queue_start(
         unread: Vec::new(),
         unfinished,
         from: StartPoint::Beginning,
-        list_behind: None,
+        list_after: None,
     }
 }
 
-/// Where short listings of a folder begin, beside behind the last key that was read.
-fn list_behind(checkpoint: &Checkpoint, from: &StartPoint, prefix: &str) -> Option<String> {
+/// Where short listings of a folder begin, apart from after the last key that was read.
+fn list_after(checkpoint: &Checkpoint, from: &StartPoint, prefix: &str) -> Option<String> {
     let key = match from {
         StartPoint::AfterKey(key) => Some(key.clone()),
         StartPoint::Registered { .. } => greatest_key(checkpoint, &QueueName::in_front()),

@@ -94,7 +94,7 @@ impl AttributeTemplate {
         }
     }
 
-    /// Appends the value, from behind the name.
+    /// Appends the value, from after the name.
     ///
     /// # Errors
     /// If a text in it is not UTF-8.

@@ -1,7 +1,7 @@
 //! The members that make a message a link of a chain, and the `sync` record of a lane. Pure: no I/O, no clock.
 //!
-//! They stand at the end of `metadata`, where they disturb nobody: a message is rendered without them first, so that
-//! everything else about it is the same with and without a chain.
+//! They stand at the end of `metadata`, where they are in nobody's way: a message is rendered without them first, so
+//! that everything else about it is the same with and without a chain.
 
 use std::ops::Range;
 
@@ -19,11 +19,11 @@ pub struct ChainMembers {
     chain: u64,
     /// Up to the number of the lane.
     lane_prefix: String,
-    /// By lane: from behind the last member of `metadata` up to the position.
+    /// By lane: from after the last member of `metadata` up to the position.
     heads: Vec<Vec<u8>>,
-    /// From behind the position up to the previous one.
+    /// From after the position up to the previous one.
     middle: Vec<u8>,
-    /// From behind the last member of `metadata` to the end of the message.
+    /// From after the last member of `metadata` to the end of the message.
     end: Vec<u8>,
 }
 

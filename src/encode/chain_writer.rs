@@ -1,6 +1,6 @@
 //! Makes the messages of a queue links of its chain, record by record in reading order. Pure: no I/O, no clock.
 //!
-//! Where a lane ends is told from outside when an object begins and kept from there on, so nothing here has to
+//! Where a lane ends is given from outside when an object begins and kept from there on, so nothing here has to
 //! outlive a generation.
 
 use std::collections::HashMap;
@@ -78,10 +78,10 @@ impl ChainWriter {
             members: ChainMembers::new(task, queue.as_str(), chain, format),
             synced_us: HashMap::new(),
         });
-        // Those of a queue that was begun anew stand behind what was sent of it before.
-        let is_in_front = start.is_control && start.ends.are_in_front_of_files();
+        // Those of a queue that was restarted stand after what was sent of it before.
+        let is_before = start.is_control && start.ends.are_before_files();
         self.object = Some(OpenLinks {
-            number: if is_in_front { 0 } else { start.id.number + 1 },
+            number: if is_before { 0 } else { start.id.number + 1 },
             id: start.id.clone(),
             ends: start.ends.clone(),
         });
@@ -117,7 +117,7 @@ impl ChainWriter {
     }
 
     /// Appends a `sync` record for each of these lanes for which one is due: about once a minute, and where a chain
-    /// goes on behind an object that was set aside. `before` is where the lanes ended in front of the records of
+    /// goes on after an object that was set aside. `before` is where the lanes ended before the records of
     /// the chunk.
     pub fn append_syncs(
         &mut self,
@@ -134,7 +134,7 @@ impl ChainWriter {
         };
         let timestamp = MessageTimestamp::from_unix_us(now_us);
         let mut syncs = Vec::new();
-        // In front of the first record there is nothing a consumer would have to be told.
+        // Before the first record there is nothing a consumer would have to know.
         for lane in used.filter(|lane| before.end(*lane) != ChainPosition::START) {
             let last = queue.synced_us.get(&lane);
             let is_due = last.is_none_or(|last| now_us.saturating_sub(*last) >= SYNC_INTERVAL_US);

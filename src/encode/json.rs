@@ -262,7 +262,7 @@ impl<'a> DataWriter<'a, '_> {
 fn null_in_key() -> ValueProblem {
     ValueProblem::new(
         "null_in_partition_key",
-        "it is NULL, and the partition key is made of it",
+        "it is NULL, and it is part of the partition key",
     )
 }
 

@@ -138,7 +138,7 @@ impl ObjectWriter {
     }
 }
 
-/// The name of a member, with all that stands in front of its value.
+/// The name of a member, with all that stands before its value.
 #[derive(Debug)]
 pub(super) struct MemberName {
     first: Vec<u8>,
@@ -159,7 +159,7 @@ impl MemberName {
         }
     }
 
-    /// As the first member of its object, or behind another one.
+    /// As the first member of its object, or after another one.
     pub(super) fn bytes(&self, is_first: bool) -> &[u8] {
         if is_first { &self.first } else { &self.next }
     }

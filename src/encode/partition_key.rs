@@ -7,12 +7,12 @@ use std::str;
 
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 use crate::limits::PARTITION_KEY_CHARACTERS_MAX;
 use crate::map::object_mapping::MappedKey;
 use crate::model::{Operation, Table};
 use crate::settings::{ChangePartitionKey, MessageConfig};
 use crate::value::convert::ValueProblem;
-use crate::value::json_text::hexadecimal;
 
 /// What a partition key is made of; becomes `metadata.partition-key-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct PartitionKeyRule {
     pub key_type: PartitionKeyType,
     /// The attribute that is the key, if one is.
     pub attribute: Option<usize>,
-    /// What stands in front of the values; the whole key if there are none.
+    /// What stands before the values; the whole key if there are none.
     prefix: String,
 }
 
@@ -159,7 +159,7 @@ impl<'a> PartitionKeyWriter<'a> {
         match str::from_utf8(key) {
             Ok("") => Err(ValueProblem::new(
                 "empty_partition_key",
-                "what the partition key is made of is empty, and a partition key must not be",
+                "the values of the partition key are empty, and a partition key must not be",
             )),
             Ok(key) => Ok(key),
             Err(_) => Err(ValueProblem::new(
@@ -187,11 +187,7 @@ impl<'a> PartitionKeyWriter<'a> {
 pub fn shorten(key: &str) -> Option<String> {
     let is_too_long =
         key.len() > PARTITION_KEY_CHARACTERS_MAX && key.chars().count() > PARTITION_KEY_CHARACTERS_MAX;
-    is_too_long.then(|| {
-        let digest = Sha256::digest(key.as_bytes());
-        let digits = digest.iter().flat_map(|byte| hexadecimal(*byte));
-        digits.map(char::from).collect()
-    })
+    is_too_long.then(|| hex::text(&Sha256::digest(key.as_bytes())))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::settings::{MessageConfig, MessageFormat};
 /// The parts of a message that are the same for all tables.
 #[derive(Debug)]
 pub(super) struct FrameTemplate {
-    /// From behind `data` into the text of the timestamp.
+    /// From after `data` into the text of the timestamp.
     pub(super) metadata_head: Vec<u8>,
     /// Up to the value of `partition-key-value`.
     pub(super) partition_value_name: Vec<u8>,
@@ -25,13 +25,13 @@ pub(super) struct TableTemplate {
     /// Up to the first column.
     pub(super) head: Vec<u8>,
     pub(super) columns: Vec<ColumnTemplate>,
-    /// From behind the last column to the end of the object that they are in: with members, and without.
+    /// From after the last column to the end of the object that they are in: with members, and without.
     pub(super) columns_end: Ends,
     /// Members that are made of columns.
     pub(super) attributes: Vec<AttributeTemplate>,
     /// Whether the columns are in an object of their own, so that an attribute is never the first member.
     pub(super) is_document: bool,
-    /// From behind the last attribute to the end of `data`.
+    /// From after the last attribute to the end of `data`.
     pub(super) data_end: Ends,
     pub(super) operations: [OperationTemplate; 4],
     /// From `schema-name` to the end of the message.
@@ -89,7 +89,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct OperationTemplate {
     pub(super) key_rule: PartitionKeyRule,
-    /// From behind the timestamp to the value of `partition-key-type`, that included.
+    /// From after the timestamp to the value of `partition-key-type`, that included.
     pub(super) metadata: Vec<u8>,
 }
 
@@ -200,7 +200,7 @@ fn tail(output: &Table, message: &MessageConfig) -> Vec<u8> {
     metadata.finish()
 }
 
-/// A writer behind a member of `metadata`.
+/// A writer after a member of `metadata`.
 fn metadata(format: MessageFormat) -> ObjectWriter {
     let mut metadata = ObjectWriter::new(format);
     metadata.object("metadata");

@@ -21,7 +21,7 @@ const UNIT_BYTES: u64 = 1024;
 pub struct Budget {
     permits: Arc<Semaphore>,
     total_units: u32,
-    /// Units in credits. The semaphore cannot tell: it sets permits aside for whoever waits for many.
+    /// Units in credits. The semaphore does not know: it sets permits aside for whoever waits for many.
     held_units: Arc<AtomicU64>,
 }
 

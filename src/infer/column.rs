@@ -6,7 +6,7 @@ use crate::saturate;
 
 /// Integers get the type that holds values so many times larger: keys grow.
 const GROWTH: i128 = 100;
-/// Digits in front of the point that a decimal column takes beyond those seen.
+/// Digits before the point that a decimal column takes beyond those seen.
 const SPARE_DIGITS: u8 = 2;
 const DIGITS_MAX: u8 = 38;
 const FRACTION_DIGITS_MAX: u8 = 31;

@@ -25,7 +25,7 @@ pub enum NewSource {
     S3 {
         /// Its name.
         bucket: String,
-        /// Folder in front of the tables; may be empty.
+        /// Folder before the tables; may be empty.
         bucket_folder: String,
     },
 }
@@ -268,7 +268,7 @@ pub fn column_line(column: &Column, seen: &ColumnSeen) -> String {
         let _written = write!(line, ", {} with a NUL, where they are cut", seen.with_nul);
     }
     if seen.is_ambiguous_date() {
-        line.push_str("; dates, but month and day cannot be told apart");
+        line.push_str("; dates, but month and day cannot be distinguished");
     }
     line
 }

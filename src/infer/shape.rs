@@ -27,9 +27,9 @@ pub enum Shape {
     Integer(i128),
     /// A number with a point.
     Decimal {
-        /// Digits in front of the point.
+        /// Digits before the point.
         integer_digits: u8,
-        /// Digits behind it.
+        /// Digits after it.
         fraction_digits: u8,
     },
     /// A number with an exponent.
@@ -56,7 +56,7 @@ pub enum DatePattern {
         /// Whether it cannot be `dd/MM/YYYY`.
         is_certain: bool,
     },
-    /// `YYYYMMdd`, only with a time behind it.
+    /// `YYYYMMdd`, only with a time after it.
     Plain,
 }
 
@@ -109,7 +109,7 @@ fn number_of(text: &[u8]) -> Option<Shape> {
     (value != 0 || unsigned == text).then_some(Shape::Integer(value))
 }
 
-/// Digits before and behind the point of a number as it would be printed: no leading zeros, no bare point.
+/// Digits before and after the point of a number as it would be printed: no leading zeros, no bare point.
 fn fixed_of(unsigned: &[u8]) -> Option<(usize, usize)> {
     let mut parts = unsigned.splitn(2, |byte| *byte == b'.');
     let (integer, fraction) = (parts.next()?, parts.next());

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::column::ColumnSeen;
 use super::shape::{Shape, shape_of};
-use crate::model::{Column, ColumnType, Table};
+use crate::model::{Column, ColumnType, Table, TypeClass};
 use crate::read::parquet::definition::FileDefinition;
 use crate::value::csv::{Field, Fields, Quoting};
 
@@ -38,7 +38,7 @@ pub struct TableSeen {
     has_operation: bool,
     /// The columns as a file of another format than CSV declares them.
     declared: Vec<Column>,
-    /// What has to be told of those files.
+    /// What has to be reported of those files.
     notes: Vec<String>,
 }
 
@@ -167,7 +167,8 @@ impl TableSeen {
         }
         if self.has_operation {
             notes.push(
-                "the first column, `Op`, is the operation that DMS writes, and is no column here".to_owned(),
+                "the first column, `Op`, is the operation that DMS writes, and is not a column here"
+                    .to_owned(),
             );
         }
         let types = self.types();
@@ -304,26 +305,15 @@ fn is_null(field: Field<'_>) -> bool {
 
 /// Whether values of the type identify a row.
 fn identifies(column_type: ColumnType) -> bool {
-    match column_type {
-        ColumnType::Int1
-        | ColumnType::Int2
-        | ColumnType::Int4
-        | ColumnType::Int8
-        | ColumnType::Uint1
-        | ColumnType::Uint2
-        | ColumnType::Uint4
-        | ColumnType::Uint8
-        | ColumnType::Date { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::String { .. } => true,
-        ColumnType::Numeric { scale, .. } => scale == 0,
-        ColumnType::Real4
-        | ColumnType::Real8
-        | ColumnType::Boolean
-        | ColumnType::Time { .. }
-        | ColumnType::Clob
-        | ColumnType::Byte { .. }
-        | ColumnType::Blob => false,
+    match column_type.class() {
+        TypeClass::Integer { .. } | TypeClass::Date | TypeClass::DateTime | TypeClass::Text => true,
+        TypeClass::Decimal { scale } => scale == 0,
+        TypeClass::Float
+        | TypeClass::Boolean
+        | TypeClass::Time
+        | TypeClass::LargeText
+        | TypeClass::Bytes
+        | TypeClass::LargeBytes => false,
     }
 }
 

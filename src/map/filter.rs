@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::decimal::Decimal;
 use super::rules::{SourceFilter, Test};
 use super::shown::shown;
-use crate::model::{Column, ColumnType, Table};
+use crate::model::{Column, ColumnType, Table, TypeClass};
 use crate::settings::problems::Report;
 use crate::value::convert::{Excerpt, FieldValue, HexPrefix, ValueProblem, read_field_as};
 use crate::value::csv::Field;
@@ -163,26 +163,15 @@ fn warn_about_null(filter: &SourceFilter, report: &mut Report) {
 
 impl ValueKind {
     fn of(column_type: ColumnType) -> Option<Self> {
-        Some(match column_type {
-            ColumnType::Int1
-            | ColumnType::Int2
-            | ColumnType::Int4
-            | ColumnType::Int8
-            | ColumnType::Uint1
-            | ColumnType::Uint2
-            | ColumnType::Uint4
-            | ColumnType::Uint8 => Self::Integer,
-            ColumnType::Numeric { .. } => Self::Decimal,
-            ColumnType::Real4 | ColumnType::Real8 => Self::Double,
-            ColumnType::String { .. } => Self::Text,
-            ColumnType::Boolean => Self::Normal(ColumnType::Boolean),
-            ColumnType::Date { format } => Self::Normal(ColumnType::Date { format }),
-            ColumnType::Time { format } => Self::Normal(ColumnType::Time { format }),
-            ColumnType::DateTime { format, .. } => Self::Normal(ColumnType::DateTime {
-                scale: COMPARED_SCALE,
-                format,
-            }),
-            ColumnType::Clob | ColumnType::Byte { .. } | ColumnType::Blob => return None,
+        Some(match column_type.class() {
+            TypeClass::Integer { .. } => Self::Integer,
+            TypeClass::Decimal { .. } => Self::Decimal,
+            TypeClass::Float => Self::Double,
+            TypeClass::Text => Self::Text,
+            TypeClass::Boolean | TypeClass::Date | TypeClass::Time | TypeClass::DateTime => {
+                Self::Normal(column_type.with_second_digits(COMPARED_SCALE))
+            }
+            TypeClass::LargeText | TypeClass::Bytes | TypeClass::LargeBytes => return None,
         })
     }
 
@@ -225,7 +214,7 @@ impl ValueKind {
             Self::Text => return Ok(Comparable::Text(text)),
             Self::Normal(column_type) => {
                 let text = shown(text, column_type, HexPrefix::Absent, scratch)?;
-                // Without the zone a time without a fraction is the beginning of those with one, and sorts in front.
+                // Without the zone a time without a fraction is the beginning of those with one, and sorts before them.
                 return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }
         };

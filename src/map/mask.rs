@@ -6,9 +6,9 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::model::ColumnType;
+use crate::hex;
+use crate::model::{ColumnType, TypeClass};
 use crate::saturate;
-use crate::value::json_text::hexadecimal;
 
 /// Digits of a SHA-256 in hexadecimal.
 pub const HASH_CHARACTERS: u32 = 64;
@@ -49,26 +49,17 @@ impl RowSeed {
 impl Mask {
     /// Whether columns of a type can be hidden this way.
     pub fn fits(self, column_type: ColumnType) -> bool {
-        match column_type {
-            ColumnType::String { .. } => true,
-            ColumnType::Int1
-            | ColumnType::Int2
-            | ColumnType::Int4
-            | ColumnType::Int8
-            | ColumnType::Uint1
-            | ColumnType::Uint2
-            | ColumnType::Uint4
-            | ColumnType::Uint8
-            | ColumnType::Numeric { .. } => self == Self::RandomDigits,
-            ColumnType::Real4
-            | ColumnType::Real8
-            | ColumnType::Boolean
-            | ColumnType::Date { .. }
-            | ColumnType::Time { .. }
-            | ColumnType::DateTime { .. }
-            | ColumnType::Clob
-            | ColumnType::Byte { .. }
-            | ColumnType::Blob => false,
+        match column_type.class() {
+            TypeClass::Text => true,
+            TypeClass::Integer { .. } | TypeClass::Decimal { .. } => self == Self::RandomDigits,
+            TypeClass::Float
+            | TypeClass::Boolean
+            | TypeClass::Date
+            | TypeClass::Time
+            | TypeClass::DateTime
+            | TypeClass::LargeText
+            | TypeClass::Bytes
+            | TypeClass::LargeBytes => false,
         }
     }
 
@@ -82,8 +73,8 @@ impl Mask {
         }
     }
 
-    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the columns
-    /// of a row apart; only random digits need a seed.
+    /// Appends the hidden form of a value, which is a text or a number as a message writes it. `column` tells the
+    /// columns of a row apart; only random digits need a seed.
     pub fn apply(
         self,
         out: &mut Vec<u8>,
@@ -115,13 +106,8 @@ impl Mask {
 
 /// Appends the SHA-256 of a text in upper-case hexadecimal digits.
 pub fn push_hash(out: &mut Vec<u8>, text: &[u8]) {
-    let digits = Sha256::digest(text);
-    out.extend(
-        digits
-            .iter()
-            .flat_map(|byte| hexadecimal(*byte))
-            .map(|digit| digit.to_ascii_uppercase()),
-    );
+    let digits = hex::text(&Sha256::digest(text)).to_ascii_uppercase();
+    out.extend_from_slice(digits.as_bytes());
 }
 
 /// An endless row of random bytes that is the same for the same row and column.
@@ -201,31 +187,13 @@ fn bounds(digits: &[u8], limit: u128) -> Option<(u128, u128)> {
     (lowest <= highest).then_some((lowest, highest))
 }
 
-/// The largest magnitude of a number of the type; `None` for what is no integer.
+/// The largest magnitude of a number of the type; `None` for what is not an integer.
 fn largest(column_type: ColumnType) -> Option<u128> {
-    let signed = |bits: u32| (1_u128 << (bits - 1)) - 1;
-    let unsigned = |bits: u32| (1_u128 << bits) - 1;
-    Some(match column_type {
-        ColumnType::Int1 => signed(8),
-        ColumnType::Int2 => signed(16),
-        ColumnType::Int4 => signed(32),
-        ColumnType::Int8 => signed(64),
-        ColumnType::Uint1 => unsigned(8),
-        ColumnType::Uint2 => unsigned(16),
-        ColumnType::Uint4 => unsigned(32),
-        ColumnType::Uint8 => unsigned(64),
-        ColumnType::Numeric { .. }
-        | ColumnType::Real4
-        | ColumnType::Real8
-        | ColumnType::Boolean
-        | ColumnType::Date { .. }
-        | ColumnType::Time { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::String { .. }
-        | ColumnType::Clob
-        | ColumnType::Byte { .. }
-        | ColumnType::Blob => return None,
-    })
+    if let TypeClass::Integer { bits, is_signed } = column_type.class() {
+        Some((1_u128 << (bits - u32::from(is_signed))) - 1)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

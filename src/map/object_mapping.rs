@@ -29,7 +29,7 @@ pub struct ObjectMapping {
     pub key: Option<MappedKey>,
     /// Indexes of the columns that are not copied.
     pub excluded: Vec<usize>,
-    /// Members that are made of columns, behind those that are copied.
+    /// Members that are made of columns, after those that are copied.
     pub attributes: Vec<Attribute>,
 }
 

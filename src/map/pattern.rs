@@ -29,7 +29,7 @@ impl Pattern {
     pub fn matches(&self, name: &str) -> bool {
         let (pattern, name): (Vec<char>, Vec<char>) = (self.0.chars().collect(), name.chars().collect());
         let (mut pattern_at, mut name_at) = (0, 0);
-        // Where to go on if what stands behind the last `%` does not fit: behind it, with one more character for it.
+        // Where to go on if what stands after the last `%` does not fit: after it, with one more character for it.
         let mut retry: Option<(usize, usize)> = None;
         while name_at < name.len() {
             match pattern.get(pattern_at) {

@@ -170,7 +170,7 @@ fn check_expressions(
     }
 }
 
-/// Two tables under one name could not be told apart in the stream.
+/// Two tables under one name could not be distinguished in the stream.
 fn check_table_names(rules: &Rules, mapped: &MappedTables, report: &mut Report) {
     let mut seen: HashMap<String, String> = HashMap::new();
     for (table, output) in mapped.tables.iter().zip(mapped.mappings.outputs(&mapped.tables)) {

@@ -21,7 +21,7 @@ pub fn readable_as<'a>(
     }
     let written = shown(text, from, hex_prefix, scratch)?;
     Ok(match (from, to) {
-        (ColumnType::Boolean, to) if is_number(to) => {
+        (ColumnType::Boolean, to) if to.is_number() => {
             if written == b"true" {
                 b"1"
             } else {
@@ -33,30 +33,6 @@ pub fn readable_as<'a>(
         }
         _ => written,
     })
-}
-
-fn is_number(column_type: ColumnType) -> bool {
-    match column_type {
-        ColumnType::Int1
-        | ColumnType::Int2
-        | ColumnType::Int4
-        | ColumnType::Int8
-        | ColumnType::Uint1
-        | ColumnType::Uint2
-        | ColumnType::Uint4
-        | ColumnType::Uint8
-        | ColumnType::Numeric { .. }
-        | ColumnType::Real4
-        | ColumnType::Real8 => true,
-        ColumnType::Boolean
-        | ColumnType::Date { .. }
-        | ColumnType::Time { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::String { .. }
-        | ColumnType::Clob
-        | ColumnType::Byte { .. }
-        | ColumnType::Blob => false,
-    }
 }
 
 #[cfg(test)]

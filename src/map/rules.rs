@@ -259,22 +259,22 @@ pub enum Naming {
     Lowercase,
     /// Its name in upper case.
     Uppercase,
-    /// Its name with something in front.
+    /// Its name with a prefix.
     AddPrefix(String),
-    /// Its name without something in front.
+    /// Its name without a prefix.
     RemovePrefix(String),
-    /// Its name with something else in front.
+    /// Its name with another prefix.
     ReplacePrefix {
         /// What stands there.
         old: String,
         /// What shall stand there.
         new: String,
     },
-    /// Its name with something behind.
+    /// Its name with a suffix.
     AddSuffix(String),
-    /// Its name without something behind.
+    /// Its name without a suffix.
     RemoveSuffix(String),
-    /// Its name with something else behind.
+    /// Its name with another suffix.
     ReplaceSuffix {
         /// What stands there.
         old: String,

@@ -5,7 +5,7 @@ use crate::settings::NumberFormat;
 use crate::value::convert::{HexPrefix, ValueProblem, ValueStyle, write_value};
 use crate::value::json_text::unquoted;
 
-/// What a message shows of a value, with every digit and without quotes. For types that are no text, which have no
+/// What a message shows of a value, with every digit and without quotes. For types that are not text, which have no
 /// escapes; overwrites `scratch`.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use super::key::define_key;
 use super::mask::Mask;
 use super::rules::{Change, ColumnAction, ColumnRule, RuleHead, TransformationRule};
 use super::{ColumnSource, MappedColumn};
-use crate::model::{Column, ColumnType, Table};
+use crate::model::{Column, Table};
 use crate::settings::problems::Report;
 
 /// What DMS does not transform in a column name.
@@ -228,7 +228,7 @@ impl<'a> Work<'a> {
 
     /// Whether the column holds large values, which DMS can only leave out.
     fn refuse_large(&self, column: &Column, rule: ColumnRule<'_>, report: &mut Report) -> bool {
-        let is_large = matches!(column.column_type, ColumnType::Clob | ColumnType::Blob);
+        let is_large = column.column_type.is_large();
         if is_large {
             let message = format!(
                 "rule {} changes the column {:?} of {}, which holds large values: the only thing DMS does to those is \
@@ -247,7 +247,7 @@ impl<'a> Work<'a> {
     }
 
     fn warn_special(&self, column: &Column, rule: ColumnRule<'_>, report: &mut Report) {
-        let is_large = matches!(column.column_type, ColumnType::Clob | ColumnType::Blob);
+        let is_large = column.column_type.is_large();
         if is_large || column.name.contains(SPECIAL_CHARACTERS) {
             let why = if is_large {
                 "holds large values"
@@ -301,7 +301,7 @@ impl<'a> Work<'a> {
 
     fn set_mask(&self, draft: &mut Draft, mask: Mask, rule: ColumnRule<'_>, report: &mut Report) {
         if mask != Mask::Hash {
-            // Hidden digits are no key any more: rows that belong together get different ones, and others the same.
+            // Hidden digits are no longer a key: rows that belong together get different ones, and others the same.
             self.warn_key(&draft.column, rule.head, "hides digits of", report);
         }
         if mask.fits(draft.column.column_type) {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
+use crate::model::ColumnType;
 use crate::settings::DocumentPlace;
 
 const TEXT: ColumnType = ColumnType::String { length: Some(9) };
@@ -71,7 +72,7 @@ fn any_action() -> impl Strategy<Value = ColumnAction> {
     ]
 }
 
-/// What a name becomes, told character by character.
+/// What a name becomes, character by character.
 fn renamed(naming: &Naming, name: &str) -> String {
     let characters: Vec<char> = name.chars().collect();
     let chars = |text: &str| text.chars().collect::<Vec<_>>();
@@ -145,7 +146,7 @@ proptest! {
         distinct.sort_unstable();
         distinct.dedup();
         has_error |= distinct.len() < expected.len();
-        // A column that include rules leave out may be wrong in itself, and is looked at all the same.
+        // A column that include rules leave out may be wrong in itself, and is still looked at.
         if !has_includes {
             prop_assert_eq!(report.has_errors(), has_error, "{:?}", report);
         }
@@ -154,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn a_mask_stands_behind_the_change_of_type_it_relies_on() {
+fn a_mask_stands_after_the_change_of_type_it_relies_on() {
     let mask = |id| rule(id, "ab", ColumnAction::Mask(Mask::Digits('#')));
     let retype = |id| {
         rule(

@@ -33,7 +33,7 @@ pub struct Link {
 pub enum LinkKind {
     /// A row or a control record: one more link.
     Record,
-    /// It tells where the lane is. Its ordinal is that of the record it stands in front of.
+    /// It says where the lane is. Its ordinal is that of the record it stands before.
     Sync,
 }
 

@@ -17,7 +17,7 @@ pub struct Chunk {
     /// Where the records stand in the object. Spans of an object tile it (W3).
     pub span: Span,
     /// The bytes of the span, header rows, blank lines and row delimiters included. They end early only
-    /// behind a row longer than the limit, which is always the last of its chunk: its rest was thrown away.
+    /// after a row longer than the limit, which is always the last of its chunk: its rest was thrown away.
     pub bytes: Bytes,
     /// One entry per record.
     pub records: Vec<RawRecord>,
@@ -39,8 +39,8 @@ impl Chunk {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// The border in front of a record; behind the last one, the end of the chunk.
-    pub fn mark_in_front_of(&self, ordinal: u64) -> Mark {
+    /// The border before a record; after the last one, the end of the chunk.
+    pub fn mark_before(&self, ordinal: u64) -> Mark {
         let start = self.span.start;
         self.record(ordinal).map_or(self.span.end, |record| Mark {
             position: start.position + u64::from(record.range.start),

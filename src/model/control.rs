@@ -59,7 +59,7 @@ impl ControlPlan {
     }
 }
 
-/// Whether a key that has no number comes behind keys that have one.
+/// Whether a key that has no number comes after keys that have one.
 pub fn is_late(key: &str, greatest_key: Option<&str>) -> bool {
     key != CONTROL_KEY && greatest_key.is_some_and(|greatest| key < greatest)
 }

@@ -56,7 +56,7 @@ impl QueueName {
         self.0.split_once(':').map(|(_, table)| table)
     }
 
-    /// Where change files are registered that lie in front of the start of a task: they are never read.
+    /// Where change files are registered that lie before the start of a task: they are never read.
     pub fn in_front() -> Self {
         Self("changes:in-front".into())
     }

@@ -41,7 +41,7 @@ pub struct RejectedRecord {
     pub line: u64,
     /// Byte offset of the record in the decompressed object.
     pub position: u64,
-    /// The table, if it could be told.
+    /// The table, if it is known.
     pub table: Option<TableIndex>,
     /// The column at fault, if one is.
     pub column: Option<String>,

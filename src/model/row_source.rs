@@ -9,7 +9,7 @@ pub enum RowSource {
     Load(TableIndex),
     /// A change file; every row names its table.
     Changes,
-    /// Rows of values alone, with nothing in front of them: corrected by hand, to be sent again.
+    /// Rows of values alone, with nothing before them: corrected by hand, to be sent again.
     Values {
         /// Their table.
         table: TableIndex,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ObjectVersion;
 use crate::settings::ChangesFrom;
 
-/// The decision, with the wish that it came from: a later configuration has to wish for the same.
+/// The decision, with the setting that it came from: a later configuration has to ask for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesStart {
     /// What the configuration said.
@@ -14,7 +14,7 @@ pub struct ChangesStart {
     pub point: StartPoint,
 }
 
-/// Which change files lie in front of the start.
+/// Which change files lie before the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartPoint {
@@ -33,7 +33,7 @@ pub enum StartPoint {
 }
 
 impl StartPoint {
-    /// What a wish comes to at once; `None` for one that takes a listing.
+    /// What a setting comes to at once; `None` for one that takes a listing.
     pub fn of(wish: &ChangesFrom) -> Option<Self> {
         match wish {
             ChangesFrom::Beginning => Some(Self::Beginning),
@@ -48,9 +48,9 @@ impl StartPoint {
         !matches!(self, Self::Registered { is_complete: false })
     }
 
-    /// Whether an object lies in front of the start by its key or its time; those that are registered as such are for
-    /// the store to tell.
-    pub fn is_in_front(&self, version: &ObjectVersion) -> bool {
+    /// Whether an object lies before the start by its key or its time; those that are registered as such are for
+    /// the store to say.
+    pub fn is_before(&self, version: &ObjectVersion) -> bool {
         match self {
             Self::Beginning | Self::Registered { .. } => false,
             Self::AfterKey(key) => version.key <= *key,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_and_a_time_tell_what_lies_in_front() {
+    fn a_key_and_a_time_tell_what_lies_before_the_start() {
         let version = |key: &str, modified_ms| ObjectVersion {
             key: key.to_owned(),
             etag: "e".to_owned(),
@@ -82,7 +82,7 @@ mod tests {
             (&StartPoint::Beginning, version("cdc/1", 0), false),
         ];
         for (point, version, expected) in cases {
-            assert_eq!(point.is_in_front(&version), expected, "{point:?}: {version:?}");
+            assert_eq!(point.is_before(&version), expected, "{point:?}: {version:?}");
         }
     }
 }

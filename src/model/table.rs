@@ -112,10 +112,105 @@ pub enum ColumnType {
     Blob,
 }
 
+/// What the values of a type are, whatever their size and their format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeClass {
+    /// An integer.
+    Integer {
+        /// Its width, with that of the sign.
+        bits: u32,
+        /// Whether it may be negative.
+        is_signed: bool,
+    },
+    /// An exact decimal.
+    Decimal {
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// A number of IEEE 754.
+    Float,
+    /// True or false.
+    Boolean,
+    /// A calendar date.
+    Date,
+    /// A time of day.
+    Time,
+    /// A date and time.
+    DateTime,
+    /// Text.
+    Text,
+    /// Large text.
+    LargeText,
+    /// Bytes.
+    Bytes,
+    /// Many bytes.
+    LargeBytes,
+}
+
 impl ColumnType {
+    /// What values of the type are.
+    pub fn class(self) -> TypeClass {
+        let integer = |bits, is_signed| TypeClass::Integer { bits, is_signed };
+        match self {
+            Self::Int1 => integer(8, true),
+            Self::Int2 => integer(16, true),
+            Self::Int4 => integer(32, true),
+            Self::Int8 => integer(64, true),
+            Self::Uint1 => integer(8, false),
+            Self::Uint2 => integer(16, false),
+            Self::Uint4 => integer(32, false),
+            Self::Uint8 => integer(64, false),
+            Self::Numeric { scale, .. } => TypeClass::Decimal { scale },
+            Self::Real4 | Self::Real8 => TypeClass::Float,
+            Self::Boolean => TypeClass::Boolean,
+            Self::Date { .. } => TypeClass::Date,
+            Self::Time { .. } => TypeClass::Time,
+            Self::DateTime { .. } => TypeClass::DateTime,
+            Self::String { .. } => TypeClass::Text,
+            Self::Clob => TypeClass::LargeText,
+            Self::Byte { .. } => TypeClass::Bytes,
+            Self::Blob => TypeClass::LargeBytes,
+        }
+    }
+
+    /// Whether values are numbers.
+    pub fn is_number(self) -> bool {
+        match self.class() {
+            TypeClass::Integer { .. } | TypeClass::Decimal { .. } | TypeClass::Float => true,
+            TypeClass::Boolean
+            | TypeClass::Date
+            | TypeClass::Time
+            | TypeClass::DateTime
+            | TypeClass::Text
+            | TypeClass::LargeText
+            | TypeClass::Bytes
+            | TypeClass::LargeBytes => false,
+        }
+    }
+
+    /// Whether values are numbers of which every digit counts: integers and decimals.
+    pub fn is_exact_number(self) -> bool {
+        self.is_number() && self.class() != TypeClass::Float
+    }
+
+    /// Whether values may be so large that the rules of table mappings leave them alone.
+    pub fn is_large(self) -> bool {
+        matches!(self, Self::Clob | Self::Blob)
+    }
+
     /// Whether values are text as it stands: blanks count, and it is cut at the first NUL.
     pub fn is_text(self) -> bool {
         matches!(self, Self::String { .. } | Self::Clob)
+    }
+
+    /// The type with so many fraction digits of a second, if it is a date and time.
+    #[must_use]
+    pub fn with_second_digits(self, scale: u8) -> Self {
+        if let Self::DateTime { format, .. } = self {
+            Self::DateTime { scale, format }
+        } else {
+            self
+        }
     }
 
     /// The name of the type in the rules of table mappings.
@@ -167,4 +262,73 @@ pub enum DateFormat {
         /// With `.F`.
         fraction: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: Option<DateFormat> = Some(DateFormat::YearMonthDayPlain { fraction: true });
+
+    #[test]
+    fn integers_and_decimals_are_exact_numbers_and_floats_are_numbers() {
+        let decimal = ColumnType::Numeric {
+            precision: 9,
+            scale: 2,
+        };
+        let table = [
+            (ColumnType::Int1, true, true),
+            (ColumnType::Uint8, true, true),
+            (decimal, true, true),
+            (ColumnType::Real4, true, false),
+            (ColumnType::Real8, true, false),
+            (ColumnType::Boolean, false, false),
+            (ColumnType::Date { format: None }, false, false),
+            (ColumnType::String { length: None }, false, false),
+            (ColumnType::Byte { length: 1 }, false, false),
+        ];
+        for (column_type, is_number, is_exact) in table {
+            let found = (column_type.is_number(), column_type.is_exact_number());
+            assert_eq!(found, (is_number, is_exact), "{column_type:?}");
+        }
+        assert_eq!(decimal.class(), TypeClass::Decimal { scale: 2 });
+    }
+
+    #[test]
+    fn an_integer_is_as_wide_as_its_name_says_in_bytes() {
+        let signed = [
+            ColumnType::Int1,
+            ColumnType::Int2,
+            ColumnType::Int4,
+            ColumnType::Int8,
+        ];
+        let unsigned = [
+            ColumnType::Uint1,
+            ColumnType::Uint2,
+            ColumnType::Uint4,
+            ColumnType::Uint8,
+        ];
+        for (types, is_signed) in [(signed, true), (unsigned, false)] {
+            for column_type in types {
+                let bytes: u32 = column_type
+                    .dms_name()
+                    .trim_start_matches(char::is_alphabetic)
+                    .parse()
+                    .unwrap();
+                let bits = bytes * 8;
+                assert_eq!(column_type.class(), TypeClass::Integer { bits, is_signed });
+            }
+        }
+    }
+
+    #[test]
+    fn only_dates_with_a_time_get_fraction_digits() {
+        let of = |scale| ColumnType::DateTime {
+            scale,
+            format: FORMAT,
+        };
+        assert_eq!(of(3).with_second_digits(9), of(9));
+        let time = ColumnType::Time { format: FORMAT };
+        assert_eq!(time.with_second_digits(9), time);
+    }
 }

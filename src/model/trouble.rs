@@ -1,7 +1,7 @@
 //! What went wrong with tables: how many bad rows, and where a table was suspended. Pure: no I/O, no clock.
 //!
-//! Counts are those *in reading order*: that of an object at its watermark holds every bad row in front of that mark,
-//! in this object and in all before it, and none behind it. That is what makes a decision that depends on a count the
+//! Counts are those *in reading order*: that of an object at its watermark holds every bad row before that mark,
+//! in this object and in all before it, and none after it. That is what makes a decision that depends on a count the
 //! same one again after a crash, whatever was settled out of order.
 
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ impl fmt::Display for SuspendedRow {
 pub struct Trouble {
     /// Bad rows since the task began.
     pub bad_rows: u64,
-    /// How many of them do not count any more, because the table was resumed behind them.
+    /// How many of them do not count any more, because the table was resumed after them.
     pub forgiven: u64,
     /// Where the table was suspended, if it is.
     pub suspension: Option<Suspension>,
@@ -74,7 +74,7 @@ impl Trouble {
         self.bad_rows.saturating_sub(self.forgiven)
     }
 
-    /// Takes over what another place in reading order knows: the one further behind knows more.
+    /// Takes over what another place in reading order knows: the one further on knows more.
     pub fn absorb(&mut self, other: &Self) {
         self.count(other);
         self.suspend(other);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_further_behind_knows_more() {
+    fn the_place_further_on_knows_more() {
         let trouble = |bad_rows, suspension| Trouble {
             bad_rows,
             forgiven: 1,
@@ -205,7 +205,7 @@ mod tests {
         known.absorb(&behind);
         assert_eq!(known, behind);
         known.absorb(&before);
-        assert_eq!(known, behind, "what is in front adds nothing");
+        assert_eq!(known, behind, "what comes before adds nothing");
         assert_eq!(known.of("a.b").map(Trouble::counted), Some(4));
         assert_eq!(known.only("a.c").iter().count(), 1);
     }

@@ -53,7 +53,7 @@ impl CountersSnapshot {
         self.records.saturating_sub(self.recovered)
     }
 
-    /// Records that were sent more than once: refused, in doubt and not found, or behind one of those.
+    /// Records that were sent more than once: refused, in doubt and not found, or after one of those.
     pub fn sent_again(&self) -> u64 {
         self.refused + self.repeated + self.doubtful.saturating_sub(self.found)
     }

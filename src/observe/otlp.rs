@@ -31,7 +31,7 @@ pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The provider of a task's tracer, with a thread of its own that sends.
 ///
 /// # Errors
-/// If the endpoint is no address that spans can be sent to.
+/// If spans cannot be sent to the endpoint.
 pub(super) fn provider(endpoint: &str, task: &str) -> Result<(SdkTracerProvider, DeliveryState), Fault> {
     let state = DeliveryState::default();
     if !endpoint.starts_with("http://") {

@@ -1,4 +1,4 @@
-//! Planted defects: a build with the feature `planted-defects` can be told to contain one, so that the tests can
+//! Planted defects: a build with the feature `planted-defects` can be made to contain one, so that the tests can
 //! show that they would catch it. A normal build has none of this.
 
 use std::sync::OnceLock;

@@ -84,7 +84,7 @@ impl Parser {
         }
     }
 
-    /// Sends a chunk on its way; the answer is made of what comes behind it.
+    /// Sends a chunk on its way; the answer is made of what comes after it.
     fn hand_on<T: 'static>(
         &self,
         outgoing: Outgoing,
@@ -129,7 +129,7 @@ impl Edges {
             end,
             ..
         } = rendered;
-        // In front of its first row the task ends: there is nothing to settle.
+        // Before its first row the task ends: there is nothing to settle.
         if span.records_count() == 0 && end != ChunkEnd::Whole {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! In a chain each record names the one in front of it, whatever becomes of the rows between them.
+//! In a chain each record names the one before it, whatever becomes of the rows between them.
 
 use std::collections::BTreeMap;
 
@@ -113,6 +113,6 @@ fn a_chunk_that_is_read_again_makes_the_same_links_but_for_the_time() {
     assert_eq!(
         (second, same_ends),
         (later, ends),
-        "what is skipped is a link all the same"
+        "what is skipped is still a link"
     );
 }

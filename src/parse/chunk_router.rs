@@ -47,7 +47,7 @@ pub struct RoutedChunk {
     pub tally: ChunkTally,
     /// Records that the checkpoint proves to be settled.
     pub skipped: u64,
-    /// The part of the chunk that this is: all of it, or what is in front of its end.
+    /// The part of the chunk that this is: all of it, or what is before its end.
     pub span: Span,
     /// Why it ends there.
     pub end: ChunkEnd,
@@ -105,7 +105,7 @@ impl ChunkRouter {
         }
     }
 
-    /// Tells of which object the next chunks are, and what was wrong in front of them.
+    /// Says which object the next chunks are of, and what was wrong before them.
     pub fn enter_object(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
         self.judge.enter(id, key, location, troubles);
     }
@@ -199,12 +199,12 @@ impl ChunkRouter {
         routing.skipped += self.place(place, routing.skip, &mut routing.tally);
     }
 
-    /// Makes a row a dead letter, or ends the chunk in front of it; where its table is suspended, behind it, if all rows
+    /// Makes a row a dead letter, or ends the chunk before it; where its table is suspended, after it, if all rows
     /// of the object are of that table.
     fn reject(&mut self, row: RejectedRecord, routing: &mut Routing<'_>) {
         let end = match self.judge.judge(&row) {
             BadRowAction::Stop(message) => {
-                routing.span.end = routing.chunk.mark_in_front_of(row.ordinal);
+                routing.span.end = routing.chunk.mark_before(row.ordinal);
                 routing.end = ChunkEnd::TaskStopped(Fault::new(FaultKind::Data, message));
                 return;
             }
@@ -212,7 +212,7 @@ impl ChunkRouter {
             BadRowAction::Suspend | BadRowAction::Keep => ChunkEnd::Whole,
         };
         if end == ChunkEnd::TableSuspended {
-            routing.span.end = routing.chunk.mark_in_front_of(row.ordinal + 1);
+            routing.span.end = routing.chunk.mark_before(row.ordinal + 1);
         }
         routing.end = end;
         let bytes = raw_length(routing.chunk, row.ordinal);
@@ -317,7 +317,7 @@ impl ChunkRouter {
         }
     }
 
-    /// Puts the `sync` records that are due in front of the records of their shards; gives the buffer that all places
+    /// Puts the `sync` records that are due before the records of their shards; gives the buffer that all places
     /// are in.
     fn finish_links(
         &mut self,

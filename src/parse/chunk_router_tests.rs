@@ -305,7 +305,7 @@ fn a_record_of_exactly_the_limit_is_sent() {
 }
 
 #[test]
-fn control_records_go_on_behind_those_that_are_settled() {
+fn control_records_go_on_after_those_that_are_settled() {
     let plan = ControlPlan::before_load(TableIndex(0));
     let mut router = router(2);
     let operations = |routed: &RoutedChunk| {

@@ -13,7 +13,7 @@ pub(super) fn raw_length(chunk: &Chunk, ordinal: u64) -> u64 {
 /// A row that is rejected, with its place and its text, or the beginning of it.
 pub(super) fn rejected(chunk: &Chunk, ordinal: u64, rejection: Rejection) -> RejectedRecord {
     let row = chunk.record(ordinal).map_or(&[][..], |raw| chunk.text(raw));
-    let mark = chunk.mark_in_front_of(ordinal);
+    let mark = chunk.mark_before(ordinal);
     RejectedRecord {
         ordinal,
         line: mark.line + 1,

@@ -30,7 +30,7 @@ impl LastKey {
 pub(super) struct MessagePlace {
     pub(super) ordinal: u64,
     pub(super) payload: Range<usize>,
-    /// Right behind the payload.
+    /// Right after the payload.
     pub(super) key: Range<usize>,
     /// Where it is sent to.
     pub(super) hash_key: HashKey,

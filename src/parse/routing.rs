@@ -1,18 +1,18 @@
-//! A chunk on its way through the router, and what comes behind it. Pure: no I/O, no clock.
+//! A chunk on its way through the router, and what comes after it. Pure: no I/O, no clock.
 
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
 use crate::fault::Fault;
 use crate::model::{Chunk, RejectedRecord, Span};
 
-/// What comes behind a chunk.
+/// What comes after a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkEnd {
     /// The next one of the object.
     Whole,
     /// Nothing of its table, which was suspended with the last row.
     TableSuspended,
-    /// Nothing: the task ends in front of the next row.
+    /// Nothing: the task ends before the next row.
     TaskStopped(Fault),
 }
 

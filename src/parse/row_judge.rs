@@ -1,8 +1,8 @@
 //! What follows from a bad row: a dead letter, the suspension of its table, or the end of the task. Pure: no I/O, no
 //! clock.
 //!
-//! Rows are judged in reading order, and what was wrong in front of an object is told when it begins. So the same rows
-//! meet the same judgement in every life of the task (D2: a row is passed over only as a durable dead letter).
+//! Rows are judged in reading order, and what was wrong before an object is given when it begins. So the same rows
+//! meet the same judgement in every life of the task (D2: a row is skipped only as a durable dead letter).
 
 use crate::model::trouble::{SuspendedRow, Suspension, Troubles};
 use crate::model::{ObjectId, RejectedRecord, Table, TableIndex};
@@ -18,7 +18,7 @@ pub enum BadRowAction {
     Keep,
     /// It becomes a dead letter, and its table is suspended with it.
     Suspend,
-    /// The task ends in front of it: the message says where and why.
+    /// The task ends before it: the message says where and why.
     Stop(String),
 }
 
@@ -29,7 +29,7 @@ pub struct RowJudge {
     /// `schema.table` of each table.
     names: Vec<String>,
     object: Option<JudgedObject>,
-    /// In front of the next row.
+    /// Before the next row.
     troubles: Troubles,
     /// What the rows since the last call of [`RowJudge::take_changed`] added.
     changed: Troubles,
@@ -57,7 +57,7 @@ impl RowJudge {
         }
     }
 
-    /// Tells of which object the next rows are, and what was wrong in front of its first one. An object that was
+    /// Says which object the next rows are of, and what was wrong before its first one. An object that was
     /// entered already goes on.
     pub fn enter(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
         if self.object.as_ref().is_some_and(|object| object.id == *id) {
@@ -146,7 +146,7 @@ impl RowJudge {
             None => "errors.data_error_policy is STOP_TASK".to_owned(),
         };
         format!(
-            "{table}: {location}, {}: {}; {policy}. Everything in front of the row is sent, and every start meets it \
+            "{table}: {location}, {}: {}; {policy}. Everything before the row is sent, and every start meets it \
              again: correct the table definition, or change the policy to DEAD_LETTER or SUSPEND_TABLE and send the \
              corrected row with `brigade dlq replay --file`",
             suspended_row(row),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever a life ended, the next one judges the rows behind that as the first one did.
+        /// Wherever a life ended, the next one judges the rows after that as the first one did.
         #[test]
         fn a_row_meets_the_same_judgement_wherever_reading_goes_on(
             (data, truncation) in (any_policy(), any_policy()),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_rows_in_front_of_a_resumed_table_do_not_count_any_more() {
+    fn bad_rows_before_a_resumed_table_do_not_count_any_more() {
         let escalation = Some(Escalation {
             count: 2,
             policy: DataErrorPolicy::StopTask,

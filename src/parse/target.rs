@@ -1,4 +1,4 @@
-//! What a row says in front of its values: its table and what it does to it. Pure: no I/O, no clock.
+//! What a row says before its values: its table and what it does to it. Pure: no I/O, no clock.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::settings::LoadOperationColumn;
 use crate::value::convert::{Excerpt, ValueProblem};
 use crate::value::csv::Fields;
 
-/// Fields in front of the values of a change row: operation, table, schema.
+/// Fields before the values of a change row: operation, table, schema.
 pub(crate) const CHANGE_FIELDS: usize = 3;
 
 /// Tables by schema, then name; `None` for those that no rule selects.
@@ -55,7 +55,7 @@ pub(super) fn table_names(tables: &[Table], mappings: &Mappings) -> TableNames {
 }
 
 /// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
-/// leaves an `I` there; the message is a `load` all the same.
+/// leaves an `I` there; the message is still a `load`.
 pub(super) fn load_target(
     load_operation_column: LoadOperationColumn,
     table: TableIndex,
@@ -135,7 +135,7 @@ fn read_operation(text: &[u8]) -> Result<Operation, ValueProblem> {
     } else if text.is_empty() {
         Err(ValueProblem::new("no_operation", "the operation field is empty"))
     } else {
-        let reason = format!("{} is none of INSERT, UPDATE, DELETE, I, U, D", Excerpt(text));
+        let reason = format!("{} is not one of INSERT, UPDATE, DELETE, I, U, D", Excerpt(text));
         Err(ValueProblem::new("unknown_operation", reason))
     }
 }

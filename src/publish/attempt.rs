@@ -30,7 +30,7 @@ pub enum InDoubt {
 
 /// The records of one batch and what is known of each.
 ///
-/// `final` order has a price: behind a refused record everything of its key goes out again. So the number of records
+/// `final` order has a price: after a refused record everything of its key goes out again. So the number of records
 /// sent at once is cut whenever that happened, and doubled when nothing failed: a hot key under refusals costs a
 /// few times its records, and not their square. In `strict` order a request has at most one record per key, so
 /// that no record can overtake one of its own key.
@@ -38,7 +38,7 @@ pub enum InDoubt {
 pub struct Attempt {
     ordering: Ordering,
     slots: Vec<Option<Acknowledged>>,
-    /// Stored copies of records that had to be sent again behind them.
+    /// Stored copies of records that had to be sent again after them.
     superseded: Vec<Acknowledged>,
     /// Records to be sent, ascending.
     pending: Vec<usize>,
@@ -68,7 +68,7 @@ pub enum NextAttempt {
         /// What went wrong, for the log.
         cause: String,
     },
-    /// Look for the records in doubt, then tell [`Attempt::resolve`].
+    /// Look for the records in doubt, then call [`Attempt::resolve`].
     Look {
         /// What went wrong, for the log.
         cause: String,
@@ -345,7 +345,7 @@ impl Attempt {
         }
         self.counts.repeated += repeated;
         if repeated > 0 {
-            // As many as got through in front of the first that failed, between a quarter and a half.
+            // As many as got through before the first that failed, between a quarter and a half.
             let first_failed = again
                 .first()
                 .and_then(|index| request.iter().position(|sent| sent == index));

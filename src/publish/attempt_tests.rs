@@ -180,7 +180,7 @@ fn doubtful() -> PutEntry {
 }
 
 proptest! {
-    /// In `strict` no request holds two records of a key, and none is sent before the one in front of it is stored.
+    /// In `strict` no request holds two records of a key, and none is sent before the one before it is stored.
     /// O2.
     #[test]
     fn strict_order_never_has_two_records_of_a_key_in_the_air(
@@ -232,7 +232,7 @@ proptest! {
     }
 }
 
-/// Behind a hole that looking showed, later records of the key go out again, also those that were answered.
+/// After a hole that looking showed, later records of the key go out again, also those that were answered.
 /// O2.
 #[test]
 fn a_hole_that_looking_finds_is_closed_in_order() {
@@ -259,9 +259,9 @@ fn records_that_come_back_in_another_order_are_counted() {
     assert_eq!(attempt.counts().inversions, 1);
 }
 
-/// O2. A filter dropped the record that came too early, so it and what is behind it has to come again.
+/// O2. A filter dropped the record that came too early, so it and what is after it has to come again.
 #[test]
-fn in_a_chain_a_record_that_was_stored_too_early_is_sent_again_with_all_behind_it() {
+fn in_a_chain_a_record_that_was_stored_too_early_is_sent_again_with_all_after_it() {
     let lanes = [0, 1, 0, 1, 0];
     let mut attempt = Attempt::new(5, Ordering::Final, 500, |index| key(index, &lanes))
         .with_chain(Vec::new(), |index| key(index, &lanes));
@@ -279,9 +279,9 @@ fn in_a_chain_a_record_that_was_stored_too_early_is_sent_again_with_all_behind_i
     assert_eq!((verdict, attempt.to_send()), (NextAttempt::More, &[2, 4][..]));
 }
 
-/// O2. A consumer takes a sync record as proof that all records in front of it came.
+/// O2. A consumer takes a sync record as proof that all records before it came.
 #[test]
-fn a_sync_record_does_not_share_a_request_with_records_in_front_of_it() {
+fn a_sync_record_does_not_share_a_request_with_records_before_it() {
     let one_lane = |_: usize| key(0, b"k");
     let mut attempt = Attempt::new(7, Ordering::Final, 500, one_lane).with_chain(vec![0, 1, 4, 5], one_lane);
     let mut requests = Vec::new();

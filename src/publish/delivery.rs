@@ -1,9 +1,9 @@
-//! How the batches of one shard get through: the protocol as a state machine. It says what to do next, and is told
+//! How the batches of one shard get through: the protocol as a state machine. It says what to do next, and is given
 //! what came of it. Pure: no I/O, no clock; times are durations since any fixed moment.
 //!
 //! With `delivery: dedupe` the stream itself is asked about everything that is in doubt, whether a request of this
 //! process ended without an answer or a process before it was killed. A request can outlive whoever sent it, so
-//! looking begins only after the settle time, and only with what lies behind the last records that are known for
+//! looking begins only after the settle time, and only with what lies after the last records that are known for
 //! certain.
 //!
 //! **Invariants:** D1, D3, O1 (one request at a time), O2.
@@ -47,9 +47,9 @@ pub struct Known {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryStep {
-    /// Put [`ShardDelivery::to_send`] and tell [`ShardDelivery::answered`].
+    /// Put [`ShardDelivery::to_send`] and report to [`ShardDelivery::answered`].
     Put,
-    /// Read the shard back by [`ShardDelivery::plan`], to an end that is not before this time, and tell
+    /// Read the shard back by [`ShardDelivery::plan`], to an end that is not before this time, and report to
     /// [`ShardDelivery::looked`].
     Look {
         /// When no request that was given up can be stored any more.
@@ -70,7 +70,7 @@ pub enum DeliveryStep {
     GiveUp(Fault),
 }
 
-/// Where to begin reading each shard, and what is no news there.
+/// Where to begin reading each shard, and what is not news there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookPlan {
     /// Per shard: the record to begin at, that one included; the other shards are read from a time on.
@@ -80,7 +80,7 @@ pub struct LookPlan {
 }
 
 impl LookPlan {
-    /// Whether a record that was read back is no news: it is known itself, or as a member of a record that is known as
+    /// Whether a record that was read back is not news: it is known itself, or as a member of a record that is known as
     /// a whole.
     pub fn is_known(&self, seen: &Acknowledged) -> bool {
         let (shard_id, place) = seen.place();
@@ -221,7 +221,7 @@ impl ShardDelivery {
         }
     }
 
-    /// Tells what was seen behind the places of the plan.
+    /// Reports what was seen after the places of the plan.
     pub fn looked(&mut self, now: Duration, looked: Looked, batch: &Batch) {
         let looked = planted::read(looked);
         for sighting in looked.news() {
@@ -280,7 +280,7 @@ impl ShardDelivery {
             };
             self.settled.insert(group.shard_id.clone(), settled);
             if let Some(seen) = self.seen.get_mut(&group.shard_id) {
-                // What lies in front of where reading begins is not met again.
+                // What lies before where reading begins is not met again.
                 let begin = group.look_from.as_ref();
                 seen.retain(|number| begin.is_none_or(|begin| !is_before(number, begin)));
             }

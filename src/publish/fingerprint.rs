@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// Length of the text of a timestamp.
 const TIMESTAMP_BYTES: usize = "2025-06-21T12:06:47.878570Z".len();
-/// What stands in front of it, without and with white space. Inside a value every quote has a backslash before it,
+/// What stands before it, without and with white space. Inside a value every quote has a backslash before it,
 /// and no column is an object, so it stands there and nowhere else.
 const MARKS: [&[u8]; 2] = [
     b"\"metadata\":{\"timestamp\":\"",

@@ -1,9 +1,9 @@
 //! What a chain asks of a request on top of `ordering: final`. Pure: no I/O, no clock.
 //!
 //! - The service does not promise to store the records of one request in the order in which they are listed. A filter
-//!   drops a record that comes before the one in front of it, so such a record is sent again, with all later ones
+//!   drops a record that comes before its predecessor, so such a record is sent again, with all later ones
 //!   of its lane.
-//! - A `sync` record tells a consumer that everything in front of it is in the stream. So it goes out only when that
+//! - A `sync` record promises a consumer that everything before it is in the stream. So it goes out only when that
 //!   is known: it may follow other `sync` records in a request, but no other record.
 //!
 //! **Invariants:** O2.
@@ -29,7 +29,7 @@ impl LaneOrder {
         Self { syncs }
     }
 
-    /// Cuts a request in front of the first `sync` record that may not be in it.
+    /// Cuts a request before the first `sync` record that may not be in it.
     pub(super) fn cut(&self, request: &mut Vec<usize>) {
         if self.syncs.is_empty() {
             return;
@@ -46,16 +46,16 @@ impl LaneOrder {
     }
 }
 
-/// Whether a stored record came before one of its lane that was listed in front of it. In another shard than that
-/// one, which happens while a shard is being split, nobody can tell.
+/// Whether a stored record came before one of its lane that was listed earlier. In another shard than that
+/// one, which happens while a shard is being split, that is unknown.
 pub(super) fn overtook<'k>(newest: &mut Newest<'k>, key: &'k [u8], proof: &Acknowledged) -> bool {
     let (shard_id, number) = proof.place();
-    let is_behind = newest.get(key).is_none_or(|before| {
+    let is_after = newest.get(key).is_none_or(|before| {
         let (shard_before, number_before) = before.place();
         shard_before == shard_id && compare_sequence_numbers(number, number_before).is_gt()
     });
-    if is_behind {
+    if is_after {
         newest.insert(key, proof.clone());
     }
-    !is_behind
+    !is_after
 }

@@ -1,4 +1,4 @@
-//! Reads a shard's family back: what lies behind the places that are known, up to an end that is late enough.
+//! Reads a shard's family back: what lies after the places that are known, up to an end that is late enough.
 //!
 //! The service lets all readers of a shard together read five times a second, and consumers are readers too, so a
 //! look takes its time. A page without records is not the end, and neither is one that is not behind: an end counts
@@ -42,7 +42,7 @@ pub struct LookBack {
 }
 
 impl LookBack {
-    /// Everything behind the places of a plan that the plan does not know, at a moment not before `not_before`.
+    /// Everything after the places of a plan that the plan does not know, at a moment not before `not_before`.
     ///
     /// # Errors
     /// If the stream cannot be read, or a place is gone and the task is to stop then.

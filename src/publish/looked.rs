@@ -8,7 +8,7 @@ use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
 use crate::settings::Ordering;
 
-/// A record of the stream behind the cut, with where it is.
+/// A record of the stream after the cut, with where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// What it is.
@@ -19,10 +19,10 @@ pub struct Sighting {
 
 /// Unknown records by what they are, those alike in the order of reading; each with its place in that order.
 pub(super) type Unmatched = HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>;
-/// The first place behind the last known record, per partition key.
+/// The first place after the last known record, per partition key.
 pub(super) type Floors = HashMap<Vec<u8>, usize>;
 
-/// What was seen behind the places of a plan: the records that nobody knows, and where the known ones stand.
+/// What was seen after the places of a plan: the records that nobody knows, and where the known ones stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     /// The unknown records with their places in the order of reading.
@@ -65,13 +65,13 @@ impl Looked {
     }
 }
 
-/// What was seen of one request that ended in doubt. In `final` order a record counts as stored only behind the last
-/// known record of its key, and behind the one that was found for the record in front of it.
+/// What was seen of one request that ended in doubt. In `final` order a record counts as stored only after the last
+/// known record of its key, and after the one that was found for the record before it.
 #[derive(Debug)]
 pub struct Proofs {
     unmatched: Unmatched,
     ordering: Ordering,
-    /// Places in front of these do not count.
+    /// Places before these do not count.
     floors: Floors,
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     /// D3.
     #[test]
-    fn in_final_order_only_what_stands_behind_known_and_proven_records_of_the_key_proves_anything() {
+    fn in_final_order_only_what_stands_after_known_and_proven_records_of_the_key_proves_anything() {
         let stream = [("b", false), ("known", true), ("c", false), ("a", false)];
         assert_eq!(
             proven(Ordering::Final, &stream, &["a", "b", "c"]),

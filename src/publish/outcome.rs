@@ -80,7 +80,7 @@ pub(super) fn outcome_of(entry: PutEntry, trouble: &mut Failures, counts: &mut A
     }
 }
 
-/// How many stored records of a request come before the one in front of them, in the same shard.
+/// How many stored records of a request come before their predecessor, in the same shard.
 pub(super) fn inversions(outcomes: &[Fate]) -> u64 {
     let places = outcomes.iter().filter_map(|outcome| match outcome {
         Fate::Stored(proof) => Some(proof.place()),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -19,6 +18,7 @@ use super::messages::Batch;
 use super::pacer::{Pacer, Refused};
 use crate::checkpoint::messages::RecordsSettled;
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::model::{AttemptCounts, BatchRecord};
@@ -34,10 +34,12 @@ use crate::sink::{PutEntry, RecordSink, SinkError};
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// The same where nothing is paced.
 const LOOK_PAUSE_UNPACED: Duration = Duration::from_millis(5);
-/// First delay after a failed request.
-const BACKOFF_INITIAL: Duration = Duration::from_millis(50);
-/// Longest delay between two attempts.
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Delays between two attempts. Full jitter: anything up to twice the interval, so that shards that failed together do
+/// not come back together.
+const DELAYS: Delays = Delays {
+    spread: 1.0,
+    ..Delays::new(Duration::from_millis(50), Duration::from_secs(10))
+};
 /// How long requests may fail without a single answer from the service before the generation gives up.
 const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 /// What the log says, with the counts, of a request some of whose records were in the stream already.
@@ -115,7 +117,7 @@ impl BatchSender {
 
     async fn get_through(&mut self, batch: &Batch) -> Result<(), Fault> {
         self.delivery.begin(batch);
-        let mut backoff = new_backoff();
+        let mut backoff = DELAYS.start();
         let mut silent_since: Option<Duration> = None;
         loop {
             match self.delivery.step().clone() {
@@ -140,7 +142,7 @@ impl BatchSender {
                     } else {
                         self.give_up_in_time(&mut silent_since, &cause)?;
                     }
-                    let delay = backoff.next_backoff().unwrap_or(BACKOFF_MAX);
+                    let delay = backoff.next_backoff().unwrap_or(DELAYS.max);
                     self.log(is_throttled, &cause, delay);
                     tokio::time::sleep(delay).await;
                     self.delivery.waited();
@@ -171,7 +173,7 @@ impl BatchSender {
         is_answered
     }
 
-    /// A record in another shard than expected is stored all the same; but the shards are no longer the same.
+    /// A record in another shard than expected is stored, but the shards are no longer the same.
     fn notice_reshard(&self, answer: &Result<Vec<PutEntry>, SinkError>) {
         let is_elsewhere = |entry: &PutEntry| entry.is_elsewhere(&self.shard.id);
         if answer.iter().flatten().any(is_elsewhere) && !self.reshard.is_cancelled() {
@@ -188,7 +190,7 @@ impl BatchSender {
         tracing::info!(
             shard,
             settle_ms = wait.as_millis(),
-            "reading the stream back once no request can be stored any more"
+            "reading the stream back once no pending request can still be stored"
         );
         let wait_ms = saturate::to_i64(wait.as_millis());
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
@@ -261,14 +263,4 @@ fn records_of<'a>(to_send: &[usize], records: &'a [BatchRecord]) -> Cow<'a, [Bat
             .cloned()
             .collect(),
     )
-}
-
-fn new_backoff() -> ExponentialBackoff {
-    ExponentialBackoffBuilder::new()
-        .with_initial_interval(BACKOFF_INITIAL)
-        .with_max_interval(BACKOFF_MAX)
-        .with_max_elapsed_time(None)
-        // Full jitter: anything up to twice the interval, so that shards that failed together do not come back so.
-        .with_randomization_factor(1.0)
-        .build()
 }

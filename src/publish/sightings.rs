@@ -19,16 +19,16 @@ const KNOWN_MAX: usize = 4 * BATCH_RECORDS_MAX;
 /// Sightings that were not matched with a row yet.
 ///
 /// Only objects that were open at the start can have rows in the window, and of those only the rows up to the last
-/// request that was sent. Behind that an equal row is another row and must be sent. So the matching ends for an
+/// request that was sent. After that an equal row is another row and must be sent. So the matching ends for an
 /// object when a whole batch of its rows in a row was not found: whatever was sent of a batch in flight lies within
 /// it, and all earlier batches were stored as a whole.
 ///
-/// A row behind one of the same key that is missing is sent again even if it was seen: the last state of the key has
+/// A row after one of the same key that is missing is sent again even if it was seen: the last state of the key has
 /// to come last. In `final` order there is more to it: a process that died while it closed a hole left some rows of a
-/// key more than once. Only the last copy of each counts then, and only behind the last copy of the row before it;
+/// key more than once. Only the last copy of each counts then, and only after the last copy of the row before it;
 /// everything from the first row on of which that is not so is sent again. A known record of the key counts as such a
 /// row: a process that was interrupted in the middle of such a repair left it there. Equal rows of one key cannot be
-/// told from copies, so they are sent again too.
+/// distinguished from copies, so they are sent again too.
 #[derive(Debug)]
 pub struct Sightings {
     unmatched: Unmatched,
@@ -36,7 +36,7 @@ pub struct Sightings {
     candidates: HashMap<ObjectId, usize>,
     ordering: Ordering,
     keys: HashMap<(QueueName, Vec<u8>), KeyMatch>,
-    /// Places in front of these do not count in `final` order.
+    /// Places before these do not count in `final` order.
     floors: Floors,
 }
 
@@ -45,7 +45,7 @@ pub struct Sightings {
 enum KeyMatch {
     /// The last one at this place.
     Found(usize),
-    /// One is missing: whatever is behind it is sent again.
+    /// One is missing: whatever is after it is sent again.
     Overtaken,
 }
 
@@ -70,11 +70,11 @@ impl Sightings {
     /// Adds to what a shard stored of a batch what was `known` before and has to stay known, and says where a later
     /// look has to begin (D3).
     ///
-    /// A look takes everything unknown behind its beginning for news. So whatever is settled behind the first record of
+    /// A look takes everything unknown after its beginning for news. So whatever is settled after the first record of
     /// the batch stays known. And where a sighting is not matched yet, the look has to begin there.
     pub fn complete(&mut self, group: &mut StoredIn, known: Vec<String>) {
-        if self.unmatched.is_empty() && is_behind(&group.sequence_numbers, &known) {
-            // Nearly always: nothing is open, and all of it lies behind what was known before.
+        if self.unmatched.is_empty() && is_after(&group.sequence_numbers, &known) {
+            // Nearly always: nothing is open, and all of it lies after what was known before.
             join_members(group, &HashSet::new());
             group.look_from = group.sequence_numbers.first().cloned();
             return;
@@ -171,8 +171,8 @@ fn join_members(group: &mut StoredIn, open: &HashSet<&str>) {
     }
 }
 
-/// Whether numbers that rise lie behind others that rise, as far as that can be told at a glance.
-fn is_behind(numbers: &[String], others: &[String]) -> bool {
+/// Whether numbers that rise lie after others that rise, as far as a glance shows.
+fn is_after(numbers: &[String], others: &[String]) -> bool {
     let rises = |numbers: &[String]| numbers.is_sorted_by(|left, right| !is_before(right, left));
     let is_apart = numbers
         .first()
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_missing_row_of_a_key_the_order_is_restored_and_other_keys_are_not_touched() {
+    fn after_a_missing_row_of_a_key_the_order_is_restored_and_other_keys_are_not_touched() {
         let rows = [("k", "a"), ("k", "c"), ("l", "c")];
         let mut ordered = Sightings::new(seen(&rows), [object(1)], Ordering::Final);
         let found = [("k", "a"), ("k", "b"), ("k", "c"), ("l", "c")];
@@ -253,7 +253,7 @@ mod tests {
     /// A process found the first row of three refused and was killed while it sent all of them again.
     /// O2.
     #[test]
-    fn a_copy_in_front_of_a_hole_that_was_being_closed_proves_nothing() {
+    fn a_copy_before_a_hole_that_was_being_closed_proves_nothing() {
         for (rows, expected) in [
             (["b", "c", "a", "b"].as_slice(), [true, true, false]),
             (&["a", "b", "c", "a", "b"], [true, true, false]),
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    /// In `strict` order no row is ever sent behind a later one of its key, so nothing comes twice, and equal rows are
+    /// In `strict` order no row is ever sent after a later one of its key, so nothing comes twice, and equal rows are
     /// rows.
     #[test]
     fn equal_rows_are_found_one_by_one_where_nothing_is_repeated() {
@@ -285,7 +285,7 @@ mod tests {
 
     /// Rows a, b, c of a key: a and c were stored, then b by a process that was interrupted before it sent c again.
     #[test]
-    fn a_row_in_front_of_a_known_one_of_its_key_is_sent_again() {
+    fn a_row_before_a_known_one_of_its_key_is_sent_again() {
         let rows = [("k", "c"), ("l", "c"), ("k", "b")];
         let mut ordered = Sightings::new(seen_with(&rows, &[2]), [object(1)], Ordering::Final);
         assert!(!takes(&mut ordered, 1, "k", "c") && takes(&mut ordered, 1, "l", "c"));
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_batch_of_missing_rows_an_equal_row_is_another_row() {
+    fn after_a_batch_of_missing_rows_an_equal_row_is_another_row() {
         let mut sightings = Sightings::new(seen(&[("k", "late twin")]), [object(1)], Ordering::None);
         for row in 0..BATCH_RECORDS_MAX {
             assert!(!takes(&mut sightings, 1, "k", &format!("row {row}")));
@@ -303,8 +303,8 @@ mod tests {
         assert!(!sightings.concern(&object(1)));
     }
 
-    /// None of what is settled behind the place where a look begins may be forgotten, and none that is still to be
-    /// matched may lie in front of it.
+    /// None of what is settled after the place where a look begins may be forgotten, and none that is still to be
+    /// matched may lie before it.
     /// D3.
     #[test]
     fn what_a_later_look_would_meet_stays_known() {

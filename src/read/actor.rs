@@ -57,7 +57,7 @@ pub struct FileReaderParts {
     pub cost: CostEstimate,
     /// Cancelled when reading is to stop.
     pub stop: CancellationToken,
-    /// Ends the task behind what was read.
+    /// Ends the task after what was read.
     pub halt: Halt,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
@@ -194,7 +194,7 @@ impl FileReaderParts {
                     ChunkEnd::Whole => chunk_number += 1,
                     ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
                     ChunkEnd::TaskStopped(fault) => {
-                        self.halt.wish(fault);
+                        self.halt.request(fault);
                         return Ok(Ok(Reading::Stopped));
                     }
                 },

@@ -42,7 +42,7 @@ pub struct Decoder {
     /// Where the current part starts.
     part_start: u64,
     parts_count: u64,
-    /// What is told once the text before it was given.
+    /// What is reported once the text before it was given.
     problem: Option<DecodeProblem>,
 }
 
@@ -58,7 +58,7 @@ enum PartPosition {
     Between,
     /// In a part.
     Inside,
-    /// In zeros behind the last member, as tapes and block devices leave them.
+    /// In zeros after the last member, as tapes and block devices leave them.
     Padding,
 }
 
@@ -66,7 +66,7 @@ enum PartPosition {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeProblem {
     /// The codec refuses the bytes.
-    #[error("the {name} data cannot be decoded at byte {at}, {text_bytes} bytes into the text: {detail}")]
+    #[error("invalid {name} data at byte {at}, {text_bytes} bytes into the text: {detail}")]
     Corrupt {
         /// The compression.
         name: &'static str,
@@ -96,8 +96,8 @@ pub enum DecodeProblem {
     },
     /// Something else follows the last part.
     #[error(
-        "{parts_count} whole {part}s of {name} end at byte {at}, and what follows is none; all of their text, {text_bytes} \
-         bytes, was read"
+        "{parts_count} whole {part}s of {name} end at byte {at}, and what follows is not one; all of their text, \
+        {text_bytes} bytes, was read"
     )]
     Garbage {
         /// The compression.
@@ -113,7 +113,7 @@ pub enum DecodeProblem {
     },
     /// It becomes too much text.
     #[error(
-        "{at} bytes of {name} have become {text_bytes} bytes of text, more than {expansion_max} times as many \
+        "{at} bytes of {name} expand to {text_bytes} bytes of text, more than {expansion_max} times as many \
          (source.csv.expansion_max)"
     )]
     Expands {
@@ -269,7 +269,7 @@ impl Decoder {
         Ok(progress)
     }
 
-    /// The codec refuses: at the head of a part that follows others it is no part at all.
+    /// The codec refuses: at the head of a part that follows others it is not a part at all.
     fn refused(&self, detail: String) -> DecodeProblem {
         let head = match self.compression() {
             Compression::Gzip => saturate::to_u64(GZIP_MAGIC.len()),
@@ -331,7 +331,7 @@ fn run_gzip(
     let is_stuck = !input.is_empty() && progress.taken == 0 && progress.given == 0;
     match status {
         Status::StreamEnd => Ok((progress, true)),
-        Status::Ok | Status::BufError if is_stuck => Err("the data makes no sense".to_owned()),
+        Status::Ok | Status::BufError if is_stuck => Err("no progress".to_owned()),
         Status::Ok | Status::BufError => Ok((progress, false)),
     }
 }
@@ -349,7 +349,7 @@ fn run_zstd(
         given: status.bytes_written,
     };
     if !input.is_empty() && progress.taken == 0 && progress.given == 0 && status.remaining > 0 {
-        return Err("the data makes no sense".to_owned());
+        return Err("no progress".to_owned());
     }
     Ok((progress, status.remaining == 0))
 }

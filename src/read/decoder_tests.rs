@@ -27,7 +27,7 @@ fn encode(compression: Compression, text: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The text of the input, and what is wrong behind it. The sizes of the pieces come around again and again.
+/// The text of the input, and what is wrong after it. The sizes of the pieces come around again and again.
 fn decode(
     compression: Compression,
     input: &[u8],
@@ -126,11 +126,11 @@ proptest! {
 fn what_follows_the_last_part_is_named_with_its_byte() {
     for (compression, tail) in [
         (Compression::Gzip, &b"garbage"[..]),
-        (Compression::Gzip, b"\x1F is no member"),
+        (Compression::Gzip, b"\x1F and not a member"),
         (Compression::Gzip, b"\0\0\0 behind zeros"),
         (Compression::Zstd, b"garbage"),
         (Compression::Zstd, b"\0\0\0\0"),
-        (Compression::Zstd, b"\x28\xB5\x2F is no frame"),
+        (Compression::Zstd, b"\x28\xB5\x2F and not a frame"),
     ] {
         let input = [encode(compression, b"1,a\n"), encode(compression, b"2,b\n")].concat();
         let end = saturate::to_u64(input.len());
@@ -159,7 +159,7 @@ fn what_follows_the_last_part_is_named_with_its_byte() {
 }
 
 #[test]
-fn zeros_behind_the_last_member_of_gzip_are_padding() {
+fn zeros_after_the_last_member_of_gzip_are_padding() {
     let input = [gzip(b"1,a\n"), vec![0; 1_000]].concat();
     for piece in [1, 7, 5_000] {
         assert_eq!(

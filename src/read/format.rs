@@ -1,11 +1,11 @@
 //! What an object is: by the configuration, by its name, by its first bytes. Pure: no I/O, no clock.
 //!
-//! Where each file tells for itself, the bytes decide and the name is a promise: what is compressed is decoded
+//! Where each file speaks for itself, the bytes decide and the name is a promise: what is compressed is decoded
 //! whatever it is called, and what is called compressed has to be.
 
 use crate::settings::{CompressionChoice, DataFormat, SourceFormat};
 
-/// First bytes that are enough to tell.
+/// First bytes that are enough to decide.
 pub const MAGIC_BYTES: usize = 4;
 /// What a member of gzip begins with.
 pub const GZIP_MAGIC: &[u8] = &[0x1F, 0x8B];
@@ -54,7 +54,7 @@ impl Compression {
     }
 }
 
-/// What can be told before an object is opened.
+/// What is known before an object is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormatGuess {
     /// It is known.
@@ -105,7 +105,7 @@ pub fn judge_bytes(settings: SourceFormat, key: &str, head: &[u8]) -> Result<For
     promised.map_or(Ok(Format::Text), |(compression, _)| {
         let name = compression.name();
         Err(format!(
-            "its name says {name}, and it does not begin as {name} does; if it is plain text, rename it or set \
+            "its name says {name}, but it does not begin as {name} does; if it is plain text, rename it or set \
              source.csv.compression to none"
         ))
     })

@@ -178,7 +178,7 @@ impl Framer {
         (self.rows_in_chunk > 0).then(|| self.cut(self.scanner.row_start()))
     }
 
-    /// False while it cannot be told yet whether there is one.
+    /// False while it is not known yet whether there is one.
     fn skip_byte_order_mark(&mut self) -> bool {
         let is_undecided =
             self.buffer.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(&self.buffer);

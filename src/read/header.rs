@@ -1,8 +1,8 @@
 //! What the header of a CSV file says of its columns: names are those of the definition, in any order. Pure: no I/O, no
 //! clock.
 //!
-//! A name is that of a column if it is the same text, blanks around it aside; where no name is, one that differs in case
-//! only. That is the rule for columns of Parquet, too.
+//! A name is that of a column if it is the same text, blanks around it aside; where no name is, one that differs in
+//! case only. That is the rule for columns of Parquet, too.
 
 use super::parquet::columns::{OPERATION_COLUMN, named};
 use crate::model::{ColumnOrder, FileColumns, RowSource, Table, TableIndex};
@@ -37,7 +37,7 @@ pub fn read_header(
     let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
     if names.len() <= leading {
         return Err(format!(
-            "its header has no columns: its names are {}, and the first {leading} stand in front of them",
+            "its header has no columns: its names are {}, and the first {leading} come before them",
             shown(&names)
         ));
     }
@@ -105,7 +105,7 @@ fn names_of(header: &[u8], dialect: &CsvDialect) -> Result<Vec<String>, String> 
     names.collect()
 }
 
-/// Fields in front of the columns.
+/// Fields before the columns.
 fn leading_fields(names: &[String], rows: RowSource, rule: LoadOperationColumn, tables: &[Table]) -> usize {
     match rows {
         RowSource::Changes => CHANGE_FIELDS,
@@ -131,7 +131,7 @@ fn leading_fields(names: &[String], rows: RowSource, rule: LoadOperationColumn, 
 struct Found<'a> {
     table: &'a Table,
     places: Vec<Option<usize>>,
-    /// Why rows of the table cannot be read by them. The columns that are there are its columns all the same.
+    /// Why rows of the table cannot be read by them. The columns that are there are still its columns.
     refusal: Option<String>,
 }
 

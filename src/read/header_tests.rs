@@ -141,7 +141,7 @@ fn a_change_file_may_have_the_columns_of_several_tables() {
     let refused = |header, expected| check_refused(header, RowSource::Changes, HeaderDrift::Stop, expected);
     refused(
         "op,table,schema",
-        "its header has no columns: its names are \"op\", \"table\", \"schema\", and the first 3 stand",
+        "its header has no columns: its names are \"op\", \"table\", \"schema\", and the first 3 come before them",
     );
     refused("op,table,schema,x,y", "no \"id\"");
     refused("op,table,schema,id,amount,x", "has \"x\"");
@@ -149,7 +149,7 @@ fn a_change_file_may_have_the_columns_of_several_tables() {
 }
 
 #[test]
-fn corrected_rows_have_nothing_in_front_of_their_values() {
+fn corrected_rows_have_nothing_before_their_values() {
     let rows = RowSource::Values {
         table: U,
         operation: Operation::Update,
@@ -159,8 +159,8 @@ fn corrected_rows_have_nothing_in_front_of_their_values() {
     assert!(header.unwrap().columns.order(T).is_err());
 }
 
-/// A file that lacks a column of one table is still the file of another one, and what stands in the columns of the first
-/// is no column that nobody knows.
+/// A file that lacks a column of one table is still the file of another one, and what stands in the columns of the
+/// first is not an unknown column.
 #[test]
 fn the_columns_of_a_table_that_is_refused_are_known_all_the_same() {
     for drift in [HeaderDrift::Stop, HeaderDrift::Quarantine, HeaderDrift::Accept] {

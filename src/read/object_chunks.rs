@@ -55,7 +55,7 @@ pub enum NextChunk {
 }
 
 /// The chunks of one object. They are the same in whatever pieces the object came, and those of a reading that starts
-/// at the end of one of them are the ones behind it.
+/// at the end of one of them are the ones after it.
 #[derive(Debug)]
 pub struct ObjectChunks<'a> {
     rows: Rows<'a>,
@@ -101,7 +101,8 @@ impl<'a> ObjectChunks<'a> {
         })
     }
 
-    /// What the header of an object says of its columns, if they go by it; no more of the object is read than that takes.
+    /// What the header of an object says of its columns, if they go by it; no more of the object is read than that
+    /// takes.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -148,7 +149,7 @@ impl<'a> ObjectChunks<'a> {
     /// What comes next. After the end, and after an error, nothing does.
     ///
     /// # Errors
-    /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] behind the last whole row before damage.
+    /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] after the last whole row before damage.
     pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         let mut step = match &mut self.rows {
             Rows::Text(rows) => rows.next().await,

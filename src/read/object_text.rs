@@ -43,7 +43,7 @@ pub struct Peeked {
 }
 
 impl Peeked {
-    /// Reads as many bytes as tell what an object is, fewer only if there are not more.
+    /// Reads as many bytes as show what an object is, fewer only if there are not more.
     ///
     /// # Errors
     /// As [`ObjectSource::read`](crate::source::ObjectSource::read).
@@ -124,7 +124,8 @@ impl ObjectText {
     /// The next of it, empty while what comes before the position is thrown away; `None` at its end.
     ///
     /// # Errors
-    /// [`SourceError::Damaged`] if it cannot be decoded, or as the stream of [`ObjectSource::read`](crate::source::ObjectSource::read).
+    /// [`SourceError::Damaged`] if it cannot be decoded, or as the stream of
+    /// [`ObjectSource::read`](crate::source::ObjectSource::read).
     pub async fn next(&mut self) -> Result<Option<&[u8]>, SourceError> {
         let Some(decoding) = &mut self.decoding else {
             self.piece = match std::mem::take(&mut self.ahead) {

@@ -34,7 +34,7 @@ pub struct RenderedRow<'a> {
     pub place: RowPlace,
     /// The row as read, without its delimiter.
     pub text: &'a [u8],
-    /// Its table, if it could be told.
+    /// Its table, if it is known.
     pub table: Option<TableIndex>,
     /// What became of it.
     pub outcome: RowOutcome<'a>,
@@ -103,7 +103,7 @@ impl RowReader {
         }
     }
 
-    /// Reads an object from its beginning. Within a chunk, rows without a message come behind those with one.
+    /// Reads an object from its beginning. Within a chunk, rows without a message come after those with one.
     ///
     /// # Errors
     /// As [`ObjectSource::read`].
@@ -278,7 +278,7 @@ fn place_and_text(chunk: &Chunk, ordinal: u64) -> (RowPlace, &[u8]) {
     let Some(raw) = chunk.record(ordinal) else {
         return (RowPlace::default(), &[]);
     };
-    let mark = chunk.mark_in_front_of(ordinal);
+    let mark = chunk.mark_before(ordinal);
     let place = RowPlace {
         ordinal,
         line: mark.line + 1,

@@ -83,7 +83,7 @@ struct Lookahead {
 }
 
 impl Lookahead {
-    /// The first occurrence at or after `from`. `from` never goes back behind an earlier one.
+    /// The first occurrence at or after `from`. `from` never goes back before an earlier one.
     fn next(&mut self, needle: &Needle, buffer: &[u8], from: usize) -> Option<usize> {
         if let Some(hit) = self.hit
             && hit >= from
@@ -348,7 +348,7 @@ impl RowScanner {
         self.has_quotes = false;
         match line_end {
             Some(end) => {
-                // The searches went on behind this line; the next row needs them from its own start.
+                // The searches went on after this line; the next row needs them from its own start.
                 self.open = OpenQuote {
                     until: window.end,
                     row_delimiters: std::mem::take(&mut self.row_delimiters),

@@ -15,7 +15,7 @@ pub struct TextRows {
     expected_end: Option<u64>,
     location: String,
     is_at_end: bool,
-    /// What is told once the rows before the damage are given out.
+    /// What is reported once the rows before the damage are given out.
     damage: Option<SourceError>,
 }
 
@@ -41,7 +41,7 @@ impl TextRows {
     /// What comes next. After the end, and after an error, nothing does.
     ///
     /// # Errors
-    /// As [`ObjectText::next`]; of damage is told behind the last whole row before it.
+    /// As [`ObjectText::next`]; damage is reported after the last whole row before it.
     pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         if let Some(chunk) = self.framer.next_chunk() {
             return Ok(NextChunk::Chunk(chunk));

@@ -4,14 +4,14 @@
 //! A line is written when the record is stored. A crash between the two leaves a record without a line: the row can be
 //! sent once more, and `verify` counts the copy as foreign.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::ReplayRow;
-use crate::deadletter::files::is_torn;
+use crate::durable::create;
+use crate::durable::json_lines::{self, JsonLines, TornLine};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -36,7 +36,7 @@ pub struct Replay {
 /// Appends to the file.
 #[derive(Debug)]
 pub struct ReplayLog {
-    file: File,
+    file: JsonLines,
 }
 
 impl ReplayLog {
@@ -45,16 +45,8 @@ impl ReplayLog {
     /// # Errors
     /// Whatever the file system says.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(folder.join(FILE))?;
-        if is_torn(&mut file)? {
-            file.write_all(b"\n")?;
-        }
-        File::open(folder)?.sync_all()?;
+        create::folder(folder)?;
+        let file = JsonLines::open(&folder.join(FILE), TornLine::Ended)?;
         Ok(Self { file })
     }
 
@@ -65,11 +57,10 @@ impl ReplayLog {
     pub fn append(&mut self, replays: &[Replay]) -> io::Result<()> {
         let mut lines = Vec::new();
         for replay in replays {
-            serde_json::to_writer(&mut lines, replay)?;
-            lines.push(b'\n');
+            json_lines::push(&mut lines, replay)?;
         }
-        self.file.write_all(&lines)?;
-        self.file.sync_data()
+        self.file.append(&lines)?;
+        Ok(())
     }
 }
 
@@ -77,22 +68,15 @@ impl ReplayLog {
 ///
 /// # Errors
 /// Whatever the file system says; where there is no file, nothing was sent again.
-pub fn for_each(folder: &Path, mut each: impl FnMut(Replay)) -> io::Result<()> {
-    let file = match File::open(folder.join(FILE)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for line in BufReader::new(file).split(b'\n') {
-        if let Ok(replay) = serde_json::from_slice(&line?) {
-            each(replay);
-        }
-    }
-    Ok(())
+pub fn for_each(folder: &Path, each: impl FnMut(Replay)) -> io::Result<()> {
+    json_lines::for_each(&folder.join(FILE), each)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
     use super::*;
 
     fn replay(ordinal: u64) -> Replay {

@@ -1,4 +1,4 @@
-//! Dead letters sent again: what is rendered anew, what is sent, and what is remembered of it.
+//! Dead letters sent again: what is rendered again, what is sent, and what is remembered of it.
 
 pub mod log;
 pub mod plan;

@@ -12,6 +12,7 @@ use crate::checkpoint::store::{CheckpointStore, StoreError};
 use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
 use crate::fault::Fault;
+use crate::hex;
 use crate::model::{FileColumns, ObjectVersion, Operation, QueueName, RowSource, Table, TableIndex};
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowPlace, RowReader};
 use crate::saturate;
@@ -146,7 +147,7 @@ impl Replanner<'_> {
         let mut take = |row: RenderedRow<'_>| {
             let digest = digest(&[table_name.as_bytes(), operation.as_str().as_bytes(), row.text]);
             let copy = copies.entry(digest.clone()).or_default();
-            // Rows that say the same are told apart by their order in the file.
+            // Rows that say the same are distinguished by their order in the file.
             let id = format!("{CORRECTED}{digest}.{copy}");
             *copy += 1;
             if sent.contains(&id) {
@@ -307,15 +308,9 @@ fn whole_text(letter: &DeadLetter) -> Option<Vec<u8>> {
     }
     match (&letter.row, &letter.row_hex) {
         (Some(row), _) => Some(row.clone().into_bytes()),
-        (None, Some(digits)) => bytes_of(digits),
+        (None, Some(digits)) => hex::bytes(digits.as_bytes()),
         (None, None) => None,
     }
-}
-
-fn bytes_of(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
 }
 
 /// What kind of rows the objects of a queue hold.
@@ -363,21 +358,14 @@ fn digest(texts: &[&[u8]]) -> String {
         digest.update(saturate::to_u64(text.len()).to_be_bytes());
         digest.update(text);
     }
-    let digest: [u8; 32] = digest.finalize().into();
-    let head = digest.first_chunk().copied().unwrap_or_default();
-    format!("{:032x}", u128::from_be_bytes(head))
+    let mut digits = hex::text(&digest.finalize());
+    digits.truncate(32);
+    digits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hexadecimal_digits_become_bytes_again() {
-        assert_eq!(bytes_of("ff0a"), Some(vec![0xff, 0x0a]));
-        assert_eq!(bytes_of(""), Some(Vec::new()));
-        assert_eq!(bytes_of("zz"), None);
-    }
 
     #[test]
     fn a_digest_keeps_the_borders_between_texts() {

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use backoff::ExponentialBackoffBuilder;
 use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
 use super::log::{Replay, ReplayLog, SCHEMA_VERSION};
 use super::plan::ReplayRow;
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::{REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::settle::ChunkRef;
@@ -24,6 +24,9 @@ use crate::sink::{RecordSink, StreamDescription};
 
 /// How long nothing may be stored before the command gives up, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Delays between two attempts.
+const DELAYS: Delays = Delays::new(Duration::from_millis(50), Duration::from_mins(1));
 
 /// What sending needs.
 pub struct Resender<'a> {
@@ -140,10 +143,7 @@ impl Resender<'_> {
         let key_of = |index: usize| records.get(index).map(BatchRecord::partition_key);
         let ordering = self.delivery.ordering;
         let mut attempt = Attempt::new(records.len(), ordering, REQUEST_RECORDS_MAX, key_of);
-        let mut backoff = ExponentialBackoffBuilder::new()
-            .with_initial_interval(Duration::from_millis(50))
-            .with_max_elapsed_time(None)
-            .build();
+        let mut backoff = DELAYS.start();
         let (mut pacer, epoch) = (Pacer::new(self.delivery.pace), Instant::now());
         let mut progress = epoch;
         loop {
@@ -290,7 +290,7 @@ mod tests {
         }
         let (sent, told) = send(&sink, folder.path(), 1).await;
         assert_eq!(sent.map_err(|fault| fault.kind), Err(FaultKind::Unreachable));
-        assert!(told > 1, "each failure is told: {told}");
+        assert!(told > 1, "each failure is reported: {told}");
         assert_eq!(recorded(folder.path()), []);
     }
 }

@@ -11,9 +11,9 @@ use crate::route::shard_map::HashKey;
 /// How many lanes a queue has; a stream of more shards is not used in full.
 pub const LANES_COUNT: u8 = 64;
 
-/// Bits of the hash key that tell the lane.
+/// Bits of the hash key that name the lane.
 const LANE_BITS: u32 = LANES_COUNT.ilog2();
-const _: () = assert!(LANES_COUNT.is_power_of_two(), "lanes are told by leading bits");
+const _: () = assert!(LANES_COUNT.is_power_of_two(), "lanes are the leading bits");
 
 /// One lane of a queue, from 0 to [`LANES_COUNT`] - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -65,7 +65,7 @@ impl Lineage {
         generations(family).concat()
     }
 
-    /// A shard and all that a relation leads to from it: whether the first shard is next behind the second.
+    /// A shard and all that a relation leads to from it: whether the first shard is next after the second.
     fn reach(&self, shard_id: &str, is_next: impl Fn(&KnownShard, &KnownShard) -> bool) -> Vec<&KnownShard> {
         let mut found: Vec<&KnownShard> = Vec::new();
         let mut next: Vec<_> = self

@@ -89,7 +89,7 @@ pub async fn list_shards(client: &Client, stream: &str) -> Result<Vec<ListedShar
 /// Reads one shard from its oldest record to its end and hands over page after page, in order; gives how many records
 /// were in aggregated ones that consumers drop.
 ///
-/// The end is the end of a closed shard, or an empty page with nothing behind it.
+/// The end is the end of a closed shard, or an empty page with nothing after it.
 ///
 /// # Errors
 /// [`SandboxError::Request`] if a request fails.
@@ -154,7 +154,7 @@ fn consume(record: Record, hash_keys: HashKeys, consumed: &mut Vec<ConsumedRecor
     0
 }
 
-/// Shards whose parents are in the list come behind them; a parent that has expired does not hold up its children.
+/// Shards whose parents are in the list come after them; a parent that has expired does not hold up its children.
 fn parents_first(mut waiting: Vec<Shard>) -> Vec<Shard> {
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn children_are_read_behind_both_parents() {
+    fn children_are_read_after_both_parents() {
         let merged = shard("merged", [Some("right"), Some("left")]);
         let orphan = shard("orphan", [Some("expired"), None]);
         let shards = vec![

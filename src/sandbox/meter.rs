@@ -38,7 +38,7 @@ pub struct Reading {
     pub stored_count: u64,
     /// Records that were refused, one by one, in calls that were answered.
     pub refused_count: u64,
-    /// Records that were stored behind a refused one of the same call: the holes that a sender must repair.
+    /// Records that were stored after a refused one of the same call: the holes that a sender must repair.
     pub stored_behind_refused_count: u64,
 }
 

@@ -2,7 +2,7 @@
 //! judge of what came through. For `brigade demo`, the tests and the benchmarks.
 //!
 //! The servers are other people's crates, wrapped and not forked: [`s3`] (s3s over a folder), [`kinesis`]
-//! (ferrokinesis in memory) and [`null_kinesis`], which stores nothing. [`fault_proxy`] stands in front of a Kinesis,
+//! (ferrokinesis in memory) and [`null_kinesis`], which stores nothing. [`fault_proxy`] relays to a Kinesis,
 //! this one or another, and does what networks do. [`blog_data`] makes the input from a seed,
 //! [`consumer`] reads the stream back, and [`verdict`] compares the two. Consumer and judge use neither the encoder
 //! nor the parser of the engine, and aggregated records are taken apart by code of the

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `1 2 3 4` | in order |
 //! | `1 2 3 2 3 4` | a replay: rows once more, without a gap, up to where delivery had got, before anything new |
-//! | `1 3 2 3 4` | a hole that was repaired: row 2 came late, and what had overtaken it was replayed behind it |
+//! | `1 3 2 3 4` | a hole that was repaired: row 2 came late, and what had overtaken it was replayed after it |
 //! | `1 3 2 4`, `1 2 3 1 3 4` | out of order: at the end a consumer holds an older state than it was given |
 
 use crate::saturate;
@@ -25,7 +25,7 @@ pub struct DeliveryOrder {
 /// What one more delivery means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivered {
-    /// A row behind all others, or a row of a replay.
+    /// A row after all others, or a row of a replay.
     InOrder,
     /// A row that came for the first time although later ones had come: a hole that is being repaired.
     Late,
@@ -61,7 +61,7 @@ impl DeliveryOrder {
         };
         self.cursor = match step {
             Delivered::InOrder | Delivered::Late => Some(row),
-            // Counted once: order starts anew behind the newest row.
+            // Counted once: order starts over after the newest row.
             Delivered::OutOfOrder => self.delivered.last().copied(),
         };
         step
@@ -84,7 +84,7 @@ impl DeliveryOrder {
 }
 
 /// The last delivery of each row of a sequence: what is left in a consumer's hands. Repairs may overlap in any way;
-/// what counts is that no row ends behind a later one.
+/// what counts is that no row ends after a later one.
 #[derive(Debug, Clone, Default)]
 pub struct LastDeliveries {
     place_of: BTreeMap<u64, u64>,
@@ -98,7 +98,7 @@ impl LastDeliveries {
         self.place_of.insert(row, self.count);
     }
 
-    /// Rows that were delivered for the last time behind the row that follows them.
+    /// Rows that were delivered for the last time after the row that follows them.
     pub fn out_of_order_count(&self) -> u64 {
         let places = self.place_of.values();
         let inversions = places

@@ -42,7 +42,7 @@ impl Planter {
             (PlantedFault::RepeatRow, Some(record)) if page.len() >= PAGE_RECORDS_MIN => {
                 page.insert(middle, record);
             }
-            (PlantedFault::SwapRows, Some(_)) => match neighbours_behind(page, middle) {
+            (PlantedFault::SwapRows, Some(_)) => match neighbours_after(page, middle) {
                 Some(first) => page.swap(first, first + 1),
                 None => return,
             },
@@ -53,7 +53,7 @@ impl Planter {
 }
 
 /// The first record from `start` on whose neighbour has the same partition key.
-fn neighbours_behind(page: &[ConsumedRecord], start: usize) -> Option<usize> {
+fn neighbours_after(page: &[ConsumedRecord], start: usize) -> Option<usize> {
     let pairs = page.iter().zip(page.iter().skip(1)).enumerate().skip(start);
     let mut of_one_key = pairs.filter(|(_, (one, other))| one.partition_key == other.partition_key);
     of_one_key.next().map(|(first, _)| first)

@@ -16,7 +16,7 @@ use super::consumer::{ConsumedRecord, ConsumedShard};
 use super::message::{Message, difference};
 use super::order::{Delivered, DeliveryOrder, LastDeliveries};
 
-/// Findings that are told in words; the others are only counted.
+/// Findings that are spelled out; the others are only counted.
 const EXAMPLES_MAX: usize = 5;
 
 /// Takes record after record, shard after shard, and keeps the score.
@@ -63,12 +63,12 @@ pub struct StreamFindings {
     pub dropped: u64,
     /// Deliveries after which a partition key holds an older state than it was given.
     pub out_of_order_by_key: u64,
-    /// Rows that came, for the first time or again, where a row of their key had no business: behind later ones, or
+    /// Rows that came, for the first time or again, where a row of their key does not belong: after later ones, or
     /// with a gap. A hole that was repaired leaves such rows, although each key ends in order.
     pub unordered_by_key: u64,
     /// The same as out of order by key, for a shard as a whole.
     pub out_of_order_by_shard: u64,
-    /// Rows that came behind later rows of their shard, and were put right afterwards if they share a key.
+    /// Rows that came after later rows of their shard, and were put right afterwards if they share a key.
     pub late: u64,
     /// The first few findings in words.
     pub examples: Vec<String>,
@@ -117,7 +117,7 @@ impl<'a> Judge<'a> {
             Err(error) => {
                 self.verdict.records_out += 1;
                 self.verdict.foreign += 1;
-                self.tell(|| format!("{} cannot be read: {error}", place()));
+                self.report(|| format!("{} cannot be read: {error}", place()));
                 return;
             }
         };
@@ -129,13 +129,13 @@ impl<'a> Judge<'a> {
         let number = message.data.as_ref().map(|data| data.id);
         let Some(number) = number.filter(|number| *number < self.data.rows_count()) else {
             self.verdict.foreign += 1;
-            self.tell(|| format!("{} belongs to no row", place()));
+            self.report(|| format!("{} belongs to no row", place()));
             return;
         };
         let row = self.data.row(number);
         if let Some(difference) = difference(&row, &message, &record.partition_key, self.change_key) {
             self.verdict.wrong += 1;
-            self.tell(|| format!("{} (row {number}): {difference}", place()));
+            self.report(|| format!("{} (row {number}): {difference}", place()));
             return;
         }
         self.count_delivery(shard_id, &record.partition_key, number);
@@ -161,7 +161,7 @@ impl<'a> Judge<'a> {
         self.verdict.late += u64::from(in_shard == Delivered::Late);
         self.verdict.out_of_order_by_shard += u64::from(in_shard == Delivered::OutOfOrder);
         if in_shard == Delivered::OutOfOrder {
-            self.tell(|| format!("row {number} is out of order in {shard_id}"));
+            self.report(|| format!("row {number} is out of order in {shard_id}"));
         }
     }
 
@@ -183,12 +183,12 @@ impl<'a> Judge<'a> {
             .filter(|(_, deliveries)| *deliveries == 0)
         {
             self.verdict.missing += 1;
-            self.tell(|| format!("row {number} is missing"));
+            self.report(|| format!("row {number} is missing"));
         }
         self.verdict
     }
 
-    fn tell(&mut self, example: impl FnOnce() -> String) {
+    fn report(&mut self, example: impl FnOnce() -> String) {
         if self.verdict.examples.len() < EXAMPLES_MAX {
             self.verdict.examples.push(example());
         }

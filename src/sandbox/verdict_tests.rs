@@ -91,7 +91,7 @@ fn two_swapped_rows_of_a_key_fail_even_at_the_end() {
 
 #[test]
 fn a_repaired_hole_is_in_order_at_the_end_and_not_at_any_moment() {
-    // Row 61 overtook row 60 and came once more behind it.
+    // Row 61 overtook row 60 and came once more after it.
     let verdict = judge(|records| {
         let overtaker = records[61].clone();
         records.insert(60, overtaker);

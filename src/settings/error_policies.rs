@@ -27,7 +27,7 @@ pub enum DataErrorPolicy {
     DeadLetter,
     /// It is kept as a dead letter, and nothing of its table is sent from there on.
     SuspendTable,
-    /// The task ends in front of it.
+    /// The task ends before it.
     StopTask,
 }
 

@@ -6,16 +6,16 @@ use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-/// Where the changes of a task begin, as it is wished for. DMS: `CdcStartPosition` and `CdcStartTime`.
+/// Where the changes of a task begin, as it is configured. DMS: `CdcStartPosition` and `CdcStartTime`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangesFrom {
     /// At the first change file.
     #[default]
     Beginning,
-    /// Behind the files that are there when the task is started for the first time.
+    /// After the files that are there when the task is started for the first time.
     Now,
-    /// Behind this key.
+    /// After this key.
     AfterKey(String),
     /// With the files that were modified at this time or later, in milliseconds since the epoch.
     ModifiedSince(i64),
@@ -38,20 +38,20 @@ impl fmt::Display for ChangesFrom {
 pub struct StopConfig {
     /// At this time, in milliseconds since the epoch. DMS: `CdcStopPosition` with `server_time:`.
     pub at_ms: Option<i64>,
-    /// Once, behind the full load.
+    /// Once, after the full load.
     pub after: StopAfter,
 }
 
-/// Where behind its full load a task stops once. DMS: `StopTaskCachedChangesNotApplied` and
+/// Where after its full load a task stops once. DMS: `StopTaskCachedChangesNotApplied` and
 /// `StopTaskCachedChangesApplied`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StopAfter {
     /// Nowhere: it goes on with the changes.
     #[default]
     Never,
-    /// In front of the first change.
+    /// Before the first change.
     FullLoad,
-    /// When every change file that a whole listing behind the load finds is settled.
+    /// When every change file that a whole listing after the load finds is settled.
     CachedChanges,
 }
 

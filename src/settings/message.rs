@@ -16,7 +16,7 @@ pub struct MessageConfig {
     pub include_null_and_empty: bool,
     /// Adds `partition-key-value` to the metadata.
     pub include_partition_value: bool,
-    /// Puts `schema.table.` in front of primary-key partition keys.
+    /// Puts `schema.table.` before primary-key partition keys.
     pub partition_include_schema_table: bool,
     /// Leaves the `0x` of binary values out.
     pub no_hex_prefix: bool,

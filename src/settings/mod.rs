@@ -1,4 +1,5 @@
-//! What a task is told: plain types, valid by construction. `config` reads them, everything below it is built with them.
+//! What a task is configured with: plain types, valid by construction. `config` reads them, everything below it is
+//! built with them.
 //!
 //! They stand far down, so that a stage can name a setting without knowing how a document is read.
 

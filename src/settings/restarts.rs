@@ -15,7 +15,7 @@ pub struct RestartDelays {
     pub is_throttled: bool,
     /// Longest pause.
     pub interval_max: Duration,
-    /// Whether the process gives up when a restart behind the longest pause fails.
+    /// Whether the process gives up when a restart after the longest pause fails.
     pub end_at_interval_max: bool,
 }
 
@@ -32,8 +32,8 @@ impl Default for RestartDelays {
 }
 
 impl RestartDelays {
-    /// The pause behind so many restarts.
-    pub fn behind(&self, restarts: usize) -> Duration {
+    /// The pause after so many restarts.
+    pub fn pause_after(&self, restarts: usize) -> Duration {
         let doublings = if self.is_throttled {
             saturate::to_u32(restarts)
         } else {

@@ -10,7 +10,7 @@ use super::{ChangesFrom, CsvDialect, DataFormat, SourceFormat};
 pub struct SourceConfig {
     /// The place.
     pub location: SourceLocation,
-    /// Prefix in front of every table path and of `cdc_path`: empty, or ending in one slash.
+    /// Prefix before every table path and of `cdc_path`: empty, or ending in one slash.
     pub bucket_folder: String,
     /// Folder of the change files below `bucket_folder`, ending in one slash; `None` without changes, and where they
     /// lie in the folders of their tables.
@@ -21,7 +21,7 @@ pub struct SourceConfig {
     pub csv: CsvDialect,
     /// CSV or Parquet, and how compressed.
     pub format: SourceFormat,
-    /// What to do with a change file that appears behind the last one read.
+    /// What to do with a change file that appears after the last one read.
     pub late_files: LateFiles,
     /// What to do with an object that changes while it is read.
     pub changed_objects: ChangedObjects,
@@ -61,7 +61,7 @@ pub enum SourceLocation {
     },
 }
 
-/// What to do with a change file that appears behind the last one read.
+/// What to do with a change file that appears after the last one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateFiles {
     /// Read it now, after what was read.

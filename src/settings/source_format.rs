@@ -17,7 +17,7 @@ pub struct SourceFormat {
 /// Rows as text, or Parquet; DMS's `DataFormat`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub enum DataFormat {
-    /// Each file tells by its name and its first bytes.
+    /// The name and the first bytes of each file decide.
     #[default]
     Auto,
     /// All files are CSV.
@@ -29,7 +29,7 @@ pub enum DataFormat {
 /// How CSV files are compressed; DMS's `CompressionType`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub enum CompressionChoice {
-    /// Each file tells by its first bytes; one that is named as compressed has to be.
+    /// The first bytes of each file decide; one that is named as compressed has to be.
     #[default]
     Auto,
     /// None is.
@@ -44,7 +44,7 @@ impl SourceFormat {
     /// What gzip reaches at most is about 1,030, so this stops nothing but what was made to be a bomb.
     pub const EXPANSION_MAX_DEFAULT: u32 = 1_000;
 
-    /// Whether each file tells what it is.
+    /// Whether each file says what it is.
     pub fn is_auto(&self) -> bool {
         self.data == DataFormat::Auto && self.compression == CompressionChoice::Auto
     }

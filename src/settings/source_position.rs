@@ -8,7 +8,7 @@ pub enum SourcePosition {
     /// Nothing, as DMS.
     #[default]
     None,
-    /// Its lane, its position and the one in front of it, so that a consumer can tell copies from new rows.
+    /// Its lane, its position and the one before it, so that a consumer can separate copies from new rows.
     Chain,
 }
 

@@ -15,6 +15,7 @@ use futures_util::future;
 
 use super::pages::Pages;
 use super::{PutEntry, ReadStart, RecordSink, SeenRecord};
+use crate::chance;
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_RECORDS_MAX};
 use crate::model::BatchRecord;
 use crate::model::batch::{Link, LinkKind};
@@ -198,7 +199,7 @@ pub async fn the_largest_record_fits(stage: &dyn SinkStage) {
 
 /// A word that no earlier call has used.
 fn unique(word: &str) -> String {
-    format!("{word}-{:08x}", rand::random::<u32>())
+    format!("{word}-{}", chance::short_id())
 }
 
 async fn shards_of(stage: &dyn SinkStage) -> Vec<Shard> {
@@ -224,7 +225,7 @@ async fn put_all(stage: &dyn SinkStage, shard: &Shard, records: &[BatchRecord]) 
     numbers.expect("every record is stored")
 }
 
-/// Reading from the oldest record, from a record on and from behind a record gives what is there, in order.
+/// Reading from the oldest record, from a record on and from after a record gives what is there, in order.
 pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
     let word = unique("back");
     for shard in shards_of(stage).await {

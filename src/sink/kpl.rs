@@ -7,7 +7,8 @@
 //!
 //! Advice for changing this file: the Kinesis Client Library drops an aggregate **whole and in silence** if a single
 //! member belongs to another shard than the one it was read from, so a member outside the range is an error here.
-//! One record alone is never aggregated: it would only grow, and the largest record that the stream takes would not fit.
+//! One record alone is never aggregated: it would only grow, and the largest record that the stream takes would not
+//! fit.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -88,7 +89,7 @@ pub struct Aggregate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "record #{ordinal} belongs to hash key {point} and not into {start}..={end}; consumers would drop the whole \
-     aggregate, so the open shards have to be listed anew",
+     aggregate, so the open shards have to be listed again",
     point = hash_key.0, start = range.start, end = range.end
 )]
 pub struct OutsideRange {
@@ -212,8 +213,8 @@ impl Member {
 
 /// The records in an aggregate. `None` if it is none or is damaged; then it is a record like any other.
 ///
-/// Messages are shared with `data`. However the body was made, what comes out stays in proportion: some hundred thousand
-/// members at most, and no partition key longer than the service takes.
+/// Messages are shared with `data`. However the body was made, what comes out stays in proportion: some hundred
+/// thousand members at most, and no partition key longer than the service takes.
 pub fn take_apart(data: &Bytes) -> Option<Vec<Member>> {
     let sealed = data.strip_prefix(&MAGIC)?;
     let (message, digest) = sealed.split_at_checked(sealed.len().checked_sub(DIGEST_BYTES)?)?;
@@ -251,7 +252,7 @@ pub fn is_dropped_by_consumers(range: HashRange, members: &[Member]) -> bool {
     members.iter().any(|member| !range.contains(member.hash_key()))
 }
 
-/// How many fields a body has, without making anything of them; `None` if it is no body.
+/// How many fields a body has, without making anything of them; `None` if it is not a body.
 fn fields_count(mut rest: &[u8]) -> Option<usize> {
     let mut count = 0;
     while !rest.is_empty() {

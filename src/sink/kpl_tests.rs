@@ -1,4 +1,4 @@
-//! What is put in comes out, sizes are known before, and what is no aggregate does no harm.
+//! What is put in comes out, sizes are known before, and what is not an aggregate does no harm.
 
 use proptest::prelude::*;
 
@@ -198,7 +198,7 @@ fn bodies_that_make_no_sense_are_ordinary_records() {
         ("no key number", b"\x0A\x01k\x1A\x02\x1A\x00".to_vec()),
         ("no message", b"\x0A\x01k\x1A\x02\x08\x00".to_vec()),
         (
-            "a hash key that is no number",
+            "a hash key that is not a number",
             b"\x0A\x01k\x12\x01k\x1A\x06\x08\x00\x10\x00\x1A\x00".to_vec(),
         ),
         ("a key longer than any", with_key(&long_key)),

@@ -33,8 +33,8 @@ pub struct StreamDescription {
     pub identity: String,
 }
 
-/// Error code of a record that was meant for another shard than the one that has it now. If it travelled in an aggregate,
-/// consumers drop it behind a split, and see it behind a merge.
+/// Error code of a record that was meant for another shard than the one that has it now. If it travelled in an
+/// aggregate, consumers drop it after a split, and see it after a merge.
 pub const SHARD_MAP_CHANGED: &str = "ShardMapChanged";
 
 /// The answer to one record of a request.
@@ -126,7 +126,7 @@ pub enum ReadStart {
     Oldest,
     /// At the record with this sequence number, that one included.
     At(String),
-    /// Behind the record with this sequence number.
+    /// After the record with this sequence number.
     After(String),
     /// At the first record that arrived at this time or later, in milliseconds since the epoch; approximate.
     Since(i64),
@@ -149,7 +149,7 @@ pub struct ReadPage {
     pub records: Vec<SeenRecord>,
     /// How far behind the end of the shard this page is, in milliseconds; 0 at its end.
     pub behind_ms: u64,
-    /// Whether the shard is closed and nothing comes behind this page.
+    /// Whether the shard is closed and nothing comes after this page.
     pub is_last: bool,
 }
 

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{ReadPage, SeenRecord, ShardReader, SinkError};
+use crate::delays::Delays;
 
 /// Pages in a row at the end of a shard, with records or without, after which what still comes is newer than the
 /// question: others may write all the time. Servers that never say how far behind a page is end with an empty page.
 const END_PAGES_MAX: u32 = 100;
 /// How long calls may fail before the reader gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// First pause after a call that failed.
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest pause after a call that failed.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -28,7 +31,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages at this interval. `empty_ends_min` is how often in a row an empty page has to say that nothing is behind
+    /// Pages at this interval. `empty_ends_min` is how often in a row an empty page has to say that nothing is after
     /// it, before it is believed; `None` for a closed shard, which says itself which page is its last.
     pub fn new(reader: Box<dyn ShardReader>, interval: Duration, empty_ends_min: Option<u32>) -> Self {
         let ticks = (!interval.is_zero()).then(|| {
@@ -46,7 +49,7 @@ impl Pages {
         }
     }
 
-    /// The next page; `None` behind the last.
+    /// The next page; `None` after the last.
     ///
     /// # Errors
     /// If trying again cannot help, or did not help for too long.
@@ -100,11 +103,11 @@ pub struct Patience(ExponentialBackoff);
 
 impl Default for Patience {
     fn default() -> Self {
-        let backoff = ExponentialBackoffBuilder::new()
-            .with_max_interval(RETRY_PAUSE_MAX)
-            .with_max_elapsed_time(Some(PATIENCE))
-            .build();
-        Self(backoff)
+        let delays = Delays {
+            patience: Some(PATIENCE),
+            ..Delays::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX)
+        };
+        Self(delays.start())
     }
 }
 
@@ -115,7 +118,7 @@ impl Patience {
     /// The error, if trying again cannot help, or did not help for too long.
     pub async fn wait(&mut self, error: SinkError) -> Result<(), SinkError> {
         let delay = match &error {
-            // Others read too; that is no trouble, and it passes.
+            // Others read too; that is not a problem, and it passes.
             SinkError::Throttled { .. } => Some(self.0.next_backoff().unwrap_or(RETRY_PAUSE_MAX)),
             SinkError::NotSent { .. } | SinkError::Doubtful { .. } => self.0.next_backoff(),
             SinkError::Missing { .. }

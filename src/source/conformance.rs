@@ -41,7 +41,7 @@ pub async fn run_all(stage: &dyn SourceStage) {
     a_place_that_exists_passes_the_check(stage).await;
     keys_are_listed_in_byte_order_whatever_is_in_them(stage).await;
     pages_tile_the_listing(stage).await;
-    a_listing_starts_behind_any_key(stage).await;
+    a_listing_starts_after_any_key(stage).await;
     a_prefix_is_text_and_no_folder(stage).await;
     an_unknown_prefix_is_an_empty_listing(stage).await;
     a_version_is_the_same_until_the_object_changes(stage).await;
@@ -136,7 +136,7 @@ pub async fn pages_tile_the_listing(stage: &dyn SourceStage) {
 }
 
 /// A cursor need not name an object that exists.
-pub async fn a_listing_starts_behind_any_key(stage: &dyn SourceStage) {
+pub async fn a_listing_starts_after_any_key(stage: &dyn SourceStage) {
     for key in ["cursor/a", "cursor/c", "cursor/d/e", "cursor/f"] {
         stage.put(key, b"x").await;
     }

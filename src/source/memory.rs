@@ -271,7 +271,7 @@ impl ObjectSource for MemorySource {
     }
 }
 
-/// S3 consoles make empty objects named `folder/`; they are no data.
+/// S3 consoles make empty objects named `folder/`; they are not data.
 fn is_folder_marker(key: &str) -> bool {
     key.ends_with('/')
 }

@@ -17,7 +17,7 @@ use crate::source::ListCursor;
 /// The life of a task as it goes on, with what this start decides.
 ///
 /// # Errors
-/// If the configuration wishes for another beginning than the one that was decided; as source and store say.
+/// If the configuration asks for another beginning than the one that was decided; as source and store say.
 pub(super) async fn decide(
     config: &Config,
     backends: &Backends,
@@ -69,7 +69,7 @@ async fn changes_start(
         StartPoint::Registered { is_complete: true }
     };
     if point != StartPoint::Beginning {
-        tracing::info!(changes_from = %wish, "it is decided where the changes of the task begin");
+        tracing::info!(changes_from = %wish, "decided where the changes of the task begin");
     }
     Ok(start(point))
 }
@@ -87,15 +87,14 @@ pub fn decided(checkpoint: &Checkpoint) -> Option<ChangesStart> {
 
 fn another_beginning(config: &Config, was: &ChangesFrom) -> Fault {
     let message = format!(
-        "`source.changes_from` is {}, and the changes of task {} began with {was}: where they begin is decided once; \
-         write `changes_from: {was}` again, or begin anew with `brigade checkpoint reset`, or with another task name and \
-         state",
+        "`source.changes_from` is {}, and the changes of task {} began with {was}: this is decided once; restore \
+        `changes_from: {was}`, start over with `brigade checkpoint reset`, or use another task name and state",
         config.source.changes_from, config.task
     );
     Fault::new(FaultKind::Configuration, message)
 }
 
-/// Registers every change file of a folder that is there as one in front of the start.
+/// Registers every change file of a folder that is there as one before the start.
 async fn register_present(backends: &Backends, folder: &ObjectFolder) -> Result<(), Fault> {
     let mut after: Option<ListCursor> = None;
     loop {

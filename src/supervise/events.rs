@@ -4,13 +4,15 @@
 //! `source` is not `aws.dms`: that name belongs to AWS, and a rule that listens to real DMS tasks must not take these
 //! for theirs.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::chance;
 use crate::checkpoint::life_status::StopReason;
+use crate::durable::json_lines::{self, JsonLines, TornLine};
 use crate::settings::life::moment_text;
 
 /// Name of the file in the state folder.
@@ -143,7 +145,7 @@ impl EventLog {
         tracing::info!(event_id, event_type, task = self.task, "{message}");
         let envelope = Envelope {
             version: "0",
-            id: chance_id(),
+            id: chance::uuid(),
             detail_type: "DMS Replication Task State Change",
             source: "brigade",
             time: moment_text(now_ms),
@@ -156,50 +158,20 @@ impl EventLog {
                 category,
             },
         };
-        let mut file = self.open()?;
-        // A line that a crash cut short must not spoil this one.
-        let mut line = if ends_a_line(&mut file)? {
-            String::new()
-        } else {
-            "\n".to_owned()
-        };
-        line += &serde_json::to_string(&envelope)?;
-        line.push('\n');
-        file.write_all(line.as_bytes())?;
-        file.sync_data()
+        let mut line = Vec::new();
+        json_lines::push(&mut line, &envelope)?;
+        self.open()?.append(&line)?;
+        Ok(())
     }
 
     /// The file, which is put aside first if it is full.
-    fn open(&self) -> io::Result<File> {
+    fn open(&self) -> io::Result<JsonLines> {
         let path = self.folder.join(EVENTS_FILE);
         if fs::metadata(&path).is_ok_and(|known| known.len() >= FILE_BYTES_MAX) {
             fs::rename(&path, self.folder.join(EVENTS_FILE_BEFORE))?;
         }
-        OpenOptions::new().create(true).read(true).append(true).open(path)
+        JsonLines::open(&path, TornLine::Ended)
     }
-}
-
-fn ends_a_line(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
-}
-
-/// In the form of `EventBridge`'s ids.
-fn chance_id() -> String {
-    let digits = format!("{:032x}", rand::random::<u128>());
-    let mut id = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if [8, 12, 16, 20].contains(&index) {
-            id.push('-');
-        }
-        id.push(digit);
-    }
-    id
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use crate::sink::StreamDescription;
 pub enum GenerationEnd {
     /// Everything present is settled and committed.
     Finished,
-    /// The full load is settled and committed, and the task was to stop behind it.
+    /// The full load is settled and committed, and the task was to stop after it.
     PastLoad(StopAfter),
     /// It was asked to stop; everything in flight is settled and committed.
     Drained,
@@ -126,7 +126,7 @@ impl Generation {
         })
     }
 
-    /// Waits for the end: everything settled, a wish to stop, other shards, or an actor's failure.
+    /// Waits for the end: everything settled, a request to stop, other shards, or an actor's failure.
     ///
     /// # Errors
     /// The fault that ended the generation.
@@ -141,12 +141,12 @@ impl Generation {
                 () = self.finished.cancelled() => {
                     return self.end(GenerationEnd::Finished).await;
                 }
-                () = self.halt.wished() => {
-                    tracing::error!("stopping: everything in front of what stops the task is sent first");
+                () = self.halt.requested() => {
+                    tracing::error!("stopping: everything before the place that stops the task is sent first");
                     return self.drain().await.map(|()| GenerationEnd::Drained);
                 }
                 () = self.reshard.cancelled() => {
-                    tracing::info!("draining, to go on with the shards that the stream has now");
+                    tracing::info!("draining, to continue with the shards that the stream has now");
                     return self.end(GenerationEnd::Resharded).await;
                 }
                 () = stop.cancelled() => {
@@ -162,14 +162,15 @@ impl Generation {
         self.past_load.drained(end).await
     }
 
-    /// Stops the readers, lets every credit come home (F2), and commits. If something stops the task, it fails with that.
+    /// Stops the readers, lets every credit come home (F2), and commits. If something stops the task, it fails with
+    /// that.
     async fn drain(&mut self) -> Result<(), Fault> {
         self.readers_stop.cancel();
         self.stop_assigning.notify(StopAssigning);
         let budget = self.budget.clone();
         let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
         tokio::pin!(all_home);
-        // Held until the actors are gone, so that no reader takes another chunk into flight behind the commit.
+        // Held until the actors are gone, so that no reader takes another chunk into flight after the commit.
         self.all_home = loop {
             tokio::select! {
                 result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
@@ -182,7 +183,7 @@ impl Generation {
         };
         let committed = self.commit.push(CommitNow { is_clean_stop: true }).await;
         committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
-        // Also if it was wished for only now, or something else ended the generation first.
+        // Also if it was requested only now, or something else ended the generation first.
         self.halt.reason().map_or(Ok(()), Err)
     }
 

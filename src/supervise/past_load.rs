@@ -1,4 +1,4 @@
-//! The moment behind the full load, at which a task stops once if it is asked to.
+//! The moment after the full load, at which a task stops once if it is asked to.
 
 use std::sync::Arc;
 

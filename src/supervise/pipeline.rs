@@ -30,7 +30,7 @@ use crate::settings::{MigrationType, RunMode, StopAfter};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
 
-/// How often the clock is asked whether it is time to stop.
+/// How often the clock is asked whether the time to stop has come.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Everything a task needs from outside.
@@ -55,7 +55,7 @@ pub enum RunEnd {
     Drained,
     /// It was to stop at this time, and drained as well.
     AtTime,
-    /// It was to stop behind its full load, and everything up to there is settled.
+    /// It was to stop after its full load, and everything up to there is settled.
     PastLoad(StopAfter),
 }
 
@@ -171,7 +171,7 @@ impl Pipeline {
         while !self.is_reached(at_ms) {
             tokio::time::sleep(CLOCK_INTERVAL).await;
         }
-        tracing::info!(at = moment_text(at_ms), "stopping: it is time to");
+        tracing::info!(at = moment_text(at_ms), "stopping at the configured time");
         stop.cancel();
         std::future::pending::<()>().await;
     }
@@ -203,7 +203,7 @@ impl Pipeline {
                     tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
                     self.pause(after, stop).await;
                     if stop.is_cancelled() {
-                        // What was in flight is not settled, so this is no drain.
+                        // What was in flight is not settled, so this is not a drain.
                         return Err(fault);
                     }
                 }

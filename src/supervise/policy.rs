@@ -8,7 +8,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::saturate;
 use crate::settings::{LimitsConfig, RestartDelays};
 
-/// Restarts are counted over this time of work; pauses are no work.
+/// Restarts are counted over this time of work; pauses are not work.
 const WINDOW: Duration = Duration::from_mins(10);
 
 /// What to do after a generation failed.
@@ -67,23 +67,23 @@ impl RestartPolicy {
                 format!("gave up after {count} restarts within {minutes} minutes; the last fault: {fault}");
             return Decision::GiveUp(Fault::new(fault.kind, message));
         }
-        let last = count.checked_sub(1).map(|before| self.delays.behind(before));
+        let last = count.checked_sub(1).map(|before| self.delays.pause_after(before));
         if self.delays.end_at_interval_max && last == Some(self.delays.interval_max) {
             let seconds = self.delays.interval_max.as_secs_f64();
             let message = format!(
-                "gave up after {count} restarts, the last of them behind the longest pause of {seconds} s; the last \
+                "gave up after {count} restarts, the last of them after the longest pause of {seconds} s; the last \
                  fault: {fault}"
             );
             return Decision::GiveUp(Fault::new(fault.kind, message));
         }
-        let after = self.delays.behind(count);
+        let after = self.delays.pause_after(count);
         self.recent.push_back(worked);
         self.paused = self.paused.saturating_add(after);
         Decision::Restart { after }
     }
 }
 
-/// The fault behind an actor's end, unless the end is no failure.
+/// The fault behind an actor's end, unless the end is not a failure.
 pub fn fault_of(exit: ChildExit) -> Option<Fault> {
     match exit.exit {
         Exit::Finished | Exit::Cancelled => None,

@@ -41,7 +41,7 @@ impl Recovery {
             };
             (cut.shard_id.clone(), known)
         });
-        // Nothing behind the place where a table was suspended was ever sent.
+        // Nothing after the place where a table was suspended was ever sent.
         let open = checkpoint.unfinished.iter().map(|entry| &entry.id);
         let open = open.filter(|id| !checkpoint.is_held_back(id)).cloned();
         Self {
@@ -59,7 +59,7 @@ impl Recovery {
     }
 }
 
-/// The delivery as it is possible: without a wish in the configuration it depends on what the role may do.
+/// The delivery as it is possible: without a setting it depends on what the role may do.
 ///
 /// # Errors
 /// If looking was asked for and is not permitted.
@@ -89,8 +89,9 @@ pub(super) async fn possible_delivery(
         {
             tracing::warn!(
                 %error,
-                "the stream may not be read back: delivery is at_least_once, so after a crash or a request without an \
-                 answer some records may come twice; grant kinesis:GetShardIterator and kinesis:GetRecords for dedupe"
+                "no permission to read the stream back: delivery is at_least_once, so after a crash or a request \
+                without an answer some records may come twice; grant kinesis:GetShardIterator and kinesis:GetRecords \
+                for dedupe"
             );
             delivery.guarantee = Guarantee::AtLeastOnce;
             Ok(delivery)
@@ -118,8 +119,8 @@ pub(super) async fn begin(
     let loading = Arc::clone(&store);
     let mut checkpoint = blocking(move || loading.load()).await?;
     if checkpoint.task.clean_stop {
-        // In front of the first commit: a task that is refused is as clean as before. One in doubt settles that first, and
-        // is stopped behind it.
+        // Before the first commit: a task that is refused is as clean as before. One in doubt settles that
+        // first, and is stopped after it.
         refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
     }
     let life = decide(config, backends, &checkpoint).await?;
@@ -194,7 +195,7 @@ pub fn take_up(
     }
     if !is_fresh && is_changed {
         tracing::warn!(
-            "the configuration changed since the last run; rows behind the watermark are sent in the new form"
+            "the configuration changed since the last run; rows after the watermark are sent in the new form"
         );
         delta.objects = forget_cuts(unfinished);
         recovery.start.is_in_doubt = false;
@@ -207,7 +208,7 @@ pub fn take_up(
         tracing::warn!(
             was,
             is = identity,
-            "the stream is not the one of the last run; going on where that one ended"
+            "the stream is not the one of the last run; continuing where that one ended"
         );
         recovery.start.shards.clear();
     }
@@ -255,7 +256,7 @@ fn begin_chain(
 fn recreated_stream(was: &str, is: &str) -> Fault {
     let message = format!(
         "the stream is not the one of the last run (it was {was}, it is {is}): what was delivered there is gone; set \
-         recreated_stream to continue to go on where it ended, or begin again with `brigade checkpoint reset`"
+        recreated_stream to continue to carry on where it ended, or start over with `brigade checkpoint reset`"
     );
     Fault::new(FaultKind::StateDamaged, message)
 }

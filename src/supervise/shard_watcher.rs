@@ -43,7 +43,7 @@ impl ShardWatcher {
                 actor.reshard.cancel();
             }
             Ok(_same) => {}
-            // Publishers tell if it matters.
+            // Publishers report it if it matters.
             Err(error) => tracing::debug!(%error, "the stream could not be looked at"),
         }));
     }

@@ -174,7 +174,7 @@ fn write_boolean(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
         return Err(ValueProblem::new(
             "not_a_boolean",
             format!(
-                "{} is none of true, false, t, f, yes, no, y, n, 1, 0",
+                "{} is not one of true, false, t, f, yes, no, y, n, 1, 0",
                 Excerpt(text)
             ),
         ));
@@ -196,7 +196,7 @@ fn write_binary(
         let count = digits.len();
         return Err(ValueProblem::new(
             "not_hexadecimal",
-            format!("{count} hexadecimal digits are no whole number of bytes"),
+            format!("{count} hexadecimal digits are not a whole number of bytes"),
         ));
     }
     if !digits.iter().all(u8::is_ascii_hexdigit) {

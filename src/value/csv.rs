@@ -1,7 +1,7 @@
 //! Splits one record into its fields. Pure: no I/O, no clock.
 //!
 //! Follows the same rules as the framer, and so `csv-core` with doubled quotes, against which it is tested;
-//! it also tells whether a field was quoted, which decides between an empty string and NULL. A record
+//! it also reports whether a field was quoted, which decides between an empty string and NULL. A record
 //! without quotes is split without copying a byte.
 
 use std::ops::Range;

@@ -2,7 +2,7 @@
 //!
 //! Without a declared format the general DMS notations are read, ISO 8601 among them. A date-time with `Z` or an
 //! offset is converted to UTC; without, it is taken as it stands, as DMS does. Calendars are checked: there
-//! is no 31 April. A fraction is cut, never rounded, and left out when nothing but zeros remains.
+//! is not 31 April. A fraction is cut, never rounded, and left out when nothing but zeros remains.
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
@@ -15,7 +15,7 @@ const FRACTION_DIGITS_MAX: u8 = 9;
 /// Largest offset from UTC in hours.
 const OFFSET_HOURS_MAX: i64 = 18;
 
-/// Appends a date; a time behind it must be one, and is left out.
+/// Appends a date; a time after it must be one, and is left out.
 ///
 /// # Errors
 /// If the text is not a date in the format.
@@ -40,7 +40,7 @@ pub(super) fn write_date(
     Ok(())
 }
 
-/// Appends a time of day; a date in front of it must be one, and is left out.
+/// Appends a time of day; a date before it must be one, and is left out.
 ///
 /// # Errors
 /// If the text is not a time in the format.

@@ -12,7 +12,7 @@ const SCIENTIFIC_BYTES_MAX: usize = 40;
 const FIXED_EXPONENT_MIN: i32 = -4;
 /// Every decimal of so many digits survives the way through a double.
 const DOUBLE_DIGITS: u8 = 15;
-/// So many digits tell all doubles apart.
+/// So many digits distinguish all doubles.
 const DOUBLE_DIGITS_EXACT: u8 = 17;
 
 /// Appends the finite double as C's `%.15g` if that reads back as the same double, else as `%.17g`.
@@ -23,7 +23,7 @@ pub(super) fn write_round_trip(out: &mut Vec<u8>, value: f64) {
     let (mantissa, _) = split_exponent(shortest.as_bytes());
     let digits_count = mantissa.iter().filter(|byte| byte.is_ascii_digit()).count();
     if value.is_subnormal() {
-        // These carry fewer digits, which tells nothing about what `%.15g` prints: try it.
+        // These carry fewer digits, which says nothing about what `%.15g` prints: try it.
         let start = out.len();
         write_general(out, value, DOUBLE_DIGITS);
         if parse_written(out, start).is_none_or(|back| back.total_cmp(&value).is_ne()) {

@@ -1,6 +1,8 @@
 //! JSON strings with the escapes DMS writes (those of the C library cJSON): `"`, `\` and control characters;
 //! not `/`, not DEL, nothing beyond ASCII. Pure: no I/O, no clock.
 
+use crate::hex;
+
 /// Bytes looked at together.
 const WORD_BYTES: usize = size_of::<u64>();
 const ONES: u64 = u64::from_ne_bytes([0x01; WORD_BYTES]);
@@ -40,7 +42,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
         b'\t' => b't',
         _ => {
             out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&hexadecimal(byte));
+            out.extend_from_slice(&hex::digits(byte));
             return;
         }
     };
@@ -53,17 +55,6 @@ pub(crate) fn unquoted(written: &[u8]) -> &[u8] {
         .strip_prefix(b"\"")
         .and_then(|rest| rest.strip_suffix(b"\""));
     inner.unwrap_or(written)
-}
-
-/// A byte as two lower-case hexadecimal digits.
-pub(crate) fn hexadecimal(byte: u8) -> [u8; 2] {
-    [byte >> 4, byte & 0x0F].map(|digit| {
-        if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        }
-    })
 }
 
 /// How many bytes at the front need no escape.

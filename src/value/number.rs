@@ -39,7 +39,7 @@ impl IntegerRange {
 /// Appends an integer of the range.
 ///
 /// # Errors
-/// If the text is no integer or out of range.
+/// If the text is not an integer or out of range.
 pub(super) fn write_integer(
     out: &mut Vec<u8>,
     text: &[u8],
@@ -80,7 +80,7 @@ pub(super) fn write_integer(
 /// are rounded half away from zero, trailing zeros of the fraction are left out.
 ///
 /// # Errors
-/// If the text is no decimal or has too many digits before the point.
+/// If the text is not a decimal or has too many digits before the point.
 pub(super) fn write_decimal(
     out: &mut Vec<u8>,
     text: &[u8],
@@ -104,7 +104,7 @@ pub(super) fn write_decimal(
         out.push(b'-');
     }
     let digits_start = out.len();
-    // A zero in front takes the carry of 9.99; it goes if it is not needed.
+    // A leading zero takes the carry of 9.99; it goes if it is not needed.
     out.push(b'0');
     out.extend_from_slice(integer);
     let integer_end = out.len();
@@ -143,7 +143,7 @@ fn finish_decimal(out: &mut Vec<u8>, start: usize, digits_start: usize, integer_
         out.insert(integer_end, b'.');
     }
     let is_zero = out.len() == integer_end && digits_start + zeros == integer_end;
-    // One zero stays in front of the point.
+    // One zero stays before the point.
     let surplus = zeros.min(integer_end - digits_start - 1);
     let cut_from = if is_zero { start } else { digits_start };
     let cut_to = digits_start + surplus;
@@ -165,7 +165,7 @@ fn add_one(digits: &mut [u8]) {
 /// Appends an IEEE single as `%.9g`.
 ///
 /// # Errors
-/// If the text is no number, or one that JSON or the type cannot hold.
+/// If the text is not a number, or one that JSON or the type cannot hold.
 pub(super) fn write_single(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
     let value: f32 = parse_finite(text, |value: f32| value.is_finite())?;
     write_general(out, f64::from(value), SINGLE_DIGITS);
@@ -175,7 +175,7 @@ pub(super) fn write_single(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValuePr
 /// Appends an IEEE double, the shorter of `%.15g` and `%.17g` that reads back the same.
 ///
 /// # Errors
-/// If the text is no number, or one that JSON or the type cannot hold.
+/// If the text is not a number, or one that JSON or the type cannot hold.
 pub(super) fn write_double(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
     let value: f64 = parse_finite(text, |value: f64| value.is_finite())?;
     write_round_trip(out, value);

@@ -50,7 +50,7 @@ impl fmt::Debug for MessageTimestamp {
     }
 }
 
-/// Writes the digits of a value in front of `end`, over zeros.
+/// Writes the digits of a value before `end`, over zeros.
 fn write_digits_before(text: &mut [u8], end: usize, value: u32) {
     let mut rest = value;
     for byte in text.iter_mut().take(end).rev() {

@@ -108,7 +108,7 @@ impl Expecting<'_> {
         Ok(expectation)
     }
 
-    /// Index of a table in the counts: behind the tables come control records, then rows of tables that are gone.
+    /// Index of a table in the counts: after the tables come control records, then rows of tables that are gone.
     fn table_number(&self, table: Option<TableIndex>) -> u32 {
         let number = table.map_or(self.config.tables.len() + 1, |table| table.0);
         saturate::to_u32(number)
@@ -247,7 +247,7 @@ impl Taker<'_> {
         let ordinal = row.place.ordinal;
         let is_settled = ordinal < self.object.settled_below;
         if !is_settled && self.object.is_finished {
-            // Rows that are no message come behind those that are, so a settled one may still follow.
+            // Rows that are not a message come after those that are, so a settled one may still follow.
             return ControlFlow::Continue(());
         }
         self.outcome.settled_count += u64::from(is_settled);
@@ -274,7 +274,7 @@ impl Taker<'_> {
             RowOutcome::Rejected(reason) if is_wanted && is_settled && !is_letter => self.reject(row, reason),
             RowOutcome::Message(_) | RowOutcome::Rejected(_) | RowOutcome::Filtered => {}
         }
-        // What set an object aside may be right behind its last settled row.
+        // What set an object aside may be right after its last settled row.
         if self.object.is_finished && self.outcome.settled_count >= self.object.settled_below {
             return ControlFlow::Break(());
         }

@@ -35,7 +35,7 @@ pub struct Tally {
     pub expired: u64,
     /// Records beyond the first of their row.
     pub repeated: u64,
-    /// Rows whose last copy stands behind the last copy of the next row of their key.
+    /// Rows whose last copy stands after the last copy of the next row of their key.
     pub out_of_order: u64,
 }
 
@@ -168,8 +168,8 @@ fn judge_presence(
 }
 
 impl Twins {
-    /// The copy of the next twin from behind, and with the last twin all copies that are left over. Of the copies
-    /// before `next` it is the last one: whatever order there is to be found, this finds it.
+    /// The copy of the next twin, counted from the end, and with the last twin all copies that are left over. Of the
+    /// copies before `next` it is the last one: whatever order there is to be found, this finds it.
     fn hand_out(&mut self, demand: Demand, next: Option<u64>) -> (Seen, u32) {
         self.forget(demand);
         let is_to_have = match demand {

@@ -11,7 +11,7 @@ const ORDERED: ObjectFacts = ObjectFacts {
     is_ordered: true,
 };
 
-/// A row: its text, and its partition key in front of a slash.
+/// A row: its text, and its partition key before a slash.
 fn rows_of(objects: &[&[&str]]) -> Rows {
     let mut rows = Rows::with_capacity(8);
     for (object, texts) in (0..).zip(objects) {
@@ -151,7 +151,7 @@ fn what_an_object_demands_can_change() {
 }
 
 #[test]
-fn behind_a_horizon_only_what_follows_the_first_record_of_a_lane_is_missing() {
+fn after_a_horizon_only_what_follows_the_first_record_of_a_lane_is_missing() {
     let shards = ShardMap::uniform(2).unwrap();
     let shard_of = |key: &str| shards.locate(HashKey::of_partition_key(key.as_bytes()));
     let other = ('a'..='z')

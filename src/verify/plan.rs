@@ -33,7 +33,7 @@ pub(super) struct PlannedObject {
     pub(super) queue: usize,
     /// Rows with an ordinal below this one are settled.
     pub(super) settled_below: u64,
-    /// Whether nothing behind them was ever sent.
+    /// Whether nothing after them was ever sent.
     pub(super) is_finished: bool,
     /// Counts of the settled part.
     pub(super) totals: ObjectTotals,

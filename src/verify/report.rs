@@ -64,7 +64,7 @@ pub struct Counts {
     pub rows_expired: u64,
     /// Records beyond the first of their row.
     pub rows_repeated: u64,
-    /// Rows that end behind the row that follows them.
+    /// Rows that end after the row that follows them.
     pub rows_out_of_order: u64,
 }
 

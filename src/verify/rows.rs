@@ -2,7 +2,7 @@
 //!
 //! A row costs its 16-byte fingerprint, a small note of where it stands and where it was last seen, and a slot of the
 //! index; its text is not kept. Rows that say exactly the same under the same key are twins: which copy is whose
-//! cannot be told, so for them, and only for them, the place of each copy is kept.
+//! is unknown, so for them, and only for them, the place of each copy is kept.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -25,7 +25,7 @@ pub enum Demand {
 pub struct ExpectedRow {
     /// What its record looks like.
     pub fingerprint: Fingerprint,
-    /// The upper half of its hash key: tells keys apart, and which shard it goes to.
+    /// The upper half of its hash key: distinguishes keys, and which shard it goes to.
     pub hash: u64,
     /// Index of its object.
     pub object: u32,
@@ -43,7 +43,7 @@ pub(super) enum Seen {
     Never,
     /// Where the last copy of it stands.
     At(u64),
-    /// It is one of the twins of this group; not told apart yet.
+    /// It is one of the twins of this group; not distinguished yet.
     AsTwin(usize),
 }
 

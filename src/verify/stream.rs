@@ -26,7 +26,7 @@ pub(super) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Hands every record to `take`: all records of one key in the order of the stream. Gives the time at which the
-    /// oldest record was built, as far as the first record of each shard tells.
+    /// oldest record was built, as far as the first record of each shard shows.
     pub(super) async fn read(
         &self,
         lineage: &Lineage,

@@ -56,7 +56,9 @@ fn a_late_file_stops_the_task_with_exit_65_if_it_is_to() {
     task.write("data/cdc/b.csv", "DELETE,orders,shop,3,2.00,third\n");
     let ended = task.brigade(&["run", "--once"]).expect(65);
     assert!(
-        ended.stderr.contains("cdc/b.csv appeared behind cdc/c.csv"),
+        ended
+            .stderr
+            .contains("cdc/b.csv arrived late: it sorts before cdc/c.csv"),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("late_files: process"), "{ended:?}");
@@ -81,7 +83,7 @@ fn an_object_that_was_set_aside_ends_the_run_with_65_and_stays_visible() {
         assert!(
             ended
                 .stdout
-                .contains("cdc/b.csv appeared behind the last file read"),
+                .contains("cdc/b.csv arrived late: it sorts before the last file read"),
             "{ended:?}"
         );
     }

@@ -103,7 +103,7 @@ fn nothing_is_overwritten_without_force() {
     let arguments = ["init", "--sample", "in/shop/orders/LOAD1.csv", "--header"];
     let ended = task.brigade(&arguments).expect(73);
     assert!(
-        ended.stderr.contains("table-definition.json is there already"),
+        ended.stderr.contains("table-definition.json exists already"),
         "{ended:?}"
     );
     assert_eq!(

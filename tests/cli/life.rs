@@ -258,7 +258,7 @@ fn changes_begin_where_the_task_began() {
     assert_eq!(status["ReplicationTask"]["CdcStartPosition"], "now");
     let text = task.brigade(&["status"]).expect(0).stdout;
     assert!(
-        text.contains("begun         with now; 2 files in front of it not read"),
+        text.contains("begun         with now; 2 files before it not read"),
         "{text}"
     );
     task.brigade(&["verify"]).expect(0);

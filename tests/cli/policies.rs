@@ -75,7 +75,7 @@ fn a_resumed_table_goes_on_behind_its_row_and_what_was_held_back_can_be_sent() {
     assert!(
         resumed
             .stdout
-            .contains("behind the row at line 2, byte 12, column amount"),
+            .contains("after the row at line 2, byte 12, column amount"),
         "{resumed:?}"
     );
     assert!(

@@ -146,7 +146,7 @@ fn a_database_of_another_state_is_refused() {
     let (folder, other) = (stopped_state(), stopped_state());
     fs::remove_dir_all(folder.path().join("sled")).unwrap();
     copy_folder(&other.path().join("sled"), &folder.path().join("sled"));
-    check_refused(folder.path(), &["IDENTITY speaks of"]);
+    check_refused(folder.path(), &["IDENTITY says"]);
 }
 
 #[test]

@@ -124,22 +124,26 @@ fn an_export_that_is_not_whole_is_refused_and_leaves_no_state() {
         .concat()
         .replace("\"task\":\"orders\"", "\"task\":\"others\"");
     let table = [
-        ("nothing", String::new(), "does not begin like an export"),
+        ("nothing", String::new(), "is not an export of brigade"),
         (
             "no first line",
             lines[1..].concat(),
-            "does not begin like an export",
+            "is not an export of brigade",
         ),
         (
             "no last line",
             lines[..lines.len() - 1].concat(),
-            "ends without its last line",
+            "its last line is missing",
         ),
-        ("a torn last line", text.trim_end().to_owned(), "it has no end"),
+        (
+            "a torn last line",
+            text.trim_end().to_owned(),
+            "the line is cut off or too long",
+        ),
         (
             "a line too few",
             [&lines[..2], &lines[3..]].concat().concat(),
-            "is not whole",
+            "is incomplete",
         ),
         (
             "an object too few",
@@ -152,7 +156,7 @@ fn an_export_that_is_not_whole_is_refused_and_leaves_no_state() {
             [&lines[..7], &lines[6..]].concat().concat(),
             "is not the next one",
         ),
-        ("more behind it", format!("{text}{}", lines[1]), "goes on behind"),
+        ("more behind it", format!("{text}{}", lines[1]), "continues after"),
         ("a changed line", foreign, "checksum"),
     ];
     for (case, damaged, expected) in table {
@@ -185,7 +189,7 @@ fn an_import_replaces_an_unused_state_and_no_other() {
     fill(&store, &[1, 2]);
     let text = exported(&store);
     drop(open(to.path()));
-    import(to.path(), &options(), &mut text.as_bytes()).expect("nothing ever happened in it");
+    import(to.path(), &options(), &mut text.as_bytes()).expect("unless it is still empty");
     let refused = import(to.path(), &options(), &mut text.as_bytes());
     let error = refused.unwrap_err();
     assert!(matches!(error, StoreError::Create { .. }), "{error:?}");

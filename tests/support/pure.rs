@@ -51,6 +51,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/discover/queue_start.rs",
     "src/encode/",
     "src/encode/partition_key.rs",
+    "src/hex.rs",
     "src/infer/",
     "src/map/",
     "src/model/",

@@ -1,4 +1,4 @@
-//! The repository as text, for `tests/tidy.rs`.
+//! The repository as text, for `tests/tidy/main.rs`.
 
 #![allow(
     clippy::unwrap_used,

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_the_value_are_refused() {
+    fn bytes_after_the_value_are_refused() {
         let mut bytes = vec![VALUE_VERSION, 0, 0];
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
         assert!(

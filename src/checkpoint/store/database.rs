@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use serde::de::DeserializeOwned;
 
 use super::digest::EntriesDigest;
 use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_count, parts_of};
-use super::folder::{StateFolder, leads_to, sync_folder};
+use super::folder::{StateFolder, leads_to};
 use super::keys::Namespace;
 use super::opening::{from_sled, open_without_panic, when_unlocked};
 use super::{StoreError, codec};
+use crate::durable::create::{self, sync_folder};
 
 /// sled splits a page above this many entries.
 const PAGE_ENTRIES_MAX: usize = 17;
@@ -71,7 +72,7 @@ impl Database {
     pub(super) fn open(folder: &StateFolder, lock_wait: Duration) -> Result<Self, StoreError> {
         let is_new = !folder.database_file().exists();
         if is_new {
-            fs::create_dir_all(folder.database_folder()).map_err(|error| folder.create(error))?;
+            create::folder(&folder.database_folder()).map_err(|error| folder.create(error))?;
         }
         let (tree, digest) = when_unlocked(lock_wait, || open_without_panic(folder))?;
         let path = folder.database_file();
@@ -242,6 +243,8 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn database(folder: &tempfile::TempDir) -> Database {

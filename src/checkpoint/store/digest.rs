@@ -2,7 +2,7 @@
 //! Pure: no I/O, no clock.
 //!
 //! A database with a damaged place can open, with single pages at an earlier state and everything else intact. Each
-//! entry decodes then, and the newest number is there; only a sum over all of them tells.
+//! entry decodes then, and the newest number is there; only a sum over all of them shows it.
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@ pub(super) const PART_BYTES_MAX: usize = 4 * 1024;
 /// Bytes that a part adds to its key.
 pub(super) const PART_NUMBER_BYTES: usize = size_of::<u16>();
 
-/// Behind all parts of a key.
+/// After all parts of a key.
 pub(super) fn end_of(key: &[u8]) -> Vec<u8> {
     let mut end = key.to_vec();
     end.extend_from_slice(&[u8::MAX; PART_NUMBER_BYTES]);

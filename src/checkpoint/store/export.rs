@@ -1,4 +1,4 @@
-//! The checkpoint as text: JSON lines, each with its CRC, and a trailer that tells whether all of it is there.
+//! The checkpoint as text: JSON lines, each with its CRC, and a trailer that says whether all of it is there.
 //!
 //! An export depends on no database and no encoding of ours, so it can be read by people, and put back by another
 //! version of the program. It is written and read line by line: finished objects may be many.

@@ -1,9 +1,8 @@
-//! The state folder: where its files are, how they are written so that they survive a power cut, and the errors that
-//! name it.
+//! The state folder: where its files are, and the errors that name it.
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -92,8 +91,8 @@ impl StateFolder {
             |path| format!("`brigade checkpoint import {path}`"),
         );
         self.refused(format!(
-            "{finding}; put the last export back with `brigade checkpoint reset` and then {import}, \
-             or start from nothing with `brigade checkpoint reset` alone"
+            "{finding}; put the last export back with `brigade checkpoint reset` and then {import}, or start from \
+            scratch with `brigade checkpoint reset` alone"
         ))
     }
 
@@ -119,39 +118,6 @@ impl StateFolder {
             location: self.to_string(),
             detail: detail.to_string(),
         }
-    }
-}
-
-/// Puts a file in place so that after a power cut there is either the old one or all of the new one.
-///
-/// # Errors
-/// What the system or `fill` said; the old file is still there then.
-pub fn write_durably(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let incomplete = path.with_extension("incomplete");
-    let mut out = BufWriter::new(File::create(&incomplete)?);
-    fill(&mut out)?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    fs::rename(&incomplete, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes names in a folder durable.
-///
-/// # Errors
-/// What the system said.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    // An empty parent is the working folder; other systems than Unix cannot open a folder and need not.
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
-    if cfg!(unix) {
-        File::open(path)?.sync_all()
-    } else {
-        Ok(())
     }
 }
 
@@ -182,19 +148,6 @@ fn is_same_file(left: &fs::Metadata, right: &fs::Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.jsonl");
-        write_durably(&path, |out| out.write_all(b"old")).unwrap();
-        let failed = write_durably(&path, |out| {
-            out.write_all(b"ne")?;
-            Err(io::Error::other("disk full"))
-        });
-        assert!(failed.is_err(), "the failure must be reported");
-        assert_eq!(fs::read(&path).unwrap(), b"old", "the old file must be whole");
-    }
 
     #[test]
     fn a_replaced_file_is_not_the_open_one() {

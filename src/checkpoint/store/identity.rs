@@ -1,15 +1,17 @@
 //! Who the state is: a side file that the database must agree with.
 //!
 //! sled can open a damaged database as an empty one, without an error. A task that believed it would begin from
-//! nothing and send everything again; so a database is trusted only if the side file says the same.
+//! nothing and re-send every row; so a database is trusted only if the side file says the same.
 
 use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{StateFolder, write_durably};
+use super::folder::StateFolder;
 use super::{StoreError, codec};
+use crate::chance;
+use crate::durable::replace::{Survives, replace};
 
 /// Version of the layout of the state folder and of exports.
 pub const FORMAT_VERSION: u32 = 1;
@@ -39,7 +41,7 @@ impl Identity {
         Self {
             format_version: FORMAT_VERSION,
             task: task.to_owned(),
-            database_id: format!("{:032x}", rand::random::<u128>()),
+            database_id: chance::id(),
             generation: 0,
         }
     }
@@ -54,7 +56,7 @@ impl Identity {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(folder.io(format!("cannot read IDENTITY: {error}"))),
         };
-        let unreadable = |error| folder.damaged(format!("IDENTITY cannot be understood ({error})"));
+        let unreadable = |error| folder.damaged(format!("IDENTITY is invalid ({error})"));
         let format: FormatOnly = serde_json::from_slice(&bytes).map_err(unreadable)?;
         check_format(folder, format.format_version)?;
         serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
@@ -65,7 +67,7 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(&self, folder: &StateFolder) -> Result<(), StoreError> {
-        write_durably(&folder.identity_file(), |out| {
+        replace(&folder.identity_file(), Survives::PowerCut, |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
         })
@@ -130,7 +132,7 @@ pub fn agree(
         (DatabaseContent::Empty, None) => return Ok(None),
         (DatabaseContent::Empty, Some(side_file)) => {
             return Err(folder.damaged(format!(
-                "the database is empty, but IDENTITY knows it with {} changes",
+                "the database is empty, but IDENTITY records {} changes",
                 side_file.generation
             )));
         }
@@ -145,20 +147,19 @@ pub fn agree(
         return if database.generation == 0 {
             Ok(Some(database))
         } else {
-            Err(folder
-                .damaged("IDENTITY is missing, so nobody can tell whether the database is the right one"))
+            Err(folder.damaged("IDENTITY is missing, so the database cannot be verified"))
         };
     };
     side_file.check(folder, task)?;
     if side_file.database_id != database.database_id {
         return Err(folder.damaged(format!(
-            "the database is {}, IDENTITY speaks of {}",
+            "the database is {}, IDENTITY says {}",
             database.database_id, side_file.database_id
         )));
     }
     if database.generation < side_file.generation {
         return Err(folder.damaged(format!(
-            "the database was rolled back: it is at change {}, IDENTITY saw change {}",
+            "the database was rolled back: it is at change {}, IDENTITY records change {}",
             database.generation, side_file.generation
         )));
     }
@@ -191,7 +192,7 @@ mod tests {
             (side("a", 5), named("a", 5), Ok(true)),
             (side("a", 5), named("a", 9), Ok(true)),
             (side("a", 5), named("a", 4), Err("rolled back")),
-            (side("b", 5), named("a", 5), Err("IDENTITY speaks of b")),
+            (side("b", 5), named("a", 5), Err("IDENTITY says b")),
             (
                 Some(identity("users", "a", 5)),
                 named("a", 5),

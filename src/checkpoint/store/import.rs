@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::database::{Changes, Database};
 use super::export::{ExportCounts, ExportEntry, parse_line};
-use super::folder::{StateFolder, sync_folder};
+use super::folder::StateFolder;
 use super::identity::{FORMAT_VERSION, Identity};
 use super::keys::{Namespace, cut_key, first_key, lanes_key, queue_key, table_key};
 use super::sled::{OpenOptions, SledStore, remove_folder, reset};
 use super::state::{State, StoredQueue};
 use super::{ObjectEntry, StoreError};
+use crate::durable::create::{self, sync_folder};
 
 /// Longest line of an export in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -34,7 +35,7 @@ pub fn import(
     let building = StateFolder::new(&folder.import_folder());
     let failed = |error: std::io::Error| folder.create(format!("cannot import: {error}"));
     remove_folder(building.path()).map_err(failed)?;
-    fs::create_dir_all(building.path()).map_err(failed)?;
+    create::folder(building.path()).map_err(failed)?;
     let database = Database::open(&building, Duration::ZERO)?;
     let state = State::create(building.clone(), database, Identity::new(&options.task))?;
     let mut import = Import {
@@ -64,7 +65,7 @@ fn make_way(folder: &StateFolder, options: &OpenOptions) -> Result<(), StoreErro
             .generation;
         if generation > 0 {
             return Err(
-                folder.create("there is a state already; remove it with `brigade checkpoint reset` first")
+                folder.create("a state exists already; remove it with `brigade checkpoint reset` first")
             );
         }
         reset(folder.path(), options.lock_wait)?;
@@ -95,7 +96,7 @@ impl Import<'_> {
             line_number += 1;
             let entry = self.line(input, line_number)?.ok_or_else(|| {
                 self.folder
-                    .create("the export ends without its last line; it is not whole")
+                    .create("the export is incomplete: its last line is missing")
             })?;
             if let ExportEntry::Trailer(expected) = entry {
                 self.check_end(input, &counts, &expected)?;
@@ -127,7 +128,7 @@ impl Import<'_> {
         match read.map_err(|error| failed(error.to_string()))? {
             0 => Ok(None),
             _ if line.ends_with(b"\n") => parse_line(&line).map(Some).map_err(failed),
-            _ => Err(failed("it has no end".to_owned())),
+            _ => Err(failed("the line is cut off or too long".to_owned())),
         }
     }
 
@@ -138,9 +139,7 @@ impl Import<'_> {
             generation,
         }) = first
         else {
-            return Err(self
-                .folder
-                .create("the file does not begin like an export of brigade"));
+            return Err(self.folder.create("the file is not an export of brigade"));
         };
         if format_version > FORMAT_VERSION {
             return Err(self.folder.create(format!(
@@ -165,12 +164,12 @@ impl Import<'_> {
     ) -> Result<(), StoreError> {
         if counts != expected {
             return Err(self.folder.create(format!(
-                "the export is not whole: {counts:?} instead of {expected:?}"
+                "the export is incomplete: {counts:?} instead of {expected:?}"
             )));
         }
         match input.fill_buf() {
             Ok([]) => Ok(()),
-            Ok(_) => Err(self.folder.create("the export goes on behind its last line")),
+            Ok(_) => Err(self.folder.create("the export continues after its last line")),
             Err(error) => Err(self.folder.create(format!("cannot read the export: {error}"))),
         }
     }
@@ -202,7 +201,7 @@ impl Import<'_> {
             } => {
                 self.close_queue()?;
                 if self.state.queues.contains_key(&name) {
-                    return Err(self.folder.create(format!("queue {name} comes twice")));
+                    return Err(self.folder.create(format!("queue {name} appears twice")));
                 }
                 let mut queue = self.state.new_queue(&name)?;
                 if first_number > 0 {

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 /// An object key longer than this is stored as a shorter beginning and a digest of the whole.
 const OBJECT_KEY_BYTES_MAX: usize = 192;
 const OBJECT_KEY_BYTES_KEPT: usize = 160;
-/// Stands behind a name; never part of UTF-8 text.
+/// Stands after a name; never part of UTF-8 text.
 const NAME_END: u8 = 0xFF;
 
 /// The kinds of entries, by the first byte of their key.
@@ -37,7 +37,7 @@ pub enum Namespace {
     Lanes,
     /// The life of the task: one entry.
     Life,
-    /// Queue name to the number of its first object, if the queue was begun anew.
+    /// Queue name to the number of its first object, if the queue was restarted.
     First,
 }
 
@@ -103,7 +103,7 @@ impl ObjectPlace {
     }
 }
 
-/// The key of an object key's number. Two long keys might share one; the object itself tells.
+/// The key of an object key's number. Two long keys might share one; the object itself decides.
 pub fn object_key_key(queue: QueueIndex, object_key: &str) -> Vec<u8> {
     let mut key = Namespace::ObjectKey.prefix().to_vec();
     key.extend_from_slice(&queue.0.to_be_bytes());

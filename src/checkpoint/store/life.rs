@@ -9,6 +9,6 @@ use crate::model::start::ChangesStart;
 pub struct TaskLife {
     /// Where its changes begin; `None` as long as that is not decided.
     pub changes_start: Option<ChangesStart>,
-    /// Whether the moment behind the full load has passed at which a task stops once if it is asked to.
+    /// Whether the moment after the full load has passed at which a task stops once if it is asked to.
     pub is_past_load: bool,
 }

@@ -54,7 +54,7 @@ struct Shared {
     lanes: BTreeMap<QueueName, LaneEnds>,
     task: TaskState,
     life: TaskLife,
-    /// Numbers of the first objects of queues that were begun anew.
+    /// Numbers of the first objects of queues that were restarted.
     firsts: BTreeMap<QueueName, u64>,
     history: Vec<DurableStep>,
     /// How many commits still succeed, and what happens to the next.

@@ -49,18 +49,18 @@ pub struct Checkpoint {
     pub tables: Vec<TableStatistics>,
     /// The greatest key that has a number, per queue: a new key below it is late.
     pub greatest_keys: Vec<(QueueName, String)>,
-    /// Where the lanes of a queue end behind its finished objects, if the task has a chain.
+    /// Where the lanes of a queue end after its finished objects, if the task has a chain.
     pub lanes: Vec<(QueueName, LaneEnds)>,
     /// The task as a whole.
     pub task: TaskState,
     /// Decisions that a start has to keep.
     pub life: TaskLife,
-    /// Queues that were begun anew.
+    /// Queues that were restarted.
     pub reloaded: Vec<QueueName>,
 }
 
 impl Checkpoint {
-    /// Whether an object is not read, or not read on, because its table was suspended in it or in front of it.
+    /// Whether an object is not read, or not read on, because its table was suspended in it or before it.
     pub fn is_held_back(&self, id: &ObjectId) -> bool {
         let suspensions = self
             .tables
@@ -148,7 +148,7 @@ pub struct ObjectProgress {
     /// Where the lanes of the queue end at the watermark, if the task has a chain.
     #[serde(default)]
     pub lanes: Option<LaneEnds>,
-    /// What went wrong with tables in front of the watermark, in reading order: of a load file with its own table only.
+    /// What went wrong with tables before the watermark, in reading order: of a load file with its own table only.
     #[serde(default)]
     pub troubles: Troubles,
 }
@@ -260,7 +260,7 @@ pub struct CheckpointDelta {
     pub task: Option<TaskState>,
     /// The task's life, if it changed.
     pub life: Option<TaskLife>,
-    /// Queues that are begun anew: their objects are forgotten, and numbers go on behind them.
+    /// Queues that are restarted: their objects are forgotten, and numbers go on after them.
     pub reload: Vec<QueueName>,
 }
 

@@ -34,7 +34,7 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
         ));
     }
     match (watermark(from), watermark(to)) {
-        (Some(before), Some(after)) if !is_at_or_behind(before, after) => {
+        (Some(before), Some(after)) if !is_at_or_after(before, after) => {
             refused(format!("from {before:?} to {after:?}"))
         }
         (Some(_), None) if matches!(to, ObjectState::Registered) => {
@@ -52,7 +52,7 @@ fn watermark(state: &ObjectState) -> Option<Mark> {
     }
 }
 
-fn is_at_or_behind(before: Mark, after: Mark) -> bool {
+fn is_at_or_after(before: Mark, after: Mark) -> bool {
     before.position <= after.position && before.ordinal <= after.ordinal && before.line <= after.line
 }
 

@@ -11,12 +11,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::database::{Changes, Database};
-use super::folder::{StateFolder, sync_folder};
+use super::folder::StateFolder;
 use super::identity::{Identity, agree};
 use super::opening::when_unlocked;
 use super::state::{State, content_of};
 use super::upkeep::Upkeep;
 use super::{Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, StoreError};
+use crate::durable::create::{self, sync_folder};
 use crate::model::{ObjectId, ObjectVersion, QueueName};
 
 /// Objects visited between two commits of others.
@@ -76,7 +77,7 @@ impl SledStore {
     /// does not agree with its side file, belongs to another task or was written by a newer program.
     pub fn open(folder: &Path, options: &OpenOptions) -> Result<Self, StoreError> {
         let folder = StateFolder::new(folder);
-        fs::create_dir_all(folder.path()).map_err(|error| folder.create(error))?;
+        create::folder(folder.path()).map_err(|error| folder.create(error))?;
         let side_file = Identity::read(&folder)?;
         if let Some(side_file) = &side_file {
             side_file.check(&folder, &options.task)?;

@@ -1,4 +1,4 @@
-//! What each step writes into the database: new objects, a delta, queues that are begun anew.
+//! What each step writes into the database: new objects, a delta, queues that are restarted.
 //!
 //! **Invariants:** W1 (checked before anything is written).
 
@@ -114,7 +114,7 @@ impl State {
         self.stage_reload(changes, &delta.reload)
     }
 
-    /// Begins queues anew: what they have is forgotten by one number, however much it is.
+    /// Restarts queues: what they have is forgotten by one number, however much it is.
     fn stage_reload(&self, changes: &mut Changes, queues: &[QueueName]) -> Result<(), StoreError> {
         for queue in queues.iter().filter_map(|name| self.queues.get(name)) {
             let first = (&queue.name, queue.next_number);

@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) database: Database,
     pub(super) identity: Identity,
     pub(super) queues: BTreeMap<QueueName, StoredQueue>,
-    /// Numbers of the first objects of queues that were begun anew. What has a smaller number is forgotten.
+    /// Numbers of the first objects of queues that were restarted. What has a smaller number is forgotten.
     pub(super) firsts: BTreeMap<QueueName, u64>,
 }
 

@@ -5,8 +5,9 @@ use std::io;
 
 use super::StoreError;
 use super::export::write_export;
-use super::folder::write_durably;
 use super::sled::{Guarded, SledStore};
+use crate::durable::create;
+use crate::durable::replace::{Survives, replace};
 
 /// Time between two writings of the side file.
 const IDENTITY_INTERVAL_MS: i64 = 60 * 1_000;
@@ -92,10 +93,10 @@ impl Guarded {
         let folder = &self.state.folder;
         let failed = |detail: String| folder.io(format!("cannot export the checkpoint: {detail}"));
         let time = jiff::Timestamp::from_millisecond(now_ms).map_err(|error| failed(error.to_string()))?;
-        fs::create_dir_all(folder.exports_folder()).map_err(|error| failed(error.to_string()))?;
+        create::folder(&folder.exports_folder()).map_err(|error| failed(error.to_string()))?;
         let name = format!("checkpoint-{}.jsonl", time.strftime("%Y%m%dT%H%M%SZ"));
         let mut cause = None;
-        write_durably(&folder.exports_folder().join(name), |out| {
+        replace(&folder.exports_folder().join(name), Survives::PowerCut, |out| {
             write_export(&self.state, out).map(|_| ()).map_err(|error| {
                 let shown = io::Error::other(error.to_string());
                 cause = Some(error);

@@ -14,12 +14,14 @@ use self::report::CheckpointReport;
 use super::confirm::Consent;
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat};
+use crate::chance;
 use crate::checkpoint::store::export::ExportCounts;
-use crate::checkpoint::store::folder::{StateFolder, write_durably};
+use crate::checkpoint::store::folder::StateFolder;
 use crate::checkpoint::store::identity::Identity;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore, reset};
 use crate::checkpoint::store::{StoreError, import};
 use crate::config::Config;
+use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
 /// How long to wait for a lock: long enough for a process that is just going.
@@ -40,9 +42,9 @@ enum Verb {
     Show(ShowArgs),
     /// Write the checkpoint as JSON lines
     Export(ExportArgs),
-    /// Make the state from an export; there must be none yet
+    /// Create the state from an export; there must be none yet
     Import(ImportArgs),
-    /// Remove the state: the next run starts from nothing and sends every row again
+    /// Remove the state: the next run starts from scratch and sends every row again
     Reset(ResetArgs),
 }
 
@@ -61,7 +63,7 @@ struct ShowArgs {
 struct ExportArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// Where to; standard output without it
+    /// Where to write it; standard output by default
     file: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
@@ -123,7 +125,7 @@ fn export(args: &ExportArgs) -> Result<u8, Fault> {
         return Ok(0);
     };
     let mut outcome = Ok(ExportCounts::default());
-    let written = write_durably(file, |out| {
+    let written = replace(file, Survives::PowerCut, |out| {
         outcome = store.export(out);
         outcome
             .as_ref()
@@ -144,7 +146,7 @@ fn import_file(args: &ImportArgs) -> Result<u8, Fault> {
     if args.consent.dry_run {
         if StateFolder::new(folder).database_file().exists() {
             super::report(
-                "there is a state already; unless nothing ever happened in it, `brigade checkpoint reset` has to come first",
+                "a state exists already; unless it is still empty, run `brigade checkpoint reset` first",
             );
         }
         let trial = TrialFolder::new();
@@ -152,7 +154,7 @@ fn import_file(args: &ImportArgs) -> Result<u8, Fault> {
         return print_counts("would import", &counts, args.output);
     }
     let what = format!(
-        "the state of task {} in {} is made from {}",
+        "this creates the state of task {} in {} from {}",
         config.task,
         folder.display(),
         args.file.display()
@@ -204,7 +206,8 @@ fn remove(args: &ResetArgs) -> Result<u8, Fault> {
         return print_removed(&present, args, "would remove");
     }
     let what = format!(
-        "the state of task {} in {} is removed for good; the next run starts from nothing and sends every row again",
+        "this removes the state of task {} in {} for good; the next run starts from scratch and sends every row \
+        again",
         config.task, folder
     );
     if !args.consent.given(&what)? {
@@ -295,11 +298,7 @@ struct TrialFolder(PathBuf);
 
 impl TrialFolder {
     fn new() -> Self {
-        let name = format!(
-            "brigade-trial-{}-{:08x}",
-            std::process::id(),
-            rand::random::<u32>()
-        );
+        let name = format!("brigade-trial-{}-{}", std::process::id(), chance::short_id());
         Self(std::env::temp_dir().join(name))
     }
 }

@@ -36,7 +36,7 @@ enum Verb {
     Ls(ListArgs),
     /// Show one dead letter with its row
     Show(ShowArgs),
-    /// Send rows again: dead letters that would be good by now, or rows that were corrected by hand
+    /// Send rows again: dead letters that fit by now, or rows corrected by hand
     Replay(ReplayArgs),
 }
 

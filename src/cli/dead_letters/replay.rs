@@ -35,7 +35,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// Dead letters of this object, by its key: rows that are good by the definition of today
+    /// Dead letters of this object, by its key: rows that fit the current definition
     #[arg(long, value_name = "KEY")]
     object: Option<String>,
     /// Only rows with these numbers: `A..B` without B, `A..=B` with it, or a single number
@@ -90,7 +90,7 @@ impl FromStr for Ordinals {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |text: &str| {
             let number: Result<u64, _> = text.parse();
-            number.map_err(|error| format!("{text:?} is no row number: {error}"))
+            number.map_err(|error| format!("{text:?} is not a row number: {error}"))
         };
         let range = match (text.split_once("..="), text.split_once("..")) {
             (Some((first, last)), _) => number(first)?..number(last)?.saturating_add(1),
@@ -98,7 +98,7 @@ impl FromStr for Ordinals {
             (None, None) => number(text)?..number(text)?.saturating_add(1),
         };
         if range.is_empty() {
-            return Err(format!("{text} holds no row"));
+            return Err(format!("{text} selects no row"));
         }
         Ok(Self(range))
     }
@@ -164,7 +164,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<u8, Fault> {
             let rows = counted(count.unwrap_or(u64::MAX), "row");
             Err(Fault::new(
                 FaultKind::Data,
-                format!("{rows} cannot be sent as the definition is"),
+                format!("{rows} cannot be sent with the current definition"),
             ))
         }
     }

@@ -222,8 +222,8 @@ impl KillPlan {
 }
 
 impl Kill {
-    /// A kill behind earlier ones whose windows were sent again: their records are in the stream for good and never
-    /// covered, as are those whose sender was not told, so only what exceeds them is new.
+    /// A kill after earlier ones whose windows were sent again: their records are in the stream for good and never
+    /// covered, as are those whose sender got no answer, so only what exceeds them is new.
     fn after(earlier: &[Self], tally: Tally, covered: u64) -> Self {
         let window = tally
             .stored

@@ -1,7 +1,7 @@
 //! How many records the engine found in the stream instead of sending them again, in all of its lives.
 //!
 //! A process that gets SIGKILL takes its counters with it, so the source is its log: it writes a line with both counts
-//! for each request, before the checkpointer is told that the request is settled. So every find that a checkpoint
+//! for each request, before the checkpointer learns that the request is settled. So every find that a checkpoint
 //! relies on is in the log, whatever the moment of the kill. What a killed process had found, and no checkpoint says,
 //! is found once more by the next one and counts once more: the number says how often a repeat was prevented.
 

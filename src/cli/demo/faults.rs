@@ -73,7 +73,7 @@ impl FaultArgs {
         }
         match self.chaos.reshard {
             Some(ReshardDuring::Recovery | ReshardDuring::Both) if !is_killed => {
-                usage("nothing recovers unless it is killed; this --reshard needs --crash")
+                usage("without a kill nothing recovers; this --reshard needs --crash")
             }
             Some(ReshardDuring::Load | ReshardDuring::Recovery | ReshardDuring::Both) | None => Ok(()),
         }
@@ -82,7 +82,7 @@ impl FaultArgs {
     /// What partition keys of change records are made of. All changes of a table share a key by default. With `strict`
     /// each of them needs a request of its own; with `final` refused records make requests of that key short, and each
     /// of those that is not answered takes the time of a look at the stream. Aggregated, a request is one record,
-    /// whatever keys are in it; only in front of a closed shard records go out one by one.
+    /// whatever keys are in it; only before a closed shard records go out one by one.
     pub(super) fn change_key(&self) -> ChangeKey {
         if self.aggregation == Aggregation::Kpl && self.chaos.reshard.is_none() {
             return ChangeKey::SchemaTable;

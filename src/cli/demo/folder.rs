@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::chance;
 use crate::fault::{Fault, FaultKind};
 
 /// A folder below the system's temporary folder.
@@ -18,11 +19,7 @@ impl WorkFolder {
 
     /// Creates a folder that did not exist, with the folders of the demo in it.
     pub(super) fn create(is_kept: bool) -> Result<Self, Fault> {
-        let name = format!(
-            "brigade-demo-{}-{:08x}",
-            std::process::id(),
-            rand::random::<u32>()
-        );
+        let name = format!("brigade-demo-{}-{}", std::process::id(), chance::short_id());
         let path = std::env::temp_dir().join(name);
         let refused = |error: std::io::Error| {
             let message = format!(

@@ -280,7 +280,7 @@ async fn run_engine(
         (resharder.left_count() > 0).then_some("all shards were split and merged")
     };
     let too_early = missed.map(|what| {
-        let message = format!("the engine was done before {what}; give it more --rows");
+        let message = format!("the engine finished before {what}; give it more --rows");
         Fault::new(FaultKind::Usage, message)
     });
     Ok(Run {
@@ -328,7 +328,7 @@ async fn read_and_judge(
     Ok(judge.finish())
 }
 
-/// Tells on stderr what is going on, with the time since the start.
+/// Reports on stderr what is going on, with the time since the start.
 #[derive(Debug)]
 struct StepLog {
     started: Instant,

@@ -76,7 +76,7 @@ impl DemoReport {
                 "no repeats allowed: nothing was interrupted".to_owned()
             }
             Delivery::AtLeastOnce | Delivery::Dedupe => format!(
-                "at most {allowed} repeats allowed: records stored behind a refused one of the same request"
+                "at most {allowed} repeats allowed: records stored after a refused one of the same request"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The stream of a demo: on the embedded server or on another, with or without a fault proxy in front.
+//! The stream of a demo: on the embedded server or on another, with or without a fault proxy before it.
 
 use super::faults::FaultArgs;
 use crate::fault::Fault;
@@ -24,16 +24,16 @@ pub(super) struct Tally {
     pub(super) stored: u64,
     /// Records that were refused one by one.
     pub(super) refused: u64,
-    /// Stored records whose sender was not told.
+    /// Stored records whose sender got no answer.
     pub(super) untold: u64,
     /// Those of them that were stored some time after they were sent.
     pub(super) late: u64,
-    /// Records that were stored behind a refused one that they must not overtake.
+    /// Records that were stored after a refused one that they must not overtake.
     pub(super) overtakers: u64,
-    /// The same, where their sender was not told.
+    /// The same, where their sender got no answer.
     pub(super) untold_overtakers: u64,
-    /// Records in aggregated ones that went to another shard than was meant: their sender is told that, and sends them
-    /// again unless it looks.
+    /// Records in aggregated ones that went to another shard than was meant: their sender learns of that, and sends
+    /// them again unless it looks.
     pub(super) elsewhere: u64,
 }
 

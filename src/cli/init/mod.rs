@@ -36,7 +36,7 @@ const TASK_NAME_MAX: usize = 64;
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// Sample files, or `s3://bucket/key`; of a table several may be given
+    /// Sample files, or `s3://bucket/key`; several per table are allowed
     #[arg(long = "sample", required = true, num_args = 1.., value_name = "FILE_OR_KEY")]
     samples: Vec<String>,
     /// The table of all samples; without it their folders are `schema/table`
@@ -56,13 +56,13 @@ pub(super) struct InitArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     rows: u64,
-    /// The stream to write to; without it, files are proposed to try it with
+    /// The stream to write to; without it, the configuration writes to files
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Where the two files are written
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     to: PathBuf,
-    /// Replace files that are there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -79,7 +79,7 @@ struct Delimiter {
 fn delimiter(text: &str) -> Result<Delimiter, String> {
     let plain = unescape(text)?;
     if plain.is_empty() {
-        return Err("a delimiter has at least one character".to_owned());
+        return Err("the delimiter is empty; give at least one character".to_owned());
     }
     Ok(Delimiter {
         written: text.to_owned(),
@@ -90,7 +90,7 @@ fn delimiter(text: &str) -> Result<Delimiter, String> {
 fn table_name(text: &str) -> Result<(String, String), String> {
     let name = text.split_once('.');
     let name = name.filter(|(owner, name)| !owner.is_empty() && !name.is_empty());
-    let (owner, name) = name.ok_or_else(|| format!("{text:?} is no SCHEMA.TABLE"))?;
+    let (owner, name) = name.ok_or_else(|| format!("{text:?} is not SCHEMA.TABLE"))?;
     Ok((owner.to_owned(), name.to_owned()))
 }
 
@@ -187,7 +187,7 @@ async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>,
     }
     let tables = tables.into_iter().map(|((owner, name, path), seen)| {
         seen.finish(owner, name, path).ok_or_else(|| {
-            let message = format!("the samples of {owner}.{name} have no row; give files with rows");
+            let message = format!("the samples of {owner}.{name} have no rows; give files with rows");
             Fault::new(FaultKind::Data, message)
         })
     });

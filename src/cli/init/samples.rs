@@ -18,7 +18,7 @@ use crate::value::csv::FieldSplitter;
 
 /// Longest row of a sample.
 const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Folders that tell a table: its schema's and its own.
+/// Folders that name a table: its schema's and its own.
 const TABLE_FOLDERS: usize = 2;
 
 /// A sample and where it belongs.
@@ -26,7 +26,7 @@ const TABLE_FOLDERS: usize = 2;
 pub(super) struct SamplePlace {
     /// The bucket, or the folder that stands for one.
     pub(super) location: SourceLocation,
-    /// Folder in front of the table's, with a slash at its end; empty in a local folder.
+    /// Folder before the table's, with a slash at its end; empty in a local folder.
     pub(super) bucket_folder: String,
     /// Schema.
     pub(super) owner: String,
@@ -43,7 +43,7 @@ impl SamplePlace {
     /// `schema/table`, as DMS writes them.
     ///
     /// # Errors
-    /// [`FaultKind::Usage`] if there are too few folders to tell.
+    /// [`FaultKind::Usage`] if there are too few folders.
     pub(super) fn of(sample: &str, table: Option<(&str, &str)>) -> Result<Self, Fault> {
         if let Some(rest) = sample.strip_prefix("s3://") {
             let Some((bucket, key)) = rest.split_once('/') else {
@@ -58,7 +58,7 @@ impl SamplePlace {
             };
             return Self::in_folders(sample, key, table, |base| (location, base));
         }
-        // Folders that nobody named are no names of a table.
+        // Folders that nobody named are not names of a table.
         let given = Path::new(sample).components();
         let given = given.filter(|part| matches!(part, Component::Normal(_))).count();
         if table.is_none() && given <= TABLE_FOLDERS {
@@ -118,7 +118,7 @@ impl SamplePlace {
 
 fn usage(sample: &str, what: &str) -> Fault {
     let message =
-        format!("cannot tell the table of {sample}: {what}; give --table SCHEMA.TABLE, or another path");
+        format!("cannot derive the table of {sample}: {what}; give --table SCHEMA.TABLE, or another path");
     Fault::new(FaultKind::Usage, message)
 }
 

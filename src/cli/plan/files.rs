@@ -74,7 +74,7 @@ struct Listing {
     others: Vec<ObjectVersion>,
     greatest_key: Option<String>,
     is_loaded: bool,
-    /// Where the changes begin; `None` behind everything that is there now.
+    /// Where the changes begin; `None` after everything that is there now.
     from: Option<StartPoint>,
 }
 
@@ -91,7 +91,7 @@ impl Listing {
             None => vec![None; keys.len()],
         };
         let in_front = self.in_front(state, &objects)?;
-        for ((object, known), is_in_front) in objects.into_iter().zip(known).zip(in_front) {
+        for ((object, known), is_before) in objects.into_iter().zip(known).zip(in_front) {
             let listed = &mut self.listed;
             let files = &mut listed.files;
             files.all += 1;
@@ -109,7 +109,7 @@ impl Listing {
                     files.set_aside += 1;
                     None
                 }
-                None if self.is_loaded || is_in_front => {
+                None if self.is_loaded || is_before => {
                     files.not_read += 1;
                     None
                 }
@@ -134,7 +134,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Which of these lie in front of the start.
+    /// Which of these lie before the start.
     fn in_front(&self, state: &KnownState, objects: &[ObjectVersion]) -> Result<Vec<bool>, Fault> {
         let Some(from) = &self.from else {
             return Ok(vec![true; objects.len()]);
@@ -144,7 +144,7 @@ impl Listing {
             let known = store.lookup(&QueueName::in_front(), &keys).map_err(Fault::from)?;
             return Ok(known.iter().map(Option::is_some).collect());
         }
-        Ok(objects.iter().map(|object| from.is_in_front(object)).collect())
+        Ok(objects.iter().map(|object| from.is_before(object)).collect())
     }
 }
 
@@ -177,7 +177,7 @@ fn is_loaded(config: &Config, state: &KnownState, folder: &ObjectFolder) -> bool
     })
 }
 
-/// Files below the bucket folder that belong to no table and are no change files.
+/// Files below the bucket folder that belong to no table and are not change files.
 ///
 /// # Errors
 /// If the bucket folder cannot be listed.

@@ -44,7 +44,7 @@ pub(super) struct PlanArgs {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100_000)
     )]
     sample_rows: usize,
-    /// Do not ask the stream: times are those of one shard then
+    /// Do not ask the stream; times are then those of one shard
     #[arg(long)]
     offline: bool,
     #[command(flatten)]

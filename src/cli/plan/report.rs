@@ -63,10 +63,10 @@ pub(super) struct FileCounts {
     pub(super) open: u64,
     pub(super) done: u64,
     pub(super) set_aside: u64,
-    /// Arrived after the full load of their table was complete, or lie in front of where the changes begin: they are not
-    /// read.
+    /// Arrived after the full load of their table was complete, or lie before where the changes begin: they are
+    /// not read.
     pub(super) not_read: u64,
-    /// New change files with a name in front of one that was read.
+    /// New change files with a name that sorts before one already read.
     pub(super) late: u64,
 }
 

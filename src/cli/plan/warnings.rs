@@ -20,7 +20,7 @@ const HOT_KEYS_SHOWN_MAX: usize = 3;
 pub(super) fn of_stream(stream: &StreamView) -> Vec<String> {
     let problem = stream.problem.iter();
     problem
-        .map(|problem| format!("the shards are not known, times are those of one shard: {problem}"))
+        .map(|problem| format!("the shards are unknown, so times are those of one shard: {problem}"))
         .collect()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
     let files = |count| counted(count, "file");
     if folder.files.not_read > 0 {
         let why = if name.starts_with(CHANGE_FILES) {
-            "will not be read, being in front of `changes_from`"
+            "will not be read: before `changes_from`"
         } else {
             "came after the full load was complete and will not be read; `brigade reload` loads again"
         };
@@ -45,7 +45,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
     }
     if folder.files.late > 0 {
         warnings.push(format!(
-            "{name}: {} appeared behind one that was read; `late_files` says what happens",
+            "{name}: {} came late, with a name that sorts before one already read; `late_files` decides what happens",
             files(folder.files.late)
         ));
     }

@@ -1,4 +1,4 @@
-//! `brigade run`: runs a task until it is done or told to stop.
+//! `brigade run`: runs a task until it is done or stopped.
 
 mod progress;
 mod rates;
@@ -47,7 +47,7 @@ pub(super) struct RunArgs {
     /// End when everything that is present is settled
     #[arg(long)]
     once: bool,
-    /// Begin as DMS does with this start type; without one the task starts or goes on, whichever it is
+    /// Begin as DMS does with this start type; without one the task starts, or resumes if it has run
     #[arg(long, value_enum, value_name = "TYPE")]
     start_type: Option<StartType>,
     /// Stop at this time instead of `stop.at`, such as 2026-11-23T20:00:00Z; without an offset it is UTC
@@ -160,7 +160,7 @@ fn execute(
 }
 
 fn moment(text: &str) -> Result<i64, String> {
-    parse_moment(text).ok_or_else(|| "is no time; write it as 2026-11-23T20:00:00Z".to_owned())
+    parse_moment(text).ok_or_else(|| "is not a time; write it as 2026-11-23T20:00:00Z".to_owned())
 }
 
 /// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
@@ -177,8 +177,10 @@ async fn keep_up(store: Arc<SledStore>) {
         let work = tokio::task::spawn_blocking(move || store.maintain(SystemClock.now_ms()));
         match work.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "upkeep of the state failed; the next commit will tell"),
-            Err(error) => tracing::error!(%error, "upkeep of the state panicked"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "maintaining the state failed; the next commit will show why");
+            }
+            Err(error) => tracing::error!(%error, "maintaining the state panicked"),
         }
     }
 }
@@ -216,7 +218,7 @@ fn status_board(
     async move {
         done.cancel();
         if writer.await.is_err() {
-            tracing::warn!("the status file could not be kept up to date");
+            tracing::warn!("cannot update the status file");
         }
     }
 }

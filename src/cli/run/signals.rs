@@ -10,7 +10,7 @@ pub(super) fn watch(runtime: &Handle, stop: CancellationToken) {
         let (Ok(mut terminate), Ok(mut interrupt)) =
             (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
         else {
-            tracing::warn!("signals cannot be watched; a stop will not drain");
+            tracing::warn!("cannot watch signals; a stop will not drain");
             return;
         };
         next(&mut terminate, &mut interrupt).await;

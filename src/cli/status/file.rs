@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::Checkpoint;
 use crate::checkpoint::store::folder::StateFolder;
+use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
 /// Name of the status file in the state folder.
@@ -66,9 +67,9 @@ pub async fn keep_written(
 /// Readers see the old file or the new one, never half of one. It is not synced: it holds nothing that a crash
 /// must not lose.
 fn write(path: &Path, status: &TaskStatus) -> io::Result<()> {
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, serde_json::to_vec_pretty(status)?)?;
-    std::fs::rename(&temporary, path)
+    replace(path, Survives::Crash, |out| {
+        Ok(serde_json::to_writer_pretty(out, status)?)
+    })
 }
 
 /// The last status that was written, if there is one.
@@ -95,7 +96,7 @@ pub(in crate::cli) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
     }
 }
 
-/// Shows what the state says now. The status of the next run says the same, so failing is no loss.
+/// Shows what the state says now. The status of the next run says the same, so failing is not a loss.
 pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
     let Ok(Some(mut status)) = read(state) else {
         return;
@@ -109,7 +110,7 @@ pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
     }
 }
 
-/// Removes the status of a state that is no more.
+/// Removes the status of a state that no longer exists.
 pub(in crate::cli) fn forget(state: &Path) {
     if let Err(error) = std::fs::remove_file(state.join(STATUS_FILE))
         && error.kind() != io::ErrorKind::NotFound

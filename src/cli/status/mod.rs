@@ -44,7 +44,7 @@ struct StatusReport {
     /// The task as DMS's API shows it.
     #[serde(rename = "ReplicationTask")]
     replication_task: ReplicationTask,
-    /// Whether anything comes behind the full load.
+    /// Whether anything comes after the full load.
     #[serde(skip)]
     has_changes: bool,
 }
@@ -157,10 +157,10 @@ impl StatusReport {
             Activity::Running => format!("running, process {process}"),
             Activity::Stopped => "stopped, nothing in flight".to_owned(),
             Activity::Interrupted => format!(
-                "not running; process {process} ended without a clean stop, and the next run goes on from the \
-                 checkpoint"
+                "not running; process {process} ended without a clean stop, and the next run continues from the \
+                checkpoint"
             ),
-            Activity::Unknown => "it cannot be told whether it runs: the state cannot be read".to_owned(),
+            Activity::Unknown => "running or not is unknown: the state cannot be read".to_owned(),
         }
     }
 
@@ -183,7 +183,7 @@ impl StatusReport {
         {
             writeln!(
                 f,
-                "begun         with {}; {} in front of it not read",
+                "begun         with {}; {} before it not read",
                 start.wish,
                 counted(status.changes.in_front, "file")
             )?;
@@ -260,8 +260,8 @@ pub(super) fn suspension_lines(
     };
     let place = printable(&suspension.to_string()).into_owned();
     let mut texts = vec![format!(
-        "{table} is suspended since {place}; nothing of it is sent behind that; `brigade tables resume {table}` lets it \
-         go on when the task is stopped"
+        "{table} is suspended since {place}; nothing after that is sent; stop the task, then run `brigade tables \
+        resume {table}`"
     )];
     if !unread.is_empty() {
         let named = unread.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));

@@ -38,7 +38,7 @@ impl ReplicationTask {
         let life = status.map(|status| status.life.clone()).unwrap_or_default();
         let stop = life.stop.filter(|_| !is_running);
         let interrupted = (activity == Activity::Interrupted && stop.is_none()).then(|| {
-            "Last Error the process ended without a clean stop; the next start goes on from the checkpoint Stop Reason \
+            "Last Error the process ended without a clean stop; the next start continues from the checkpoint Stop Reason \
              RECOVERABLE_ERROR Error Level RECOVERABLE"
                 .to_owned()
         });
@@ -123,7 +123,7 @@ mod tests {
                 "running with errors",
             ),
             (Some(normal.clone()), Activity::Stopped, false, "stopped"),
-            // Started behind its time, it never had anything in flight.
+            // Started after its time, it never had anything in flight.
             (Some(normal), Activity::Interrupted, false, "stopped"),
             (Some(failed.clone()), Activity::Interrupted, false, "failed"),
             // A fault before anything was sent leaves what was a clean stop.

@@ -3,10 +3,10 @@
 //! Counts are of settled rows. `Inserts` and the like equal their `Applied…` twins: a row that cannot be delivered has
 //! no reliable operation and is counted in `x.dead_letters` instead.
 //!
-//! Members that DMS leaves out where it has nothing to say are null here. Always 0, because nothing of the kind is done:
-//! `FullLoadCondtnlChkFailedRows` (rows are appended to a stream, there is no check that could fail), `Validation…Records`
-//! and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of the load and the source
-//! bytes of a table begin anew; those of its changes, and `x.filtered_rows`, go on.
+//! Members that DMS leaves out where it has nothing to say are null here. Always 0, because nothing of the kind is
+//! done: `FullLoadCondtnlChkFailedRows` (rows are appended to a stream, there is no check that could fail),
+//! `Validation…Records` and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of
+//! the load and the source bytes of a table start over; those of its changes, and `x.filtered_rows`, go on.
 
 mod resume;
 
@@ -43,7 +43,7 @@ pub(super) struct TablesArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Let the next run go on with a table that was suspended
+    /// Let the next run continue with a suspended table
     Resume(ResumeArgs),
 }
 

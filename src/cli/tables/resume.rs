@@ -74,14 +74,14 @@ fn text(args: &ResumeArgs, resumed: &Resumed) -> Vec<String> {
     let (table, suspension) = (&args.table, &resumed.suspension);
     let verb = if args.dry_run { "would go on" } else { "goes on" };
     let place = match (&suspension.row, resumed.is_load) {
-        (Some(row), true) => format!("behind the row at {row} of {}", suspension.key),
-        (None, true) => format!("behind {}, which is set aside", suspension.key),
+        (Some(row), true) => format!("after the row at {row} of {}", suspension.key),
+        (None, true) => format!("after {}, which is set aside", suspension.key),
         (_, false) => "with the next change row that the task reads".to_owned(),
     };
     let mut texts = vec![format!("{table} {verb} with the next `brigade run`, {place}")];
     if suspension.row.is_some() {
         texts.push(
-            "the row that suspended it, and change rows that came behind it, are dead letters: see `brigade dlq ls`, \
+            "the row that suspended it, and change rows that came after it, are dead letters: see `brigade dlq ls`, \
              send them with `brigade dlq replay`"
                 .to_owned(),
         );

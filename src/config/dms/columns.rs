@@ -84,7 +84,7 @@ const DATE_FORMATS: &[(&str, DateFormat)] = &[
     ),
 ];
 
-/// Reads one column; `None` if it has a problem without which it cannot be told what it is.
+/// Reads one column; `None` if it has a problem without which its type is unknown.
 pub(super) fn column(node: &Node, path: String, report: &mut Report) -> Option<Column> {
     let members = Members::of(node, path, MEMBERS, report)?;
     let name = members.text("ColumnName", report);
@@ -156,8 +156,8 @@ fn numeric(members: &Members<'_>, report: &mut Report) -> Option<ColumnType> {
     let scale = scale?;
     if scale > precision {
         let message = format!(
-            "{}.ColumnScale is {scale}, more than its ColumnPrecision {precision}; digits behind the point are part of \
-             all digits: correct one of them",
+            "{}.ColumnScale is {scale}, more than its ColumnPrecision {precision}; digits after the point count \
+            toward the precision: correct one of them",
             members.path
         );
         report.error(members.place_of("ColumnScale"), message);

@@ -10,11 +10,11 @@ pub(super) static ERRORS: Group = Group {
             name: "data_error_policy",
             kind: Kind::Choice(&POLICY),
             presence: Presence::Default("DEAD_LETTER"),
-            about: "What follows from a bad row. DEAD_LETTER: it is kept, with its place and the reason, before the task\n\
-                    goes past it. SUSPEND_TABLE: it is kept, and nothing of its table is sent from there on, until\n\
-                    `brigade tables resume`; files of its load are not read on, its change rows are kept as dead letters,\n\
-                    and the other tables go on. STOP_TASK: the task ends in front of it with exit code 65, and every\n\
-                    start meets it again.",
+            about: "What a bad row leads to. DEAD_LETTER: it is kept, with its place and the reason, before the task\n\
+                    moves on. SUSPEND_TABLE: it is kept, and nothing of its table is sent after it, until\n\
+                    `brigade tables resume`; files of its load are not read on, its change rows are kept as dead letters, and\n\
+                    the other tables go on. STOP_TASK: the task ends before it with exit code 65, and every start meets it\n\
+                    again.",
         },
         Key {
             name: "data_truncation_error_policy",
@@ -36,7 +36,8 @@ pub(super) static ERRORS: Group = Group {
                 maximum: 1_000_000,
             },
             presence: Presence::Default("0"),
-            about: "So many suspended tables end the task, with exit code 65 and everything in flight settled; 0 never.",
+            about: "This many suspended tables end the task, with exit code 65 and everything in flight settled;\n\
+                    0: never.",
         },
         Key {
             name: "dead_letters",
@@ -74,7 +75,7 @@ static DATA_ERROR_ESCALATION: Group = Group {
             },
             presence: Presence::Default("0"),
             about: "The bad row of a table with this number, since the task began or the table was resumed, is one too\n\
-                    many; 0 never.",
+                    many; 0: never.",
         },
         Key {
             name: "policy",

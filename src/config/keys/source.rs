@@ -66,10 +66,9 @@ const READING: [Key; 8] = [
             &CHANGES_FROM,
         ),
         presence: Presence::Default("beginning"),
-        about: "Where the changes begin; `CdcStartPosition` and `CdcStartTime` of DMS. now: behind every change file that\n\
-                is there when the task starts for the first time. Files in front of the beginning are not read; the log\n\
-                and `brigade status` count them. It is decided once and kept with the checkpoint: a task that has begun\n\
-                refuses another one.",
+        about: "Where the changes begin; `CdcStartPosition` and `CdcStartTime` of DMS. now: after every change file that\n\
+                exists when the task first starts. Files before the beginning are not read; the log and `brigade status`\n\
+                count them. Decided once and kept with the checkpoint: a task that has begun refuses another value.",
     },
     Key {
         name: "late_files",
@@ -78,8 +77,8 @@ const READING: [Key; 8] = [
             unavailable: &[],
         }),
         presence: Presence::Default("process"),
-        about: "A change file that appears behind the last one read: read it now (its rows come out of order), set it\n\
-                aside visibly (its rows are not sent), or stop the task. It is never passed over in silence.",
+        about: "A late change file, whose name sorts before the last one read: read it now (its rows come out of\n\
+                order), set it aside visibly (its rows are not sent), or stop the task. It is never skipped silently.",
     },
     Key {
         name: "changed_objects",
@@ -119,7 +118,7 @@ static CHANGES_FROM: Group = Group {
             name: "after_key",
             kind: Kind::Text(&text::OBJECT_KEY),
             presence: Presence::Conditional("cdc/0005.csv"),
-            about: "Files whose keys sort behind this one are read, whether or not it exists. It is a whole key, with\n\
+            about: "Files whose keys sort after this one are read, whether or not it exists. It is a whole key, with\n\
                     `bucket_folder` and `cdc_path`.",
         },
         Key {
@@ -135,8 +134,8 @@ const FOLDER: Key = Key {
     name: "bucket_folder",
     kind: Kind::Text(&text::FOLDER),
     presence: Presence::Default(""),
-    about: "Folder in front of every table path and of `cdc_path`. One slash at the start is dropped, one at the end\n\
-            is added.",
+    about: "Folder above every table path and `cdc_path`. One slash at the start is dropped, one at the end is\n\
+            added.",
 };
 
 const CDC_PATH: Key = Key {
@@ -144,9 +143,9 @@ const CDC_PATH: Key = Key {
     kind: Kind::Text(&text::FOLDER),
     presence: Presence::Conditional("cdc"),
     about: "Folder of the change files of all tables, below `bucket_folder`. They are read in the order of their\n\
-            names. Required when `migration_type` has changes, without effect when it has none. Only with\n\
-            `data_format: parquet` it may be left out then: each table's change files lie beside its full load, told\n\
-            by their names, such as 20230405-094615814.parquet.",
+            names. Required when `migration_type` has changes, without effect when it has none. Only\n\
+            `data_format: parquet` can do without: each table's change files then lie beside its full load,\n\
+            recognized by their names, such as 20230405-094615814.parquet.",
 };
 
 static S3: Group = Group {
@@ -230,7 +229,7 @@ static CSV: Group = Group {
                 maximum: 1,
             },
             presence: Presence::Default("0"),
-            about: "Rows to skip at the head of each file. With `columns: by_header` it is 1, whatever stands here.",
+            about: "Rows to skip at the head of each file. With `columns: by_header` it is 1, whatever is set here.",
         },
         Key {
             name: "rfc4180",
@@ -281,9 +280,9 @@ static CSV: Group = Group {
                 unavailable: &[],
             }),
             presence: Presence::Default("auto"),
-            about: "How the files are compressed; `CompressionType` of DMS. auto: each file tells by its first bytes, and\n\
-                    one that is named .gz, .gzip, .zst or .zstd and is not compressed is set aside. Places inside a file\n\
-                    are places in its text; after a restart the text is decoded again from its beginning.",
+            about: "How the files are compressed; `CompressionType` of DMS. auto: the first bytes of each file decide,\n\
+                    and a file named .gz, .gzip, .zst or .zstd that is not compressed is set aside. Positions in a file\n\
+                    are positions in its text; after a restart the text is decoded again from its beginning.",
         },
         Key {
             name: "expansion_max",
@@ -292,8 +291,8 @@ static CSV: Group = Group {
                 maximum: 1_000_000,
             },
             presence: Presence::Default("1000"),
-            about: "Bytes of text that one byte of a compressed file may become; a file that goes beyond is set aside. Looked\n\
-                    at from 16 MiB of text on. What gzip reaches at most is about 1030.",
+            about: "Bytes of text that one byte of a compressed file may expand to; a file that exceeds this is set aside.\n\
+                    Checked from 16 MiB of text on. gzip reaches about 1030 at most.",
         },
     ]],
 };

@@ -82,8 +82,8 @@ static KINESIS: Group = Group {
                 }),
                 presence: Presence::Default("resend"),
                 about: "What to do with records in doubt after an outage that was longer than the stream's retention, when\n\
-                        nobody can tell any more whether they came. resend: send them, they may come twice; stop: exit\n\
-                        with 65 and leave it to a person.",
+                        the stream no longer shows whether they arrived. resend: send them, they may come\n\
+                        twice; stop: exit with code 65 and leave it to a person.",
             },
             Key {
                 name: "aggregation",
@@ -130,7 +130,7 @@ static NDJSON: Group = Group {
     ],
 };
 
-/// The pace is the service's with Kinesis; nothing needs pacing in front of a file.
+/// The pace is the service's with Kinesis; nothing needs pacing before a file.
 const fn pace(default: &'static str) -> Key {
     Key {
         name: "pace",
@@ -181,8 +181,8 @@ const SENDING: &[Key] = &[
         presence: Presence::Optional("dedupe"),
         about: "What happens to records in doubt after a crash or a request without an answer; none is lost either\n\
                 way. dedupe: the stream is read back and only what is not there is sent again; a duplicate is possible\n\
-                only if a request we had given up on is stored later than settle, if the outage outlasted the stream's\n\
-                retention, or if the configuration changed over a crash. at_least_once: they are sent again and may\n\
+                only if a request that was given up is stored later than settle, if the outage outlasted the stream's\n\
+                retention, or if the configuration changed across a crash. at_least_once: they are sent again and may\n\
                 come twice. Without this key: dedupe where the role may read the stream, else at_least_once.",
     },
     Key {
@@ -193,7 +193,7 @@ const SENDING: &[Key] = &[
         }),
         presence: Presence::Default("stop"),
         about: "What to do if the stream was deleted and created again under its name. stop: exit with 76, because what\n\
-                was delivered is gone; continue: go on where the old stream ended.",
+                was delivered is gone; continue: carry on where the old stream ended.",
     },
     Key {
         name: "ordering",
@@ -250,8 +250,8 @@ const MESSAGE: &[Key] = &[
         name: "partition_include_schema_table",
         kind: Kind::Boolean,
         presence: Presence::Default("false"),
-        about: "Puts schema.table. in front of primary-key partition keys, so that equal keys of different tables\n\
-                do not all go to one shard.",
+        about: "Prefixes primary-key partition keys with schema.table., so that equal keys of different tables do not\n\
+                all go to one shard.",
     },
     Key {
         name: "no_hex_prefix",
@@ -292,9 +292,9 @@ const MESSAGE: &[Key] = &[
             unavailable: &[],
         }),
         presence: Presence::Default("none"),
-        about: "What a message says about its place in the source. chain: its lane, its position and the one in front of\n\
-                it, in the metadata; a consumer that uses the filter in the folder consumers then processes every row\n\
-                once and in the order of its lane, whatever was sent twice. Each queue has 64 lanes, by partition key.\n\
-                It goes with delivery at_least_once, which it is by default then, not with ordering none, aggregation kpl.",
+        about: "What a message says about its place in the source. chain: its lane, its position and the previous one, in\n\
+                the metadata; a consumer that uses the filter in the folder consumers then processes every row once and in\n\
+                the order of its lane, whatever was sent twice. Each queue has 64 lanes, by partition key. Delivery is\n\
+                then at_least_once; ordering none and aggregation kpl do not go with it.",
     },
 ];

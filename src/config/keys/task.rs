@@ -50,8 +50,8 @@ pub(super) const MAPPINGS: &[Key] = &[
         kind: Kind::Path,
         presence: Presence::Optional("./sample/task-settings.json"),
         about: "The task settings document of DMS, as it is. Its members are the values of the keys they map to, where this\n\
-                file says nothing; where both speak, this file wins, with a warning. Members that ask for what is not done\n\
-                are warnings too.",
+                file says nothing; where both speak, this file wins, with a warning. Members that ask for something\n\
+                unsupported are warnings too.",
     },
 ];
 
@@ -61,7 +61,7 @@ pub(super) const TAIL: &[Key] = &[
         name: "stop",
         kind: Kind::Group(&STOP),
         presence: Presence::Optional(""),
-        about: "When the task stops by itself. It drains, ends with exit code 0, and goes on at its next start.",
+        about: "When the task stops by itself. It drains, ends with exit code 0, and continues at its next start.",
     },
     Key {
         name: "errors",
@@ -97,7 +97,7 @@ static STOP: Group = Group {
             kind: Kind::Text(&text::MOMENT),
             presence: Presence::Optional("2026-11-23T20:00:00Z"),
             about: "At this time, by the clock of this machine; `CdcStopPosition` of DMS with `server_time:`. A task that\n\
-                    is started later stops at once. `brigade run --stop-at` says it for one run.",
+                    is started later stops at once. `brigade run --stop-at` sets it for one run.",
         },
         Key {
             name: "after",
@@ -106,9 +106,9 @@ static STOP: Group = Group {
                 unavailable: &[],
             }),
             presence: Presence::Default("never"),
-            about: "Once, behind the full load. full_load: in front of the first change, `StopTaskCachedChangesNotApplied`\n\
-                    of DMS. cached_changes: when every change file is settled that is there by then,\n\
-                    `StopTaskCachedChangesApplied`. The next start goes on with the changes.",
+            about: "Once, after the full load. full_load: before the first change, `StopTaskCachedChangesNotApplied` of\n\
+                    DMS. cached_changes: when every change file that exists by then is settled,\n\
+                    `StopTaskCachedChangesApplied`. The next start continues with the changes.",
         },
     ]],
 };
@@ -198,7 +198,7 @@ static LIMITS: Group = Group {
             name: "restarts_without_end",
             kind: Kind::Boolean,
             presence: Presence::Default("false"),
-            about: "Restarts have no bound, whatever `restarts` says; what a person has to change ends the task all the same.",
+            about: "Restarts have no bound, whatever `restarts` says; a fault that needs a person still ends the task.",
         },
         Key {
             name: "restart_interval",
@@ -228,7 +228,7 @@ static LIMITS: Group = Group {
             name: "restarts_end_at_interval_max",
             kind: Kind::Boolean,
             presence: Presence::Default("false"),
-            about: "The process gives up when a restart behind the longest pause fails.",
+            about: "The process gives up when a restart after the longest pause fails.",
         },
     ]],
 };

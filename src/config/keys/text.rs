@@ -60,7 +60,7 @@ pub static REGION: TextRule = TextRule {
     },
 };
 
-/// A URL with a scheme and a host, and nothing behind them.
+/// A URL with a scheme and a host, and nothing after them.
 pub static URL: TextRule = TextRule {
     allowed: "`http://` or `https://` with a host, perhaps a port, no user and no path",
     pattern: "^(https?://[^/?#@\\s]+/?)?$",
@@ -150,7 +150,9 @@ fn code_point(characters: &mut std::str::Chars<'_>, digits_count: usize) -> Resu
         .ok()
         .filter(|_| is_whole)
         .and_then(char::from_u32)
-        .ok_or_else(|| format!("has an escape that is no character; give {digits_count} hexadecimal digits"))
+        .ok_or_else(|| {
+            format!("has an escape that is not a character; give {digits_count} hexadecimal digits")
+        })
 }
 
 #[cfg(test)]

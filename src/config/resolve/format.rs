@@ -45,7 +45,7 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         refuse(
             csv.place("delimiter"),
             "`source.csv.delimiter` and `source.csv.row_delimiter` contain one another; fields and rows could not be \
-             told apart: change one of them",
+             distinguished: change one of them",
         );
     }
     if rfc4180 && (delimiter.contains('"') || row_delimiter.contains('"')) {

@@ -137,8 +137,8 @@ fn message(section: &Section<'_>) -> Option<MessageConfig> {
     })
 }
 
-/// A filter drops a record that overtook the one in front of it, and relies on its coming again. Sent alone, the
-/// one in front would be the last to come; and who looks for records in the stream would find the dropped one there.
+/// A filter drops a record that overtook the one before it, and relies on its coming again. Sent alone, the
+/// one before would be the last to come; and who looks for records in the stream would find the dropped one there.
 fn check_chain(section: &Section<'_>, message: &MessageConfig, report: &mut Report) {
     if message.source_position == SourcePosition::None {
         return;
@@ -171,7 +171,7 @@ fn pace(section: &Section<'_>) -> Option<Pace> {
     section.choice("pace", &[("service", Pace::Service), ("off", Pace::Off)])
 }
 
-/// More than a shard takes is no error: limits grow. Requests will be throttled until they do.
+/// More than a shard takes is not an error: limits grow. Requests will be throttled until they do.
 fn warn_about_pace(section: &Section<'_>, report: &mut Report) {
     let Some(custom) = section.section("pace") else {
         return;

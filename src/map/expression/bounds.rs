@@ -1,6 +1,6 @@
-//! How much an expression may take for one row: a query that never ends, or a text without measure, costs its row and not
-//! the task. Pure: no I/O, no clock. The bound is on steps and not on time, because a row has to give the same message
-//! whenever it is rendered.
+//! How much an expression may take for one row: a query that never ends, or a text without measure, costs its row and
+//! not the task. Pure: no I/O, no clock. The bound is on steps and not on time, because a row has to give the same
+//! message whenever it is rendered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +42,7 @@ impl Bounds {
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(super) fn said(error: rusqlite::Error) -> String {
     if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
-        return "it takes more than 10 million steps, and was ended; does a recursive query in it have an end?".to_owned();
+        return "it was ended after 10 million steps; does a recursive query in it ever end?".to_owned();
     }
     format!("SQLite says {error}")
 }

@@ -17,9 +17,10 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
 use self::bounds::{Bounds, said};
-use self::values::{hexadecimal_of, replace_characters, value_of};
+use self::values::{replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
+use crate::hex;
 use crate::model::{ColumnType, ObjectVersion, Operation, Table};
 use crate::value::convert::ValueProblem;
 use crate::value::csv::Fields;
@@ -149,7 +150,8 @@ impl Evaluator {
     ) -> Result<Expression, String> {
         let text = straighten(text);
         refuse_unstable(&text)?;
-        // In brackets nothing behind the expression can be a second statement; as text, numbers look as SQLite shows them.
+        // In brackets nothing after the expression can be a second statement; as text, numbers look as SQLite shows
+        // them.
         let statement = if column_type.is_text() {
             format!("SELECT CAST(({text}\n) AS TEXT)")
         } else {
@@ -206,7 +208,7 @@ impl Evaluator {
             }
             ValueRef::Real(number) => out.extend_from_slice(number.to_string().as_bytes()),
             ValueRef::Text(text) => out.extend_from_slice(text),
-            ValueRef::Blob(bytes) => hexadecimal_of(out, bytes),
+            ValueRef::Blob(bytes) => hex::push(out, bytes),
         }
         Ok(Some(start..out.len()))
     }
@@ -250,7 +252,7 @@ fn straighten(text: &str) -> String {
 
 /// Refuses what gives something else each time: such a row would not be recognised in the stream again.
 fn refuse_unstable(text: &str) -> Result<(), String> {
-    // SQLite takes a name in double quotes that is none for a text.
+    // SQLite takes a double-quoted name that it does not know for a text.
     let compact: String = text
         .chars()
         .filter(|character| !character.is_whitespace())
@@ -267,7 +269,7 @@ fn refuse_unstable(text: &str) -> Result<(), String> {
         "time()",
         "julianday()",
         "unixepoch()",
-        // With this in front of it, a missing time is the time of day, too.
+        // With this before it, a missing time is the time of day, too.
         "date('subsec",
         "time('subsec",
         "julianday('subsec",

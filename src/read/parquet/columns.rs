@@ -1,4 +1,4 @@
-//! Which columns of a Parquet file make the fields of a row: those that the definition names, and in front of them what
+//! Which columns of a Parquet file make the fields of a row: those that the definition names, and before them what
 //! the rows of its queue begin with. Pure: no I/O, no clock.
 
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};

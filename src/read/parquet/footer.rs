@@ -16,7 +16,7 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// What a file says of its columns.
 ///
 /// # Errors
-/// As [`ObjectSource::read`], and [`SourceError::Damaged`] if it is no Parquet file.
+/// As [`ObjectSource::read`], and [`SourceError::Damaged`] if it is not a Parquet file.
 pub async fn definition_of(
     source: &dyn ObjectSource,
     version: &ObjectVersion,

@@ -1,5 +1,5 @@
-//! What the Parquet library reads from: parts of an object, asked for one after another. The library blocks on them, so it
-//! works on a thread of its own; whoever holds the other end of the channel gets the bytes.
+//! What the Parquet library reads from: parts of an object, asked for one after another. The library blocks on them,
+//! so it works on a thread of its own; whoever holds the other end of the channel gets the bytes.
 //!
 //! Of each column a window is read ahead, so that its pages do not cost a request each. All windows together have a
 //! size of their own, and one page may be as large as it is.
@@ -181,7 +181,7 @@ impl Window {
     }
 }
 
-/// Nobody wants the rows any more, or the bytes could not be had, which is told on the other end.
+/// Nobody wants the rows any more, or the bytes could not be had, which is reported on the other end.
 fn gone() -> ParquetError {
     ParquetError::EOF("the object is not read any more".to_owned())
 }

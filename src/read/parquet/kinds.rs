@@ -1,5 +1,5 @@
-//! What the values of a column of Parquet are: its physical type, and what its annotations make of it, new ones and those
-//! of old writers. Pure: no I/O, no clock.
+//! What the values of a column of Parquet are: its physical type, and what its annotations make of it, new ones and
+//! those of old writers. Pure: no I/O, no clock.
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use parquet::schema::types::ColumnDescriptor;
@@ -15,7 +15,7 @@ pub enum NumberKind {
     Unsigned32,
     /// Their 64 bits without a sign.
     Unsigned64,
-    /// Themselves with so many digits behind the point.
+    /// Themselves with so many digits after the point.
     Decimal {
         /// The digits.
         scale: u32,
@@ -41,7 +41,7 @@ pub enum BytesKind {
     Text,
     /// Bytes, written in hexadecimal digits.
     Binary,
-    /// A big-endian number with so many digits behind the point.
+    /// A big-endian number with so many digits after the point.
     Decimal {
         /// The digits.
         scale: u32,

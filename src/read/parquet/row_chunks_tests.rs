@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn a_reading_that_begins_at_a_chunk_gives_the_ones_behind_it(rows in any_rows(), size in 1_usize..200) {
+    fn a_reading_that_begins_at_a_chunk_gives_the_ones_after_it(rows in any_rows(), size in 1_usize..200) {
         let config = config(CsvDialect::default(), size);
         let all = chunks(&config, &rows, Mark::START);
         for (index, chunk) in all.iter().enumerate() {

@@ -51,7 +51,7 @@ impl<'a> ParquetRows<'a> {
         match self.worker.recv().await {
             Some(FromWorker::Fetch(range, reply)) => {
                 let bytes = read_part(self.source, &self.version, range).await?;
-                // If the thread is gone, its last word tells why.
+                // If the thread is gone, its last message says why.
                 reply.send(bytes).ok();
                 Ok(NextChunk::Pending)
             }
@@ -60,11 +60,13 @@ impl<'a> ParquetRows<'a> {
             Some(FromWorker::Failed(problem)) => Err(damaged(self.location.clone(), &problem)),
             None => {
                 let end = (&mut self.thread).await;
-                let detail =
-                    end.map_or_else(|error| error.to_string(), |()| "it said no last word".to_owned());
+                let detail = end.map_or_else(
+                    |error| error.to_string(),
+                    |()| "it ended without a final message".to_owned(),
+                );
                 Err(damaged(
                     self.location.clone(),
-                    &format!("the Parquet reader broke down: {detail}"),
+                    &format!("the Parquet reader failed: {detail}"),
                 ))
             }
         }

@@ -10,6 +10,7 @@ use jiff::civil::DateTime;
 use parquet::data_type::Int96;
 
 use super::kinds::{BytesKind, NumberKind};
+use crate::hex;
 use crate::model::{ColumnType, DateFormat};
 
 /// The Julian day of 1970-01-01.
@@ -39,21 +40,9 @@ impl TextForm {
         } else {
             None
         };
-        let is_number = matches!(
-            target,
-            ColumnType::Int1
-                | ColumnType::Int2
-                | ColumnType::Int4
-                | ColumnType::Int8
-                | ColumnType::Uint1
-                | ColumnType::Uint2
-                | ColumnType::Uint4
-                | ColumnType::Uint8
-                | ColumnType::Numeric { .. }
-        );
         Self {
             dates,
-            booleans_are_numbers: is_number,
+            booleans_are_numbers: target.is_exact_number(),
         }
     }
 
@@ -120,7 +109,10 @@ impl TextForm {
                 Some(value) => decimal(out, value, scale),
                 None => hexadecimal(out, value),
             },
-            BytesKind::Uuid => uuid(out, value),
+            BytesKind::Uuid => match <&[u8; 16]>::try_from(value) {
+                Ok(bytes) => out.extend_from_slice(hex::uuid(bytes).as_bytes()),
+                Err(_) => hexadecimal(out, value),
+            },
             BytesKind::Half => match <[u8; 2]>::try_from(value) {
                 Ok(bytes) => push(out, format_args!("{}", half(u16::from_le_bytes(bytes)))),
                 Err(_) => hexadecimal(out, value),
@@ -222,23 +214,10 @@ fn decimal(out: &mut Vec<u8>, value: i128, scale: u32) {
     }
 }
 
+/// Digits as the conversion reads them.
 fn hexadecimal(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b"0x");
-    for byte in bytes {
-        push(out, format_args!("{byte:02x}"));
-    }
-}
-
-fn uuid(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.len() != 16 {
-        return hexadecimal(out, bytes);
-    }
-    for (index, byte) in bytes.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&index) {
-            out.push(b'-');
-        }
-        push(out, format_args!("{byte:02x}"));
-    }
+    hex::push(out, bytes);
 }
 
 /// A half-precision float; every one of them is a single.

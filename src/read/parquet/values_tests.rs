@@ -148,7 +148,7 @@ fn dates_are_written_as_the_definition_reads_them() {
 #[test]
 fn time_stamps_of_old_writers_are_days_and_nanoseconds() {
     let mut value = Int96::new();
-    // 2000-01-01 is Julian day 2451545; one second and one nanosecond behind midnight.
+    // 2000-01-01 is Julian day 2451545; one second and one nanosecond after midnight.
     value.set_data(1_000_000_001, 0, 2_451_545);
     let mut out = Vec::new();
     PLAIN.int96(&mut out, &value);

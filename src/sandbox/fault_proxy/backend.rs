@@ -43,7 +43,7 @@ impl Backend {
         let uri = format!("{}{place}", self.endpoint);
         parts.uri = uri
             .parse::<Uri>()
-            .map_err(|error| format!("{uri} is no address: {error}"))?;
+            .map_err(|error| format!("{uri} is not an address: {error}"))?;
         // The client writes the length of the body that it sends.
         parts.headers.remove(header::CONTENT_LENGTH);
         for name in CONNECTION_HEADERS {

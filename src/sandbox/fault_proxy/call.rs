@@ -45,8 +45,8 @@ pub(super) struct Answer {
 pub(super) struct CallCounts {
     /// What is stored and what is refused.
     pub(super) reading: Reading,
-    /// What is stored behind a refused record of the same partition key: what a sender that keeps the last state of each
-    /// key sends again.
+    /// What is stored after a refused record of the same partition key: what a sender that keeps the last state of
+    /// each key sends again.
     pub(super) stored_behind_refused_of_key: u64,
     /// What is refused here.
     pub(super) throttled: u64,
@@ -57,7 +57,7 @@ pub(super) struct CallCounts {
 impl Sent {
     fn read(record: &Value) -> Self {
         let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-        // What is no base64 is for the backend to refuse.
+        // What is not base64 is for the backend to refuse.
         let data = STANDARD.decode_to_vec(text("Data")).unwrap_or_default();
         match members(&data) {
             Some(members) => Self {
@@ -189,9 +189,9 @@ impl Call {
                 }
                 Some(shard_id) if record.is_dropped(shard_id, shards) => counts.dropped += record.count(),
                 Some(_) => {
-                    let is_behind = counts.reading.refused_count > 0;
+                    let is_after = counts.reading.refused_count > 0;
                     counts.reading.stored_count += record.count();
-                    counts.reading.stored_behind_refused_count += u64::from(is_behind) * record.count();
+                    counts.reading.stored_behind_refused_count += u64::from(is_after) * record.count();
                     let behind = record.keys.iter().filter(|key| refused_keys.contains(key));
                     counts.stored_behind_refused_of_key += saturate::to_u64(behind.count());
                 }

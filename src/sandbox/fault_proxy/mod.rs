@@ -1,8 +1,8 @@
-//! A proxy on loopback in front of any Kinesis endpoint that does to PutRecords what networks and services do: single
+//! A proxy on loopback for any Kinesis endpoint that does to PutRecords what networks and services do: single
 //! records are refused, answers get lost, requests get lost, requests arrive late. Everything else passes through.
 //!
 //! It counts, from the answers of the backend, what is stored: the reading that no client can falsify, and that holds
-//! also for the requests whose sender was told nothing. Records are counted as consumers do: an aggregated one is as
+//! also for the requests whose sender got no answer. Records are counted as consumers do: an aggregated one is as
 //! many as it has members, and none if consumers drop it where it was stored. What happens to it, happens to all of it.
 
 mod backend;
@@ -63,19 +63,19 @@ pub struct FaultCounts {
     pub late_requests: u64,
     /// Records that they stored, so far.
     pub late_records: u64,
-    /// Records that were stored behind a refused one of the same partition key, in answered calls.
+    /// Records that were stored after a refused one of the same partition key, in answered calls.
     pub stored_behind_refused_of_key: u64,
     /// The same in calls that were carried out and not answered.
     pub untold_behind_refused_of_key: u64,
     /// Records in aggregated ones that were stored where consumers drop them.
     pub dropped_records: u64,
-    /// Records in aggregated ones, of answered calls, that went to another shard than their sender meant, where consumers
-    /// see them: at most so many; the first ones behind a merge count in any case.
+    /// Records in aggregated ones, of answered calls, that went to another shard than their sender meant, where
+    /// consumers see them: at most so many; the first ones after a merge count in any case.
     pub stored_elsewhere: u64,
 }
 
 impl FaultCounts {
-    /// Records that are stored without their sender having been told.
+    /// Records that are stored without an answer to their sender.
     pub fn stored_untold(&self) -> u64 {
         self.swallowed_records + self.late_records
     }
@@ -113,7 +113,7 @@ struct Drawn {
 }
 
 impl FaultProxy {
-    /// Starts a proxy in front of the server at `endpoint`.
+    /// Starts a proxy for the server at `endpoint`.
     ///
     /// # Errors
     /// [`SandboxError::Listen`] if there is no port.

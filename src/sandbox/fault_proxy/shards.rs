@@ -59,9 +59,9 @@ impl ShardBook {
         Ok(asked)
     }
 
-    /// How many records of these aggregated ones, given with the hash key that each was sent to, went to another shard than
-    /// their sender meant: a shard that begins elsewhere, or one that was merged into a new one. The first one behind
-    /// a merge counts whether its sender knew of the merge or not, so the number is an upper bound.
+    /// How many records of these aggregated ones, given with the hash key that each was sent to, went to another
+    /// shard than their sender meant: a shard that begins elsewhere, or one that was merged into a new one. The first
+    /// one after a merge counts whether its sender knew of the merge or not, so the number is an upper bound.
     pub(super) async fn count_elsewhere<'a>(
         &self,
         aggregates: impl Iterator<Item = (u128, &'a str, u64)>,

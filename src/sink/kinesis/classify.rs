@@ -127,7 +127,7 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
             },
             // InvalidArgumentException, ValidationException, SerializationException, KMS*, a wrong endpoint.
             400 | 402 | 404..=407 | 409..=499 => call.refused(detail),
-            // 408, 5xx, and answers that are no errors at all.
+            // 408, 5xx, and answers that are not errors at all.
             _other => call.doubtful(detail),
         },
     }
@@ -144,7 +144,7 @@ fn was_never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) ->
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
             || cause.is::<ResolveDnsError>()
             // DNS, TCP and TLS. The HTTP client's error type is not ours to name; should its text change, such a
-            // failure becomes doubt, and a test tells.
+            // failure becomes doubt, and a test shows it.
             || cause.to_string() == "client error (Connect)"
     })
 }

@@ -203,7 +203,7 @@ impl RecordSink for KinesisSink {
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
         let call = self.call("kinesis:PutRecords");
         if self.aggregation == Aggregation::None || records.len() <= 1 || self.is_closed(shard) {
-            // Only in front of a closed shard there are more than fit into a request.
+            // Only before a closed shard there are more than fit into a request.
             let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));
             let body = request::body(&self.stream, first).map_err(|detail| call.refused(detail))?;
             let answered = self.put_once(&call, body).await?;
@@ -249,7 +249,7 @@ impl fmt::Display for KinesisSink {
 
 fn configure(shared: &SdkConfig, options: &KinesisOptions) -> Builder {
     let timeouts = TimeoutConfig::builder()
-        // A connection that does not come about must be told apart from an answer that does not come.
+        // A connection that does not come about must be distinguished from an answer that does not come.
         .connect_timeout(CONNECT_TIMEOUT.min(options.request_timeout / 2))
         .operation_attempt_timeout(options.request_timeout)
         .build();

@@ -40,7 +40,7 @@ pub(super) fn body(stream: &str, records: &[BatchRecord]) -> Result<Bytes, Strin
         out.extend_from_slice(b"\",\"PartitionKey\":");
         let written = record
             .partition_key_text()
-            .map_err(|error| format!("its partition key is no text: {error}"))
+            .map_err(|error| format!("its partition key is not text: {error}"))
             .and_then(|key| write_string(&mut out, key));
         written.map_err(|detail| format!("record #{}: {detail}", record.ordinal))?;
         if let Some(HashKey(point)) = record.explicit_hash_key() {
@@ -189,7 +189,7 @@ mod tests {
         let record = BatchRecord::new(7, b"{}", &[0xFF]);
         let problem = body("orders", &[record]).unwrap_err();
         assert!(
-            problem.starts_with("record #7: its partition key is no text"),
+            problem.starts_with("record #7: its partition key is not text"),
             "{problem}"
         );
     }

@@ -1,4 +1,4 @@
-//! What the stream in memory can be told to do wrong.
+//! What the stream in memory can be made to do wrong.
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ use self::fault::Fate;
 pub use self::fault::PutFault;
 use self::reader::MemoryReader;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use crate::chance;
 use crate::limits::{
     PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
@@ -97,7 +98,7 @@ impl MemorySink {
         };
         Self {
             shared: Arc::new(Shared {
-                identity: format!("memory:{:016x}", rand::random::<u64>()),
+                identity: format!("memory:{}", chance::id()),
                 record_bytes_max,
                 state: Mutex::new(state),
             }),
@@ -177,7 +178,7 @@ impl MemorySink {
         let state = self.state();
         let index = state.shards.iter().position(|own| own.known.shard == *shard);
         drop(state);
-        index.ok_or_else(|| self.refuse(format!("{} is no shard of this stream", shard.id)))
+        index.ok_or_else(|| self.refuse(format!("{} is not a shard of this stream", shard.id)))
     }
 
     fn admit_record(&self, shard: &Shard, record: &BatchRecord) -> Result<(), SinkError> {

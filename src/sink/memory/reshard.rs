@@ -17,7 +17,7 @@ impl State {
 
 impl MemorySink {
     /// Closes an open shard and opens two halves of it, as `SplitShard` does. Shards keep their indexes; new ones
-    /// come behind them.
+    /// come after them.
     pub fn split(&self, shard_index: usize) {
         let mut state = self.state();
         let Some(parent) = state

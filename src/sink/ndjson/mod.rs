@@ -1,9 +1,9 @@
 //! Records to files on this machine: one file of JSON lines per pretended shard.
 //!
 //! A line is `{"partition_key":…,"payload":…}`, the message as a JSON string, and `explicit_hash_key` if the record has
-//! one. The sequence number of a record is the byte offset of its line. A put is answered after `fdatasync`, because the
-//! checkpoint that follows says "delivered" and must not outlive the data in a power cut. A last line that a crash cut
-//! off is removed when the folder is opened: its put was never answered.
+//! one. The sequence number of a record is the byte offset of its line. A put is answered after `fdatasync`, because
+//! the checkpoint that follows says "delivered" and must not outlive the data in a power cut. A last line that a
+//! crash cut off is removed when the folder is opened: its put was never answered.
 //!
 //! `stream.json` in the folder gives the stream its identity; a folder that was emptied and filled again is
 //! another stream. One process at a time: the task's state lock sees to that.
@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde::Serialize;
 
-use self::folder::ShardFile;
 use self::reader::NdjsonReader;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use crate::durable::json_lines::{self, JsonLines, TornLine};
 use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::BatchRecord;
 use crate::route::lineage::Lineage;
@@ -31,7 +31,7 @@ use crate::saturate;
 pub struct NdjsonSink {
     directory: PathBuf,
     description: StreamDescription,
-    files: Vec<Arc<Mutex<ShardFile>>>,
+    files: Vec<Arc<Mutex<JsonLines>>>,
 }
 
 /// One line of a file.
@@ -56,11 +56,11 @@ impl NdjsonSink {
             folder::open(&directory, shards_count).map_err(|error| failed("open", &directory, &error))?;
         let files = shards.shards().iter().enumerate().map(|(index, _)| {
             let path = path_of(&directory, index);
-            let file = ShardFile::open(&path).map_err(|error| failed("open", &path, &error))?;
+            let file =
+                JsonLines::open(&path, TornLine::CutOff).map_err(|error| failed("open", &path, &error))?;
             Ok(Arc::new(Mutex::new(file)))
         });
         let files = files.collect::<Result<_, SinkError>>()?;
-        folder::sync(&directory).map_err(|error| failed("open", &directory, &error))?;
         let description = StreamDescription {
             lineage: Lineage::of_open(&shards),
             shards,
@@ -81,7 +81,7 @@ impl NdjsonSink {
             failed(
                 "find",
                 &self.directory,
-                &format!("{} is no shard of it", shard.id),
+                &format!("{} is not a shard of it", shard.id),
             )
         })
     }
@@ -132,7 +132,7 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
     for record in records {
         let text = |bytes| {
             let text = std::str::from_utf8(bytes);
-            text.map_err(|error| format!("record #{} is no text: {error}", record.ordinal))
+            text.map_err(|error| format!("record #{} is not text: {error}", record.ordinal))
         };
         let line = Line {
             partition_key: text(record.partition_key())?,
@@ -140,8 +140,7 @@ fn lines_of(records: &[BatchRecord]) -> Result<(Vec<u8>, Vec<u64>), String> {
             explicit_hash_key: record.explicit_hash_key().map(|key| key.0.to_string()),
         };
         starts.push(saturate::to_u64(lines.len()));
-        serde_json::to_writer(&mut lines, &line).map_err(|error| error.to_string())?;
-        lines.push(b'\n');
+        json_lines::push(&mut lines, &line).map_err(|error| error.to_string())?;
     }
     Ok((lines, starts))
 }
@@ -210,7 +209,7 @@ mod tests {
             .put(&shard, &[record(b"text"), record(b"\xff")])
             .await
             .unwrap_err();
-        assert!(no_text.to_string().contains("record #7 is no text"), "{no_text}");
+        assert!(no_text.to_string().contains("record #7 is not text"), "{no_text}");
         let unknown = Shard {
             id: "shardId-000000000009".to_owned(),
             ..shard

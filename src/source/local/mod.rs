@@ -168,7 +168,7 @@ fn path_of(directory: &Path, key: &str) -> Result<PathBuf, SourceError> {
     Err(SourceError::Refused {
         action: "open",
         location: display(&directory.join(key)),
-        detail: "the key is no plain path below the folder".to_owned(),
+        detail: "the key is not a plain path below the folder".to_owned(),
     })
 }
 
@@ -225,7 +225,7 @@ fn folder_error(path: &Path, error: &io::Error) -> SourceError {
         return SourceError::Missing { location };
     }
     if error.kind() == io::ErrorKind::NotADirectory {
-        let detail = "it is no folder".to_owned();
+        let detail = "not a directory".to_owned();
         return SourceError::Refused {
             action: "list",
             location,

@@ -162,7 +162,7 @@ fn not_a_file(path: &Path) -> SourceError {
     }
 }
 
-/// Whether an entry that is no folder is a link; anything but a link or a file is refused.
+/// Whether an entry that is not a folder is a link; anything but a link or a file is refused.
 fn is_link_or_file(path: &Path, file_type: FileType) -> Result<bool, SourceError> {
     if file_type.is_symlink() || file_type.is_file() {
         Ok(file_type.is_symlink())

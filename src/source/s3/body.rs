@@ -23,6 +23,7 @@ use super::Bucket;
 use super::classify::{Action, RequestFailure, trouble_of};
 use super::keys::bare_etag;
 use crate::aws::text_of;
+use crate::delays::Delays;
 use crate::model::ObjectVersion;
 use crate::saturate;
 use crate::source::SourceError;
@@ -56,14 +57,10 @@ impl ObjectReader {
         range: Range<u64>,
     ) -> Self {
         let patience = bucket.patience;
-        let delays = ExponentialBackoff {
-            initial_interval: patience.delay_first,
-            current_interval: patience.delay_first,
-            max_interval: patience.delay_max,
-            multiplier: 2.0,
+        let delays = Delays {
+            growth: 2.0,
             // The number of attempts is the limit.
-            max_elapsed_time: None,
-            ..ExponentialBackoff::default()
+            ..Delays::new(patience.delay_first, patience.delay_max)
         };
         Self {
             bucket,
@@ -71,7 +68,7 @@ impl ObjectReader {
             version,
             range,
             attempts: 0,
-            delays,
+            delays: delays.start(),
         }
     }
 

@@ -3,6 +3,7 @@
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 
+use crate::hex;
 use crate::model::ObjectVersion;
 use crate::source::{ListCursor, ListPage};
 
@@ -26,7 +27,7 @@ pub(super) fn page_of(output: ListObjectsV2Output, start_after: &str) -> Result<
     }
     let next = match output.is_truncated {
         Some(true) if last_key == start_after => {
-            return Err("the listing says that there is more but does not get on".to_owned());
+            return Err("the listing says there is more but does not advance".to_owned());
         }
         Some(true) => Some(ListCursor {
             start_after: last_key,
@@ -73,21 +74,12 @@ fn decode(encoded: &str) -> Result<String, String> {
             b'%' => rest
                 .next()
                 .zip(rest.next())
-                .and_then(|(high, low)| hexadecimal(high, low)),
+                .and_then(|(high, low)| hex::byte(high, low)),
             plain => Some(plain),
         };
         bytes.push(decoded.ok_or_else(|| format!("the key {encoded:?} is not URL-encoded"))?);
     }
     String::from_utf8(bytes).map_err(|_error| format!("the key {encoded:?} is not UTF-8"))
-}
-
-fn hexadecimal(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    Some(digit(high)? * 16 + digit(low)?)
 }
 
 #[cfg(test)]

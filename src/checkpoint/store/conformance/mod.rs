@@ -1,6 +1,7 @@
-//! What every backend promises, one function per promise, in the files below. Run on each backend by `tests/state/conformance.rs`.
+//! What every backend promises, one function per promise, in the files below. Run on each backend by
+//! `tests/state/conformance.rs`.
 
-mod anew;
+mod restarted;
 mod deltas;
 mod objects;
 
@@ -73,11 +74,11 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("unusual_names_are_kept", deltas::unusual_names_are_kept),
     ("long_values_are_kept", deltas::long_values_are_kept),
-    ("a_life_is_durable", anew::a_life_is_durable),
-    ("a_queue_can_be_begun_anew", anew::a_queue_can_be_begun_anew),
+    ("a_life_is_durable", restarted::a_life_is_durable),
+    ("a_queue_can_be_restarted", restarted::a_queue_can_be_restarted),
     (
-        "a_queue_can_be_begun_anew_twice",
-        anew::a_queue_can_be_begun_anew_twice,
+        "a_queue_can_be_restarted_twice",
+        restarted::a_queue_can_be_restarted_twice,
     ),
 ];
 
@@ -91,7 +92,7 @@ pub fn version(key: &str) -> ObjectVersion {
     }
 }
 
-/// A mark behind some records.
+/// A mark after some records.
 pub fn mark(records: u64) -> Mark {
     Mark {
         position: records * 100,

@@ -2,7 +2,7 @@
 
 /// The pairs; a part without `=` is a name without a value.
 ///
-/// A `;` that is itself a value, as in `csvDelimiter=;;cdcPath=c`, is told by the empty value in front of it.
+/// A `;` that is itself a value, as in `csvDelimiter=;;cdcPath=c`, is recognized by the empty value before it.
 pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let mut parts = text.split(';').peekable();

@@ -4,7 +4,7 @@ use super::TABLE_DEFINITION;
 use super::rules::{Effect, Form, Rule};
 
 const TARGET_ONLY: Effect = Effect::Ignored("acts on S3 as a target only");
-const STATE: Effect = Effect::Ignored("describes the endpoint; it is no setting");
+const STATE: Effect = Effect::Ignored("describes the endpoint; not a setting");
 const ENCRYPTION: Effect =
     Effect::Ignored("encrypts what DMS stores about the endpoint; nothing is stored here");
 const TLS: Effect = Effect::Ignored("S3 and Kinesis are always reached by TLS");
@@ -42,7 +42,7 @@ pub(super) static S3: &[Rule] = &[
             Form::Words(&[("csv", "csv"), ("parquet", "parquet")]),
         ),
     ),
-    // The API names `none` also where nobody chose it, and says it of targets only: files can tell better.
+    // The API names `none` also where nobody chose it, and says it of targets only: the files know better.
     (
         "CompressionType",
         Effect::Key(

@@ -39,7 +39,7 @@ impl Judge {
     /// Decides about a task and its settings.
     ///
     /// # Errors
-    /// If its settings are no JSON.
+    /// If its settings are not JSON.
     pub(super) fn task(&mut self, task: &Resource) -> Result<(), String> {
         self.name = task.task_name().map(ToOwned::to_owned);
         for entry in &task.entries {
@@ -114,7 +114,7 @@ impl Judge {
         let region = parts.next();
         let name = parts.nth(1).and_then(|resource| resource.strip_prefix("stream/"));
         let (Some(region), Some(name)) = (region, name) else {
-            let reason = "is no ARN of a stream; write arn:aws:kinesis:REGION:ACCOUNT:stream/NAME";
+            let reason = "is not the ARN of a stream; write arn:aws:kinesis:REGION:ACCOUNT:stream/NAME";
             return self.note(
                 setting,
                 value,
@@ -138,7 +138,7 @@ impl Judge {
     /// Decides about the settings document of a task, as a tree or as text.
     ///
     /// # Errors
-    /// If it is no JSON object.
+    /// If it is not a JSON object.
     pub(super) fn task_settings(&mut self, name: &str, value: &Value) -> Result<(), String> {
         match value {
             Value::Map(entries) => {
@@ -158,7 +158,7 @@ impl Judge {
                     Some(_) | None => {
                         let problems = report.into_problems();
                         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                        Err(format!("{name} is no JSON object: {}", problems.join("; ")))
+                        Err(format!("{name} is not a JSON object: {}", problems.join("; ")))
                     }
                 }
             }
@@ -280,7 +280,7 @@ impl Judge {
         );
     }
 
-    /// A document is copied out, as it is; one that is not text but a tree is written anew.
+    /// A document is copied out, as it is; one that is not text but a tree is written again.
     fn document(&mut self, setting: &str, value: &Value, key: &'static str, file: &str) {
         let text = match value {
             Value::Text(text) if !text.trim().is_empty() => text.clone(),
@@ -313,13 +313,13 @@ impl Judge {
         self.note(setting, &shown, fate, Some(key), &reason);
     }
 
-    /// A value that is no literal, as functions of templates are, or nothing at all.
+    /// A value that is not a literal, as functions of templates are, or nothing at all.
     fn literal(&mut self, setting: &str, value: &Value) {
         if *value == Value::Null {
             return self.note(setting, value, Fate::Ignored, None, "not set");
         }
         let reason =
-            "is no plain value; resolve references and functions first, as the API's own answers have them";
+            "is not a plain value; resolve references and functions first, as the API's own answers do";
         self.note(setting, value, Fate::Refused, None, reason);
     }
 

@@ -14,7 +14,7 @@ pub(super) fn start_position(text: &str) -> Reading {
     match parse_moment(text) {
         Some(ms) => Ok(Some(since(ms))),
         None => Err(
-            "is no date: checkpoints and log positions of DMS mean nothing for files; write \
+            "is not a date: checkpoints and log positions of DMS mean nothing for files; write \
                      source.changes_from with a key or a time",
         ),
     }
@@ -29,7 +29,7 @@ pub(super) fn start_time(text: &str) -> Reading {
         .and_then(|seconds| seconds.checked_mul(1_000))
     {
         Some(ms) => Ok(Some(since(ms))),
-        None => start_position(text).map_err(|_| "is no date; write it as 2026-11-23T20:00:00Z"),
+        None => start_position(text).map_err(|_| "is not a date; write it as 2026-11-23T20:00:00Z"),
     }
 }
 
@@ -49,17 +49,17 @@ pub(super) fn stop_position(text: &str) -> Reading {
         .and_then(parse_moment);
     match time {
         Some(ms) => Ok(Some(quoted(&moment_text(ms)))),
-        None => Err("is no position; write server_time:2026-11-23T20:00:00"),
+        None => Err("is not a position; write server_time:2026-11-23T20:00:00"),
     }
 }
 
 /// `StopTaskCachedChangesNotApplied`.
-pub(super) fn stop_in_front_of_changes(text: &str) -> Reading {
+pub(super) fn stop_before_changes(text: &str) -> Reading {
     switch(text, "full_load")
 }
 
 /// `StopTaskCachedChangesApplied`.
-pub(super) fn stop_behind_changes(text: &str) -> Reading {
+pub(super) fn stop_after_changes(text: &str) -> Reading {
     switch(text, "cached_changes")
 }
 
@@ -109,9 +109,9 @@ mod tests {
 
     #[test]
     fn a_switch_that_is_off_changes_nothing() {
-        assert_eq!(stop_in_front_of_changes("true"), Ok(Some("full_load".to_owned())));
-        assert_eq!(stop_behind_changes("true"), Ok(Some("cached_changes".to_owned())));
-        assert_eq!(stop_behind_changes("false"), Ok(None));
-        assert!(stop_behind_changes("maybe").is_err(), "it is no switch");
+        assert_eq!(stop_before_changes("true"), Ok(Some("full_load".to_owned())));
+        assert_eq!(stop_after_changes("true"), Ok(Some("cached_changes".to_owned())));
+        assert_eq!(stop_after_changes("false"), Ok(None));
+        assert!(stop_after_changes("maybe").is_err(), "it is not a switch");
     }
 }

@@ -119,8 +119,8 @@ pub(in crate::config) struct SettingKey {
     pub(in crate::config) setting: String,
 }
 
-/// What a settings document of a task becomes, and what becomes of each of its members. Without a result it is no such
-/// document, which is in the report.
+/// What a settings document of a task becomes, and what becomes of each of its members. Without a result it is not
+/// such a document, which is in the report.
 pub(in crate::config) fn task_settings(
     text: &str,
     report: &mut Report,

@@ -20,7 +20,7 @@ const CONTROL_TABLES: Effect = Effect::Only(
     "control tables are not written into the stream; use `brigade status` and `brigade tables`",
 );
 const LOGGING: Effect = Effect::Ignored("the log goes to standard error; see --log-level and --log-format");
-const STATE: Effect = Effect::Ignored("describes the task; it is no setting");
+const STATE: Effect = Effect::Ignored("describes the task; not a setting");
 pub(super) const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no transactions");
 const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
 const CHANGES_FOLLOW: &str = "changes follow the full load";
@@ -209,11 +209,11 @@ static FULL_LOAD: &[Rule] = &[
     ),
     (
         "StopTaskCachedChangesApplied",
-        Effect::Read("stop.after", life_rules::stop_behind_changes, CHANGES_FOLLOW),
+        Effect::Read("stop.after", life_rules::stop_after_changes, CHANGES_FOLLOW),
     ),
     (
         "StopTaskCachedChangesNotApplied",
-        Effect::Read("stop.after", life_rules::stop_in_front_of_changes, CHANGES_FOLLOW),
+        Effect::Read("stop.after", life_rules::stop_before_changes, CHANGES_FOLLOW),
     ),
     (
         "TransactionConsistencyTimeout",
@@ -287,7 +287,10 @@ pub(super) static TASK: &[Rule] = &[
     ),
     (
         "RecoveryCheckpoint",
-        Effect::Ignored("the place where DMS stopped is not known in terms of files; the task begins anew"),
+        Effect::Ignored(
+            "the place where DMS stopped is not known in terms of files; the task starts from the \
+            beginning",
+        ),
     ),
     ("ReplicationTaskArn", STATE),
     ("SourceEndpointArn", STATE),

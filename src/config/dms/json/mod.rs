@@ -1,6 +1,9 @@
 //! Reads JSON into a located tree, and goes on after the mistakes that copying from a web page or a word
-//! processor makes: curly quotes, no-break spaces, a bracket left behind. They are errors all the same, but one
+//! processor makes: curly quotes, no-break spaces, a bracket left behind. They are still errors, but one
 //! run names them all. Pure: no I/O, no clock.
+//!
+//! The YAML reader cannot serve here although JSON is a part of YAML. It takes what DMS refuses: text without quotes,
+//! comments, `True`, `0x1F`. And it stops at the first mistake, where this one names all of them and the cure of each.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -55,7 +58,7 @@ impl Reader<'_, '_> {
             None => Ok(node),
             Some(character) => Err((
                 self.place,
-                format!("`{character}` stands behind the end of the document"),
+                format!("`{character}` stands after the end of the document"),
             )),
         }
     }
@@ -99,7 +102,7 @@ impl Reader<'_, '_> {
             if self.characters.peek() != Some(&':') {
                 return Err((
                     self.place,
-                    format!("is not JSON: no `:` behind the member name {}", quoted(&key)),
+                    format!("is not JSON: no `:` after the member name {}", quoted(&key)),
                 ));
             }
             self.advance();
@@ -158,7 +161,7 @@ impl Reader<'_, '_> {
                 self.advance();
                 self.skip_space();
                 if self.characters.peek() == Some(&closing) {
-                    let message = format!("is not JSON: a comma in front of `{closing}`; remove it");
+                    let message = format!("is not JSON: a comma before `{closing}`; remove it");
                     self.report.error(place, message);
                 }
                 Ok(())

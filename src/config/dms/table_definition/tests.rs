@@ -132,11 +132,11 @@ fn broken_json_is_refused_with_its_place() {
         "INT8}",
         "t.json:11:40: error: is not JSON: \"INT8\" where a value should stand",
     );
-    check("\"10\"}\n", "\"10\"},\n", "a comma in front of `]`; remove it");
+    check("\"10\"}\n", "\"10\"},\n", "a comma before `]`; remove it");
     check(
         "\"TableName\": ",
         "\"TableName\" ",
-        "no `:` behind the member name",
+        "no `:` after the member name",
     );
     check(
         "\"INT8\"}",
@@ -151,7 +151,7 @@ fn broken_json_is_refused_with_its_place() {
         "\"5\", \"TableName\": \"x\"\n",
         "`TableName` is given twice, first at line 5",
     );
-    assert!(read("{} x").1[0].contains("behind the end"), "{:?}", read("{} x"));
+    assert!(read("{} x").1[0].contains("after the end"), "{:?}", read("{} x"));
     assert!(
         read("").1[0].contains("ends where a value should stand"),
         "{:?}",
@@ -335,7 +335,7 @@ fn two_tables_may_not_be_one_and_may_not_share_files_unnoticed() {
             && found[0].contains("lies in \"schema01/table01/\" of schema01.table01"),
         "{found:#?}"
     );
-    // A sibling whose name only begins alike is no nested folder.
+    // A sibling whose name only begins alike is not a nested folder.
     let found = both(
         &table
             .replace("\"table01\"", "\"table02\"")

@@ -36,7 +36,7 @@ fn check(text: &str, start: &str, part: &str) {
     );
 }
 
-/// The same for a second rule behind one that includes everything; it starts in line 4.
+/// The same for a second rule after one that includes everything; it starts in line 4.
 #[track_caller]
 fn check_rule(rule: &str, start: &str, part: &str) {
     check(&document(&[INCLUDE, rule]), start, part);

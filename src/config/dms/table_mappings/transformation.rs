@@ -248,7 +248,7 @@ impl Work<'_> {
         })
     }
 
-    /// One printable ASCII character that is no blank.
+    /// One printable ASCII character other than a space.
     fn mask_character(&self, report: &mut Report) -> Option<char> {
         let given = self.members.text("value", report)?;
         let mut characters = given.chars();
@@ -256,7 +256,7 @@ impl Work<'_> {
         let found = first.filter(|_| characters.next().is_none());
         if found.is_none() {
             let message = format!(
-                "{}.value is {}; allowed: one printable ASCII character that is no blank",
+                "{}.value is {}; allowed: one printable ASCII character other than a space",
                 self.members.path,
                 quoted(given)
             );

@@ -1,4 +1,4 @@
-//! Promises about queues that are begun anew, and about the life of a task.
+//! Promises about queues that are restarted, and about the life of a task.
 
 use anyhow::{Result, ensure};
 
@@ -19,7 +19,7 @@ fn life() -> TaskLife {
     }
 }
 
-fn anew(queue: &QueueName) -> CheckpointDelta {
+fn restarted(queue: &QueueName) -> CheckpointDelta {
     CheckpointDelta {
         reload: vec![queue.clone()],
         ..CheckpointDelta::default()
@@ -42,8 +42,8 @@ pub(super) fn a_life_is_durable(backend: &mut dyn Backend) -> Result<()> {
     Ok(())
 }
 
-/// A queue that is begun anew has no objects and no greatest key; numbers and lanes go on, others keep theirs.
-pub(super) fn a_queue_can_be_begun_anew(backend: &mut dyn Backend) -> Result<()> {
+/// A queue that is restarted has no objects and no greatest key; numbers and lanes go on, others keep theirs.
+pub(super) fn a_queue_can_be_restarted(backend: &mut dyn Backend) -> Result<()> {
     let (load, other) = (QueueName::load("s.orders"), QueueName::load("s.users"));
     let ids = register(backend, &load, &["a", "b", "c"])?;
     let others = register(backend, &other, &["a"])?;
@@ -52,7 +52,7 @@ pub(super) fn a_queue_can_be_begun_anew(backend: &mut dyn Backend) -> Result<()>
     }
     let delta = CheckpointDelta {
         lanes: vec![(load.clone(), lanes(7))],
-        ..anew(&load)
+        ..restarted(&load)
     };
     backend.store().commit(&delta)?;
     for is_reopened in [false, true] {
@@ -90,9 +90,9 @@ pub(super) fn a_queue_can_be_begun_anew(backend: &mut dyn Backend) -> Result<()>
 }
 
 /// The same, once more, and for a queue that nobody knows.
-pub(super) fn a_queue_can_be_begun_anew_twice(backend: &mut dyn Backend) -> Result<()> {
+pub(super) fn a_queue_can_be_restarted_twice(backend: &mut dyn Backend) -> Result<()> {
     let load = QueueName::load("s.orders");
-    backend.store().commit(&anew(&load))?;
+    backend.store().commit(&restarted(&load))?;
     ensure!(
         backend.store().load()?.reloaded.is_empty(),
         "there was nothing to forget"
@@ -104,7 +104,7 @@ pub(super) fn a_queue_can_be_begun_anew_twice(backend: &mut dyn Backend) -> Resu
             number,
         };
         ensure!(ids == [expected], "{ids:?}");
-        backend.store().commit(&anew(&load))?;
+        backend.store().commit(&restarted(&load))?;
         backend.reopen()?;
     }
     ensure!(

@@ -1,0 +1,6 @@
+//! Files that outlive the process: how they are created, appended to and replaced, so that neither a crash nor a power
+//! cut leaves less than was promised.
+
+pub mod create;
+pub mod json_lines;
+pub mod replace;
