@@ -16,6 +16,8 @@ pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const REQUEST_BYTES_TARGET: usize = 1024 * 1024;
 /// Record size (message plus partition key) that a stream takes unless it was changed.
 pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
+/// Longest row unless `limits.row` says otherwise.
+pub const ROW_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Record size that a stream can be set to at most.
 pub const RECORD_BYTES_CEILING: usize = REQUEST_BYTES_MAX;
 /// Unicode characters in a partition key at most.

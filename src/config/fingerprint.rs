@@ -6,9 +6,17 @@ use serde::Serialize;
 
 use super::Config;
 use crate::hex;
+use crate::limits::{RECORD_BYTES_DEFAULT, ROW_BYTES_DEFAULT};
 use crate::map::TableMapping;
 use crate::model::Table;
-use crate::settings::{CsvDialect, MessageConfig, RowPolicies, SourceConfig, SourceFormat, SourceLocation};
+use crate::settings::{
+    CsvDialect, ErrorsConfig, LimitsConfig, MessageConfig, RowPolicies, SourceConfig, SourceFormat,
+    SourceLocation,
+};
+
+/// Version of what cuts text into records. Another one gives records other ordinals, and with them every cut in the
+/// field another meaning: raise it with any change after which a file has other records than before.
+const FRAMING_VERSION: u32 = 1;
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
 #[derive(Serialize)]
@@ -28,15 +36,41 @@ struct Sent<'a> {
     /// What follows from bad rows; left out as long as that is only their dead letters.
     #[serde(skip_serializing_if = "RowPolicies::is_default")]
     rows: RowPolicies,
+    /// What decides which bytes are a record, and which records can be sent; left out as long as all of it is as it
+    /// was in the first version.
+    #[serde(skip_serializing_if = "Records::is_default")]
+    records: Records,
+}
+
+/// What ordinals depend on beside the dialect: a cut is a number of records, and proves nothing under another count.
+#[derive(Serialize, PartialEq, Eq)]
+struct Records {
+    framing_version: u32,
+    /// Where a quote that does not close is given up, and each line becomes a record of its own.
+    row_bytes_max: usize,
+    /// What the stream takes: above it a row is rejected instead of sent.
+    record_bytes_max: usize,
+}
+
+impl Records {
+    fn is_default(&self) -> bool {
+        *self
+            == Self {
+                framing_version: 1,
+                row_bytes_max: ROW_BYTES_DEFAULT,
+                record_bytes_max: RECORD_BYTES_DEFAULT,
+            }
+    }
 }
 
 impl Config {
-    /// Hexadecimal digest of everything that changes what is sent: the task's name, where the files are, the
-    /// CSV dialect, the tables, the message settings and what follows from bad rows.
+    /// Hexadecimal digest of everything that changes what is sent, or how records are counted: the task's name, where
+    /// the files are, the CSV dialect, the tables, the message settings, what follows from bad rows, the longest row,
+    /// and the largest record that the stream takes, in bytes.
     ///
-    /// Limits, pace, linger and paths of state may change between two runs; so may `migration_type`, which
+    /// Other limits, pace, linger and paths of state may change between two runs; so may `migration_type`, which
     /// decides what is read and not what it becomes.
-    pub fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self, record_bytes_max: usize) -> String {
         // Named one by one, so that whoever adds a field decides about it here.
         let Self {
             task,
@@ -50,14 +84,40 @@ impl Config {
             delivery: _,
             errors,
             state: _,
-            limits: _,
+            limits,
             otlp_endpoint: _,
         } = self;
+        let ErrorsConfig {
+            rows,
+            dead_letters: _,
+            suspended_tables_max: _,
+            event_error_policy: _,
+        } = errors;
+        let SourceConfig {
+            csv,
+            format,
+            location: _,
+            bucket_folder: _,
+            cdc_path: _,
+            changes_from: _,
+            late_files: _,
+            changed_objects: _,
+            poll_interval: _,
+            full_listing_interval: _,
+        } = source;
+        let LimitsConfig {
+            row_bytes_max,
+            in_flight_bytes: _,
+            files_in_parallel: _,
+            drain_timeout: _,
+            restarts_max: _,
+            restart: _,
+        } = limits;
         let sent = Sent {
             task,
             place: place(source),
-            csv: &source.csv,
-            format: source.format,
+            csv,
+            format: *format,
             tables,
             message,
             mappings: mappings
@@ -65,7 +125,12 @@ impl Config {
                 .iter()
                 .any(Option::is_some)
                 .then_some(&mappings.tables),
-            rows: errors.rows,
+            rows: *rows,
+            records: Records {
+                framing_version: FRAMING_VERSION,
+                row_bytes_max: *row_bytes_max,
+                record_bytes_max,
+            },
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();
@@ -99,10 +164,14 @@ mod tests {
         CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
     };
 
+    fn of(config: &Config) -> String {
+        config.fingerprint(RECORD_BYTES_DEFAULT)
+    }
+
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 8] = [
+        let changes: [fn(&mut Config); 9] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
             |config| {
@@ -114,6 +183,7 @@ mod tests {
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,
             |config| config.message.number_format = NumberFormat::Dms,
+            |config| config.limits.row_bytes_max += 1,
             |config| {
                 config.source.location = SourceLocation::Local {
                     directory: "elsewhere".into(),
@@ -123,8 +193,10 @@ mod tests {
         for (index, change) in changes.iter().enumerate() {
             let mut other = config.clone();
             change(&mut other);
-            assert_ne!(other.fingerprint(), config.fingerprint(), "change {index}");
+            assert_ne!(of(&other), of(&config), "change {index}");
         }
+        let larger = config.fingerprint(RECORD_BYTES_DEFAULT + 1);
+        assert_ne!(larger, of(&config), "what the stream takes");
     }
 
     #[test]
@@ -140,12 +212,12 @@ mod tests {
         other.source.late_files = LateFiles::Stop;
         other.source.format.expansion_max = 1;
         other.otlp_endpoint = Some("http://x".into());
-        assert_eq!(other.fingerprint(), config.fingerprint());
+        assert_eq!(of(&other), of(&config));
     }
 
     #[test]
     fn the_fingerprint_is_stable_between_versions() {
         // A change here makes every task in the field forget its cuts once and repeat its window: never do it lightly.
-        assert_eq!(loaded().fingerprint(), "8ddee172fbfbf3a0331e1729e5b33f46");
+        assert_eq!(of(&loaded()), "8ddee172fbfbf3a0331e1729e5b33f46");
     }
 }

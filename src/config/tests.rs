@@ -72,7 +72,7 @@ pub(super) fn load_text(text: &str) -> Result<Loaded, ConfigProblems> {
     load_str(text, Path::new("/conf/brigade.yaml"), &environment)
 }
 
-pub(super) fn loaded() -> Config {
+pub(crate) fn loaded() -> Config {
     load_text(SMALL).unwrap().config
 }
 

@@ -9,8 +9,10 @@ use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::tests::loaded;
+use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::{Column, ColumnType};
-use crate::settings::{CsvDialect, HeaderDrift};
+use crate::settings::{CompressionChoice, CsvDialect, DataFormat, HeaderDrift};
 use crate::source::memory::MemorySource;
 
 fn settings() -> ReadSettings {
@@ -243,4 +245,45 @@ async fn a_reading_that_begins_in_the_middle_needs_only_the_header_again() {
     let read = source.bytes_read() - before;
     let rest = version.size_bytes - last.span.start.position;
     assert!(read <= rest + 2_000, "{read} bytes were read for {rest}");
+}
+
+/// Does not compile once there is an input of framer or decoder that nobody has decided about: whatever changes which
+/// bytes are a record, or how many there are before it, belongs to the fingerprint, because a cut counts records (D3).
+#[test]
+fn what_is_read_to_cut_records_belongs_to_the_fingerprint() {
+    let config = loaded();
+    let ReadSettings {
+        framing:
+            FramerConfig {
+                dialect,
+                row_bytes_max,
+                // Only where chunks end.
+                chunk_bytes_max: _,
+            },
+        format:
+            SourceFormat {
+                data,
+                compression,
+                // Only whether a file is set aside.
+                expansion_max: _,
+            },
+        tables,
+    } = ReadSettings::new(&config);
+    let fingerprint = |config: &Config| config.fingerprint(RECORD_BYTES_DEFAULT);
+    let changed = |change: &dyn Fn(&mut Config)| {
+        let mut other = config.clone();
+        change(&mut other);
+        assert_ne!(fingerprint(&other), fingerprint(&config));
+    };
+    changed(&|other| {
+        other.source.csv = CsvDialect {
+            ignore_header_rows: dialect.ignore_header_rows + 1,
+            ..dialect.clone()
+        };
+    });
+    changed(&|other| other.limits.row_bytes_max = row_bytes_max + 1);
+    assert_eq!((data, compression), Default::default());
+    changed(&|other| other.source.format.data = DataFormat::Csv);
+    changed(&|other| other.source.format.compression = CompressionChoice::Zstd);
+    changed(&|other| other.tables = tables[1..].to_vec());
 }

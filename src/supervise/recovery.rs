@@ -111,7 +111,10 @@ pub(super) async fn begin(
     if is_chained {
         warn_about_lanes(stream.shards.shards().len());
     }
-    let (fingerprint, identity) = (config.fingerprint(), stream.identity.clone());
+    let (fingerprint, identity) = (
+        config.fingerprint(stream.record_bytes_max),
+        stream.identity.clone(),
+    );
     let recreated = config.delivery.recreated_stream;
     let loading = Arc::clone(&store);
     let mut checkpoint = blocking(move || loading.load()).await?;

@@ -282,7 +282,7 @@ impl Verification<'_> {
     /// What limits the verdict.
     fn notes(&self, plan: &Plan, stream: &StreamDescription, cut_at_ms: Option<i64>) -> Vec<String> {
         let mut notes = plan.notes.clone();
-        if self.task.configuration_fingerprint != self.config.fingerprint() {
+        if self.task.configuration_fingerprint != self.config.fingerprint(stream.record_bytes_max) {
             notes.push(
                 "the configuration is not the one of the last run: rows that were sent in the old form count as missing, \
                  and their records as foreign"

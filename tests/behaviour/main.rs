@@ -5,6 +5,7 @@ mod support;
 
 mod beginning;
 mod chain;
+mod changed_limits;
 mod compressed;
 mod dedupe;
 mod faults;

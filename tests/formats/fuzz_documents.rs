@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::map::summary::summarize;
 use bucket_brigade::settings::problems::Problem;
 use proptest::collection::vec;
@@ -74,7 +75,7 @@ fn check(configuration: &[u8], definition: &[u8], mappings: &[u8]) -> Result<(),
         Ok(loaded) => {
             // What was accepted has to be of use.
             let config = loaded.config;
-            prop_assert!(!config.fingerprint().is_empty());
+            prop_assert!(!config.fingerprint(RECORD_BYTES_DEFAULT).is_empty());
             summarize(&config.mappings, &config.tables);
             loaded.warnings
         }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::{RowSource, TableIndex};
 use bucket_brigade::settings::MessageFormat;
 use serde_json::{Value, json};
@@ -232,7 +233,7 @@ fn an_object_mapping_that_cannot_be_is_an_error_at_its_rule() {
 
 #[test]
 fn rules_that_change_messages_change_the_fingerprint_and_others_do_not() {
-    let fingerprint = |rules: &[Value]| config(rules).fingerprint();
+    let fingerprint = |rules: &[Value]| config(rules).fingerprint(RECORD_BYTES_DEFAULT);
     let plain = fingerprint(&[include("hr", "%")]);
     let mut renamed_rule = include("hr", "%");
     renamed_rule["rule-name"] = json!("another");
