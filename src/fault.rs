@@ -86,7 +86,19 @@ impl FaultKind {
 
     /// Whether a new generation could cure it.
     pub fn is_worth_a_restart(self) -> bool {
-        matches!(self, Self::Internal | Self::Unreachable | Self::Panic)
+        match self {
+            Self::Internal | Self::Unreachable | Self::Panic => true,
+            Self::Usage
+            | Self::Data
+            | Self::SourceMissing
+            | Self::StateCreate
+            | Self::StateIo
+            | Self::StateLocked
+            | Self::StateDamaged
+            | Self::PermissionDenied
+            | Self::Configuration
+            | Self::DrainTimeout => false,
+        }
     }
 }
 

@@ -8,9 +8,10 @@
 //! 1. [`discover`] lists the bucket, gives each new object a durable number in its queue (one queue per table, one for
 //!    the change files), and hands objects to readers, of each queue strictly one after another.
 //! 2. [`read`] asks the checkpoint where to go on, reads from there, and cuts the bytes into chunks of whole rows; gzip,
-//!    zstd and Parquet become text on the way ([`read::object_chunks`]). It takes a credit from the one in-flight budget ([`flow::budget`]) before it hands a chunk on.
-//! 3. [`parse`] makes typed values of the row's fields, [`encode`] the bytes of its DMS message, [`route`] its
-//!    partition key and with that its shard. What the checkpoint proves to be in the stream already is skipped here.
+//!    zstd and Parquet become text on the way ([`read::object_chunks`]). It takes a credit from the one in-flight budget
+//!    ([`flow::budget`]) before it hands a chunk on.
+//! 3. [`parse`] finds the table and the operation of a row. [`value`] splits it into fields and makes typed values of
+//!    them, [`encode`] the bytes of its DMS message and its partition key, [`route`] finds the shard of that. What the checkpoint proves to be in the stream already is skipped here.
 //!    What the table mappings make of a row is decided here as well ([`map`]): a row that they leave out is counted and
 //!    settled at once.
 //! 4. A row that cannot become a message goes to [`deadletter`], which makes it durable before it counts as settled.
@@ -25,9 +26,11 @@
 //!
 //! # Code map
 //!
-//! The modules below stand in the order of the data. A stage folder holds `messages.rs` (what comes in), pure files
-//! (the thinking: no I/O, no clock, and `tests/tidy/main.rs` sees to it), and `actor.rs` (a thin shell). Seams are nouns with
-//! small traits: [`source::ObjectSource`], [`sink::RecordSink`], [`checkpoint::store::CheckpointStore`] and
+//! The modules below stand on floors: each imports only what stands on a lower one, so the list from top to bottom is the
+//! way of a row. What a task is configured with are plain types ([`settings`]); [`config`] reads them. A stage folder holds
+//! `messages.rs` (what comes in), pure files (the thinking: no I/O, no clock, and `tests/tidy/main.rs` sees to it),
+//! `actor.rs` (a thin shell), and where the shell would grow, a file for what it does with I/O (`publish::sender`,
+//! `discover::listing`). Seams are nouns with small traits: [`source::ObjectSource`], [`sink::RecordSink`], [`checkpoint::store::CheckpointStore`] and
 //! [`clock::Clock`]; every backend of the first three passes the same conformance suite. Of which kind a fault that
 //! ends a task is, and with which exit code it ends it, is said in one place: [`fault`].
 //!

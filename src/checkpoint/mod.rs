@@ -1,4 +1,7 @@
 //! The durable truth: which records of which object are settled, and where the stream stood then.
+//!
+//! Here: the ledger, the watermark, the cut, the store behind them, and the status that is made of them. Not here: who
+//! decides that a record is settled (`publish`, `deadletter`, `parse`).
 
 pub mod actor;
 pub mod context;

@@ -53,6 +53,22 @@ struct Records {
 }
 
 impl Records {
+    fn of(limits: LimitsConfig, record_bytes_max: usize) -> Self {
+        let LimitsConfig {
+            row_bytes_max,
+            in_flight_bytes: _,
+            files_in_parallel: _,
+            drain_timeout: _,
+            restarts_max: _,
+            restart: _,
+        } = limits;
+        Self {
+            framing_version: FRAMING_VERSION,
+            row_bytes_max,
+            record_bytes_max,
+        }
+    }
+
     fn is_default(&self) -> bool {
         *self
             == Self {
@@ -105,14 +121,6 @@ impl Config {
             poll_interval: _,
             full_listing_interval: _,
         } = source;
-        let LimitsConfig {
-            row_bytes_max,
-            in_flight_bytes: _,
-            files_in_parallel: _,
-            drain_timeout: _,
-            restarts_max: _,
-            restart: _,
-        } = limits;
         let sent = Sent {
             task,
             place: place(source),
@@ -126,11 +134,7 @@ impl Config {
                 .any(Option::is_some)
                 .then_some(&mappings.tables),
             rows: *rows,
-            records: Records {
-                framing_version: FRAMING_VERSION,
-                row_bytes_max: *row_bytes_max,
-                record_bytes_max,
-            },
+            records: Records::of(*limits, record_bytes_max),
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();

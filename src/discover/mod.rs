@@ -1,4 +1,7 @@
 //! Which object is read next.
+//!
+//! Here: the catalogue of objects, their queues and numbers, and what is late. Not here: how to list (`source`), and what
+//! stands in an object (`read`).
 
 pub mod actor;
 pub mod catalog;

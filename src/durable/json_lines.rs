@@ -28,6 +28,8 @@ pub struct JsonLines {
     file: File,
     torn_line: TornLine,
     bytes_count: u64,
+    /// Whether an append failed, so that the file may end within a line.
+    is_torn: bool,
 }
 
 impl JsonLines {
@@ -50,7 +52,7 @@ impl JsonLines {
                 length + 1
             }
             TornLine::CutOff => {
-                tracing::warn!(file = %path.display(), length = whole, "removed the torn last line of an interrupted put");
+                tracing::warn!(file = %path.display(), length = whole, "removed the torn last line of an interrupted write");
                 file.set_len(whole)?;
                 file.sync_all()?;
                 whole
@@ -60,6 +62,7 @@ impl JsonLines {
             file,
             torn_line,
             bytes_count,
+            is_torn: false,
         })
     }
 
@@ -67,8 +70,15 @@ impl JsonLines {
     /// they start, which only holds if nobody else appends. Blocks.
     ///
     /// # Errors
-    /// What the system said. With [`TornLine::CutOff`] nothing of the lines stays.
+    /// What the system said. With [`TornLine::CutOff`] nothing of the lines stays; otherwise the next append ends the torn
+    /// line first, so that it takes no whole line with it.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<u64> {
+        if std::mem::take(&mut self.is_torn) {
+            let ended = self.file.write_all(b"\n");
+            self.is_torn = ended.is_err();
+            ended?;
+            self.bytes_count = self.file.metadata()?.len();
+        }
         let start = self.bytes_count;
         let appended = self.file.write_all(lines).and_then(|()| self.file.sync_data());
         match (appended, self.torn_line) {
@@ -76,7 +86,10 @@ impl JsonLines {
                 self.bytes_count = start.saturating_add(saturate::to_u64(lines.len()));
                 Ok(start)
             }
-            (Err(error), TornLine::Ended) => Err(error),
+            (Err(error), TornLine::Ended) => {
+                self.is_torn = true;
+                Err(error)
+            }
             (Err(error), TornLine::CutOff) => match self.file.set_len(start) {
                 Ok(()) => Err(error),
                 Err(also) => Err(io::Error::other(format!(
@@ -219,5 +232,22 @@ mod tests {
         let failed = file.append(&lines(&["two"])).unwrap_err().to_string();
         assert!(!failed.contains("cutting it off again"), "{failed}");
         assert_eq!(values(&path), ["one"]);
+    }
+
+    #[test]
+    fn a_torn_append_takes_no_later_line_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut file = JsonLines::open(&path, TornLine::Ended).unwrap();
+        file.append(&lines(&["one"])).unwrap();
+        // As a full disk leaves it: half a line, and an error.
+        file.file.write_all(b"\"tw").unwrap();
+        let writable = std::mem::replace(&mut file.file, File::open(&path).unwrap());
+        file.append(&lines(&["two"])).unwrap_err();
+        file.append(&lines(&["two"])).unwrap_err();
+        file.file = writable;
+        let start = file.append(&lines(&["three"])).unwrap();
+        assert_eq!(values(&path), ["one", "three"]);
+        assert_eq!(start, 10, "after the torn line and its end");
     }
 }

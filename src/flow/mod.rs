@@ -1,4 +1,7 @@
-//! Flow control: credits bound the bytes in flight; edges are the only code that touches actor addresses.
+//! What every actor holds: the budget of bytes in flight, the edges to other actors, the fuse that says why it ended, and
+//! the halt that ends the task.
+//!
+//! Edges are the only code that touches actor addresses. Not here: who starts and watches actors (`supervise`).
 
 pub mod budget;
 pub mod edge;

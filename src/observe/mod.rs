@@ -1,4 +1,7 @@
-//! What people see of a running task.
+//! What a running task tells the outside: logs, traces, counters, and what each shard is doing.
+//!
+//! Here: only what can be counted or said without knowing the stage that does it. Not here: the status (`checkpoint`) and
+//! the events of a task (`supervise`).
 
 pub mod counters;
 pub mod object_trace;

@@ -92,7 +92,7 @@ pub(super) struct DeliveryState(Arc<AtomicBool>);
 impl DeliveryState {
     /// Notes that spans are not delivered; says whether people are yet to be told. The exporter's thread and the end of
     /// the run may both find out at the same moment, and one warning is enough.
-    pub(super) fn is_first_failure(&self) -> bool {
+    pub(super) fn note_failure(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
 }
@@ -101,7 +101,7 @@ impl SpanExporter for WatchedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.exporter.export(batch).await;
         match &result {
-            Err(error) if self.state.is_first_failure() => {
+            Err(error) if self.state.note_failure() => {
                 tracing::warn!(%error, "spans cannot be delivered and are dropped");
             }
             Ok(()) if self.state.0.swap(false, Ordering::Relaxed) => {

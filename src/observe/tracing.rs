@@ -71,7 +71,7 @@ impl Telemetry {
             return;
         };
         if let Err(error) = provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT)
-            && state.is_first_failure()
+            && state.note_failure()
         {
             tracing::warn!(%error, "the last spans were not delivered");
         }

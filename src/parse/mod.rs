@@ -1,4 +1,7 @@
-//! From chunks to messages.
+//! From a chunk of rows to records with a shard, rejections with a place, and counts.
+//!
+//! Here: which table and operation a row has, what the checkpoint proves to be sent already, and the actor. Not here: what
+//! a field's text means (`value`), what the message looks like (`encode`), cutting text into rows (`read`).
 
 pub mod actor;
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! From requests to acknowledged records: one publisher per shard, one request in flight (O1).
+//!
+//! Here: pace, judging an answer record by record, order, and resolving doubt by reading back. Not here: the wire
+//! (`sink`).
 
 pub mod actor;
 pub mod attempt;

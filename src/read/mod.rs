@@ -1,4 +1,7 @@
 //! From objects to chunks of whole records.
+//!
+//! Here: decompression, framing, headers, Parquet, and the reader that holds a chunk back until there is room. Not here:
+//! the fields of a row (`value`), and fetching bytes (`source`).
 
 pub mod actor;
 pub mod decoder;

@@ -1,4 +1,7 @@
-//! Where records go: one small seam, several backends (Kinesis, NDJSON files, memory).
+//! Where records go: one small seam, several backends (Kinesis, NDJSON files, memory for tests).
+//!
+//! Here: the wire, the answers of a service, and the container that holds several records. A new target is a folder here.
+//! Not here: what to do about an answer (`publish`).
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;

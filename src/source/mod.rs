@@ -1,4 +1,7 @@
-//! Where objects come from: one small seam, several backends (S3, a local folder, memory).
+//! Where objects come from: one small seam, several backends (S3, a local folder, memory for tests).
+//!
+//! Here: listing, ranged reads of one version, and the errors of both. A new source is a folder here. Not here: what the
+//! bytes mean (`read`).
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};

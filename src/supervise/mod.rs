@@ -1,4 +1,7 @@
 //! Lives of the data path: wiring, death watch, restarts, shutdown.
+//!
+//! Here: one function that builds all actors, what a start makes of the checkpoint, and the events of a task. Not here: the
+//! work of any stage.
 
 pub mod beginning;
 pub mod generation;

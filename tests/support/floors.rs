@@ -35,8 +35,9 @@ impl Floors {
 
     /// What is wrong with the imports of a file: `file:line: rule`.
     pub(crate) fn findings(&self, source: &Source) -> Vec<String> {
+        let mut findings = detours(source);
         let Some(room) = room_of(&source.path) else {
-            return Vec::new();
+            return findings;
         };
         let Some(own) = self.0.get(room) else {
             return vec![format!(
@@ -46,7 +47,12 @@ impl Floors {
         };
         let imports = imports(source).into_iter();
         let wrong = imports.filter_map(|(line, other)| {
-            let floor = *self.0.get(&other)?;
+            let Some(&floor) = self.0.get(&other) else {
+                return Some(format!(
+                    "{}:{line}: src/lib.rs does not list a room {other}",
+                    source.path
+                ));
+            };
             let rule = match floor.cmp(own) {
                 _ if other == room => return None,
                 std::cmp::Ordering::Greater => return None,
@@ -58,7 +64,8 @@ impl Floors {
                 source.path
             ))
         });
-        wrong.collect()
+        findings.extend(wrong);
+        findings
     }
 }
 
@@ -74,43 +81,75 @@ fn room_of(path: &str) -> Option<&str> {
     )
 }
 
-/// The rooms that the production part of a file names, with the line of each: `crate::room`, `crate::{room, room}`, and
-/// as many `super::` as lead to the root of the crate.
+/// The rooms that the production part of a file names, with the line of each: `crate::room`, `crate::{room, room::{..}}`,
+/// and as many `super::` as lead to the root of the crate.
 fn imports(source: &Source) -> Vec<(usize, String)> {
     let depth = source.path.matches('/').count() - usize::from(source.path.ends_with("/mod.rs"));
     let to_root = "super::".repeat(depth);
+    let lines: Vec<(usize, &str)> = source.imports_code().collect();
+    let text: String = lines.iter().flat_map(|(_, line)| [*line, "\n"]).collect();
     let mut found = Vec::new();
-    let mut is_in_group = false;
-    for (number, line) in source.code() {
-        if is_in_group {
-            found.extend(words(line).map(|word| (number, word)));
-            is_in_group = !line.contains('}');
-        }
-        for root in ["crate::", to_root.as_str()] {
-            for (index, _) in line.match_indices(root) {
-                let is_longer = line
-                    .get(..index)
-                    .is_some_and(|before| before.ends_with("super::") || before.ends_with('$'));
-                let rest = line.get(index + root.len()..).unwrap_or_default();
-                if is_longer {
-                    continue;
-                }
-                if let Some(group) = rest.strip_prefix('{') {
-                    is_in_group = !group.contains('}');
-                    let group = group.split('}').next().unwrap_or_default();
-                    found.extend(words(group).map(|word| (number, word)));
-                } else {
-                    found.extend(words(rest).take(1).map(|word| (number, word)));
-                }
+    for root in ["crate::", to_root.as_str()] {
+        for (index, _) in text.match_indices(root) {
+            let (before, rest) = (&text[..index], &text[index + root.len()..]);
+            if before.ends_with("super::") || before.ends_with('$') || before.ends_with(is_of_name) {
+                continue;
             }
+            let number = lines[before.matches('\n').count()].0;
+            found.extend(first_segments(rest).into_iter().map(|room| (number, room)));
         }
     }
     found
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    words.filter(|word| !word.is_empty()).map(ToOwned::to_owned)
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// The first segment of a path, or of each path of a group.
+fn first_segments(rest: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim_start()
+            .chars()
+            .take_while(|letter| is_of_name(*letter))
+            .collect()
+    };
+    let Some(group) = rest.strip_prefix('{') else {
+        return vec![name(rest)];
+    };
+    let (mut depth, mut segments, mut is_first) = (1, Vec::new(), true);
+    for (index, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => is_first = true,
+            letter if depth == 1 && is_first && is_of_name(letter) => {
+                segments.push(name(&group[index..]));
+                is_first = false;
+            }
+            _other => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    segments
+}
+
+/// Ways around the floors that no file needs: another name for the crate, a module from another folder, and anything but
+/// modules at the root.
+fn detours(source: &Source) -> Vec<String> {
+    let is_root = source.path == "src/lib.rs";
+    let code = source.imports_code();
+    let wrong = code.filter(|(_, line)| {
+        let elsewhere = line.starts_with("#[path") && line.contains("../");
+        let renamed = line.contains("crate as ") || line.contains("extern crate");
+        let hidden = is_root && (line.contains("use ") || line.contains("macro_rules"));
+        elsewhere || renamed || hidden
+    });
+    wrong
+        .map(|(number, line)| format!("{}:{number}: a way around the floors: {line}", source.path))
+        .collect()
 }
 
 #[cfg(test)]
@@ -135,6 +174,19 @@ mod tests {
             ("src/read/actor.rs", "use crate::{\n    cli::Cli,\n};"),
             ("src/read/actor.rs", "fn f() { crate::cli::run() }"),
             ("src/read/actor.rs", "use super::super::cli::Cli;"),
+            (
+                "src/read/actor.rs",
+                "use crate::{fault::{Fault, Kind}, cli::Cli};",
+            ),
+            (
+                "src/read/actor.rs",
+                "use crate::{\n    fault::{A, B},\n    cli::Cli,\n};",
+            ),
+            ("src/read/actor.rs", "use crate::Cli;"),
+            ("src/read/actor.rs", "use crate as everything;"),
+            ("src/read/actor.rs", "#[path = \"../cli/mod.rs\"]"),
+            ("src/read/conformance.rs", "use crate::cli::Cli;"),
+            ("src/lib.rs", "pub use cli::Cli;"),
             ("src/read/mod.rs", "pub use super::cli::Cli;"),
             ("src/read/mod.rs", "pub(crate) use crate::parse::row;"),
             ("src/fault.rs", "use crate::read::actor;"),

@@ -38,7 +38,27 @@ impl Source {
 
     /// Whether the file is made of tests altogether.
     pub fn is_test_file(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.path.contains("/conformance")
+        let is_tests = self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs");
+        is_tests || self.is_suite()
+    }
+
+    /// Whether it is a suite that backends are tested with: not held to what the product is held to, but to its floor.
+    fn is_suite(&self) -> bool {
+        self.path.starts_with("src/") && self.path.contains("/conformance")
+    }
+
+    /// The code whose imports are those of its room.
+    pub fn imports_code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = if self.is_suite() {
+            &self.lines[..]
+        } else {
+            self.production()
+        };
+        let lines = lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.trim()));
+        lines.filter(|(_, line)| !line.starts_with("//"))
     }
 
     /// The code of the production part, without comments, with line numbers.

@@ -80,7 +80,7 @@ mod tests {
         let line = |recovered: u64, found: u64| {
             let line = serde_json::json!({
                 "timestamp": "2026-11-23T00:00:00Z", "level": "INFO", "message": FOUND_IN_STREAM, "shard": "s",
-                "recovered": recovered, "found": found, "target": "bucket_brigade::publish::actor",
+                "recovered": recovered, "found": found, "target": "bucket_brigade::publish::sender",
             });
             format!("{line}\n")
         };

@@ -62,7 +62,7 @@ mod tests {
             open(directory.path(), 4)
                 .unwrap_err()
                 .to_string()
-                .contains("holds 3 shards")
+                .contains("made for 3 shard(s), not for")
         );
         fs::remove_file(directory.path().join(IDENTITY_FILE)).unwrap();
         assert_ne!(open(directory.path(), 3).unwrap(), identity);
