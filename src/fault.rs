@@ -39,8 +39,6 @@ pub enum FaultKind {
     PermissionDenied,
     /// The configuration is invalid.
     Configuration,
-    /// A drain took longer than it may.
-    DrainTimeout,
 }
 
 impl FaultKind {
@@ -59,7 +57,6 @@ impl FaultKind {
             Self::StateDamaged => 76,
             Self::PermissionDenied => 77,
             Self::Configuration => 78,
-            Self::DrainTimeout => 143,
         }
     }
 
@@ -80,7 +77,6 @@ impl FaultKind {
             Self::StateCreate => Some("choose a path that exists and is writable"),
             Self::StateIo => Some("check the disk: free space, permissions, its health"),
             Self::PermissionDenied => Some("grant the permission, or use credentials that have it"),
-            Self::DrainTimeout => Some("nothing is lost; allow more time with limits.drain_timeout"),
         }
     }
 
@@ -96,8 +92,7 @@ impl FaultKind {
             | Self::StateLocked
             | Self::StateDamaged
             | Self::PermissionDenied
-            | Self::Configuration
-            | Self::DrainTimeout => false,
+            | Self::Configuration => false,
         }
     }
 }

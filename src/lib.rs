@@ -50,14 +50,16 @@
 //! | C1 | Durable state is never ahead of what was acknowledged | [`checkpoint::ledger`], [`checkpoint::actor`] |
 //! | C2 | An object is done only after a durable commit | [`checkpoint::actor`], [`checkpoint::store`] |
 //! | C3 | The shards of a map cover the whole hash space, each point once | [`route::shard_map`] |
+//! | C4 | What is known of a shard has a bounded size, however much is in flight | [`model::places`] |
 //! | D1 | Each record settles exactly once | [`publish::attempt`], [`checkpoint::watermark`] |
 //! | D2 | A dead letter is durable before its row settles | [`deadletter::files`], [`deadletter::actor`] |
-//! | D3 | A record is skipped only with a proof that it is settled | [`checkpoint::cut`], [`parse::chunk_router`] |
+//! | D3 | A record is skipped only with a proof that it is settled | [`checkpoint::cut`], [`parse::chunk_router`], [`publish::sightings`], [`model::places`] |
 //! | O1 | One request per shard is in flight | [`publish::actor`] |
 //! | O2 | Order is kept as `ordering` promises | [`publish::attempt`] |
 //! | B1 | Every request is within the service's limits, and none is empty | [`batch::packer`] |
 //! | F1 | Bytes in flight stay within the budget | [`flow::budget`] |
 //! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
+//! | F3 | After a wind-down nothing is sent any more | [`flow::wind_down`] |
 //! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |
 //! | Q1 | Rows read = delivered + dead-lettered + filtered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 

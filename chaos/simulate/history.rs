@@ -127,17 +127,17 @@ impl History<'_> {
             self.crash()?;
             return Ok(false);
         }
-        if !self.process.is_draining && outside.roll(rates.stop) {
+        if !self.process.is_ending() && outside.roll(rates.stop) {
             outside.tally.stops += 1;
-            outside.say(|| "the process is asked to stop and drains".to_owned());
-            self.process.is_draining = true;
+            outside.say(|| "the process is asked to stop".to_owned());
+            self.process.end();
         }
         if outside.roll(rates.reshard) {
             outside.reshard();
         }
-        if !self.process.is_draining && !self.process.knows_shards(outside) && outside.roll(20) {
-            outside.say(|| "the watcher sees the reshard; the process drains".to_owned());
-            self.process.is_draining = true;
+        if !self.process.is_ending() && !self.process.knows_shards(outside) && outside.roll(20) {
+            outside.say(|| "the watcher sees the reshard; the process ends".to_owned());
+            self.process.end();
         }
         match self.process.commit.is_some() {
             true if outside.roll(500) => return self.finish_commit(),
@@ -234,6 +234,12 @@ impl History<'_> {
         self.outside.arrive();
         self.outside.now += self.outside.up_to(5_000);
         self.outside.arrive();
+        // Shards are split and merged while nobody looks, too.
+        for _ in 0..2 {
+            if self.outside.roll(self.outside.rates.reshard.saturating_mul(8)) {
+                self.outside.reshard();
+            }
+        }
         self.start()
     }
 
@@ -255,11 +261,17 @@ fn in_words(delta: &bucket_brigade::checkpoint::store::CheckpointDelta) -> Strin
         ObjectState::Registered | ObjectState::Quarantined { .. } => format!("{id}"),
     });
     let cuts = delta.cuts.iter().map(|cut| {
-        let numbers = cut
-            .last_request
-            .iter()
-            .map(|number| number.get(50..).unwrap_or(number));
-        format!("{} at {}", cut.shard_id, numbers.collect::<Vec<_>>().join("+"))
+        let short = |number: &str| number.get(50..).unwrap_or(number).to_owned();
+        let lanes = cut.lanes.iter().map(|lane| {
+            let runs = lane
+                .known
+                .runs
+                .iter()
+                .map(|(first, last)| format!("{}..{}", short(first), short(last)));
+            let members = lane.known.members.iter().map(|place| short(place));
+            runs.chain(members).collect::<Vec<_>>().join("+")
+        });
+        format!("{} at {}", cut.shard_id, lanes.collect::<Vec<_>>().join(", "))
     });
     objects.chain(cuts).collect::<Vec<_>>().join("; ")
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucket_brigade::publish::attempt::Acknowledged;
-use bucket_brigade::publish::delivery::LookPlan;
+use bucket_brigade::publish::look_plan::LookPlan;
 use bucket_brigade::publish::looked::{Looked, Sighting};
 use rand::Rng;
 
@@ -73,6 +73,7 @@ impl Look {
             None => stream.reading_start(shard, &self.plan, self.since_ms),
         };
         self.from = Some(from);
+        self.looked.note_shard(&stream.range(shard));
         if outside.roll(rates.page_empty) {
             self.ends_seen = 0;
             return None;
@@ -92,11 +93,15 @@ impl Look {
                 continue;
             };
             let content = outside.contents.of(content);
+            let hash_key = outside.plan.point_of(content.hash_key);
+            if !self.plan.range.contains(hash_key) {
+                continue;
+            }
             let sighting = Sighting {
                 fingerprint: content.fingerprint,
                 acknowledged: Acknowledged::seen(shard_id, &stored.number, stored.member),
             };
-            let is_known = self.plan.is_known(&sighting.acknowledged);
+            let is_known = self.plan.is_known(&sighting.acknowledged, hash_key);
             self.looked
                 .note(sighting, content.record(0).partition_key(), is_known);
         }

@@ -13,7 +13,11 @@ use super::world::ContentIndex;
 /// C1: whatever the checkpoint says is stored is really in the stream. Of equal rows there are as many.
 pub(crate) fn judge_checkpoint(outside: &Outside<'_>, store: &Store) -> Result<(), String> {
     for cut in &store.cuts {
-        for number in &cut.last_request {
+        let known = cut.lanes.iter().flat_map(|lane| {
+            let runs = lane.known.runs.iter().flat_map(|(first, last)| [first, last]);
+            runs.chain(&lane.known.members)
+        });
+        for number in known {
             let place = outside.stream.place_of(&cut.shard_id, number);
             if !place.is_some_and(|place| outside.stream.log[place].is_seen) {
                 return Err(format!(
@@ -90,19 +94,11 @@ pub(crate) fn judge_stream(outside: &Outside<'_>) -> Result<u64, String> {
     Ok(missing.iter().map(|missing| missing.unsigned_abs()).sum())
 }
 
-/// Whether no row may come twice.
+/// Whether no row may come twice, whether rows are alike or not. In `final` order, if a row is sent again while another
+/// queue has something of its key in doubt, the next crash takes that for copies.
 fn forbids_repeats(outside: &Outside<'_>) -> bool {
-    outside.plan.forbids_repeats()
-        || (outside.plan.makes_no_holes() && outside.tally.reshards == 0 && are_told_apart(outside))
-}
-
-/// Whether no two rows are alike, and no key is in two queues: `final` order sends again what it cannot distinguish.
-fn are_told_apart(outside: &Outside<'_>) -> bool {
-    let mut rows: Vec<_> = outside.source.queues.iter().flatten().flatten().collect();
-    let count = rows.len();
-    rows.sort_unstable();
-    rows.dedup();
-    rows.len() == count && outside.source.queues.len() == 1
+    let makes_no_holes = outside.plan.makes_no_holes(outside.tally.reshards > 0);
+    outside.plan.forbids_repeats() || (makes_no_holes && outside.source.queues.len() == 1)
 }
 
 /// What order is promised of a history.

@@ -170,12 +170,19 @@ impl Plan {
         self.bad_variant != Some(row.variant())
     }
 
-    /// Whether records of a request fail together, so that none has to be sent again after another. Only as long as
-    /// the shards stay the same: from then on they go one by one.
-    pub(crate) fn makes_no_holes(&self) -> bool {
+    /// Whether records of a request fail together, so that none has to be sent again after another. Aggregated ones do
+    /// only as long as the shards stay the same: from then on they go one by one.
+    pub(crate) fn makes_no_holes(&self, is_resharded: bool) -> bool {
+        let Rates {
+            record_throttled,
+            record_failed,
+            record_stored_but_failed,
+            ..
+        } = self.rates;
+        let is_atomic = self.delivery.aggregation == Aggregation::Kpl && !is_resharded;
         self.delivery.guarantee == Guarantee::Dedupe
-            && self.delivery.aggregation == Aggregation::Kpl
             && self.lateness != Lateness::Outliving
+            && (is_atomic || record_throttled + record_failed + record_stored_but_failed == 0)
     }
 
     /// Whether no row may come twice, whatever happens.

@@ -8,23 +8,22 @@ use bucket_brigade::chain::ends::ChainStart;
 use bucket_brigade::checkpoint::cut::SkipPlan;
 use bucket_brigade::checkpoint::ledger::{Ledger, ObjectEnd};
 use bucket_brigade::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry};
-use bucket_brigade::checkpoint::tally::ChunkTally;
 use bucket_brigade::flow::budget::Credit;
 use bucket_brigade::model::settle::{ChunkRef, Lane, Settled, SettledRun};
-use bucket_brigade::model::{BatchRecord, Mark, ObjectId, ObjectVersion, Operation, Span, TableIndex};
+use bucket_brigade::model::{ObjectId, ObjectVersion, Span, TableIndex};
 use bucket_brigade::observe::object_trace::ObjectTrace;
-use bucket_brigade::parse::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
-use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
+use bucket_brigade::parse::chunk_router::{ChunkRouter, RoutedChunk};
+use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::saturate;
 use bucket_brigade::settings::{Guarantee, RecreatedStream};
 use bucket_brigade::supervise::recovery::{Circumstances, Recovery, take_up};
 use rand::Rng;
 
 use super::outside::Outside;
-use super::rows::{ChainTask, chunk};
+use super::rows::{ChainTask, chunk, mark, without_links};
 use super::sender::Sender;
 use super::store::Store;
-use super::world::{ContentIndex, Contents, QUEUES_MAX, SCHEMA, table_name};
+use super::world::{QUEUES_MAX, SCHEMA, table_name};
 
 /// Rows in flight at most.
 const ROWS_IN_FLIGHT_MAX: u64 = 40;
@@ -83,7 +82,7 @@ pub(crate) struct Process {
     senders: Vec<Sender>,
     baggage: Baggage,
     rows_in_flight: u64,
-    pub(crate) is_draining: bool,
+    is_ending: bool,
     pub(crate) commit: Option<Commit>,
 }
 
@@ -135,7 +134,7 @@ impl Process {
             senders,
             baggage,
             rows_in_flight: 0,
-            is_draining: false,
+            is_ending: false,
             commit: None,
         })
     }
@@ -143,7 +142,7 @@ impl Process {
     /// What can be done by now, and when the next thing can.
     pub(crate) fn actions(&self, now: u64, actions: &mut Vec<Action>) -> Option<u64> {
         actions.clear();
-        if !self.is_draining && self.rows_in_flight < ROWS_IN_FLIGHT_MAX {
+        if !self.is_ending && self.rows_in_flight < ROWS_IN_FLIGHT_MAX {
             let open = self.readers.iter().enumerate();
             actions.extend(
                 open.filter(|(_, reader)| !reader.is_done)
@@ -176,18 +175,34 @@ impl Process {
                     self.rows_in_flight -= rows;
                     self.ledger.settled(settled).map_err(|error| error.to_string())?;
                 }
-                if self.senders[index].saw_elsewhere && !self.is_draining {
-                    outside.say(|| "the process notices the reshard and drains".to_owned());
-                    self.is_draining = true;
+                if self.senders[index].take_note() {
+                    self.note_copies(outside, store)?;
+                }
+                if self.senders[index].saw_elsewhere && !self.is_ending {
+                    outside.say(|| "the process notices the reshard and ends".to_owned());
+                    self.end();
                 }
                 Ok(())
             }
         }
     }
 
+    /// Whether it is to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// Reads and sends nothing more; what is being sent is finished.
+    pub(crate) fn end(&mut self) {
+        self.is_ending = true;
+        for sender in &mut self.senders {
+            sender.is_ending = true;
+        }
+    }
+
     /// Whether nothing is left to read or to send, or nothing more will be read.
     pub(crate) fn is_idle(&self) -> bool {
-        let is_read = self.is_draining || self.readers.iter().all(|reader| reader.is_done);
+        let is_read = self.is_ending || self.readers.iter().all(|reader| reader.is_done);
         is_read && self.senders.iter().all(|sender| sender.ready_at().is_none())
     }
 
@@ -199,13 +214,25 @@ impl Process {
     /// Begins a commit of what is settled.
     pub(crate) fn begin_commit(&mut self, outside: &mut Outside<'_>, is_last: bool) {
         if is_last {
-            self.ledger.stop(true);
+            let is_clean = self.senders.iter().all(|sender| !sender.has_left_doubt);
+            self.ledger.stop(is_clean);
         }
         let now_ms = i64::try_from(outside.now).expect("a time of this history");
         let (delta, _finished) = self.ledger.take_delta(now_ms);
         if is_last || !delta.is_empty() {
             self.commit = Some(Commit { delta, is_last });
         }
+    }
+
+    /// Makes it durable that records may be in the stream more than once, with whatever else changed.
+    fn note_copies(&mut self, outside: &mut Outside<'_>, store: &mut Store) -> Result<(), String> {
+        outside.say(|| "the process notes that there may be copies".to_owned());
+        if let Some(Commit { delta, .. }) = self.commit.take() {
+            store.commit(delta)?;
+        }
+        self.ledger.change_task(|task| task.may_hold_copies = true);
+        let now_ms = i64::try_from(outside.now).expect("a time of this history");
+        store.commit(self.ledger.take_delta(now_ms).0)
     }
 
     fn read(&mut self, outside: &mut Outside<'_>, store: &mut Store, index: usize) -> Result<(), String> {
@@ -297,7 +324,7 @@ impl Process {
                 };
                 router.route(&object, &chunk, Some(table), &reading.skip, now_us)
             }
-            None => without_links(outside.contents, &self.map, rows, table, reading, span),
+            None => without_links(outside.contents, &self.map, rows, table, &reading.skip, span),
         };
         reading.next = end;
         reading.chunk_number += 1;
@@ -353,46 +380,4 @@ fn readers(outside: &Outside<'_>, checkpoint: &Checkpoint) -> Vec<Reader> {
         }
     });
     readers.collect()
-}
-
-/// What `parse::chunk_router` makes of rows without a chain, their messages made beforehand.
-fn without_links(
-    contents: &Contents,
-    map: &ShardMap,
-    rows: &[ContentIndex],
-    table: TableIndex,
-    reading: &Reading,
-    span: Span,
-) -> RoutedChunk {
-    let mut slices: Vec<Vec<BatchRecord>> = vec![Vec::new(); map.shards().len()];
-    let mut tally = ChunkTally::default();
-    let mut skipped = 0;
-    for (row, ordinal) in rows.iter().zip(reading.next..) {
-        let content = contents.of(*row);
-        tally.deliver(table, Operation::Load, 1);
-        if reading.skip.is_delivered(ordinal, content.hash_key) {
-            skipped += 1;
-        } else {
-            slices[map.locate(content.hash_key).0].push(content.record(ordinal));
-        }
-    }
-    let slices = slices.into_iter().enumerate();
-    let slices = slices.filter(|(_, records)| !records.is_empty());
-    let slices = slices.map(|(shard, records)| (ShardIndex(shard), records));
-    RoutedChunk {
-        slices: slices.collect(),
-        rejected: Vec::new(),
-        tally,
-        skipped,
-        span,
-        end: ChunkEnd::Whole,
-    }
-}
-
-fn mark(ordinal: u64) -> Mark {
-    Mark {
-        position: ordinal * 10,
-        ordinal,
-        line: ordinal,
-    }
 }

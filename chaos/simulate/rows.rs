@@ -1,15 +1,20 @@
-//! Rows as the engine's own router takes them, for tasks with a chain: lines of CSV in, links out.
+//! Rows as the engine's own router takes them: for tasks with a chain lines of CSV in, links out; for others made
+//! beforehand.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use bucket_brigade::checkpoint::cut::SkipPlan;
+use bucket_brigade::checkpoint::tally::ChunkTally;
 use bucket_brigade::config::{Config, Environment, load_str};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
-use bucket_brigade::model::{Chunk, RawRecord, RawRecordKind, Span};
-use bucket_brigade::parse::chunk_router::ChunkRouter;
+use bucket_brigade::model::{
+    BatchRecord, Chunk, Mark, Operation, RawRecord, RawRecordKind, Span, TableIndex,
+};
+use bucket_brigade::parse::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use bucket_brigade::route::lineage::Lineage;
-use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::route::shard_map::{ShardIndex, ShardMap};
 use bucket_brigade::settings::SourcePosition;
 use bucket_brigade::sink::StreamDescription;
 use serde_json::{Value, json};
@@ -131,5 +136,47 @@ pub(crate) fn chunk(
         span,
         bytes: text.into(),
         records,
+    }
+}
+
+/// What `parse::chunk_router` makes of rows without a chain, their messages made beforehand.
+pub(crate) fn without_links(
+    contents: &Contents,
+    map: &ShardMap,
+    rows: &[ContentIndex],
+    table: TableIndex,
+    skip: &SkipPlan,
+    span: Span,
+) -> RoutedChunk {
+    let mut slices: Vec<Vec<BatchRecord>> = vec![Vec::new(); map.shards().len()];
+    let mut tally = ChunkTally::default();
+    let mut skipped = 0;
+    for (row, ordinal) in rows.iter().zip(span.start.ordinal..) {
+        let content = contents.of(*row);
+        tally.deliver(table, Operation::Load, 1);
+        if skip.is_delivered(ordinal, content.hash_key) {
+            skipped += 1;
+        } else {
+            slices[map.locate(content.hash_key).0].push(content.record(ordinal));
+        }
+    }
+    let slices = slices.into_iter().enumerate();
+    let slices = slices.filter(|(_, records)| !records.is_empty());
+    let slices = slices.map(|(shard, records)| (ShardIndex(shard), records));
+    RoutedChunk {
+        slices: slices.collect(),
+        rejected: Vec::new(),
+        tally,
+        skipped,
+        span,
+        end: ChunkEnd::Whole,
+    }
+}
+
+pub(crate) fn mark(ordinal: u64) -> Mark {
+    Mark {
+        position: ordinal * 10,
+        ordinal,
+        line: ordinal,
     }
 }

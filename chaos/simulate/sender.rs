@@ -6,7 +6,8 @@ use bucket_brigade::batch::packer::{BatchLimits, Packer};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::batch::LinkKind;
 use bucket_brigade::model::{BatchRecord, Settled};
-use bucket_brigade::publish::delivery::{DeliveryStep, ShardDelivery, Start};
+use bucket_brigade::publish::delivery::{DeliveryStep, ShardDelivery};
+use bucket_brigade::publish::look_plan::Start;
 use bucket_brigade::publish::messages::Batch;
 use bucket_brigade::route::shard_map::{Shard, ShardIndex};
 use bucket_brigade::settings::Aggregation;
@@ -32,6 +33,10 @@ enum Doing {
 
 /// Packer and publisher of one shard.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the history asks about, one by one"
+)]
 pub(crate) struct Sender {
     shard: Shard,
     pub(crate) packer: Packer,
@@ -42,6 +47,14 @@ pub(crate) struct Sender {
     since_ms: u64,
     /// Whether a record was stored in another shard.
     pub(crate) saw_elsewhere: bool,
+    /// Whether the process ends: what was not sent yet is dropped.
+    pub(crate) is_ending: bool,
+    /// Whether it has to be durable that there may be copies, before this goes on.
+    notes_copies: bool,
+    /// Whether some of the batch was sent.
+    has_sent: bool,
+    /// Whether a batch was left that was sent in part.
+    pub(crate) has_left_doubt: bool,
     /// Whether an aggregate was: from then on the sink puts records of this shard one by one.
     is_closed: bool,
 }
@@ -54,27 +67,41 @@ impl Sender {
         start: Start,
         since_ms: u64,
     ) -> Self {
-        let now = Duration::from_millis(outside.now);
+        let (now, range) = (Duration::from_millis(outside.now), shard.range);
         Self {
             shard,
             packer: Packer::new(
                 ShardIndex(index),
                 BatchLimits::new(outside.plan.delivery.aggregation, RECORD_BYTES_DEFAULT),
             ),
-            delivery: ShardDelivery::new(outside.plan.delivery, start, now),
+            delivery: ShardDelivery::new(outside.plan.delivery, start, range, now),
             batch: None,
             contents: Vec::new(),
             doing: Doing::Next,
             since_ms,
             saw_elsewhere: false,
+            is_ending: false,
+            notes_copies: false,
+            has_sent: false,
+            has_left_doubt: false,
             is_closed: false,
         }
+    }
+
+    /// Whether it has to be made durable now that there may be copies; after that the delivery goes on.
+    pub(crate) fn take_note(&mut self) -> bool {
+        let notes_copies = std::mem::take(&mut self.notes_copies);
+        if notes_copies {
+            self.delivery.noted();
+        }
+        notes_copies
     }
 
     /// When there is something to do; never if nothing waits.
     pub(crate) fn ready_at(&self) -> Option<u64> {
         match &self.doing {
             Doing::Next if self.batch.is_some() => Some(0),
+            Doing::Next if self.is_ending => None,
             Doing::Next => self.packer.waiting_since_ms().map(|_| 0),
             Doing::Flying(request) => Some(request.answer_at),
             Doing::Waiting { until } => Some(*until),
@@ -88,6 +115,14 @@ impl Sender {
             self.take(outside);
             return Ok(None);
         };
+        if self.is_left(outside) {
+            let doubt = if self.has_sent { "in" } else { "without" };
+            outside.say(|| format!("{}: leaves its batch {doubt} doubt", self.shard.id));
+            self.has_left_doubt |= self.has_sent;
+            self.batch = None;
+            self.doing = Doing::Next;
+            return Ok(None);
+        }
         let now = Duration::from_millis(outside.now);
         match std::mem::replace(&mut self.doing, Doing::Next) {
             Doing::Next => return self.follow(outside),
@@ -119,6 +154,21 @@ impl Sender {
         Ok(None)
     }
 
+    /// Whether the end of the process leaves the batch as it is, by the rules of `publish::sender`. How long it may take
+    /// to its end is a matter of chance.
+    fn is_left(&self, outside: &mut Outside<'_>) -> bool {
+        if !self.is_ending || matches!(self.doing, Doing::Flying(_)) {
+            return false;
+        }
+        match self.delivery.step() {
+            DeliveryStep::Settle | DeliveryStep::GiveUp(_) => false,
+            DeliveryStep::Look { .. } => true,
+            DeliveryStep::Put | DeliveryStep::NoteCopies | DeliveryStep::Wait { .. } => {
+                !self.has_sent || outside.roll(300)
+            }
+        }
+    }
+
     /// Packs a batch out of what waits now.
     fn take(&mut self, outside: &mut Outside<'_>) {
         let Some(batch) = self.packer.take(outside.now) else {
@@ -144,6 +194,7 @@ impl Sender {
         outside.say(|| format!("{id}: takes on a batch [{names}]"));
         self.delivery.begin(&batch);
         self.batch = Some(batch);
+        self.has_sent = false;
         self.doing = Doing::Next;
     }
 
@@ -176,6 +227,7 @@ impl Sender {
         match self.delivery.step().clone() {
             DeliveryStep::Put => {
                 let request = self.put(outside)?;
+                self.has_sent = true;
                 self.doing = Doing::Flying(request);
             }
             DeliveryStep::Look { not_before, .. } => {
@@ -183,6 +235,7 @@ impl Sender {
                 outside.say(|| format!("{id}: is in doubt, looks at {not_before:?}"));
                 self.doing = Doing::Looking(look);
             }
+            DeliveryStep::NoteCopies => self.notes_copies = true,
             DeliveryStep::Wait { .. } => {
                 let until = outside.now + outside.rng.random_range(1..10_000);
                 self.doing = Doing::Waiting { until };

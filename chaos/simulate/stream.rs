@@ -1,6 +1,6 @@
 //! A stream in virtual time: shards with lineage, requests that are on their way, records in order of application.
 
-use bucket_brigade::publish::delivery::LookPlan;
+use bucket_brigade::publish::look_plan::LookPlan;
 use bucket_brigade::route::lineage::{KnownShard, Lineage};
 use bucket_brigade::route::shard_map::{HashKey, HashRange, Shard, ShardMap};
 use bucket_brigade::sink::kpl::{is_dropped_by_consumers, take_apart};

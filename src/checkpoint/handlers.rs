@@ -6,7 +6,9 @@ use actix::prelude::*;
 
 use super::actor::{Checkpointer, outcome, start_commit};
 use super::ledger::ResumePoint;
-use super::messages::{ChunkParsed, CommitNow, ObjectEnded, OpenObject, RecordsSettled, TaskNotice};
+use super::messages::{
+    ChunkParsed, CommitNow, NoteCopies, ObjectEnded, OpenObject, RecordsSettled, TaskNotice,
+};
 use crate::fault::Fault;
 
 impl Handler<OpenObject> for Checkpointer {
@@ -98,15 +100,30 @@ impl Handler<TaskNotice> for Checkpointer {
     }
 }
 
+impl Handler<NoteCopies> for Checkpointer {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    fn handle(&mut self, _message: NoteCopies, _context: &mut Context<Self>) -> Self::Result {
+        self.parts.ledger.change_task(|task| task.may_hold_copies = true);
+        self.commit_awaited()
+    }
+}
+
 impl Handler<CommitNow> for Checkpointer {
     type Result = AtomicResponse<Self, Result<(), Fault>>;
 
-    /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
-    /// holds only what the other did not.
     fn handle(&mut self, message: CommitNow, _context: &mut Context<Self>) -> Self::Result {
         self.parts.ledger.stop(message.is_clean_stop);
-        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         self.publish_status();
+        self.commit_awaited()
+    }
+}
+
+impl Checkpointer {
+    /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
+    /// holds only what the other did not.
+    fn commit_awaited(&mut self) -> AtomicResponse<Self, Result<(), Fault>> {
+        let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
         let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
         let span = self.commit_span(&delta, &finished);
         let work = async move {

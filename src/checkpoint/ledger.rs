@@ -207,13 +207,12 @@ impl Ledger {
             object.is_changed = true;
             self.advance(id)?;
         }
-        for group in settled.stored {
-            let own = match settled.lane {
-                Lane::Shard(index) => self.map.shard(index),
-                Lane::DeadLetters => None,
-            };
-            let is_own = own.is_some_and(|shard| shard.id == group.shard_id);
-            self.cuts.moved(group, is_own);
+        if let Lane::Shard(index) = settled.lane
+            && let Some(range) = self.map.shard(index).map(|shard| shard.range)
+        {
+            for group in settled.stored {
+                self.cuts.moved(group, range);
+            }
         }
         Ok(())
     }

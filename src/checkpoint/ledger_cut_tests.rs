@@ -4,10 +4,12 @@ use super::ledger::ObjectEnd;
 use super::ledger_tests::{LANES, entry, id, ledger, parse, settle};
 use super::store::{Checkpoint, ObjectState};
 use crate::model::TableIndex;
+use crate::model::places::KnownPlaces;
 use crate::model::settle::{ChunkRef, Settled, SettledRun, StoredIn};
+use crate::route::shard_map::HashKey;
 
 #[test]
-fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
+fn the_members_of_an_aggregate_count_each() {
     let mut ledger = ledger(&Checkpoint::default());
     let object = entry(0, ObjectState::Registered);
     ledger.open(&object, Some(TableIndex(0)), 0).unwrap();
@@ -26,22 +28,25 @@ fn the_members_of_an_aggregate_count_each_and_leave_one_sequence_number() {
         stored: vec![StoredIn {
             shard_id: "shardId-000000000000".to_owned(),
             records_count: 3,
-            sequence_numbers: vec!["49".to_owned(); 3],
+            known: KnownPlaces::of(["49".to_owned()]),
             look_from: None,
         }],
     };
     ledger.settled(settled).unwrap();
     let (delta, _) = ledger.take_delta(0);
     assert_eq!(
-        (delta.cuts[0].records, delta.cuts[0].last_request.as_slice()),
-        (3, &["49".to_owned()][..])
+        (
+            delta.cuts[0].records,
+            delta.cuts[0].last_sequence_number.as_deref()
+        ),
+        (3, Some("49"))
     );
 }
 
-/// Two lanes store in a shard that was opened by a merge: each knows of its own records, the cut of all.
+/// Two lanes store in a shard that was opened by a merge: each knows of its own records.
 /// D3.
 #[test]
-fn the_cut_of_a_shard_with_several_lanes_forgets_nothing() {
+fn the_cut_of_a_shard_with_several_lanes_knows_what_each_of_them_knows() {
     let mut ledger = ledger(&Checkpoint::default());
     ledger.open(&entry(0, ObjectState::Registered), None, 0).unwrap();
     parse(&mut ledger, 0, 0, 0, &[0, 1, 1]);
@@ -60,15 +65,18 @@ fn the_cut_of_a_shard_with_several_lanes_forgets_nothing() {
             stored: vec![StoredIn {
                 shard_id: "merged".into(),
                 records_count: 1,
-                sequence_numbers: vec![number.into()],
-                look_from: None,
+                known: KnownPlaces::of([number.to_owned()]),
+                look_from: Some(number.into()),
             }],
         };
         ledger.settled(settled).unwrap();
     }
     let (delta, _) = ledger.take_delta(0);
     let cut = delta.cuts.iter().find(|cut| cut.shard_id == "merged").unwrap();
-    assert_eq!(cut.last_request, ["5", "7", "9"]);
+    let knows = |place: &str, key| cut.lanes.iter().any(|lane| lane.knows(place, HashKey(key)));
+    assert!(knows("5", 0) && !knows("9", 0), "the first lane");
+    assert!(knows("7", u128::MAX));
+    assert!(!knows("6", 0) && !knows("10", 0), "only what is settled");
     assert_eq!(cut.last_sequence_number.as_deref(), Some("9"));
 }
 

@@ -9,6 +9,7 @@ use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ObjectTotals, RangeThrough,
 };
 use super::tally::ChunkTally;
+use crate::model::places::KnownPlaces;
 use crate::model::settle::{ChunkRef, Lane, Settled, SettledRun, StoredIn};
 use crate::model::trouble::Troubles;
 use crate::model::{Mark, ObjectId, ObjectVersion, Operation, QueueName, Span, TableIndex};
@@ -101,7 +102,7 @@ pub(super) fn settle(
     let stored = StoredIn {
         shard_id: format!("s{lane}"),
         records_count: 1,
-        sequence_numbers: vec![ordinal.to_string()],
+        known: KnownPlaces::of([ordinal.to_string()]),
         look_from: None,
     };
     ledger.settled(Settled {

@@ -1,4 +1,5 @@
-//! What the checkpointer takes in. Settlements and notices are never awaited; `OpenObject` and `CommitNow` are.
+//! What the checkpointer takes in. Settlements and notices are never awaited; `OpenObject`, `NoteCopies`
+//! and `CommitNow` are.
 
 use actix::prelude::*;
 use opentelemetry::trace::SpanContext;
@@ -78,11 +79,16 @@ pub enum TaskNotice {
     },
 }
 
+/// Makes it durable, before it replies, that records after the cut may be in the stream more than once.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub struct NoteCopies;
+
 /// Commits what is settled, durably, before it replies.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), Fault>")]
 pub struct CommitNow {
-    /// Whether this is the last commit of a drained task.
+    /// Whether nothing that was sent is in doubt.
     pub is_clean_stop: bool,
 }
 

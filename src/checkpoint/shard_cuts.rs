@@ -1,7 +1,8 @@
 //! What is known to be stored in each shard. Pure: no I/O, no clock.
 
 use super::store::ShardCut;
-use crate::model::settle::{StoredIn, greatest, sequence_number_of};
+use crate::model::places::{LaneCut, note_lane};
+use crate::model::settle::{StoredIn, compare_sequence_numbers};
 use crate::route::shard_map::{HashRange, ShardMap};
 
 /// The cuts of all shards.
@@ -35,33 +36,32 @@ impl ShardCuts {
         take_changed(&self.cuts, &mut self.changed)
     }
 
-    /// A shard stored something. One that was opened by a resharding meanwhile gets a cut of its own. Several lanes may
-    /// store there, or find there what they look for, and each knows of its own records alone: such a cut forgets
-    /// nothing, and a look begins where it would have begun before, because a record of another lane may stand
-    /// before those of this one (D3).
-    pub(super) fn moved(&mut self, stored: StoredIn, is_own: bool) {
+    /// A shard stored something for the lane with these hash keys. One that was opened by a resharding meanwhile gets a
+    /// cut of its own. Several lanes may store there, or find there what they look for, and each knows of its own
+    /// records alone (D3).
+    pub(super) fn moved(&mut self, stored: StoredIn, lane: HashRange) {
         let known = self.cuts.iter().position(|cut| cut.shard_id == stored.shard_id);
         let index = known.unwrap_or_else(|| {
             self.cuts.push(new_cut(&stored.shard_id, HashRange::ALL));
             self.changed.push(false);
             self.cuts.len() - 1
         });
-        let mut numbers = stored.sequence_numbers;
         if let (Some(cut), Some(is_changed)) = (self.cuts.get_mut(index), self.changed.get_mut(index)) {
             cut.records += stored.records_count;
-            // The members of an aggregated record share one.
-            numbers.dedup();
-            if !is_own {
-                numbers.append(&mut cut.last_request);
-                numbers.sort_unstable();
-                numbers.dedup();
-            }
-            let last = greatest(&numbers).map(|place| sequence_number_of(place).to_owned());
-            cut.last_sequence_number = last;
-            cut.last_request = numbers;
-            if is_own {
-                cut.look_from = stored.look_from;
-            }
+            let places = cut
+                .last_sequence_number
+                .as_deref()
+                .into_iter()
+                .chain(stored.known.last());
+            let last = places.max_by(|left, right| compare_sequence_numbers(left, right));
+            cut.last_sequence_number = last.map(str::to_owned);
+            let StoredIn { known, look_from, .. } = stored;
+            let lane = LaneCut {
+                range: lane,
+                known,
+                look_from,
+            };
+            note_lane(&mut cut.lanes, lane);
             *is_changed = true;
         }
     }
@@ -84,8 +84,7 @@ fn new_cut(shard_id: &str, range: HashRange) -> ShardCut {
         shard_id: shard_id.to_owned(),
         range,
         last_sequence_number: None,
-        last_request: Vec::new(),
-        look_from: None,
+        lanes: Vec::new(),
         records: 0,
     }
 }

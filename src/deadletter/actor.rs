@@ -14,6 +14,7 @@ use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
+use crate::flow::wind_down::WindDown;
 use crate::model::settle::Lane;
 use crate::model::{QueueName, RejectedRecord, Settled};
 
@@ -28,6 +29,8 @@ pub struct DeadLetterWriterParts {
     pub clock: Arc<dyn Clock>,
     /// Who wants to know of settled records.
     pub checkpointer: Upstream<RecordsSettled>,
+    /// Ends the generation.
+    pub wind_down: WindDown,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -107,6 +110,10 @@ impl Handler<StoreRejected> for DeadLetterWriter {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
+        let Some(work) = self.parts.wind_down.begin() else {
+            // Not settled, so the next generation reads the rows again.
+            return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
+        };
         let rendered = self.render(&message);
         self.report(&message);
         let files = self.files.take();
@@ -132,6 +139,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     };
                     actor.parts.checkpointer.notify(RecordsSettled(settled));
                     drop(credit);
+                    drop(work);
                 }
                 Err(error) => {
                     let message =

@@ -6,6 +6,7 @@ pub mod chunk;
 pub mod control;
 pub mod file_columns;
 pub mod object;
+pub mod places;
 pub mod position;
 pub mod record;
 pub mod row_source;

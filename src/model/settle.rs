@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::ObjectId;
+use super::places::KnownPlaces;
 use crate::route::shard_map::ShardIndex;
 
 /// A chunk of an object in this generation.
@@ -53,10 +54,9 @@ pub struct StoredIn {
     pub shard_id: String,
     /// How many records of the batch.
     pub records_count: u64,
-    /// Places of everything that has to stay known there, in no particular order: all that the batch put there,
-    /// copies that were sent again included, and what of earlier batches a later look would meet. A place is a sequence
-    /// number, or a [`member_place`].
-    pub sequence_numbers: Vec<String>,
+    /// What the lane of the batch has settled there, this batch and copies that were sent again included, as far as a
+    /// later look would meet it.
+    pub known: KnownPlaces,
     /// The record at which a later look has to begin; `None` if only a time is known. It is a known record, or one in
     /// doubt.
     pub look_from: Option<String>,
@@ -76,13 +76,6 @@ pub fn sequence_number_of(place: &str) -> &str {
     place
         .split_once(MEMBER_MARK)
         .map_or(place, |(sequence_number, _)| sequence_number)
-}
-
-/// The greatest of some sequence numbers.
-pub fn greatest(numbers: &[String]) -> Option<&String> {
-    numbers
-        .iter()
-        .max_by(|left, right| compare_sequence_numbers(left, right))
 }
 
 /// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for. The

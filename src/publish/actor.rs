@@ -5,18 +5,20 @@
 //! [`super::attempt`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::Start;
+use super::look_plan::Start;
 use super::messages::PublishBatch;
 use super::sender::BatchSender;
-use crate::checkpoint::messages::RecordsSettled;
+use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
-use crate::flow::edge::Upstream;
+use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::fuse::Fuse;
+use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
 use crate::route::shard_map::Shard;
@@ -38,10 +40,18 @@ pub struct ShardPublisherParts {
     pub since_ms: i64,
     /// Cancelled when the stream turns out to have other shards.
     pub reshard: CancellationToken,
+    /// Ends the generation.
+    pub wind_down: WindDown,
+    /// Time that the end of a generation may take.
+    pub drain_timeout: Duration,
     /// What to call the place where records go in traces.
     pub destination: Destination,
     /// Who wants to know of settled records.
     pub checkpointer: Upstream<RecordsSettled>,
+    /// Who makes it durable that records may be there more than once.
+    pub note_copies: Downstream<NoteCopies>,
+    /// Whether records are sent to the points of lanes.
+    pub is_chained: bool,
     /// Process-wide counts.
     pub counters: Arc<Counters>,
     /// Time of day, for the status.

@@ -9,12 +9,10 @@
 use std::collections::HashSet;
 
 use super::lane_order::{LaneOrder, Newest, overtook};
-pub use super::outcome::Acknowledged;
+pub use super::outcome::{Acknowledged, StoredPlaces};
 use super::outcome::{Failures, Fate, inversions, outcome_of};
 use crate::fault::Fault;
 use crate::model::AttemptCounts;
-use crate::model::settle::{Lane, Settled, SettledRun, StoredIn};
-use crate::route::shard_map::ShardIndex;
 use crate::saturate;
 use crate::settings::Ordering;
 use crate::sink::{PutEntry, SinkError};
@@ -218,16 +216,16 @@ impl Attempt {
         self.verdict(has_progress, Failures::default())
     }
 
-    /// The settlement, once every record is acknowledged; until then the attempt itself comes back.
+    /// Where each record was stored, by shard, once every one of these is acknowledged; until then the attempt itself
+    /// comes back.
     ///
     /// # Errors
-    /// The attempt, if a record is not acknowledged or the runs speak of another number of records.
-    pub fn settle(self, shard: ShardIndex, runs: Vec<SettledRun>) -> Result<Settled, Box<Self>> {
-        let records: u64 = runs.iter().map(|run| run.records_count).sum();
-        if saturate::to_u64(self.slots.len()) != records || self.slots.iter().any(Option::is_none) {
+    /// The attempt, if a record is not acknowledged or the number of records is another.
+    pub fn settle(self, records_count: u64) -> Result<Vec<StoredPlaces>, Box<Self>> {
+        if saturate::to_u64(self.slots.len()) != records_count || self.slots.iter().any(Option::is_none) {
             return Err(Box::new(self));
         }
-        let mut stored: Vec<StoredIn> = Vec::new();
+        let mut stored: Vec<StoredPlaces> = Vec::new();
         let proofs = self.slots.into_iter().flatten().map(|proof| (proof, 1));
         for (proof, records_count) in proofs.chain(self.superseded.into_iter().map(|proof| (proof, 0))) {
             let known = stored
@@ -235,21 +233,16 @@ impl Attempt {
                 .position(|group| *group.shard_id == *proof.shard_id);
             if let Some(group) = known.and_then(|index| stored.get_mut(index)) {
                 group.records_count += records_count;
-                group.sequence_numbers.push(proof.sequence_number);
+                group.places.push(proof.sequence_number);
             } else {
-                stored.push(StoredIn {
+                stored.push(StoredPlaces {
                     shard_id: proof.shard_id.as_ref().into(),
                     records_count,
-                    sequence_numbers: vec![proof.sequence_number],
-                    look_from: None,
+                    places: vec![proof.sequence_number],
                 });
             }
         }
-        Ok(Settled {
-            lane: Lane::Shard(shard),
-            runs,
-            stored,
-        })
+        Ok(stored)
     }
 
     fn judge_failure<'k>(

@@ -4,8 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fault::Certainty;
-use crate::model::settle::ChunkRef;
-use crate::model::{ObjectId, QueueName};
 use crate::saturate;
 
 fn stored(number: usize) -> PutEntry {
@@ -40,21 +38,6 @@ fn answer_of(sent: &[usize], log: &mut Vec<usize>, mut is_stored: impl FnMut() -
     sent.iter().map(&mut entry).collect()
 }
 
-fn runs(records_count: u64) -> Vec<SettledRun> {
-    let object = ObjectId {
-        queue: QueueName::changes(),
-        number: 0,
-    };
-    vec![SettledRun {
-        chunk: ChunkRef {
-            object,
-            chunk_number: 0,
-        },
-        records_count,
-        through: records_count,
-    }]
-}
-
 proptest! {
     /// Any history of partial failures: nothing is settled before it was stored, and in `final` the last
     /// stored copies of a key's records stand in file order.
@@ -77,7 +60,7 @@ proptest! {
             if attempt.slots.iter().any(Option::is_none) {
                 let slots = attempt.slots.clone();
                 let unsettled = Attempt { slots, ..Attempt::new(0, Ordering::Final, 1, |_| None) };
-                prop_assert!(unsettled.settle(ShardIndex(0), runs(saturate::to_u64(keys.len()))).is_err());
+                prop_assert!(unsettled.settle(saturate::to_u64(keys.len())).is_err());
             }
         }
         for wanted in 0..4 {
@@ -88,9 +71,9 @@ proptest! {
             }
             prop_assert!(last.windows(2).all(|pair| pair[0] < pair[1]), "{last:?} of {log:?}");
         }
-        let settled = attempt.settle(ShardIndex(0), runs(saturate::to_u64(keys.len()))).unwrap();
-        prop_assert_eq!(settled.stored.iter().map(|group| group.records_count).sum::<u64>(), saturate::to_u64(keys.len()));
-        let numbers: usize = settled.stored.iter().map(|group| group.sequence_numbers.len()).sum();
+        let settled = attempt.settle(saturate::to_u64(keys.len())).unwrap();
+        prop_assert_eq!(settled.iter().map(|group| group.records_count).sum::<u64>(), saturate::to_u64(keys.len()));
+        let numbers: usize = settled.iter().map(|group| group.places.len()).sum();
         prop_assert_eq!(numbers, log.len(), "every stored copy is known");
     }
 }
@@ -157,7 +140,7 @@ fn an_answer_of_another_length_settles_nothing() {
         "{verdict:?}"
     );
     assert_eq!((attempt.to_send(), attempt.counts().doubtful), (&[0, 1][..], 2));
-    assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
+    assert!(attempt.settle(2).is_err());
 }
 
 /// D1.
@@ -168,7 +151,7 @@ fn runs_that_do_not_add_up_are_not_settled() {
         attempt.judge(Ok(vec![stored(1)]), InDoubt::SendAgain, |_| None),
         NextAttempt::Complete
     );
-    assert!(attempt.settle(ShardIndex(0), runs(2)).is_err());
+    assert!(attempt.settle(2).is_err());
 }
 
 fn doubtful() -> PutEntry {

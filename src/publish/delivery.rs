@@ -11,38 +11,19 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::attempt::{Acknowledged, Attempt, InDoubt, NextAttempt};
+use super::attempt::{Attempt, InDoubt, NextAttempt, StoredPlaces};
+use super::look_plan::{LookPlan, Start};
 use super::looked::{Looked, Proofs};
 use super::messages::Batch;
-use super::sightings::{Sightings, is_before};
+use super::sightings::Sightings;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::model::batch::LinkKind;
-use crate::model::settle::sequence_number_of;
-use crate::model::{AttemptCounts, BatchRecord, ObjectId, Settled};
-use crate::saturate;
+use crate::model::places::{KnownPlaces, LaneCut, is_before, look_start, note_lane};
+use crate::model::settle::{Lane, StoredIn};
+use crate::model::{AttemptCounts, ObjectId, Settled};
+use crate::route::shard_map::HashRange;
 use crate::settings::{Aggregation, DeliveryConfig, Guarantee, Ordering};
 use crate::sink::{PutEntry, SinkError};
-
-/// What a shard's delivery starts from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Whether a process before this one may have sent records that no checkpoint knows.
-    pub is_in_doubt: bool,
-    /// Objects that such records can be rows of.
-    pub candidates: Vec<ObjectId>,
-    /// What is known of each shard.
-    pub shards: HashMap<String, Known>,
-}
-
-/// What is known to be stored in a shard, from where a look has to begin on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Sequence numbers.
-    pub numbers: Vec<String>,
-    /// The record at which a look has to begin; `None` if only a time is known.
-    pub look_from: Option<String>,
-}
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +38,8 @@ pub enum DeliveryStep {
         /// Why.
         cause: String,
     },
+    /// Make it durable that records may be in the stream more than once, and report to [`ShardDelivery::noted`].
+    NoteCopies,
     /// Put again after a delay.
     Wait {
         /// Whether the service asked for less.
@@ -70,25 +53,6 @@ pub enum DeliveryStep {
     GiveUp(Fault),
 }
 
-/// Where to begin reading each shard, and what is not news there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LookPlan {
-    /// Per shard: the record to begin at, that one included; the other shards are read from a time on.
-    pub starts: HashMap<String, String>,
-    /// Per shard: places that are known.
-    pub known: HashMap<String, HashSet<String>>,
-}
-
-impl LookPlan {
-    /// Whether a record that was read back is not news: it is known itself, or as a member of a record that is known as
-    /// a whole.
-    pub fn is_known(&self, seen: &Acknowledged) -> bool {
-        let (shard_id, place) = seen.place();
-        let known = self.known.get(shard_id);
-        known.is_some_and(|known| known.contains(place) || known.contains(sequence_number_of(place)))
-    }
-}
-
 /// The delivery of one shard.
 #[derive(Debug)]
 pub struct ShardDelivery {
@@ -97,32 +61,42 @@ pub struct ShardDelivery {
     doubtful_start: Option<Duration>,
     candidates: Vec<ObjectId>,
     sightings: Sightings,
-    /// Sequence numbers that are settled, by shard, from the place on where reading back would begin.
-    settled: HashMap<String, Known>,
+    /// Hash keys of the shard.
+    range: HashRange,
+    /// What is settled, by shard, from the place on where reading back would begin.
+    settled: HashMap<String, Vec<LaneCut>>,
     /// Sequence numbers that were seen when looking, by shard.
     seen: HashMap<String, HashSet<String>>,
     attempt: Option<Attempt>,
     step: DeliveryStep,
     window: usize,
+    /// Whether records that are in doubt may be in the stream more than once.
+    may_hold_copies: bool,
+    /// Whether that is durable.
+    is_noted: bool,
     /// Whether a request is one aggregated record, which is stored as a whole or not at all.
     is_atomic: bool,
 }
 
 impl ShardDelivery {
-    /// A delivery that starts at `now`.
-    pub fn new(config: DeliveryConfig, start: Start, now: Duration) -> Self {
+    /// A delivery to a shard with these hash keys that starts at `now`.
+    pub fn new(config: DeliveryConfig, start: Start, range: HashRange, now: Duration) -> Self {
         let must_look =
             start.is_in_doubt && config.guarantee == Guarantee::Dedupe && !start.candidates.is_empty();
         Self {
             doubtful_start: must_look.then(|| now + config.settle),
             config,
             candidates: start.candidates,
-            sightings: Sightings::new(Looked::default(), [], config.ordering),
+            sightings: Sightings::new(Looked::default(), [], config.ordering, false),
+            range,
             settled: start.shards,
             seen: HashMap::new(),
             attempt: None,
             step: DeliveryStep::Settle,
             window: BATCH_RECORDS_MAX,
+            may_hold_copies: start.may_hold_copies,
+            // Without doubt the note was taken back at the start.
+            is_noted: start.is_in_doubt && start.may_hold_copies,
             is_atomic: config.aggregation == Aggregation::Kpl,
         }
     }
@@ -139,9 +113,9 @@ impl ShardDelivery {
     /// Takes on a batch; the one before must be settled.
     pub fn begin(&mut self, batch: &Batch) {
         let (count, ordering) = (batch.records.len(), self.ordering());
-        let attempt = Attempt::new(count, ordering, self.window, key_of(batch));
-        self.attempt = Some(match syncs_of(batch) {
-            Some(syncs) => attempt.with_chain(syncs, key_of(batch)),
+        let attempt = Attempt::new(count, ordering, self.window, batch.key_of());
+        self.attempt = Some(match batch.syncs() {
+            Some(syncs) => attempt.with_chain(syncs, batch.key_of()),
             None => attempt,
         });
         match self.doubtful_start {
@@ -180,12 +154,12 @@ impl ShardDelivery {
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
-        let verdict = attempt.judge(answer, in_doubt, key_of(batch));
+        let verdict = attempt.judge(answer, in_doubt, batch.key_of());
         if is_closed {
             // The shard is closed: until the generation ends, its records go out one by one.
             self.is_atomic = false;
             if self.config.ordering == Ordering::Strict {
-                attempt.keep_keys_apart(key_of(batch));
+                attempt.keep_keys_apart(batch.key_of());
             }
         }
         self.follow(verdict, now);
@@ -193,31 +167,32 @@ impl ShardDelivery {
 
     /// Goes on after a [`DeliveryStep::Wait`].
     pub fn waited(&mut self) {
+        self.step = self.next_put();
+    }
+
+    /// Goes on after a [`DeliveryStep::NoteCopies`].
+    pub fn noted(&mut self) {
+        self.is_noted = true;
         self.step = DeliveryStep::Put;
     }
 
     /// Where to look and what not to take for news.
     pub fn plan(&self) -> LookPlan {
-        let mut known = self.seen.clone();
-        for (shard_id, settled) in &self.settled {
-            known
-                .entry(shard_id.clone())
-                .or_default()
-                .extend(settled.numbers.iter().cloned());
-        }
+        let mut seen = self.seen.clone();
         for (shard_id, number) in self.attempt.iter().flat_map(Attempt::places) {
-            known
-                .entry(shard_id.to_owned())
+            seen.entry(shard_id.to_owned())
                 .or_default()
                 .insert(number.to_owned());
         }
-        let starts = self.settled.iter().filter_map(|(shard_id, settled)| {
-            let look_from = settled.look_from.as_ref();
-            look_from.map(|number| (shard_id.clone(), number.clone()))
+        let starts = self.settled.iter().filter_map(|(shard_id, lanes)| {
+            let look_from = look_start(lanes, &self.range)?;
+            Some((shard_id.clone(), look_from.to_owned()))
         });
         LookPlan {
+            range: self.range,
             starts: starts.collect(),
-            known,
+            known: self.settled.clone(),
+            seen,
         }
     }
 
@@ -231,7 +206,7 @@ impl ShardDelivery {
         }
         if self.doubtful_start.take().is_some() {
             let candidates = std::mem::take(&mut self.candidates);
-            self.sightings = Sightings::new(looked, candidates, self.config.ordering);
+            self.sightings = Sightings::new(looked, candidates, self.config.ordering, self.may_hold_copies);
             self.take_out(batch);
             return;
         }
@@ -243,7 +218,7 @@ impl ShardDelivery {
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
-        let verdict = attempt.resolve(proof_of, key_of(batch));
+        let verdict = attempt.resolve(proof_of, batch.key_of());
         self.follow(verdict, now);
     }
 
@@ -264,28 +239,46 @@ impl ShardDelivery {
             .ok_or_else(|| unfinished("no batch".to_owned()))?;
         self.window = attempt.window().min(BATCH_RECORDS_MAX);
         let runs = std::mem::take(&mut batch.runs);
-        let mut settled = attempt
-            .settle(batch.shard, runs)
+        let count = runs.iter().map(|run| run.records_count).sum();
+        let stored = attempt
+            .settle(count)
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
-        for group in &mut settled.stored {
-            let known = self.settled.remove(&group.shard_id).unwrap_or_default();
-            self.sightings.complete(group, known.numbers);
-            if self.config.guarantee == Guarantee::AtLeastOnce {
-                // Nobody looks.
-                continue;
-            }
-            let settled = Known {
-                numbers: group.sequence_numbers.clone(),
-                look_from: group.look_from.clone(),
+        Ok(Settled {
+            lane: Lane::Shard(batch.shard),
+            runs,
+            stored: stored.into_iter().map(|group| self.note(group)).collect(),
+        })
+    }
+
+    /// Adds what a shard stored of a batch to what is settled there.
+    fn note(&mut self, group: StoredPlaces) -> StoredIn {
+        let StoredPlaces {
+            shard_id,
+            records_count,
+            places,
+        } = group;
+        let lanes = self.settled.entry(shard_id.clone()).or_default();
+        let own = lanes.iter().find(|lane| lane.range == self.range);
+        let known = own.map_or_else(KnownPlaces::default, |lane| lane.known.clone());
+        let (known, look_from) = self.sightings.complete(&shard_id, places, known);
+        if self.config.guarantee == Guarantee::Dedupe {
+            let lane = LaneCut {
+                range: self.range,
+                known: known.clone(),
+                look_from: look_from.clone(),
             };
-            self.settled.insert(group.shard_id.clone(), settled);
-            if let Some(seen) = self.seen.get_mut(&group.shard_id) {
-                // What lies before where reading begins is not met again.
-                let begin = group.look_from.as_ref();
-                seen.retain(|number| begin.is_none_or(|begin| !is_before(number, begin)));
-            }
+            note_lane(lanes, lane);
         }
-        Ok(settled)
+        if let Some(seen) = self.seen.get_mut(&shard_id) {
+            // What lies before where reading begins is not met again.
+            seen.retain(|number| look_from.as_ref().is_none_or(|begin| !is_before(number, begin)));
+        }
+        StoredIn {
+            shard_id,
+            records_count,
+            known,
+            look_from,
+        }
     }
 
     /// Takes out the records of a batch that a process before this one has sent.
@@ -299,20 +292,41 @@ impl ShardDelivery {
             return;
         };
         if batch.runs.iter().any(|run| sightings.concern(&run.chunk.object)) {
-            let objects: Vec<_> = objects_of(batch).collect();
+            let objects: Vec<_> = batch.objects().collect();
             attempt.take_out(
                 |index| {
                     let (record, object) = (batch.records.get(index)?, objects.get(index)?);
-                    sightings.take(object, record.partition_key(), record.payload())
+                    sightings.pass(object);
+                    sightings.take(object, record)
                 },
-                key_of(batch),
+                batch.key_of(),
             );
+        } else {
+            for run in &batch.runs {
+                sightings.pass(&run.chunk.object);
+            }
         }
-        self.step = if attempt.to_send().is_empty() {
+        let is_through = attempt.to_send().is_empty();
+        self.step = if is_through {
             DeliveryStep::Settle
         } else {
-            DeliveryStep::Put
+            self.next_put()
         };
+    }
+
+    /// The next request, or what has to be durable before it.
+    fn next_put(&self) -> DeliveryStep {
+        let has_overtaken = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.counts().repeated > 0);
+        let makes_copies = has_overtaken || self.sightings.are_overtaken();
+        let is_looked_at =
+            self.config.guarantee == Guarantee::Dedupe && self.config.ordering == Ordering::Final;
+        if makes_copies && is_looked_at && !self.is_noted {
+            return DeliveryStep::NoteCopies;
+        }
+        DeliveryStep::Put
     }
 
     fn follow(&mut self, verdict: NextAttempt, now: Duration) {
@@ -321,7 +335,7 @@ impl ShardDelivery {
             NextAttempt::More
             | NextAttempt::Again {
                 has_progress: true, ..
-            } => DeliveryStep::Put,
+            } => self.next_put(),
             NextAttempt::Again {
                 is_throttled, cause, ..
             } => DeliveryStep::Wait { is_throttled, cause },
@@ -332,31 +346,6 @@ impl ShardDelivery {
             NextAttempt::Hopeless(fault) => DeliveryStep::GiveUp(fault),
         };
     }
-}
-
-fn key_of<'b>(batch: &'b Batch) -> impl Fn(usize) -> Option<&'b [u8]> {
-    |index| batch.records.get(index).map(BatchRecord::ordering_key)
-}
-
-/// Which records of a batch are `sync` records, if it is part of a chain.
-fn syncs_of(batch: &Batch) -> Option<Vec<usize>> {
-    batch.records.first()?.link()?;
-    let is_sync = |record: &BatchRecord| record.link().is_some_and(|link| link.kind == LinkKind::Sync);
-    let records = batch.records.iter().enumerate();
-    Some(
-        records
-            .filter(|(_, record)| is_sync(record))
-            .map(|(index, _)| index)
-            .collect(),
-    )
-}
-
-/// The object of each record of a batch.
-fn objects_of(batch: &Batch) -> impl Iterator<Item = &ObjectId> {
-    batch.runs.iter().flat_map(|run| {
-        let count = saturate::to_usize(run.records_count);
-        std::iter::repeat_n(&run.chunk.object, count)
-    })
 }
 
 /// Two planted defects: doubt that is not looked into, and reading that begins one record too late.

@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::Acknowledged;
-use super::delivery::LookPlan;
 use super::fingerprint::Fingerprint;
+use super::look_plan::LookPlan;
 use super::looked::{Looked, Sighting};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::shards::DoubtNote;
+use crate::route::lane::LaneIndex;
 use crate::route::lineage::KnownShard;
-use crate::route::shard_map::Shard;
+use crate::route::shard_map::{HashKey, Shard};
 use crate::settings::OutOfRetention;
 use crate::sink::pages::{Pages, Patience};
 use crate::sink::{ReadStart, RecordSink, ShardReader, SinkError};
@@ -39,6 +40,8 @@ pub struct LookBack {
     pub since_ms: i64,
     /// What to do if a place is gone.
     pub out_of_retention: OutOfRetention,
+    /// Whether records are sent to the points of lanes.
+    pub is_chained: bool,
 }
 
 impl LookBack {
@@ -93,6 +96,15 @@ impl LookBack {
         }
     }
 
+    /// Where a record with this partition key was sent.
+    fn hash_key(&self, partition_key: &[u8]) -> HashKey {
+        let hash_key = HashKey::of_partition_key(partition_key);
+        if self.is_chained {
+            return LaneIndex::of(hash_key).point();
+        }
+        hash_key
+    }
+
     fn place_is_gone(&self, shard: &Shard, error: &SinkError) -> Result<(), Fault> {
         let what = format!(
             "{} no longer keeps the last known record of {}: {error}",
@@ -120,6 +132,7 @@ impl LookBack {
         looked: &mut Looked,
         note: &DoubtNote,
     ) -> Result<(), Fault> {
+        looked.note_shard(&known.shard.range);
         let reader = self.open(&known.shard, start).await?;
         let empty_ends_min = known.is_open.then_some(ENDS_SEEN_MIN);
         let mut pages = Pages::new(reader, self.pause, empty_ends_min);
@@ -127,9 +140,13 @@ impl LookBack {
             note.read(page.records.len(), page.behind_ms);
             for record in page.records {
                 let key = record.partition_key.as_bytes();
+                let hash_key = self.hash_key(key);
+                if !plan.range.contains(hash_key) {
+                    continue;
+                }
                 let acknowledged =
                     Acknowledged::seen(&known.shard.id, &record.sequence_number, record.member);
-                let is_known = plan.is_known(&acknowledged);
+                let is_known = plan.is_known(&acknowledged, hash_key);
                 let fingerprint = Fingerprint::of(key, &record.payload);
                 let sighting = Sighting {
                     fingerprint,

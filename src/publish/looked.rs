@@ -2,10 +2,11 @@
 //!
 //! **Invariants:** D3 (each sighting proves one record).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
+use crate::route::shard_map::HashRange;
 use crate::settings::Ordering;
 
 /// A record of the stream after the cut, with where it is.
@@ -28,10 +29,35 @@ pub struct Looked {
     /// The unknown records with their places in the order of reading.
     news: Vec<(usize, Sighting)>,
     floors: Floors,
+    /// How many unknown records there are of each key.
+    news_of: HashMap<Fingerprint, usize>,
     records_count: usize,
+    /// Where the hash ranges of the shards begin that were read.
+    lane_starts: BTreeSet<u128>,
+}
+
+/// What is left of a look for whoever matches it with rows.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub(super) unmatched: Unmatched,
+    pub(super) floors: Floors,
+    /// How many unknown records there are of each key.
+    pub(super) left_of: HashMap<Fingerprint, usize>,
+    pub(super) lane_starts: Vec<u128>,
+}
+
+/// What stands for a partition key.
+pub(super) fn mark_of(partition_key: &[u8]) -> Fingerprint {
+    Fingerprint::of(partition_key, &[])
 }
 
 impl Looked {
+    /// Takes note of a shard that is read: whoever sent to it sent its records in their order, one request at a time.
+    pub fn note_shard(&mut self, range: &HashRange) {
+        self.lane_starts.insert(range.start);
+        self.lane_starts.extend(range.end.checked_add(1));
+    }
+
     /// Takes note of the next record, in the order of reading.
     pub fn note(&mut self, sighting: Sighting, partition_key: &[u8], is_known: bool) {
         let place = self.records_count;
@@ -39,6 +65,7 @@ impl Looked {
         if is_known {
             self.floors.insert(partition_key.to_vec(), place + 1);
         } else {
+            *self.news_of.entry(mark_of(partition_key)).or_default() += 1;
             self.news.push((place, sighting));
         }
     }
@@ -49,13 +76,18 @@ impl Looked {
     }
 
     /// The unknown records, to be matched with others, and where the known ones stand.
-    pub(super) fn split(self) -> (Unmatched, Floors) {
+    pub(super) fn split(self) -> News {
         let mut unmatched = Unmatched::new();
         for (place, sighting) in self.news {
             let alike = unmatched.entry(sighting.fingerprint).or_default();
             alike.push_back((place, sighting.acknowledged));
         }
-        (unmatched, self.floors)
+        News {
+            unmatched,
+            floors: self.floors,
+            left_of: self.news_of,
+            lane_starts: self.lane_starts.into_iter().collect(),
+        }
     }
 
     /// Forgets some of the unknown records.
@@ -78,7 +110,9 @@ pub struct Proofs {
 impl Proofs {
     /// What was seen, to be matched with the records of a request.
     pub fn new(looked: Looked, ordering: Ordering) -> Self {
-        let (unmatched, floors) = looked.split();
+        let News {
+            unmatched, floors, ..
+        } = looked.split();
         Self {
             unmatched,
             ordering,
@@ -104,10 +138,10 @@ impl Proofs {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
-    use crate::publish::delivery::LookPlan;
+    use crate::model::places::{KnownPlaces, LaneCut};
+    use crate::publish::look_plan::LookPlan;
+    use crate::route::shard_map::HashKey;
 
     fn looked(records: &[(&str, bool)]) -> Looked {
         let mut looked = Looked::default();
@@ -148,12 +182,16 @@ mod tests {
     #[test]
     fn a_member_is_known_alone_or_with_its_whole_record() {
         let is_known = |known: &str, sequence_number: &str, member| {
-            let known = HashMap::from([("s".to_owned(), HashSet::from([known.to_owned()]))]);
-            let plan = LookPlan {
-                starts: HashMap::new(),
-                known,
+            let lane = LaneCut {
+                range: HashRange::ALL,
+                known: KnownPlaces::of([known.to_owned()]),
+                look_from: None,
             };
-            plan.is_known(&Acknowledged::seen("s", sequence_number, member))
+            let plan = LookPlan {
+                known: HashMap::from([("s".to_owned(), vec![lane])]),
+                ..LookPlan::default()
+            };
+            plan.is_known(&Acknowledged::seen("s", sequence_number, member), HashKey(7))
         };
         assert!(is_known("7", "7", None) && is_known("7", "7", Some(3)));
         assert!(is_known("7/3", "7", Some(3)) && !is_known("7/3", "7", Some(4)));

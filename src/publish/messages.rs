@@ -26,7 +26,7 @@ pub struct Batch {
 }
 
 /// The content of one request. The reply means "settled": every record was acknowledged, and the settlement is on
-/// its way to the checkpointer.
+/// its way to the checkpointer. While the generation ends it may also mean that the batch was left unsettled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct PublishBatch(pub Batch);

@@ -5,10 +5,12 @@
 
 pub mod actor;
 pub mod attempt;
+mod batch_records;
 pub mod delivery;
 pub mod fingerprint;
 mod lane_order;
 pub mod look_back;
+pub mod look_plan;
 pub mod looked;
 pub mod messages;
 mod outcome;

@@ -32,6 +32,17 @@ impl Acknowledged {
     }
 }
 
+/// The records of a batch that one shard stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPlaces {
+    /// The shard.
+    pub shard_id: String,
+    /// How many records of the batch.
+    pub records_count: u64,
+    /// Their places, in the order of the batch; then those of copies that were sent again later.
+    pub places: Vec<String>,
+}
+
 /// What became of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {

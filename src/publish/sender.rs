@@ -16,17 +16,18 @@ use super::delivery::{DeliveryStep, ShardDelivery};
 use super::look_back::LookBack;
 use super::messages::Batch;
 use super::pacer::{Pacer, Refused};
-use crate::checkpoint::messages::RecordsSettled;
+use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::delays::Delays;
 use crate::fault::{Certainty, Fault, FaultKind};
-use crate::flow::edge::Upstream;
+use crate::flow::edge::{Downstream, Upstream};
+use crate::flow::wind_down::WindDown;
 use crate::model::{AttemptCounts, BatchRecord};
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
 use crate::saturate;
-use crate::settings::{Aggregation, Pace};
+use crate::settings::{Aggregation, Guarantee, Pace};
 use crate::sink::kpl::RequestCost;
 use crate::sink::{PutEntry, RecordSink, SinkError};
 
@@ -42,6 +43,9 @@ const DELAYS: Delays = Delays {
 };
 /// How long requests may fail without a single answer from the service before the generation gives up.
 const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
+/// How long a batch that was sent in part may take after the generation was to end, where the next one looks for what
+/// is in doubt. Where nobody looks, it would be repeated, so it may take as long as a stop may take.
+const FINISH_MAX_DEDUPE: Duration = Duration::from_secs(1);
 /// What the log says, with the counts, of a request some of whose records were in the stream already.
 pub const FOUND_IN_STREAM: &str = "records in doubt were found in the stream and are not sent again";
 
@@ -54,13 +58,28 @@ pub(super) struct BatchSender {
     delivery: ShardDelivery,
     look_back: LookBack,
     reshard: CancellationToken,
+    wind_down: WindDown,
+    /// How long a batch may take to its end after the generation was to end.
+    finish_max: Duration,
     checkpointer: Upstream<RecordsSettled>,
+    note_copies: Downstream<NoteCopies>,
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
     last_put: Duration,
     clock: Arc<dyn Clock>,
     aggregation: Aggregation,
+}
+
+/// How far a batch got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Through {
+    /// Every record is acknowledged.
+    Whole,
+    /// Nothing of it was sent, because the generation ends.
+    Unsent,
+    /// Some of it was sent, and the generation could not wait for the rest.
+    InDoubt,
 }
 
 impl BatchSender {
@@ -75,15 +94,23 @@ impl BatchSender {
             },
             since_ms: parts.since_ms,
             out_of_retention: parts.delivery.out_of_retention,
+            is_chained: parts.is_chained,
         };
+        let range = parts.shard.range;
         Self {
             shard: parts.shard,
             sink: parts.sink,
             destination: parts.destination,
-            delivery: ShardDelivery::new(parts.delivery, parts.start, Duration::ZERO),
+            delivery: ShardDelivery::new(parts.delivery, parts.start, range, Duration::ZERO),
             look_back,
             reshard: parts.reshard,
+            finish_max: match parts.delivery.guarantee {
+                Guarantee::Dedupe => FINISH_MAX_DEDUPE.min(parts.drain_timeout),
+                Guarantee::AtLeastOnce => parts.drain_timeout,
+            },
+            wind_down: parts.wind_down,
             checkpointer: parts.checkpointer,
+            note_copies: parts.note_copies,
             counters: parts.counters,
             pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
@@ -93,8 +120,12 @@ impl BatchSender {
         }
     }
 
-    /// Sends a batch until every record of it is acknowledged, then settles it.
+    /// Sends a batch until every record of it is acknowledged, then settles it. When the generation ends, a batch that
+    /// was not sent yet is dropped.
     pub(super) async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
+        let Some(work) = self.wind_down.begin() else {
+            return Ok(());
+        };
         let span = RequestSpan::start(
             &batch.traces,
             batch.records.len(),
@@ -102,7 +133,16 @@ impl BatchSender {
             &self.destination,
         );
         let through = self.get_through(&batch).instrument(span.span()).await;
-        through.inspect_err(|fault| span.failed(fault))?;
+        match through.inspect_err(|fault| span.failed(fault))? {
+            Through::Whole => {}
+            Through::Unsent => return Ok(()),
+            Through::InDoubt => {
+                let (shard, records) = (&self.shard.id, batch.records.len());
+                tracing::warn!(shard, records, "stopped with records in doubt");
+                self.wind_down.leave_doubt();
+                return Ok(());
+            }
+        }
         let counts = self.delivery.counts();
         let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
         span.settled(counts, bytes);
@@ -112,20 +152,30 @@ impl BatchSender {
         self.log_found(counts);
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
+        drop(work);
         Ok(())
     }
 
-    async fn get_through(&mut self, batch: &Batch) -> Result<(), Fault> {
+    async fn get_through(&mut self, batch: &Batch) -> Result<Through, Fault> {
         self.delivery.begin(batch);
+        let wind_down = self.wind_down.clone();
         let mut backoff = DELAYS.start();
         let mut silent_since: Option<Duration> = None;
+        let mut has_sent = false;
         loop {
+            if let Some(through) = self.left(has_sent) {
+                return Ok(through);
+            }
             match self.delivery.step().clone() {
-                DeliveryStep::Settle => return Ok(()),
+                DeliveryStep::Settle => return Ok(Through::Whole),
                 DeliveryStep::GiveUp(fault) => return Err(fault),
                 DeliveryStep::Put => {
-                    let is_answered = self.put(batch).await;
-                    if is_answered {
+                    let records = records_of(self.delivery.to_send(), &batch.records);
+                    if !self.keep_pace(&records, has_sent).await {
+                        continue;
+                    }
+                    has_sent = true;
+                    if self.put(&records, batch).await {
                         silent_since = None;
                     }
                     if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
@@ -134,7 +184,15 @@ impl BatchSender {
                 }
                 DeliveryStep::Look { not_before, cause } => {
                     tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
-                    self.look(not_before, batch).await?;
+                    tokio::select! {
+                        looked = self.look(not_before, batch) => looked?,
+                        () = wind_down.requested() => {}
+                    }
+                }
+                DeliveryStep::NoteCopies => {
+                    let noted = self.note_copies.push(NoteCopies).await;
+                    noted.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
+                    self.delivery.noted();
                 }
                 DeliveryStep::Wait { is_throttled, cause } => {
                     if is_throttled {
@@ -144,31 +202,59 @@ impl BatchSender {
                     }
                     let delay = backoff.next_backoff().unwrap_or(DELAYS.max);
                     self.log(is_throttled, &cause, delay);
-                    tokio::time::sleep(delay).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(delay) => {}
+                        () = wind_down.overdue(self.finish_max) => continue,
+                    }
                     self.delivery.waited();
                 }
             }
         }
     }
 
-    /// Sends one request; says whether there was an answer to it.
-    async fn put(&mut self, batch: &Batch) -> bool {
-        let to_send = records_of(self.delivery.to_send(), &batch.records);
-        let cost = RequestCost::new(self.aggregation, &to_send);
+    /// How far a batch got that is to be left as it is, because the generation ends.
+    fn left(&self, has_sent: bool) -> Option<Through> {
+        if !self.wind_down.is_requested() {
+            return None;
+        }
+        match self.delivery.step() {
+            DeliveryStep::Settle | DeliveryStep::GiveUp(_) => None,
+            _ if !has_sent => Some(Through::Unsent),
+            // The next generation looks as well, and nothing waits for it meanwhile.
+            DeliveryStep::Look { .. } => Some(Through::InDoubt),
+            DeliveryStep::Put | DeliveryStep::NoteCopies | DeliveryStep::Wait { .. } => self
+                .wind_down
+                .is_overdue(self.finish_max)
+                .then_some(Through::InDoubt),
+        }
+    }
+
+    /// Waits for the turn of a request; says whether it has come, and the batch is not to be left.
+    async fn keep_pace(&mut self, records: &[BatchRecord], has_sent: bool) -> bool {
+        let cost = RequestCost::new(self.aggregation, records);
         let now = self.epoch.elapsed();
         let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
         if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+            let patience = if has_sent { self.finish_max } else { Duration::ZERO };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.wind_down.overdue(patience) => return false,
+            }
         }
         let now = self.epoch.elapsed();
         let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));
         let board = self.counters.shards();
         board.paced(&self.shard.id, pause, since_last, self.pacer.share_percent());
-        let answer = self.sink.put(&self.shard, &to_send).await;
+        true
+    }
+
+    /// Sends one request; says whether there was an answer to it.
+    async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> bool {
+        let answer = self.sink.put(&self.shard, records).await;
         let is_answered = answer.is_ok();
         self.notice_reshard(&answer);
         self.pacer
-            .judge(self.epoch.elapsed(), refused_count(&answer, to_send.len()));
+            .judge(self.epoch.elapsed(), refused_count(&answer, records.len()));
         self.delivery.answered(self.epoch.elapsed(), answer, batch);
         is_answered
     }

@@ -13,8 +13,7 @@ use crate::clock::Clock;
 use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::{REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
-use crate::model::settle::ChunkRef;
-use crate::model::{BatchRecord, ObjectId, QueueName, SettledRun};
+use crate::model::BatchRecord;
 use crate::publish::attempt::{Attempt, InDoubt, NextAttempt};
 use crate::publish::pacer::Pacer;
 use crate::route::shard_map::{HashKey, Shard, ShardIndex};
@@ -115,7 +114,7 @@ impl Resender<'_> {
             .map(|(shard_id, number)| (shard_id.to_owned(), number.to_owned()))
             .collect();
         attempt
-            .settle(index, vec![run_of(records.len())])
+            .settle(saturate::to_u64(records.len()))
             .map_err(|_attempt| internal("an unacknowledged record at settlement (D1)"))?;
         let time = jiff::Timestamp::from_microsecond(self.clock.now_us()).unwrap_or_default();
         let replays: Vec<_> = rows
@@ -178,22 +177,6 @@ impl Resender<'_> {
                 }
             }
         }
-    }
-}
-
-/// A settlement speaks of chunks; these rows come from none.
-fn run_of(count: usize) -> SettledRun {
-    let records_count = saturate::to_u64(count);
-    SettledRun {
-        chunk: ChunkRef {
-            object: ObjectId {
-                queue: QueueName::changes(),
-                number: 0,
-            },
-            chunk_number: 0,
-        },
-        records_count,
-        through: records_count,
     }
 }
 

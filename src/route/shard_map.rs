@@ -45,6 +45,11 @@ impl HashRange {
         self.start <= key.0 && key.0 <= self.end
     }
 
+    /// Whether all of another range lies in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
     /// The common part of two ranges, if there is one.
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let start = self.start.max(other.start);

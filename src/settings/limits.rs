@@ -13,7 +13,7 @@ pub struct LimitsConfig {
     pub files_in_parallel: usize,
     /// Longest row in bytes.
     pub row_bytes_max: usize,
-    /// Time a drain may take before the process gives up.
+    /// Time that requests in flight get to end when the task stops.
     pub drain_timeout: Duration,
     /// Restarts of the data path within ten minutes before the process gives up.
     pub restarts_max: u32,

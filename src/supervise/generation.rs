@@ -4,8 +4,9 @@
 //! `wiring` for the details.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::past_load::PastLoad;
@@ -27,6 +28,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::settings::{RunMode, StopAfter};
 use crate::sink::StreamDescription;
@@ -38,10 +40,34 @@ pub enum GenerationEnd {
     Finished,
     /// The full load is settled and committed, and the task was to stop after it.
     PastLoad(StopAfter),
-    /// It was asked to stop; everything in flight is settled and committed.
-    Drained,
-    /// The stream has other shards now; everything in flight is settled and committed.
+    /// It was asked to stop; everything that was sent is settled and committed, or in doubt.
+    Stopped,
+    /// The stream has other shards now; everything that was sent is settled and committed, or in doubt.
     Resharded,
+}
+
+/// Requests to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// As soon as nothing is being sent.
+    pub now: CancellationToken,
+    /// Once everything that was read is sent, so that not even another configuration would send any of it again.
+    pub drained: CancellationToken,
+}
+
+impl Stop {
+    /// Waits for either.
+    pub async fn requested(&self) {
+        tokio::select! {
+            () = self.now.cancelled() => {}
+            () = self.drained.cancelled() => {}
+        }
+    }
+
+    /// Whether there is one.
+    pub fn is_requested(&self) -> bool {
+        self.now.is_cancelled() || self.drained.is_cancelled()
+    }
 }
 
 /// A running data path.
@@ -54,9 +80,10 @@ pub struct Generation {
     finished: CancellationToken,
     reshard: CancellationToken,
     halt: Halt,
+    wind_down: WindDown,
     stop_assigning: Upstream<StopAssigning>,
     commit: Downstream<CommitNow>,
-    drain_timeout: std::time::Duration,
+    drain_timeout: Duration,
     past_load: PastLoad,
     all_home: Option<Credit>,
 }
@@ -90,12 +117,12 @@ impl Generation {
             delivery,
             reshard: CancellationToken::new(),
             halt: Halt::default(),
+            wind_down: WindDown::default(),
             counters,
         };
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
         let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();
         let (readers_stop, finished) = (CancellationToken::new(), CancellationToken::new());
-
         let batchers = wiring.start_shards(&checkpointer);
         let dead_letters = wiring.start_dead_letters(&checkpointer);
         wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
@@ -113,6 +140,7 @@ impl Generation {
         Ok(Self {
             reshard: wiring.reshard,
             halt: wiring.halt,
+            wind_down: wiring.wind_down,
             actors: wiring.actors,
             placement: wiring.placement,
             budget: wiring.budget,
@@ -130,7 +158,7 @@ impl Generation {
     ///
     /// # Errors
     /// The fault that ended the generation.
-    pub async fn watch(&mut self, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
+    pub async fn watch(&mut self, stop: &Stop) -> Result<GenerationEnd, Fault> {
         loop {
             tokio::select! {
                 exit = self.actors.next_exit() => {
@@ -139,41 +167,55 @@ impl Generation {
                     }
                 }
                 () = self.finished.cancelled() => {
-                    return self.end(GenerationEnd::Finished).await;
+                    return self.drain(GenerationEnd::Finished, stop).await;
                 }
                 () = self.halt.requested() => {
                     tracing::error!("stopping: everything before the place that stops the task is sent first");
-                    return self.drain().await.map(|()| GenerationEnd::Drained);
+                    return self.drain(GenerationEnd::Stopped, stop).await;
                 }
-                () = self.reshard.cancelled() => {
-                    tracing::info!("draining, to continue with the shards that the stream has now");
-                    return self.end(GenerationEnd::Resharded).await;
-                }
-                () = stop.cancelled() => {
-                    tracing::info!(in_flight_bytes = self.budget.in_flight_bytes(), "draining");
-                    return self.end(GenerationEnd::Drained).await;
-                }
+                () = self.reshard.cancelled() => return self.end(GenerationEnd::Resharded).await,
+                () = stop.now.cancelled() => return self.end(GenerationEnd::Stopped).await,
+                () = stop.drained.cancelled() => return self.drain(GenerationEnd::Stopped, stop).await,
             }
         }
     }
 
-    async fn end(&mut self, end: GenerationEnd) -> Result<GenerationEnd, Fault> {
-        self.drain().await?;
-        self.past_load.drained(end).await
-    }
-
-    /// Stops the readers, lets every credit come home (F2), and commits. If something stops the task, it fails with
-    /// that.
-    async fn drain(&mut self) -> Result<(), Fault> {
-        self.readers_stop.cancel();
-        self.stop_assigning.notify(StopAssigning);
+    /// Stops the readers, lets every credit come home (F2), and commits: everything before the end is sent. Without a
+    /// time limit, because a stop and other shards end it.
+    async fn drain(&mut self, end: GenerationEnd, stop: &Stop) -> Result<GenerationEnd, Fault> {
+        self.stop_reading();
         let budget = self.budget.clone();
-        let all_home = tokio::time::timeout(self.drain_timeout, budget.all_home());
+        let all_home = budget.all_home();
         tokio::pin!(all_home);
         // Held until the actors are gone, so that no reader takes another chunk into flight after the commit.
         self.all_home = loop {
             tokio::select! {
-                result = &mut all_home => break Some(result.map_err(|_elapsed| self.drain_timed_out())?),
+                all_home = &mut all_home => break Some(all_home),
+                exit = self.actors.next_exit() => {
+                    if let Some(fault) = exit.and_then(fault_of) {
+                        return Err(fault);
+                    }
+                }
+                () = self.reshard.cancelled() => return self.end(GenerationEnd::Resharded).await,
+                () = stop.now.cancelled() => return self.end(GenerationEnd::Stopped).await,
+            }
+        };
+        self.commit(end, true).await
+    }
+
+    /// Stops everything that nobody outside has seen yet, waits for the rest, and commits: the checkpoint says where
+    /// the next generation goes on.
+    async fn end(&mut self, end: GenerationEnd) -> Result<GenerationEnd, Fault> {
+        let in_flight_bytes = self.budget.in_flight_bytes();
+        tracing::info!(in_flight_bytes, ?end, "finishing the requests in flight");
+        self.stop_reading();
+        self.wind_down.request();
+        let wind_down = self.wind_down.clone();
+        let finished = tokio::time::timeout(self.drain_timeout, wind_down.finished());
+        tokio::pin!(finished);
+        let is_in_time = loop {
+            tokio::select! {
+                finished = &mut finished => break finished.is_ok(),
                 exit = self.actors.next_exit() => {
                     if let Some(fault) = exit.and_then(fault_of) {
                         return Err(fault);
@@ -181,31 +223,59 @@ impl Generation {
                 }
             }
         };
-        let committed = self.commit.push(CommitNow { is_clean_stop: true }).await;
+        if !is_in_time {
+            let seconds = self.drain_timeout.as_secs_f64();
+            tracing::warn!(
+                seconds,
+                "a request did not end within limits.drain_timeout: its records are in doubt at the next start"
+            );
+        }
+        let is_clean = is_in_time && !wind_down.has_left_doubt();
+        self.commit(end, is_clean).await
+    }
+
+    fn stop_reading(&self) {
+        self.readers_stop.cancel();
+        self.stop_assigning.notify(StopAssigning);
+    }
+
+    /// The last commit. If something stops the task, it fails with that, unless it goes on with other shards and gets
+    /// to that place again.
+    async fn commit(&mut self, end: GenerationEnd, is_clean_stop: bool) -> Result<GenerationEnd, Fault> {
+        let committed = self.commit.push(CommitNow { is_clean_stop }).await;
         committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
         // Also if it was requested only now, or something else ended the generation first.
-        self.halt.reason().map_or(Ok(()), Err)
+        if let (true, Some(reason)) = (end != GenerationEnd::Resharded, self.halt.reason()) {
+            return Err(reason);
+        }
+        self.past_load.ended(end).await
     }
 
-    fn drain_timed_out(&self) -> Fault {
-        let (bytes, seconds) = (self.budget.in_flight_bytes(), self.drain_timeout.as_secs());
-        let message = format!(
-            "{bytes} bytes still in flight after {seconds} s of draining are sent again at the next start"
-        );
-        Fault::new(FaultKind::DrainTimeout, message)
-    }
-
-    /// Ends every actor and every thread of the generation.
-    pub async fn tear_down(mut self) {
+    /// Ends every actor and every thread of the generation; a thread in a call that does not return, such as a write to a
+    /// dead network disk, is waited for at most for `patience`, if that is given. Gives the bytes that are in flight then:
+    /// none, or a credit did not come home (F2).
+    pub async fn tear_down(mut self, patience: Option<Duration>) -> u64 {
         self.readers_stop.cancel();
         self.actors.abort_all().await;
-        // Joining threads blocks, and the actors are gone: nothing is left that could be waited for.
-        let placement = self.placement;
-        if tokio::task::spawn_blocking(move || placement.stop())
-            .await
-            .is_err()
-        {
-            tracing::error!("a thread of the generation panicked while it ended");
+        // Joining threads blocks; on a thread of its own, so that nothing has to wait for it.
+        let (placement, (done, ended)) = (self.placement, oneshot::channel());
+        std::thread::spawn(move || {
+            placement.stop();
+            if done.send(()).is_err() {
+                tracing::debug!("a thread that was left has ended");
+            }
+        });
+        let ended = match patience {
+            Some(patience) => tokio::time::timeout(patience, ended).await,
+            None => Ok(ended.await),
+        };
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(_gone)) => tracing::error!("a thread of the generation panicked while it ended"),
+            Err(_elapsed) => {
+                tracing::warn!("a file or disk does not answer; the thread that waits for it is left");
+            }
         }
+        self.budget.in_flight_bytes()
     }
 }

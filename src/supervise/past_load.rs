@@ -43,7 +43,7 @@ impl PastLoad {
     }
 
     /// Notes if the moment has passed, whether it was waited for or not, when everything is settled and committed.
-    pub(super) async fn drained(&self, end: GenerationEnd) -> Result<GenerationEnd, Fault> {
+    pub(super) async fn ended(&self, end: GenerationEnd) -> Result<GenerationEnd, Fault> {
         let is_waited_for = self.stop_after != StopAfter::Never;
         let has_passed = if is_waited_for {
             end == GenerationEnd::Finished

@@ -11,17 +11,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backoff::backoff::Backoff;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, GenerationEnd};
+use super::generation::{Generation, GenerationEnd, Stop};
 use super::policy::{Decision, RestartPolicy};
 use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
 use crate::checkpoint::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::{Checkpoint, CheckpointStore};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
 use crate::saturate;
@@ -30,6 +32,12 @@ use crate::settings::{MigrationType, RunMode, StopAfter};
 use crate::sink::RecordSink;
 use crate::source::ObjectSource;
 
+/// Pauses between generations that end because of other shards, one soon after the other.
+const RESHARD_DELAYS: Delays = Delays::new(Duration::from_millis(20), Duration::from_secs(10));
+/// A generation that lived for this long had shards to live with.
+const STEADY_MIN: Duration = Duration::from_secs(30);
+/// How long the last generation's threads may take to end.
+const TEAR_DOWN_MAX: Duration = Duration::from_secs(2);
 /// How often the clock is asked whether the time to stop has come.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -51,9 +59,9 @@ pub struct Backends {
 pub enum RunEnd {
     /// Everything present is settled.
     Finished,
-    /// It was asked to stop, and everything in flight was settled and committed.
-    Drained,
-    /// It was to stop at this time, and drained as well.
+    /// It was asked to stop; what was sent is settled and committed, or known to be in doubt.
+    Stopped,
+    /// The same, because it was to stop at this time.
     AtTime,
     /// It was to stop after its full load, and everything up to there is settled.
     PastLoad(StopAfter),
@@ -64,7 +72,7 @@ impl RunEnd {
     pub fn reason(self, migration_type: MigrationType) -> StopReason {
         match self {
             Self::Finished if !migration_type.has_changes() => StopReason::FullLoadOnlyFinished,
-            Self::Finished | Self::Drained | Self::PastLoad(StopAfter::Never) => StopReason::Normal,
+            Self::Finished | Self::Stopped | Self::PastLoad(StopAfter::Never) => StopReason::Normal,
             Self::AtTime => StopReason::StoppedAtServerTime,
             Self::PastLoad(StopAfter::FullLoad) => StopReason::StoppedAfterFullLoad,
             Self::PastLoad(StopAfter::CachedChanges) => StopReason::StoppedAfterCachedEvents,
@@ -121,7 +129,7 @@ impl Pipeline {
         Arc::clone(&self.counters)
     }
 
-    /// Runs until everything is settled, until `stop` is cancelled and the task is drained, or until a fault
+    /// Runs until everything is settled, until `stop` is cancelled and nothing is being sent any more, or until a fault
     /// that no restart cures. Must run inside an actix system.
     ///
     /// # Errors
@@ -143,21 +151,24 @@ impl Pipeline {
         end
     }
 
-    async fn run_to_an_end(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
+    async fn run_to_an_end(&self, now: CancellationToken) -> Result<RunEnd, Fault> {
+        let stop = Stop {
+            now,
+            drained: CancellationToken::new(),
+        };
         let Some(at_ms) = self.config.stop.at_ms else {
             return self.lives(&stop).await;
         };
         if self.is_reached(at_ms) {
             return Ok(RunEnd::AtTime);
         }
-        let stop_now = stop.child_token();
         let end = tokio::select! {
             biased;
-            end = self.lives(&stop_now) => end,
-            () = self.stop_at(at_ms, &stop_now) => Err(Fault::new(FaultKind::Internal, "ended before its data path")),
+            end = self.lives(&stop) => end,
+            () = self.stop_at(at_ms, &stop) => Err(Fault::new(FaultKind::Internal, "ended before its data path")),
         };
         match end {
-            Ok(RunEnd::Drained) if !stop.is_cancelled() => Ok(RunEnd::AtTime),
+            Ok(RunEnd::Stopped) if !stop.now.is_cancelled() => Ok(RunEnd::AtTime),
             end => end,
         }
     }
@@ -166,31 +177,41 @@ impl Pipeline {
         self.backends.clock.now_ms() >= at_ms
     }
 
-    /// Asks for a drain at a time by the clock, which may be set meanwhile; then waits for ever.
-    async fn stop_at(&self, at_ms: i64, stop: &CancellationToken) {
+    /// Asks for the end at a time by the clock, which may be set meanwhile; then waits for ever.
+    async fn stop_at(&self, at_ms: i64, stop: &Stop) {
         while !self.is_reached(at_ms) {
             tokio::time::sleep(CLOCK_INTERVAL).await;
         }
         tracing::info!(at = moment_text(at_ms), "stopping at the configured time");
-        stop.cancel();
+        stop.drained.cancel();
         std::future::pending::<()>().await;
     }
 
-    async fn lives(&self, stop: &CancellationToken) -> Result<RunEnd, Fault> {
+    async fn lives(&self, stop: &Stop) -> Result<RunEnd, Fault> {
         let mut policy = RestartPolicy::new(&self.config.limits);
         let epoch = Instant::now();
+        let mut reshard_delays = RESHARD_DELAYS.start();
         for number in 1.. {
+            let began = Instant::now();
             self.status
                 .send_modify(|status| Arc::make_mut(status).generation = number);
             let fault = match self.live(number, stop).await {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
-                Ok(GenerationEnd::Drained) => return Ok(RunEnd::Drained),
+                Ok(GenerationEnd::Stopped) => return Ok(RunEnd::Stopped),
                 Ok(GenerationEnd::PastLoad(after)) => return Ok(RunEnd::PastLoad(after)),
-                // Planned, so no restart of the kind that the policy counts.
-                Ok(GenerationEnd::Resharded) => continue,
+                Ok(GenerationEnd::Resharded) => {
+                    // Planned, so no restart of the kind that the policy counts. But what the service says of its
+                    // shards may lag, and then the next generation ends as soon as it sends something.
+                    if began.elapsed() > STEADY_MIN {
+                        reshard_delays.reset();
+                    }
+                    self.pause(reshard_delays.next_backoff().unwrap_or_default(), stop)
+                        .await;
+                    continue;
+                }
                 Err(fault) => fault,
             };
-            if stop.is_cancelled() {
+            if stop.is_requested() {
                 return Err(fault);
             }
             match policy.decide(fault.clone(), epoch.elapsed()) {
@@ -202,7 +223,7 @@ impl Pipeline {
                     });
                     tracing::error!(generation = number, error = %fault, delay_ms, "restarting from the checkpoint");
                     self.pause(after, stop).await;
-                    if stop.is_cancelled() {
+                    if stop.is_requested() {
                         // What was in flight is not settled, so this is not a drain.
                         return Err(fault);
                     }
@@ -213,12 +234,12 @@ impl Pipeline {
     }
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
-    async fn live(&self, number: u32, stop: &CancellationToken) -> Result<GenerationEnd, Fault> {
+    async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
         let stream = tokio::select! {
             biased;
             described = self.backends.sink.describe() => described.map_err(Fault::from)?,
             // An unreachable stream can take long to say so; nothing was begun yet.
-            () = stop.cancelled() => return Ok(GenerationEnd::Drained),
+            () = stop.requested() => return Ok(GenerationEnd::Stopped),
         };
         let mut generation = Generation::build(
             &self.config,
@@ -231,14 +252,23 @@ impl Pipeline {
         .await?;
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
-        generation.tear_down().await;
+        // Another generation must not meet what is left of this one, so it is waited for, however long it takes.
+        let is_last = stop.is_requested() && matches!(end, Ok(GenerationEnd::Stopped));
+        let in_flight_bytes = generation.tear_down(is_last.then_some(TEAR_DOWN_MAX)).await;
+        self.status.send_modify(|status| {
+            let status = Arc::make_mut(status);
+            status.in_flight_bytes = in_flight_bytes;
+            for table in &mut status.tables {
+                table.in_flight_records = 0;
+            }
+        });
         end
     }
 
-    async fn pause(&self, time: Duration, stop: &CancellationToken) {
+    async fn pause(&self, time: Duration, stop: &Stop) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}
-            () = stop.cancelled() => {}
+            () = stop.requested() => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::checkpoint::suspended::refuse_suspended;
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{ObjectId, QueueName};
-use crate::publish::delivery::{Known, Start};
+use crate::publish::look_plan::Start;
 use crate::route::lane::LANES_COUNT;
 use crate::settings::{DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::sink::{SinkError, StreamDescription};
@@ -34,19 +34,14 @@ impl Recovery {
             .filter_map(|table| table.last_update_ms)
             .max();
         let cuts = checkpoint.cuts.iter();
-        let shards = cuts.map(|cut| {
-            let known = Known {
-                numbers: cut.last_request.clone(),
-                look_from: cut.look_from.clone(),
-            };
-            (cut.shard_id.clone(), known)
-        });
+        let shards = cuts.map(|cut| (cut.shard_id.clone(), cut.lanes.clone()));
         // Nothing after the place where a table was suspended was ever sent.
         let open = checkpoint.unfinished.iter().map(|entry| &entry.id);
         let open = open.filter(|id| !checkpoint.is_held_back(id)).cloned();
         Self {
             start: Start {
                 is_in_doubt: task.fresh_start_ms.is_some() && !task.clean_stop,
+                may_hold_copies: task.may_hold_copies,
                 candidates: open.collect(),
                 shards: shards.collect(),
             },
@@ -223,6 +218,7 @@ fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: 
     fingerprint.clone_into(&mut task.configuration_fingerprint);
     identity.clone_into(&mut task.stream_identity);
     task.clean_stop = false;
+    task.may_hold_copies &= recovery.start.is_in_doubt;
     task.in_doubt_since_ms = recovery.start.is_in_doubt.then_some(recovery.since_ms);
 }
 

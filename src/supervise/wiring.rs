@@ -25,12 +25,13 @@ use crate::discover::catalog::Catalog;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
-use crate::publish::delivery::Start;
+use crate::publish::look_plan::Start;
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::ShardIndex;
@@ -47,6 +48,7 @@ pub(super) struct Wiring<'a> {
     pub(super) delivery: DeliveryConfig,
     pub(super) reshard: CancellationToken,
     pub(super) halt: Halt,
+    pub(super) wind_down: WindDown,
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
@@ -66,9 +68,12 @@ impl Wiring<'_> {
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
             let clock = Arc::clone(&self.backends.clock);
             let destination = Destination::from(&self.config.target);
-            let (delivery, checkpointer) = (self.delivery, Upstream::to(checkpointer.clone()));
+            let (delivery, is_chained) = (self.delivery, self.checkpoint.task.chain.is_some());
+            let note_copies = Downstream::to("checkpoint", checkpointer.clone());
+            let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
-            let reshard = self.reshard.clone();
+            let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
+            let drain_timeout = self.config.limits.drain_timeout;
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -81,8 +86,12 @@ impl Wiring<'_> {
                         start,
                         since_ms,
                         reshard,
+                        wind_down,
+                        drain_timeout,
                         destination,
                         checkpointer,
+                        note_copies,
+                        is_chained,
                         counters,
                         clock,
                         fuse,
@@ -127,6 +136,7 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.clock),
             Upstream::to(checkpointer.clone()),
         );
+        let wind_down = self.wind_down.clone();
         self.actors.spawn(
             &self.placement.control(),
             "dead-letter writer",
@@ -138,6 +148,7 @@ impl Wiring<'_> {
                         table_names,
                         clock,
                         checkpointer,
+                        wind_down,
                         fuse,
                     },
                     files,

@@ -71,7 +71,7 @@ fn now_is_behind_every_file_that_is_there_and_in_front_of_any_that_comes_whateve
         }
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
     assert_eq!((keys.len(), in_front.len()), (3, 4));
     assert_eq!(run.status.changes.in_front, 4);
@@ -128,7 +128,7 @@ fn a_file_that_appears_in_front_of_the_start_later_is_counted_and_no_late_file()
         running.until(|status| status.changes.in_front == 2).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
 }
 

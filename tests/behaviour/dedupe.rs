@@ -163,7 +163,7 @@ fn a_clean_stop_leaves_nothing_to_look_for() {
         running.until_stored(200).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     let run = world.run(RunMode::Once);
     run.assert_ended(RunEnd::Finished);
     assert_eq!((run.counters.found, run.counters.recovered), (0, 0));

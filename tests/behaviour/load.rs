@@ -191,7 +191,7 @@ fn change_files_that_appear_while_it_runs_are_picked_up_in_order() {
         running.until(|status| status.changes.ended == 6).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
     let state = world.entry(&early).unwrap().state;
     assert!(matches!(state, ObjectState::Done(_)), "{state:?}");

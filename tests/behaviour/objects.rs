@@ -104,7 +104,7 @@ fn an_object_that_was_replaced_between_two_runs_is_not_mixed() {
         running.until_stored(500).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     let state = world.entry(&key).unwrap().state;
     assert!(
         matches!(state, ObjectState::Open(_)),
@@ -148,7 +148,7 @@ fn a_late_file_is_read_behind_the_others() {
         running.until(|status| status.changes.ended == 3).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     let expectation = Expectation {
         late: vec![key],
         ..Expectation::flawless()
@@ -165,7 +165,7 @@ fn a_late_file_is_set_aside_where_that_is_wanted() {
         running.until(|status| status.changes.quarantined == 1).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     let expectation = Expectation {
         late: vec![key.clone()],
         ..set_aside(&key)

@@ -6,10 +6,8 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use bucket_brigade::checkpoint::store::CheckpointStore;
-use bucket_brigade::clock::Clock;
 use bucket_brigade::model::QueueName;
 use bucket_brigade::settings::{RunMode, StopAfter};
 use bucket_brigade::supervise::pipeline::RunEnd;
@@ -19,16 +17,7 @@ use crate::support::fixtures::Data;
 use crate::support::journal::Kill;
 use crate::support::oracle::judge;
 use crate::support::pipeline::World;
-
-/// A clock that a test sets, in milliseconds.
-#[derive(Debug)]
-struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::SeqCst) * 1_000
-    }
-}
+use crate::support::set_clock::SetClock;
 
 const STOP_AT_MS: i64 = 1_795_464_000_000;
 
@@ -38,7 +27,7 @@ fn timed_world() -> (World, Arc<SetClock>) {
     data.load(1, 30);
     data.changes(40);
     let mut world = World::new(data, 2);
-    let clock = Arc::new(SetClock(AtomicI64::new(STOP_AT_MS - 3_600_000)));
+    let clock = Arc::new(SetClock::at(STOP_AT_MS - 3_600_000));
     world.clock = Arc::<SetClock>::clone(&clock);
     world.config.stop.at_ms = Some(STOP_AT_MS);
     (world, clock)
@@ -49,7 +38,7 @@ fn a_task_stops_at_its_time_with_nothing_in_flight() {
     let (world, clock) = timed_world();
     let run = world.run_while(RunMode::Continuous, async |mut running| {
         running.until(|status| status.changes.ended == 1).await;
-        clock.0.store(STOP_AT_MS, Ordering::SeqCst);
+        clock.set(STOP_AT_MS);
     });
     run.assert_ended(RunEnd::AtTime);
     judge(&world, &Expectation::flawless());
@@ -58,7 +47,7 @@ fn a_task_stops_at_its_time_with_nothing_in_flight() {
 #[test]
 fn a_task_that_is_started_behind_its_time_reads_and_sends_nothing() {
     let (world, clock) = timed_world();
-    clock.0.store(STOP_AT_MS + 1, Ordering::SeqCst);
+    clock.set(STOP_AT_MS + 1);
     let run = world.run(RunMode::Continuous);
     assert_eq!(run.end, Ok(RunEnd::AtTime));
     assert_eq!(world.stream().requests_count(), 0);
@@ -72,7 +61,7 @@ fn a_wish_to_stop_is_no_stop_at_a_time() {
         running.until(|status| status.changes.ended == 1).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
 }
 
 fn loading_world(after: StopAfter) -> World {
@@ -115,7 +104,7 @@ fn a_task_stops_behind_the_changes_that_are_there_and_goes_on_with_later_ones() 
         running.until(|status| status.changes.ended == 1).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn stop_at_percent(world: &World, percent: usize) {
         running.until_stored(stop_at).await;
         running.stop.cancel();
     });
-    run.assert_ended(RunEnd::Drained);
+    run.assert_ended(RunEnd::Stopped);
     judge(world, &Expectation::flawless().unfinished());
 }
 

@@ -19,3 +19,4 @@ pub(crate) mod pipeline;
 pub(crate) mod policies;
 mod oracle_end;
 mod replay;
+pub(crate) mod set_clock;

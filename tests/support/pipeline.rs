@@ -81,6 +81,11 @@ impl Running {
         self.status.wait_for(is_so).await.unwrap();
     }
 
+    /// How many records are stored in all runs together.
+    pub(crate) fn stored_so_far(&self) -> usize {
+        *self.stored_count.borrow()
+    }
+
     /// Waits until this many records are stored in all runs together, repeats included.
     pub(crate) async fn until_stored(&mut self, count: usize) {
         self.stored_count

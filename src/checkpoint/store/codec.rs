@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Version of the encoding and of the shape of all stored types.
-pub const VALUE_VERSION: u8 = 4;
-/// Longest value in bytes: the cut of a shard with a full request fits many times over.
+pub const VALUE_VERSION: u8 = 5;
+/// Longest value in bytes: what is known of a shard is bounded far below it (C4).
 pub const VALUE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 const CHECKSUM_BYTES: usize = size_of::<u32>();
@@ -113,6 +113,7 @@ mod tests {
     use crate::checkpoint::store::conformance::troubles;
     use crate::checkpoint::store::{ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut};
     use crate::model::Mark;
+    use crate::model::places::{KnownPlaces, LaneCut};
     use crate::route::lane::LaneIndex;
     use crate::route::shard_map::HashRange;
 
@@ -229,28 +230,32 @@ mod tests {
                 end: u128::MAX,
             },
             last_sequence_number: Some("49".to_owned()),
-            last_request: vec!["48".to_owned(), "49".to_owned()],
-            look_from: Some("48".to_owned()),
+            lanes: vec![LaneCut {
+                range: HashRange { start: 1, end: 9 },
+                known: KnownPlaces::of(["48".to_owned(), "49/1".to_owned()]),
+                look_from: Some("48".to_owned()),
+            }],
             records: 2,
         };
         assert_eq!(
             encode(&state).unwrap(),
             [
-                4, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
+                5, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
                 1, 251, 42, 1, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 1, 12,
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 1, 0, 1, 17, 108, 111, 97, 100, 58,
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 7, 12, 111, 114, 100, 101, 114,
                 115, 47, 55, 46, 99, 115, 118, 1, 1, 2, 10, 1, 2, 105, 100, 19, 34, 120, 34, 32, 105, 115,
-                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 4, 174, 173, 115
+                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 112, 168, 87, 230
             ],
             "changed shape needs a new version"
         );
         assert_eq!(
             encode(&cut).unwrap(),
             [
-                4, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
+                5, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
                 1, 254, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2,
-                52, 57, 2, 2, 52, 56, 2, 52, 57, 1, 2, 52, 56, 2, 103, 185, 64, 38
+                52, 57, 1, 1, 9, 1, 2, 52, 56, 2, 52, 56, 1, 4, 52, 57, 47, 49, 1, 2, 52, 56, 2, 40, 22, 21,
+                27
             ],
             "changed shape needs a new version"
         );
@@ -270,7 +275,7 @@ mod tests {
             "a newer version"
         );
         assert!(
-            error.to_string().contains("version 9") && error.to_string().contains("version 4"),
+            error.to_string().contains("version 9") && error.to_string().contains("version 5"),
             "{error}"
         );
     }

@@ -34,6 +34,7 @@ pub use self::error::StoreError;
 pub use self::life::TaskLife;
 pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
+use crate::model::places::LaneCut;
 use crate::model::trouble::Troubles;
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::shard_map::HashRange;
@@ -187,12 +188,8 @@ pub struct ShardCut {
     pub range: HashRange,
     /// Sequence number of the last acknowledged record; `None` before the first.
     pub last_sequence_number: Option<String>,
-    /// Sequence numbers of the last acknowledged request, and of earlier ones that a look would meet again; with a
-    /// slash and an index for a member of an aggregated record of which others are still in doubt.
-    pub last_request: Vec<String>,
-    /// The record at which looking for what is in doubt has to begin, known or in doubt itself; `None` if only a time
-    /// is known.
-    pub look_from: Option<String>,
+    /// What each lane knows of it: its own, and lanes whose records were stored here because the stream was resharded.
+    pub lanes: Vec<LaneCut>,
     /// Records acknowledged by this shard since the task began.
     pub records: u64,
 }
@@ -240,6 +237,10 @@ pub struct TaskState {
     /// it so; milliseconds since the epoch.
     #[serde(default)]
     pub in_doubt_since_ms: Option<i64>,
+    /// Whether what is in doubt may be in the stream more than once, because after a refused record later ones of its key
+    /// were sent again.
+    #[serde(default)]
+    pub may_hold_copies: bool,
     /// Number of the chain that its records belong to; a new one is greater.
     #[serde(default)]
     pub chain: Option<u64>,

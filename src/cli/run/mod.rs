@@ -112,6 +112,8 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     // Spans are sent when they are closed.
     drop(span);
     telemetry.stop();
+    // A file system that does not answer must not keep the process.
+    runtime.shutdown_background();
     let summary = result?;
     summary.print(args.output.format)?;
     Ok(summary.exit_code(args.fail_on_dead_letters))
@@ -239,8 +241,7 @@ fn summarize(
         schema_version: 1,
         end: match end {
             RunEnd::Finished => "finished",
-            RunEnd::Drained => "drained",
-            RunEnd::AtTime | RunEnd::PastLoad(_) => "stopped",
+            RunEnd::Stopped | RunEnd::AtTime | RunEnd::PastLoad(_) => "stopped",
         },
         stop_reason: end.reason(migration_type),
         bytes_read: source.bytes_read(),

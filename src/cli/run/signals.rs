@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first drains, the second ends the process at once.
+//! SIGTERM and SIGINT: the first lets the requests in flight end, the second ends the process at once.
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,16 +10,16 @@ pub(super) fn watch(runtime: &Handle, stop: CancellationToken) {
         let (Ok(mut terminate), Ok(mut interrupt)) =
             (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
         else {
-            tracing::warn!("cannot watch signals; a stop will not drain");
+            tracing::warn!("cannot watch signals; a stop will leave records in doubt");
             return;
         };
         next(&mut terminate, &mut interrupt).await;
         crate::cli::report(
-            "stopping: in-flight records are settled first; a second signal ends the process at once",
+            "stopping: requests in flight are finished first; a second signal ends the process at once",
         );
         stop.cancel();
         let code = next(&mut terminate, &mut interrupt).await;
-        crate::cli::report("ended by a second signal; records in flight are sent again at the next start");
+        crate::cli::report("ended by a second signal; records in flight are in doubt at the next start");
         std::process::exit(code);
     });
 }

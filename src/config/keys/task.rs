@@ -61,7 +61,7 @@ pub(super) const TAIL: &[Key] = &[
         name: "stop",
         kind: Kind::Group(&STOP),
         presence: Presence::Optional(""),
-        about: "When the task stops by itself. It drains, ends with exit code 0, and continues at its next start.",
+        about: "When the task stops by itself. It finishes the requests in flight, ends with exit code 0, and continues at its next start.",
     },
     Key {
         name: "errors",
@@ -183,7 +183,7 @@ static LIMITS: Group = Group {
                 maximum: Duration::from_hours(1),
             },
             presence: Presence::Default("30s"),
-            about: "Time to settle what is in flight after SIGTERM. Keep it below the grace period of the platform.",
+            about: "Time for the requests in flight to end after SIGTERM; after it they are in doubt at the next start. Keep it below the grace period of the platform.",
         },
         Key {
             name: "restarts",

@@ -2,11 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Backend, cut, lanes, mark, open, register, register_one, state_of, table, version};
+use super::{Backend, cut, lane_cut, lanes, mark, open, register, register_one, state_of, table, version};
 use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, Phase, RangeThrough, ShardCut,
     TaskState,
 };
+use crate::model::places::PLACES_MAX;
 use crate::model::{ObjectId, QueueName};
 use crate::route::shard_map::HashRange;
 
@@ -70,6 +71,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
         fresh_start_ms: Some(4),
         clean_stop: true,
         in_doubt_since_ms: Some(5),
+        may_hold_copies: true,
         chain: Some(1_793_000_000_000),
     };
     let delta = CheckpointDelta {
@@ -197,12 +199,13 @@ pub(super) fn long_values_are_kept(backend: &mut dyn Backend) -> Result<()> {
         through: through.collect(),
         ..ObjectProgress::default()
     });
-    let full_request = ShardCut {
-        last_request: vec!["4".repeat(56); 500],
-        look_from: Some("48".to_owned()),
+    let fullest = ShardCut {
+        lanes: (0..4)
+            .map(|lane| lane_cut((0..PLACES_MAX).map(|place| format!("{lane}{place:055}"))))
+            .collect(),
         ..cut("shardId-0", 500)
     };
-    for (state, cut_of_request) in [(wide, full_request), (open(2), cut("shardId-0", 501))] {
+    for (state, cut_of_request) in [(wide, fullest), (open(2), cut("shardId-0", 501))] {
         let delta = CheckpointDelta {
             objects: ids.iter().map(|id| (id.clone(), state.clone())).collect(),
             cuts: vec![cut_of_request, cut("shardId-1", 1)],

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::chain::ends::LaneEnds;
 use crate::chain::position::ChainPosition;
+use crate::model::places::{KnownPlaces, LaneCut};
 use crate::model::trouble::{SuspendedRow, Suspension, Trouble, Troubles};
 use crate::model::{Mark, ObjectId, ObjectVersion, QueueName};
 use crate::route::lane::LaneIndex;
@@ -166,14 +167,22 @@ pub fn totals(records: u64) -> ObjectTotals {
     }
 }
 
+/// What the lane of a shard has settled there.
+pub fn lane_cut(places: impl IntoIterator<Item = String>) -> LaneCut {
+    LaneCut {
+        range: HashRange::ALL,
+        known: KnownPlaces::of(places),
+        look_from: Some("48".to_owned()),
+    }
+}
+
 /// The cut of a shard.
 pub fn cut(shard_id: &str, records: u64) -> ShardCut {
     ShardCut {
         shard_id: shard_id.to_owned(),
         range: HashRange::ALL,
         last_sequence_number: Some(format!("4954{records:052}")),
-        last_request: (0..3).map(|index| format!("4954{index:052}")).collect(),
-        look_from: Some("48".to_owned()),
+        lanes: vec![lane_cut((0..3).map(|index| format!("4954{index:052}")))],
         records,
     }
 }

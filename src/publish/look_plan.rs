@@ -1,0 +1,66 @@
+//! What a delivery starts from, and what it asks the stream for. Pure: no I/O, no clock.
+//!
+//! **Invariants:** D3 (what is settled is not taken for news).
+
+use std::collections::{HashMap, HashSet};
+
+use super::outcome::Acknowledged;
+use crate::model::ObjectId;
+use crate::model::places::LaneCut;
+use crate::model::settle::sequence_number_of;
+use crate::route::shard_map::{HashKey, HashRange};
+
+/// What a shard's delivery starts from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Whether a process before this one may have sent records that no checkpoint knows.
+    pub is_in_doubt: bool,
+    /// Whether some of them may be there more than once.
+    pub may_hold_copies: bool,
+    /// Objects that such records can be rows of.
+    pub candidates: Vec<ObjectId>,
+    /// What is known of each shard.
+    pub shards: HashMap<String, Vec<LaneCut>>,
+}
+
+/// Where to begin reading each shard, and what is not news there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookPlan {
+    /// Records with other hash keys are none of ours.
+    pub range: HashRange,
+    /// Per shard: the record to begin at, that one included; the other shards are read from a time on.
+    pub starts: HashMap<String, String>,
+    /// Per shard: what lanes have settled there.
+    pub known: HashMap<String, Vec<LaneCut>>,
+    /// Per shard: places that are known besides.
+    pub seen: HashMap<String, HashSet<String>>,
+}
+
+impl Default for LookPlan {
+    fn default() -> Self {
+        Self {
+            range: HashRange::ALL,
+            starts: HashMap::new(),
+            known: HashMap::new(),
+            seen: HashMap::new(),
+        }
+    }
+}
+
+impl LookPlan {
+    /// Whether a record that was read back, with a key of this hash, is not news: it is known itself, or as a member of
+    /// a record that is known as a whole.
+    pub fn is_known(&self, record: &Acknowledged, hash_key: HashKey) -> bool {
+        let (shard_id, place) = record.place();
+        let lanes = self.known.get(shard_id);
+        if lanes
+            .into_iter()
+            .flatten()
+            .any(|lane| lane.knows(place, hash_key))
+        {
+            return true;
+        }
+        let seen = self.seen.get(shard_id);
+        seen.is_some_and(|seen| seen.contains(place) || seen.contains(sequence_number_of(place)))
+    }
+}
