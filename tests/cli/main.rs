@@ -19,5 +19,6 @@ mod mappings;
 mod plan;
 mod policies;
 mod preview;
+mod privacy;
 mod state;
 mod verify;
