@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::runtime::Handle;
 
+use super::own_files;
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub struct Opened {
 /// # Errors
 /// If the state cannot be opened; source and target are reached later.
 pub async fn open(config: &Config) -> Result<Opened, Fault> {
+    own_files::close(config);
     let store = open_store(config)?;
     let source = source(config).await;
     let sink = sink(config).await?;

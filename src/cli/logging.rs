@@ -13,7 +13,7 @@ pub(super) struct LogArgs {
     /// Form of the log on stderr
     #[arg(long, global = true, env = "BRIGADE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
-    /// Level (error, warn, info, debug, trace), or a filter with levels by target
+    /// Level (error, warn, info, debug, trace), or a filter with levels by target; libraries say `info` at most
     #[arg(
         long,
         global = true,

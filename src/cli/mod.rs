@@ -20,6 +20,7 @@ mod import;
 mod init;
 mod logging;
 mod new_files;
+mod own_files;
 mod plan;
 mod preview;
 mod reload;

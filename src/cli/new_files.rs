@@ -42,7 +42,7 @@ impl NewFiles<'_> {
     /// # Errors
     /// [`FaultKind::StateCreate`] if it cannot be made.
     pub(super) fn create_folder(self) -> Result<PathBuf, Fault> {
-        let created = create::folder(self.folder).and_then(|()| self.folder.canonicalize());
+        let created = create::shared_folder(self.folder).and_then(|()| self.folder.canonicalize());
         created.map_err(|error| failed(self.folder, &error))
     }
 
@@ -56,7 +56,7 @@ impl NewFiles<'_> {
         let mut written = Vec::new();
         for (name, text) in files {
             let path = self.folder.join(name);
-            create::file()
+            create::shared_file()
                 .write(true)
                 .create_new(!self.is_forced)
                 .truncate(self.is_forced)

@@ -25,7 +25,9 @@ pub fn replace(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let incomplete = incomplete(path);
-    let mut out = BufWriter::new(create::file().write(true).truncate(true).open(&incomplete)?);
+    // What a crash left there may have been made by a version that let others read it.
+    remove(&incomplete)?;
+    let mut out = BufWriter::new(create::file().write(true).create_new(true).open(&incomplete)?);
     write(&mut out)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     match survives {
@@ -35,6 +37,13 @@ pub fn replace(
             fs::rename(&incomplete, path)?;
             path.parent().map_or(Ok(()), create::sync_folder)
         }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -55,6 +64,12 @@ mod tests {
             let path = folder.path().join("file.jsonl");
             // What an earlier crash left is longer than the file.
             fs::write(incomplete(&path), "left over").unwrap();
+            #[cfg(unix)]
+            fs::set_permissions(
+                incomplete(&path),
+                std::os::unix::fs::PermissionsExt::from_mode(0o644),
+            )
+            .unwrap();
             replace(&path, survives, |out| out.write_all(b"old")).unwrap();
             let failed = replace(&path, survives, |out| {
                 out.write_all(b"ne")?;
@@ -65,6 +80,12 @@ mod tests {
             replace(&path, survives, |out| out.write_all(b"n")).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"n");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+            #[cfg(unix)]
+            assert_eq!(
+                std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777,
+                0o600,
+                "what was left over lent its mode"
+            );
         }
     }
 }

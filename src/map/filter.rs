@@ -16,7 +16,7 @@ use super::rules::{SourceFilter, Test};
 use super::shown::shown;
 use crate::model::{Column, ColumnType, Table, TypeClass};
 use crate::settings::problems::Report;
-use crate::value::convert::{Excerpt, FieldValue, HexPrefix, ValueProblem, read_field_as};
+use crate::value::convert::{FieldValue, HexPrefix, Length, ValueProblem, read_field_as};
 use crate::value::csv::Field;
 
 /// Fraction digits of a second that are compared.
@@ -88,11 +88,12 @@ impl RowFilter {
         let kind = kind.widened(filter);
         let mut tests = Vec::with_capacity(filter.conditions.len());
         for condition in &filter.conditions {
-            match condition.test.try_map(|value| kind.operand(value)) {
+            let operand = |value: &String| kind.operand(value).map_err(|problem| (value.clone(), problem));
+            match condition.test.try_map(operand) {
                 Ok(test) => tests.push(test),
-                Err(problem) => {
+                Err((value, problem)) => {
                     let message = format!(
-                        "the filter on the column {:?} of {} compares it with something it cannot hold: {}",
+                        "the filter on the column {:?} of {} compares it with {value:?}, which it cannot hold: {}",
                         filter.column,
                         table.full_name(),
                         problem.reason
@@ -218,7 +219,12 @@ impl ValueKind {
                 return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }
         };
-        number.ok_or_else(|| ValueProblem::new("not_a_number", format!("{} is not a number", Excerpt(text))))
+        number.ok_or_else(|| {
+            ValueProblem::new(
+                "not_a_number",
+                format!("the value ({}) is not a number", Length(text)),
+            )
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! One row on its way to one message. Pure: no I/O, no clock.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::TableIndex;
@@ -33,7 +35,7 @@ impl Operation {
 /// A record that cannot become a message, with its place inside the object.
 ///
 /// The object itself is known to whoever holds the chunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RejectedRecord {
     /// 0-based number of the record in its object.
     pub ordinal: u64,
@@ -47,8 +49,24 @@ pub struct RejectedRecord {
     pub column: Option<String>,
     /// Short machine-readable cause, for example `field_count` or `number_out_of_range`.
     pub code: &'static str,
-    /// One sentence for people: what is wrong with the value and what the definition allows.
+    /// One sentence for people: what is wrong with the value and what the definition allows. The value is not in it.
     pub reason: String,
     /// The bytes of the row as read, cut at the dead-letter limit.
     pub row: Vec<u8>,
+}
+
+/// All but the row: what is shown this way may be logged.
+impl fmt::Debug for RejectedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectedRecord")
+            .field("ordinal", &self.ordinal)
+            .field("line", &self.line)
+            .field("position", &self.position)
+            .field("table", &self.table)
+            .field("column", &self.column)
+            .field("code", &self.code)
+            .field("reason", &self.reason)
+            .field("row_bytes", &self.row.len())
+            .finish()
+    }
 }

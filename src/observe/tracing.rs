@@ -1,11 +1,16 @@
 //! Logs, on standard error, and spans, to an OTLP endpoint if one is configured.
+//!
+//! Nothing here may show a row. This program's own events are written so; the libraries below it are not: in detail, the
+//! SDK logs answers as they are, which hold rows where the stream is read back, requests if `LOG_SIGNABLE_BODY` is set, and
+//! headers with session tokens. So whatever the filter says, of them nothing beyond [`FOREIGN_LEVEL_MAX`] is logged.
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -15,6 +20,9 @@ use crate::fault::{Fault, FaultKind};
 
 /// Target of everything that this crate logs.
 const OWN_TARGET: &str = "bucket_brigade";
+
+/// The most detailed level at which other crates are logged.
+const FOREIGN_LEVEL_MAX: Level = Level::INFO;
 
 /// How to log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +69,13 @@ pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Tele
         .with(span_layer)
         .try_init()
         .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot start logging: {error}")))?;
+    if asks_too_much(&options.filter) {
+        tracing::warn!(
+            filter = options.filter,
+            most = %FOREIGN_LEVEL_MAX,
+            "libraries are not logged in more detail, whatever the filter says: it would show rows and credentials"
+        );
+    }
     Ok(Telemetry { provider })
 }
 
@@ -86,6 +101,9 @@ fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sy
         );
         Fault::new(FaultKind::Usage, message)
     })?;
+    let filter = filter.and(filter_fn(|event: &Metadata<'_>| {
+        is_allowed(event.target(), *event.level())
+    }));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(|| super::terminal::StandardError)
         .with_span_events(FmtSpan::NONE);
@@ -108,6 +126,28 @@ fn directives(filter: &str) -> String {
     }
 }
 
+/// Whether something may be logged at all.
+fn is_allowed(target: &str, level: Level) -> bool {
+    is_own(target) || level <= FOREIGN_LEVEL_MAX
+}
+
+fn is_own(target: &str) -> bool {
+    let rest = target.strip_prefix(OWN_TARGET);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether a filter, as far as it is nothing but levels by target, asks for what is not allowed.
+fn asks_too_much(filter: &str) -> bool {
+    let Ok(targets) = directives(filter).parse::<Targets>() else {
+        return false;
+    };
+    let is_too_much = |level: LevelFilter| level > FOREIGN_LEVEL_MAX;
+    targets.default_level().is_some_and(is_too_much)
+        || targets
+            .iter()
+            .any(|(target, level)| !is_own(target) && is_too_much(level))
+}
+
 /// Colour is for terminals whose user did not decline it (<https://no-color.org>).
 fn is_coloured(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
     is_terminal && no_color.is_none_or(OsStr::is_empty)
@@ -124,6 +164,33 @@ mod tests {
         assert_eq!(directives("error"), "error,bucket_brigade=error");
         assert_eq!(directives("off"), "off,bucket_brigade=off");
         assert_eq!(directives("hyper=trace"), "hyper=trace");
+    }
+
+    #[test]
+    fn other_crates_never_log_in_detail() {
+        for target in [
+            "aws_smithy_runtime::client",
+            "hyper",
+            "log",
+            "bucket_brigade_other",
+        ] {
+            assert!(is_allowed(target, Level::INFO));
+            assert!(!is_allowed(target, Level::DEBUG), "{target}");
+            assert!(!is_allowed(target, Level::TRACE), "{target}");
+        }
+        for target in ["bucket_brigade", "bucket_brigade::publish::sender"] {
+            assert!(is_allowed(target, Level::TRACE), "{target}");
+        }
+        for filter in [
+            "hyper=trace",
+            "debug,bucket_brigade=warn",
+            "warn,aws_smithy_runtime=debug",
+        ] {
+            assert!(asks_too_much(filter), "{filter}");
+        }
+        for filter in ["trace", "off", "info,bucket_brigade=trace", "aws_config=info"] {
+            assert!(!asks_too_much(filter), "{filter}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::model::{
     RejectedRecord, RowSource, Table, TableIndex,
 };
 use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
-use crate::value::convert::{Excerpt, FieldValue, ValueProblem, read_field_as};
+use crate::value::convert::{FieldValue, Length, ValueProblem, read_field_as};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
 
@@ -267,9 +267,9 @@ fn order_of<'c>(
         None => Ok(order),
         Some((field, place)) => {
             let reason = format!(
-                "field {} has the value {}, and by the header it is a column that the table does not have",
+                "field {} has a value ({}), and by the header it is a column that the table does not have",
                 place + 1,
-                Excerpt(field.text)
+                Length(field.text)
             );
             Err(ValueProblem::new("foreign_column", reason))
         }

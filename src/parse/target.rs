@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::map::Mappings;
 use crate::model::{Operation, Table, TableIndex};
 use crate::settings::LoadOperationColumn;
-use crate::value::convert::{Excerpt, ValueProblem};
+use crate::value::convert::{Length, ValueProblem};
 use crate::value::csv::Fields;
 
 /// Fields before the values of a change row: operation, table, schema.
@@ -80,7 +80,7 @@ pub(super) fn load_target(
     match read_operation(first) {
         Ok(Operation::Insert) => Ok((target, fields.skip(1))),
         Ok(Operation::Load | Operation::Update | Operation::Delete) => {
-            let reason = format!("a full-load row can only be an insert, not {}", Excerpt(first));
+            let reason = "a full-load row can only be an insert, not an update or a delete";
             Err(Rejection::of(
                 Some(table),
                 ValueProblem::new("unknown_operation", reason),
@@ -110,13 +110,16 @@ pub(super) fn change_target<'a>(
         return Err(Rejection::of(None, ValueProblem::new("field_count", reason)));
     }
     let of_schema = tables.get(schema).ok_or_else(|| {
-        let reason = format!("no table of the definition has the owner {}", Excerpt(schema));
+        let reason = format!(
+            "no table of the definition has the owner that field 3 names ({})",
+            Length(schema)
+        );
         Rejection::of(None, ValueProblem::new("unknown_schema", reason))
     })?;
     let table = of_schema.get(table_name).copied().ok_or_else(|| {
         let reason = format!(
-            "the definition has no table {} of this owner",
-            Excerpt(table_name)
+            "no table of this owner in the definition has the name in field 2 ({})",
+            Length(table_name)
         );
         Rejection::of(None, ValueProblem::new("unknown_table", reason))
     })?;
@@ -135,7 +138,10 @@ fn read_operation(text: &[u8]) -> Result<Operation, ValueProblem> {
     } else if text.is_empty() {
         Err(ValueProblem::new("no_operation", "the operation field is empty"))
     } else {
-        let reason = format!("{} is not one of INSERT, UPDATE, DELETE, I, U, D", Excerpt(text));
+        let reason = format!(
+            "the operation ({}) is not one of INSERT, UPDATE, DELETE, I, U, D",
+            Length(text)
+        );
         Err(ValueProblem::new("unknown_operation", reason))
     }
 }

@@ -36,9 +36,9 @@ pub fn read_header(
     };
     let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
     if names.len() <= leading {
+        let count = names.len();
         return Err(format!(
-            "its header has no columns: its names are {}, and the first {leading} come before them",
-            shown(&names)
+            "its header has no columns: it has {count} names, and the first {leading} come before them"
         ));
     }
     let found = tables
@@ -77,16 +77,21 @@ pub fn read_header(
     Ok(Header { columns, drift })
 }
 
-/// What the definition does not have.
+/// What the definition does not have. A file without a header has a row in its place, whose values are not to be shown:
+/// names are, if at least as many others are those of columns.
 fn unknown_names(names: &[String], leading: usize, known: &[usize]) -> Option<String> {
     let unknown = names.iter().enumerate().skip(leading);
     let unknown = unknown.filter(|(index, _)| !known.contains(index));
-    let unknown: Vec<String> = unknown.map(|(_, name)| name.clone()).collect();
+    let unknown: Vec<(usize, &String)> = unknown.collect();
+    let is_header = unknown.len() * 2 <= names.len() - leading;
     let told = || {
-        format!(
-            "its header has {}, which the definition does not have",
-            shown(&unknown)
-        )
+        let shown = if is_header {
+            shown(unknown.iter().map(|(_, name)| name.as_str()))
+        } else {
+            let fields = unknown.iter().map(|(index, _)| (index + 1).to_string());
+            format!("names in the fields {}", named(&fields.collect::<Vec<_>>()))
+        };
+        format!("its header has {shown}, which the definition does not have")
     };
     (!unknown.is_empty()).then(told)
 }
@@ -141,7 +146,7 @@ impl<'a> Found<'a> {
         let places = columns.map(|column| find(names, leading, &column.name));
         let (places, refusal) = match places.collect::<Result<Vec<_>, _>>() {
             Ok(places) => {
-                let refusal = refusal(names, table, &places);
+                let refusal = refusal(table, &places);
                 (places, refusal)
             }
             Err(reason) => (vec![None; table.columns.len()], Some(reason)),
@@ -164,11 +169,11 @@ impl<'a> Found<'a> {
         }
         let absent = self.table.columns.iter().zip(&self.places);
         let absent = absent.filter(|(_, place)| place.is_none());
-        let absent: Vec<String> = absent.map(|(column, _)| column.name.clone()).collect();
+        let absent: Vec<&str> = absent.map(|(column, _)| column.name.as_str()).collect();
         if !absent.is_empty() {
             let told = format!(
                 "its header has no {} of {}",
-                shown(&absent),
+                shown(absent),
                 self.table.full_name()
             );
             if policy != HeaderDrift::Accept {
@@ -187,11 +192,12 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Why rows of a table cannot be read by the columns that were found, if they cannot.
-fn refusal(names: &[String], table: &Table, places: &[Option<usize>]) -> Option<String> {
+/// Why rows of a table cannot be read by the columns that were found, if they cannot. What stands in the first row is left
+/// out: it may be no header.
+fn refusal(table: &Table, places: &[Option<usize>]) -> Option<String> {
     let columns = || table.columns.iter().zip(places);
     let missing = columns().filter(|(column, place)| place.is_none() && !column.nullable);
-    let missing: Vec<String> = missing.map(|(column, _)| column.name.clone()).collect();
+    let missing: Vec<&str> = missing.map(|(column, _)| column.name.as_str()).collect();
     if missing.is_empty() && columns().any(|(_, place)| place.is_some()) {
         return None;
     }
@@ -199,9 +205,11 @@ fn refusal(names: &[String], table: &Table, places: &[Option<usize>]) -> Option<
     let what = if missing.is_empty() {
         format!("none of the columns of {table}")
     } else {
-        format!("no {} of {table}, which may not be NULL", shown(&missing))
+        format!("no {} of {table}, which may not be NULL", shown(missing))
     };
-    Some(format!("its header has {what}; its names are {}", shown(names)))
+    Some(format!(
+        "its header has {what}; is the first row of the file a header?"
+    ))
 }
 
 /// The place of a column by its name; where none has it, by one that differs in case only.
@@ -226,8 +234,8 @@ fn find(names: &[String], leading: usize, column: &str) -> Result<Option<usize>,
 }
 
 /// Names as people can read them, whatever they are.
-fn shown(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+fn shown<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("{name:?}")).collect();
     named(&names)
 }
 

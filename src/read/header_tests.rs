@@ -72,7 +72,6 @@ fn names_are_matched_exactly_and_else_without_regard_to_case() {
         refused("id,name,id,note", "2 names for the column id");
         refused("Id,ID,name,note", "2 names for the column id");
         refused("id,note", "has no \"name\" of s.t, which may not be NULL");
-        refused("1,2,3", "its names are \"1\", \"2\", \"3\"");
         refused("", "no \"id\", \"name\" of s.t");
     }
     let latin = [&b"id,name,n\xf6te"[..], b"\xff"];
@@ -80,6 +79,23 @@ fn names_are_matched_exactly_and_else_without_regard_to_case() {
         let read = read_header(header, RowSource::Load(T), &CsvDialect::default(), &tables());
         assert_eq!(read, Err("its header is not UTF-8".to_owned()));
     }
+}
+
+/// A file without a header has a row there, and reasons are logged and stored.
+#[test]
+fn what_may_be_a_row_is_not_shown() {
+    for drift in [HeaderDrift::Accept, HeaderDrift::Quarantine, HeaderDrift::Stop] {
+        for row in ["1,2,3", "4711,4712", "id,4711,4712"] {
+            let reason = read_as(row, RowSource::Load(T), drift).unwrap_err();
+            assert!(reason.contains("no \"") && !reason.contains("471"), "{reason}");
+        }
+    }
+    let row = read_as("id,name,4711,4712,4713", RowSource::Load(T), HeaderDrift::Accept).unwrap();
+    let drift = row.drift.unwrap();
+    assert!(
+        drift.contains("names in the fields 3, 4, 5") && !drift.contains("471"),
+        "{drift}"
+    );
 }
 
 #[test]
@@ -141,7 +157,7 @@ fn a_change_file_may_have_the_columns_of_several_tables() {
     let refused = |header, expected| check_refused(header, RowSource::Changes, HeaderDrift::Stop, expected);
     refused(
         "op,table,schema",
-        "its header has no columns: its names are \"op\", \"table\", \"schema\", and the first 3 come before them",
+        "its header has no columns: it has 3 names, and the first 3 come before them",
     );
     refused("op,table,schema,x,y", "no \"id\"");
     refused("op,table,schema,id,amount,x", "has \"x\"");

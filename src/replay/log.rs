@@ -15,7 +15,8 @@ use crate::durable::json_lines::{self, JsonLines, TornLine};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const SCHEMA_VERSION: u32 = 1;
-const FILE: &str = "replays.jsonl";
+/// Name of the file in the folder of dead letters.
+pub const REPLAYS_FILE: &str = "replays.jsonl";
 
 /// One row that was sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ impl ReplayLog {
     /// Whatever the file system says.
     pub fn open(folder: &Path) -> io::Result<Self> {
         create::folder(folder)?;
-        let file = JsonLines::open(&folder.join(FILE), TornLine::Ended)?;
+        let file = JsonLines::open(&folder.join(REPLAYS_FILE), TornLine::Ended)?;
         Ok(Self { file })
     }
 
@@ -69,7 +70,7 @@ impl ReplayLog {
 /// # Errors
 /// Whatever the file system says; where there is no file, nothing was sent again.
 pub fn for_each(folder: &Path, each: impl FnMut(Replay)) -> io::Result<()> {
-    json_lines::for_each(&folder.join(FILE), each)
+    json_lines::for_each(&folder.join(REPLAYS_FILE), each)
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
             .unwrap();
         let mut file = OpenOptions::new()
             .append(true)
-            .open(folder.path().join(FILE))
+            .open(folder.path().join(REPLAYS_FILE))
             .unwrap();
         let line = serde_json::to_vec(&replay(2)).unwrap();
         // In the middle of a character of two bytes.

@@ -18,7 +18,7 @@ use crate::settings::life::moment_text;
 /// Name of the file in the state folder.
 pub const EVENTS_FILE: &str = "events.jsonl";
 /// Where the file goes when it is full.
-const EVENTS_FILE_BEFORE: &str = "events.1.jsonl";
+pub const EVENTS_FILE_BEFORE: &str = "events.1.jsonl";
 /// A file this long is full.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 

@@ -13,10 +13,8 @@ use super::{date_time, number};
 use crate::model::{Column, ColumnType};
 use crate::settings::NumberFormat;
 
-/// Longest part of a value that is quoted in a reason.
-const EXCERPT_CHARACTERS_MAX: usize = 60;
-
-/// Why a value does not fit its column.
+/// Why a value does not fit its column. It never repeats the value, nor a part of it: reasons are logged, stored and sent
+/// to tracers, and the row stands beside them in its dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueProblem {
     /// Short machine-readable cause.
@@ -174,8 +172,8 @@ fn write_boolean(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
         return Err(ValueProblem::new(
             "not_a_boolean",
             format!(
-                "{} is not one of true, false, t, f, yes, no, y, n, 1, 0",
-                Excerpt(text)
+                "the value ({}) is not one of true, false, t, f, yes, no, y, n, 1, 0",
+                Length(text)
             ),
         ));
     }
@@ -202,7 +200,7 @@ fn write_binary(
     if !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err(ValueProblem::new(
             "not_hexadecimal",
-            format!("{} is not hexadecimal", Excerpt(text)),
+            format!("the value ({}) is not hexadecimal", Length(text)),
         ));
     }
     check_length(digits.len() / 2, length)?;
@@ -215,16 +213,14 @@ fn write_binary(
     Ok(())
 }
 
-/// The beginning of a value, for people; what is not printable ASCII is escaped.
-pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
+/// All that a reason says of a value: how long it is.
+pub(crate) struct Length<'a>(pub(crate) &'a [u8]);
 
-impl fmt::Display for Excerpt<'_> {
+impl fmt::Display for Length<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.get(..EXCERPT_CHARACTERS_MAX).unwrap_or(self.0);
-        write!(f, "\"{}\"", shown.escape_ascii())?;
-        if shown.len() < self.0.len() {
-            f.write_str("...")?;
+        match self.0.len() {
+            1 => f.write_str("1 byte"),
+            count => write!(f, "{count} bytes"),
         }
-        Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::convert::{Excerpt, ValueProblem};
+use super::convert::{Length, ValueProblem};
 use crate::model::DateFormat;
 
 /// Fraction digits of a second that are ever kept.
@@ -261,6 +261,6 @@ fn problem(code: &'static str, what: &str, text: &[u8], format: Option<DateForma
     };
     ValueProblem::new(
         code,
-        format!("{} is not {what} in the form {pattern}", Excerpt(text)),
+        format!("the value ({}) is not {what} in the form {pattern}", Length(text)),
     )
 }

@@ -7,7 +7,7 @@
 use std::io::Write as _;
 use std::str;
 
-use super::convert::{Excerpt, ValueProblem};
+use super::convert::{Length, ValueProblem};
 use super::general_format::{parse_written, write_general, write_round_trip};
 use crate::settings::NumberFormat;
 
@@ -50,7 +50,7 @@ pub(super) fn write_integer(
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(ValueProblem::new(
             "not_a_number",
-            format!("{} is not an integer", Excerpt(text)),
+            format!("the value ({}) is not an integer", Length(text)),
         ));
     }
     let magnitude = digits.iter().try_fold(0_u64, |value, digit| {
@@ -61,7 +61,7 @@ pub(super) fn write_integer(
     let Some(magnitude) = magnitude.filter(|magnitude| *magnitude <= limit) else {
         return Err(ValueProblem::new(
             "number_out_of_range",
-            format!("{} is not between {min} and {max}", Excerpt(text)),
+            format!("the value ({}) is not between {min} and {max}", Length(text)),
         ));
     };
     let start = out.len();
@@ -96,7 +96,7 @@ pub(super) fn write_decimal(
     if !is_decimal || integer.len() + fraction.len() == 0 {
         return Err(ValueProblem::new(
             "not_a_number",
-            format!("{} is not a decimal number", Excerpt(text)),
+            format!("the value ({}) is not a decimal number", Length(text)),
         ));
     }
     let start = out.len();
@@ -123,7 +123,10 @@ pub(super) fn write_decimal(
     if integer_digits > usize::from(precision.saturating_sub(scale)) {
         return Err(ValueProblem::new(
             "number_out_of_range",
-            format!("{} does not fit NUMERIC({precision},{scale})", Excerpt(text)),
+            format!(
+                "the value ({}) does not fit NUMERIC({precision},{scale})",
+                Length(text)
+            ),
         ));
     }
     finish_decimal(out, start, digits_start, integer_end, zeros);
@@ -193,7 +196,7 @@ fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -
         .ok_or_else(|| {
             ValueProblem::new(
                 "not_a_number",
-                format!("{} is not a finite number", Excerpt(text)),
+                format!("the value ({}) is not a finite number", Length(text)),
             )
         })?;
     if is_finite(value) {
@@ -201,7 +204,7 @@ fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -
     }
     Err(ValueProblem::new(
         "number_out_of_range",
-        format!("{} is beyond the range of the type", Excerpt(text)),
+        format!("the value ({}) is beyond the range of the type", Length(text)),
     ))
 }
 

@@ -295,7 +295,6 @@ impl Taker<'_> {
             line: Some(row.place.line),
             byte: Some(row.place.byte),
             table: definition.map(crate::model::Table::full_name),
-            partition_key: None,
             reason: Some(format!("there is no dead letter of it, and now {reason}")),
         };
         self.outcome.rejected.push((table, missing));

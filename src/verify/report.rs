@@ -126,8 +126,6 @@ pub struct MissingRow {
     pub byte: Option<u64>,
     /// Its table.
     pub table: Option<String>,
-    /// Its partition key.
-    pub partition_key: Option<String>,
     /// Why there is no message to be found, if that is what is wrong.
     pub reason: Option<String>,
 }

@@ -241,8 +241,6 @@ impl Verification<'_> {
                 missing.byte = Some(row.place.byte);
                 let table = row.table.and_then(|table| self.config.tables.get(table.0));
                 missing.table = table.map(Table::full_name);
-                let key = row.outcome.message().map(|message| message.partition_key);
-                missing.partition_key = key.map(|key| String::from_utf8_lossy(key).into_owned());
                 left -= 1;
                 if left == 0 {
                     ControlFlow::Break(())
@@ -274,7 +272,6 @@ impl Verification<'_> {
             line: None,
             byte: None,
             table,
-            partition_key: None,
             reason: None,
         }
     }

@@ -72,7 +72,7 @@ fn what_stands_in_the_way_is_a_warning() {
     task.write("data/shop/orders/LOAD1.csv", "1,abc,\n2,1.00,\n");
     let plan = task.json(&["plan"]);
     for warning in [
-        "100 % of the sampled rows have the partition key \"shop.orders\"",
+        "100 % of the sampled rows have the partition key of cdc/a.csv, line 1;",
         "1 of 2 rows sampled would be dead letters",
         "1 file not read: outside the folders of all tables, the first is stray/file.csv",
     ] {

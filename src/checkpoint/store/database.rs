@@ -21,6 +21,7 @@ use super::keys::Namespace;
 use super::opening::{from_sled, open_without_panic, when_unlocked};
 use super::{StoreError, codec};
 use crate::durable::create::{self, sync_folder};
+use crate::durable::tighten::{tighten, with_entries};
 
 /// sled splits a page above this many entries.
 const PAGE_ENTRIES_MAX: usize = 17;
@@ -75,6 +76,14 @@ impl Database {
             create::folder(&folder.database_folder()).map_err(|error| folder.create(error))?;
         }
         let (tree, digest) = when_unlocked(lock_wait, || open_without_panic(folder))?;
+        // sled creates its files while it opens, and as the umask leaves them. Meanwhile the folder protects them; a mode
+        // that cannot be changed costs nothing more than that.
+        let blobs = folder.database_folder().join("blobs");
+        tighten(
+            with_entries(&folder.database_folder())
+                .into_iter()
+                .chain(with_entries(&blobs)),
+        );
         let path = folder.database_file();
         let file = File::open(&path).map_err(|error| folder.io(format!("{}: {error}", path.display())))?;
         let database = Self {

@@ -118,8 +118,14 @@ struct ReplayReport {
 /// A row that was sent, or would be.
 #[derive(Debug, Serialize)]
 struct Sent {
-    #[serde(flatten)]
-    row: ReplayRow,
+    id: String,
+    table: String,
+    object: String,
+    ordinal: u64,
+    /// Only of a row that would be sent: who tries it asks for its values.
+    partition_key: Option<String>,
+    /// The same of its message.
+    payload: Option<String>,
     shard_id: Option<String>,
     sequence_number: Option<String>,
 }
@@ -261,7 +267,12 @@ async fn send(
 impl Sent {
     fn not_yet(row: ReplayRow) -> Self {
         Self {
-            row,
+            partition_key: Some(row.partition_key),
+            payload: Some(row.payload),
+            id: row.id,
+            table: row.table,
+            object: row.object,
+            ordinal: row.ordinal,
             shard_id: None,
             sequence_number: None,
         }
@@ -271,7 +282,12 @@ impl Sent {
 impl From<Replay> for Sent {
     fn from(replay: Replay) -> Self {
         Self {
-            row: replay.row,
+            partition_key: None,
+            payload: None,
+            id: replay.row.id,
+            table: replay.row.table,
+            object: replay.row.object,
+            ordinal: replay.row.ordinal,
             shard_id: Some(replay.shard_id),
             sequence_number: Some(replay.sequence_number),
         }
@@ -281,11 +297,15 @@ impl From<Replay> for Sent {
 impl ReplayReport {
     fn text(&self) -> String {
         let verb = if self.dry_run { "would send" } else { "sent" };
-        let rows = self.rows.iter().map(|Sent { row, .. }| {
-            let payload = self.dry_run.then(|| printable(row.payload.trim_end()));
-            let payload = payload.map_or_else(String::new, |payload| format!(": {payload}"));
-            let (id, key) = (printable(&row.id), printable(&row.partition_key));
-            format!("{verb} {id}, key {key}{payload}")
+        let rows = self.rows.iter().map(|row| {
+            let key = row.partition_key.as_deref().map(printable);
+            let payload = row
+                .payload
+                .as_deref()
+                .map(|payload| printable(payload.trim_end()));
+            let values = key.zip(payload);
+            let values = values.map_or_else(String::new, |(key, payload)| format!(", key {key}: {payload}"));
+            format!("{verb} {}{values}", printable(&row.id))
         });
         let rejected = self
             .still_rejected

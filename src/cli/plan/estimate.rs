@@ -32,18 +32,51 @@ pub(super) struct Sample {
     pub(super) record_bytes: u64,
     /// The largest record.
     pub(super) record_bytes_max: u64,
-    /// How many records each partition key has.
-    pub(super) keys: HashMap<Vec<u8>, u64>,
+    /// What is known of each partition key.
+    pub(super) keys: HashMap<Vec<u8>, SampledKey>,
+}
+
+/// A partition key of a sample.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SampledKey {
+    /// How many records have it.
+    records: u64,
+    /// The place of the first of them: a key is made of values of its row, which are not shown.
+    first_row: String,
+}
+
+/// A key that many records share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct HotKey<'a> {
+    /// The partition key.
+    pub(super) key: &'a [u8],
+    /// Its share of the records.
+    pub(super) share: f64,
+    /// The place of the first row that has it.
+    pub(super) first_row: &'a str,
 }
 
 impl Sample {
-    /// Adds a row that becomes a record.
-    pub(super) fn add(&mut self, row_bytes: u64, record_bytes: u64, partition_key: &[u8]) {
+    /// Adds a row that becomes a record; `place` says where it stands.
+    pub(super) fn add(
+        &mut self,
+        row_bytes: u64,
+        record_bytes: u64,
+        partition_key: &[u8],
+        place: impl FnOnce() -> String,
+    ) {
         self.rows += 1;
         self.row_bytes += row_bytes;
         self.record_bytes += record_bytes;
         self.record_bytes_max = self.record_bytes_max.max(record_bytes);
-        *self.keys.entry(partition_key.to_vec()).or_default() += 1;
+        let key = self
+            .keys
+            .entry(partition_key.to_vec())
+            .or_insert_with(|| SampledKey {
+                records: 0,
+                first_row: place(),
+            });
+        key.records += 1;
     }
 
     /// Adds a row that is rejected.
@@ -86,18 +119,25 @@ impl Sample {
         u64::try_from(records).ok()
     }
 
-    /// Keys that many records share, with their share, the greatest first.
-    pub(super) fn hot_keys(&self) -> Vec<(&[u8], f64)> {
+    /// Keys that many records share, the greatest share first.
+    pub(super) fn hot_keys(&self) -> Vec<HotKey<'_>> {
         if self.records() < HOT_SAMPLE_MIN {
             return Vec::new();
         }
         let share = |count: u64| ratio(count, self.records());
         let keys = self.keys.iter();
         let mut hot: Vec<_> = keys
-            .map(|(key, count)| (key.as_slice(), share(*count)))
-            .filter(|(_, share)| *share >= HOT_SHARE)
+            .map(|(key, sampled)| HotKey {
+                key,
+                share: share(sampled.records),
+                first_row: &sampled.first_row,
+            })
+            .filter(|hot| hot.share >= HOT_SHARE)
             .collect();
-        hot.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(right.0)));
+        hot.sort_by(|left, right| {
+            let by_share = right.share.total_cmp(&left.share);
+            by_share.then_with(|| left.key.cmp(right.key))
+        });
         hot
     }
 }
@@ -178,7 +218,7 @@ impl ShardLoads {
         let records = number(records);
         let record_bytes = number(sample.record_bytes_mean().unwrap_or(0));
         let mut spread = 1.0;
-        for (key, share) in sample.hot_keys() {
+        for HotKey { key, share, .. } in sample.hot_keys() {
             let of_key = records * share;
             spread -= share;
             self.key_seconds = self.key_seconds.max(of_key / self.limits.records_of_key);
@@ -225,7 +265,7 @@ mod tests {
     fn sample(keys: &[&str], record_bytes: u64) -> Sample {
         let mut sample = Sample::default();
         for key in keys {
-            sample.add(50, record_bytes, key.as_bytes());
+            sample.add(50, record_bytes, key.as_bytes(), || format!("the first of {key}"));
         }
         sample
     }
@@ -243,7 +283,12 @@ mod tests {
         assert_eq!(seconds(4, &spread, 400_000), 100);
         let hot = sample(&["s.t"; 100], 200);
         assert_eq!(seconds(4, &hot, 400_000), 400);
-        assert_eq!(hot.hot_keys(), [(&b"s.t"[..], 1.0)]);
+        let hot_key = HotKey {
+            key: b"s.t",
+            share: 1.0,
+            first_row: "the first of s.t",
+        };
+        assert_eq!(hot.hot_keys(), [hot_key]);
         assert_eq!(spread.hot_keys(), []);
     }
 
@@ -278,7 +323,7 @@ mod tests {
         fn what_is_sampled_whole_is_estimated_exactly(rows in proptest::collection::vec((1_u64..500, any::<bool>()), 1..50)) {
             let mut sample = Sample::default();
             for (bytes, is_good) in &rows {
-                if *is_good { sample.add(*bytes, 1, b"k") } else { sample.add_rejected(*bytes) }
+                if *is_good { sample.add(*bytes, 1, b"k", String::new) } else { sample.add_rejected(*bytes) }
             }
             let good = rows.iter().filter(|(_, is_good)| *is_good).count();
             prop_assert_eq!(sample.records_in(sample.row_bytes), u64::try_from(good).ok());

@@ -184,7 +184,8 @@ impl Planner<'_> {
                 let row_bytes = bytes(row.row_bytes).saturating_add(delimiter);
                 match row.outcome {
                     FirstOutcome::Record(record) => {
-                        sample.add(row_bytes, bytes(record.bytes()), &record.partition_key);
+                        let place = || format!("{}, line {}", version.key, row.place.line);
+                        sample.add(row_bytes, bytes(record.bytes()), &record.partition_key, place);
                     }
                     FirstOutcome::Rejected(_) => sample.add_rejected(row_bytes),
                     FirstOutcome::Filtered => sample.add_filtered(row_bytes),

@@ -1,6 +1,6 @@
 //! What `brigade plan` warns about. Pure: no I/O, no clock.
 
-use super::estimate::Sample;
+use super::estimate::{HotKey, Sample};
 use super::report::{FolderPlan, Stray};
 use crate::cli::stream_view::StreamView;
 use crate::cli::text::{counted, grouped};
@@ -67,11 +67,10 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
              unless whole files were sampled (--sample-rows)"
         ));
     }
-    for (key, share) in sample.hot_keys().into_iter().take(HOT_KEYS_SHOWN_MAX) {
-        let key = String::from_utf8_lossy(key);
+    for HotKey { share, first_row, .. } in sample.hot_keys().into_iter().take(HOT_KEYS_SHOWN_MAX) {
         warnings.push(format!(
-            "{name}: {:.0} % of the sampled rows have the partition key {key:?}; a key lives in one shard, which takes \
-             {} records a second",
+            "{name}: {:.0} % of the sampled rows have the partition key of {first_row}; a key lives in one shard, which \
+             takes {} records a second",
             share * 100.0,
             grouped(SHARD_RECORDS_PER_SECOND.into())
         ));

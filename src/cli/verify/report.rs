@@ -77,7 +77,7 @@ fn missing_text(rows: &[MissingRow]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let headers = ["object", "row", "line", "byte", "table", "partition key"];
+    let headers = ["object", "row", "line", "byte", "table"];
     let places = table(&headers, &["row", "line", "byte"], rows.iter().map(place));
     let reasons = rows.iter().filter_map(|row| {
         let reason = row.reason.as_deref()?;
@@ -100,7 +100,6 @@ fn place(row: &MissingRow) -> Vec<String> {
         number(row.line),
         number(row.byte),
         text(&row.table),
-        text(&row.partition_key),
     ]
 }
 

@@ -16,7 +16,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
-use self::bounds::{Bounds, said};
+use self::bounds::{Bounds, said, said_of_row};
 use self::values::{replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
@@ -187,7 +187,7 @@ impl Evaluator {
             Ordering::Relaxed,
         );
         self.bounds.begin();
-        let failed = |error| ValueProblem::new("expression_failed", said(error));
+        let failed = |error| ValueProblem::new("expression_failed", said_of_row(error));
         let mut statement = self
             .connection
             .prepare_cached(&expression.statement)

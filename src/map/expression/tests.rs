@@ -147,6 +147,25 @@ fn an_expression_that_cannot_be_or_is_not_stable_is_refused() {
     }
 }
 
+/// What SQLite says may repeat values, and reasons are logged and stored.
+#[test]
+fn a_row_that_an_expression_fails_for_is_not_quoted() {
+    for (expression, expected) in [
+        ("json_extract('{}', $FIRST_NAME)", "SQL logic error"),
+        ("json_extract($FIRST_NAME, '$')", "malformed JSON"),
+        (
+            "replaceChars($FIRST_NAME, 1, 'x')",
+            "Invalid function or filter parameter type",
+        ),
+    ] {
+        let problem = evaluated_as(expression, TEXT, Operation::Load).unwrap_err();
+        assert!(
+            problem.contains(expected) && !problem.contains("Ann"),
+            "{expression}: {problem}"
+        );
+    }
+}
+
 #[test]
 fn a_name_is_made_of_the_names_it_had() {
     let name = |text| Evaluator::new()?.name(text, &table(), table().columns.first());

@@ -11,8 +11,12 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
+use super::said::without_values;
 use crate::aws::{causes, text_of};
 use crate::sink::SinkError;
+
+/// The call whose requests are made of rows.
+pub(super) const PUT_RECORDS: &str = "kinesis:PutRecords";
 
 /// Which call is spoken of.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +78,27 @@ where
     call.doubtful(detail)
 }
 
+/// What an answer says, in one sentence that holds nothing of a row.
+fn detail_of(call: &Call<'_>, status: u16, code: Option<&str>, message: Option<&str>) -> String {
+    let told = message.map(|message| {
+        if call.action == PUT_RECORDS {
+            without_values(code, message)
+        } else {
+            message.to_owned()
+        }
+    });
+    match (code, told) {
+        (Some(code), Some(told)) => format!("{code}: {told}"),
+        (Some(code), None) => code.to_owned(),
+        (None, Some(told)) => told,
+        (None, None) => format!("HTTP status {status}"),
+    }
+}
+
 /// What an answer means that is an error.
 fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Option<&str>) -> SinkError {
     let stream = call.stream.to_owned();
-    let detail = match (code, message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(text), None) | (None, Some(text)) => text.to_owned(),
-        (None, None) => format!("HTTP status {status}"),
-    };
+    let detail = detail_of(call, status, code, message);
     if message
         .is_some_and(|text| text.contains("Signature expired") || text.contains("Signature not yet current"))
     {
@@ -157,7 +174,7 @@ mod tests {
     use super::*;
 
     const CALL: Call<'_> = Call {
-        action: "kinesis:PutRecords",
+        action: PUT_RECORDS,
         stream: "orders",
     };
 
@@ -212,6 +229,29 @@ mod tests {
         for status in [200, 301, 500, 502, 503, 504] {
             check(status, "", "doubtful");
         }
+    }
+
+    #[test]
+    fn what_the_service_says_of_records_is_left_out() {
+        let said = |action, code, message| {
+            let call = Call { action, ..CALL };
+            classify_answer(&call, 400, Some(code), Some(message)).to_string()
+        };
+        let told = said(
+            PUT_RECORDS,
+            "InvalidArgumentException",
+            "the key canary is too long",
+        );
+        assert!(
+            told.contains("InvalidArgumentException") && !told.contains("canary"),
+            "{told}"
+        );
+        let told = said(
+            "kinesis:GetRecords",
+            "InvalidArgumentException",
+            "no such iterator",
+        );
+        assert!(told.ends_with("no such iterator"), "{told}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorErr
 use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
 use serde::Deserialize;
 
+use super::said::without_values;
 use crate::fault::Certainty;
 use crate::sink::PutEntry;
 
@@ -93,7 +94,14 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 fn entries_of(body: &[u8]) -> Result<Vec<PutEntry>, BoxError> {
     // Once for all texts.
     let body = str::from_utf8(body)?;
-    let answer: Answer<'_> = serde_json::from_str(body)?;
+    let answer: Result<Answer<'_>, _> = serde_json::from_str(body);
+    // The error itself may quote what it does not expect.
+    let answer = answer.map_err(|error| {
+        format!(
+            "it is not an answer to PutRecords from column {} on",
+            error.column()
+        )
+    })?;
     let mut last_shard: Arc<str> = Arc::default();
     let entries = answer.records.into_iter().map(|entry| {
         let code = entry.error_code.filter(|code| !code.is_empty());
@@ -121,7 +129,7 @@ fn failed(code: Option<String>, message: Option<String>) -> PutEntry {
         } else {
             Certainty::MaybeApplied
         },
-        message: message.unwrap_or_default(),
+        message: without_values(Some(&code), &message.unwrap_or_default()),
         code,
     }
 }
@@ -181,6 +189,17 @@ mod tests {
         check(json!({ "ShardId": "s" }), missing);
         check(json!({ "SequenceNumber": null, "ShardId": "s" }), missing);
         check(json!({ "SequenceNumber": "7" }), missing);
+    }
+
+    #[test]
+    fn what_an_entry_says_of_its_record_is_left_out() {
+        let entry =
+            json!({ "ErrorCode": "ValidationException", "ErrorMessage": "the key canary is too long" });
+        let told = format!("{:?}", read(&json!([entry])));
+        assert!(!told.contains("canary"), "{told}");
+        let body = r#"{"Records":[{"SequenceNumber":{"canary":1},"ShardId":"a"}]}"#;
+        let error = entries_of(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("column") && !error.contains("canary"), "{error}");
     }
 
     #[test]

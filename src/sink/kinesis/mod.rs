@@ -11,6 +11,7 @@ mod classify;
 mod entries;
 mod reader;
 mod request;
+mod said;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -32,7 +33,7 @@ use tokio_util::context::TokioContext;
 
 pub use self::answer::shared_entries;
 use self::answer::{lineage_of, one_each, record_bytes_max, unsent_entries, usable_identity};
-use self::classify::{Call, classify};
+use self::classify::{Call, PUT_RECORDS, classify};
 use self::entries::EntryReader;
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::kpl::aggregate;
@@ -201,7 +202,7 @@ impl RecordSink for KinesisSink {
     }
 
     async fn put(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Vec<PutEntry>, SinkError> {
-        let call = self.call("kinesis:PutRecords");
+        let call = self.call(PUT_RECORDS);
         if self.aggregation == Aggregation::None || records.len() <= 1 || self.is_closed(shard) {
             // Only before a closed shard there are more than fit into a request.
             let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));

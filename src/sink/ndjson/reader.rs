@@ -1,7 +1,7 @@
 //! Reads the files of an NDJSON sink back. A sequence number is the offset of the line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Error, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -84,7 +84,10 @@ fn page(path: &Path, offset: u64) -> std::io::Result<(Vec<SeenRecord>, u64, u64)
         if !text.ends_with(b"\n") {
             return Ok((records, end, 0));
         }
-        let line: Line = serde_json::from_slice(&text)?;
+        let line = serde_json::from_slice(&text);
+        // The error itself may quote the record.
+        let line: Line =
+            line.map_err(|_quoting| Error::other(format!("the line at byte {end} is not a record")))?;
         records.push(SeenRecord {
             sequence_number: end.to_string(),
             member: None,
