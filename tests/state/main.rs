@@ -4,4 +4,6 @@ mod conformance;
 mod damage;
 mod durability;
 mod export;
+mod live_damage;
 mod simulation;
+mod snapshot;

@@ -254,7 +254,8 @@ impl State {
         Ok(())
     }
 
-    /// Applies staged changes as one generation, durably.
+    /// Applies staged changes as one generation, durably: first the database, then the side file. So the database is
+    /// never older than the side file, unless something of it was lost (C2).
     pub(super) fn apply(&mut self, mut changes: Changes) -> Result<(), StoreError> {
         let mut identity = self.identity.clone();
         identity.generation += 1;
@@ -263,6 +264,7 @@ impl State {
             identity.encode(&self.folder)?,
         );
         self.database.apply(changes)?;
+        identity.write(&self.folder)?;
         self.identity = identity;
         Ok(())
     }
