@@ -5,5 +5,6 @@ mod damage;
 mod durability;
 mod export;
 mod live_damage;
+mod put_back;
 mod simulation;
 mod snapshot;
