@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::StoreError;
 pub use self::life::TaskLife;
+pub use self::opening::OPENING_THREAD;
 pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
 use crate::model::trouble::Troubles;
