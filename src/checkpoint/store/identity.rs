@@ -161,7 +161,7 @@ pub fn agree(
     }
     if database.generation < side_file.generation {
         return Err(folder.damaged(format!(
-            "the database was rolled back: it is at change {}, IDENTITY records change {}",
+            "the database is damaged or was rolled back: it is at change {}, IDENTITY records change {}",
             database.generation, side_file.generation
         )));
     }

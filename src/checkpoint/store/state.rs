@@ -97,18 +97,20 @@ impl State {
     /// Notices that the files are a copy of those that were written: what happened in the task after the copy was made
     /// is not in it. Such a state is put in doubt, whatever it says of its last stop.
     pub(super) fn recognise_copy(&mut self) -> Result<(), StoreError> {
-        let here = self.database.origin()?;
-        // Nothing happened yet in one without a generation.
-        let Some(here) = here.filter(|_| self.identity.generation > 0) else {
+        let Some(here) = self.database.origin()? else {
             return Ok(());
         };
         let key = Namespace::Origin.prefix();
         let known = self.database.value::<Origin>(&key)?;
-        if known == Some(here) {
+        if known.is_some_and(|known| known.is_same(here)) {
             return Ok(());
         }
         let mut changes = Changes::default();
         changes.put(key.to_vec(), self.database.encode(&here)?);
+        if self.identity.generation == 0 {
+            // Nothing happened in it yet, so that nothing can be missing, and it stays unused.
+            return self.database.apply(changes);
+        }
         if known.is_some() {
             tracing::warn!(
                 state = %self.folder,
@@ -346,6 +348,25 @@ mod tests {
                 state.identity.generation, 2,
                 "it is noted once, {opening} opening"
             );
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_state_in_which_nothing_happened_is_one_in_which_nothing_happened() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = StateFolder::new(path.path());
+        let database = Database::open(&folder, Duration::ZERO).unwrap();
+        let other = tempfile::tempfile().unwrap().metadata().unwrap();
+        let mut changes = Changes::default();
+        let origin = database.encode(&Origin::of(&other).unwrap()).unwrap();
+        changes.put(Namespace::Origin.prefix().to_vec(), origin);
+        let mut state = State::create(folder, database, Identity::new("orders")).unwrap();
+        state.database.apply(changes).unwrap();
+        for generation in [0, 1] {
+            state.recognise_copy().unwrap();
+            assert_eq!(state.identity.generation, generation);
+            assert!(!state.load().unwrap().is_put_back, "generation {generation}");
+            state.apply(Changes::default()).unwrap();
         }
     }
 }
