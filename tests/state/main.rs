@@ -5,6 +5,7 @@ mod damage;
 mod durability;
 mod export;
 mod live_damage;
+mod power_cut;
 mod put_back;
 mod simulation;
 mod snapshot;
