@@ -46,7 +46,7 @@ fn child_commits_and_looks_what_is_not_on_the_disk() {
         return;
     };
     let folder = Path::new(&folder);
-    fs::write(folder.join("control"), [1; 65_536]).unwrap();
+    fs::write(folder.join("control"), vec![1; 65_536]).unwrap();
     let store = SledStore::open(folder, &OpenOptions::new("orders")).unwrap();
     let ids = store.register(&QueueName::changes(), &[version("a")]).unwrap();
     for step in 1..20 {
