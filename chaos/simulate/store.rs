@@ -58,6 +58,7 @@ impl Store {
             task: self.task.clone(),
             life: TaskLife::default(),
             reloaded: Vec::new(),
+            is_put_back: false,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::observe::terminal::StandardError;
 pub mod backends;
 mod checkpoint;
 mod confirm;
+pub mod cures;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::catalog::{QueueStart, Watch, control_version};
+use super::catalog::{ListRequest, QueueStart, Watch, control_version};
 use super::folders::{ObjectFolder, change_folders, load_folder};
+use super::listing::{Lateness, list_page};
 use super::messages::UNREAD_SHOWN_MAX;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::model::trouble::Suspension;
 use crate::model::{QueueName, Table, TableIndex};
 use crate::saturate;
 use crate::settings::{LateFiles, MigrationType, RunMode, StopAfter};
+use crate::source::ObjectSource;
 
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
 /// first of their queue.
@@ -36,6 +38,55 @@ pub async fn plan_queues(
             "the full load of every table is complete: nothing is read; `brigade reload --table SCHEMA.TABLE` loads a table again"
         );
     }
+    registered_control(store, starts).await
+}
+
+/// Gives everything that is there to be read its number, whatever this start is to read of it.
+///
+/// For a checkpoint that was put back: rows of files that it does not know may be in the stream, and only rows of files
+/// that have a number are looked for there.
+///
+/// # Errors
+/// As source and state say; as `late_files` wants it.
+pub async fn register_present(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    source: &Arc<dyn ObjectSource>,
+    store: &Arc<dyn CheckpointStore>,
+) -> Result<(), Fault> {
+    let mut starts = load_queues(config, checkpoint);
+    starts.extend(change_queues(config, checkpoint, RunMode::Once, StopAfter::Never));
+    for start in registered_control(store, starts).await? {
+        let mut request = ListRequest {
+            queue: 0,
+            name: start.name,
+            prefix: start.prefix,
+            takes: start.takes,
+            late_files: start.late_files,
+            from: start.from,
+            after: None,
+        };
+        loop {
+            let lateness = Lateness {
+                greatest_key: start.greatest_key.clone(),
+                policy: request.late_files,
+                from: request.from.clone(),
+            };
+            let page = list_page(Arc::clone(source), Arc::clone(store), &request, lateness).await?;
+            if page.next.is_none() {
+                break;
+            }
+            request.after = page.next;
+        }
+    }
+    Ok(())
+}
+
+/// The queues, after those of their control records that have no number yet were given one.
+async fn registered_control(
+    store: &Arc<dyn CheckpointStore>,
+    starts: Vec<QueueStart>,
+) -> Result<Vec<QueueStart>, Fault> {
     let store = Arc::clone(store);
     let work = tokio::task::spawn_blocking(move || register_control(store.as_ref(), starts));
     work.await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
+use super::put_back::register_unknown;
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
 use crate::checkpoint::suspended::refuse_suspended;
@@ -14,6 +15,9 @@ use crate::publish::look_plan::Start;
 use crate::route::lane::LANES_COUNT;
 use crate::settings::{DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
 use crate::sink::{SinkError, StreamDescription};
+
+/// A time at which no stream held anything yet, and from which a margin can be taken.
+const EARLIEST_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What earlier processes may have left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,8 +44,9 @@ impl Recovery {
         let open = open.filter(|id| !checkpoint.is_held_back(id)).cloned();
         Self {
             start: Start {
-                is_in_doubt: task.fresh_start_ms.is_some() && !task.clean_stop,
-                may_hold_copies: task.may_hold_copies,
+                is_in_doubt: checkpoint.is_put_back || (task.fresh_start_ms.is_some() && !task.clean_stop),
+                // What was sent since then may have been sent again, and nothing here says so.
+                may_hold_copies: checkpoint.is_put_back || task.may_hold_copies,
                 candidates: open.collect(),
                 shards: shards.collect(),
             },
@@ -49,7 +54,7 @@ impl Recovery {
                 .in_doubt_since_ms
                 .or(last_commit_ms)
                 .or(task.fresh_start_ms)
-                .unwrap_or(0),
+                .unwrap_or(EARLIEST_MS),
         }
     }
 }
@@ -120,9 +125,13 @@ pub(super) async fn begin(
     }
     let life = decide(config, backends, &checkpoint).await?;
     let is_decided_now = checkpoint.life != life;
+    let is_put_back = checkpoint.is_put_back;
+    if is_put_back {
+        register_unknown(config, backends, &checkpoint, &life).await?;
+    }
     let work = tokio::task::spawn_blocking(move || {
-        if is_decided_now {
-            // The decision may have registered files.
+        if is_decided_now || is_put_back {
+            // Files may have been registered.
             checkpoint = store.load()?;
         }
         let circumstances = Circumstances {
@@ -181,12 +190,19 @@ pub fn take_up(
         task,
         unfinished,
         lanes,
+        is_put_back,
         ..
     } = checkpoint;
     let is_fresh = task.fresh_start_ms.is_none();
     let is_changed = task.configuration_fingerprint != fingerprint;
-    if is_changed || !is_chained {
+    let was_put_back = std::mem::take(is_put_back);
+    delta.is_taken_up = was_put_back;
+    if is_changed || was_put_back || !is_chained {
         delta.lanes = begin_chain(&mut task.chain, lanes, is_chained.then_some(now_ms));
+    }
+    if is_chained && was_put_back {
+        // Files that are numbered now may have had other numbers, so positions of the old chain prove nothing.
+        delta.objects = forget_cuts(unfinished);
     }
     if !is_fresh && is_changed {
         tracing::warn!(
@@ -218,7 +234,7 @@ fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: 
     fingerprint.clone_into(&mut task.configuration_fingerprint);
     identity.clone_into(&mut task.stream_identity);
     task.clean_stop = false;
-    task.may_hold_copies &= recovery.start.is_in_doubt;
+    task.may_hold_copies = recovery.start.is_in_doubt && recovery.start.may_hold_copies;
     task.in_doubt_since_ms = recovery.start.is_in_doubt.then_some(recovery.since_ms);
 }
 

@@ -16,6 +16,7 @@ mod memory_backends;
 mod objects;
 mod parquet;
 mod policies;
+mod put_back;
 mod reload;
 mod restart;
 mod stop;

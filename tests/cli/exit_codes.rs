@@ -219,7 +219,12 @@ fn a_state_of_another_task_or_a_damaged_one_is_exit_76() {
     task.configure(&Settings::default());
     std::fs::remove_dir_all(task.path().join("state/sled")).unwrap();
     let ended = task.brigade(&["run", "--once"]).expect(76);
-    assert!(ended.stderr.contains("brigade checkpoint reset"), "{ended:?}");
+    assert!(ended.stderr.contains("`brigade checkpoint reset`"), "{ended:?}");
+    let ended = task
+        .brigade(&["run", "--once", "--config", "./brigade.yaml"])
+        .expect(76);
+    let cure = "`brigade checkpoint reset --config ./brigade.yaml`";
+    assert!(ended.stderr.contains(cure), "{ended:?}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore, reset};
 use bucket_brigade::checkpoint::store::{CheckpointDelta, CheckpointStore, ObjectState, StoreError};
 use bucket_brigade::model::QueueName;
 
+use crate::snapshot::Snapshot;
+
 fn open(folder: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(folder, &OpenOptions::new("orders"))
 }
@@ -54,7 +56,7 @@ const CURES: [&str; 3] = [
     "checkpoint-20231114T221320Z.jsonl`",
 ];
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -267,18 +269,18 @@ fn zeroed_bytes_anywhere_are_found_or_harmless() {
     let mut expected = Vec::new();
     store.export(&mut expected).unwrap();
     drop(store);
-    let length = fs::metadata(sound.path().join("sled").join("db")).unwrap().len();
+    let path = sound.path().join("sled").join("db");
+    let length = fs::metadata(&path).unwrap().len();
+    let snapshot = Snapshot::of(sound.path());
     let mut refused = 0;
     for offset in (1..40).map(|part| part * length / 40) {
-        let folder = tempfile::tempdir().unwrap();
-        copy_folder(sound.path(), folder.path());
-        let path = folder.path().join("sled").join("db");
-        let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        snapshot.restore(sound.path());
+        let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.seek(SeekFrom::Start(offset)).unwrap();
         file.write_all(&[0; 3]).unwrap();
         drop(file);
         let mut found = Vec::new();
-        match open(folder.path()).and_then(|store| store.export(&mut found)) {
+        match open(sound.path()).and_then(|store| store.export(&mut found)) {
             Ok(_) => assert!(found == expected, "damage at {offset} of {length} went unnoticed"),
             Err(StoreError::Damaged { .. }) => refused += 1,
             Err(other) => panic!("damage at {offset} of {length}: {other}"),

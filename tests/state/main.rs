@@ -4,4 +4,8 @@ mod conformance;
 mod damage;
 mod durability;
 mod export;
+mod live_damage;
+mod power_cut;
+mod put_back;
 mod simulation;
+mod snapshot;

@@ -19,6 +19,7 @@ use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_c
 use super::folder::{StateFolder, leads_to};
 use super::keys::Namespace;
 use super::opening::{from_sled, open_without_panic, when_unlocked};
+use super::origin::Origin;
 use super::{StoreError, codec};
 use crate::durable::create::{self, sync_folder};
 use crate::durable::tighten::{tighten, with_entries};
@@ -107,6 +108,15 @@ impl Database {
         sync_folder(&folder)?;
         sync_folder(self.folder.path())?;
         self.folder.path().parent().map_or(Ok(()), sync_folder)
+    }
+
+    /// Where its file was made, if the system knows.
+    pub(super) fn origin(&self) -> Result<Option<Origin>, StoreError> {
+        let metadata = self.file.metadata();
+        metadata.map(|metadata| Origin::of(&metadata)).map_err(|error| {
+            self.folder
+                .io(format!("cannot ask for the age of the database: {error}"))
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

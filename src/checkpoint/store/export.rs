@@ -3,6 +3,7 @@
 //! An export depends on no database and no encoding of ours, so it can be read by people, and put back by another
 //! version of the program. It is written and read line by line: finished objects may be many.
 
+use std::fmt;
 use std::io::Write;
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,21 @@ pub struct ExportCounts {
     pub queues: u64,
     /// Objects, finished or not.
     pub objects: u64,
+}
+
+impl fmt::Display for ExportCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            tables,
+            cuts,
+            queues,
+            objects,
+        } = self;
+        write!(
+            f,
+            "{tables} tables, {cuts} shards, {queues} queues and {objects} objects"
+        )
+    }
 }
 
 impl ExportCounts {

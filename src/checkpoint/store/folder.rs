@@ -57,6 +57,11 @@ impl StateFolder {
         self.path.join("import.incomplete")
     }
 
+    /// Whether an import was begun and no database is there: the side file of an import comes first.
+    pub fn has_unfinished_import(&self) -> bool {
+        self.identity_file().exists() && self.import_folder().exists() && !self.database_file().exists()
+    }
+
     /// The exports in the folder, oldest first: their names sort by time.
     ///
     /// # Errors

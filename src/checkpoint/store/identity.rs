@@ -1,7 +1,8 @@
 //! Who the state is: a side file that the database must agree with.
 //!
-//! sled can open a damaged database as an empty one, without an error. A task that believed it would begin from
-//! nothing and re-send every row; so a database is trusted only if the side file says the same.
+//! sled can open a damaged database as an earlier one, or as an empty one, without an error. A task that believed it
+//! would re-send what it has sent since then; so a database is trusted only if it is at least as new as the side file,
+//! which is renewed after every change.
 
 use std::fs;
 use std::io;
@@ -25,7 +26,8 @@ pub struct Identity {
     pub task: String,
     /// Chance number of this database, 32 hexadecimal digits; an import gets a new one.
     pub database_id: String,
-    /// Number of changes so far. In the side file: some number it had lately.
+    /// Number of changes so far. The side file is written after each change of the database, so that a database with
+    /// a smaller number lost something.
     pub generation: u64,
 }
 
@@ -159,7 +161,7 @@ pub fn agree(
     }
     if database.generation < side_file.generation {
         return Err(folder.damaged(format!(
-            "the database was rolled back: it is at change {}, IDENTITY records change {}",
+            "the database is damaged or was rolled back: it is at change {}, IDENTITY records change {}",
             database.generation, side_file.generation
         )));
     }

@@ -1,26 +1,22 @@
 //! Puts an export back: into a folder without a state, all of it or nothing.
+//!
+//! The side file comes first. From then on nothing opens but the database that it names, and that one takes its place
+//! only when it is whole: a process that is killed on the way leaves a state that is refused, never an empty one.
 
 use std::fs;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::Path;
-use std::time::Duration;
 
-use super::database::{Changes, Database};
-use super::export::{ExportCounts, ExportEntry, parse_line};
+use super::StoreError;
+use super::building::Building;
+use super::export::ExportCounts;
 use super::folder::StateFolder;
-use super::identity::{FORMAT_VERSION, Identity};
-use super::keys::{Namespace, cut_key, first_key, lanes_key, queue_key, table_key};
+use super::identity::Identity;
 use super::sled::{OpenOptions, SledStore, remove_folder, reset};
-use super::state::{State, StoredQueue};
-use super::{ObjectEntry, StoreError};
 use crate::durable::create::{self, sync_folder};
 
-/// Longest line of an export in bytes.
-const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Entries written in one step.
-const STEP_ENTRIES: u64 = 1_000;
-
-/// Makes the state of a folder from an export. There must be no state yet, or one in which nothing ever happened.
+/// Makes the state of a folder from an export. There must be no state yet, or one in which nothing ever happened. The
+/// state is in doubt, whatever the export says of its last stop.
 ///
 /// # Errors
 /// [`StoreError::Create`] if there is a state, or with the line at which the export cannot be believed; the errors of
@@ -31,32 +27,38 @@ pub fn import(
     input: &mut dyn BufRead,
 ) -> Result<ExportCounts, StoreError> {
     let folder = StateFolder::new(folder);
-    make_way(&folder, options)?;
-    let building = StateFolder::new(&folder.import_folder());
-    let failed = |error: std::io::Error| folder.create(format!("cannot import: {error}"));
-    remove_folder(building.path()).map_err(failed)?;
-    create::folder(building.path()).map_err(failed)?;
-    let database = Database::open(&building, Duration::ZERO)?;
-    let state = State::create(building.clone(), database, Identity::new(&options.task))?;
-    let mut import = Import {
-        folder: &folder,
-        state,
-        changes: Changes::default(),
-        open_queue: None,
-    };
-    let counts = import.read(input)?;
-    let identity = import.state.identity.clone();
-    drop(import);
-    fs::rename(building.database_folder(), folder.database_folder()).map_err(failed)?;
-    sync_folder(folder.path()).map_err(failed)?;
-    // Last: until the side file is there, the database is refused, unless nothing ever happened in it.
-    identity.write(&folder)?;
-    remove_folder(building.path()).map_err(failed)?;
-    Ok(counts)
+    let vacancy = vacancy(&folder, options)?;
+    let mut import = Import::new(&folder, &options.task);
+    let done = Step::ALL
+        .into_iter()
+        .try_for_each(|step| import.take(step, input));
+    match done {
+        Ok(()) => Ok(import.counts),
+        // The export is at fault, so everything is as before.
+        Err(error @ StoreError::Create { .. }) if vacancy == Vacancy::Free => {
+            reset(folder.path(), options.lock_wait)?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
-/// Removes a state in which nothing happened; refuses any other.
-fn make_way(folder: &StateFolder, options: &OpenOptions) -> Result<(), StoreError> {
+/// What is in a folder that takes an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vacancy {
+    /// No state, or one in which nothing happened.
+    Free,
+    /// An import that was not finished.
+    Unfinished,
+}
+
+/// What there is to be replaced; refuses any state in which something happened.
+fn vacancy(folder: &StateFolder, options: &OpenOptions) -> Result<Vacancy, StoreError> {
+    let announced = Identity::read(folder)?;
+    if let Some(announced) = announced.filter(|_| folder.has_unfinished_import()) {
+        announced.check(folder, &options.task)?;
+        return Ok(Vacancy::Unfinished);
+    }
     if folder.identity_file().exists() || folder.database_file().exists() {
         let generation = SledStore::open(folder.path(), options)?
             .lock()?
@@ -68,187 +70,178 @@ fn make_way(folder: &StateFolder, options: &OpenOptions) -> Result<(), StoreErro
                 folder.create("a state exists already; remove it with `brigade checkpoint reset` first")
             );
         }
-        reset(folder.path(), options.lock_wait)?;
     }
-    Ok(())
+    Ok(Vacancy::Free)
 }
 
-/// A queue whose objects are being read.
-struct OpenQueue {
-    queue: StoredQueue,
-    objects_count: u64,
+/// The durable steps of an import, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The side file names the database that is to come.
+    Announce,
+    /// What is in the way is removed: an unused database, what an import before this one left.
+    Clear,
+    /// The database is made beside its place.
+    Build,
+    /// The side file says how new it is.
+    Confirm,
+    /// It takes its place: the state is whole.
+    Place,
+    /// What is left over is removed.
+    Tidy,
 }
 
+impl Step {
+    const ALL: [Self; 6] = [
+        Self::Announce,
+        Self::Clear,
+        Self::Build,
+        Self::Confirm,
+        Self::Place,
+        Self::Tidy,
+    ];
+}
+
+/// An import that is under way.
 struct Import<'a> {
     folder: &'a StateFolder,
-    state: State,
-    changes: Changes,
-    open_queue: Option<OpenQueue>,
+    building: StateFolder,
+    identity: Identity,
+    counts: ExportCounts,
 }
 
-impl Import<'_> {
-    fn read(&mut self, input: &mut dyn BufRead) -> Result<ExportCounts, StoreError> {
-        let mut counts = ExportCounts::default();
-        let mut line_number = 1;
-        let first = self.line(input, line_number)?;
-        self.state.identity.generation = self.check_header(first)?;
-        loop {
-            line_number += 1;
-            let entry = self.line(input, line_number)?.ok_or_else(|| {
-                self.folder
-                    .create("the export is incomplete: its last line is missing")
-            })?;
-            if let ExportEntry::Trailer(expected) = entry {
-                self.check_end(input, &counts, &expected)?;
-                break;
-            }
-            counts.count(&entry);
-            self.stage(entry).map_err(|error| {
-                self.folder
-                    .create(format!("line {line_number} of the export: {error}"))
-            })?;
-            if line_number % STEP_ENTRIES == 0 {
-                self.state.database.apply(std::mem::take(&mut self.changes))?;
-            }
-        }
-        self.close_queue()?;
-        let identity = self.state.identity.encode(self.folder)?;
-        self.changes.put(Namespace::Identity.prefix().to_vec(), identity);
-        self.state.database.apply(std::mem::take(&mut self.changes))?;
-        Ok(counts)
-    }
-
-    fn line(&self, input: &mut dyn BufRead, number: u64) -> Result<Option<ExportEntry>, StoreError> {
-        let failed = |detail: String| {
-            self.folder
-                .create(format!("line {number} of the export: {detail}"))
-        };
-        let mut line = Vec::new();
-        let read = input.take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        match read.map_err(|error| failed(error.to_string()))? {
-            0 => Ok(None),
-            _ if line.ends_with(b"\n") => parse_line(&line).map(Some).map_err(failed),
-            _ => Err(failed("the line is cut off or too long".to_owned())),
+impl<'a> Import<'a> {
+    fn new(folder: &'a StateFolder, task: &str) -> Self {
+        Self {
+            folder,
+            building: StateFolder::new(&folder.import_folder()),
+            identity: Identity::new(task),
+            counts: ExportCounts::default(),
         }
     }
 
-    fn check_header(&self, first: Option<ExportEntry>) -> Result<u64, StoreError> {
-        let Some(ExportEntry::Header {
-            format_version,
-            task,
-            generation,
-        }) = first
-        else {
-            return Err(self.folder.create("the file is not an export of brigade"));
-        };
-        if format_version > FORMAT_VERSION {
-            return Err(self.folder.create(format!(
-                "the export has format version {format_version}, this program reads up to version {FORMAT_VERSION}; \
-                 use a newer brigade"
-            )));
-        }
-        if task != self.state.identity.task {
-            return Err(self.folder.create(format!(
-                "the export belongs to task {task}, this is task {}",
-                self.state.identity.task
-            )));
-        }
-        Ok(generation)
-    }
-
-    fn check_end(
-        &self,
-        input: &mut dyn BufRead,
-        counts: &ExportCounts,
-        expected: &ExportCounts,
-    ) -> Result<(), StoreError> {
-        if counts != expected {
-            return Err(self.folder.create(format!(
-                "the export is incomplete: {counts:?} instead of {expected:?}"
-            )));
-        }
-        match input.fill_buf() {
-            Ok([]) => Ok(()),
-            Ok(_) => Err(self.folder.create("the export continues after its last line")),
-            Err(error) => Err(self.folder.create(format!("cannot read the export: {error}"))),
+    /// Takes the next step.
+    fn take(&mut self, step: Step, input: &mut dyn BufRead) -> Result<(), StoreError> {
+        let failed = |error: io::Error| self.folder.io(format!("cannot import: {error}"));
+        match step {
+            Step::Announce => {
+                create::folder(self.folder.path()).map_err(|error| self.folder.create(error))?;
+                self.identity.write(self.folder)?;
+                let parent = self.folder.path().parent();
+                parent.map_or(Ok(()), sync_folder).map_err(failed)
+            }
+            Step::Clear => {
+                remove_folder(self.building.path()).map_err(failed)?;
+                create::folder(self.building.path()).map_err(failed)?;
+                remove_folder(&self.folder.database_folder()).map_err(failed)
+            }
+            Step::Build => {
+                let building = Building::begin(self.folder, self.building.clone(), self.identity.clone())?;
+                (self.identity, self.counts) = building.read(input)?;
+                Ok(())
+            }
+            Step::Confirm => self.identity.write(self.folder),
+            Step::Place => {
+                let (from, to) = (self.building.database_folder(), self.folder.database_folder());
+                fs::rename(from, to).map_err(failed)?;
+                sync_folder(self.folder.path()).map_err(failed)?;
+                sync_folder(self.building.path()).map_err(failed)
+            }
+            Step::Tidy => remove_folder(self.building.path()).map_err(failed),
         }
     }
+}
 
-    fn stage(&mut self, entry: ExportEntry) -> Result<(), StoreError> {
-        let database = &self.state.database;
-        match entry {
-            ExportEntry::Task(task) => {
-                let key = Namespace::Task.prefix().to_vec();
-                self.changes.put(key, database.encode(&task)?);
-            }
-            ExportEntry::Life(life) => {
-                let key = Namespace::Life.prefix().to_vec();
-                self.changes.put(key, database.encode(&life)?);
-            }
-            ExportEntry::Table(table) => {
-                let key = table_key(&table.schema_name, &table.table_name);
-                self.changes.put(key, database.encode(&table)?);
-            }
-            ExportEntry::Cut(cut) => self.changes.put(cut_key(&cut.shard_id), database.encode(&cut)?),
-            ExportEntry::Lanes { queue, ends } => {
-                let key = lanes_key(queue.as_str());
-                self.changes.put(key, database.encode(&(queue, ends))?);
-            }
-            ExportEntry::Queue {
-                name,
-                objects_count,
-                first_number,
-            } => {
-                self.close_queue()?;
-                if self.state.queues.contains_key(&name) {
-                    return Err(self.folder.create(format!("queue {name} appears twice")));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::CheckpointStore;
+    use crate::checkpoint::store::conformance::{object_delta, open as open_at, version};
+    use crate::model::QueueName;
+
+    fn options() -> OpenOptions {
+        OpenOptions::new("orders")
+    }
+
+    fn exported(store: &SledStore) -> String {
+        let mut out = Vec::new();
+        store.export(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The export of a state in which something happened.
+    fn export() -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path(), &options()).unwrap();
+        let ids = store.register(&QueueName::changes(), &[version("a")]).unwrap();
+        store.commit(&object_delta(&ids[0], open_at(3))).unwrap();
+        exported(&store)
+    }
+
+    /// What a process leaves that is killed after so many steps.
+    fn killed_after(steps_count: usize, folder: &Path, text: &str) {
+        let folder = StateFolder::new(folder);
+        let mut import = Import::new(&folder, "orders");
+        for step in Step::ALL.into_iter().take(steps_count) {
+            import.take(step, &mut text.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_import_that_is_killed_after_any_step_leaves_all_of_the_state_or_one_that_is_refused() {
+        let text = export();
+        let mut whole = 0;
+        for is_used in [false, true] {
+            for steps_count in 1..=Step::ALL.len() {
+                let folder = tempfile::tempdir().unwrap();
+                if is_used {
+                    // A state in which nothing happened yet.
+                    drop(SledStore::open(folder.path(), &options()).unwrap());
                 }
-                let mut queue = self.state.new_queue(&name)?;
-                if first_number > 0 {
-                    queue.next_number = first_number;
-                    let first = self.state.database.encode(&(&name, first_number))?;
-                    self.changes.put(first_key(name.as_str()), first);
+                killed_after(steps_count, folder.path(), &text);
+                let case = format!("after {steps_count} steps, over an unused state: {is_used}");
+                match SledStore::open(folder.path(), &options()) {
+                    Ok(store) => {
+                        assert_eq!(exported(&store), text, "{case}");
+                        whole += 1;
+                        continue;
+                    }
+                    Err(StoreError::Damaged { detail, .. }) => {
+                        assert!(detail.contains("`brigade checkpoint import "), "{case}: {detail}");
+                    }
+                    Err(other) => panic!("{case}: {other:?}"),
                 }
-                self.open_queue = Some(OpenQueue { queue, objects_count });
-            }
-            ExportEntry::Object(object) => self.stage_object(object)?,
-            ExportEntry::Header { .. } | ExportEntry::Trailer(_) => {
-                return Err(self.folder.create("it is not expected here"));
+                if !StateFolder::new(folder.path()).has_unfinished_import() {
+                    reset(folder.path(), options().lock_wait).unwrap();
+                }
+                import(folder.path(), &options(), &mut text.as_bytes()).expect(&case);
+                let store = SledStore::open(folder.path(), &options()).unwrap();
+                assert_eq!(exported(&store), text, "{case}, and once more");
             }
         }
-        Ok(())
-    }
-
-    fn stage_object(&mut self, object: ObjectEntry) -> Result<(), StoreError> {
-        match &mut self.open_queue {
-            Some(open)
-                if open.queue.name == object.id.queue && open.queue.next_number == object.id.number =>
-            {
-                let ObjectEntry { version, state, .. } = object;
-                self.state
-                    .stage_new_object(&mut self.changes, &mut open.queue, version, state)
-            }
-            Some(_) | None => Err(self
-                .folder
-                .create(format!("object {} is not the next one", object.id))),
-        }
-    }
-
-    fn close_queue(&mut self) -> Result<(), StoreError> {
-        let Some(OpenQueue { queue, objects_count }) = self.open_queue.take() else {
-            return Ok(());
-        };
-        if queue.next_number != objects_count {
-            return Err(self.folder.create(format!(
-                "queue {} has {} objects instead of {objects_count}",
-                queue.name, queue.next_number
-            )));
-        }
-        self.changes.put(
-            queue_key(queue.name.as_str()),
-            self.state.database.encode(&queue)?,
+        assert_eq!(
+            whole, 4,
+            "it is whole from the moment in which the database takes its place"
         );
-        self.state.queues.insert(queue.name.clone(), queue);
-        Ok(())
+    }
+
+    #[test]
+    fn an_import_that_was_not_finished_stays_refused_until_one_is() {
+        let (folder, text) = (tempfile::tempdir().unwrap(), export());
+        killed_after(2, folder.path(), &text);
+        let broken = text.replace("\"crc32\"", "\"crc\"");
+        import(folder.path(), &options(), &mut broken.as_bytes()).unwrap_err();
+        let opened = SledStore::open(folder.path(), &options());
+        assert!(matches!(opened, Err(StoreError::Damaged { .. })), "{opened:?}");
+        let of_another = import(folder.path(), &OpenOptions::new("users"), &mut text.as_bytes());
+        assert!(
+            matches!(of_another, Err(StoreError::Damaged { .. })),
+            "{of_another:?}"
+        );
+        import(folder.path(), &options(), &mut text.as_bytes()).unwrap();
+        assert_eq!(
+            exported(&SledStore::open(folder.path(), &options()).unwrap()),
+            text
+        );
     }
 }

@@ -39,6 +39,10 @@ pub enum Namespace {
     Life,
     /// Queue name to the number of its first object, if the queue was restarted.
     First,
+    /// Where the database was made: one entry.
+    Origin,
+    /// There as long as a state that was put back is not taken up: one entry.
+    PutBack,
 }
 
 impl Namespace {
@@ -57,6 +61,8 @@ impl Namespace {
             Self::Lanes => *b"l",
             Self::Life => *b"y",
             Self::First => *b"n",
+            Self::Origin => *b"p",
+            Self::PutBack => *b"b",
         }
     }
 }

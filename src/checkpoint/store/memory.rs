@@ -230,6 +230,7 @@ impl CheckpointStore for MemoryStore {
             task: shared.task.clone(),
             life: shared.life.clone(),
             reloaded: shared.firsts.keys().cloned().collect(),
+            is_put_back: false,
         })
     }
 

@@ -3,6 +3,7 @@
 //! **Invariants:** C1 (durable state never ahead of acknowledged), C2 (an object is done only after a durable
 //! commit).
 
+mod building;
 pub mod codec;
 #[cfg(feature = "testkit")]
 pub mod conformance;
@@ -19,6 +20,7 @@ mod life;
 #[cfg(feature = "testkit")]
 pub mod memory;
 mod opening;
+mod origin;
 pub mod rules;
 pub mod sled;
 mod staging;
@@ -32,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::StoreError;
 pub use self::life::TaskLife;
+pub use self::opening::OPENING_THREAD;
 pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
 use crate::model::places::LaneCut;
@@ -58,6 +61,9 @@ pub struct Checkpoint {
     pub life: TaskLife,
     /// Queues that were restarted.
     pub reloaded: Vec<QueueName>,
+    /// Whether it is of an earlier time and not taken up yet: imported, or found in a folder that is a copy. The stream
+    /// may hold rows that it does not know, also of files that it does not know.
+    pub is_put_back: bool,
 }
 
 impl Checkpoint {
@@ -263,6 +269,8 @@ pub struct CheckpointDelta {
     pub life: Option<TaskLife>,
     /// Queues that are restarted: their objects are forgotten, and numbers go on after them.
     pub reload: Vec<QueueName>,
+    /// Whether a checkpoint that was put back is taken up: every file that it did not know has a number.
+    pub is_taken_up: bool,
 }
 
 impl CheckpointDelta {
@@ -276,8 +284,9 @@ impl CheckpointDelta {
             task,
             life,
             reload,
+            is_taken_up,
         } = self;
-        let is_task_same = task.is_none() && life.is_none() && reload.is_empty();
+        let is_task_same = task.is_none() && life.is_none() && reload.is_empty() && !is_taken_up;
         objects.is_empty() && cuts.is_empty() && tables.is_empty() && lanes.is_empty() && is_task_same
     }
 }

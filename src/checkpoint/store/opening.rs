@@ -1,5 +1,6 @@
 //! Opening sled: with patience for the lock, without panics, and with every entry read once.
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use super::folder::StateFolder;
 use super::keys::Namespace;
 use super::{StoreError, codec};
 
+/// Name of the thread in which a panic is a sign of damage, and becomes an error.
+pub const OPENING_THREAD: &str = "open-checkpoint";
 /// Memory for pages; the default would be a gigabyte.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Time between two attempts to take the lock.
@@ -34,7 +37,7 @@ pub(super) fn when_unlocked<T>(
 pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
     let opening = folder.clone();
     let opened = thread::Builder::new()
-        .name("open-checkpoint".to_owned())
+        .name(OPENING_THREAD.to_owned())
         .spawn(move || open_and_verify(&opening))
         .map_err(|error| folder.io(format!("cannot start a thread: {error}")))?
         .join();
@@ -74,10 +77,42 @@ pub(super) fn from_sled(folder: &StateFolder, error: &sled::Error) -> StoreError
                 location: folder.to_string(),
             }
         }
-        sled::Error::Io(error) => folder.io(error),
+        sled::Error::Io(error) => folder.io(system_text(error)),
+        // What sled says of them is for its own developers.
         sled::Error::Corruption { .. }
         | sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_) => folder.damaged(format!("the database is damaged ({error})")),
+        | sled::Error::ReportableBug(_) => folder.damaged("the database is damaged"),
+    }
+}
+
+/// What the system said. An error that sled keeps for later has become the debug text of the one that it was.
+fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    let code = text
+        .strip_prefix("Os { code: ")
+        .and_then(|rest| rest.split(',').next());
+    match code.and_then(|code| code.parse().ok()) {
+        Some(code) => io::Error::from_raw_os_error(code).to_string(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_reported_in_words() {
+        let full = io::Error::from_raw_os_error(28);
+        let kept = sled::Error::Io(io::Error::new(full.kind(), format!("{full:?}")));
+        let folder = StateFolder::new(std::path::Path::new("state"));
+        let text = from_sled(&folder, &kept).to_string();
+        assert!(
+            text.ends_with(&full.to_string()) && !text.contains("Os {"),
+            "{text}"
+        );
+        let other = sled::Error::Io(io::Error::other("something else"));
+        assert!(from_sled(&folder, &other).to_string().ends_with("something else"));
     }
 }

@@ -82,18 +82,26 @@ impl SledStore {
         if let Some(side_file) = &side_file {
             side_file.check(&folder, &options.task)?;
             if !folder.database_file().exists() {
-                return Err(folder.damaged("IDENTITY is there, the database is not"));
+                return Err(if folder.has_unfinished_import() {
+                    folder.refused(
+                        "an import was not finished; import again with `brigade checkpoint import FILE`, or start from \
+                        scratch with `brigade checkpoint reset`",
+                    )
+                } else {
+                    folder.damaged("IDENTITY is there, the database is not")
+                });
             }
         }
         let database = Database::open(&folder, options.lock_wait)?;
         let content = content_of(&database)?;
-        let state = match agree(&folder, &options.task, side_file.as_ref(), content)? {
+        let mut state = match agree(&folder, &options.task, side_file.as_ref(), content)? {
             Some(identity) => State::of(folder.clone(), database, identity)?,
             None => State::create(folder.clone(), database, Identity::new(&options.task))?,
         };
         if side_file.is_none() {
             state.identity.write(&folder)?;
         }
+        state.recognise_copy()?;
         let guarded = Guarded {
             state,
             failure: None,

@@ -111,6 +111,9 @@ impl State {
         if let Some(life) = &delta.life {
             changes.put(Namespace::Life.prefix().to_vec(), self.database.encode(life)?);
         }
+        if delta.is_taken_up {
+            changes.remove(Namespace::PutBack.prefix().to_vec());
+        }
         self.stage_reload(changes, &delta.reload)
     }
 

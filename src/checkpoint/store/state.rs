@@ -11,6 +11,7 @@ use super::database::{Changes, Database};
 use super::folder::StateFolder;
 use super::identity::{DatabaseContent, Identity};
 use super::keys::{Namespace, ObjectPlace, QueueIndex, object_key_key};
+use super::origin::Origin;
 use super::{
     Checkpoint, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskLife, TaskState,
 };
@@ -86,8 +87,50 @@ impl State {
     ) -> Result<Self, StoreError> {
         let mut changes = Changes::default();
         changes.put(Namespace::Identity.prefix().to_vec(), identity.encode(&folder)?);
+        if let Some(origin) = database.origin()? {
+            changes.put(Namespace::Origin.prefix().to_vec(), database.encode(&origin)?);
+        }
         database.apply(changes)?;
         Self::of(folder, database, identity)
+    }
+
+    /// Notices that the files are a copy of those that were written: what happened in the task after the copy was made
+    /// is not in it. Such a state is put in doubt, whatever it says of its last stop.
+    pub(super) fn recognise_copy(&mut self) -> Result<(), StoreError> {
+        let Some(here) = self.database.origin()? else {
+            return Ok(());
+        };
+        let key = Namespace::Origin.prefix();
+        let known = self.database.value::<Origin>(&key)?;
+        if known.is_some_and(|known| known.is_same(here)) {
+            return Ok(());
+        }
+        let mut changes = Changes::default();
+        changes.put(key.to_vec(), self.database.encode(&here)?);
+        if self.identity.generation == 0 {
+            // Nothing happened in it yet, so that nothing can be missing, and it stays unused.
+            return self.database.apply(changes);
+        }
+        if known.is_some() {
+            tracing::warn!(
+                state = %self.folder,
+                "the state folder is a copy or was put back, so the stream may hold rows that it does not know"
+            );
+            self.stage_put_back(&mut changes, self.task()?)?;
+        }
+        self.apply(changes)
+    }
+
+    /// Marks the state as one of an earlier time: more may have been sent than it knows, also of files that it does not
+    /// know.
+    pub(super) fn stage_put_back(&self, changes: &mut Changes, task: TaskState) -> Result<(), StoreError> {
+        let task = TaskState {
+            clean_stop: false,
+            ..task
+        };
+        changes.put(Namespace::Task.prefix().to_vec(), self.database.encode(&task)?);
+        changes.put(Namespace::PutBack.prefix().to_vec(), self.database.encode(&())?);
+        Ok(())
     }
 
     pub(super) fn load(&self) -> Result<Checkpoint, StoreError> {
@@ -118,6 +161,7 @@ impl State {
             task: self.task()?,
             life: self.life()?,
             reloaded: self.firsts.keys().cloned().collect(),
+            is_put_back: self.database.value::<()>(&Namespace::PutBack.prefix())?.is_some(),
         })
     }
 
@@ -254,7 +298,8 @@ impl State {
         Ok(())
     }
 
-    /// Applies staged changes as one generation, durably.
+    /// Applies staged changes as one generation, durably: first the database, then the side file. So the database is
+    /// never older than the side file, unless something of it was lost (C2).
     pub(super) fn apply(&mut self, mut changes: Changes) -> Result<(), StoreError> {
         let mut identity = self.identity.clone();
         identity.generation += 1;
@@ -263,6 +308,7 @@ impl State {
             identity.encode(&self.folder)?,
         );
         self.database.apply(changes)?;
+        identity.write(&self.folder)?;
         self.identity = identity;
         Ok(())
     }
@@ -276,5 +322,51 @@ fn entry_of(queue: &StoredQueue, number: u64, object: StoredObject) -> ObjectEnt
         },
         version: object.version,
         state: object.state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A state as an earlier version of the program left it does not say where it was made.
+    #[test]
+    fn a_state_without_an_origin_is_not_taken_for_a_copy() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = StateFolder::new(path.path());
+        let database = Database::open(&folder, Duration::ZERO).unwrap();
+        let mut state = State::create(folder, database, Identity::new("orders")).unwrap();
+        let mut changes = Changes::default();
+        changes.remove(Namespace::Origin.prefix().to_vec());
+        state.apply(changes).unwrap();
+        for opening in ["first", "second"] {
+            state.recognise_copy().unwrap();
+            assert!(!state.load().unwrap().is_put_back, "{opening} opening");
+            assert_eq!(
+                state.identity.generation, 2,
+                "it is noted once, {opening} opening"
+            );
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_state_in_which_nothing_happened_is_one_in_which_nothing_happened() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = StateFolder::new(path.path());
+        let database = Database::open(&folder, Duration::ZERO).unwrap();
+        let other = tempfile::tempfile().unwrap().metadata().unwrap();
+        let mut changes = Changes::default();
+        let origin = database.encode(&Origin::of(&other).unwrap()).unwrap();
+        changes.put(Namespace::Origin.prefix().to_vec(), origin);
+        let mut state = State::create(folder, database, Identity::new("orders")).unwrap();
+        state.database.apply(changes).unwrap();
+        for generation in [0, 1] {
+            state.recognise_copy().unwrap();
+            assert_eq!(state.identity.generation, generation);
+            assert!(!state.load().unwrap().is_put_back, "generation {generation}");
+            state.apply(Changes::default()).unwrap();
+        }
     }
 }

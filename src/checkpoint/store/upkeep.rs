@@ -1,4 +1,4 @@
-//! What the store does now and then: the side file and the automatic exports.
+//! What the store does now and then: the automatic exports.
 
 use std::fs;
 use std::io;
@@ -9,8 +9,6 @@ use super::sled::{Guarded, SledStore};
 use crate::durable::create;
 use crate::durable::replace::{Survives, replace};
 
-/// Time between two writings of the side file.
-const IDENTITY_INTERVAL_MS: i64 = 60 * 1_000;
 /// Time between two automatic exports.
 const EXPORT_INTERVAL_MS: i64 = 5 * 60 * 1_000;
 /// Automatic exports that are kept.
@@ -19,7 +17,6 @@ const EXPORTS_KEPT: usize = 3;
 /// When what was done last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Upkeep {
-    identity: Done,
     export: Done,
 }
 
@@ -41,7 +38,7 @@ impl Done {
 }
 
 impl SledStore {
-    /// Writes the side file and an export if it is time and something changed. To be called every few seconds; holds
+    /// Writes an export if it is time and something changed. To be called every few seconds; holds
     /// up commits while an export is written.
     ///
     /// # Errors
@@ -52,13 +49,6 @@ impl SledStore {
         let generation = guarded.state.identity.generation;
         if guarded
             .upkeep
-            .identity
-            .is_due(now_ms, IDENTITY_INTERVAL_MS, generation)
-        {
-            guarded.write_identity(now_ms)?;
-        }
-        if guarded
-            .upkeep
             .export
             .is_due(now_ms, EXPORT_INTERVAL_MS, generation)
         {
@@ -67,14 +57,13 @@ impl SledStore {
         Ok(())
     }
 
-    /// What a clean stop does: writes the side file, and an export if something changed since the last one.
+    /// What a clean stop does: writes an export if something changed since the last one.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Damaged`].
     pub fn stop(&self, now_ms: i64) -> Result<(), StoreError> {
         let mut guarded = self.lock()?;
         guarded.check_usable()?;
-        guarded.write_identity(now_ms)?;
         if guarded.upkeep.export.generation == Some(guarded.state.identity.generation) {
             return Ok(());
         }
@@ -83,12 +72,6 @@ impl SledStore {
 }
 
 impl Guarded {
-    fn write_identity(&mut self, now_ms: i64) -> Result<(), StoreError> {
-        self.state.identity.write(&self.state.folder)?;
-        self.upkeep.identity = self.done(now_ms);
-        Ok(())
-    }
-
     fn write_export(&mut self, now_ms: i64) -> Result<(), StoreError> {
         let folder = &self.state.folder;
         let failed = |detail: String| folder.io(format!("cannot export the checkpoint: {detail}"));
@@ -108,15 +91,11 @@ impl Guarded {
         for path in exports.iter().rev().skip(EXPORTS_KEPT) {
             fs::remove_file(path).map_err(|error| failed(error.to_string()))?;
         }
-        self.upkeep.export = self.done(now_ms);
-        Ok(())
-    }
-
-    fn done(&self, now_ms: i64) -> Done {
-        Done {
+        self.upkeep.export = Done {
             at_ms: Some(now_ms),
             generation: Some(self.state.identity.generation),
-        }
+        };
+        Ok(())
     }
 }
 
