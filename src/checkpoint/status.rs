@@ -85,6 +85,9 @@ pub struct ObjectCounts {
     /// Objects that are not read because they lie before the start.
     #[serde(default)]
     pub in_front: u64,
+    /// Load files that came after the load of their table was complete: they are not read.
+    #[serde(default)]
+    pub after_load: u64,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.
@@ -94,7 +97,7 @@ pub struct ObjectCounts {
     pub known_bytes: u64,
     /// The last object opened.
     pub last_key: Option<String>,
-    /// The first objects that are not read because their table is suspended.
+    /// The first load files that are not read: their table is suspended, or they came after its load.
     #[serde(default)]
     pub unread: Vec<String>,
 }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::catalog::{ListRequest, ListedPage, is_late};
+use super::messages::{LeftOut, UNREAD_SHOWN_MAX};
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals};
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::saturate;
 use crate::settings::LateFiles;
-use crate::source::ObjectSource;
+use crate::source::{ObjectSource, printable};
+
+/// Files that a warning names.
+const NAMED_MAX: usize = 5;
 
 /// What becomes of the new objects of a queue.
 pub(super) struct Lateness {
@@ -48,6 +52,7 @@ pub(super) async fn list_page(
     let mut page = page.map_err(Fault::from)?;
     page.objects.retain(|version| request.takes.takes(&version.key));
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
+    let is_loaded = request.is_loaded;
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
@@ -64,6 +69,9 @@ pub(super) async fn list_page(
                 Some(_) => {}
             }
         }
+        if is_loaded {
+            return Ok((Vec::new(), after_load(new)));
+        }
         let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
         let objects: Vec<_> = new
@@ -76,15 +84,29 @@ pub(super) async fn list_page(
         let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(objects);
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
-        Ok::<(Vec<_>, u64), Fault>((entries.collect(), in_front))
+        let left_out = LeftOut {
+            count: in_front,
+            first_keys: Vec::new(),
+        };
+        Ok::<_, Fault>((entries.collect(), left_out))
     });
-    let (new, in_front) = work
+    let (new, left_out): (Vec<ObjectEntry>, _) = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     tracing::Span::current()
         .record("seen", seen)
         .record("new", new.len());
-    Ok(ListedPage { new, in_front, next })
+    Ok(ListedPage { new, left_out, next })
+}
+
+/// Load files that are new although the load is complete.
+fn after_load(new: Vec<ObjectVersion>) -> LeftOut {
+    let count = saturate::to_u64(new.len());
+    let first = new.into_iter().take(UNREAD_SHOWN_MAX);
+    LeftOut {
+        count,
+        first_keys: first.map(|version| version.key).collect(),
+    }
 }
 
 /// Takes out what lies before the start; says how many that were.
@@ -105,14 +127,32 @@ fn remove_before(
     Ok(saturate::to_u64(all - new.len()))
 }
 
-/// Says aloud that files are not read because the changes begin later.
-pub(super) fn report_before_start(before: u64, now: u64) {
-    if before == 0 && now > 0 {
-        tracing::info!(files = now, "change files before the start are not read");
-    } else if before < now {
+/// Reports what a full listing found and nobody reads.
+pub(super) fn report_left_out(request: &ListRequest, before: u64, now: &LeftOut) {
+    let files = now.count;
+    if before >= files {
+        return;
+    }
+    if request.is_loaded {
+        let first: Vec<_> = now
+            .first_keys
+            .iter()
+            .take(NAMED_MAX)
+            .map(|key| printable(key))
+            .collect();
         tracing::warn!(
-            more = now - before,
-            files = now,
+            table = request.name.table_name(),
+            files,
+            first = first.join(", "),
+            "load files came after the load of their table was complete; they are not read; `brigade reload --table` \
+             loads the table again"
+        );
+    } else if before == 0 {
+        tracing::info!(files, "change files before the start are not read");
+    } else {
+        tracing::warn!(
+            more = files - before,
+            files,
             "change files appeared before the start; they are not read"
         );
     }

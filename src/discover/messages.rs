@@ -6,8 +6,26 @@ use crate::checkpoint::store::ObjectEntry;
 use crate::model::TableIndex;
 use crate::model::control::ControlPlan;
 
-/// Objects of a suspended table that a status names.
+/// Load files of a table that are not read and that a status names.
 pub const UNREAD_SHOWN_MAX: usize = 20;
+
+/// Objects that are listed and not read, because they lie before the start or came after the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub count: u64,
+    /// The keys of the first of them, where they came after the load.
+    pub first_keys: Vec<String>,
+}
+
+impl LeftOut {
+    /// Takes in those of the next page.
+    pub fn add(&mut self, more: Self) {
+        self.count += more.count;
+        let free = UNREAD_SHOWN_MAX.saturating_sub(self.first_keys.len());
+        self.first_keys.extend(more.first_keys.into_iter().take(free));
+    }
+}
 
 /// A reader is free. The reply comes when there is an object to read; `None` means that none will come.
 #[derive(Debug, Message)]

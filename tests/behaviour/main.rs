@@ -10,6 +10,7 @@ mod compressed;
 mod dedupe;
 mod faults;
 mod header;
+mod late_loads;
 mod load;
 mod mappings;
 mod memory_backends;

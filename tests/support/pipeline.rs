@@ -237,6 +237,11 @@ impl World {
         self.live(RunMode::Once, Some(kill), async |_running| {})
     }
 
+    /// The same, while something else goes on.
+    pub(crate) fn run_killed_while(&self, kill: Kill, act: impl AsyncFnOnce(Running)) -> Run {
+        self.live(RunMode::Once, Some(kill), act)
+    }
+
     /// One run to its end, while something else goes on.
     pub(crate) fn run_while(&self, mode: RunMode, act: impl AsyncFnOnce(Running)) -> Run {
         self.live(mode, None, act)

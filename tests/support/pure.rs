@@ -48,6 +48,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/deadletter/envelope.rs",
     "src/discover/catalog.rs",
     "src/discover/folders.rs",
+    "src/discover/queue.rs",
     "src/discover/queue_start.rs",
     "src/encode/",
     "src/encode/partition_key.rs",

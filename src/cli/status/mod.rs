@@ -128,13 +128,7 @@ impl fmt::Display for StatusReport {
                 counted(filtered, "row")
             )?;
         }
-        for table in &status.tables {
-            let statistics = &table.statistics;
-            let suspension = statistics.trouble.suspension.as_ref();
-            for line in suspension_lines(&statistics.full_name(), suspension, &table.load.unread) {
-                writeln!(f, "suspended     {line}")?;
-            }
-        }
+        self.write_unread(f)?;
         self.write_quarantined(f)
     }
 }
@@ -227,6 +221,21 @@ impl StatusReport {
         Ok(())
     }
 
+    /// Tables and load files that are not read.
+    fn write_unread(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for table in &self.status.tables {
+            let name = table.statistics.full_name();
+            let suspension = table.statistics.trouble.suspension.as_ref();
+            for line in suspension_lines(&name, suspension, &table.load.unread) {
+                writeln!(f, "suspended     {line}")?;
+            }
+            if let Some(line) = after_load_line(&name, &table.load) {
+                writeln!(f, "not read      {line}")?;
+            }
+        }
+        Ok(())
+    }
+
     fn write_quarantined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quarantined = &self.status.quarantined;
         if quarantined.is_empty() {
@@ -246,7 +255,7 @@ impl StatusReport {
 /// Age from which on a status is not that of a healthy process.
 const STALE_AGE_MS: i64 = 10_000;
 
-/// Load files of a suspended table that are named.
+/// Load files of a table that are not read and are named.
 const UNREAD_NAMED_MAX: usize = 5;
 
 /// Where a table is suspended, what of it is not read, and how it goes on.
@@ -264,18 +273,30 @@ pub(super) fn suspension_lines(
         resume {table}`"
     )];
     if !unread.is_empty() {
-        let named = unread.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
-        let named: Vec<_> = named.collect();
-        let more = match unread.len().saturating_sub(UNREAD_NAMED_MAX) {
-            0 => "",
-            _ => " and more",
-        };
-        texts.push(format!(
-            "{table}: load files not read yet: {}{more}",
-            named.join(", ")
-        ));
+        texts.push(format!("{table}: load files not read yet: {}", named(unread)));
     }
     texts
+}
+
+/// Load files that came after the load of their table was complete.
+pub(super) fn after_load_line(table: &str, load: &ObjectCounts) -> Option<String> {
+    let files = (load.after_load > 0).then(|| counted(load.after_load, "load file"))?;
+    Some(format!(
+        "{table}: {files} came after the load was complete: {}; `brigade reload --table {table}` loads the table again",
+        named(&load.unread)
+    ))
+}
+
+/// The first of some keys.
+fn named(keys: &[String]) -> String {
+    let first = keys.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
+    let first: Vec<_> = first.collect();
+    let more = if keys.len() > UNREAD_NAMED_MAX {
+        " and more"
+    } else {
+        ""
+    };
+    format!("{}{more}", first.join(", "))
 }
 
 /// Rows of all tables and of none that were dead-lettered.
