@@ -252,7 +252,9 @@ fn in_words(delta: &bucket_brigade::checkpoint::store::CheckpointDelta) -> Strin
             format!("{id} to row {} ({through})", progress.watermark.ordinal)
         }
         ObjectState::Done(_) => format!("{id} is done"),
-        ObjectState::Registered | ObjectState::Quarantined { .. } => format!("{id}"),
+        ObjectState::Registered | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => {
+            format!("{id}")
+        }
     });
     let cuts = delta.cuts.iter().map(|cut| {
         let numbers = cut

@@ -120,11 +120,10 @@ impl Ledger {
         }
         let table_name = table.and_then(|table| self.tables.get(table.0));
         let table_name = table_name.map(TableStatistics::full_name);
-        let progress = match &entry.state {
-            ObjectState::Open(progress) => progress.clone(),
-            ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
-                ObjectProgress::default()
-            }
+        let progress = if let ObjectState::Open(progress) = &entry.state {
+            progress.clone()
+        } else {
+            ObjectProgress::default()
         };
         let troubles = self.troubles.open(entry);
         if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
@@ -289,7 +288,7 @@ impl Ledger {
         };
         let mut troubles = object.troubles;
         match state {
-            ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => {
                 let is_done = matches!(state, ObjectState::Done(_));
                 if let Some(lanes) = &object.lanes {
                     self.ends.finished(id, lanes, is_done || object.was_set_aside);

@@ -100,7 +100,10 @@ pub(super) fn forgive(progress: &ObjectProgress, table: &str) -> ObjectProgress 
 pub(super) fn forgiven(delta: &CheckpointDelta, table: &str) -> u64 {
     let of = |state: &ObjectState| match state {
         ObjectState::Open(progress) => progress.troubles.of(table).map(|trouble| trouble.forgiven),
-        ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => None,
+        ObjectState::Registered
+        | ObjectState::Done(_)
+        | ObjectState::Quarantined { .. }
+        | ObjectState::Decided { .. } => None,
     };
     let counts = delta.objects.iter().filter_map(|(_, state)| of(state));
     counts.max().unwrap_or(0)

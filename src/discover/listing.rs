@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::catalog::{ListRequest, ListedPage, is_late};
 use super::messages::{LeftOut, UNREAD_SHOWN_MAX};
-use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
@@ -56,17 +56,14 @@ pub(super) async fn list_page(
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
-        let mut new: Vec<ObjectVersion> = Vec::new();
+        let (mut new, mut again) = (Vec::new(), Vec::new());
         for (version, entry) in page.objects.iter().zip(found) {
             match entry {
                 None => new.push(version.clone()),
-                Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
-                    tracing::warn!(
-                        key = version.key,
-                        "a finished object was replaced; it is not read again"
-                    );
-                }
-                Some(_) => {}
+                Some(entry) => match entry.state.retried() {
+                    Some(state) => again.push((version.clone(), state)),
+                    None => report_replaced(version, &entry),
+                },
             }
         }
         if is_loaded {
@@ -74,13 +71,12 @@ pub(super) async fn list_page(
         }
         let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
-        let objects: Vec<_> = new
-            .into_iter()
-            .map(|version| {
-                let state = lateness.state_of(&version.key);
-                (version, state)
-            })
-            .collect();
+        let new = new.into_iter().map(|version| {
+            let state = lateness.state_of(&version.key);
+            (version, state)
+        });
+        // What a person wants read again is neither late nor before the start.
+        let objects: Vec<_> = new.chain(again).collect();
         let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(objects);
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
@@ -97,6 +93,23 @@ pub(super) async fn list_page(
         .record("seen", seen)
         .record("new", new.len());
     Ok(ListedPage { new, left_out, next })
+}
+
+/// Reports a version that is not read although it is another one than the one that was.
+fn report_replaced(version: &ObjectVersion, known: &ObjectEntry) {
+    if !known.state.is_finished() || known.version.etag == version.etag {
+        return;
+    }
+    let key = &version.key;
+    match known.state.set_aside() {
+        Some(SetAside { decision: None, .. }) => {
+            tracing::warn!(
+                key,
+                "a file that was set aside was replaced; `brigade files retry` reads it"
+            );
+        }
+        Some(_) | None => tracing::warn!(key, "a finished object was replaced; it is not read again"),
+    }
 }
 
 /// Load files that are new although the load is complete.

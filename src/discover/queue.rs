@@ -101,7 +101,13 @@ impl Queue {
                 // Switched off before they were sent: nothing is left to do for them.
                 Work::Control(plan.clone().unwrap_or_else(|| ControlPlan(Vec::new())))
             }
-            (Some(_) | None, ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
+            (
+                Some(_) | None,
+                ObjectState::Registered
+                | ObjectState::Open(_)
+                | ObjectState::Done(_)
+                | ObjectState::Decided { .. },
+            ) => {
                 self.known += 1;
                 self.known_bytes += entry.unsettled_bytes();
                 Work::Read

@@ -19,4 +19,5 @@ mod parquet;
 mod policies;
 mod reload;
 mod restart;
+mod set_aside;
 mod stop;

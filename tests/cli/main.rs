@@ -9,6 +9,7 @@ mod demo;
 mod dlq_replay;
 mod dms_files;
 mod exit_codes;
+mod files;
 mod guide_examples;
 mod header;
 mod import;

@@ -2,7 +2,7 @@
 
 use super::KnownState;
 use super::report::{FileCounts, Stray};
-use crate::checkpoint::store::{CheckpointStore, ObjectState};
+use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectState};
 use crate::cli::task_files::list;
 use crate::config::Config;
 use crate::discover::catalog::is_late;
@@ -67,6 +67,33 @@ pub(super) async fn list_folder(
     Ok(listed)
 }
 
+impl Listed {
+    /// Counts a file that was set aside; gives the bytes that are to be read of it, if it is to be read again.
+    fn take_set_aside(&mut self, entry: &ObjectEntry, object: &ObjectVersion) -> Option<u64> {
+        let decision = entry.state.set_aside().and_then(|aside| aside.decision);
+        match decision {
+            None => {
+                self.files.set_aside += 1;
+                None
+            }
+            Some(Decision::Skip) => {
+                self.files.skipped += 1;
+                None
+            }
+            Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => {
+                self.files.new += 1;
+                let state = entry.state.retried()?;
+                let again = ObjectEntry {
+                    version: object.clone(),
+                    state,
+                    ..entry.clone()
+                };
+                Some(again.unsettled_bytes())
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Listing {
     listed: Listed,
@@ -105,9 +132,8 @@ impl Listing {
                     files.done += 1;
                     None
                 }
-                Some((ObjectState::Quarantined { .. }, _)) => {
-                    files.set_aside += 1;
-                    None
+                Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
+                    listed.take_set_aside(entry, &object)
                 }
                 None if self.is_loaded || is_before => {
                     files.not_read += 1;

@@ -39,7 +39,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         let why = if name.starts_with(CHANGE_FILES) {
             "will not be read: before `changes_from`"
         } else {
-            "came after the full load was complete and will not be read; `brigade reload` reads it"
+            "came after the full load was complete and will not be read; `brigade reload` loads the table again"
         };
         warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
     }
@@ -50,7 +50,10 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         ));
     }
     if folder.files.set_aside > 0 {
-        warnings.push(format!("{name}: {} set aside", files(folder.files.set_aside)));
+        warnings.push(format!(
+            "{name}: {} set aside, the rest of which is not sent; `brigade files list` names them",
+            files(folder.files.set_aside)
+        ));
     }
     if sample.rejected > 0 {
         warnings.push(format!(

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::Checkpoint;
 use crate::checkpoint::store::folder::StateFolder;
+use crate::cli::files::set_aside::SetAsideFiles;
 use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
@@ -98,16 +99,28 @@ pub(in crate::cli) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
 
 /// Shows what the state says now. The status of the next run says the same, so failing is not a loss.
 pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
+    refresh_with(state, checkpoint, |_status| {});
+}
+
+fn refresh_with(state: &Path, checkpoint: &Checkpoint, change: impl FnOnce(&mut TaskStatus)) {
     let Ok(Some(mut status)) = read(state) else {
         return;
     };
     status.show(checkpoint);
+    change(&mut status);
     if let Err(error) = write(&state.join(STATUS_FILE), &status) {
         crate::cli::report(&format!(
             "warning: the status in {} stays as it was: {error}",
             state.display()
         ));
     }
+}
+
+/// The same, with the files that are set aside.
+pub(in crate::cli) fn refresh_files(state: &Path, checkpoint: &Checkpoint, files: &SetAsideFiles) {
+    refresh_with(state, checkpoint, |status| {
+        (status.set_aside, status.quarantined) = (files.open_count(), files.newest());
+    });
 }
 
 /// Removes the status of a state that no longer exists.

@@ -241,9 +241,11 @@ impl StatusReport {
         if quarantined.is_empty() {
             return Ok(());
         }
+        let files = counted(self.status.set_aside, "file");
         writeln!(
             f,
-            "set aside     the rest of these objects is not sent (newest last; `brigade checkpoint show` has all):"
+            "set aside     {files}, the rest of which is not sent; `brigade files list` names all, `brigade files retry` or \
+             `skip` decides (newest last):"
         )?;
         for object in quarantined {
             writeln!(f, "  {}: {}", printable(&object.key), printable(&object.reason))?;

@@ -20,12 +20,16 @@ use crate::fault::{Fault, FaultKind};
 use crate::model::{Table, TableIndex};
 use crate::observe::terminal;
 use crate::saturate;
+use crate::source::printable;
 use crate::verify::report::{Completeness, Report};
 use crate::verify::verification::{Verification, VerifyProgress};
 use crate::verify::{Selection, Settled};
 
 /// Time between two drawings of the progress line.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Files set aside that a fault names; the report names all.
+const NAMED_MAX: usize = 3;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -118,6 +122,20 @@ fn verdict(report: &Report) -> Result<u8, Fault> {
         Completeness::Missing => {
             let missing = counted(report.total.rows_missing, "row");
             let message = format!("{missing} missing in the stream; the report names the first of them");
+            Err(Fault::new(FaultKind::Data, message))
+        }
+        Completeness::Incomplete => {
+            let first: Vec<_> = report
+                .set_aside
+                .iter()
+                .take(NAMED_MAX)
+                .map(|object| printable(&object.key))
+                .collect();
+            let message = format!(
+                "incomplete: {} set aside, and the rest of them was not sent: {}; `brigade files list` names all",
+                counted(saturate::to_u64(report.set_aside.len()), "file"),
+                first.join(", ")
+            );
             Err(Fault::new(FaultKind::Data, message))
         }
         Completeness::Unproven => {
