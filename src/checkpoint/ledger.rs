@@ -119,7 +119,7 @@ impl Ledger {
             return Err(LedgerError::OpenAlready(entry.id.clone()));
         }
         let table_name = table.and_then(|table| self.tables.get(table.0));
-        let table_name = table_name.map(TableStatistics::full_name);
+        let table_name = table_name.map(TableStatistics::stored_name);
         let progress = if let ObjectState::Open(progress) = &entry.state {
             progress.clone()
         } else {
@@ -312,7 +312,7 @@ impl Ledger {
     fn note_troubles(&mut self, troubles: &Troubles, note: impl Fn(&mut Trouble, &Trouble)) {
         for (table, trouble) in troubles.iter() {
             let tables = self.tables.iter_mut().zip(&mut self.tables_changed);
-            for (statistics, is_changed) in tables.filter(|(known, _)| known.full_name() == table) {
+            for (statistics, is_changed) in tables.filter(|(known, _)| known.stored_name() == table) {
                 note(&mut statistics.trouble, trouble);
                 *is_changed = true;
             }

@@ -18,7 +18,7 @@ impl ParsedTroubles {
         let known = tables.iter();
         Self(
             known
-                .map(|table| (table.full_name(), table.trouble.clone()))
+                .map(|table| (table.stored_name(), table.trouble.clone()))
                 .collect(),
         )
     }

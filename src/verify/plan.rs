@@ -89,7 +89,7 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
         .tables
         .iter()
         .enumerate()
-        .map(|(index, table)| (QueueName::load(&table.full_name()), TableIndex(index)))
+        .map(|(index, table)| (QueueName::load(&table.stored_name()), TableIndex(index)))
         .collect();
     let mut plan = Plan::default();
     let again = read_again(&entries);

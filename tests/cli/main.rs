@@ -17,6 +17,7 @@ mod init;
 mod life;
 mod logs;
 mod mappings;
+mod names;
 mod plan;
 mod policies;
 mod preview;

@@ -258,7 +258,7 @@ fn summarize(
 fn suspended_tables(status: &TaskStatus) -> Vec<SuspendedTable> {
     let tables = status.tables.iter().filter_map(|table| {
         Some(SuspendedTable {
-            table: table.statistics.full_name(),
+            table: table.statistics.stored_name(),
             suspension: table.statistics.trouble.suspension.clone()?,
             unread_files: table.load.unread.clone(),
         })

@@ -224,7 +224,7 @@ impl StatusReport {
     /// Tables and load files that are not read.
     fn write_unread(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for table in &self.status.tables {
-            let name = table.statistics.full_name();
+            let name = table.statistics.stored_name();
             let suspension = table.statistics.trouble.suspension.as_ref();
             for line in suspension_lines(&name, suspension, &table.load.unread) {
                 writeln!(f, "suspended     {line}")?;

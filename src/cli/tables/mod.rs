@@ -145,7 +145,7 @@ impl TablesReport {
                 statistics.schema_name == table.owner && statistics.table_name == table.name
             };
             let fresh = TableStatus::default();
-            let is_reloaded = status.is_some_and(|status| status.life.is_reloaded(&table.full_name()));
+            let is_reloaded = status.is_some_and(|status| status.life.is_reloaded(&table.stored_name()));
             let known = known.iter().find(is_same).unwrap_or(&fresh);
             let statistics = DmsStatistics::of(known, has_load, is_reloaded);
             DmsStatistics {

@@ -93,15 +93,23 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
 
 /// The tables with these names.
 pub(super) fn tables_of(config: &Config, names: &[String]) -> Result<BTreeSet<TableIndex>, Fault> {
-    let index = |name: &String| {
-        let found = config.tables.iter().position(|table| table.full_name() == *name);
-        found.map(TableIndex).ok_or_else(|| {
-            let known: Vec<_> = config.tables.iter().map(Table::full_name).collect();
-            let message = format!("the definition has no table {name}; it has {}", known.join(", "));
-            Fault::new(FaultKind::Usage, message)
-        })
-    };
-    names.iter().map(index).collect()
+    names.iter().map(|name| table_of(config, name)).collect()
+}
+
+/// The table with a name: as people write it, if that is the name of one table, or as commands name it.
+pub(super) fn table_of(config: &Config, name: &str) -> Result<TableIndex, Fault> {
+    let tables = || config.tables.iter().enumerate();
+    let stored = tables().filter(|(_, table)| table.stored_name() == name);
+    let full = tables().filter(|(_, table)| table.full_name() == name);
+    let mut found: Vec<_> = full.map(|(index, _)| index).collect();
+    if found.len() != 1 {
+        found = stored.map(|(index, _)| index).collect();
+    }
+    found.first().copied().map(TableIndex).ok_or_else(|| {
+        let known: Vec<_> = config.tables.iter().map(Table::stored_name).collect();
+        let message = format!("the definition has no table {name}; it has {}", known.join(", "));
+        Fault::new(FaultKind::Usage, message)
+    })
 }
 
 /// Every object that has a number, by queue and number.
