@@ -84,6 +84,9 @@ impl Handler<TaskNotice> for Checkpointer {
                 objects_known,
                 known_bytes,
                 left_out,
+                replaced,
+                replaced_first,
+                has_no_file,
                 is_complete,
                 unread,
             } => {
@@ -98,6 +101,9 @@ impl Handler<TaskNotice> for Checkpointer {
                 }
                 counts.is_complete = is_complete;
                 counts.unread = unread;
+                counts.replaced = replaced;
+                counts.replaced_first = replaced_first;
+                counts.has_no_file = has_no_file;
             }
         }
     }

@@ -71,6 +71,12 @@ pub enum TaskNotice {
         known_bytes: u64,
         /// Objects that are not read because they lie before the start, or came after the load.
         left_out: u64,
+        /// Finished objects that are other versions than the ones that were read.
+        replaced: u64,
+        /// The first of them.
+        replaced_first: Vec<String>,
+        /// Whether a load is complete that had no file.
+        has_no_file: bool,
         /// Whether no more are expected for now.
         is_complete: bool,
         /// The first load files that are not read: the table is suspended, or they came after the load.

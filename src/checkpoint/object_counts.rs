@@ -26,6 +26,15 @@ pub struct ObjectCounts {
     /// Load files that came after the load of their table was complete: they are not read.
     #[serde(default)]
     pub after_load: u64,
+    /// Finished objects that are other versions than the ones that were read: they are not read again.
+    #[serde(default)]
+    pub replaced: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub replaced_first: Vec<String>,
+    /// Whether a load is complete that had no file.
+    #[serde(default)]
+    pub has_no_file: bool,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.

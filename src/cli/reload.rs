@@ -67,7 +67,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
         return Ok(not_done());
     }
     restart_loads(&config, &store, &checkpoint, &tables, Extent::Some)?;
-    status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
+    status_file::refresh(&config.state.path, &store)?;
     task_events::announce(&config, &TaskEvent::ReloadRequested(names.clone()))?;
     store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
     print(&names, args)

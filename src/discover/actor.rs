@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest};
-use super::listing::{Lateness, list_page, report_left_out};
+use super::listing::{Lateness, list_page, report_not_read};
 use super::messages::{Assignment, NextObject, StopAssigning};
 use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
 use crate::checkpoint::store::{CheckpointStore, Phase};
@@ -76,6 +76,17 @@ impl Discoverer {
         for table in self.parts.catalog.newly_loaded() {
             self.parts.checkpointer.notify(TaskNotice::LoadCompleted(table));
         }
+        for (queue, name, prefix) in self.parts.catalog.loads_without_files() {
+            tracing::warn!(
+                table = name.table_name(),
+                prefix,
+                "the load of a table is complete without a file; if there should be one, correct TablePath or \
+                 bucket_folder, then `brigade reload --table`"
+            );
+            if let Some(notice) = self.parts.catalog.notice(queue) {
+                self.parts.checkpointer.notify(notice);
+            }
+        }
         if was_loading && !self.parts.catalog.is_loading() {
             self.parts.checkpointer.notify(TaskNotice::Phase(Phase::Changes));
         }
@@ -134,9 +145,9 @@ impl Discoverer {
             match result {
                 Ok(page) => {
                     let now_ms = actor.now_ms();
-                    let before = actor.parts.catalog.left_out(queue).count;
+                    let before = actor.parts.catalog.not_read(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    report_left_out(&request, before, &actor.parts.catalog.left_out(queue));
+                    report_not_read(&request, &before, &actor.parts.catalog.not_read(queue));
                     if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }

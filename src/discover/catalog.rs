@@ -8,7 +8,7 @@
 //! the cursor only saves listing.
 
 use super::folders::Takes;
-use super::messages::{Assignment, LeftOut, ObjectRead, UNREAD_SHOWN_MAX};
+use super::messages::{Assignment, NotRead, ObjectRead, UNREAD_SHOWN_MAX};
 pub use super::queue::ListedPage;
 use super::queue::Queue;
 pub use super::queue_start::{QueueStart, Watch};
@@ -94,9 +94,9 @@ impl Catalog {
     }
 
     /// Which objects of a queue are not read, as far as full listings came to an end.
-    pub fn left_out(&self, index: usize) -> LeftOut {
+    pub fn not_read(&self, index: usize) -> NotRead {
         let queue = self.queues.get(index);
-        queue.map(|queue| queue.left_out.clone()).unwrap_or_default()
+        queue.map(|queue| queue.not_read.clone()).unwrap_or_default()
     }
 
     /// A reader is done with its object; gives the queue of it, if its table was suspended with that.
@@ -169,6 +169,18 @@ impl Catalog {
         loaded
     }
 
+    /// Loads that became complete without a file since the last call: the names and prefixes of their queues.
+    pub fn loads_without_files(&mut self) -> Vec<(usize, QueueName, String)> {
+        let queues = self.queues.iter_mut().enumerate();
+        let empty = queues.filter(|(_, queue)| queue.is_loaded_without_files() && !queue.is_reported);
+        empty
+            .map(|(index, queue)| {
+                queue.is_reported = true;
+                (index, queue.start.name.clone(), queue.start.prefix.clone())
+            })
+            .collect()
+    }
+
     /// Whether load queues are still being read.
     pub fn is_loading(&self) -> bool {
         self.is_loading
@@ -189,7 +201,14 @@ impl Catalog {
             table,
             objects_known: alike().map(|queue| queue.known).sum(),
             known_bytes: alike().map(|queue| queue.known_bytes).sum(),
-            left_out: alike().map(|queue| queue.left_out.count).sum(),
+            left_out: alike().map(|queue| queue.not_read.left_out.count).sum(),
+            replaced: alike().map(|queue| queue.not_read.replaced.count).sum(),
+            replaced_first: alike()
+                .flat_map(|queue| queue.not_read.replaced.first_keys.iter())
+                .take(UNREAD_SHOWN_MAX)
+                .cloned()
+                .collect(),
+            has_no_file: alike().any(Queue::is_loaded_without_files),
             is_complete: alike().all(Queue::is_listed),
             unread: alike()
                 .flat_map(Queue::unread)

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::folders::Takes;
-use super::messages::{Assignment, LeftOut, ObjectRead, Work};
+use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, Work};
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::model::control::{CONTROL_KEY, ControlPlan};
 use crate::model::start::StartPoint;
@@ -71,7 +71,7 @@ pub(super) fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage 
     });
     ListedPage {
         new: entries,
-        left_out: LeftOut::default(),
+        not_read: NotRead::default(),
         next,
     }
 }
@@ -309,16 +309,19 @@ fn what_lies_before_the_start_is_counted_again_by_each_full_listing_and_skipped_
     for (now_ms, in_front) in [(0, 3), (10, 9), (100, 4)] {
         let request = catalog.next_listing(now_ms).unwrap();
         let page = ListedPage {
-            left_out: LeftOut {
-                count: in_front,
-                first_keys: Vec::new(),
+            not_read: NotRead {
+                left_out: SomeObjects {
+                    count: in_front,
+                    first_keys: Vec::new(),
+                },
+                ..NotRead::default()
             },
             ..page(Vec::new(), None)
         };
         catalog.listed(request.queue, page, now_ms);
         seen.push((
             request.after.map(|cursor| cursor.start_after),
-            catalog.left_out(0).count,
+            catalog.not_read(0).left_out.count,
         ));
     }
     assert_eq!(seen, [(None, 3), (Some("m".to_owned()), 3), (None, 4)]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::catalog::{ListRequest, ListedPage, is_late};
-use super::messages::{LeftOut, UNREAD_SHOWN_MAX};
+use super::messages::{NotRead, SomeObjects};
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::StartPoint;
@@ -48,28 +48,41 @@ pub(super) async fn list_page(
     request: &ListRequest,
     lateness: Lateness,
 ) -> Result<ListedPage, Fault> {
-    let page = source.list(&request.prefix, request.after.as_ref()).await;
-    let mut page = page.map_err(Fault::from)?;
+    let mut page = match source.list(&request.prefix, request.after.as_ref()).await {
+        Ok(page) => page,
+        Err(error) if request.is_loaded => {
+            // The task needs nothing more of this folder.
+            tracing::warn!(queue = %request.name, %error, "cannot look for load files that came after the load");
+            return Ok(ListedPage::default());
+        }
+        Err(error) => return Err(Fault::from(error)),
+    };
     page.objects.retain(|version| request.takes.takes(&version.key));
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let is_loaded = request.is_loaded;
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
-        let (mut new, mut again) = (Vec::new(), Vec::new());
+        let (mut new, mut again, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
         for (version, entry) in page.objects.iter().zip(found) {
             match entry {
                 None => new.push(version.clone()),
                 Some(entry) => match entry.state.retried() {
                     Some(state) => again.push((version.clone(), state)),
-                    None => report_replaced(version, &entry),
+                    None if is_replaced(version, &entry) => replaced.push(version.key.clone()),
+                    None => {}
                 },
             }
         }
+        let mut not_read = NotRead {
+            replaced: SomeObjects::of(replaced.into_iter()),
+            ..NotRead::default()
+        };
         if is_loaded {
-            return Ok((Vec::new(), after_load(new)));
+            not_read.left_out = SomeObjects::of(new.into_iter().map(|version| version.key));
+            return Ok((Vec::new(), not_read));
         }
-        let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
+        not_read.left_out.count = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
         let new = new.into_iter().map(|version| {
             let state = lateness.state_of(&version.key);
@@ -80,46 +93,34 @@ pub(super) async fn list_page(
         let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(objects);
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
-        let left_out = LeftOut {
-            count: in_front,
-            first_keys: Vec::new(),
-        };
-        Ok::<_, Fault>((entries.collect(), left_out))
+        Ok::<_, Fault>((entries.collect(), not_read))
     });
-    let (new, left_out): (Vec<ObjectEntry>, _) = work
+    let (new, not_read): (Vec<ObjectEntry>, _) = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     tracing::Span::current()
         .record("seen", seen)
         .record("new", new.len());
-    Ok(ListedPage { new, left_out, next })
+    Ok(ListedPage { new, not_read, next })
 }
 
-/// Reports a version that is not read although it is another one than the one that was.
-fn report_replaced(version: &ObjectVersion, known: &ObjectEntry) {
+/// Whether a finished object is another version now than the one that was read; a file that was set aside waits for a
+/// person, who is told what to do.
+fn is_replaced(version: &ObjectVersion, known: &ObjectEntry) -> bool {
     if !known.state.is_finished() || known.version.etag == version.etag {
-        return;
+        return false;
     }
-    let key = &version.key;
-    match known.state.set_aside() {
-        Some(SetAside { decision: None, .. }) => {
-            tracing::warn!(
-                key,
-                "a file that was set aside was replaced; `brigade files retry` reads it"
-            );
-        }
-        Some(_) | None => tracing::warn!(key, "a finished object was replaced; it is not read again"),
+    if known.state.set_aside().is_none() {
+        return true;
     }
-}
-
-/// Load files that are new although the load is complete.
-fn after_load(new: Vec<ObjectVersion>) -> LeftOut {
-    let count = saturate::to_u64(new.len());
-    let first = new.into_iter().take(UNREAD_SHOWN_MAX);
-    LeftOut {
-        count,
-        first_keys: first.map(|version| version.key).collect(),
+    if matches!(known.state.set_aside(), Some(SetAside { decision: None, .. })) {
+        let key = &version.key;
+        tracing::warn!(
+            key,
+            "a file that was set aside was replaced; `brigade files retry` reads it"
+        );
     }
+    false
 }
 
 /// Takes out what lies before the start; says how many that were.
@@ -140,31 +141,40 @@ fn remove_before(
     Ok(saturate::to_u64(all - new.len()))
 }
 
-/// Reports what a full listing found and nobody reads.
-pub(super) fn report_left_out(request: &ListRequest, before: u64, now: &LeftOut) {
-    let files = now.count;
-    if before >= files {
+/// Reports what a full listing found more of that nobody reads.
+pub(super) fn report_not_read(request: &ListRequest, before: &NotRead, now: &NotRead) {
+    let first = |objects: &SomeObjects| {
+        let keys = objects.first_keys.iter().take(NAMED_MAX);
+        let keys: Vec<_> = keys.map(|key| printable(key)).collect();
+        keys.join(", ")
+    };
+    let (queue, replaced) = (&request.name, &now.replaced);
+    if replaced.count > before.replaced.count {
+        tracing::warn!(
+            %queue,
+            files = replaced.count,
+            first = first(replaced),
+            "finished objects were replaced, or lie in another bucket than those that were read; they are not read again"
+        );
+    }
+    let (files, known) = (now.left_out.count, before.left_out.count);
+    if known >= files {
         return;
     }
     if request.is_loaded {
-        let first: Vec<_> = now
-            .first_keys
-            .iter()
-            .take(NAMED_MAX)
-            .map(|key| printable(key))
-            .collect();
         tracing::warn!(
-            table = request.name.table_name(),
+            %queue,
             files,
-            first = first.join(", "),
+            first = first(&now.left_out),
             "load files came after the load of their table was complete; they are not read; `brigade reload --table` \
              loads the table again"
         );
-    } else if before == 0 {
+    } else if known == 0 {
         tracing::info!(files, "change files before the start are not read");
     } else {
+        let more = files - known;
         tracing::warn!(
-            more = files - before,
+            more,
             files,
             "change files appeared before the start; they are not read"
         );

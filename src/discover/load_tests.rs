@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, ListedPage, Watch};
 use super::catalog_tests::{POLL, READ, entry, name, page, plain};
-use super::messages::LeftOut;
+use super::messages::{NotRead, SomeObjects};
 use crate::model::TableIndex;
 
 const LOAD: Watch = Watch::Load {
@@ -65,15 +65,18 @@ fn what_comes_after_the_load_is_counted_and_not_handed_out() {
     catalog.listed(1, page(Vec::new(), None), 999);
     let request = catalog.next_listing(1_000).unwrap();
     assert!(request.name == name(Some(0)) && request.is_loaded && request.after.is_none());
-    let left_out = LeftOut {
-        count: 3,
-        first_keys: vec!["x".to_owned()],
+    let not_read = NotRead {
+        left_out: SomeObjects {
+            count: 3,
+            first_keys: vec!["x".to_owned()],
+        },
+        ..NotRead::default()
     };
     let late = ListedPage {
-        left_out: left_out.clone(),
+        not_read: not_read.clone(),
         ..page(Vec::new(), None)
     };
     catalog.listed(0, late, 1_000);
-    assert_eq!((catalog.left_out(0), catalog.assign(0)), (left_out, None));
+    assert_eq!((catalog.not_read(0), catalog.assign(0)), (not_read, None));
     assert!(catalog.newly_loaded().is_empty(), "it was announced");
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::messages::{Assignment, LeftOut, UNREAD_SHOWN_MAX, Work};
+use super::messages::{Assignment, NotRead, UNREAD_SHOWN_MAX, Work};
 use super::queue_start::{QueueStart, Watch};
 use crate::checkpoint::store::{ObjectEntry, ObjectState};
 use crate::model::control::{CONTROL_KEY, ControlPlan, is_late};
@@ -29,12 +29,12 @@ enum Listing {
 }
 
 /// What a page said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedPage {
     /// The new objects, with their numbers.
     pub new: Vec<ObjectEntry>,
-    /// Which of it are not read: they lie before the start, or came after the load.
-    pub left_out: LeftOut,
+    /// Which of it are not read.
+    pub not_read: NotRead,
     /// Where the next page starts.
     pub next: Option<ListCursor>,
 }
@@ -43,10 +43,8 @@ pub struct ListedPage {
 pub(super) struct Queue {
     pub(super) start: QueueStart,
     listing: Listing,
-    /// Whether the listing under way, or the last one, began when everything known was settled.
+    /// Whether the listing under way, or the last one, began when everything known was settled, and has found nothing new.
     is_confirming: bool,
-    /// Whether it found something new.
-    has_found: bool,
     pending: VecDeque<(ObjectEntry, Work)>,
     taken: BTreeSet<u64>,
     pub(super) reader: Option<usize>,
@@ -57,11 +55,13 @@ pub(super) struct Queue {
     pub(super) known: u64,
     pub(super) known_bytes: u64,
     /// Objects that are not read, by the last full listing that came to an end.
-    pub(super) left_out: LeftOut,
+    pub(super) not_read: NotRead,
     /// Those that the full listing under way has met; `None` in a short one.
-    counting: Option<LeftOut>,
+    counting: Option<NotRead>,
     next_full_ms: i64,
     pub(super) is_announced: bool,
+    /// Whether it was reported that its load is complete without a file.
+    pub(super) is_reported: bool,
 }
 
 impl Queue {
@@ -75,7 +75,6 @@ impl Queue {
             start,
             listing: Listing::Due { after: None },
             is_confirming: false,
-            has_found: false,
             pending: VecDeque::new(),
             taken: BTreeSet::new(),
             reader: None,
@@ -83,9 +82,10 @@ impl Queue {
             barrier: None,
             known: 0,
             known_bytes: 0,
-            left_out: LeftOut::default(),
+            not_read: NotRead::default(),
             counting: None,
             next_full_ms: i64::MIN,
+            is_reported: false,
         };
         for entry in unfinished {
             queue.enqueue(entry);
@@ -132,7 +132,7 @@ impl Queue {
 
     /// The first load files that are not read: the table is suspended, or they came after the load.
     pub(super) fn unread(&self) -> impl Iterator<Item = &String> {
-        self.unread.iter().chain(&self.left_out.first_keys)
+        self.unread.iter().chain(&self.not_read.left_out.first_keys)
     }
 
     /// Begins the listing that is due, if one is; `Some(None)` is the beginning.
@@ -144,11 +144,10 @@ impl Queue {
         let after = self.due(now_ms)?;
         if !matches!(self.listing, Listing::Due { after: Some(_) }) {
             self.is_confirming = self.is_settled();
-            self.has_found = false;
         }
         self.listing = Listing::Running;
         if after.is_none() {
-            self.counting = Some(LeftOut::default());
+            self.counting = Some(NotRead::default());
         }
         Some(after)
     }
@@ -179,7 +178,7 @@ impl Queue {
     }
 
     pub(super) fn listed(&mut self, page: ListedPage, now_ms: i64) {
-        self.has_found |= !page.new.is_empty();
+        self.is_confirming &= page.new.is_empty();
         for entry in page.new {
             let key = &entry.version.key;
             if key != CONTROL_KEY && !is_late(key, self.start.greatest_key.as_deref()) {
@@ -192,12 +191,12 @@ impl Queue {
             }
         }
         if let Some(counting) = &mut self.counting {
-            counting.add(page.left_out);
+            counting.add(page.not_read);
         }
         if page.next.is_none()
             && let Some(counted) = self.counting.take()
         {
-            self.left_out = counted;
+            self.not_read = counted;
         }
         self.listing = match page.next {
             Some(next) => Listing::Due { after: Some(next) },
@@ -222,9 +221,8 @@ impl Queue {
             }
             Watch::Load { afterwards_ms } => {
                 let is_over = self.start.is_loaded || self.start.is_suspended;
-                let is_confirmed = self.is_confirming && !self.has_found;
                 match afterwards_ms {
-                    _ if !is_over && !is_confirmed => Listing::Settling,
+                    _ if !is_over && !self.is_confirming => Listing::Settling,
                     Some(interval_ms) if !self.start.is_suspended => Listing::Resting {
                         next_ms: now_ms + interval_ms,
                     },
@@ -261,6 +259,11 @@ impl Queue {
         }
     }
 
+    /// Whether a load is complete that had no file.
+    pub(super) fn is_loaded_without_files(&self) -> bool {
+        self.start.is_loaded && self.start.greatest_key.is_none()
+    }
+
     fn is_settled(&self) -> bool {
         self.pending.is_empty() && self.taken.is_empty()
     }
@@ -270,9 +273,7 @@ impl Queue {
         match self.listing {
             Listing::Settling | Listing::Resting { .. } | Listing::Closed => true,
             // What is known was listed before; this only looks once more.
-            Listing::Due { after: Some(_) } | Listing::Running => {
-                self.is_confirming && self.known > 0 && !self.has_found
-            }
+            Listing::Due { after: Some(_) } | Listing::Running => self.is_confirming && self.known > 0,
             Listing::Due { after: None } => false,
         }
     }

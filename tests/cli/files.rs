@@ -1,6 +1,10 @@
 //! Files that were set aside: they stay visible and decide the exit code until a person does.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail"
+)]
 
 use std::io::Write;
 
@@ -18,9 +22,8 @@ const ROWS: usize = 20_000;
 const OTHERS: usize = 7;
 
 fn rows() -> String {
-    (0..ROWS)
-        .map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100))
-        .collect()
+    let rows = (0..ROWS).map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100));
+    rows.collect()
 }
 
 fn put(task: &TaskFolder, text: &str, cut: impl FnOnce(&mut Vec<u8>)) {

@@ -18,6 +18,7 @@ mod life;
 mod logs;
 mod mappings;
 mod names;
+mod not_read;
 mod plan;
 mod policies;
 mod preview;

@@ -32,6 +32,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/cli/run/rates.rs",
     "src/cli/status/replication_task.rs",
     "src/cli/status/task_statistics.rs",
+    "src/cli/status/unread.rs",
     "src/cli/text.rs",
     "src/config/dms/",
     "src/config/fingerprint.rs",

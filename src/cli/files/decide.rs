@@ -223,9 +223,7 @@ fn commit(
     if dry_run {
         return Ok(());
     }
-    let checkpoint = store.load().map_err(Fault::from)?;
-    let files = SetAsideFiles::of(store).map_err(Fault::from)?;
-    status_file::refresh_files(&config.state.path, &checkpoint, &files);
+    status_file::refresh(&config.state.path, store)?;
     store.stop(SystemClock.now_ms()).map_err(Fault::from)
 }
 

@@ -17,7 +17,8 @@ use super::backends;
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
 use super::start_type::{self, StartType};
-use super::status::{dead_lettered_rows, file as status_file, filtered_rows, suspension_lines};
+use super::status::unread::{suspension_lines, unread_lines};
+use super::status::{dead_lettered_rows, file as status_file, filtered_rows};
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, task_events};
 use crate::checkpoint::life_status::{StopReason, failure_text};
@@ -72,8 +73,9 @@ struct Summary {
     filtered_rows: u64,
     /// Files that are set aside and wait for a person, whichever run set them aside.
     quarantined_objects: u64,
-    /// Load files that came after the load of their table, and are not read.
-    late_load_files: u64,
+    /// What else is not read, one sentence each: load files that came after the load, files that were replaced, loads
+    /// without a file.
+    not_read: Vec<String>,
     /// Tables that nothing more is sent of until they are resumed.
     suspended_tables: Vec<SuspendedTable>,
     counters: CountersSnapshot,
@@ -249,7 +251,7 @@ fn summarize(
         dead_lettered_rows: dead_lettered_rows(&status),
         filtered_rows: filtered_rows(&status),
         quarantined_objects: status.set_aside,
-        late_load_files: status.tables.iter().map(|table| table.load.after_load).sum(),
+        not_read: unread_lines(&status),
         suspended_tables: suspended_tables(&status),
         counters,
     }
@@ -300,10 +302,6 @@ impl Summary {
     }
 
     fn unread_text(&self) -> String {
-        let late = (self.late_load_files > 0).then(|| {
-            let files = counted(self.late_load_files, "load file");
-            format!("{files} came after the load and are not read: see `brigade status`")
-        });
         let aside = (self.quarantined_objects > 0).then(|| {
             "files are set aside: `brigade files list` names them, `brigade files retry` or `skip` decides".to_owned()
         });
@@ -315,6 +313,6 @@ impl Summary {
             } = suspended;
             suspension_lines(table, Some(suspension), unread_files)
         });
-        lines(aside.into_iter().chain(late).chain(tables))
+        lines(aside.into_iter().chain(self.not_read.clone()).chain(tables))
     }
 }

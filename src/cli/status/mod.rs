@@ -4,6 +4,7 @@
 pub mod file;
 pub(super) mod replication_task;
 pub(super) mod task_statistics;
+pub(super) mod unread;
 
 use std::fmt;
 
@@ -12,13 +13,13 @@ use serde::Serialize;
 
 use self::file::Activity;
 use self::replication_task::ReplicationTask;
+use self::unread::{suspension_lines, unread_lines};
 use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::model::trouble::Suspension;
 use crate::observe::shards::ShardActivity;
 use crate::saturate;
 use crate::settings::ChangesFrom;
@@ -221,7 +222,7 @@ impl StatusReport {
         Ok(())
     }
 
-    /// Tables and load files that are not read.
+    /// What is not read, and why.
     fn write_unread(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for table in &self.status.tables {
             let name = table.statistics.stored_name();
@@ -229,9 +230,9 @@ impl StatusReport {
             for line in suspension_lines(&name, suspension, &table.load.unread) {
                 writeln!(f, "suspended     {line}")?;
             }
-            if let Some(line) = after_load_line(&name, &table.load) {
-                writeln!(f, "not read      {line}")?;
-            }
+        }
+        for line in unread_lines(&self.status) {
+            writeln!(f, "not read      {line}")?;
         }
         Ok(())
     }
@@ -256,50 +257,6 @@ impl StatusReport {
 
 /// Age from which on a status is not that of a healthy process.
 const STALE_AGE_MS: i64 = 10_000;
-
-/// Load files of a table that are not read and are named.
-const UNREAD_NAMED_MAX: usize = 5;
-
-/// Where a table is suspended, what of it is not read, and how it goes on.
-pub(super) fn suspension_lines(
-    table: &str,
-    suspension: Option<&Suspension>,
-    unread: &[String],
-) -> Vec<String> {
-    let Some(suspension) = suspension else {
-        return Vec::new();
-    };
-    let place = printable(&suspension.to_string()).into_owned();
-    let mut texts = vec![format!(
-        "{table} is suspended since {place}; nothing after that is sent; stop the task, then run `brigade tables \
-        resume {table}`"
-    )];
-    if !unread.is_empty() {
-        texts.push(format!("{table}: load files not read yet: {}", named(unread)));
-    }
-    texts
-}
-
-/// Load files that came after the load of their table was complete.
-pub(super) fn after_load_line(table: &str, load: &ObjectCounts) -> Option<String> {
-    let files = (load.after_load > 0).then(|| counted(load.after_load, "load file"))?;
-    Some(format!(
-        "{table}: {files} came after the load was complete: {}; `brigade reload --table {table}` loads the table again",
-        named(&load.unread)
-    ))
-}
-
-/// The first of some keys.
-fn named(keys: &[String]) -> String {
-    let first = keys.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
-    let first: Vec<_> = first.collect();
-    let more = if keys.len() > UNREAD_NAMED_MAX {
-        " and more"
-    } else {
-        ""
-    };
-    format!("{}{more}", first.join(", "))
-}
 
 /// Rows of all tables and of none that were dead-lettered.
 pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {

@@ -14,10 +14,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::resume::ResumeArgs;
+use super::status::file as status_file;
 use super::status::file::Activity;
 use super::status::replication_task::ReplicationTask;
 use super::status::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, RELOADING, TaskStatistics};
-use super::status::{file as status_file, suspension_lines};
+use super::status::unread::suspension_lines;
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::{TableStatus, TaskStatus};

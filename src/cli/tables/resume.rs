@@ -59,7 +59,7 @@ pub(super) fn run(args: &ResumeArgs) -> Result<u8, Fault> {
         resume_table(&checkpoint, &table).map_err(|error| Fault::new(FaultKind::Usage, error.to_string()))?;
     if !args.dry_run {
         store.commit(&resumed.delta).map_err(Fault::from)?;
-        status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
+        status_file::refresh(&config.state.path, &store)?;
         store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
     }
     crate::cli::print(&match args.output.format {
