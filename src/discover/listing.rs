@@ -10,7 +10,7 @@ use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::saturate;
 use crate::settings::LateFiles;
-use crate::source::{ObjectSource, printable};
+use crate::source::{ListPage, ObjectSource, printable};
 
 /// Files that a warning names.
 const NAMED_MAX: usize = 5;
@@ -48,14 +48,8 @@ pub(super) async fn list_page(
     request: &ListRequest,
     lateness: Lateness,
 ) -> Result<ListedPage, Fault> {
-    let mut page = match source.list(&request.prefix, request.after.as_ref()).await {
-        Ok(page) => page,
-        Err(error) if request.is_loaded => {
-            // The task needs nothing more of this folder.
-            tracing::warn!(queue = %request.name, %error, "cannot look for load files that came after the load");
-            return Ok(ListedPage::default());
-        }
-        Err(error) => return Err(Fault::from(error)),
+    let Some(mut page) = page_of(source.as_ref(), request).await? else {
+        return Ok(ListedPage::default());
     };
     page.objects.retain(|version| request.takes.takes(&version.key));
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
@@ -102,6 +96,18 @@ pub(super) async fn list_page(
         .record("seen", seen)
         .record("new", new.len());
     Ok(ListedPage { new, not_read, next })
+}
+
+/// The page as the source has it; `None` if it cannot be listed and the task needs nothing more of the folder.
+async fn page_of(source: &dyn ObjectSource, request: &ListRequest) -> Result<Option<ListPage>, Fault> {
+    match source.list(&request.prefix, request.after.as_ref()).await {
+        Ok(page) => Ok(Some(page)),
+        Err(error) if request.is_loaded => {
+            tracing::warn!(queue = %request.name, %error, "cannot look for load files that came after the load");
+            Ok(None)
+        }
+        Err(error) => Err(Fault::from(error)),
+    }
 }
 
 /// Whether a finished object is another version now than the one that was read; a file that was set aside waits for a

@@ -96,7 +96,9 @@ fn a_load_file_that_arrives_is_part_of_the_load_over_a_crash_at_any_step() {
             };
             world.run_killed_while(kill, async |mut running| {
                 let stored = running.until_stored(60);
-                let _ = tokio::time::timeout(Duration::from_millis(500), stored).await;
+                tokio::time::timeout(Duration::from_millis(500), stored)
+                    .await
+                    .ok();
                 world.put(&key);
             });
             world.run(RunMode::Once).assert_ended(RunEnd::Finished);
