@@ -87,7 +87,7 @@ fn unsettled_bytes(folder: &Path, total: u64) -> Result<(u64, String, u64), Stri
         store
             .for_each_object(&queue, &mut |entry| {
                 match &entry.state {
-                    ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+                    ObjectState::Done(_) | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => {
                         settled += entry.version.size_bytes;
                     }
                     ObjectState::Open(progress) => settled += progress.watermark.position,

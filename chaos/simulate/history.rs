@@ -258,7 +258,9 @@ fn in_words(delta: &bucket_brigade::checkpoint::store::CheckpointDelta) -> Strin
             format!("{id} to row {} ({through})", progress.watermark.ordinal)
         }
         ObjectState::Done(_) => format!("{id} is done"),
-        ObjectState::Registered | ObjectState::Quarantined { .. } => format!("{id}"),
+        ObjectState::Registered | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => {
+            format!("{id}")
+        }
     });
     let cuts = delta.cuts.iter().map(|cut| {
         let short = |number: &str| number.get(50..).unwrap_or(number).to_owned();

@@ -38,7 +38,9 @@ pub(crate) fn judge_checkpoint(outside: &Outside<'_>, store: &Store) -> Result<(
             ObjectState::Registered => continue,
             ObjectState::Open(progress) => (progress.watermark.ordinal, SkipPlan::new(progress)),
             ObjectState::Done(_) => (u64::MAX, SkipPlan::default()),
-            ObjectState::Quarantined { reason, .. } => return Err(format!("set aside: {reason}")),
+            ObjectState::Quarantined { reason, .. } | ObjectState::Decided { reason, .. } => {
+                return Err(format!("set aside: {reason}"));
+            }
         };
         for (ordinal, content) in (0..).zip(rows) {
             let hash_key = outside.plan.point_of(outside.contents.of(*content).hash_key);

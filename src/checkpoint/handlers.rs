@@ -85,16 +85,27 @@ impl Handler<TaskNotice> for Checkpointer {
                 table,
                 objects_known,
                 known_bytes,
-                in_front,
+                left_out,
+                replaced,
+                replaced_first,
+                has_no_file,
                 is_complete,
                 unread,
             } => {
+                let is_load = table.is_some();
                 let counts = self.board.counts(table);
                 counts.known = objects_known;
                 counts.known_bytes = known_bytes;
-                counts.in_front = in_front;
+                if is_load {
+                    counts.after_load = left_out;
+                } else {
+                    counts.in_front = left_out;
+                }
                 counts.is_complete = is_complete;
                 counts.unread = unread;
+                counts.replaced = replaced;
+                counts.replaced_first = replaced_first;
+                counts.has_no_file = has_no_file;
             }
         }
     }

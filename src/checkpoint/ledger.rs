@@ -119,12 +119,11 @@ impl Ledger {
             return Err(LedgerError::OpenAlready(entry.id.clone()));
         }
         let table_name = table.and_then(|table| self.tables.get(table.0));
-        let table_name = table_name.map(TableStatistics::full_name);
-        let progress = match &entry.state {
-            ObjectState::Open(progress) => progress.clone(),
-            ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
-                ObjectProgress::default()
-            }
+        let table_name = table_name.map(TableStatistics::stored_name);
+        let progress = if let ObjectState::Open(progress) = &entry.state {
+            progress.clone()
+        } else {
+            ObjectProgress::default()
         };
         let troubles = self.troubles.open(entry);
         if let Some(statistics) = table.and_then(|table| self.tables.get_mut(table.0)) {
@@ -288,7 +287,7 @@ impl Ledger {
         };
         let mut troubles = object.troubles;
         match state {
-            ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => {
                 let is_done = matches!(state, ObjectState::Done(_));
                 if let Some(lanes) = &object.lanes {
                     self.ends.finished(id, lanes, is_done || object.was_set_aside);
@@ -312,7 +311,7 @@ impl Ledger {
     fn note_troubles(&mut self, troubles: &Troubles, note: impl Fn(&mut Trouble, &Trouble)) {
         for (table, trouble) in troubles.iter() {
             let tables = self.tables.iter_mut().zip(&mut self.tables_changed);
-            for (statistics, is_changed) in tables.filter(|(known, _)| known.full_name() == table) {
+            for (statistics, is_changed) in tables.filter(|(known, _)| known.stored_name() == table) {
                 note(&mut statistics.trouble, trouble);
                 *is_changed = true;
             }

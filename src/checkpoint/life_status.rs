@@ -103,9 +103,9 @@ impl LifeStatus {
         self.reloaded.clone_from(&checkpoint.reloaded);
     }
 
-    /// Whether the table with this name, `schema.table`, is loaded again.
-    pub fn is_reloaded(&self, table_full_name: &str) -> bool {
-        self.reloaded.contains(&QueueName::load(table_full_name))
+    /// Whether the table with this stored name is loaded again.
+    pub fn is_reloaded(&self, table_stored_name: &str) -> bool {
+        self.reloaded.contains(&QueueName::load(table_stored_name))
     }
 }
 

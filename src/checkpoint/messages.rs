@@ -70,11 +70,17 @@ pub enum TaskNotice {
         objects_known: u64,
         /// Bytes of them that were not settled when the generation started.
         known_bytes: u64,
-        /// Objects that are not read because they lie before the start.
-        in_front: u64,
+        /// Objects that are not read because they lie before the start, or came after the load.
+        left_out: u64,
+        /// Finished objects that are other versions than the ones that were read.
+        replaced: u64,
+        /// The first of them.
+        replaced_first: Vec<String>,
+        /// Whether a load is complete that had no file.
+        has_no_file: bool,
         /// Whether no more are expected for now.
         is_complete: bool,
-        /// The first ones that are not read because the table is suspended.
+        /// The first load files that are not read: the table is suspended, or they came after the load.
         unread: Vec<String>,
     },
 }

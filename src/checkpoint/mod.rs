@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod context;
 pub mod cut;
+pub mod decide;
 mod handlers;
 pub mod ledger;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod ledger_error;
 mod ledger_tests;
 pub mod life_status;
 pub mod messages;
+pub mod object_counts;
 mod open_object;
 mod parsed_troubles;
 mod queue_ends;

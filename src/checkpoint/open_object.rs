@@ -37,7 +37,7 @@ pub(super) struct OpenObject {
     pub(super) lanes: Option<LaneEnds>,
     /// What went wrong with tables before the watermark, in reading order.
     pub(super) troubles: Troubles,
-    /// Its table's `schema.table`, for a full-load file.
+    /// The stored name of its table, for a full-load file.
     pub(super) table_name: Option<String>,
     /// Whether it had been set aside before it was opened, so that nothing of it was ever sent.
     pub(super) was_set_aside: bool,

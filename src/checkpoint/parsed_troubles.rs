@@ -18,7 +18,7 @@ impl ParsedTroubles {
         let known = tables.iter();
         Self(
             known
-                .map(|table| (table.full_name(), table.trouble.clone()))
+                .map(|table| (table.stored_name(), table.trouble.clone()))
                 .collect(),
         )
     }
@@ -34,7 +34,10 @@ impl ParsedTroubles {
         let table = entry.id.queue.table_name();
         let own = match &entry.state {
             ObjectState::Open(progress) => progress.troubles.clone(),
-            ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
+            ObjectState::Registered
+            | ObjectState::Done(_)
+            | ObjectState::Quarantined { .. }
+            | ObjectState::Decided { .. } => {
                 return table.map_or_else(|| self.0.clone(), |table| self.0.only(table));
             }
         };

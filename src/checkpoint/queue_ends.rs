@@ -39,7 +39,10 @@ impl QueueEnds {
         let parsed = self.parsed.entry(entry.id.queue.clone()).or_default();
         let own = match &entry.state {
             ObjectState::Open(progress) => progress.lanes.clone(),
-            ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => None,
+            ObjectState::Registered
+            | ObjectState::Done(_)
+            | ObjectState::Quarantined { .. }
+            | ObjectState::Decided { .. } => None,
         };
         if let Some(own) = &own {
             parsed.absorb(own);

@@ -42,7 +42,7 @@ pub fn reload(
 ) -> Result<CheckpointDelta, InDoubt> {
     let mut delta = CheckpointDelta::default();
     for table in tables {
-        let queue = QueueName::load(&table.full_name());
+        let queue = QueueName::load(&table.stored_name());
         let unfinished = || {
             checkpoint
                 .unfinished
@@ -58,8 +58,8 @@ pub fn reload(
                 table: table.full_name(),
             });
         }
-        forgive_in_changes(checkpoint, &table.full_name(), &mut delta);
-        let forgiven = forgiven(&delta, &table.full_name());
+        forgive_in_changes(checkpoint, &table.stored_name(), &mut delta);
+        let forgiven = forgiven(&delta, &table.stored_name());
         delta.tables.extend(known.map(|known| restarted(known, forgiven)));
         delta.lanes.extend(lanes(checkpoint, &queue, unfinished()));
         delta.reload.push(queue);

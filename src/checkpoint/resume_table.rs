@@ -42,12 +42,15 @@ pub struct Resumed {
     pub delta: CheckpointDelta,
 }
 
-/// Lifts the suspension of a table, given its `schema.table`.
+/// Lifts the suspension of a table, given its stored name.
 ///
 /// # Errors
 /// If it is not suspended, or if the last run left something in doubt.
 pub fn resume_table(checkpoint: &Checkpoint, table: &str) -> Result<Resumed, NotResumed> {
-    let known = checkpoint.tables.iter().find(|known| known.full_name() == table);
+    let known = checkpoint
+        .tables
+        .iter()
+        .find(|known| known.stored_name() == table);
     let Some((known, suspension)) = known.and_then(|known| Some((known, known.trouble.suspension.clone()?)))
     else {
         return Err(NotResumed::NotSuspended {
@@ -100,7 +103,10 @@ pub(super) fn forgive(progress: &ObjectProgress, table: &str) -> ObjectProgress 
 pub(super) fn forgiven(delta: &CheckpointDelta, table: &str) -> u64 {
     let of = |state: &ObjectState| match state {
         ObjectState::Open(progress) => progress.troubles.of(table).map(|trouble| trouble.forgiven),
-        ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => None,
+        ObjectState::Registered
+        | ObjectState::Done(_)
+        | ObjectState::Quarantined { .. }
+        | ObjectState::Decided { .. } => None,
     };
     let counts = delta.objects.iter().filter_map(|(_, state)| of(state));
     counts.max().unwrap_or(0)
@@ -132,7 +138,7 @@ fn set_aside(
 /// Names the tables that are suspended.
 fn others(tables: &[TableStatistics]) -> String {
     let suspended = tables.iter().filter(|table| table.trouble.suspension.is_some());
-    let names: Vec<_> = suspended.map(TableStatistics::full_name).collect();
+    let names: Vec<_> = suspended.map(TableStatistics::stored_name).collect();
     if names.is_empty() {
         "; no table is".to_owned()
     } else {

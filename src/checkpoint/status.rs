@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life_status::LifeStatus;
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
+pub use crate::checkpoint::object_counts::{ObjectCounts, QuarantinedObject, remember};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
@@ -13,8 +14,6 @@ use crate::observe::shards::{ShardActivity, ShardBoard};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const STATUS_SCHEMA_VERSION: u32 = 1;
-/// Objects set aside that a status names; the checkpoint knows all of them.
-pub const QUARANTINED_SHOWN_MAX: usize = 20;
 
 /// A task as it stands. Counts are of settled records unless they say otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,65 +50,16 @@ pub struct TaskStatus {
     pub unselected_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
-    /// The newest objects that were set aside, whenever that was; the newest is the last.
+    /// Objects set aside that wait for a person to decide, whenever that was.
+    #[serde(default)]
+    pub set_aside: u64,
+    /// The newest of them; the newest is the last.
     #[serde(default)]
     pub quarantined: VecDeque<QuarantinedObject>,
     /// Per table.
     pub tables: Vec<TableStatus>,
     /// Per shard.
     pub shards: Vec<ShardStatus>,
-}
-
-/// An object that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuarantinedObject {
-    /// Queue and number.
-    pub id: ObjectId,
-    /// Its key.
-    pub key: String,
-    /// Why, one sentence.
-    pub reason: String,
-}
-
-/// Counts of the objects of a queue; control records are not among them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectCounts {
-    /// Objects known since this generation started.
-    pub known: u64,
-    /// Whether the listing was complete.
-    pub is_complete: bool,
-    /// Objects opened since this generation started.
-    pub opened: u64,
-    /// Objects read to their end since this generation started.
-    pub ended: u64,
-    /// Objects that are not read because they lie before the start.
-    #[serde(default)]
-    pub in_front: u64,
-    /// Objects set aside since this process started.
-    pub quarantined: u64,
-    /// Size of the known objects that were opened, bytes.
-    pub opened_bytes: u64,
-    /// Bytes of the known objects that were not settled when the generation started.
-    #[serde(default)]
-    pub known_bytes: u64,
-    /// The last object opened.
-    pub last_key: Option<String>,
-    /// The first objects that are not read because their table is suspended.
-    #[serde(default)]
-    pub unread: Vec<String>,
-}
-
-impl ObjectCounts {
-    /// How much is left if rows of so many bytes are settled. What stands between rows belongs to no row, so of
-    /// objects that were read to their end nothing is left.
-    fn bytes_left(&self, settled_bytes: u64) -> u64 {
-        if self.ended >= self.known {
-            return 0;
-        }
-        // The text of compressed files is more than was stored; what was not opened is left for certain.
-        let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
-        self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
-    }
 }
 
 /// One table.
@@ -183,6 +133,7 @@ pub struct StatusBoard {
     life: LifeStatus,
     loads: BTreeMap<TableIndex, ObjectCounts>,
     changes: ObjectCounts,
+    set_aside: u64,
     quarantined: VecDeque<QuarantinedObject>,
     open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
     /// Bytes settled per table when the generation started.
@@ -206,6 +157,7 @@ impl StatusBoard {
             life: previous.life.clone(),
             loads: loads.collect(),
             changes: counts(previous.changes.quarantined),
+            set_aside: previous.set_aside,
             quarantined: previous.quarantined.clone(),
             open: BTreeMap::new(),
             bytes_before: None,
@@ -237,6 +189,7 @@ impl StatusBoard {
             ObjectEnd::Suspended(_) => {}
             ObjectEnd::Quarantined { reason } => {
                 counts.quarantined += 1;
+                self.set_aside += 1;
                 let object = QuarantinedObject {
                     id: id.clone(),
                     key,
@@ -280,6 +233,7 @@ impl StatusBoard {
             unassigned_error_rows: ledger.task().unassigned_error_rows,
             unselected_rows: ledger.task().unselected_rows,
             changes: self.changes.clone(),
+            set_aside: self.set_aside,
             quarantined: self.quarantined.clone(),
             tables: self.tables(ledger),
             shards: shards.collect(),
@@ -314,15 +268,6 @@ impl StatusBoard {
     }
 }
 
-/// Adds an object that was set aside; one that is there already moves to the end.
-pub fn remember(quarantined: &mut VecDeque<QuarantinedObject>, object: QuarantinedObject) {
-    quarantined.retain(|known| known.id != object.id);
-    quarantined.push_back(object);
-    if quarantined.len() > QUARANTINED_SHOWN_MAX {
-        quarantined.pop_front();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,21 +295,6 @@ mod tests {
         board.opened(&entry, None);
         let reason = "late".to_owned();
         board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
-    }
-
-    #[test]
-    fn nothing_is_left_of_objects_that_were_read_to_their_end() {
-        let mut counts = ObjectCounts {
-            known: 2,
-            ended: 1,
-            known_bytes: 1_000,
-            opened_bytes: 700,
-            ..ObjectCounts::default()
-        };
-        assert_eq!(counts.bytes_left(400), 600);
-        assert_eq!(counts.bytes_left(5_000), 300, "what was not opened is left");
-        counts.ended = 2;
-        assert_eq!(counts.bytes_left(990), 0);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod cures;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod files;
 mod first_rows;
 mod import;
 mod init;
@@ -74,6 +75,8 @@ enum Command {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Load tables again: the next run sends every row of them once more
     Reload(reload::ReloadArgs),
+    /// List the files that are set aside, read one again, or leave its rest out
+    Files(files::FilesArgs),
     /// Compare the stream with the files: every row reported as delivered must be there
     Verify(verify::VerifyArgs),
     /// List the dead letters, rows that could not be sent, and send them again
@@ -159,6 +162,7 @@ impl Cli {
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),
+            Command::Files(args) => files::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
             Command::Import(args) => import::run(args),

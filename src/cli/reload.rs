@@ -43,7 +43,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
     let indexes = tables_of(&config, &args.tables)?;
     let tables = indexes.iter().filter_map(|index| config.tables.get(index.0));
     let tables: Vec<_> = tables.collect();
-    let names: Vec<_> = tables.iter().map(|table| table.full_name()).collect();
+    let names: Vec<_> = tables.iter().map(|table| table.stored_name()).collect();
     let store = open_existing(&config)?;
     let checkpoint = store.load().map_err(Fault::from)?;
     if checkpoint.task.fresh_start_ms.is_none() {
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
         return Ok(not_done());
     }
     restart_loads(&config, &store, &checkpoint, &tables, Extent::Some)?;
-    status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
+    status_file::refresh(&config.state.path, &store)?;
     task_events::announce(&config, &TaskEvent::ReloadRequested(names.clone()))?;
     store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
     print(&names, args)

@@ -9,17 +9,18 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest};
-use super::listing::{Lateness, list_page, report_before_start};
+use super::listing::{Lateness, list_page, report_not_read};
 use super::messages::{Assignment, NextObject, StopAssigning};
 use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
 use crate::checkpoint::store::{CheckpointStore, Phase};
-use crate::clock::Clock;
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
+use crate::saturate;
 use crate::source::ObjectSource;
 
 /// How often the catalogue is asked whether a listing is due.
@@ -36,8 +37,6 @@ pub struct DiscovererParts {
     pub store: Arc<dyn CheckpointStore>,
     /// Who keeps the task's state.
     pub checkpointer: Upstream<TaskNotice>,
-    /// Time of day.
-    pub clock: Arc<dyn Clock>,
     /// Cancelled when everything present is settled and no more is expected.
     pub finished: CancellationToken,
     /// Ends the actor with a fault.
@@ -48,6 +47,8 @@ pub struct DiscovererParts {
 #[derive(Debug)]
 pub struct Discoverer {
     parts: DiscovererParts,
+    /// From when on times count. The time of day is not asked: nothing waits longer because somebody set the clock.
+    epoch: Instant,
     waiting: VecDeque<(usize, oneshot::Sender<Option<Assignment>>)>,
     is_listing: bool,
     is_stopping: bool,
@@ -58,10 +59,15 @@ impl Discoverer {
     pub fn new(parts: DiscovererParts) -> Self {
         Self {
             parts,
+            epoch: Instant::now(),
             waiting: VecDeque::new(),
             is_listing: false,
             is_stopping: false,
         }
+    }
+
+    fn now_ms(&self) -> i64 {
+        saturate::to_i64(self.epoch.elapsed().as_millis())
     }
 
     /// Does whatever can be done now: announce, hand out, list.
@@ -70,6 +76,17 @@ impl Discoverer {
         for table in self.parts.catalog.newly_loaded() {
             self.parts.checkpointer.notify(TaskNotice::LoadCompleted(table));
         }
+        for (queue, name, prefix) in self.parts.catalog.loads_without_files() {
+            tracing::warn!(
+                table = name.table_name(),
+                prefix,
+                "the load of a table is complete without a file; if there should be one, correct TablePath or \
+                 bucket_folder, then `brigade reload --table`"
+            );
+            if let Some(notice) = self.parts.catalog.notice(queue) {
+                self.parts.checkpointer.notify(notice);
+            }
+        }
         if was_loading && !self.parts.catalog.is_loading() {
             self.parts.checkpointer.notify(TaskNotice::Phase(Phase::Changes));
         }
@@ -77,7 +94,7 @@ impl Discoverer {
         if self.parts.catalog.is_finished() {
             self.parts.finished.cancel();
         } else if !self.is_listing && !self.is_stopping {
-            let now_ms = self.parts.clock.now_ms();
+            let now_ms = self.now_ms();
             if let Some(request) = self.parts.catalog.next_listing(now_ms) {
                 self.list(request, context);
             }
@@ -121,16 +138,16 @@ impl Discoverer {
             seen = tracing::field::Empty,
             new = tracing::field::Empty,
         );
-        let (queue, asked) = (request.queue, request);
+        let (queue, asked) = (request.queue, request.clone());
         let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
             actor.is_listing = false;
             match result {
                 Ok(page) => {
-                    let now_ms = actor.parts.clock.now_ms();
-                    let in_front = actor.parts.catalog.in_front(queue);
+                    let now_ms = actor.now_ms();
+                    let before = actor.parts.catalog.not_read(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
-                    report_before_start(in_front, actor.parts.catalog.in_front(queue));
+                    report_not_read(&request, &before, &actor.parts.catalog.not_read(queue));
                     if let Some(notice) = actor.parts.catalog.notice(queue) {
                         actor.parts.checkpointer.notify(notice);
                     }

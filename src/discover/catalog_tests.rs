@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::folders::Takes;
-use super::messages::{Assignment, ObjectRead, Work};
+use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, Work};
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::model::control::{CONTROL_KEY, ControlPlan};
 use crate::model::start::StartPoint;
@@ -14,13 +14,13 @@ use crate::model::{Mark, ObjectId, ObjectVersion, QueueName, TableIndex};
 use crate::settings::LateFiles;
 use crate::source::ListCursor;
 
-fn name(table: Option<usize>) -> QueueName {
+pub(super) fn name(table: Option<usize>) -> QueueName {
     table.map_or_else(QueueName::changes, |table| {
         QueueName::load(&format!("s.t{table}"))
     })
 }
 
-fn entry(queue: &QueueName, number: u64, key: &str) -> ObjectEntry {
+pub(super) fn entry(queue: &QueueName, number: u64, key: &str) -> ObjectEntry {
     let version = ObjectVersion {
         key: key.to_owned(),
         ..control_version()
@@ -46,6 +46,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         takes: Takes::All,
         late_files: LateFiles::Process,
         greatest_key: None,
+        is_loaded: false,
         is_suspended: false,
         unread: Vec::new(),
         from: StartPoint::Beginning,
@@ -56,7 +57,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
 }
 
 /// A queue without control records.
-fn plain(table: Option<usize>, watch: Watch) -> QueueStart {
+pub(super) fn plain(table: Option<usize>, watch: Watch) -> QueueStart {
     QueueStart {
         control: None,
         unfinished: Vec::new(),
@@ -64,21 +65,21 @@ fn plain(table: Option<usize>, watch: Watch) -> QueueStart {
     }
 }
 
-fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage {
+pub(super) fn page(entries: Vec<ObjectEntry>, next: Option<&str>) -> ListedPage {
     let next = next.map(|key| ListCursor {
         start_after: key.to_owned(),
     });
     ListedPage {
         new: entries,
-        in_front: 0,
+        not_read: NotRead::default(),
         next,
     }
 }
 
 /// An object was read to its end.
-const READ: ObjectRead = ObjectRead { is_suspended: false };
+pub(super) const READ: ObjectRead = ObjectRead { is_suspended: false };
 
-const POLL: Watch = Watch::Poll {
+pub(super) const POLL: Watch = Watch::Poll {
     interval_ms: 10,
     full_interval_ms: 100,
 };
@@ -92,7 +93,7 @@ proptest! {
     ) {
         let tables = sizes.len() - 1;
         let starts = (0..tables).map(Some).chain([None]);
-        let starts: Vec<_> = starts.map(|table| queue(table, Watch::Once)).collect();
+        let starts: Vec<_> = starts.map(|table| queue(table, watch_of(table))).collect();
         let names: Vec<_> = starts.iter().map(|start| start.name.clone()).collect();
         let total = sizes.iter().flatten().sum::<usize>() + sizes.len();
         let mut run = Run { catalog: Catalog::new(starts), names, sizes, ..Run::default() };
@@ -104,6 +105,13 @@ proptest! {
         }
         prop_assert!(run.catalog.is_finished() && !run.catalog.is_loading());
         prop_assert_eq!(run.handed_out.values().map(|next| usize::try_from(*next).unwrap()).sum::<usize>(), total);
+    }
+}
+
+fn watch_of(table: Option<usize>) -> Watch {
+    match table {
+        Some(_) => Watch::Load { afterwards_ms: None },
+        None => Watch::Once,
     }
 }
 
@@ -171,7 +179,8 @@ impl Run {
             "changes are listed after the load"
         );
         let at = self.pages.entry(request.queue).or_default();
-        let size = self.sizes[request.queue][*at];
+        // A load is listed once more, with nothing new.
+        let size = self.sizes[request.queue].get(*at).copied().unwrap_or(0);
         *at += 1;
         let has_more = *at < self.sizes[request.queue].len();
         let number = self.listed.entry(request.queue).or_default();
@@ -300,13 +309,19 @@ fn what_lies_before_the_start_is_counted_again_by_each_full_listing_and_skipped_
     for (now_ms, in_front) in [(0, 3), (10, 9), (100, 4)] {
         let request = catalog.next_listing(now_ms).unwrap();
         let page = ListedPage {
-            in_front,
+            not_read: NotRead {
+                left_out: SomeObjects {
+                    count: in_front,
+                    first_keys: Vec::new(),
+                },
+                ..NotRead::default()
+            },
             ..page(Vec::new(), None)
         };
         catalog.listed(request.queue, page, now_ms);
         seen.push((
             request.after.map(|cursor| cursor.start_after),
-            catalog.in_front(0),
+            catalog.not_read(0).left_out.count,
         ));
     }
     assert_eq!(seen, [(None, 3), (Some("m".to_owned()), 3), (None, 4)]);

@@ -78,7 +78,7 @@ pub fn load_folder(config: &Config, index: TableIndex, table: &Table) -> ObjectF
     ObjectFolder {
         name: table.full_name(),
         table: Some(index),
-        queue: QueueName::load(&table.full_name()),
+        queue: QueueName::load(&table.stored_name()),
         prefix: format!("{}{}", config.source.bucket_folder, table.path),
         takes,
     }
@@ -102,7 +102,7 @@ pub fn change_folders(config: &Config) -> Vec<ObjectFolder> {
     let of_table = |table: &Table| ObjectFolder {
         name: format!("{CHANGE_FILES} of {}", table.full_name()),
         table: None,
-        queue: QueueName::changes_of(&table.full_name()),
+        queue: QueueName::changes_of(&table.stored_name()),
         prefix: format!("{base}{}", table.path),
         takes: Takes::Changes,
     };

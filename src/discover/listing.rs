@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::catalog::{ListRequest, ListedPage, is_late};
-use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals};
+use super::messages::{NotRead, SomeObjects};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::saturate;
 use crate::settings::LateFiles;
-use crate::source::ObjectSource;
+use crate::source::{ListPage, ObjectSource, printable};
+
+/// Files that a warning names.
+const NAMED_MAX: usize = 5;
 
 /// What becomes of the new objects of a queue.
 pub(super) struct Lateness {
@@ -44,47 +48,85 @@ pub(super) async fn list_page(
     request: &ListRequest,
     lateness: Lateness,
 ) -> Result<ListedPage, Fault> {
-    let page = source.list(&request.prefix, request.after.as_ref()).await;
-    let mut page = page.map_err(Fault::from)?;
+    let Some(mut page) = page_of(source.as_ref(), request).await? else {
+        return Ok(ListedPage::default());
+    };
     page.objects.retain(|version| request.takes.takes(&version.key));
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
+    let is_loaded = request.is_loaded;
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
-        let mut new: Vec<ObjectVersion> = Vec::new();
+        let (mut new, mut again, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
         for (version, entry) in page.objects.iter().zip(found) {
             match entry {
                 None => new.push(version.clone()),
-                Some(entry) if entry.state.is_finished() && entry.version.etag != version.etag => {
-                    tracing::warn!(
-                        key = version.key,
-                        "a finished object was replaced; it is not read again"
-                    );
-                }
-                Some(_) => {}
+                Some(entry) => match entry.state.retried() {
+                    Some(state) => again.push((version.clone(), state)),
+                    None if is_replaced(version, &entry) => replaced.push(version.key.clone()),
+                    None => {}
+                },
             }
         }
-        let in_front = remove_before(store.as_ref(), &lateness.from, &mut new)?;
+        let mut not_read = NotRead {
+            replaced: SomeObjects::of(replaced.into_iter()),
+            ..NotRead::default()
+        };
+        if is_loaded {
+            not_read.left_out = SomeObjects::of(new.into_iter().map(|version| version.key));
+            return Ok((Vec::new(), not_read));
+        }
+        not_read.left_out.count = remove_before(store.as_ref(), &lateness.from, &mut new)?;
         report_late(&new, &lateness)?;
-        let objects: Vec<_> = new
-            .into_iter()
-            .map(|version| {
-                let state = lateness.state_of(&version.key);
-                (version, state)
-            })
-            .collect();
+        let new = new.into_iter().map(|version| {
+            let state = lateness.state_of(&version.key);
+            (version, state)
+        });
+        // What a person wants read again is neither late nor before the start.
+        let objects: Vec<_> = new.chain(again).collect();
         let ids = store.register_as(&queue, &objects).map_err(Fault::from)?;
         let entries = ids.into_iter().zip(objects);
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
-        Ok::<(Vec<_>, u64), Fault>((entries.collect(), in_front))
+        Ok::<_, Fault>((entries.collect(), not_read))
     });
-    let (new, in_front) = work
+    let (new, not_read): (Vec<ObjectEntry>, _) = work
         .await
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
     tracing::Span::current()
         .record("seen", seen)
         .record("new", new.len());
-    Ok(ListedPage { new, in_front, next })
+    Ok(ListedPage { new, not_read, next })
+}
+
+/// The page as the source has it; `None` if it cannot be listed and the task needs nothing more of the folder.
+async fn page_of(source: &dyn ObjectSource, request: &ListRequest) -> Result<Option<ListPage>, Fault> {
+    match source.list(&request.prefix, request.after.as_ref()).await {
+        Ok(page) => Ok(Some(page)),
+        Err(error) if request.is_loaded => {
+            tracing::warn!(queue = %request.name, %error, "cannot look for load files that came after the load");
+            Ok(None)
+        }
+        Err(error) => Err(Fault::from(error)),
+    }
+}
+
+/// Whether a finished object is another version now than the one that was read; a file that was set aside waits for a
+/// person, who is told what to do.
+fn is_replaced(version: &ObjectVersion, known: &ObjectEntry) -> bool {
+    if !known.state.is_finished() || known.version.etag == version.etag {
+        return false;
+    }
+    if known.state.set_aside().is_none() {
+        return true;
+    }
+    if matches!(known.state.set_aside(), Some(SetAside { decision: None, .. })) {
+        let key = &version.key;
+        tracing::warn!(
+            key,
+            "a file that was set aside was replaced; `brigade files retry` reads it"
+        );
+    }
+    false
 }
 
 /// Takes out what lies before the start; says how many that were.
@@ -105,14 +147,41 @@ fn remove_before(
     Ok(saturate::to_u64(all - new.len()))
 }
 
-/// Says aloud that files are not read because the changes begin later.
-pub(super) fn report_before_start(before: u64, now: u64) {
-    if before == 0 && now > 0 {
-        tracing::info!(files = now, "change files before the start are not read");
-    } else if before < now {
+/// Reports what a full listing found more of that nobody reads.
+pub(super) fn report_not_read(request: &ListRequest, before: &NotRead, now: &NotRead) {
+    let first = |objects: &SomeObjects| {
+        let keys = objects.first_keys.iter().take(NAMED_MAX);
+        let keys: Vec<_> = keys.map(|key| printable(key)).collect();
+        keys.join(", ")
+    };
+    let (queue, replaced) = (&request.name, &now.replaced);
+    if replaced.count > before.replaced.count {
         tracing::warn!(
-            more = now - before,
-            files = now,
+            %queue,
+            files = replaced.count,
+            first = first(replaced),
+            "finished objects were replaced, or lie in another bucket than those that were read; they are not read again"
+        );
+    }
+    let (files, known) = (now.left_out.count, before.left_out.count);
+    if known >= files {
+        return;
+    }
+    if request.is_loaded {
+        tracing::warn!(
+            %queue,
+            files,
+            first = first(&now.left_out),
+            "load files came after the load of their table was complete; they are not read; `brigade reload --table` \
+             loads the table again"
+        );
+    } else if known == 0 {
+        tracing::info!(files, "change files before the start are not read");
+    } else {
+        let more = files - known;
+        tracing::warn!(
+            more,
+            files,
             "change files appeared before the start; they are not read"
         );
     }

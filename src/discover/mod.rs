@@ -9,6 +9,9 @@ pub mod catalog;
 mod catalog_tests;
 pub mod folders;
 mod listing;
+#[cfg(test)]
+mod load_tests;
 pub mod messages;
+mod queue;
 mod queue_start;
 pub mod queues;

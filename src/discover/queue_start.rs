@@ -12,6 +12,12 @@ use crate::settings::LateFiles;
 pub enum Watch {
     /// Once, to its end.
     Once,
+    /// In full, until a listing that began when everything known was settled finds nothing new: that is the end of a
+    /// load. Then, if at all, now and then for files that come after it.
+    Load {
+        /// Milliseconds between two of those.
+        afterwards_ms: Option<i64>,
+    },
     /// Again and again: a short listing after the last key, and now and then a full one.
     Poll {
         /// Milliseconds between two listings.
@@ -38,9 +44,11 @@ pub struct QueueStart {
     pub late_files: LateFiles,
     /// The control records that go first.
     pub control: Option<ControlPlan>,
+    /// Whether the load of its table is complete: new objects get no numbers and are named.
+    pub is_loaded: bool,
     /// Whether its table is suspended: new objects get their numbers and are not read.
     pub is_suspended: bool,
-    /// The first objects that are not read because of that.
+    /// The first objects that are not read because its table is suspended.
     pub unread: Vec<String>,
     /// Objects that have a number and are not finished, as far as they are to be read.
     pub unfinished: Vec<ObjectEntry>,

@@ -17,6 +17,9 @@ use crate::saturate;
 use crate::settings::{LateFiles, MigrationType, RunMode, StopAfter};
 use crate::source::ObjectSource;
 
+/// Full listings of the change files for each look for load files that came after the load of their table.
+const LISTINGS_PER_LOOK: i64 = 10;
+
 /// The queues of a task, load queues first. Control records that have no number yet get one here, so that it is the
 /// first of their queue.
 ///
@@ -29,7 +32,8 @@ pub async fn plan_queues(
     store: &Arc<dyn CheckpointStore>,
 ) -> Result<Vec<QueueStart>, Fault> {
     let stop_after = stop_due(config, checkpoint);
-    let mut starts = load_queues(config, checkpoint);
+    let afterwards_ms = looks_for_late_loads(config, mode, stop_after);
+    let mut starts = load_queues(config, checkpoint, afterwards_ms);
     if stop_after != StopAfter::FullLoad {
         starts.extend(change_queues(config, checkpoint, mode, stop_after));
     }
@@ -38,6 +42,7 @@ pub async fn plan_queues(
             "the full load of every table is complete: nothing is read; `brigade reload --table SCHEMA.TABLE` loads a table again"
         );
     }
+    starts.extend(loaded_queues(config, checkpoint, afterwards_ms));
     registered_control(store, starts).await
 }
 
@@ -54,7 +59,7 @@ pub async fn register_present(
     source: &Arc<dyn ObjectSource>,
     store: &Arc<dyn CheckpointStore>,
 ) -> Result<(), Fault> {
-    let mut starts = load_queues(config, checkpoint);
+    let mut starts = load_queues(config, checkpoint, None);
     starts.extend(change_queues(config, checkpoint, RunMode::Once, StopAfter::Never));
     for start in registered_control(store, starts).await? {
         let mut request = ListRequest {
@@ -63,6 +68,7 @@ pub async fn register_present(
             prefix: start.prefix,
             takes: start.takes,
             late_files: start.late_files,
+            is_loaded: false,
             from: start.from,
             after: None,
         };
@@ -93,29 +99,62 @@ async fn registered_control(
         .map_err(|error| Fault::new(FaultKind::StateIo, format!("control records: {error}")))?
 }
 
+/// How often a task looks for load files that come after the load, beside once at its start.
+fn looks_for_late_loads(config: &Config, mode: RunMode, stop_after: StopAfter) -> Option<i64> {
+    let goes_on = config.migration_type.has_changes() && mode == RunMode::Continuous;
+    let interval_ms = milliseconds(config.source.full_listing_interval).saturating_mul(LISTINGS_PER_LOOK);
+    (goes_on && stop_after == StopAfter::Never).then_some(interval_ms)
+}
+
 /// A queue per table that is not loaded yet.
-fn load_queues(config: &Config, checkpoint: &Checkpoint) -> Vec<QueueStart> {
+fn load_queues(config: &Config, checkpoint: &Checkpoint, afterwards_ms: Option<i64>) -> Vec<QueueStart> {
     if !config.migration_type.has_full_load() {
         return Vec::new();
     }
-    let is_loaded = |table: &Table| {
-        let of_table =
-            |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
-        let known = checkpoint.tables.iter().find(of_table);
-        known.is_some_and(|known| known.full_load_end_ms.is_some())
-    };
     let order = config.mappings.in_load_order(config.tables.len()).into_iter();
     let tables = order.filter_map(|index| Some((index, config.tables.get(index.0)?)));
-    let unloaded = tables.filter(|(_, table)| !is_loaded(table));
+    let unloaded = tables.filter(|(_, table)| !is_loaded(checkpoint, table));
     let start = |(index, table): (TableIndex, &Table)| {
         let control = Some(ControlPlan::before_load(index));
-        let start = queue_start(config, checkpoint, load_folder(config, index, table), control);
+        let start = QueueStart {
+            watch: Watch::Load { afterwards_ms },
+            ..queue_start(config, checkpoint, load_folder(config, index, table), control)
+        };
         match suspension_of(checkpoint, table) {
             Some(suspension) => suspended(start, suspension),
             None => start,
         }
     };
     unloaded.map(start).collect()
+}
+
+/// A queue per table that is loaded: only to name what came after the load.
+fn loaded_queues(config: &Config, checkpoint: &Checkpoint, afterwards_ms: Option<i64>) -> Vec<QueueStart> {
+    if !config.migration_type.has_full_load() {
+        return Vec::new();
+    }
+    let tables = config.tables.iter().enumerate();
+    let loaded = tables.filter(|(_, table)| is_loaded(checkpoint, table));
+    let start = |(index, table): (usize, &Table)| QueueStart {
+        watch: Watch::Load { afterwards_ms },
+        is_loaded: true,
+        unfinished: Vec::new(),
+        ..queue_start(
+            config,
+            checkpoint,
+            load_folder(config, TableIndex(index), table),
+            None,
+        )
+    };
+    loaded.map(start).collect()
+}
+
+/// Whether the full load of a table is complete.
+fn is_loaded(checkpoint: &Checkpoint, table: &Table) -> bool {
+    let of_table =
+        |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
+    let known = checkpoint.tables.iter().find(of_table);
+    known.is_some_and(|known| known.full_load_end_ms.is_some())
 }
 
 /// Where a table is suspended, if it is.
@@ -216,6 +255,7 @@ fn queue_start(
         takes: folder.takes,
         watch: Watch::Once,
         late_files: LateFiles::Process,
+        is_loaded: false,
         is_suspended: false,
         unread: Vec::new(),
         unfinished,

@@ -172,9 +172,9 @@ fn check_expressions(
 
 /// Two tables under one name could not be distinguished in the stream.
 fn check_table_names(rules: &Rules, mapped: &MappedTables, report: &mut Report) {
-    let mut seen: HashMap<String, String> = HashMap::new();
+    let mut seen: HashMap<(String, String), String> = HashMap::new();
     for (table, output) in mapped.tables.iter().zip(mapped.mappings.outputs(&mapped.tables)) {
-        if let Some(other) = seen.insert(output.full_name(), table.full_name()) {
+        if let Some(other) = seen.insert((output.owner.clone(), output.name.clone()), table.full_name()) {
             let message = format!(
                 "{other} and {} would both be called {}; DMS does not bring two tables into one: give one of them another \
                  name",

@@ -24,4 +24,4 @@ pub use position::{Mark, Span};
 pub use record::{Operation, RejectedRecord};
 pub use row_source::RowSource;
 pub use settle::{Settled, SettledRun};
-pub use table::{Column, ColumnType, DateFormat, Table, TableIndex, TypeClass};
+pub use table::{Column, ColumnType, DateFormat, Table, TableIndex, TypeClass, stored_name};

@@ -25,9 +25,9 @@ pub struct ObjectVersion {
 pub struct QueueName(Arc<str>);
 
 impl QueueName {
-    /// The load queue of a table, given its `schema.table` name.
-    pub fn load(table_full_name: &str) -> Self {
-        Self(format!("load:{table_full_name}").into())
+    /// The load queue of a table, given its stored name.
+    pub fn load(table_stored_name: &str) -> Self {
+        Self(format!("load:{table_stored_name}").into())
     }
 
     /// The one queue of change files.
@@ -35,9 +35,9 @@ impl QueueName {
         Self("changes".into())
     }
 
-    /// The queue of the change files of one table, given its `schema.table` name, where they lie in its folder.
-    pub fn changes_of(table_full_name: &str) -> Self {
-        Self(format!("changes:{table_full_name}").into())
+    /// The queue of the change files of one table, given its stored name, where they lie in its folder.
+    pub fn changes_of(table_stored_name: &str) -> Self {
+        Self(format!("changes:{table_stored_name}").into())
     }
 
     /// Whether its objects are change files that are read.
@@ -51,7 +51,7 @@ impl QueueName {
         self.0.starts_with("load:")
     }
 
-    /// `schema.table`, if all rows of its objects are of one table.
+    /// The stored name of the table, if all rows of its objects are of one table.
     pub fn table_name(&self) -> Option<&str> {
         self.0.split_once(':').map(|(_, table)| table)
     }

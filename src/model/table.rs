@@ -20,9 +20,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// `schema.table`, the name people use for a table.
+    /// `schema.table`, the name people use for a table. Two tables can share one: `a.b` of `c` and `a` of `b.c`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.owner, self.name)
+    }
+
+    /// The name that a table has in the state and in commands; no two tables share one.
+    pub fn stored_name(&self) -> String {
+        stored_name(&self.owner, &self.name)
     }
 
     /// The primary-key columns, in column order, with their indexes.
@@ -32,6 +37,11 @@ impl Table {
             .enumerate()
             .filter(|(_, column)| column.is_primary_key)
     }
+}
+
+/// `schema.table` with a backslash before each dot and backslash of the schema: it ends at the first dot that has none.
+pub fn stored_name(schema: &str, table: &str) -> String {
+    format!("{}.{table}", schema.replace('\\', "\\\\").replace('.', "\\."))
 }
 
 /// One column of a table.
@@ -319,6 +329,23 @@ mod tests {
                 assert_eq!(column_type.class(), TypeClass::Integer { bits, is_signed });
             }
         }
+    }
+
+    #[test]
+    fn stored_names_are_told_apart_and_those_of_plain_schemas_are_as_people_write_them() {
+        let parts = ["a", "b.c", "a.b", "c", "a\\", "a\\.b", "\\", ".", "..", "\\."];
+        let mut names = std::collections::BTreeMap::new();
+        for (schema, table) in parts
+            .iter()
+            .flat_map(|schema| parts.map(|table| (*schema, table)))
+        {
+            let name = stored_name(schema, table);
+            if !schema.contains(['.', '\\']) {
+                assert_eq!(name, format!("{schema}.{table}"));
+            }
+            assert_eq!(names.insert(name, (schema, table)), None, "{schema} and {table}");
+        }
+        assert_eq!(stored_name("a.b", "c.d"), "a\\.b.c.d");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Trouble {
     }
 }
 
-/// What went wrong with each table, by `schema.table`; tables without trouble are left out.
+/// What went wrong with each table, by their stored names; tables without trouble are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Troubles(BTreeMap<String, Trouble>);
 

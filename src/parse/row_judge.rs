@@ -49,7 +49,7 @@ impl RowJudge {
     pub fn new(policies: RowPolicies, tables: &[Table]) -> Self {
         Self {
             policies,
-            names: tables.iter().map(Table::full_name).collect(),
+            names: tables.iter().map(Table::stored_name).collect(),
             object: None,
             troubles: Troubles::default(),
             changed: Troubles::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::format::{Format, FormatGuess, MAGIC_BYTES, PARQUET_MAGIC, judge_bytes, judge_name};
 use super::framer::FramerConfig;
 use super::header_text::HeaderText;
-use super::object_text::{ObjectText, Peeked, damaged};
+use super::object_text::{ObjectText, Peeked, damaged, ends_early};
 use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
 use super::parquet::worker::Job;
@@ -229,6 +229,10 @@ impl<'a> Opening<'_, 'a> {
     async fn rows(self, format: Format, peeked: Option<Peeked>) -> Result<Rows<'a>, SourceError> {
         match format {
             Format::Text => {
+                let missing = self.start.position.saturating_sub(self.version.size_bytes);
+                if missing > 0 {
+                    return Err(self.damaged(&ends_early(missing)));
+                }
                 let text = match peeked {
                     Some(peeked) => ObjectText::peeked(peeked),
                     None => ObjectText::plain(self.source.read(self.version, self.start.position).await?),

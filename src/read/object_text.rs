@@ -163,12 +163,20 @@ impl Decoding {
         };
         let given = given.map_err(|problem| damaged(self.location.clone(), &problem))?;
         if given == 0 && self.is_at_end {
-            return Ok(None);
+            return match self.skip {
+                0 => Ok(None),
+                missing => Err(damaged(self.location.clone(), &ends_early(missing))),
+            };
         }
         let skipped = saturate::to_usize(self.skip).min(given);
         self.skip -= u64::try_from(skipped).unwrap_or(0);
         Ok(Some(self.text.get(skipped..given).unwrap_or_default()))
     }
+}
+
+/// What is wrong with an object that is shorter than what was read of the version before.
+pub fn ends_early(missing_bytes: u64) -> String {
+    format!("it ends {missing_bytes} bytes before the row at which reading goes on")
 }
 
 /// What is wrong with the content of an object.

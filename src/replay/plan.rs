@@ -318,7 +318,7 @@ fn rows_of(config: &Config, queue: &QueueName) -> Result<RowSource, String> {
     if queue.is_of_changes() {
         return Ok(RowSource::Changes);
     }
-    let is_own = |table: &Table| QueueName::load(&table.full_name()) == *queue;
+    let is_own = |table: &Table| QueueName::load(&table.stored_name()) == *queue;
     match config.tables.iter().position(is_own) {
         Some(index) => Ok(RowSource::Load(TableIndex(index))),
         None => Err(format!(

@@ -31,6 +31,10 @@ pub enum TaskEvent {
     Started(StartFlag),
     /// Tables are to be loaded again.
     ReloadRequested(Vec<String>),
+    /// A file that was set aside is to be read again; its key.
+    FileRetried(String),
+    /// The rest of a file that was set aside is left out for good; its key.
+    FileSkipped(String),
     /// A run ended as it should.
     Stopped(StopReason),
     /// A run ended with a fault, in the words of `LastFailureMessage`.
@@ -79,6 +83,19 @@ impl TaskEvent {
                     "Reload of table details has been requested: {}",
                     tables.join(", ")
                 ),
+            ),
+            // DMS has no such events, so these have ids of their own.
+            Self::FileRetried(key) => (
+                "BRIGADE-EVENT-0001",
+                "FILE_RETRY_REQUESTED",
+                "StateChange",
+                format!("A file that was set aside is to be read again: {key}"),
+            ),
+            Self::FileSkipped(key) => (
+                "BRIGADE-EVENT-0002",
+                "FILE_SKIPPED",
+                "StateChange",
+                format!("The rest of a file that was set aside is left out: {key}"),
             ),
             Self::Stopped(reason) => (
                 "DMS-EVENT-0079",
@@ -213,6 +230,8 @@ mod tests {
             TaskEvent::ReloadRequested(vec!["s.t".to_owned()]),
             TaskEvent::Stopped(StopReason::Normal),
             TaskEvent::Failed("why".to_owned()),
+            TaskEvent::FileRetried("a".to_owned()),
+            TaskEvent::FileSkipped("a".to_owned()),
         ];
         let words: Vec<_> = events.iter().map(TaskEvent::words).collect();
         let ids: std::collections::BTreeSet<_> = words.iter().map(|words| words.0).collect();

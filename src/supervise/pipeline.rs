@@ -111,11 +111,16 @@ impl Pipeline {
 
     /// Shows what earlier runs left, until the first generation has a status of its own. To be called before the
     /// run.
-    pub fn show_checkpoint(&self, checkpoint: &Checkpoint, quarantined: VecDeque<QuarantinedObject>) {
+    pub fn show_checkpoint(&self, checkpoint: &Checkpoint) {
+        self.status
+            .send_modify(|status| Arc::make_mut(status).show(checkpoint));
+    }
+
+    /// Shows how many objects are set aside and wait for a person, and the newest of them.
+    pub fn show_set_aside(&self, count: u64, newest: VecDeque<QuarantinedObject>) {
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
-            status.show(checkpoint);
-            status.quarantined = quarantined;
+            (status.set_aside, status.quarantined) = (count, newest);
         });
     }
 

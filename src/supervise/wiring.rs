@@ -214,10 +214,7 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.source),
             Arc::clone(&self.backends.store),
         );
-        let (clock, checkpointer) = (
-            Arc::clone(&self.backends.clock),
-            Upstream::to(checkpointer.clone()),
-        );
+        let checkpointer = Upstream::to(checkpointer.clone());
         self.actors
             .spawn(&self.placement.control(), "discoverer", mailbox, move |fuse| {
                 Discoverer::new(DiscovererParts {
@@ -225,7 +222,6 @@ impl Wiring<'_> {
                     source,
                     store,
                     checkpointer,
-                    clock,
                     finished,
                     fuse,
                 })

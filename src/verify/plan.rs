@@ -1,11 +1,12 @@
 //! Which objects are compared with the stream, and what of each has to be there. Pure: no I/O, no clock.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::checkpoint::store::{ObjectEntry, ObjectState, ObjectTotals};
+use super::report::SetAsideObject;
+use crate::checkpoint::store::{Decision, ObjectEntry, ObjectState, ObjectTotals};
 use crate::config::Config;
 use crate::model::control::{CONTROL_KEY, ControlPlan, ControlRecord};
-use crate::model::{QueueName, RowSource, TableIndex};
+use crate::model::{ObjectId, QueueName, RowSource, TableIndex};
 use crate::saturate;
 
 /// What is asked.
@@ -51,11 +52,31 @@ pub(super) enum Content {
 pub(super) struct Plan {
     pub(super) objects: Vec<PlannedObject>,
     pub(super) notes: Vec<String>,
+    /// Objects the rest of which is not sent, and nobody decided that it is left out.
+    pub(super) set_aside: Vec<SetAsideObject>,
     /// Queues that have objects.
     pub(super) queues_count: usize,
 }
 
 impl Plan {
+    fn note_set_aside(&mut self, entry: &ObjectEntry) {
+        let Some(aside) = entry.state.set_aside() else {
+            return;
+        };
+        let (key, rows) = (&entry.version.key, aside.watermark.ordinal);
+        if aside.decision == Some(Decision::Skip) {
+            self.notes.push(format!(
+                "{key}: what comes after its first {rows} rows was left out (`brigade files skip`)"
+            ));
+        } else {
+            self.set_aside.push(SetAsideObject {
+                key: key.clone(),
+                reason: aside.reason.to_owned(),
+                rows_settled: rows,
+            });
+        }
+    }
+
     /// Rows that are settled as delivered, as far as the checkpoint counts them.
     pub(super) fn rows_count(&self) -> u64 {
         self.objects.iter().map(|object| object.totals.records).sum()
@@ -68,9 +89,10 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
         .tables
         .iter()
         .enumerate()
-        .map(|(index, table)| (QueueName::load(&table.full_name()), TableIndex(index)))
+        .map(|(index, table)| (QueueName::load(&table.stored_name()), TableIndex(index)))
         .collect();
     let mut plan = Plan::default();
+    let again = read_again(&entries);
     let mut unknown: HashMap<QueueName, u64> = HashMap::new();
     let mut queue: Option<QueueName> = None;
     for entry in entries {
@@ -92,6 +114,12 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
                 .since_ms
                 .is_none_or(|since| entry.version.modified_ms >= since);
         let queue = plan.queues_count.saturating_sub(1);
+        if again.contains(&entry.id) {
+            continue;
+        }
+        if is_asked_for {
+            plan.note_set_aside(&entry);
+        }
         if let (true, Some(object)) = (is_asked_for, planned(config, entry, table, is_control, queue)) {
             plan.objects.push(object);
         }
@@ -103,6 +131,21 @@ pub(super) fn plan(config: &Config, entries: Vec<ObjectEntry>, selection: &Selec
     }
     plan.notes.sort();
     plan
+}
+
+/// Objects whose keys were given a later number: what was sent of them is compared under that.
+fn read_again(entries: &[ObjectEntry]) -> HashSet<ObjectId> {
+    let retried = entries.iter().filter(|entry| entry.state.retried().is_some());
+    let mut waiting: HashMap<_, _> = retried
+        .map(|entry| ((&entry.id.queue, &entry.version.key), Vec::new()))
+        .collect();
+    for entry in entries {
+        if let Some(numbers) = waiting.get_mut(&(&entry.id.queue, &entry.version.key)) {
+            numbers.push(&entry.id);
+        }
+    }
+    let earlier = waiting.values().flat_map(|numbers| numbers.iter().rev().skip(1));
+    earlier.map(|id| (*id).clone()).collect()
 }
 
 /// The object, if something of it may be in the stream.
@@ -118,6 +161,9 @@ fn planned(
         ObjectState::Open(progress) => (progress.watermark.ordinal, progress.totals),
         ObjectState::Done(totals) => (u64::MAX, *totals),
         ObjectState::Quarantined {
+            watermark, totals, ..
+        }
+        | ObjectState::Decided {
             watermark, totals, ..
         } => (watermark.ordinal, *totals),
     };

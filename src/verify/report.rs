@@ -31,6 +31,8 @@ pub struct Report {
     pub tables: Vec<TableFindings>,
     /// By object.
     pub objects: Vec<ObjectFindings>,
+    /// Objects that were set aside, and wait for a person: the rest of them is not in the stream.
+    pub set_aside: Vec<SetAsideObject>,
     /// The first missing rows.
     pub missing_rows: Vec<MissingRow>,
     /// What limits the verdict.
@@ -45,10 +47,23 @@ pub enum Completeness {
     Complete,
     /// Nothing is missing as far as the stream goes back; what was sent before cannot be judged.
     CompleteFromOldest,
+    /// An object was set aside: what was sent is there, and the rest of the object is not.
+    Incomplete,
     /// An object could not be read again, so nothing is known of its rows.
     Unproven,
     /// A row is missing.
     Missing,
+}
+
+/// An object the rest of which was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetAsideObject {
+    /// Its key.
+    pub key: String,
+    /// Why it was set aside.
+    pub reason: String,
+    /// Rows of it that were settled before.
+    pub rows_settled: u64,
 }
 
 /// Counts of rows.

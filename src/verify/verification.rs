@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::expect::{Expectation, Expecting};
 use super::horizon::Times;
-use super::judge::{EXAMPLES_MAX, Judgement, ObjectFacts, judge};
+use super::judge::{EXAMPLES_MAX, Judgement, ObjectFacts, Tally, judge};
 use super::plan::{Content, Plan, Selection, plan};
 use super::report::{
     Completeness, Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, TableFindings,
@@ -147,15 +147,7 @@ impl Verification<'_> {
         Ok(Report {
             schema_version: SCHEMA_VERSION,
             task: self.config.task.clone(),
-            verdict: if total.missing > 0 {
-                Completeness::Missing
-            } else if !expectation.problems.is_empty() {
-                Completeness::Unproven
-            } else if total.expired > 0 {
-                Completeness::CompleteFromOldest
-            } else {
-                Completeness::Complete
-            },
+            verdict: verdict(&total, plan, &expectation),
             total: total.into(),
             foreign_records: records.1,
             stream_records: records.0,
@@ -163,6 +155,7 @@ impl Verification<'_> {
             oldest_record_time: oldest_ms.map(time_text),
             tables: self.table_findings(&judgement),
             objects: object_findings(plan, &judgement, &expectation),
+            set_aside: plan.set_aside.clone(),
             missing_rows,
             notes: self.notes(plan, stream, oldest_ms.filter(|_| is_cut)),
         })
@@ -304,6 +297,21 @@ impl Verification<'_> {
             notes.push("records of what was not asked for count as foreign".to_owned());
         }
         notes
+    }
+}
+
+/// What the counts come to.
+fn verdict(total: &Tally, plan: &Plan, expectation: &Expectation) -> Completeness {
+    if total.missing > 0 {
+        Completeness::Missing
+    } else if !expectation.problems.is_empty() {
+        Completeness::Unproven
+    } else if !plan.set_aside.is_empty() {
+        Completeness::Incomplete
+    } else if total.expired > 0 {
+        Completeness::CompleteFromOldest
+    } else {
+        Completeness::Complete
     }
 }
 

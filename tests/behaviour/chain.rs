@@ -14,8 +14,10 @@ use std::time::Duration;
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Gap, Metadata};
 use bucket_brigade::chain::position::ChainPosition;
 use bucket_brigade::checkpoint::reload::Extent;
+use bucket_brigade::checkpoint::store;
 use bucket_brigade::settings::{ChangePartitionKey, RunMode, SourcePosition};
 use bucket_brigade::sink::memory::{MemorySink, PutFault, StoredRecord};
+use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::RunEnd;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -349,4 +351,23 @@ fn a_table_that_is_loaded_again_goes_on_in_its_lanes() {
         rows.sort_unstable();
         assert_eq!(rows, expected, "{percent}");
     }
+}
+
+/// A file that was set aside and is read again goes on in its lanes.
+#[test]
+fn a_file_that_is_read_again_is_processed_once_and_to_its_end() {
+    let (data, key) = Data::of_three_files();
+    let world = chained(data, 2);
+    let repaired = world.data.file(&key).bytes.clone();
+    world.source.inject(&key, 600_000, BodyFault::Replaced(repaired));
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    assert!(world.set_aside(&key).1.ordinal > 0, "some of it was sent");
+    world.decide(&key, store::Decision::RetryAtMark);
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    let mut rows = Consumer::of(&world).rows;
+    rows.sort_unstable();
+    let keys = world.data.files.iter().map(|file| file.key.as_str());
+    let mut expected = good_rows(&world, keys);
+    expected.sort_unstable();
+    assert_eq!(rows, expected);
 }

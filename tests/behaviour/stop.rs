@@ -54,6 +54,28 @@ fn a_task_that_is_started_behind_its_time_reads_and_sends_nothing() {
     assert!(world.store.history().unwrap().is_empty(), "it has not begun");
 }
 
+/// The interval of the listings is one of a clock that only goes forward.
+#[test]
+fn a_clock_that_is_set_back_does_not_hold_up_new_files() {
+    let mut data = Data::new(1);
+    data.load(0, 30);
+    data.changes(40);
+    let key = data.changes(40);
+    let mut world = World::new(data, 2);
+    let clock = Arc::new(SetClock::at(STOP_AT_MS));
+    world.clock = Arc::<SetClock>::clone(&clock);
+    world.source.remove(&key);
+    let run = world.run_while(RunMode::Continuous, async |mut running| {
+        running.until(|status| status.changes.ended == 1).await;
+        clock.set(STOP_AT_MS - 3_600_000);
+        world.put(&key);
+        running.until(|status| status.changes.ended == 2).await;
+        running.stop.cancel();
+    });
+    run.assert_ended(RunEnd::Stopped);
+    judge(&world, &Expectation::flawless());
+}
+
 #[test]
 fn a_wish_to_stop_is_no_stop_at_a_time() {
     let (world, _clock) = timed_world();

@@ -30,6 +30,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "plan",
         "preview",
         "checkpoint",
+        "files",
         "verify",
         "dlq",
         "import",
@@ -77,7 +78,9 @@ fn an_object_that_was_set_aside_ends_the_run_with_65_and_stays_visible() {
     assert_eq!(ended.code, Some(65), "{ended:?}");
     assert!(ended.stdout.contains("1 object set aside"), "{ended:?}");
     // The next run has nothing to do with it, and forgets nothing.
-    task.brigade(&["run", "--once"]).expect(0);
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "{ended:?}");
+    assert!(ended.stdout.contains("1 object set aside"), "{ended:?}");
     for command in [&["status"][..], &["checkpoint", "show"]] {
         let ended = task.brigade(command).expect(0);
         assert!(

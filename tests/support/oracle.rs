@@ -229,6 +229,9 @@ impl<'a> Oracle<'a> {
                 ObjectState::Open(progress) => (progress.watermark, progress.totals),
                 ObjectState::Quarantined {
                     watermark, totals, ..
+                }
+                | ObjectState::Decided {
+                    watermark, totals, ..
                 } => (*watermark, *totals),
                 ObjectState::Done(totals) => (object.marks[object.records.len()], *totals),
             };

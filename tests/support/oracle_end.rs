@@ -133,7 +133,7 @@ impl Oracle<'_> {
                 }
                 Some(ObjectState::Registered) | None if is_left => rows_read_max == 0,
                 Some(ObjectState::Done(_)) => !is_set_aside && !is_left,
-                Some(ObjectState::Quarantined { .. }) => is_set_aside,
+                Some(ObjectState::Quarantined { .. } | ObjectState::Decided { .. }) => is_set_aside,
                 Some(ObjectState::Registered | ObjectState::Open(_)) | None => false,
             };
             let state = self.durable.get(&index).cloned();

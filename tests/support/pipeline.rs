@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucket_brigade::checkpoint::decide::decide;
 use bucket_brigade::checkpoint::reload::{Extent, InDoubt, reload};
 use bucket_brigade::checkpoint::status::TaskStatus;
 use bucket_brigade::checkpoint::store::memory::{DurableStep, MemoryStore};
-use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState};
+use bucket_brigade::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::Config;
 use bucket_brigade::fault::{Fault, FaultKind};
@@ -242,6 +243,11 @@ impl World {
         self.live(RunMode::Once, Some(kill), async |_running| {})
     }
 
+    /// The same, while something else goes on.
+    pub(crate) fn run_killed_while(&self, kill: Kill, act: impl AsyncFnOnce(Running)) -> Run {
+        self.live(RunMode::Once, Some(kill), act)
+    }
+
     /// One run to its end, while something else goes on.
     pub(crate) fn run_while(&self, mode: RunMode, act: impl AsyncFnOnce(Running)) -> Run {
         self.live(mode, None, act)
@@ -307,10 +313,23 @@ impl World {
             ObjectState::Quarantined {
                 reason, watermark, ..
             } => (reason, watermark),
-            state @ (ObjectState::Registered | ObjectState::Open(_) | ObjectState::Done(_)) => {
+            state @ (ObjectState::Registered
+            | ObjectState::Open(_)
+            | ObjectState::Done(_)
+            | ObjectState::Decided { .. }) => {
                 panic!("{key} must be set aside: {state:?}")
             }
         }
+    }
+
+    /// Decides what becomes of a file that is set aside.
+    pub(crate) fn decide(&self, key: &str, decision: Decision) {
+        let store = self.store.reopen().unwrap();
+        let entry = self.entry(key).unwrap();
+        let mut tables = self.data.tables.iter();
+        let table = tables.find(|table| QueueName::load(&table.full_name()) == entry.id.queue);
+        let delta = decide(&store.load().unwrap(), &entry, table, decision).unwrap();
+        store.commit(&delta).unwrap();
     }
 
     /// What the store has of a key in a queue.

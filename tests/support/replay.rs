@@ -206,7 +206,9 @@ impl Book {
         let is_covered = |ordinal: usize, expected: &Expected| match state {
             ObjectState::Registered => false,
             ObjectState::Done(_) => true,
-            ObjectState::Quarantined { watermark, .. } => number(ordinal) < watermark.ordinal,
+            ObjectState::Quarantined { watermark, .. } | ObjectState::Decided { watermark, .. } => {
+                number(ordinal) < watermark.ordinal
+            }
             ObjectState::Open(progress) => is_in_progress(progress, number(ordinal), expected),
         };
         records
@@ -258,7 +260,8 @@ pub(super) fn count_settled(
             ObjectState::Registered => 0,
             ObjectState::Done(_) => records.len(),
             ObjectState::Open(ObjectProgress { watermark, .. })
-            | ObjectState::Quarantined { watermark, .. } => usize::try_from(watermark.ordinal).unwrap(),
+            | ObjectState::Quarantined { watermark, .. }
+            | ObjectState::Decided { watermark, .. } => usize::try_from(watermark.ordinal).unwrap(),
         };
         for expected in records.iter().take(settled) {
             let Some(counts) = expected.table.map(|table| tables.entry(table).or_default()) else {

@@ -189,8 +189,14 @@ impl<'a> Building<'a> {
                 if open.queue.name == object.id.queue && open.queue.next_number == object.id.number =>
             {
                 let ObjectEntry { version, state, .. } = object;
+                let may_return = state.retried().is_some();
                 self.state
-                    .stage_new_object(&mut self.changes, &mut open.queue, version, state)
+                    .stage_new_object(&mut self.changes, &mut open.queue, version, state)?;
+                if may_return {
+                    // Its key may come again under a later number, which has to find it.
+                    self.state.database.apply(std::mem::take(&mut self.changes))?;
+                }
+                Ok(())
             }
             Some(_) | None => Err(self
                 .folder

@@ -111,7 +111,9 @@ mod tests {
     use crate::chain::ends::LaneEnds;
     use crate::chain::position::ChainPosition;
     use crate::checkpoint::store::conformance::troubles;
-    use crate::checkpoint::store::{ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut};
+    use crate::checkpoint::store::{
+        Decision, ObjectProgress, ObjectState, ObjectTotals, RangeThrough, ShardCut,
+    };
     use crate::model::Mark;
     use crate::model::places::{KnownPlaces, LaneCut};
     use crate::route::lane::LaneIndex;
@@ -170,13 +172,24 @@ mod tests {
                     })
                 }
             ),
-            (".{0,40}", any_mark(), any_totals()).prop_map(|(reason, watermark, totals)| {
-                ObjectState::Quarantined {
-                    reason,
-                    watermark,
-                    totals,
+            (".{0,40}", any_mark(), any_totals(), 0..4_usize).prop_map(
+                |(reason, watermark, totals, decision)| {
+                    let aside = ObjectState::Quarantined {
+                        reason,
+                        watermark,
+                        totals,
+                    };
+                    let decisions = [
+                        Decision::Skip,
+                        Decision::RetryAtMark,
+                        Decision::RetryFromBeginning,
+                    ];
+                    match decisions.get(decision) {
+                        Some(decision) => aside.set_aside().unwrap().decided(*decision),
+                        None => aside,
+                    }
                 }
-            }),
+            ),
         ]
     }
 

@@ -260,8 +260,12 @@ impl CheckpointStore for MemoryStore {
         let mut keys = BTreeSet::new();
         for (version, _) in objects {
             let number = shared.numbers.get(&(queue.clone(), version.key.clone()));
-            let is_known = number.is_some_and(|number| *number >= shared.first(queue));
-            if is_known || !keys.insert(&version.key) {
+            let known = number.and_then(|number| {
+                let (queue, number) = (queue.clone(), *number);
+                shared.object(&ObjectId { queue, number })
+            });
+            let is_taken = known.is_some_and(|object| object.state.retried().is_none());
+            if is_taken || !keys.insert(&version.key) {
                 return Err(StoreError::AlreadyRegistered {
                     queue: queue.clone(),
                     key: version.key.clone(),

@@ -8,6 +8,7 @@ pub mod codec;
 #[cfg(feature = "testkit")]
 pub mod conformance;
 mod database;
+pub mod decision;
 pub mod digest;
 mod entries;
 mod error;
@@ -32,6 +33,7 @@ use std::fmt::{Debug, Display};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::decision::{Decision, SetAside};
 pub use self::error::StoreError;
 pub use self::life::TaskLife;
 pub use self::opening::OPENING_THREAD;
@@ -107,7 +109,7 @@ impl ObjectEntry {
                 .version
                 .size_bytes
                 .saturating_sub(progress.watermark.position),
-            ObjectState::Done(_) | ObjectState::Quarantined { .. } => 0,
+            ObjectState::Done(_) | ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => 0,
         }
     }
 }
@@ -131,12 +133,26 @@ pub enum ObjectState {
         /// Totals up to there.
         totals: ObjectTotals,
     },
+    /// It was set aside, and a person decided what becomes of the rest.
+    Decided {
+        /// Why it was set aside, one sentence.
+        reason: String,
+        /// Up to where it was delivered.
+        watermark: Mark,
+        /// Totals up to there.
+        totals: ObjectTotals,
+        /// What was decided.
+        decision: Decision,
+    },
 }
 
 impl ObjectState {
-    /// Whether nothing more will be read of the object.
+    /// Whether nothing more will be read of the object, under this number.
     pub fn is_finished(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Quarantined { .. })
+        matches!(
+            self,
+            Self::Done(_) | Self::Quarantined { .. } | Self::Decided { .. }
+        )
     }
 }
 
@@ -307,7 +323,8 @@ pub trait CheckpointStore: Debug + Display + Send + Sync {
     /// If the state cannot be read or does not decode.
     fn lookup(&self, queue: &QueueName, keys: &[&str]) -> Result<Vec<Option<ObjectEntry>>, StoreError>;
 
-    /// Gives each version the next number of the queue; durable when it returns. The keys must be new.
+    /// Gives each version the next number of the queue; durable when it returns. The keys must be new, or their
+    /// objects were set aside and are to be read again.
     ///
     /// # Errors
     /// As [`CheckpointStore::register_as`].

@@ -5,14 +5,16 @@
 use super::{ObjectState, StoreError};
 use crate::model::{Mark, ObjectId};
 
-/// Refuses a change that would move an object backwards. A finished object accepts only the state it has.
+/// Refuses a change that would move an object backwards. A finished object accepts only the state it has; one that was
+/// set aside also what a person decides of it.
 ///
-/// | from \ to   | registered | open           | done  | quarantined    |
-/// |-------------|------------|----------------|-------|----------------|
-/// | registered  | yes        | yes            | yes   | yes            |
-/// | open        | no         | mark not lower | yes   | mark not lower |
-/// | done        | no         | no             | equal | no             |
-/// | quarantined | no         | no             | no    | equal          |
+/// | from \ to   | registered | open           | done  | quarantined    | decided       |
+/// |-------------|------------|----------------|-------|----------------|---------------|
+/// | registered  | yes        | yes            | yes   | yes            | no            |
+/// | open        | no         | mark not lower | yes   | mark not lower | no            |
+/// | done        | no         | no             | equal | no             | no            |
+/// | quarantined | no         | no             | no    | equal          | the same rest |
+/// | decided     | no         | no             | no    | no             | the same rest |
 ///
 /// # Errors
 /// [`StoreError::Regression`].
@@ -26,12 +28,15 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
     if from == to {
         return Ok(());
     }
-    if from.is_finished() {
-        return refused(format!(
-            "it is {} for good and cannot become {}",
-            name(from),
-            name(to)
-        ));
+    let (aside, decided) = (from.set_aside(), to.set_aside());
+    let is_decision = matches!(to, ObjectState::Decided { .. });
+    if let (true, Some(aside), Some(decided)) = (is_decision, aside, decided)
+        && aside.is_same(&decided)
+    {
+        return Ok(());
+    }
+    if from.is_finished() || is_decision {
+        return refused(format!("it is {} and cannot become {}", name(from), name(to)));
     }
     match (watermark(from), watermark(to)) {
         (Some(before), Some(after)) if !is_at_or_after(before, after) => {
@@ -47,7 +52,9 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
 fn watermark(state: &ObjectState) -> Option<Mark> {
     match state {
         ObjectState::Open(progress) => Some(progress.watermark),
-        ObjectState::Quarantined { watermark, .. } => Some(*watermark),
+        ObjectState::Quarantined { watermark, .. } | ObjectState::Decided { watermark, .. } => {
+            Some(*watermark)
+        }
         ObjectState::Registered | ObjectState::Done(_) => None,
     }
 }
@@ -62,13 +69,14 @@ fn name(state: &ObjectState) -> &'static str {
         ObjectState::Open(_) => "open",
         ObjectState::Done(_) => "done",
         ObjectState::Quarantined { .. } => "quarantined",
+        ObjectState::Decided { .. } => "decided on",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::store::{ObjectProgress, ObjectTotals};
+    use crate::checkpoint::store::{Decision, ObjectProgress, ObjectTotals};
     use crate::model::QueueName;
 
     fn mark(step: u64) -> Mark {
@@ -100,6 +108,10 @@ mod tests {
             watermark: mark(step),
             totals,
         }
+    }
+
+    fn decided(step: u64, decision: Decision) -> ObjectState {
+        quarantined(step).set_aside().unwrap().decided(decision)
     }
 
     fn is_allowed(from: &ObjectState, to: &ObjectState) -> bool {
@@ -134,6 +146,23 @@ mod tests {
             (quarantined(2), done(9), false),
             (quarantined(2), quarantined(2), true),
             (quarantined(2), quarantined(3), false),
+            (quarantined(2), decided(2, Decision::Skip), true),
+            (quarantined(2), decided(3, Decision::Skip), false),
+            (
+                decided(2, Decision::Skip),
+                decided(2, Decision::RetryAtMark),
+                true,
+            ),
+            (
+                decided(2, Decision::Skip),
+                decided(1, Decision::RetryAtMark),
+                false,
+            ),
+            (decided(2, Decision::Skip), quarantined(2), false),
+            (decided(2, Decision::RetryAtMark), open(2), false),
+            (ObjectState::Registered, decided(0, Decision::Skip), false),
+            (open(2), decided(2, Decision::Skip), false),
+            (done(2), decided(2, Decision::Skip), false),
         ];
         for (from, to, expected) in table {
             assert_eq!(is_allowed(&from, &to), expected, "from {from:?} to {to:?}");

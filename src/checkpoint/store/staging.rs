@@ -42,7 +42,8 @@ impl State {
     ) -> Result<(), StoreError> {
         let key = object_key_key(queue.index, &version.key);
         let known = self.database.value::<u64>(&key)?;
-        if changes.mentions(&key) || known.is_some_and(|number| number >= self.first(&queue.name)) {
+        let known = known.filter(|number| *number >= self.first(&queue.name));
+        if changes.mentions(&key) || self.is_taken(queue, known)? {
             return Err(StoreError::AlreadyRegistered {
                 queue: queue.name.clone(),
                 key: version.key,
@@ -62,6 +63,22 @@ impl State {
             queue.greatest_key = Some(version.key.clone());
         }
         self.stage_object(changes, place, version, state)
+    }
+
+    /// Whether a key with this number cannot get another one: it is to be read again only if a person said so.
+    fn is_taken(&self, queue: &StoredQueue, number: Option<u64>) -> Result<bool, StoreError> {
+        let Some(number) = number else {
+            return Ok(false);
+        };
+        let place = ObjectPlace {
+            queue: queue.index,
+            number,
+        };
+        let id = ObjectId {
+            queue: queue.name.clone(),
+            number,
+        };
+        Ok(self.stored(&id, place)?.state.retried().is_none())
     }
 
     pub(super) fn new_queue(&self, name: &QueueName) -> Result<StoredQueue, StoreError> {

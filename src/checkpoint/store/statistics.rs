@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::stored_name;
 use crate::model::trouble::Trouble;
 
 /// Statistics of one table; names follow DMS's table statistics. `Q1`: read = delivered + dead-lettered + filtered
@@ -64,5 +65,10 @@ impl TableStatistics {
     /// `schema.table`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema_name, self.table_name)
+    }
+
+    /// The name that no other table has in the state and in commands.
+    pub fn stored_name(&self) -> String {
+        stored_name(&self.schema_name, &self.table_name)
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{
-    CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
+    CheckpointStore, Decision, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskState,
 };
 use crate::cli::text::{counted, grouped, moment, table};
 use crate::model::QueueName;
@@ -72,7 +72,7 @@ impl CheckpointReport {
                 if entry.version.key != CONTROL_KEY {
                     counts.count(&entry.state);
                 }
-                if matches!(entry.state, ObjectState::Quarantined { .. }) {
+                if entry.state.set_aside().is_some() {
                     report.quarantined.push_back(entry);
                     if report.quarantined.len() > limit {
                         report.quarantined.pop_front();
@@ -92,7 +92,7 @@ impl QueueReport {
             ObjectState::Registered => self.registered += 1,
             ObjectState::Open(_) => self.open += 1,
             ObjectState::Done(_) => self.done += 1,
-            ObjectState::Quarantined { .. } => self.quarantined += 1,
+            ObjectState::Quarantined { .. } | ObjectState::Decided { .. } => self.quarantined += 1,
         }
     }
 }
@@ -150,9 +150,10 @@ impl CheckpointReport {
         let rows = self.unfinished.iter().map(|entry| {
             let watermark = match &entry.state {
                 ObjectState::Open(progress) => progress.watermark,
-                ObjectState::Registered | ObjectState::Done(_) | ObjectState::Quarantined { .. } => {
-                    crate::model::Mark::default()
-                }
+                ObjectState::Registered
+                | ObjectState::Done(_)
+                | ObjectState::Quarantined { .. }
+                | ObjectState::Decided { .. } => crate::model::Mark::default(),
             };
             vec![
                 entry.id.to_string(),
@@ -173,16 +174,18 @@ impl CheckpointReport {
         let count = saturate::to_u64(self.quarantined.len());
         writeln!(f, "\n{} set aside, the newest last:", counted(count, "object"))?;
         for entry in &self.quarantined {
-            if let ObjectState::Quarantined {
-                reason, watermark, ..
-            } = &entry.state
-            {
+            if let Some(aside) = entry.state.set_aside() {
+                let decided = match aside.decision {
+                    None => "",
+                    Some(Decision::Skip) => ", left out for good",
+                    Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => ", read again",
+                };
                 writeln!(
                     f,
-                    "  {}: {} ({} delivered before it)",
+                    "  {}: {} ({} delivered before it{decided})",
                     printable(&entry.version.key),
-                    printable(reason),
-                    counted(watermark.ordinal, "row")
+                    printable(aside.reason),
+                    counted(aside.watermark.ordinal, "row")
                 )?;
             }
         }

@@ -1,8 +1,10 @@
 //! The files of a folder and what the checkpoint says of each.
 
+use std::path::PathBuf;
+
 use super::KnownState;
 use super::report::{FileCounts, Stray};
-use crate::checkpoint::store::{CheckpointStore, ObjectState};
+use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectState};
 use crate::cli::task_files::list;
 use crate::config::Config;
 use crate::discover::catalog::is_late;
@@ -10,6 +12,7 @@ use crate::discover::folders::ObjectFolder;
 use crate::fault::Fault;
 use crate::model::start::StartPoint;
 use crate::model::{ObjectVersion, QueueName};
+use crate::settings::{SourceLocation, TargetConfig};
 use crate::source::ObjectSource;
 use crate::supervise::beginning::decided;
 
@@ -67,6 +70,33 @@ pub(super) async fn list_folder(
     Ok(listed)
 }
 
+impl Listed {
+    /// Counts a file that was set aside; gives the bytes that are to be read of it, if it is to be read again.
+    fn take_set_aside(&mut self, entry: &ObjectEntry, object: &ObjectVersion) -> Option<u64> {
+        let decision = entry.state.set_aside().and_then(|aside| aside.decision);
+        match decision {
+            None => {
+                self.files.set_aside += 1;
+                None
+            }
+            Some(Decision::Skip) => {
+                self.files.skipped += 1;
+                None
+            }
+            Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => {
+                self.files.new += 1;
+                let state = entry.state.retried()?;
+                let again = ObjectEntry {
+                    version: object.clone(),
+                    state,
+                    ..entry.clone()
+                };
+                Some(again.unsettled_bytes())
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Listing {
     listed: Listed,
@@ -101,13 +131,13 @@ impl Listing {
                     files.open += 1;
                     Some(entry.unsettled_bytes())
                 }
-                Some((ObjectState::Done(_), _)) => {
+                Some((ObjectState::Done(_), entry)) => {
                     files.done += 1;
+                    files.replaced += u64::from(entry.version.etag != object.etag);
                     None
                 }
-                Some((ObjectState::Quarantined { .. }, _)) => {
-                    files.set_aside += 1;
-                    None
+                Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
+                    listed.take_set_aside(entry, &object)
                 }
                 None if self.is_loaded || is_before => {
                     files.not_read += 1;
@@ -177,6 +207,39 @@ fn is_loaded(config: &Config, state: &KnownState, folder: &ObjectFolder) -> bool
     })
 }
 
+/// Where the task writes itself, if it reads a folder of this machine.
+struct OwnFolders {
+    source: Option<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl OwnFolders {
+    fn of(config: &Config) -> Self {
+        let source = match &config.source.location {
+            SourceLocation::Local { directory } => std::path::absolute(directory).ok(),
+            SourceLocation::S3 { .. } => None,
+        };
+        let target = match &config.target {
+            TargetConfig::Ndjson { path, .. } => Some(path),
+            TargetConfig::Kinesis { .. } => None,
+        };
+        let own = [&config.state.path, &config.errors.dead_letters];
+        let own = own.into_iter().chain(target);
+        Self {
+            source,
+            folders: own.filter_map(|path| std::path::absolute(path).ok()).collect(),
+        }
+    }
+
+    /// Whether a file with this key is one of the task's own.
+    fn have(&self, key: &str) -> bool {
+        self.source.as_ref().is_some_and(|source| {
+            let path = source.join(key);
+            self.folders.iter().any(|folder| path.starts_with(folder))
+        })
+    }
+}
+
 /// Files below the bucket folder that belong to no table and are not change files.
 ///
 /// # Errors
@@ -186,11 +249,12 @@ pub(super) async fn strays(
     source: &dyn ObjectSource,
     folders: &[ObjectFolder],
 ) -> Result<Stray, Fault> {
+    let own = OwnFolders::of(config);
     let (mut strays, mut seen) = (Stray::default(), 0);
     let mut take = |objects: Vec<ObjectVersion>| {
         seen += objects.len();
         for object in objects {
-            let is_owned = folders.iter().any(|folder| folder.has(&object.key));
+            let is_owned = folders.iter().any(|folder| folder.has(&object.key)) || own.have(&object.key);
             if !is_owned {
                 strays.count += 1;
                 if strays.keys.len() < STRAYS_SHOWN_MAX {

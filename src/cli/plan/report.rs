@@ -62,7 +62,12 @@ pub(super) struct FileCounts {
     /// Known, not begun or not finished.
     pub(super) open: u64,
     pub(super) done: u64,
+    /// Of those: other versions now than the ones that were read.
+    pub(super) replaced: u64,
+    /// Set aside, and waiting for a person.
     pub(super) set_aside: u64,
+    /// Set aside, and left out by `brigade files skip`.
+    pub(super) skipped: u64,
     /// Arrived after the full load of their table was complete, or lie before where the changes begin: they are
     /// not read.
     pub(super) not_read: u64,

@@ -2,6 +2,7 @@
 
 use super::estimate::{HotKey, Sample};
 use super::report::{FolderPlan, Stray};
+use crate::cli::status::unread::replaced_files;
 use crate::cli::stream_view::StreamView;
 use crate::cli::text::{counted, grouped};
 use crate::discover::folders::CHANGE_FILES;
@@ -34,24 +35,7 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
             folder.prefix
         ));
     }
-    let files = |count| counted(count, "file");
-    if folder.files.not_read > 0 {
-        let why = if name.starts_with(CHANGE_FILES) {
-            "will not be read: before `changes_from`"
-        } else {
-            "came after the full load was complete and will not be read; `brigade reload` reads it"
-        };
-        warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
-    }
-    if folder.files.late > 0 {
-        warnings.push(format!(
-            "{name}: {} came late, with a name that sorts before one already read; `late_files` decides what happens",
-            files(folder.files.late)
-        ));
-    }
-    if folder.files.set_aside > 0 {
-        warnings.push(format!("{name}: {} set aside", files(folder.files.set_aside)));
-    }
+    warnings.extend(of_unread(folder));
     if sample.rejected > 0 {
         warnings.push(format!(
             "{name}: {} of {} sampled would be dead letters; `brigade preview` names the reasons",
@@ -73,6 +57,39 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
              takes {} records a second",
             share * 100.0,
             grouped(SHARD_RECORDS_PER_SECOND.into())
+        ));
+    }
+    warnings
+}
+
+/// Files of a folder that are not read, or not read on.
+fn of_unread(folder: &FolderPlan) -> Vec<String> {
+    let (name, mut warnings) = (&folder.name, Vec::new());
+    let files = |count| counted(count, "file");
+    if folder.files.not_read > 0 {
+        let why = if name.starts_with(CHANGE_FILES) {
+            "will not be read: before `changes_from`"
+        } else {
+            "came after the full load was complete and will not be read; `brigade reload` loads the table again"
+        };
+        warnings.push(format!("{name}: {} {why}", files(folder.files.not_read)));
+    }
+    if folder.files.replaced > 0 {
+        let replaced = replaced_files(folder.files.replaced);
+        warnings.push(format!(
+            "{name}: {replaced}; `brigade reload` loads a table again"
+        ));
+    }
+    if folder.files.late > 0 {
+        warnings.push(format!(
+            "{name}: {} came late, with a name that sorts before one already read; `late_files` decides what happens",
+            files(folder.files.late)
+        ));
+    }
+    if folder.files.set_aside > 0 {
+        warnings.push(format!(
+            "{name}: {} set aside, the rest of which is not sent; `brigade files list` names them",
+            files(folder.files.set_aside)
         ));
     }
     warnings

@@ -4,8 +4,6 @@ mod progress;
 mod rates;
 mod signals;
 
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +14,17 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::progress::ProgressLines;
 use super::backends;
+use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
 use super::start_type::{self, StartType};
-use super::status::{dead_lettered_rows, file as status_file, filtered_rows, suspension_lines};
+use super::status::unread::{suspension_lines, unread_lines};
+use super::status::{dead_lettered_rows, file as status_file, filtered_rows};
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, task_events};
 use crate::checkpoint::life_status::{StopReason, failure_text};
-use crate::checkpoint::status::{QuarantinedObject, TaskStatus, remember};
+use crate::checkpoint::status::TaskStatus;
+use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::SledStore;
-use crate::checkpoint::store::{CheckpointStore, ObjectState, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
@@ -71,7 +71,11 @@ struct Summary {
     delivered_rows: u64,
     dead_lettered_rows: u64,
     filtered_rows: u64,
+    /// Files that are set aside and wait for a person, whichever run set them aside.
     quarantined_objects: u64,
+    /// What else is not read, one sentence each: load files that came after the load, files that were replaced, loads
+    /// without a file.
+    not_read: Vec<String>,
     /// Tables that nothing more is sent of until they are resumed.
     suspended_tables: Vec<SuspendedTable>,
     counters: CountersSnapshot,
@@ -134,7 +138,8 @@ fn execute(
     }
     task_events::announce(&config, &TaskEvent::Started(flag))?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
-    show_checkpoint(&pipeline, &opened.store()).map_err(Fault::from)?;
+    pipeline.show_checkpoint(&opened.store().load().map_err(Fault::from)?);
+    report_set_aside(show_set_aside(&pipeline, &opened.store())?);
     let stop = CancellationToken::new();
     signals::watch(runtime.handle(), stop.clone());
     let board = status_board(runtime, &config, &pipeline);
@@ -142,11 +147,13 @@ fn execute(
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let end = run_in_system(&pipeline, stop);
     progress.finish(runtime.handle());
+    let set_aside = show_set_aside(&pipeline, &opened.store());
     runtime.block_on(board);
     upkeep.abort();
     // The fault that ended the task says more than one that may follow from it.
     let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
     let end = end.and_then(|end| stopped.map(|()| end));
+    let end = end.and_then(|end| set_aside.map(|_count| end));
     let event = match &end {
         Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
         Err(fault) => TaskEvent::Failed(failure_text(fault)),
@@ -187,25 +194,21 @@ async fn keep_up(store: Arc<SledStore>) {
     }
 }
 
-/// Shows what is known before anything is asked of the outside, which may take long or fail.
-fn show_checkpoint(pipeline: &Pipeline, store: &SledStore) -> Result<(), StoreError> {
-    pipeline.show_checkpoint(&store.load()?, quarantined(store)?);
-    Ok(())
+/// Shows which files are set aside and wait for a person, whichever run set them aside; says how many.
+fn show_set_aside(pipeline: &Pipeline, store: &SledStore) -> Result<u64, Fault> {
+    let files = SetAsideFiles::of(store).map_err(Fault::from)?;
+    pipeline.show_set_aside(files.open_count(), files.newest());
+    Ok(files.open_count())
 }
 
-/// The newest objects that earlier runs set aside.
-fn quarantined(store: &SledStore) -> Result<VecDeque<QuarantinedObject>, StoreError> {
-    let mut newest = VecDeque::new();
-    for queue in store.queues()? {
-        store.for_each_object(&queue, &mut |entry| {
-            if let ObjectState::Quarantined { reason, .. } = entry.state {
-                let (id, key) = (entry.id, entry.version.key);
-                remember(&mut newest, QuarantinedObject { id, key, reason });
-            }
-            ControlFlow::Continue(())
-        })?;
+fn report_set_aside(files: u64) {
+    if files > 0 {
+        tracing::warn!(
+            files,
+            "files are set aside: the rest of them is not sent, and the run ends with exit code 65; `brigade files list` \
+             names them"
+        );
     }
-    Ok(newest)
 }
 
 /// Writes `status.json` whenever the status changes, so that other commands can look on.
@@ -248,12 +251,8 @@ fn summarize(
         delivered_rows: delivered,
         dead_lettered_rows: dead_lettered_rows(&status),
         filtered_rows: filtered_rows(&status),
-        quarantined_objects: status.changes.quarantined
-            + status
-                .tables
-                .iter()
-                .map(|table| table.load.quarantined)
-                .sum::<u64>(),
+        quarantined_objects: status.set_aside,
+        not_read: unread_lines(&status),
         suspended_tables: suspended_tables(&status),
         counters,
     }
@@ -262,7 +261,7 @@ fn summarize(
 fn suspended_tables(status: &TaskStatus) -> Vec<SuspendedTable> {
     let tables = status.tables.iter().filter_map(|table| {
         Some(SuspendedTable {
-            table: table.statistics.full_name(),
+            table: table.statistics.stored_name(),
             suspension: table.statistics.trouble.suspension.clone()?,
             unread_files: table.load.unread.clone(),
         })
@@ -297,13 +296,16 @@ impl Summary {
                         rows => format!("{} left out by the table mappings, ", counted(rows, "row")),
                     },
                     counted(self.quarantined_objects, "object"),
-                ) + &self.suspended_text()
+                ) + &self.unread_text()
             }
         };
         super::print(&text)
     }
 
-    fn suspended_text(&self) -> String {
+    fn unread_text(&self) -> String {
+        let aside = (self.quarantined_objects > 0).then(|| {
+            "files are set aside: `brigade files list` names them, `brigade files retry` or `skip` decides".to_owned()
+        });
         let tables = self.suspended_tables.iter().flat_map(|suspended| {
             let SuspendedTable {
                 table,
@@ -312,6 +314,6 @@ impl Summary {
             } = suspended;
             suspension_lines(table, Some(suspension), unread_files)
         });
-        lines(tables)
+        lines(aside.into_iter().chain(self.not_read.clone()).chain(tables))
     }
 }

@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::status::TaskStatus;
-use crate::checkpoint::store::Checkpoint;
+use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::folder::StateFolder;
+use crate::checkpoint::store::sled::SledStore;
+use crate::cli::files::set_aside::SetAsideFiles;
 use crate::durable::replace::{Survives, replace};
 use crate::fault::{Fault, FaultKind};
 
@@ -96,18 +98,24 @@ pub(in crate::cli) fn read(state: &Path) -> Result<Option<TaskStatus>, Fault> {
     }
 }
 
-/// Shows what the state says now. The status of the next run says the same, so failing is not a loss.
-pub(in crate::cli) fn refresh(state: &Path, checkpoint: &Checkpoint) {
+/// Shows what the state says now. The status of the next run says the same, so it is not a loss if it cannot be written.
+///
+/// # Errors
+/// If the state cannot be read.
+pub(in crate::cli) fn refresh(state: &Path, store: &SledStore) -> Result<(), Fault> {
     let Ok(Some(mut status)) = read(state) else {
-        return;
+        return Ok(());
     };
-    status.show(checkpoint);
+    let files = SetAsideFiles::of(store).map_err(Fault::from)?;
+    status.show(&store.load().map_err(Fault::from)?);
+    (status.set_aside, status.quarantined) = (files.open_count(), files.newest());
     if let Err(error) = write(&state.join(STATUS_FILE), &status) {
         crate::cli::report(&format!(
             "warning: the status in {} stays as it was: {error}",
             state.display()
         ));
     }
+    Ok(())
 }
 
 /// Removes the status of a state that no longer exists.

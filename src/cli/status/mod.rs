@@ -4,6 +4,7 @@
 pub mod file;
 pub(super) mod replication_task;
 pub(super) mod task_statistics;
+pub(super) mod unread;
 
 use std::fmt;
 
@@ -12,13 +13,13 @@ use serde::Serialize;
 
 use self::file::Activity;
 use self::replication_task::ReplicationTask;
+use self::unread::{suspension_lines, unread_lines};
 use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::model::trouble::Suspension;
 use crate::observe::shards::ShardActivity;
 use crate::saturate;
 use crate::settings::ChangesFrom;
@@ -128,13 +129,7 @@ impl fmt::Display for StatusReport {
                 counted(filtered, "row")
             )?;
         }
-        for table in &status.tables {
-            let statistics = &table.statistics;
-            let suspension = statistics.trouble.suspension.as_ref();
-            for line in suspension_lines(&statistics.full_name(), suspension, &table.load.unread) {
-                writeln!(f, "suspended     {line}")?;
-            }
-        }
+        self.write_unread(f)?;
         self.write_quarantined(f)
     }
 }
@@ -227,14 +222,31 @@ impl StatusReport {
         Ok(())
     }
 
+    /// What is not read, and why.
+    fn write_unread(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for table in &self.status.tables {
+            let name = table.statistics.stored_name();
+            let suspension = table.statistics.trouble.suspension.as_ref();
+            for line in suspension_lines(&name, suspension, &table.load.unread) {
+                writeln!(f, "suspended     {line}")?;
+            }
+        }
+        for line in unread_lines(&self.status) {
+            writeln!(f, "not read      {line}")?;
+        }
+        Ok(())
+    }
+
     fn write_quarantined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quarantined = &self.status.quarantined;
         if quarantined.is_empty() {
             return Ok(());
         }
+        let files = counted(self.status.set_aside, "file");
         writeln!(
             f,
-            "set aside     the rest of these objects is not sent (newest last; `brigade checkpoint show` has all):"
+            "set aside     {files}, the rest of which is not sent; `brigade files list` names all, `brigade files retry` or \
+             `skip` decides (newest last):"
         )?;
         for object in quarantined {
             writeln!(f, "  {}: {}", printable(&object.key), printable(&object.reason))?;
@@ -245,38 +257,6 @@ impl StatusReport {
 
 /// Age from which on a status is not that of a healthy process.
 const STALE_AGE_MS: i64 = 10_000;
-
-/// Load files of a suspended table that are named.
-const UNREAD_NAMED_MAX: usize = 5;
-
-/// Where a table is suspended, what of it is not read, and how it goes on.
-pub(super) fn suspension_lines(
-    table: &str,
-    suspension: Option<&Suspension>,
-    unread: &[String],
-) -> Vec<String> {
-    let Some(suspension) = suspension else {
-        return Vec::new();
-    };
-    let place = printable(&suspension.to_string()).into_owned();
-    let mut texts = vec![format!(
-        "{table} is suspended since {place}; nothing after that is sent; stop the task, then run `brigade tables \
-        resume {table}`"
-    )];
-    if !unread.is_empty() {
-        let named = unread.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
-        let named: Vec<_> = named.collect();
-        let more = match unread.len().saturating_sub(UNREAD_NAMED_MAX) {
-            0 => "",
-            _ => " and more",
-        };
-        texts.push(format!(
-            "{table}: load files not read yet: {}{more}",
-            named.join(", ")
-        ));
-    }
-    texts
-}
 
 /// Rows of all tables and of none that were dead-lettered.
 pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {

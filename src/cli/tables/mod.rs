@@ -14,10 +14,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::resume::ResumeArgs;
+use super::status::file as status_file;
 use super::status::file::Activity;
 use super::status::replication_task::ReplicationTask;
 use super::status::task_statistics::{BEFORE_LOAD, COMPLETED, ERROR, LOADING, RELOADING, TaskStatistics};
-use super::status::{file as status_file, suspension_lines};
+use super::status::unread::suspension_lines;
 use super::text::{counted, grouped, lines, moment, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::{TableStatus, TaskStatus};
@@ -145,7 +146,7 @@ impl TablesReport {
                 statistics.schema_name == table.owner && statistics.table_name == table.name
             };
             let fresh = TableStatus::default();
-            let is_reloaded = status.is_some_and(|status| status.life.is_reloaded(&table.full_name()));
+            let is_reloaded = status.is_some_and(|status| status.life.is_reloaded(&table.stored_name()));
             let known = known.iter().find(is_same).unwrap_or(&fresh);
             let statistics = DmsStatistics::of(known, has_load, is_reloaded);
             DmsStatistics {

@@ -8,9 +8,11 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::cli::checkpoint::open_existing;
 use crate::cli::status::file as status_file;
 use crate::cli::text::lines;
+use crate::cli::verify::table_of;
 use crate::cli::{ConfigPath, Output, OutputFormat};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::{Fault, FaultKind};
+use crate::model::Table;
 use crate::model::trouble::Suspension;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -50,11 +52,14 @@ pub(super) fn run(args: &ResumeArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
     let store = open_existing(&config)?;
     let checkpoint = store.load().map_err(Fault::from)?;
-    let resumed = resume_table(&checkpoint, &args.table)
-        .map_err(|error| Fault::new(FaultKind::Usage, error.to_string()))?;
+    let table = table_of(&config, &args.table).ok();
+    let table = table.and_then(|index| config.tables.get(index.0));
+    let table = table.map_or_else(|| args.table.clone(), Table::stored_name);
+    let resumed =
+        resume_table(&checkpoint, &table).map_err(|error| Fault::new(FaultKind::Usage, error.to_string()))?;
     if !args.dry_run {
         store.commit(&resumed.delta).map_err(Fault::from)?;
-        status_file::refresh(&config.state.path, &store.load().map_err(Fault::from)?);
+        status_file::refresh(&config.state.path, &store)?;
         store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
     }
     crate::cli::print(&match args.output.format {

@@ -20,12 +20,16 @@ use crate::fault::{Fault, FaultKind};
 use crate::model::{Table, TableIndex};
 use crate::observe::terminal;
 use crate::saturate;
+use crate::source::printable;
 use crate::verify::report::{Completeness, Report};
 use crate::verify::verification::{Verification, VerifyProgress};
 use crate::verify::{Selection, Settled};
 
 /// Time between two drawings of the progress line.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Files set aside that a fault names; the report names all.
+const NAMED_MAX: usize = 3;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -89,15 +93,23 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
 
 /// The tables with these names.
 pub(super) fn tables_of(config: &Config, names: &[String]) -> Result<BTreeSet<TableIndex>, Fault> {
-    let index = |name: &String| {
-        let found = config.tables.iter().position(|table| table.full_name() == *name);
-        found.map(TableIndex).ok_or_else(|| {
-            let known: Vec<_> = config.tables.iter().map(Table::full_name).collect();
-            let message = format!("the definition has no table {name}; it has {}", known.join(", "));
-            Fault::new(FaultKind::Usage, message)
-        })
-    };
-    names.iter().map(index).collect()
+    names.iter().map(|name| table_of(config, name)).collect()
+}
+
+/// The table with a name: as people write it, if that is the name of one table, or as commands name it.
+pub(super) fn table_of(config: &Config, name: &str) -> Result<TableIndex, Fault> {
+    let tables = || config.tables.iter().enumerate();
+    let stored = tables().filter(|(_, table)| table.stored_name() == name);
+    let full = tables().filter(|(_, table)| table.full_name() == name);
+    let mut found: Vec<_> = full.map(|(index, _)| index).collect();
+    if found.len() != 1 {
+        found = stored.map(|(index, _)| index).collect();
+    }
+    found.first().copied().map(TableIndex).ok_or_else(|| {
+        let known: Vec<_> = config.tables.iter().map(Table::stored_name).collect();
+        let message = format!("the definition has no table {name}; it has {}", known.join(", "));
+        Fault::new(FaultKind::Usage, message)
+    })
 }
 
 /// Every object that has a number, by queue and number.
@@ -118,6 +130,20 @@ fn verdict(report: &Report) -> Result<u8, Fault> {
         Completeness::Missing => {
             let missing = counted(report.total.rows_missing, "row");
             let message = format!("{missing} missing in the stream; the report names the first of them");
+            Err(Fault::new(FaultKind::Data, message))
+        }
+        Completeness::Incomplete => {
+            let first: Vec<_> = report
+                .set_aside
+                .iter()
+                .take(NAMED_MAX)
+                .map(|object| printable(&object.key))
+                .collect();
+            let message = format!(
+                "incomplete: {} set aside, and the rest of them was not sent: {}; `brigade files list` names all",
+                counted(saturate::to_u64(report.set_aside.len()), "file"),
+                first.join(", ")
+            );
             Err(Fault::new(FaultKind::Data, message))
         }
         Completeness::Unproven => {

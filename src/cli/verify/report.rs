@@ -26,6 +26,11 @@ impl fmt::Display for Report {
         f.write_str(&objects_text(&self.objects))?;
         f.write_str(&missing_text(&self.missing_rows))?;
         writeln!(f)?;
+        for object in &self.set_aside {
+            let rows = counted(object.rows_settled, "row");
+            let (key, reason) = (printable(&object.key), printable(&object.reason));
+            writeln!(f, "set aside after {rows}: {key}: {reason}")?;
+        }
         for note in &self.notes {
             writeln!(f, "note: {}", printable(note))?;
         }
@@ -110,6 +115,10 @@ fn verdict_text(report: &Report) -> String {
         Completeness::CompleteFromOldest => format!(
             "nothing is missing as far back as the stream goes, {found} found, {} expired",
             grouped(report.total.rows_expired)
+        ),
+        Completeness::Incomplete => format!(
+            "incomplete, {found} found, the rest of {} not sent",
+            counted(saturate::to_u64(report.set_aside.len()), "file")
         ),
         Completeness::Unproven => format!("unproven, {found} found"),
         Completeness::Missing => format!("{} missing", counted(report.total.rows_missing, "row")),

@@ -107,7 +107,8 @@ const READING: [Key; 8] = [
             maximum: Duration::from_hours(24),
         },
         presence: Presence::Default("60s"),
-        about: "Pause between two listings from the beginning, which find late files. Not below `poll_interval`.",
+        about: "Pause between two listings from the beginning, which find late files. Not below `poll_interval`. Ten times as\n\
+                long is the pause between two looks for load files that came after the load of their table.",
     },
 ];
 

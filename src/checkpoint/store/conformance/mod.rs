@@ -66,6 +66,10 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("finished_is_for_good", objects::finished_is_for_good),
     (
+        "a_key_to_be_read_again_gets_a_new_number",
+        objects::a_key_to_be_read_again_gets_a_new_number,
+    ),
+    (
         "an_object_without_a_number_is_refused",
         objects::an_object_without_a_number_is_refused,
     ),

@@ -1,9 +1,9 @@
 //! Promises about objects: numbers, lookup, order, and states that only move forward (W1).
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Backend, mark, object_delta, open, register, register_one, state_of, totals, version};
-use crate::checkpoint::store::{CheckpointDelta, ObjectState, StoreError};
+use crate::checkpoint::store::{CheckpointDelta, Decision, ObjectState, StoreError};
 use crate::model::{Mark, ObjectId, QueueName};
 
 /// Each queue numbers its objects from zero without gaps, also over a reopening.
@@ -199,6 +199,43 @@ pub(super) fn finished_is_for_good(backend: &mut dyn Backend) -> Result<()> {
         );
     }
     ensure!(backend.store().load()?.unfinished.is_empty(), "both are finished");
+    Ok(())
+}
+
+/// An object that was set aside keeps its number; its key gets another one only if it is to be read again.
+pub(super) fn a_key_to_be_read_again_gets_a_new_number(backend: &mut dyn Backend) -> Result<()> {
+    let quarantined = ObjectState::Quarantined {
+        reason: "not gzip".to_owned(),
+        watermark: mark(2),
+        totals: totals(2),
+    };
+    let aside = quarantined.set_aside().context("it is set aside")?;
+    let id = register_one(backend, "a")?;
+    register_one(backend, "b")?;
+    for (state, is_free) in [
+        (quarantined.clone(), false),
+        (aside.decided(Decision::Skip), false),
+        (aside.decided(Decision::RetryAtMark), true),
+    ] {
+        backend.store().commit(&object_delta(&id, state.clone()))?;
+        backend.reopen()?;
+        ensure!(
+            state_of(backend, &id.queue, "a")? == Some(state.clone()),
+            "{state:?} is durable"
+        );
+        let again = backend.store().register_as(&id.queue, &[(version("a"), open(2))]);
+        ensure!(again.is_ok() == is_free, "{state:?} gave {again:?}");
+    }
+    backend.reopen()?;
+    let loaded = backend.store().load()?;
+    let unfinished: Vec<_> = loaded.unfinished.iter().map(|object| object.id.number).collect();
+    ensure!(unfinished == [1, 2], "{unfinished:?}");
+    ensure!(
+        state_of(backend, &id.queue, "a")? == Some(open(2)),
+        "the key leads to its new number"
+    );
+    let refused = backend.store().register(&id.queue, &[version("a")]);
+    ensure!(refused.is_err(), "and only once");
     Ok(())
 }
 

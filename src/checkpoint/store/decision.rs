@@ -1,0 +1,103 @@
+//! What a person decided of an object that was set aside. Pure: no I/O, no clock.
+//!
+//! **Invariants:** W1 (the object stays what it was; what is read again has a number of its own).
+
+use serde::{Deserialize, Serialize};
+
+use super::{ObjectProgress, ObjectState, ObjectTotals};
+use crate::model::Mark;
+
+/// What becomes of the rest of an object that was set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Nothing: it is left out for good.
+    Skip,
+    /// Its key gets a new number, under which it is read from the row before which everything was settled.
+    RetryAtMark,
+    /// The same, from its first row.
+    RetryFromBeginning,
+}
+
+impl Decision {
+    /// Whether its key is to be read again.
+    pub fn is_retry(self) -> bool {
+        matches!(self, Self::RetryAtMark | Self::RetryFromBeginning)
+    }
+}
+
+/// What is known of an object that was set aside, whatever was decided since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetAside<'a> {
+    /// Why, one sentence.
+    pub reason: &'a str,
+    /// Up to where it was delivered.
+    pub watermark: Mark,
+    /// Totals up to there.
+    pub totals: ObjectTotals,
+    /// What was decided; `None` as long as it waits for a person.
+    pub decision: Option<Decision>,
+}
+
+impl SetAside<'_> {
+    /// The state of the object after a decision.
+    pub fn decided(&self, decision: Decision) -> ObjectState {
+        ObjectState::Decided {
+            reason: self.reason.to_owned(),
+            watermark: self.watermark,
+            totals: self.totals,
+            decision,
+        }
+    }
+
+    /// Whether only the decision differs.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let decision = self.decision;
+        *self == SetAside { decision, ..*other }
+    }
+}
+
+impl ObjectState {
+    /// What is known of the object, if it was set aside.
+    pub fn set_aside(&self) -> Option<SetAside<'_>> {
+        match self {
+            Self::Quarantined {
+                reason,
+                watermark,
+                totals,
+            } => Some(SetAside {
+                reason,
+                watermark: *watermark,
+                totals: *totals,
+                decision: None,
+            }),
+            Self::Decided {
+                reason,
+                watermark,
+                totals,
+                decision,
+            } => Some(SetAside {
+                reason,
+                watermark: *watermark,
+                totals: *totals,
+                decision: Some(*decision),
+            }),
+            Self::Registered | Self::Open(_) | Self::Done(_) => None,
+        }
+    }
+
+    /// What the key of the object starts as under a new number, if it is to be read again.
+    pub fn retried(&self) -> Option<Self> {
+        let aside = self.set_aside()?;
+        match aside.decision? {
+            Decision::Skip => None,
+            Decision::RetryAtMark if aside.watermark != Mark::START => Some(Self::Open(ObjectProgress {
+                watermark: aside.watermark,
+                dead_letters_through: aside.watermark.ordinal,
+                totals: aside.totals,
+                ..ObjectProgress::default()
+            })),
+            Decision::RetryAtMark | Decision::RetryFromBeginning => Some(Self::Registered),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a task does not read, and how it would. Pure: no I/O, no clock.
+
+use crate::checkpoint::status::{ObjectCounts, TaskStatus};
+use crate::cli::text::{counted, grouped};
+use crate::model::trouble::Suspension;
+use crate::source::printable;
+
+/// Load files of a table that are not read and are named.
+const UNREAD_NAMED_MAX: usize = 5;
+
+/// Where a table is suspended, what of it is not read, and how it goes on.
+pub(in crate::cli) fn suspension_lines(
+    table: &str,
+    suspension: Option<&Suspension>,
+    unread: &[String],
+) -> Vec<String> {
+    let Some(suspension) = suspension else {
+        return Vec::new();
+    };
+    let place = printable(&suspension.to_string()).into_owned();
+    let mut texts = vec![format!(
+        "{table} is suspended since {place}; nothing after that is sent; stop the task, then run `brigade tables \
+        resume {table}`"
+    )];
+    if !unread.is_empty() {
+        texts.push(format!("{table}: load files not read yet: {}", named(unread)));
+    }
+    texts
+}
+
+/// Load files that came after the load, files that were replaced, loads without a file.
+pub(in crate::cli) fn unread_lines(status: &TaskStatus) -> Vec<String> {
+    let mut texts = Vec::new();
+    for table in &status.tables {
+        let (name, load) = (table.statistics.stored_name(), &table.load);
+        let cure = format!("`brigade reload --table {name}` loads the table again");
+        if load.has_no_file {
+            texts.push(format!(
+                "{name}: the load was complete without a file; if there should be one, correct TablePath or \
+                 bucket_folder; then {cure}"
+            ));
+        }
+        if load.after_load > 0 {
+            texts.push(format!(
+                "{name}: {} came after the load was complete: {}; {cure}",
+                counted(load.after_load, "load file"),
+                named(&load.unread)
+            ));
+        }
+        texts.extend(replaced_line(&name, load).map(|line| format!("{line}; {cure}")));
+    }
+    texts.extend(replaced_line("change files", &status.changes));
+    texts
+}
+
+fn replaced_line(name: &str, counts: &ObjectCounts) -> Option<String> {
+    let replaced = (counts.replaced > 0).then(|| replaced_files(counts.replaced))?;
+    Some(format!("{name}: {replaced}: {}", named(&counts.replaced_first)))
+}
+
+/// Files that were replaced after they were read, or that lie in another bucket than those that were.
+pub(in crate::cli) fn replaced_files(count: u64) -> String {
+    match count {
+        1 => "1 file that was read is another version now, or of another bucket, and is not read again"
+            .to_owned(),
+        count => format!(
+            "{} files that were read are other versions now, or of another bucket, and are not read again",
+            grouped(count)
+        ),
+    }
+}
+
+/// The first of some keys.
+fn named(keys: &[String]) -> String {
+    let first = keys.iter().take(UNREAD_NAMED_MAX).map(|key| printable(key));
+    let first: Vec<_> = first.collect();
+    let more = if keys.len() > UNREAD_NAMED_MAX {
+        " and more"
+    } else {
+        ""
+    };
+    format!("{}{more}", first.join(", "))
+}

@@ -1,0 +1,161 @@
+//! Files that were set aside: they stay visible and decide the exit code until a person does.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has to fail"
+)]
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::task_folder::{Settings, TaskFolder};
+
+/// The file that breaks: its name sorts after those that are there.
+const KEY: &str = "cdc/d.csv.gz";
+/// Its rows.
+const ROWS: usize = 20_000;
+/// Records of everything else: two loaded rows, two changes, three control records.
+const OTHERS: usize = 7;
+
+fn rows() -> String {
+    let rows = (0..ROWS).map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100));
+    rows.collect()
+}
+
+fn put(task: &TaskFolder, text: &str, cut: impl FnOnce(&mut Vec<u8>)) {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    cut(&mut bytes);
+    std::fs::write(task.path().join("data").join(KEY), bytes).unwrap();
+}
+
+/// A task that has read a file whose second half is missing.
+fn task_with_a_broken_file() -> (TaskFolder, usize) {
+    let task = TaskFolder::new(&Settings::default());
+    put(&task, &rows(), |bytes| bytes.truncate(bytes.len() / 2));
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "{ended:?}");
+    let sent = task.records_count() - OTHERS;
+    assert!(sent > 0 && sent < ROWS, "{sent} rows");
+    (task, sent)
+}
+
+fn files(task: &TaskFolder) -> Value {
+    task.json(&["files", "list"])["files"].take()
+}
+
+fn events(task: &TaskFolder) -> String {
+    std::fs::read_to_string(task.path().join("state/events.jsonl")).unwrap()
+}
+
+#[test]
+fn a_file_that_is_set_aside_is_exit_65_at_every_run_until_it_is_skipped() {
+    let (task, sent) = task_with_a_broken_file();
+    for _ in 0..2 {
+        let ended = task.brigade(&["run", "--once"]);
+        assert_eq!(ended.code, Some(65), "{ended:?}");
+        assert!(ended.stdout.contains("1 object set aside"), "{ended:?}");
+        assert!(ended.stdout.contains("brigade files list"), "{ended:?}");
+    }
+    let ended = task.brigade(&["verify"]).expect(65);
+    assert!(
+        ended.stderr.contains("incomplete") && ended.stderr.contains(KEY),
+        "{ended:?}"
+    );
+    let report = task.json(&["verify"]);
+    assert_eq!(report["verdict"], "incomplete", "{report:#}");
+    assert_eq!(report["set_aside"][0]["key"], KEY, "{report:#}");
+    let listed = files(&task);
+    assert_eq!(
+        (&listed[0]["key"], &listed[0]["decision"]),
+        (&json!(KEY), &Value::Null)
+    );
+    assert_eq!(listed[0]["rows_settled"], sent, "{listed:#}");
+    assert_eq!(task.json(&["status"])["set_aside"], 1);
+    let plan = task.brigade(&["plan"]).expect(0);
+    assert!(plan.stdout.contains("brigade files list"), "{plan:?}");
+
+    let ended = task.brigade(&["files", "skip", "cdc/a.csv", "--yes"]).expect(64);
+    assert!(ended.stderr.contains("is not set aside"), "{ended:?}");
+    task.brigade(&["files", "skip", KEY]).expect(64);
+    task.brigade(&["files", "skip", KEY, "--dry-run"]).expect(0);
+    assert_eq!(
+        files(&task)[0]["decision"],
+        Value::Null,
+        "nothing was decided so far"
+    );
+    task.brigade(&["files", "skip", KEY, "--yes"]).expect(0);
+    assert!(events(&task).contains("FILE_SKIPPED") && events(&task).contains(KEY));
+    assert_eq!(files(&task)[0]["decision"], "skip");
+    let status = task.json(&["status"]);
+    assert_eq!(
+        (&status["set_aside"], &status["quarantined"]),
+        (&json!(0), &json!([]))
+    );
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.records_count(), OTHERS + sent, "nothing of the rest is sent");
+    let report = task.json(&["verify"]);
+    assert_eq!(report["verdict"], "complete", "{report:#}");
+    assert!(report["notes"][0].as_str().unwrap().contains(KEY), "{report:#}");
+    let plan = task.brigade(&["plan"]).expect(0);
+    assert!(!plan.stdout.contains("set aside"), "{plan:?}");
+}
+
+#[test]
+fn a_corrected_file_is_read_on_where_the_old_one_broke() {
+    let (task, sent) = task_with_a_broken_file();
+    put(&task, &rows(), |_bytes| {});
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "nobody has decided: {ended:?}");
+    assert_eq!(task.records_count(), OTHERS + sent);
+    let ended = task.brigade(&["files", "retry", KEY, "--dry-run"]).expect(0);
+    assert!(ended.stdout.contains("would read"), "{ended:?}");
+    let ended = task.brigade(&["files", "retry", KEY]).expect(0);
+    assert!(ended.stdout.contains("after its first"), "{ended:?}");
+    assert_eq!(files(&task)[0]["decision"], "retry_at_mark");
+    assert!(events(&task).contains("FILE_RETRY_REQUESTED"));
+    let plan = task.json(&["plan"]);
+    assert_eq!(plan["folders"][1]["files"]["new"], 1, "{plan:#}");
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.records_count(), OTHERS + ROWS, "each row once");
+    let report = task.json(&["verify"]);
+    assert_eq!(report["verdict"], "complete", "{report:#}");
+    assert_eq!(report["rows_repeated"], 0, "{report:#}");
+    assert_eq!(files(&task), json!([]));
+    let ended = task.brigade(&["files", "list"]).expect(0);
+    assert_eq!(ended.stdout, "no file is set aside\n");
+    // What was decided and done outlives an export.
+    task.brigade(&["checkpoint", "export", "backup.jsonl"]).expect(0);
+    task.brigade(&["checkpoint", "reset", "--yes"]).expect(0);
+    task.brigade(&["checkpoint", "import", "backup.jsonl", "--yes"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.records_count(), OTHERS + ROWS, "and nothing is sent again");
+}
+
+#[test]
+fn a_file_that_is_read_again_has_to_be_there_and_to_reach_the_mark() {
+    let (task, sent) = task_with_a_broken_file();
+    let path = task.path().join("data").join(KEY);
+    std::fs::remove_file(&path).unwrap();
+    let ended = task.brigade(&["files", "retry", KEY]).expect(66);
+    assert!(ended.stderr.contains("put it back"), "{ended:?}");
+    put(&task, &rows(), |_bytes| {});
+    task.brigade(&["files", "retry", KEY]).expect(0);
+    std::fs::remove_file(&path).unwrap();
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "it is not there: {ended:?}");
+    put(&task, "INSERT,orders,shop,1,1.00,short\n", |_bytes| {});
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "it ends before the row: {ended:?}");
+    assert_eq!(task.records_count(), OTHERS + sent);
+    task.brigade(&["files", "retry", KEY, "--from-beginning"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.records_count(), OTHERS + sent + 1);
+}
