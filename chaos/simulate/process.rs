@@ -99,6 +99,7 @@ impl Process {
             fingerprint: "configuration",
             identity: "stream",
             is_chained: outside.plan.is_chained(),
+            looks: outside.plan.delivery.guarantee == Guarantee::Dedupe,
             recreated: RecreatedStream::Stop,
         };
         let taken_up = take_up(&mut checkpoint, &circumstances).map_err(|fault| fault.to_string());

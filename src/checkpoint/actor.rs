@@ -67,6 +67,8 @@ pub struct Checkpointer {
     pub(super) board: StatusBoard,
     /// Objects that are committed as soon as they are settled.
     pub(super) urgent: BTreeSet<ObjectId>,
+    /// Whether nothing is read until a commit says what is done.
+    pub(super) is_waited_for: bool,
     /// Traces of the open objects, if they are traced.
     pub(super) traces: BTreeMap<ObjectId, SpanContext>,
     /// Held by the commit that is under way, so that commits reach the store in the order they were taken.
@@ -81,6 +83,7 @@ impl Checkpointer {
             parts,
             board,
             urgent: BTreeSet::new(),
+            is_waited_for: false,
             traces: BTreeMap::new(),
             turn: Arc::default(),
         }
@@ -125,6 +128,7 @@ impl Checkpointer {
             Ok(()) => {
                 actor.announce(finished);
                 actor.stop_if_suspended();
+                actor.commit_if_waited_for(context);
             }
             Err(fault) => actor.fail(fault, context),
         }));
@@ -156,8 +160,17 @@ impl Checkpointer {
         }
     }
 
+    /// Commits an object that others wait for, whatever the interval is.
     pub(super) fn commit_if_urgent(&mut self, id: &ObjectId, context: &mut Context<Self>) {
-        if self.urgent.contains(id) && self.parts.ledger.is_settled(id) {
+        let is_urgent = self.is_waited_for || self.urgent.contains(id);
+        if is_urgent && self.parts.ledger.is_settled(id) {
+            self.commit_soon(context);
+        }
+    }
+
+    /// Commits what is settled to its end if nothing else is left to do.
+    pub(super) fn commit_if_waited_for(&mut self, context: &mut Context<Self>) {
+        if self.is_waited_for && self.parts.ledger.has_settled() {
             self.commit_soon(context);
         }
     }

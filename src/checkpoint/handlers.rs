@@ -74,9 +74,13 @@ impl Handler<ObjectEnded> for Checkpointer {
 impl Handler<TaskNotice> for Checkpointer {
     type Result = ();
 
-    fn handle(&mut self, message: TaskNotice, _context: &mut Context<Self>) {
+    fn handle(&mut self, message: TaskNotice, context: &mut Context<Self>) {
         match message {
             TaskNotice::Phase(phase) => self.parts.ledger.change_task(|task| task.phase = phase),
+            TaskNotice::Waiting(is_waited_for) => {
+                self.is_waited_for = is_waited_for;
+                self.commit_if_waited_for(context);
+            }
             TaskNotice::LoadCompleted(table) => {
                 let now_ms = self.parts.clock.now_ms();
                 self.parts.ledger.load_completed(table, now_ms);

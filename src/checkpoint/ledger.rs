@@ -14,8 +14,7 @@ use super::parsed_troubles::ParsedTroubles;
 use super::queue_ends::QueueEnds;
 use super::shard_cuts::{ShardCuts, take_changed};
 use super::store::{
-    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, ShardCut, TableStatistics,
-    TaskState,
+    Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, TableStatistics, TaskState,
 };
 use super::tally::ChunkTally;
 use super::watermark::Watermark;
@@ -24,6 +23,9 @@ use crate::model::settle::{ChunkRef, Lane, Settled};
 use crate::model::trouble::{Trouble, Troubles};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
 use crate::route::shard_map::ShardMap;
+
+#[path = "ledger_views.rs"]
+mod views;
 
 /// Where to go on with an object, and what of it is known to be settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -316,31 +318,6 @@ impl Ledger {
                 *is_changed = true;
             }
         }
-    }
-
-    /// Statistics of the settled part, by table.
-    pub fn tables(&self) -> &[TableStatistics] {
-        &self.tables
-    }
-
-    /// Records in flight, by table.
-    pub fn in_flight(&self) -> &[u64] {
-        &self.in_flight
-    }
-
-    /// What is stored of the task as a whole.
-    pub fn task(&self) -> &TaskState {
-        &self.task
-    }
-
-    /// The shards' cuts: those of the map by their index, then others.
-    pub fn cuts(&self) -> &[ShardCut] {
-        self.cuts.all()
-    }
-
-    /// Whether an object is read to its end and settled, but not yet in a delta.
-    pub fn is_settled(&self, id: &ObjectId) -> bool {
-        self.objects.get(id).is_some_and(|object| object.state().1)
     }
 
     fn object<'a>(

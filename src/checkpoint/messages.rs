@@ -62,6 +62,8 @@ pub enum TaskNotice {
     Phase(Phase),
     /// Every file of the table's full load is settled.
     LoadCompleted(TableIndex),
+    /// Whether nothing is left to read until what was read is done, durably.
+    Waiting(bool),
     /// How many objects of a queue are known, and whether its listing is complete; for progress displays.
     Listed {
         /// The table, or `None` for change files.

@@ -144,7 +144,9 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                 Err(error) => {
                     let message =
                         format!("dead letters cannot be written: {error}; check errors.dead_letters");
-                    actor.parts.fuse.blow(Fault::new(FaultKind::StateIo, message));
+                    let fault = Fault::new(FaultKind::StateIo, message);
+                    actor.parts.wind_down.fail(fault.clone());
+                    actor.parts.fuse.blow(fault);
                     context.stop();
                 }
             },

@@ -37,6 +37,8 @@ pub struct DiscovererParts {
     pub store: Arc<dyn CheckpointStore>,
     /// Who keeps the task's state.
     pub checkpointer: Upstream<TaskNotice>,
+    /// How many readers there are.
+    pub readers_count: usize,
     /// Cancelled when everything present is settled and no more is expected.
     pub finished: CancellationToken,
     /// Ends the actor with a fault.
@@ -50,6 +52,8 @@ pub struct Discoverer {
     /// From when on times count. The time of day is not asked: nothing waits longer because somebody set the clock.
     epoch: Instant,
     waiting: VecDeque<(usize, oneshot::Sender<Option<Assignment>>)>,
+    /// Whether all readers wait, as the checkpointer was told.
+    is_waiting: bool,
     is_listing: bool,
     is_stopping: bool,
 }
@@ -61,6 +65,7 @@ impl Discoverer {
             parts,
             epoch: Instant::now(),
             waiting: VecDeque::new(),
+            is_waiting: false,
             is_listing: false,
             is_stopping: false,
         }
@@ -91,6 +96,10 @@ impl Discoverer {
             self.parts.checkpointer.notify(TaskNotice::Phase(Phase::Changes));
         }
         self.hand_out();
+        let is_waiting = self.waiting.len() >= self.parts.readers_count;
+        if std::mem::replace(&mut self.is_waiting, is_waiting) != is_waiting {
+            self.parts.checkpointer.notify(TaskNotice::Waiting(is_waiting));
+        }
         if self.parts.catalog.is_finished() {
             self.parts.finished.cancel();
         } else if !self.is_listing && !self.is_stopping {

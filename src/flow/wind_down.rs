@@ -13,6 +13,8 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::fault::{Fault, FaultKind};
+
 /// Shared by whoever ends a generation and all who do something that others can see.
 #[derive(Debug, Clone, Default)]
 pub struct WindDown {
@@ -21,12 +23,26 @@ pub struct WindDown {
     /// Read-locked by work.
     working: Arc<RwLock<()>>,
     has_left_doubt: Arc<AtomicBool>,
+    fault: Arc<OnceLock<Fault>>,
 }
 
 /// Work that others can see; over when dropped.
 #[derive(Debug)]
 pub struct Work {
+    wind_down: WindDown,
     _turn: OwnedRwLockReadGuard<()>,
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let fault = Fault::new(
+                FaultKind::Panic,
+                "an actor panicked while it sent or wrote something",
+            );
+            self.wind_down.fail(fault);
+        }
+    }
 }
 
 impl WindDown {
@@ -34,7 +50,10 @@ impl WindDown {
     pub fn begin(&self) -> Option<Work> {
         // First the lock: whoever waits for the end either sees it, or has cancelled before.
         let turn = Arc::clone(&self.working).try_read_owned().ok()?;
-        (!self.is_requested()).then_some(Work { _turn: turn })
+        (!self.is_requested()).then(|| Work {
+            wind_down: self.clone(),
+            _turn: turn,
+        })
     }
 
     /// Lets no more work begin.
@@ -77,6 +96,18 @@ impl WindDown {
         self.has_left_doubt.store(true, Ordering::SeqCst);
     }
 
+    /// Notes why work ended without a settlement, before it is over: whoever waits for the end must not take it for one
+    /// that left nothing.
+    pub fn fail(&self, fault: Fault) {
+        self.fault.get_or_init(|| fault);
+        self.leave_doubt();
+    }
+
+    /// Why work ended without a settlement, if any did.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.get().cloned()
+    }
+
     /// Whether some of what was sent is in doubt.
     pub fn has_left_doubt(&self) -> bool {
         self.has_left_doubt.load(Ordering::SeqCst)
@@ -103,5 +134,22 @@ mod tests {
             finished.await;
         }
         assert!(wind_down.begin().is_none());
+        assert_eq!(wind_down.fault(), None);
+    }
+
+    /// F3.
+    #[tokio::test]
+    async fn work_that_panics_is_not_taken_for_done() {
+        let wind_down = WindDown::default();
+        let work = wind_down.begin().unwrap();
+        let panicked = tokio::spawn(async move {
+            let _work = work;
+            std::panic::panic_any("a test");
+        });
+        panicked.await.unwrap_err();
+        wind_down.request();
+        wind_down.finished().await;
+        assert_eq!(wind_down.fault().map(|fault| fault.kind), Some(FaultKind::Panic));
+        assert!(wind_down.has_left_doubt());
     }
 }

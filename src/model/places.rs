@@ -193,6 +193,7 @@ impl KnownPlaces {
             let numbers = std::mem::take(&mut self.members);
             let numbers = numbers.iter().map(|place| sequence_number_of(place).to_owned());
             self.extend(Self::of(numbers));
+            self.join(&InDoubt::default());
         }
         let Some(surplus) = self
             .runs

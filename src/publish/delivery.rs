@@ -243,10 +243,20 @@ impl ShardDelivery {
         let stored = attempt
             .settle(count)
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
+        let mut stored: Vec<_> = stored.into_iter().map(|group| self.note(group)).collect();
+        for (shard_id, last) in self.sightings.take_done() {
+            if stored.iter().all(|group| group.shard_id != shard_id) {
+                stored.push(self.note(StoredPlaces {
+                    shard_id,
+                    records_count: 0,
+                    places: vec![last],
+                }));
+            }
+        }
         Ok(Settled {
             lane: Lane::Shard(batch.shard),
             runs,
-            stored: stored.into_iter().map(|group| self.note(group)).collect(),
+            stored,
         })
     }
 

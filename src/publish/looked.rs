@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
+use crate::model::settle::sequence_number_of;
 use crate::route::shard_map::HashRange;
 use crate::settings::Ordering;
 
@@ -34,6 +35,8 @@ pub struct Looked {
     records_count: usize,
     /// Where the hash ranges of the shards begin that were read.
     lane_starts: BTreeSet<u128>,
+    /// The last record of each shard.
+    ends: HashMap<String, String>,
 }
 
 /// What is left of a look for whoever matches it with rows.
@@ -44,6 +47,8 @@ pub(super) struct News {
     /// How many unknown records there are of each key.
     pub(super) left_of: HashMap<Fingerprint, usize>,
     pub(super) lane_starts: Vec<u128>,
+    /// The last record that was seen in each shard.
+    pub(super) ends: HashMap<String, String>,
 }
 
 /// What stands for a partition key.
@@ -60,6 +65,14 @@ impl Looked {
 
     /// Takes note of the next record, in the order of reading.
     pub fn note(&mut self, sighting: Sighting, partition_key: &[u8], is_known: bool) {
+        let (shard_id, place) = sighting.acknowledged.place();
+        let number = sequence_number_of(place).to_owned();
+        match self.ends.get_mut(shard_id) {
+            Some(end) => *end = number,
+            None => {
+                self.ends.insert(shard_id.to_owned(), number);
+            }
+        }
         let place = self.records_count;
         self.records_count += 1;
         if is_known {
@@ -87,6 +100,7 @@ impl Looked {
             floors: self.floors,
             left_of: self.news_of,
             lane_starts: self.lane_starts.into_iter().collect(),
+            ends: self.ends,
         }
     }
 

@@ -122,10 +122,20 @@ impl BatchSender {
 
     /// Sends a batch until every record of it is acknowledged, then settles it. When the generation ends, a batch that
     /// was not sent yet is dropped.
-    pub(super) async fn deliver(&mut self, mut batch: Batch) -> Result<(), Fault> {
+    pub(super) async fn deliver(&mut self, batch: Batch) -> Result<(), Fault> {
         let Some(work) = self.wind_down.begin() else {
             return Ok(());
         };
+        let delivered = self.deliver_whole(batch).await;
+        if let Err(fault) = &delivered {
+            // Before the work is over: some of the batch may have been sent.
+            self.wind_down.fail(fault.clone());
+        }
+        drop(work);
+        delivered
+    }
+
+    async fn deliver_whole(&mut self, mut batch: Batch) -> Result<(), Fault> {
         let span = RequestSpan::start(
             &batch.traces,
             batch.records.len(),
@@ -152,7 +162,6 @@ impl BatchSender {
         self.log_found(counts);
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
-        drop(work);
         Ok(())
     }
 

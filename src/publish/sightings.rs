@@ -45,6 +45,8 @@ pub struct Sightings {
     open: HashMap<String, InDoubt>,
     /// Objects that may have rows in the window, with how many of each lane were not found since the last that was.
     candidates: HashMap<ObjectId, Vec<usize>>,
+    /// Up to where shards were read of which something was not matched when the last batch was settled.
+    ends: HashMap<String, String>,
     /// Where the former lanes begin, in order.
     lane_starts: Vec<u128>,
     /// How many sightings of a key are not matched.
@@ -79,6 +81,7 @@ impl Sightings {
             floors,
             left_of,
             lane_starts,
+            ends,
         } = looked.split();
         let mut open: HashMap<String, InDoubt> = HashMap::new();
         for (_, acknowledged) in unmatched.values().flatten() {
@@ -94,6 +97,7 @@ impl Sightings {
                 .map(|id| (id, vec![0; lanes_count]))
                 .collect(),
             lane_starts,
+            ends,
             left_of,
             are_overtaken: false,
             ordering,
@@ -150,6 +154,14 @@ impl Sightings {
         }
         joined.join(open);
         (joined, begin)
+    }
+
+    /// Shards of which nothing is open any more, each with the last record that was seen there: a later look has to begin
+    /// there, or it would take what proved nothing for news again.
+    pub fn take_done(&mut self) -> Vec<(String, String)> {
+        let open = &self.open;
+        let is_done = |shard_id: &String| open.get(shard_id).is_none_or(InDoubt::is_empty);
+        self.ends.extract_if(|shard_id, _| is_done(shard_id)).collect()
     }
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.
@@ -216,15 +228,19 @@ impl Sightings {
         };
         let mut given_up = Vec::new();
         let alike = self.unmatched.get_mut(&Fingerprint::of(partition_key, payload));
-        let next = alike.zip(first).and_then(|(alike, first)| {
-            let early = if has_copies {
-                alike.len().saturating_sub(1)
-            } else {
-                alike.iter().take_while(|(place, _)| *place < first).count()
+        let next = alike.and_then(|alike| {
+            let early = match first {
+                _ if has_copies => alike.len().saturating_sub(1),
+                Some(first) => alike.iter().take_while(|(place, _)| *place < first).count(),
+                None => 0,
             };
             given_up.extend(alike.drain(..early));
             alike.pop_front()
         });
+        if first.is_none() {
+            // Sent again whatever was seen of it.
+            given_up.extend(next.clone());
+        }
         let found = first.zip(next).and_then(|(first, (place, acknowledged))| {
             if place < first {
                 given_up.push((place, acknowledged));

@@ -102,7 +102,7 @@ impl Generation {
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
-        let (checkpoint, recovery) = begin(config, backends, &stream).await?;
+        let (checkpoint, recovery) = begin(config, backends, &stream, delivery).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
         let past_load = PastLoad::new(config, &checkpoint, &backends.store, &status);
         let mut wiring = Wiring {
@@ -242,6 +242,10 @@ impl Generation {
     /// The last commit. If something stops the task, it fails with that, unless it goes on with other shards and gets
     /// to that place again.
     async fn commit(&mut self, end: GenerationEnd, is_clean_stop: bool) -> Result<GenerationEnd, Fault> {
+        // Who failed has let go of its work, and its end may not be reported yet.
+        if let Some(fault) = self.wind_down.fault() {
+            return Err(fault);
+        }
         let committed = self.commit.push(CommitNow { is_clean_stop }).await;
         committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
         // Also if it was requested only now, or something else ended the generation first.

@@ -93,6 +93,7 @@ mod tests {
             fingerprint: "f",
             identity: "s",
             is_chained,
+            looks: true,
             recreated: RecreatedStream::Stop,
         }
     }

@@ -105,6 +105,7 @@ pub(super) async fn begin(
     config: &Arc<Config>,
     backends: &Backends,
     stream: &StreamDescription,
+    delivery: DeliveryConfig,
 ) -> Result<(Checkpoint, Recovery), Fault> {
     let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
     let is_chained = config.message.source_position == SourcePosition::Chain;
@@ -116,6 +117,7 @@ pub(super) async fn begin(
         stream.identity.clone(),
     );
     let recreated = config.delivery.recreated_stream;
+    let looks = delivery.guarantee == Guarantee::Dedupe;
     let loading = Arc::clone(&store);
     let mut checkpoint = blocking(move || loading.load()).await?;
     if checkpoint.task.clean_stop {
@@ -139,6 +141,7 @@ pub(super) async fn begin(
             fingerprint: &fingerprint,
             identity: &identity,
             is_chained,
+            looks,
             recreated,
         };
         let (mut delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
@@ -164,6 +167,8 @@ pub struct Circumstances<'a> {
     pub identity: &'a str,
     /// Whether records say where they stand in a chain.
     pub is_chained: bool,
+    /// Whether what is in doubt is looked for, and not sent again.
+    pub looks: bool,
     /// What to do if the stream is another one than before.
     pub recreated: RecreatedStream,
 }
@@ -182,9 +187,11 @@ pub fn take_up(
         fingerprint,
         identity,
         is_chained,
+        looks,
         recreated,
     } = *circumstances;
     let mut recovery = Recovery::of(checkpoint);
+    let was_in_doubt = recovery.start.is_in_doubt;
     let mut delta = CheckpointDelta::default();
     let Checkpoint {
         task,
@@ -224,6 +231,9 @@ pub fn take_up(
         recovery.start.shards.clear();
     }
     mark_running(task, now_ms, fingerprint, identity, &recovery);
+    // What is in doubt and not looked for is sent again.
+    let is_sent_again = !looks || (was_in_doubt && !recovery.start.is_in_doubt);
+    task.may_hold_copies |= is_sent_again;
     delta.task = Some(task.clone());
     Ok((delta, recovery))
 }
@@ -289,95 +299,5 @@ fn forget_cuts(unfinished: &mut [ObjectEntry]) -> Vec<(ObjectId, ObjectState)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chain::position::ChainPosition;
-    use crate::checkpoint::store::{ObjectProgress, RangeThrough, TableStatistics};
-    use crate::model::{Mark, ObjectVersion, QueueName};
-    use crate::route::shard_map::HashRange;
-
-    /// A shard without a cut is read from a time on, so that time must not move while the doubt lasts.
-    #[test]
-    fn doubt_is_as_old_as_the_first_process_that_left_it() {
-        let checkpoint = |task: &TaskState, last_update_ms| Checkpoint {
-            task: task.clone(),
-            tables: vec![TableStatistics {
-                last_update_ms: Some(last_update_ms),
-                ..TableStatistics::default()
-            }],
-            ..Checkpoint::default()
-        };
-        let mut task = TaskState::default();
-        for (now_ms, last_update_ms, expected_ms) in [(10, 0, 0), (30, 20, 20), (90, 80, 20)] {
-            let recovery = Recovery::of(&checkpoint(&task, last_update_ms));
-            assert_eq!(recovery.since_ms, expected_ms, "started at {now_ms}");
-            mark_running(&mut task, now_ms, "f", "s", &recovery);
-        }
-        task.clean_stop = true;
-        let recovery = Recovery::of(&checkpoint(&task, 100));
-        mark_running(&mut task, 110, "f", "s", &recovery);
-        assert_eq!(Recovery::of(&checkpoint(&task, 120)).since_ms, 120);
-    }
-
-    #[test]
-    fn a_new_chain_has_a_greater_number_and_no_lanes() {
-        let mut ends = LaneEnds::default();
-        ends.break_at(ChainPosition { object: 3, record: 0 });
-        let mut lanes = [(QueueName::changes(), ends)];
-        let mut chain = None;
-        begin_chain(&mut chain, &mut [], Some(1_000));
-        assert_eq!(chain, Some(1_000), "the time, if nothing is known");
-        let changed = begin_chain(&mut chain, &mut lanes, Some(900));
-        assert_eq!(chain, Some(1_001), "greater, even if the clock went back");
-        assert_eq!(changed, [(QueueName::changes(), LaneEnds::default())]);
-        assert_eq!(lanes, [(QueueName::changes(), LaneEnds::default())]);
-        assert_eq!(
-            begin_chain(&mut chain, &mut lanes, None),
-            [],
-            "nothing is left to forget"
-        );
-        assert_eq!(chain, None, "no chain");
-    }
-
-    /// D3.
-    #[test]
-    fn a_cut_of_another_configuration_proves_nothing() {
-        let watermark = Mark {
-            position: 90,
-            ordinal: 9,
-            line: 9,
-        };
-        let progress = ObjectProgress {
-            watermark,
-            through: vec![RangeThrough {
-                range: HashRange::ALL,
-                through: 50,
-            }],
-            dead_letters_through: 40,
-            ..ObjectProgress::default()
-        };
-        let version = ObjectVersion {
-            key: "k".into(),
-            etag: "e".into(),
-            size_bytes: 1,
-            modified_ms: 0,
-        };
-        let id = ObjectId {
-            queue: QueueName::changes(),
-            number: 3,
-        };
-        let mut unfinished = [ObjectEntry {
-            id: id.clone(),
-            version,
-            state: ObjectState::Open(progress),
-        }];
-        let changed = forget_cuts(&mut unfinished);
-        let expected = ObjectState::Open(ObjectProgress {
-            watermark,
-            dead_letters_through: 9,
-            ..ObjectProgress::default()
-        });
-        assert_eq!(changed, [(id, expected.clone())]);
-        assert_eq!(unfinished.map(|entry| entry.state), [expected]);
-    }
-}
+#[path = "recovery_tests.rs"]
+mod tests;

@@ -215,6 +215,7 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.store),
         );
         let checkpointer = Upstream::to(checkpointer.clone());
+        let readers_count = self.config.limits.files_in_parallel;
         self.actors
             .spawn(&self.placement.control(), "discoverer", mailbox, move |fuse| {
                 Discoverer::new(DiscovererParts {
@@ -222,6 +223,7 @@ impl Wiring<'_> {
                     source,
                     store,
                     checkpointer,
+                    readers_count,
                     finished,
                     fuse,
                 })

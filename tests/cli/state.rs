@@ -7,6 +7,9 @@
 )]
 
 use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::task_folder::{Running, Settings, TaskFolder, wait_until};
 
@@ -117,6 +120,23 @@ fn what_does_not_end_in_time_is_in_doubt_and_the_exit_code_is_0() {
     running.read_until("limits.drain_timeout");
     assert_eq!(running.exit_code(), Some(0));
     assert_eq!(task.json(&["status"])["clean_stop"], false);
+}
+
+/// Nothing is in flight and somebody waits, so a commit does not wait for its time.
+#[test]
+fn a_small_task_does_not_wait_for_the_commit_interval() {
+    let task = TaskFolder::new(&Settings {
+        commit_interval: "30s",
+        ..Settings::default()
+    });
+    let started = Instant::now();
+    let summary = task.json(&["run", "--once"]);
+    assert_eq!(summary.get("delivered_rows"), Some(&4.into()));
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/checkpoint/decide.rs",
     "src/checkpoint/ledger.rs",
     "src/checkpoint/ledger_error.rs",
+    "src/checkpoint/ledger_views.rs",
     "src/checkpoint/life_status.rs",
     "src/checkpoint/object_counts.rs",
     "src/checkpoint/open_object.rs",
