@@ -53,8 +53,8 @@ pub(super) struct Resharder {
     of_load: VecDeque<(u64, ReshardStep)>,
     of_recovery: VecDeque<ReshardStep>,
     recovery_max_ms: u64,
-    /// The step of this life, with the time since its start.
-    due: Option<(Duration, ReshardStep)>,
+    /// The steps of this life, with the time since its start. More than one if a life was too short for its own.
+    due: VecDeque<(Duration, ReshardStep)>,
     done: Vec<Reshard>,
 }
 
@@ -79,14 +79,14 @@ impl Resharder {
             of_load,
             of_recovery,
             recovery_max_ms: faults.recovery_max_ms(),
-            due: None,
+            due: VecDeque::new(),
             done: Vec::new(),
         }
     }
 
     /// Steps that were not done yet.
     pub(super) fn left_count(&self) -> usize {
-        self.of_load.len() + self.of_recovery.len() + usize::from(self.due.is_some())
+        self.of_load.len() + self.of_recovery.len() + self.due.len()
     }
 
     /// What was done.
@@ -97,9 +97,8 @@ impl Resharder {
     /// An engine was started again after a kill.
     pub(super) fn engine_restarted(&mut self) {
         let delay = Duration::from_millis(self.rng.random_range(0..=self.recovery_max_ms));
-        if self.due.is_none() {
-            self.due = self.of_recovery.pop_front().map(|step| (delay, step));
-        }
+        self.due
+            .extend(self.of_recovery.pop_front().map(|step| (delay, step)));
     }
 
     /// Does what is due, `elapsed` after the start of the engine, which has stored something or not.
@@ -113,7 +112,7 @@ impl Resharder {
         // An engine that is quick to recover is met at its first record at the latest.
         let of_recovery = self
             .due
-            .take_if(|(delay, _)| elapsed >= *delay || !is_recovering)
+            .pop_front_if(|(delay, _)| elapsed >= *delay || !is_recovering)
             .map(|(_, step)| step);
         let of_load = self.of_load.pop_front_if(|(threshold, _)| stored >= *threshold);
         for step in of_recovery.into_iter().chain(of_load.map(|(_, step)| step)) {
@@ -174,11 +173,14 @@ mod tests {
             let mut resharder = resharder(Some(ReshardDuring::Recovery), delivery, 1);
             resharder.engine_restarted();
             resharder.engine_restarted();
-            let (delay, step) = resharder.due.unwrap();
-            assert_eq!(step, ReshardStep::Split);
+            // The first life was killed before its step: the second one takes both.
+            let steps: Vec<_> = resharder.due.iter().map(|(_, step)| *step).collect();
+            assert_eq!(steps, [ReshardStep::Split, ReshardStep::Merge]);
+            let longest = Duration::from_millis(resharder.recovery_max_ms);
             assert!(
-                delay <= Duration::from_millis(resharder.recovery_max_ms),
-                "{delay:?}"
+                resharder.due.iter().all(|(delay, _)| *delay <= longest),
+                "{:?}",
+                resharder.due
             );
             assert_eq!(resharder.left_count(), 2);
         }
