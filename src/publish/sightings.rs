@@ -156,12 +156,14 @@ impl Sightings {
         (joined, begin)
     }
 
-    /// Shards of which nothing is open any more, each with the last record that was seen there: a later look has to begin
-    /// there, or it would take what proved nothing for news again.
-    pub fn take_done(&mut self) -> Vec<(String, String)> {
-        let open = &self.open;
-        let is_done = |shard_id: &String| open.get(shard_id).is_none_or(InDoubt::is_empty);
-        self.ends.extract_if(|shard_id, _| is_done(shard_id)).collect()
+    /// Once nothing is open any more: the shards that were read, each with the last record that was seen there. A later
+    /// look has to begin there, or it would take what proved nothing for news again. Not shard by shard: where the known
+    /// records of a key stand in one of them says what sightings in another are worth.
+    pub fn take_done(&mut self) -> HashMap<String, String> {
+        if self.open.values().any(|open| !open.is_empty()) {
+            return HashMap::new();
+        }
+        std::mem::take(&mut self.ends)
     }
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.

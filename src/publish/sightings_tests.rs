@@ -263,3 +263,29 @@ fn in_words(known: &KnownPlaces) -> String {
     let places: Vec<_> = runs.chain(known.members.iter().cloned()).collect();
     places.join(" ")
 }
+
+/// A known record in one shard of the family may say that a sighting in another stands before it.
+/// O2.
+#[test]
+fn what_was_read_is_done_only_when_nothing_is_open_in_any_shard() {
+    let mut looked = Looked::default();
+    for (shard_id, payload, is_known) in [("parent", "later", false), ("child", "earlier", true)] {
+        let sighting = Sighting {
+            fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
+            acknowledged: Acknowledged::seen(shard_id, "7", None),
+        };
+        looked.note(sighting, b"k", is_known);
+    }
+    let mut sightings = Sightings::new(looked, [object(1)], Ordering::Final, true);
+    assert!(sightings.take_done().is_empty());
+    assert!(
+        !takes(&mut sightings, 1, "k", "later"),
+        "it stands before a known one"
+    );
+    let done = sightings.take_done();
+    assert_eq!(
+        (done.len(), done.get("child").map(String::as_str)),
+        (2, Some("7"))
+    );
+    assert!(sightings.take_done().is_empty(), "once");
+}
