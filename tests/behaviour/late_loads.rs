@@ -33,7 +33,9 @@ fn world_with_a_file_to_come(files_count: usize, place: Place) -> (World, String
     let keys: Vec<_> = (0..files_count).map(|_| data.load(0, 400)).collect();
     data.load(1, 20);
     data.changes(30);
-    let world = World::busy(data, 2);
+    let mut world = World::busy(data, 2);
+    // One shard is slower than the other by this, so that the load is not over before the file is there.
+    world.put_delay = Duration::from_millis(50);
     let index = match place {
         Place::First => 0,
         Place::Middle => files_count / 2,
