@@ -127,7 +127,7 @@ fn a_changed_object_stops_the_task_where_that_is_wanted() {
 }
 
 /// A task that has read two change files when a file appears that sorts between them.
-fn late_world(late_files: LateFiles) -> (World, String) {
+pub(crate) fn late_world(late_files: LateFiles) -> (World, String) {
     let mut data = Data::new(1);
     data.load(0, 10);
     data.changes(20);

@@ -14,6 +14,7 @@ use bucket_brigade::settings::{Guarantee, RunMode};
 use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::copy_folder::copy_folder;
 use crate::support::fixtures::Data;
 use crate::support::pipeline::{TASK, World};
 
@@ -146,16 +147,4 @@ fn a_copy_of_the_folder_that_is_put_back_repeats_nothing() {
         fs::remove_dir_all(&folder).unwrap();
         copy_folder(&copy, &folder);
     });
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }

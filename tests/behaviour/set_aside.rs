@@ -6,6 +6,7 @@ use bucket_brigade::settings::{LateFiles, RunMode};
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::RunEnd;
 
+use crate::objects::late_world;
 use crate::support::expectation::{Expectation, Order};
 use crate::support::fixtures::Data;
 use crate::support::journal::Kill;
@@ -103,14 +104,7 @@ fn a_file_that_is_skipped_is_not_read_whatever_becomes_of_it() {
 
 #[test]
 fn a_late_file_that_was_set_aside_is_read_if_a_person_says_so() {
-    let mut data = Data::new(1);
-    data.load(0, 10);
-    data.changes(20);
-    data.changes(20);
-    let key = data.late_changes(15);
-    let mut world = World::new(data, 2);
-    world.source.remove(&key);
-    world.config.source.late_files = LateFiles::Quarantine;
+    let (mut world, key) = late_world(LateFiles::Quarantine);
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     world.put(&key);
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);

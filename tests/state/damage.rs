@@ -18,6 +18,7 @@ use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore, reset};
 use bucket_brigade::checkpoint::store::{CheckpointDelta, CheckpointStore, ObjectState, StoreError};
 use bucket_brigade::model::QueueName;
 
+use crate::copy_folder::copy_folder;
 use crate::snapshot::Snapshot;
 
 fn open(folder: &Path) -> Result<SledStore, StoreError> {
@@ -55,18 +56,6 @@ const CURES: [&str; 3] = [
     "`brigade checkpoint import ",
     "checkpoint-20231114T221320Z.jsonl`",
 ];
-
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
-}
 
 #[test]
 fn a_sound_state_opens_again() {

@@ -14,7 +14,7 @@ use bucket_brigade::checkpoint::store::import::import;
 use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore};
 use bucket_brigade::checkpoint::store::{CheckpointDelta, CheckpointStore, TaskState};
 
-use crate::damage::copy_folder;
+use crate::copy_folder::copy_folder;
 
 fn open(folder: &Path) -> SledStore {
     SledStore::open(folder, &OpenOptions::new("orders")).unwrap()

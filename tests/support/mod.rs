@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up has to fail, and one that fails has to name its seed"
 )]
 
+pub(crate) mod copy_folder;
 pub(crate) mod expectation;
 pub(crate) mod fixtures;
 pub(crate) mod journal;
