@@ -120,3 +120,4 @@ pub mod delays;
 
 pub mod saturate;
 pub mod hex;
+pub mod printable;

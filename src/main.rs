@@ -1,16 +1,18 @@
 //! The `brigade` command.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
 
 use bucket_brigade::checkpoint::store::OPENING_THREAD;
 use bucket_brigade::cli::cures::with_config;
 use bucket_brigade::cli::{Cli, report};
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::flow::panics::note_panic;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
-    leave_out_damage();
+    watch_panics();
     let parsed = Cli::command().try_get_matches();
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
@@ -38,12 +40,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// sled panics on some damage. That becomes an error with a cure; what the panic says is for the developers of sled.
-fn leave_out_damage() {
-    let show = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() != Some(OPENING_THREAD) {
-            show(panic);
+/// A panic is said in words that hold nothing of a row. sled panics on some damage: that becomes an error with a cure, and
+/// what the panic says is for the developers of sled.
+fn watch_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = note_panic(panic);
+        let thread = std::thread::current();
+        if thread.name() == Some(OPENING_THREAD) {
+            return;
+        }
+        report(&format!(
+            "thread {}: {text}; this is a defect of brigade, please report it",
+            thread.name().unwrap_or("without a name")
+        ));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            report(&backtrace.to_string());
         }
     }));
 }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{self, Config, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::terminal::StandardError;
+use crate::printable::printable_lines;
 
 pub mod backends;
 mod checkpoint;
@@ -190,7 +191,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 /// Writes a result to standard output.
 fn print(text: &str) -> Result<(), Fault> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out
+        .write_all(printable_lines(text).as_bytes())
+        .and_then(|()| out.flush())
+    {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Fault::new(
             FaultKind::StateIo,
             format!("cannot write to standard output: {error}"),

@@ -16,10 +16,11 @@ use crate::config::Config;
 use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::Fault;
 use crate::model::{ObjectVersion, Table, TableIndex};
+use crate::printable::printable;
 use crate::read::rendered_rows::RowReader;
 use crate::saturate;
 use crate::settings::SourcePosition;
-use crate::source::{ObjectSource, printable};
+use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

@@ -3,7 +3,8 @@
 use crate::discover::folders::ObjectFolder;
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
-use crate::source::{ListCursor, ObjectSource, printable};
+use crate::printable::printable;
+use crate::source::{ListCursor, ObjectSource};
 
 /// The folder of a task that a key belongs to.
 ///

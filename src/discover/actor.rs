@@ -47,6 +47,10 @@ pub struct DiscovererParts {
 
 /// The actor.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is told, asked and changed for itself"
+)]
 pub struct Discoverer {
     parts: DiscovererParts,
     /// From when on times count. The time of day is not asked: nothing waits longer because somebody set the clock.
@@ -54,6 +58,8 @@ pub struct Discoverer {
     waiting: VecDeque<(usize, oneshot::Sender<Option<Assignment>>)>,
     /// Whether all readers wait, as the checkpointer was told.
     is_waiting: bool,
+    /// Whether the checkpointer knows that nothing is left to load.
+    is_past_load: bool,
     is_listing: bool,
     is_stopping: bool,
 }
@@ -66,6 +72,7 @@ impl Discoverer {
             epoch: Instant::now(),
             waiting: VecDeque::new(),
             is_waiting: false,
+            is_past_load: false,
             is_listing: false,
             is_stopping: false,
         }
@@ -77,7 +84,6 @@ impl Discoverer {
 
     /// Does whatever can be done now: announce, hand out, list.
     fn drive(&mut self, context: &mut Context<Self>) {
-        let was_loading = self.parts.catalog.is_loading();
         for table in self.parts.catalog.newly_loaded() {
             self.parts.checkpointer.notify(TaskNotice::LoadCompleted(table));
         }
@@ -92,7 +98,8 @@ impl Discoverer {
                 self.parts.checkpointer.notify(notice);
             }
         }
-        if was_loading && !self.parts.catalog.is_loading() {
+        // A task without a load is past it from its start.
+        if !self.parts.catalog.is_loading() && !std::mem::replace(&mut self.is_past_load, true) {
             self.parts.checkpointer.notify(TaskNotice::Phase(Phase::Changes));
         }
         self.hand_out();

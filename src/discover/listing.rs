@@ -8,9 +8,10 @@ use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, Object
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
+use crate::printable::printable;
 use crate::saturate;
 use crate::settings::LateFiles;
-use crate::source::{ListPage, ObjectSource, printable};
+use crate::source::{ListPage, ObjectSource};
 
 /// Files that a warning names.
 const NAMED_MAX: usize = 5;

@@ -63,10 +63,10 @@ where
     /// # Errors
     /// [`StageClosed`] if the actor is gone.
     pub async fn push(&self, message: M) -> Result<M::Result, StageClosed> {
-        self.recipient
-            .send(message)
-            .await
-            .map_err(|_closed| StageClosed { stage: self.stage })
+        failpoint("before", self.stage);
+        let reply = self.recipient.send(message).await;
+        failpoint("after", self.stage);
+        reply.map_err(|_closed| StageClosed { stage: self.stage })
     }
 }
 
@@ -116,6 +116,18 @@ where
         reason = "the one place: settlements are bounded by credits"
     )]
     pub fn notify(&self, message: M) {
+        failpoint("before", std::any::type_name::<M>());
         self.recipient.do_send(message);
+        failpoint("after", std::any::type_name::<M>());
     }
 }
+
+/// A hand-over, which a test may want to interrupt.
+#[cfg(feature = "testkit")]
+fn failpoint(moment: &str, edge: &str) {
+    let edge = edge.rsplit("::").next().unwrap_or(edge);
+    super::failpoints::reached(None, &format!("{moment} {edge}"));
+}
+
+#[cfg(not(feature = "testkit"))]
+fn failpoint(_moment: &str, _edge: &str) {}

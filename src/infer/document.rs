@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::column::ColumnSeen;
 use super::table::Inferred;
 use crate::model::{Column, ColumnType, DateFormat};
-use crate::source::printable;
+use crate::printable::printable;
 
 /// Name of the table definition beside the configuration.
 pub const TABLE_DEFINITION_FILE: &str = "table-definition.json";

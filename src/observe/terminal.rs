@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use indicatif::MultiProgress;
 
+use crate::printable::printable_log;
+
 static LINES: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// The moving lines of this process; they are hidden if standard error is not a terminal.
@@ -19,7 +21,10 @@ pub struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LINES.suspend(|| io::stderr().lock().write_all(bytes))?;
+        // Whole lines come in; where one is cut, it is not one of ours.
+        let text = String::from_utf8_lossy(bytes);
+        let text = printable_log(&text);
+        LINES.suspend(|| io::stderr().lock().write_all(text.as_bytes()))?;
         Ok(bytes.len())
     }
 

@@ -9,6 +9,7 @@ use actix::prelude::*;
 
 use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use super::messages::{ParseChunk, ParseControl};
+use super::panic_book::PanicBook;
 use crate::batch::messages::{PackSlice, Slice};
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::messages::ChunkParsed;
@@ -17,6 +18,8 @@ use crate::config::Config;
 use crate::deadletter::messages::StoreRejected;
 use crate::flow::budget::Credit;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::flow::panics::catching;
+use crate::model::Chunk;
 use crate::model::settle::{ChunkRef, Lane, SettledRun};
 use crate::observe::counters::Counters;
 use crate::saturate;
@@ -41,15 +44,33 @@ pub struct ParserParts {
     pub counters: Arc<Counters>,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
+    /// What has panicked.
+    pub panics: PanicBook,
 }
 
 /// The actor.
 #[derive(Debug)]
 pub struct Parser {
     router: ChunkRouter,
+    origin: RouterOrigin,
+    panics: PanicBook,
     edges: Arc<Edges>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a router is made of: one that panicked may be in any state.
+#[derive(Debug)]
+struct RouterOrigin {
+    config: Arc<Config>,
+    stream: StreamDescription,
+    chain: Option<u64>,
+}
+
+impl RouterOrigin {
+    fn router(&self) -> ChunkRouter {
+        ChunkRouter::new(&self.config, self.stream.clone()).with_chain(&self.config, self.chain)
+    }
 }
 
 #[derive(Debug)]
@@ -62,26 +83,61 @@ struct Edges {
 impl Parser {
     /// A parser for every table of the task.
     pub fn new(parts: ParserParts) -> Self {
-        let router = ChunkRouter::new(&parts.config, parts.stream).with_chain(&parts.config, parts.chain);
         let ParserParts {
+            config,
+            stream,
+            chain,
             batchers,
             dead_letters,
             checkpointer,
             counters,
             clock,
-            ..
+            panics,
         } = parts;
+        let origin = RouterOrigin {
+            config,
+            stream,
+            chain,
+        };
         let edges = Arc::new(Edges {
             batchers,
             dead_letters,
             checkpointer,
         });
         Self {
-            router,
+            router: origin.router(),
+            origin,
+            panics,
             edges,
             counters,
             clock,
         }
+    }
+
+    /// Routes a chunk; if that panics every time, says so.
+    fn route(&mut self, context: &ObjectContext, chunk: &Chunk) -> Result<RoutedChunk, String> {
+        let now_us = self.clock.now_us();
+        let routed = catching(|| {
+            #[cfg(feature = "testkit")]
+            crate::flow::failpoints::reached(Some(&self.origin.config.task), "parse a chunk");
+            self.router.enter_chain(context.chain.as_ref());
+            let (key, location) = (&context.version.key, &context.location);
+            self.router
+                .enter_object(&context.id, key, location, &context.troubles);
+            self.router
+                .route(&context.version, chunk, context.table, &context.skip, now_us)
+        });
+        routed.map_err(|caught| {
+            let span = chunk.span;
+            if !self
+                .panics
+                .is_hopeless(&context.id, span.start.ordinal..span.end.ordinal)
+            {
+                caught.resume();
+            }
+            self.router = self.origin.router();
+            caught.text()
+        })
     }
 
     /// Sends a chunk on its way; the answer is made of what comes after it.
@@ -190,21 +246,15 @@ impl Handler<ParseChunk> for Parser {
             chunk,
             credit,
         } = message;
-        let rendered =
-            tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len())
-                .in_scope(|| {
-                    self.router.enter_chain(context.chain.as_ref());
-                    let (key, location) = (&context.version.key, &context.location);
-                    self.router
-                        .enter_object(&context.id, key, location, &context.troubles);
-                    self.router.route(
-                        &context.version,
-                        &chunk,
-                        context.table,
-                        &context.skip,
-                        self.clock.now_us(),
-                    )
-                });
+        let span =
+            tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len());
+        let rendered = match span.in_scope(|| self.route(&context, &chunk)) {
+            Ok(rendered) => rendered,
+            Err(panic) => {
+                let end = async { ChunkEnd::Panicked(panic) };
+                return AtomicResponse::new(Box::pin(end.into_actor(self)));
+            }
+        };
         let outgoing = Outgoing {
             context,
             reference,

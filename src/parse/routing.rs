@@ -14,6 +14,8 @@ pub enum ChunkEnd {
     TableSuspended,
     /// Nothing: the task ends before the next row.
     TaskStopped(Fault),
+    /// Nothing, and nothing of this chunk either: it panics every time. What may be said of that.
+    Panicked(String),
 }
 
 /// A chunk on its way through the router.

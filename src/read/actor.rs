@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
-use super::reading::{Ending, Reading, judge};
+use super::reading::{Ending, Reading, judge, panicked};
 use crate::chain::ends::ChainStart;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
@@ -21,12 +21,14 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
 use crate::flow::fuse::Fuse;
 use crate::flow::halt::Halt;
-use crate::model::Chunk;
+use crate::flow::panics::catching_in;
 use crate::model::settle::ChunkRef;
+use crate::model::{Chunk, Mark};
 use crate::observe::object_trace::ObjectTrace;
 use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
 use crate::parse::messages::{ParseChunk, ParseControl};
+use crate::parse::panic_book::PanicBook;
 use crate::settings::ChangedObjects;
 use crate::source::{ObjectSource, SourceError};
 
@@ -59,6 +61,8 @@ pub struct FileReaderParts {
     pub stop: CancellationToken,
     /// Ends the task after what was read.
     pub halt: Halt,
+    /// What has panicked.
+    pub panics: PanicBook,
     /// Ends the actor with a fault.
     pub fuse: Fuse,
 }
@@ -182,17 +186,19 @@ impl FileReaderParts {
         resume: ResumePoint,
     ) -> Result<Result<Reading, SourceError>, Ending> {
         let (source, version) = (self.source.as_ref(), &context.version);
-        let opened = ObjectChunks::open(source, version, context.table, &self.settings, resume.mark).await;
-        let mut chunks = match opened {
+        let open = ObjectChunks::open(source, version, context.table, &self.settings, resume.mark);
+        let mut chunks = match self.watched(context, resume.mark, open).await {
             Ok(chunks) => chunks,
             Err(error) => return Ok(Err(error)),
         };
         let mut chunk_number = 0;
         while !self.stop.is_cancelled() {
-            match chunks.next().await {
+            let mark = chunks.mark();
+            match self.watched(context, mark, chunks.next()).await {
                 Ok(NextChunk::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
                     ChunkEnd::Whole => chunk_number += 1,
                     ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
+                    ChunkEnd::Panicked(panic) => return Ok(Err(panicked(context, mark, &panic))),
                     ChunkEnd::TaskStopped(fault) => {
                         self.halt.request(fault);
                         return Ok(Ok(Reading::Stopped));
@@ -207,6 +213,22 @@ impl FileReaderParts {
             }
         }
         Ok(Ok(Reading::Stopped))
+    }
+
+    /// Work on the rows of an object from a mark on, which may panic every time.
+    async fn watched<T>(
+        &self,
+        context: &ObjectContext,
+        mark: Mark,
+        work: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        match catching_in(work).await {
+            Ok(result) => result,
+            Err(caught) if self.panics.is_hopeless(&context.id, mark.ordinal..u64::MAX) => {
+                Err(panicked(context, mark, &caught.text()))
+            }
+            Err(caught) => caught.resume(),
+        }
     }
 
     async fn hand_on(

@@ -4,6 +4,7 @@ use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::ObjectEnd;
 use crate::fault::Fault;
 use crate::flow::edge::StageClosed;
+use crate::model::Mark;
 use crate::model::trouble::Suspension;
 use crate::settings::ChangedObjects;
 use crate::source::SourceError;
@@ -34,6 +35,23 @@ pub(super) enum Reading {
     End(ObjectEnd),
     /// It was stopped in the middle.
     Stopped,
+}
+
+/// The trouble with an object whose rows cannot be worked on from a mark on, because that panics every time.
+pub(super) fn panicked(context: &ObjectContext, mark: Mark, panic: &str) -> SourceError {
+    let Mark {
+        position,
+        ordinal,
+        line,
+    } = mark;
+    SourceError::Damaged {
+        location: context.location.clone(),
+        detail: format!(
+            "every attempt to work on the rows after row {ordinal} (line {}, byte {position}) ends in {panic}; this is a \
+             defect of brigade, please report it",
+            line + 1
+        ),
+    }
 }
 
 /// Trouble with one object sets it aside, or suspends its table; other trouble ends the generation.

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError, printable};
+use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
+use crate::printable::printable;
 use crate::saturate;
 
 /// Bytes of one piece of a body unless [`MemorySource::with_piece_bytes`] says otherwise.

@@ -3,7 +3,6 @@
 //! Here: listing, ranged reads of one version, and the errors of both. A new source is a folder here. Not here: what the
 //! bytes mean (`read`).
 
-use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::ops::Range;
 use std::pin::Pin;
@@ -82,22 +81,6 @@ pub trait ObjectSource: Debug + Display + Send + Sync {
     /// Bytes of objects that came from the backend since the source was made, whoever asked for them. What a
     /// resume reads a second time counts a second time.
     fn bytes_read(&self) -> u64;
-}
-
-/// A key fit for messages and logs: control characters are escaped, so that a key cannot forge a log line.
-pub fn printable(key: &str) -> Cow<'_, str> {
-    if key.chars().any(char::is_control) {
-        let escape = |character: char| {
-            if character.is_control() {
-                character.escape_default().to_string()
-            } else {
-                character.to_string()
-            }
-        };
-        key.chars().map(escape).collect::<String>().into()
-    } else {
-        key.into()
-    }
 }
 
 /// What can go wrong with a source.
@@ -214,16 +197,5 @@ impl From<SourceError> for Fault {
             SourceError::Unreachable { .. } => FaultKind::Unreachable,
         };
         Self::new(kind, error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_cannot_forge_a_log_line() {
-        assert_eq!(printable("a b/ü.csv"), "a b/ü.csv");
-        assert_eq!(printable("a\nERROR \u{1b}[31m"), "a\\nERROR \\u{1b}[31m");
     }
 }

@@ -159,7 +159,11 @@ impl EventLog {
     /// If the file cannot be written; the event is in the log then.
     pub fn append(&self, event: &TaskEvent, now_ms: i64) -> io::Result<()> {
         let (event_id, event_type, category, message) = event.words();
-        tracing::info!(event_id, event_type, task = self.task, "{message}");
+        if matches!(event, TaskEvent::Failed(_)) {
+            tracing::error!(event_id, event_type, task = self.task, "{message}");
+        } else {
+            tracing::info!(event_id, event_type, task = self.task, "{message}");
+        }
         let envelope = Envelope {
             version: "0",
             id: chance::uuid(),

@@ -30,6 +30,7 @@ use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
+use crate::parse::panic_book::PanicBook;
 use crate::settings::{RunMode, StopAfter};
 use crate::sink::StreamDescription;
 
@@ -99,6 +100,7 @@ impl Generation {
         stream: StreamDescription,
         mode: RunMode,
         counters: Arc<Counters>,
+        panics: PanicBook,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
@@ -119,6 +121,7 @@ impl Generation {
             halt: Halt::default(),
             wind_down: WindDown::default(),
             counters,
+            panics,
         };
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
         let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();

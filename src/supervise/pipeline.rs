@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::counters::Counters;
+use crate::parse::panic_book::PanicBook;
 use crate::saturate;
 use crate::settings::life::moment_text;
 use crate::settings::{MigrationType, RunMode, StopAfter};
@@ -87,6 +88,7 @@ pub struct Pipeline {
     backends: Backends,
     mode: RunMode,
     counters: Arc<Counters>,
+    panics: PanicBook,
     status: watch::Sender<Arc<TaskStatus>>,
 }
 
@@ -101,6 +103,7 @@ impl Pipeline {
             ..TaskStatus::default()
         };
         Self {
+            panics: PanicBook::new(config.limits.restarts_max),
             config,
             backends,
             mode,
@@ -252,6 +255,7 @@ impl Pipeline {
             stream,
             self.mode,
             Arc::clone(&self.counters),
+            self.panics.clone(),
             self.status.clone(),
         )
         .await?;

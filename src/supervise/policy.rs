@@ -91,10 +91,7 @@ pub fn fault_of(exit: ChildExit) -> Option<Fault> {
             fault.kind,
             format!("{}: {}", exit.name, fault.message),
         )),
-        Exit::Panicked(text) => Some(Fault::new(
-            FaultKind::Panic,
-            format!("{} panicked: {text}", exit.name),
-        )),
+        Exit::Panicked(text) => Some(Fault::new(FaultKind::Panic, format!("{}: {text}", exit.name))),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
 use crate::flow::fuse::Fuse;
+use crate::flow::panics::text_of;
 
 /// Mailboxes do not bound anything in actix 0.13 (see `flow`), so the number does not matter.
 const MAILBOX_CAPACITY: usize = 16;
@@ -102,7 +103,9 @@ impl ActorSet {
                 let exit = match (joined, fuse.take()) {
                     (Ok(()), Some(fault)) => Exit::Failed(fault),
                     (Ok(()), None) => Exit::Finished,
-                    (Err(error), _) if error.is_panic() => Exit::Panicked(panic_text(error.into_panic())),
+                    (Err(error), _) if error.is_panic() => {
+                        Exit::Panicked(text_of(error.into_panic().as_ref()))
+                    }
                     (Err(_), _) => Exit::Cancelled,
                 };
                 // The receiver lives as long as the generation; a report after it has no reader and no meaning.
@@ -135,15 +138,6 @@ impl ActorSet {
 /// A mailbox that waits for its actor.
 #[expect(missing_debug_implementations, reason = "an actix receiver has none")]
 pub struct Mailbox<A: Actor<Context = Context<A>>>(actix::dev::channel::AddressReceiver<A>);
-
-fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => panic
-            .downcast::<&'static str>()
-            .map_or_else(|_| "no message".into(), |text| (*text).into()),
-    }
-}
 
 #[cfg(test)]
 #[path = "spawn_tests.rs"]

@@ -76,8 +76,8 @@ fn every_kind_of_end_is_reported_with_its_reason() {
         exit_of(Life::Fail),
         Exit::Failed(Fault::new(FaultKind::Data, "the first"))
     );
-    assert_eq!(exit_of(Life::Panic), Exit::Panicked("as told".into()));
-    let in_future = Exit::Panicked("in a future, number 7".into());
+    assert_eq!(exit_of(Life::Panic), Exit::Panicked("a panic: as told".into()));
+    let in_future = Exit::Panicked("a panic: in a future, number 7".into());
     assert_eq!(exit_of(Life::PanicInFuture), in_future);
 }
 
@@ -85,7 +85,7 @@ fn every_kind_of_end_is_reported_with_its_reason() {
 fn a_panic_while_the_actor_is_made_is_reported_as_well() {
     assert_eq!(
         exit_of(Life::PanicAsItIsMade),
-        Exit::Panicked("no actor today".into())
+        Exit::Panicked("a panic: no actor today".into())
     );
 }
 

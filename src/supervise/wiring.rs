@@ -30,6 +30,7 @@ use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
+use crate::parse::panic_book::PanicBook;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::publish::look_plan::Start;
 use crate::read::actor::{FileReader, FileReaderParts};
@@ -50,6 +51,7 @@ pub(super) struct Wiring<'a> {
     pub(super) halt: Halt,
     pub(super) wind_down: WindDown,
     pub(super) counters: Arc<Counters>,
+    pub(super) panics: PanicBook,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
     pub(super) actors: ActorSet,
@@ -251,6 +253,7 @@ impl Wiring<'_> {
             checkpointer: Upstream::to(checkpointer.clone()),
             counters: Arc::clone(&self.counters),
             clock: Arc::clone(&self.backends.clock),
+            panics: self.panics.clone(),
         };
         let arbiter = self.placement.lane(lane);
         self.actors
@@ -271,7 +274,7 @@ impl Wiring<'_> {
         let settings = ReadSettings::new(self.config);
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
         let changed_objects = self.config.source.changed_objects;
-        let halt = self.halt.clone();
+        let (halt, panics) = (self.halt.clone(), self.panics.clone());
         let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
         let (open, ended) = (
@@ -300,6 +303,7 @@ impl Wiring<'_> {
                     cost,
                     stop,
                     halt,
+                    panics,
                     fuse,
                 })
             });

@@ -3,6 +3,7 @@
 
 use bucket_brigade::checkpoint::store::ObjectState;
 use bucket_brigade::fault::FaultKind;
+use bucket_brigade::flow::failpoints;
 use bucket_brigade::limits::RECORD_BYTES_CEILING;
 use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::settings::{ChangedObjects, LateFiles, LimitsConfig, RunMode};
@@ -60,6 +61,52 @@ fn a_panic_while_reading_starts_a_new_generation_that_loses_nothing() {
     run.assert_ended(RunEnd::Finished);
     assert_eq!(run.status.generation, 2, "one panic, one restart");
     judge(&world, &Expectation::over_lives());
+}
+
+/// A library that reads a file, or this program, gives up on the same bytes every time.
+#[test]
+fn an_object_that_panics_every_time_is_set_aside_and_the_rest_goes_on() {
+    let (world, key) = world_of_three();
+    for _ in 0..2 {
+        world.source.inject(&key, 500_000, BodyFault::Panic);
+    }
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    assert_eq!(run.status.generation, 2, "the second panic is not tried again");
+    judge(&world, &Expectation::over_lives().with_set_aside(&key));
+    let (reason, watermark) = world.set_aside(&key);
+    assert!(
+        reason.contains("defect") && reason.contains("after row"),
+        "{reason}"
+    );
+    assert!(watermark.ordinal > 0, "what was read before it is delivered");
+}
+
+#[test]
+fn so_is_one_whose_rows_cannot_be_made_messages_of() {
+    let (mut world, _) = world_of_three();
+    world.config.task = "panics-while-parsing".to_owned();
+    // So that the second panic meets the chunk of the first.
+    world.config.limits.files_in_parallel = 1;
+    for _ in 0..2 {
+        failpoints::plan(&world.config.task, "parse a chunk");
+    }
+    let run = world.run(RunMode::Once);
+    run.assert_ended(RunEnd::Finished);
+    assert_eq!(run.status.generation, 2);
+    assert_eq!(run.status.set_aside, 1, "{:?}", run.status.quarantined);
+    let object = run.status.quarantined.front().unwrap();
+    assert!(object.reason.contains("a panic"), "{}", object.reason);
+    judge(&world, &Expectation::over_lives().with_set_aside(&object.key));
+}
+
+#[test]
+fn without_restarts_it_is_set_aside_at_once() {
+    let (mut world, key) = world_of_three();
+    world.config.limits.restarts_max = 0;
+    world.source.inject(&key, 500_000, BodyFault::Panic);
+    world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+    judge(&world, &set_aside(&key));
 }
 
 #[test]

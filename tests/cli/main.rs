@@ -20,6 +20,7 @@ mod logs;
 mod mappings;
 mod names;
 mod not_read;
+mod operators;
 mod plan;
 mod policies;
 mod preview;

@@ -152,7 +152,11 @@ impl TaskFolder {
 
     /// Starts the task without an end of its own.
     pub fn start(&self) -> Running {
-        let mut command = self.command(&["run"]);
+        Self::start_command(self.command(&["run"]))
+    }
+
+    /// Starts a command of this task.
+    pub fn start_command(mut command: Command) -> Running {
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -236,8 +240,13 @@ impl Running {
     }
 
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal, as `kill` names it.
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        let status = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(status.success(), "the process takes no signal");
     }
 

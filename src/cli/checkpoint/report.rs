@@ -13,8 +13,8 @@ use crate::checkpoint::store::{
 use crate::cli::text::{counted, grouped, moment, table};
 use crate::model::QueueName;
 use crate::model::control::CONTROL_KEY;
+use crate::printable::printable;
 use crate::saturate;
-use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

@@ -14,11 +14,11 @@ use super::{ConfigPath, OutputFormat};
 use crate::deadletter::envelope::DeadLetter;
 use crate::deadletter::files;
 use crate::fault::{Fault, FaultKind};
+use crate::printable::printable;
 use crate::replay::log;
 use crate::replay::log::Replay;
 use crate::replay::plan::CORRECTED;
 use crate::saturate;
-use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_row_cannot_control_the_terminal() {
         let text = letter_text(&letter("1,\u{1b}[2J\nid: forged\r\n"));
-        assert!(text.ends_with("row: 1,\\u{1b}[2J\\nid: forged\n"), "{text}");
+        assert!(text.ends_with("row: 1,\\u001b[2J\\nid: forged\n"), "{text}");
     }
 
     #[test]

@@ -18,13 +18,13 @@ use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Operation, TableIndex};
+use crate::printable::printable;
 use crate::read::rendered_rows::RowReader;
 use crate::replay::log::{Replay, ReplayLog};
 use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow, StillRejected};
 use crate::replay::resend::{PATIENCE, Resender};
 use crate::saturate;
 use crate::sink::{RecordSink, StreamDescription};
-use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

@@ -17,9 +17,10 @@ use crate::config::Config;
 use crate::discover::folders::{ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
+use crate::printable::printable;
 use crate::read::format::Format;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings};
-use crate::source::{ObjectSource, printable};
+use crate::source::ObjectSource;
 use crate::supervise::events::TaskEvent;
 
 /// Version of the JSON shape; consumers ignore members they do not know.

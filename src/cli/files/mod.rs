@@ -13,7 +13,7 @@ use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::store::{Decision, ObjectEntry, SetAside};
 use crate::fault::Fault;
-use crate::source::printable;
+use crate::printable::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

@@ -24,9 +24,9 @@ use crate::infer::document::{
     NewSource, NewTask, TABLE_DEFINITION_FILE, column_line, configuration, table_definition,
 };
 use crate::infer::table::{Inferred, TableSeen};
+use crate::printable::printable;
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
 use crate::settings::{CsvDialect, SourceLocation};
-use crate::source::printable;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cli::text::{counted, grouped, lines, span, table};
+use crate::printable::printable;
 use crate::saturate;
-use crate::source::printable;
 
 /// What `plan --output json` prints. Records and times are estimates from a sample of rows.
 #[derive(Debug, Serialize)]

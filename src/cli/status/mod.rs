@@ -21,9 +21,9 @@ use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::observe::shards::ShardActivity;
+use crate::printable::printable;
 use crate::saturate;
 use crate::settings::ChangesFrom;
-use crate::source::printable;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -286,6 +286,8 @@ fn tables_text(status: &TaskStatus) -> String {
     };
     let total = status.tables.len();
     match status.phase {
+        // Without a load there is nothing to have been loaded.
+        Phase::Changes if of(|_, ended| ended) == 0 => total.to_string(),
         Phase::Changes => format!("{total}, loaded"),
         Phase::FullLoad => format!(
             "{total}: {} loaded, {} loading, {} waiting",

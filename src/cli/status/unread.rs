@@ -3,7 +3,7 @@
 use crate::checkpoint::status::{ObjectCounts, TaskStatus};
 use crate::cli::text::{counted, grouped};
 use crate::model::trouble::Suspension;
-use crate::source::printable;
+use crate::printable::printable;
 
 /// Load files of a table that are not read and are named.
 const UNREAD_NAMED_MAX: usize = 5;

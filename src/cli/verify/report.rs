@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::cli::text::{counted, grouped, lines, table};
+use crate::printable::printable;
 use crate::saturate;
-use crate::source::printable;
 use crate::verify::report::{Completeness, Counts, MissingRow, ObjectFindings, Report};
 
 /// Objects that are shown; programs get all of them.

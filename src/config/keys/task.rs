@@ -247,7 +247,7 @@ static OTLP: Group = Group {
     exactly_one_of: &[],
     parts: &[&[Key {
         name: "endpoint",
-        kind: Kind::Text(&text::URL),
+        kind: Kind::Text(&text::COLLECTOR),
         presence: Presence::Optional("http://127.0.0.1:4318"),
         about: "Endpoint without a path. Without it nothing is sent.",
     }]],

@@ -78,6 +78,14 @@ pub static URL: TextRule = TextRule {
     },
 };
 
+/// A collector of telemetry: as [`URL`], without TLS.
+pub static COLLECTOR: TextRule = TextRule {
+    allowed: "`http://` with a host and perhaps a port; spans are sent over plain HTTP, so name a collector nearby that \
+              forwards them",
+    pattern: "^(http://[^/?#@\\s]+/?)?$",
+    accepts: |text| !text.starts_with("https://") && (URL.accepts)(text),
+};
+
 /// A moment; without an offset it is UTC.
 pub static MOMENT: TextRule = TextRule {
     allowed: "a time such as `2026-11-23T20:00:00Z`; without an offset it is UTC",
@@ -214,6 +222,11 @@ mod tests {
                 "http://u:p@h",
                 "http://a b",
             ],
+        );
+        check(
+            &COLLECTOR,
+            &["http://collector:4318", "http://h/", ""],
+            &["https://h", "h:1", "http://h/v1/traces"],
         );
         check(&ACCOUNT, &["012345678901", ""], &["1234", "12345678901x"]);
         check(&REGION, &["us-west-2", ""], &["US-WEST-2", "us west"]);

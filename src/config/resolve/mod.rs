@@ -1,6 +1,7 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod endpoint;
 mod errors;
 mod format;
 mod restarts;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::tree::quoted;
 use super::super::values::Section;
+use super::endpoint::endpoint;
 use super::format::{data_format, dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
@@ -30,7 +31,7 @@ pub(super) fn source(
     let bucket_folder = prefix(place.text("bucket_folder")?);
     let changes_from = changes_from(&section, &bucket_folder, cdc_path.as_deref(), report);
     Some(SourceConfig {
-        location: location(&section, folder)?,
+        location: location(&section, folder, report)?,
         bucket_folder,
         cdc_path,
         changes_from: changes_from?,
@@ -95,12 +96,12 @@ fn changes_from(
     Some(ChangesFrom::AfterKey(key.to_owned()))
 }
 
-fn location(source: &Section<'_>, folder: &Path) -> Option<SourceLocation> {
+fn location(source: &Section<'_>, folder: &Path, report: &mut Report) -> Option<SourceLocation> {
     if let Some(s3) = source.section("s3") {
         return Some(SourceLocation::S3 {
             bucket: s3.text("bucket")?.to_owned(),
             region: s3.filled_text("region"),
-            endpoint: s3.filled_text("endpoint"),
+            endpoint: endpoint(&s3, report),
             path_style: s3.boolean("path_style")?,
             expected_bucket_owner: s3.filled_text("expected_bucket_owner"),
         });

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::values::Section;
+use super::endpoint::endpoint;
 use super::joined;
 use crate::encode::partition_key::{PartitionKeyRule, PartitionKeyType};
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
@@ -24,7 +25,11 @@ pub(super) struct Target {
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
     let (place, aggregation, keys) = match (section.section("kinesis"), section.section("ndjson")) {
-        (Some(kinesis), _) => (self::kinesis(&kinesis), self::aggregation(&kinesis), kinesis),
+        (Some(kinesis), _) => (
+            self::kinesis(&kinesis, report),
+            self::aggregation(&kinesis),
+            kinesis,
+        ),
         (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
@@ -81,11 +86,11 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
     })
 }
 
-fn kinesis(section: &Section<'_>) -> Option<TargetConfig> {
+fn kinesis(section: &Section<'_>, report: &mut Report) -> Option<TargetConfig> {
     Some(TargetConfig::Kinesis {
         stream: section.text("stream")?.to_owned(),
         region: section.filled_text("region"),
-        endpoint: section.filled_text("endpoint"),
+        endpoint: endpoint(section, report),
         request_timeout: section.duration("request_timeout")?,
     })
 }

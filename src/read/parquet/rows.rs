@@ -6,7 +6,6 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::input::FromWorker;
 use super::worker::Job;
@@ -24,7 +23,6 @@ pub struct ParquetRows<'a> {
     version: ObjectVersion,
     location: String,
     worker: mpsc::Receiver<FromWorker>,
-    thread: JoinHandle<()>,
 }
 
 impl<'a> ParquetRows<'a> {
@@ -33,13 +31,12 @@ impl<'a> ParquetRows<'a> {
         let location = job.location.clone();
         let (sender, worker) = mpsc::channel(AHEAD);
         let span = tracing::Span::current();
-        let thread = tokio::task::spawn_blocking(move || span.in_scope(|| job.run(&sender)));
+        tokio::task::spawn_blocking(move || span.in_scope(|| job.run(&sender)));
         Self {
             source,
             version,
             location,
             worker,
-            thread,
         }
     }
 
@@ -58,17 +55,10 @@ impl<'a> ParquetRows<'a> {
             Some(FromWorker::Chunk(chunk)) => Ok(NextChunk::Chunk(chunk)),
             Some(FromWorker::End) => Ok(NextChunk::End),
             Some(FromWorker::Failed(problem)) => Err(damaged(self.location.clone(), &problem)),
-            None => {
-                let end = (&mut self.thread).await;
-                let detail = end.map_or_else(
-                    |error| error.to_string(),
-                    |()| "it ended without a final message".to_owned(),
-                );
-                Err(damaged(
-                    self.location.clone(),
-                    &format!("the Parquet reader failed: {detail}"),
-                ))
-            }
+            None => Err(damaged(
+                self.location.clone(),
+                &"the Parquet reader ended without a final message",
+            )),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::column::Column;
 use super::columns::{Content, FieldPlan, FieldSource, named};
 use super::input::{FromWorker, ObjectInput};
 use super::row_chunks::RowChunks;
+use crate::flow::panics::catching;
 use crate::model::{Chunk, Mark, Table};
 use crate::read::decoder::expands_too_much;
 use crate::read::framer::FramerConfig;
@@ -64,10 +65,12 @@ impl From<String> for Ending {
 impl Job {
     /// Reads the object and says all there is to say.
     pub fn run(&self, out: &mpsc::Sender<FromWorker>) {
-        let last = match self.read(out) {
-            Ok(()) => FromWorker::End,
-            Err(Ending::Damaged(problem)) => FromWorker::Failed(problem),
-            Err(Ending::Gone) => return,
+        let last = match catching(|| self.read(out)) {
+            Ok(Ok(())) => FromWorker::End,
+            Ok(Err(Ending::Damaged(problem))) => FromWorker::Failed(problem),
+            Ok(Err(Ending::Gone)) => return,
+            // The library gives up on what a file must not contain in this way too.
+            Err(caught) => FromWorker::Failed(format!("reading it as Parquet ends in {}", caught.text())),
         };
         // If nobody listens any more, nobody misses it.
         out.blocking_send(last).ok();

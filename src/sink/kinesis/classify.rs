@@ -130,7 +130,10 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
         | "MissingAuthenticationTokenException"
         | "MissingAuthenticationToken"
         | "NotAuthorized"
-        | "OptInRequired" => SinkError::Denied {
+        | "OptInRequired"
+        // The stream's key may not be used: a right is missing, as for the stream itself.
+        | "KMSAccessDeniedException"
+        | "KMSOptInRequired" => SinkError::Denied {
             action: call.action,
             stream,
             detail,
@@ -142,7 +145,7 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
                 stream,
                 detail,
             },
-            // InvalidArgumentException, ValidationException, SerializationException, KMS*, a wrong endpoint.
+            // InvalidArgumentException, ValidationException, SerializationException, a key that cannot be used, a wrong endpoint.
             400 | 402 | 404..=407 | 409..=499 => call.refused(detail),
             // 408, 5xx, and answers that are not errors at all.
             _other => call.doubtful(detail),
@@ -203,6 +206,8 @@ mod tests {
         check(400, "ExpiredTokenException", "not sent");
         check(400, "AccessDeniedException", "denied");
         check(403, "", "denied");
+        check(400, "KMSAccessDeniedException", "denied");
+        check(400, "KMSOptInRequired", "denied");
         check(400, "UnrecognizedClientException", "denied");
         check(400, "ResourceNotFoundException", "missing");
         for code in [
@@ -215,9 +220,7 @@ mod tests {
         for code in [
             "KMSDisabledException",
             "KMSInvalidStateException",
-            "KMSAccessDeniedException",
             "KMSNotFoundException",
-            "KMSOptInRequired",
         ] {
             check(400, code, "refused");
         }

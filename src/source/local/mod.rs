@@ -24,9 +24,10 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use self::walk::Walk;
-use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError, printable};
+use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
+use crate::printable::printable;
 use crate::saturate;
 
 /// How long a half-done listing may be continued from what was read of the folders.

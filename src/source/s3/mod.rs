@@ -31,9 +31,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::body::ObjectReader;
 use self::classify::{Action, RequestFailure, trouble_of};
-use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError, printable};
+use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
+use crate::printable::printable;
 use crate::saturate;
 
 /// Time allowed for opening a connection.
