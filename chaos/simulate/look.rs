@@ -20,6 +20,7 @@ const RETRY_PAUSE_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Look {
     plan: LookPlan,
+    /// Nothing in doubt was sent before this time.
     since_ms: u64,
     pub(crate) next_at: u64,
     /// The shards to read, parents first; unknown until the first call.
@@ -35,6 +36,7 @@ pub(crate) struct Look {
 impl Look {
     pub(crate) fn new(plan: LookPlan, since_ms: u64, not_before: Duration, now: u64) -> Self {
         let not_before = u64::try_from(not_before.as_millis()).expect("a time of this history");
+        let looked = Looked::for_rows(plan.wanted.clone());
         Self {
             plan,
             since_ms,
@@ -43,7 +45,7 @@ impl Look {
             at: 0,
             from: None,
             ends_seen: 0,
-            looked: Box::default(),
+            looked: Box::new(looked),
         }
     }
 
@@ -103,7 +105,10 @@ impl Look {
             };
             let is_known = self.plan.is_known(&sighting.acknowledged, hash_key);
             self.looked
-                .note(sighting, content.record(0).partition_key(), is_known);
+                .note(&sighting, content.record(0).partition_key(), is_known);
+        }
+        if let Some(last) = places.last() {
+            self.looked.read_to(shard_id, &stream.log[*last].number);
         }
         self.from = Some(from + places.len());
         self.ends_seen = if places.is_empty() { self.ends_seen + 1 } else { 0 };

@@ -28,7 +28,7 @@ enum Doing {
     Waiting {
         until: u64,
     },
-    Looking(Look),
+    Looking(Box<Look>),
 }
 
 /// Packer and publisher of one shard.
@@ -45,6 +45,8 @@ pub(crate) struct Sender {
     contents: Vec<Option<ContentIndex>>,
     doing: Doing,
     since_ms: u64,
+    /// When the batch was begun.
+    begun_ms: u64,
     /// Whether a record was stored in another shard.
     pub(crate) saw_elsewhere: bool,
     /// Whether the process ends: what was not sent yet is dropped.
@@ -79,6 +81,7 @@ impl Sender {
             contents: Vec::new(),
             doing: Doing::Next,
             since_ms,
+            begun_ms: 0,
             saw_elsewhere: false,
             is_ending: false,
             notes_copies: false,
@@ -140,7 +143,7 @@ impl Sender {
                 Some(looked) => {
                     outside.tally.looks += 1;
                     let places = looked.news().filter_map(|sighting| {
-                        let (shard_id, number) = sighting.acknowledged.place();
+                        let (shard_id, number) = sighting.place();
                         outside.stream.place_of(shard_id, number)
                     });
                     let contents = places.map(|place| outside.stream.log[place].content);
@@ -193,6 +196,7 @@ impl Sender {
         let (names, id) = (outside.names(self.contents.iter().copied()), &self.shard.id);
         outside.say(|| format!("{id}: takes on a batch [{names}]"));
         self.delivery.begin(&batch);
+        self.begun_ms = outside.now;
         self.batch = Some(batch);
         self.has_sent = false;
         self.doing = Doing::Next;
@@ -231,7 +235,14 @@ impl Sender {
                 self.doing = Doing::Flying(request);
             }
             DeliveryStep::Look { not_before, .. } => {
-                let look = Look::new(self.delivery.plan(), self.since_ms, not_before, outside.now);
+                let batch = self.batch.as_ref().ok_or("looks without a batch")?;
+                let plan = self.delivery.plan(batch);
+                let since_ms = if plan.wanted.is_some() {
+                    self.begun_ms
+                } else {
+                    self.since_ms
+                };
+                let look = Box::new(Look::new(plan, since_ms, not_before, outside.now));
                 outside.say(|| format!("{id}: is in doubt, looks at {not_before:?}"));
                 self.doing = Doing::Looking(look);
             }

@@ -240,11 +240,18 @@ impl SimStream {
     /// Where reading of a shard begins, as a place in it.
     pub(crate) fn reading_start(&self, shard: usize, plan: &LookPlan, since_ms: u64) -> usize {
         let places = &self.by_shard[shard];
-        if let Some(number) = plan.starts.get(self.shard_id(shard)) {
-            return places.partition_point(|place| self.log[*place].number < *number);
-        }
         let since = since_ms.saturating_sub(TIME_MARGIN_MS);
-        places.partition_point(|place| self.log[*place].at_ms < since)
+        let by_time = places.partition_point(|place| self.log[*place].at_ms < since);
+        let Some(number) = plan.starts.get(self.shard_id(shard)) else {
+            return by_time;
+        };
+        let known = places.partition_point(|place| self.log[*place].number < *number);
+        // What this process has in doubt arrived after it was sent.
+        if plan.wanted.is_some() {
+            known.max(by_time)
+        } else {
+            known
+        }
     }
 
     /// Some records of a shard from a place on, and whether they reach its end.

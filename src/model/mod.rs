@@ -10,6 +10,7 @@ pub mod places;
 pub mod position;
 pub mod record;
 pub mod row_source;
+pub mod sequence_number;
 pub mod settle;
 pub mod start;
 pub mod table;

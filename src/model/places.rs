@@ -10,56 +10,32 @@
 //! **Invariants:** D3 (a settled record proves no second row), C4 (what is known of a shard has a size that does not
 //! depend on how much is in flight).
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
+use super::sequence_number::SequenceNumber;
 use super::settle::{compare_sequence_numbers, sequence_number_of};
 use crate::route::shard_map::{HashKey, HashRange};
 
 /// Runs and members that are kept apart at most; of more, the oldest are joined.
 pub const PLACES_MAX: usize = 2_000;
 
-/// A sequence number, which is compared as the integer it is.
-#[derive(Debug, Clone)]
-struct SequenceNumber(String);
-
-impl PartialEq for SequenceNumber {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for SequenceNumber {}
-
-impl PartialOrd for SequenceNumber {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for SequenceNumber {
-    fn cmp(&self, other: &Self) -> Ordering {
-        compare_sequence_numbers(&self.0, &other.0)
-    }
-}
-
 /// Sequence numbers of a shard at which something is in doubt.
 #[derive(Debug, Clone, Default)]
-pub struct InDoubt(BTreeMap<SequenceNumber, usize>);
+pub struct InDoubt(BTreeMap<SequenceNumber, u32>);
 
 impl InDoubt {
-    /// One more record, or member of one, at a place.
-    pub fn add(&mut self, place: &str) {
-        let number = SequenceNumber(sequence_number_of(place).to_owned());
-        *self.0.entry(number).or_default() += 1;
+    /// One more record, or member of one, with this number.
+    pub fn add(&mut self, number: SequenceNumber) {
+        let count = self.0.entry(number).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// One less.
     pub fn remove(&mut self, place: &str) {
-        let number = SequenceNumber(sequence_number_of(place).to_owned());
+        let number = SequenceNumber::new(sequence_number_of(place));
         if let Some(count) = self.0.get_mut(&number) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -74,12 +50,12 @@ impl InDoubt {
     }
 
     /// The first of them.
-    pub fn first(&self) -> Option<&str> {
-        self.0.first_key_value().map(|(number, _)| number.0.as_str())
+    pub fn first(&self) -> Option<String> {
+        self.0.first_key_value().map(|(number, _)| number.to_string())
     }
 
     fn is_at(&self, place: &str) -> bool {
-        let number = SequenceNumber(sequence_number_of(place).to_owned());
+        let number = SequenceNumber::new(sequence_number_of(place));
         self.0.contains_key(&number)
     }
 
@@ -87,7 +63,7 @@ impl InDoubt {
         if self.0.is_empty() || !is_before(left, right) {
             return false;
         }
-        let (left, right) = (SequenceNumber(left.to_owned()), SequenceNumber(right.to_owned()));
+        let (left, right) = (SequenceNumber::new(left), SequenceNumber::new(right));
         let between = (Bound::Excluded(left), Bound::Excluded(right));
         self.0.range(between).next().is_some()
     }

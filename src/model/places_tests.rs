@@ -21,7 +21,7 @@ fn numbers(numbers: &[u32]) -> KnownPlaces {
 fn doubt(numbers: &[u32]) -> InDoubt {
     let mut in_doubt = InDoubt::default();
     for number in numbers {
-        in_doubt.add(&number.to_string());
+        in_doubt.add(SequenceNumber::new(&number.to_string()));
     }
     in_doubt
 }

@@ -78,6 +78,11 @@ pub fn sequence_number_of(place: &str) -> &str {
         .map_or(place, |(sequence_number, _)| sequence_number)
 }
 
+/// Which member of an aggregated record a place is, if it is that of a member.
+pub fn member_index_of(place: &str) -> Option<usize> {
+    place.split_once(MEMBER_MARK)?.1.parse().ok()
+}
+
 /// Compares sequence numbers as the integers they are: they have more digits than a machine word has room for. The
 /// members of an aggregated record are at one place.
 pub fn compare_sequence_numbers(left: &str, right: &str) -> Ordering {
@@ -102,6 +107,7 @@ mod tests {
             ["49", "49"],
             "where reading begins"
         );
+        assert_eq!(["49/12", "49"].map(member_index_of), [Some(12), None]);
     }
 
     #[test]

@@ -41,6 +41,25 @@ pub struct Doubt {
     pub records_read: u64,
     /// How far behind the end of the shard the last page was, in milliseconds; unknown before the first.
     pub behind_ms: Option<u64>,
+    /// When the last record that was read had arrived, in milliseconds since the epoch.
+    #[serde(default)]
+    pub position_ms: Option<i64>,
+    /// How long reading the shard still takes at the pace so far, in milliseconds.
+    #[serde(default)]
+    pub remaining_ms: Option<u64>,
+}
+
+/// A page of a shard that is read back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageRead {
+    /// Its records.
+    pub records_count: usize,
+    /// How far behind the end of the shard it is, in milliseconds.
+    pub behind_ms: u64,
+    /// When its last record had arrived, in milliseconds since the epoch; `None` if it has none.
+    pub position_ms: Option<i64>,
+    /// How long reading the shard still takes, in milliseconds, if that can be said.
+    pub remaining_ms: Option<u64>,
 }
 
 /// What all shards are doing. Clones share it.
@@ -109,12 +128,13 @@ pub struct DoubtNote {
 
 impl DoubtNote {
     /// A page was read.
-    pub fn read(&self, records_count: usize, behind_ms: u64) {
-        let records_count = saturate::to_u64(records_count);
+    pub fn read(&self, page: PageRead) {
         self.board.change(&self.shard_id, |activity| {
             if let Some(doubt) = activity.doubt.as_mut() {
-                doubt.records_read += records_count;
-                doubt.behind_ms = Some(behind_ms);
+                doubt.records_read += saturate::to_u64(page.records_count);
+                doubt.behind_ms = Some(page.behind_ms);
+                doubt.position_ms = page.position_ms.or(doubt.position_ms);
+                doubt.remaining_ms = page.remaining_ms;
             }
         });
     }
@@ -135,12 +155,20 @@ mod tests {
     fn a_doubt_is_shown_until_it_is_resolved() {
         let board = ShardBoard::default();
         let note = board.doubt("s", 5);
-        note.read(3, 40);
-        note.read(4, 0);
+        let page = |records_count, behind_ms, position_ms| PageRead {
+            records_count,
+            behind_ms,
+            position_ms,
+            remaining_ms: Some(9),
+        };
+        note.read(page(4, 40, Some(8)));
+        note.read(page(3, 0, None));
         let expected = Doubt {
             settled_at_ms: 5,
             records_read: 7,
             behind_ms: Some(0),
+            position_ms: Some(8),
+            remaining_ms: Some(9),
         };
         assert_eq!((board.of("s").doubt, board.in_doubt_count()), (Some(expected), 1));
         drop(note);

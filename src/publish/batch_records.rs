@@ -1,5 +1,6 @@
 //! What a batch says of its records. Pure: no I/O, no clock.
 
+use super::looked::Wanted;
 use super::messages::Batch;
 use crate::model::batch::LinkKind;
 use crate::model::{BatchRecord, ObjectId};
@@ -18,6 +19,15 @@ impl Batch {
         let records = self.records.iter().enumerate();
         let syncs = records.filter(|(_, record)| is_sync(record));
         Some(syncs.map(|(index, _)| index).collect())
+    }
+
+    /// What to look for if some of its records are in doubt.
+    pub(super) fn wanted(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        for record in &self.records {
+            wanted.add(record.partition_key(), record.payload());
+        }
+        wanted
     }
 
     /// The object of each record.

@@ -65,8 +65,8 @@ pub struct ShardDelivery {
     range: HashRange,
     /// What is settled, by shard, from the place on where reading back would begin.
     settled: HashMap<String, Vec<LaneCut>>,
-    /// Sequence numbers that were seen when looking, by shard.
-    seen: HashMap<String, HashSet<String>>,
+    /// The last records that were read when looking, by shard.
+    looked_through: HashMap<String, String>,
     attempt: Option<Attempt>,
     step: DeliveryStep,
     window: usize,
@@ -90,7 +90,7 @@ impl ShardDelivery {
             sightings: Sightings::new(Looked::default(), [], config.ordering, false),
             range,
             settled: start.shards,
-            seen: HashMap::new(),
+            looked_through: HashMap::new(),
             attempt: None,
             step: DeliveryStep::Settle,
             window: BATCH_RECORDS_MAX,
@@ -176,9 +176,10 @@ impl ShardDelivery {
         self.step = DeliveryStep::Put;
     }
 
-    /// Where to look and what not to take for news.
-    pub fn plan(&self) -> LookPlan {
-        let mut seen = self.seen.clone();
+    /// Where to look and what not to take for news. Nothing before the end of an earlier look is, so a look begins there
+    /// if that is later than the places that are known.
+    pub fn plan(&self, batch: &Batch) -> LookPlan {
+        let mut seen: HashMap<String, HashSet<String>> = HashMap::new();
         for (shard_id, number) in self.attempt.iter().flat_map(Attempt::places) {
             seen.entry(shard_id.to_owned())
                 .or_default()
@@ -188,21 +189,27 @@ impl ShardDelivery {
             let look_from = look_start(lanes, &self.range)?;
             Some((shard_id.clone(), look_from.to_owned()))
         });
+        let mut starts: HashMap<_, _> = starts.collect();
+        for (shard_id, end) in &self.looked_through {
+            if starts.get(shard_id).is_none_or(|start| is_before(start, end)) {
+                starts.insert(shard_id.clone(), end.clone());
+            }
+        }
         LookPlan {
             range: self.range,
-            starts: starts.collect(),
+            starts,
             known: self.settled.clone(),
             seen,
+            looked_through: self.looked_through.clone(),
+            wanted: self.doubtful_start.is_none().then(|| batch.wanted()),
         }
     }
 
     /// Reports what was seen after the places of the plan.
     pub fn looked(&mut self, now: Duration, looked: Looked, batch: &Batch) {
         let looked = planted::read(looked);
-        for sighting in looked.news() {
-            let (shard_id, number) = sighting.acknowledged.place();
-            let of_shard = self.seen.entry(shard_id.to_owned()).or_default();
-            of_shard.insert(number.to_owned());
+        for (shard_id, end) in looked.ends() {
+            self.looked_through.insert(shard_id.to_owned(), end.to_owned());
         }
         if self.doubtful_start.take().is_some() {
             let candidates = std::mem::take(&mut self.candidates);
@@ -278,10 +285,6 @@ impl ShardDelivery {
                 look_from: look_from.clone(),
             };
             note_lane(lanes, lane);
-        }
-        if let Some(seen) = self.seen.get_mut(&shard_id) {
-            // What lies before where reading begins is not met again.
-            seen.retain(|number| look_from.as_ref().is_none_or(|begin| !is_before(number, begin)));
         }
         StoredIn {
             shard_id,
@@ -361,7 +364,7 @@ impl ShardDelivery {
 /// Two planted defects: doubt that is not looked into, and reading that begins one record too late.
 #[cfg(feature = "planted-defects")]
 mod planted {
-    use super::{HashSet, InDoubt, Looked};
+    use super::{InDoubt, Looked};
     use crate::observe::planted::{Defect, is_planted};
 
     pub(super) fn in_doubt() -> InDoubt {
@@ -374,8 +377,7 @@ mod planted {
 
     pub(super) fn read(mut looked: Looked) -> Looked {
         if is_planted(Defect::ReadBackTooLate) {
-            let mut begun = HashSet::new();
-            looked.retain(|sighting| !begun.insert(sighting.acknowledged.place().0.to_owned()));
+            looked.forget_first();
         }
         looked
     }

@@ -20,7 +20,7 @@ const MARKS: [&[u8]; 2] = [
 ];
 
 /// 128 bits of the partition key and the message, the time of building left out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Fingerprint(u128);
 
 impl Fingerprint {
@@ -42,6 +42,12 @@ impl Fingerprint {
         let head = digest.first_chunk().copied().unwrap_or_default();
         Self(u128::from_be_bytes(head))
     }
+}
+
+/// Whether this can be a message of a task: each of them says when it was built. What does not is by another writer, and
+/// has the fingerprint of no row.
+pub fn is_message(payload: &[u8]) -> bool {
+    timestamp_in(payload).is_some()
 }
 
 /// Where the text of the timestamp stands. Metadata comes last, so the search starts at the end.
@@ -119,6 +125,7 @@ mod tests {
     fn the_time_of_building_makes_no_difference_and_everything_else_does() {
         for format in FORMATS {
             let of = |row: &[u8], time| Fingerprint::of(b"1", &message(format, row, time));
+            assert!(is_message(&message(format, b"1,a", 0)), "{format:?}");
             assert_eq!(of(b"1,a", 0), of(b"1,a", 1_750_507_607_878_570), "{format:?}");
             assert_ne!(of(b"1,a", 0), of(b"1,b", 0), "{format:?}");
             let payload = message(format, b"1,a", 0);

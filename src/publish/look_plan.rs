@@ -4,9 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::looked::Wanted;
 use super::outcome::Acknowledged;
 use crate::model::ObjectId;
-use crate::model::places::LaneCut;
+use crate::model::places::{LaneCut, is_before};
 use crate::model::settle::sequence_number_of;
 use crate::route::shard_map::{HashKey, HashRange};
 
@@ -34,6 +35,11 @@ pub struct LookPlan {
     pub known: HashMap<String, Vec<LaneCut>>,
     /// Per shard: places that are known besides.
     pub seen: HashMap<String, HashSet<String>>,
+    /// Per shard: the last record that an earlier look read. Nothing up to it is news: what was not matched with a row
+    /// then is none of those that were sent since.
+    pub looked_through: HashMap<String, String>,
+    /// The rows in doubt, if they were sent by this process; otherwise any row may be.
+    pub wanted: Option<Wanted>,
 }
 
 impl Default for LookPlan {
@@ -43,6 +49,8 @@ impl Default for LookPlan {
             starts: HashMap::new(),
             known: HashMap::new(),
             seen: HashMap::new(),
+            looked_through: HashMap::new(),
+            wanted: None,
         }
     }
 }
@@ -52,6 +60,10 @@ impl LookPlan {
     /// a record that is known as a whole.
     pub fn is_known(&self, record: &Acknowledged, hash_key: HashKey) -> bool {
         let (shard_id, place) = record.place();
+        let end = self.looked_through.get(shard_id);
+        if end.is_some_and(|end| !is_before(end, place)) {
+            return true;
+        }
         let lanes = self.known.get(shard_id);
         if lanes
             .into_iter()

@@ -1,13 +1,29 @@
 //! What a look at the stream saw. Pure: no I/O, no clock.
 //!
+//! # What is kept
+//!
+//! A stream has other writers, and a look may lead past hours of their records. So a record is dropped as it is read if
+//! it can prove nothing, and one that is kept takes a small fixed number of bytes ([`Seen`]).
+//!
+//! - A record proves a row only if its fingerprint is that of the row ([`Proofs::take`], `Sightings::take`). If the rows
+//!   in doubt are known ([`Wanted`]), a record with another fingerprint proves none of them, so to drop it changes no
+//!   answer.
+//! - A known record only says that what stands before it proves no row of its key. So those of keys without a row in
+//!   doubt are dropped as well.
+//! - What was dropped must not prove another row later. It does not, because everything up to the last record that was
+//!   read counts as known from then on, dropped or not ([`Looked::ends`], `LookPlan::looked_through`).
+//!
 //! **Invariants:** D3 (each sighting proves one record).
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
-use crate::model::settle::sequence_number_of;
+use crate::model::sequence_number::SequenceNumber;
+use crate::model::settle::{member_index_of, sequence_number_of};
 use crate::route::shard_map::HashRange;
+use crate::saturate;
 use crate::settings::Ordering;
 
 /// A record of the stream after the cut, with where it is.
@@ -19,24 +35,52 @@ pub struct Sighting {
     pub acknowledged: Acknowledged,
 }
 
-/// Unknown records by what they are, those alike in the order of reading; each with its place in that order.
-pub(super) type Unmatched = HashMap<Fingerprint, VecDeque<(usize, Acknowledged)>>;
+/// The rows that a look is for, where they are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    rows: HashSet<Fingerprint>,
+    /// Their partition keys.
+    keys: HashSet<Fingerprint>,
+}
+
+/// An unknown record as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    fingerprint: Fingerprint,
+    number: SequenceNumber,
+    shard: u32,
+    member: Option<u32>,
+    /// Its place in the order of reading, among the unknown ones.
+    place: u32,
+}
+
+impl Seen {
+    pub(super) fn place(&self) -> usize {
+        saturate::to_usize(self.place)
+    }
+}
+
 /// The first place after the last known record, per partition key.
-pub(super) type Floors = HashMap<Vec<u8>, usize>;
+pub(super) type Floors = HashMap<Fingerprint, usize>;
 
 /// What was seen after the places of a plan: the records that nobody knows, and where the known ones stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// The unknown records with their places in the order of reading.
-    news: Vec<(usize, Sighting)>,
+    /// What the look is for; whatever can be a row, if that is not known.
+    wanted: Option<Wanted>,
+    /// The shards that hold them.
+    shards: Vec<Arc<str>>,
+    /// The unknown records in the order of reading.
+    news: Vec<Seen>,
     floors: Floors,
     /// How many unknown records there are of each key.
-    news_of: HashMap<Fingerprint, usize>,
-    records_count: usize,
+    news_of: HashMap<Fingerprint, u32>,
     /// Where the hash ranges of the shards begin that were read.
     lane_starts: BTreeSet<u128>,
-    /// The last record of each shard.
+    /// The last record that was read of each shard, whatever it is.
     ends: HashMap<String, String>,
+    /// The last one of each shard that can be a row.
+    last: HashMap<String, String>,
 }
 
 /// What is left of a look for whoever matches it with rows.
@@ -45,10 +89,20 @@ pub(super) struct News {
     pub(super) unmatched: Unmatched,
     pub(super) floors: Floors,
     /// How many unknown records there are of each key.
-    pub(super) left_of: HashMap<Fingerprint, usize>,
+    pub(super) left_of: HashMap<Fingerprint, u32>,
     pub(super) lane_starts: Vec<u128>,
-    /// The last record that was seen in each shard.
-    pub(super) ends: HashMap<String, String>,
+    /// The last record of each shard that can be a row.
+    pub(super) last: HashMap<String, String>,
+}
+
+/// Unknown records by what they are, those alike in the order of reading.
+#[derive(Debug, Default)]
+pub(super) struct Unmatched {
+    shards: Vec<Arc<str>>,
+    /// In the order of the fingerprints, those alike in the order of reading.
+    seen: Vec<Seen>,
+    /// How many of the first ones alike are gone.
+    gone: HashMap<Fingerprint, usize>,
 }
 
 /// What stands for a partition key.
@@ -56,59 +110,159 @@ pub(super) fn mark_of(partition_key: &[u8]) -> Fingerprint {
     Fingerprint::of(partition_key, &[])
 }
 
+impl Wanted {
+    /// One more row.
+    pub fn add(&mut self, partition_key: &[u8], payload: &[u8]) {
+        self.rows.insert(Fingerprint::of(partition_key, payload));
+        self.keys.insert(mark_of(partition_key));
+    }
+}
+
 impl Looked {
+    /// Nothing was seen yet of these rows, or of whatever can be a row.
+    pub fn for_rows(wanted: Option<Wanted>) -> Self {
+        Self {
+            wanted,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of a shard that is read: whoever sent to it sent its records in their order, one request at a time.
     pub fn note_shard(&mut self, range: &HashRange) {
         self.lane_starts.insert(range.start);
         self.lane_starts.extend(range.end.checked_add(1));
     }
 
-    /// Takes note of the next record, in the order of reading.
-    pub fn note(&mut self, sighting: Sighting, partition_key: &[u8], is_known: bool) {
-        let (shard_id, place) = sighting.acknowledged.place();
-        let number = sequence_number_of(place).to_owned();
-        match self.ends.get_mut(shard_id) {
-            Some(end) => *end = number,
-            None => {
-                self.ends.insert(shard_id.to_owned(), number);
-            }
-        }
-        let place = self.records_count;
-        self.records_count += 1;
-        if is_known {
-            self.floors.insert(partition_key.to_vec(), place + 1);
-        } else {
-            *self.news_of.entry(mark_of(partition_key)).or_default() += 1;
-            self.news.push((place, sighting));
-        }
+    /// Takes note of how far a shard was read: up to this record, that one included.
+    pub fn read_to(&mut self, shard_id: &str, sequence_number: &str) {
+        put(&mut self.ends, shard_id, sequence_number);
     }
 
-    /// The unknown records, in the order of reading.
-    pub fn news(&self) -> impl Iterator<Item = &Sighting> {
-        self.news.iter().map(|(_, sighting)| sighting)
+    /// Whether a record with this partition key can say anything of what is looked for.
+    pub fn may_concern(&self, partition_key: &[u8]) -> bool {
+        let wanted = self.wanted.as_ref();
+        wanted.is_none_or(|wanted| wanted.keys.contains(&mark_of(partition_key)))
+    }
+
+    /// Takes note of the next record, in the order of reading.
+    pub fn note(&mut self, sighting: &Sighting, partition_key: &[u8], is_known: bool) {
+        let (shard_id, place) = sighting.acknowledged.place();
+        self.read_to(shard_id, sequence_number_of(place));
+        put(&mut self.last, shard_id, sequence_number_of(place));
+        let fingerprint = sighting.fingerprint;
+        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| {
+            wanted.rows.contains(&fingerprint) || (is_known && wanted.keys.contains(&mark_of(partition_key)))
+        });
+        if !is_wanted {
+            return;
+        }
+        if is_known {
+            self.floors.insert(mark_of(partition_key), self.news.len());
+            return;
+        }
+        let count = self.news_of.entry(mark_of(partition_key)).or_default();
+        *count = count.saturating_add(1);
+        let shard = self.shards.iter().position(|known| **known == *shard_id);
+        let shard = shard.unwrap_or_else(|| {
+            self.shards.push(shard_id.into());
+            self.shards.len() - 1
+        });
+        self.news.push(Seen {
+            fingerprint,
+            number: SequenceNumber::new(sequence_number_of(place)),
+            shard: saturate::to_u32(shard),
+            member: member_index_of(place).map(saturate::to_u32),
+            place: saturate::to_u32(self.news.len()),
+        });
+    }
+
+    /// Where the unknown records are that are kept, in the order of reading.
+    pub fn news(&self) -> impl Iterator<Item = Acknowledged> {
+        self.news.iter().map(|seen| acknowledged(&self.shards, seen))
+    }
+
+    /// How many unknown records are kept.
+    pub fn news_count(&self) -> usize {
+        self.news.len()
+    }
+
+    /// The last record that was read of each shard.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ends.iter().map(|(shard_id, end)| (&**shard_id, &**end))
     }
 
     /// The unknown records, to be matched with others, and where the known ones stand.
     pub(super) fn split(self) -> News {
-        let mut unmatched = Unmatched::new();
-        for (place, sighting) in self.news {
-            let alike = unmatched.entry(sighting.fingerprint).or_default();
-            alike.push_back((place, sighting.acknowledged));
-        }
+        let mut seen = self.news;
+        seen.sort_unstable_by_key(|seen| (seen.fingerprint, seen.place));
         News {
-            unmatched,
+            unmatched: Unmatched {
+                shards: self.shards,
+                seen,
+                gone: HashMap::new(),
+            },
             floors: self.floors,
             left_of: self.news_of,
             lane_starts: self.lane_starts.into_iter().collect(),
-            ends: self.ends,
+            last: self.last,
         }
     }
 
-    /// Forgets some of the unknown records.
+    /// Forgets the first unknown record of each shard.
     #[cfg(feature = "planted-defects")]
-    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Sighting) -> bool) {
-        self.news.retain(|(_, sighting)| is_kept(sighting));
+    pub(super) fn forget_first(&mut self) {
+        let mut begun = HashSet::new();
+        self.news.retain(|seen| !begun.insert(seen.shard));
     }
+}
+
+impl Unmatched {
+    /// Those left that are such a record, in the order of reading.
+    pub(super) fn alike(&self, fingerprint: Fingerprint) -> &[Seen] {
+        let start = self.seen.partition_point(|seen| seen.fingerprint < fingerprint);
+        let gone = self.gone.get(&fingerprint).copied().unwrap_or(0);
+        let rest = self.seen.get(start.saturating_add(gone)..).unwrap_or_default();
+        let count = rest.partition_point(|seen| seen.fingerprint == fingerprint);
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Takes the first so many of them away.
+    pub(super) fn take_first(&mut self, fingerprint: Fingerprint, count: usize) {
+        if count > 0 {
+            *self.gone.entry(fingerprint).or_default() += count;
+        }
+    }
+
+    /// All that were seen, also those that were taken away since, with their shards.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &SequenceNumber)> {
+        let shard_of = |seen: &Seen| self.shards.get(saturate::to_usize(seen.shard));
+        let seen = self.seen.iter();
+        seen.filter_map(move |seen| Some((&**shard_of(seen)?, &seen.number)))
+    }
+
+    /// The proof that one of them is.
+    pub(super) fn acknowledged(&self, seen: &Seen) -> Acknowledged {
+        acknowledged(&self.shards, seen)
+    }
+}
+
+fn put(numbers: &mut HashMap<String, String>, shard_id: &str, sequence_number: &str) {
+    match numbers.get_mut(shard_id) {
+        Some(number) => sequence_number.clone_into(number),
+        None => {
+            numbers.insert(shard_id.to_owned(), sequence_number.to_owned());
+        }
+    }
+}
+
+fn acknowledged(shards: &[Arc<str>], seen: &Seen) -> Acknowledged {
+    let shard_id = shards.get(saturate::to_usize(seen.shard));
+    let member = seen.member.map(saturate::to_usize);
+    Acknowledged::seen(
+        shard_id.map_or("", |shard_id| shard_id),
+        &seen.number.to_string(),
+        member,
+    )
 }
 
 /// What was seen of one request that ended in doubt. In `final` order a record counts as stored only after the last
@@ -136,79 +290,23 @@ impl Proofs {
 
     /// The proof that a record is stored, if one is left. Records come in the order in which they were sent.
     pub fn take(&mut self, partition_key: &[u8], payload: &[u8]) -> Option<Acknowledged> {
-        let alike = self.unmatched.get_mut(&Fingerprint::of(partition_key, payload))?;
-        if self.ordering != Ordering::Final {
-            return alike.pop_front().map(|(_, proof)| proof);
-        }
-        let floor = self.floors.get(partition_key).copied().unwrap_or(0);
-        while alike.front().is_some_and(|(place, _)| *place < floor) {
-            alike.pop_front();
-        }
-        let (place, proof) = alike.pop_front()?;
-        self.floors.insert(partition_key.to_vec(), place + 1);
-        Some(proof)
+        let fingerprint = Fingerprint::of(partition_key, payload);
+        let alike = self.unmatched.alike(fingerprint);
+        let key = mark_of(partition_key);
+        let floor = match self.ordering {
+            Ordering::Final => self.floors.get(&key).copied().unwrap_or(0),
+            Ordering::Strict | Ordering::None => 0,
+        };
+        let early = alike.partition_point(|seen| seen.place() < floor);
+        let found = alike.get(early).cloned();
+        self.unmatched
+            .take_first(fingerprint, early + usize::from(found.is_some()));
+        let found = found?;
+        self.floors.insert(key, found.place() + 1);
+        Some(self.unmatched.acknowledged(&found))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::places::{KnownPlaces, LaneCut};
-    use crate::publish::look_plan::LookPlan;
-    use crate::route::shard_map::HashKey;
-
-    fn looked(records: &[(&str, bool)]) -> Looked {
-        let mut looked = Looked::default();
-        for (number, (payload, is_known)) in records.iter().enumerate() {
-            let sighting = Sighting {
-                fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
-                acknowledged: Acknowledged::seen("s", &number.to_string(), None),
-            };
-            looked.note(sighting, b"k", *is_known);
-        }
-        looked
-    }
-
-    fn proven(ordering: Ordering, records: &[(&str, bool)], sent: &[&str]) -> Vec<bool> {
-        let mut proofs = Proofs::new(looked(records), ordering);
-        let sent = sent.iter();
-        sent.map(|payload| proofs.take(b"k", payload.as_bytes()).is_some())
-            .collect()
-    }
-
-    /// D3.
-    #[test]
-    fn in_final_order_only_what_stands_after_known_and_proven_records_of_the_key_proves_anything() {
-        let stream = [("b", false), ("known", true), ("c", false), ("a", false)];
-        assert_eq!(
-            proven(Ordering::Final, &stream, &["a", "b", "c"]),
-            [true, false, false]
-        );
-        assert_eq!(proven(Ordering::Final, &stream, &["c", "a"]), [true, true]);
-        assert_eq!(
-            proven(Ordering::None, &stream, &["a", "b", "b"]),
-            [true, true, false]
-        );
-        assert_eq!(proven(Ordering::Strict, &stream, &["b"]), [true]);
-    }
-
-    /// D3.
-    #[test]
-    fn a_member_is_known_alone_or_with_its_whole_record() {
-        let is_known = |known: &str, sequence_number: &str, member| {
-            let lane = LaneCut {
-                range: HashRange::ALL,
-                known: KnownPlaces::of([known.to_owned()]),
-                look_from: None,
-            };
-            let plan = LookPlan {
-                known: HashMap::from([("s".to_owned(), vec![lane])]),
-                ..LookPlan::default()
-            };
-            plan.is_known(&Acknowledged::seen("s", sequence_number, member), HashKey(7))
-        };
-        assert!(is_known("7", "7", None) && is_known("7", "7", Some(3)));
-        assert!(is_known("7/3", "7", Some(3)) && !is_known("7/3", "7", Some(4)));
-        assert!(!is_known("7/3", "7", None) && !is_known("7", "70", None));
-    }
-}
+#[path = "looked_tests.rs"]
+mod tests;

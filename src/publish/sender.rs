@@ -13,7 +13,8 @@ use tracing::Instrument;
 
 use super::actor::ShardPublisherParts;
 use super::delivery::{DeliveryStep, ShardDelivery};
-use super::look_back::LookBack;
+use super::found_log::FoundLog;
+use super::look_back::{LookBack, Question};
 use super::messages::Batch;
 use super::pacer::{Pacer, Refused};
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
@@ -22,7 +23,7 @@ use crate::delays::Delays;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::wind_down::WindDown;
-use crate::model::{AttemptCounts, BatchRecord};
+use crate::model::BatchRecord;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
 use crate::route::shard_map::Shard;
@@ -46,9 +47,6 @@ const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 /// How long a batch that was sent in part may take after the generation was to end, where the next one looks for what
 /// is in doubt. Where nobody looks, it would be repeated, so it may take as long as a stop may take.
 const FINISH_MAX_DEDUPE: Duration = Duration::from_secs(1);
-/// What the log says, with the counts, of a request some of whose records were in the stream already.
-pub const FOUND_IN_STREAM: &str = "records in doubt were found in the stream and are not sent again";
-
 /// Everything a request needs; travels into the request's future and comes back with it.
 #[derive(Debug)]
 pub(super) struct BatchSender {
@@ -57,6 +55,9 @@ pub(super) struct BatchSender {
     destination: Destination,
     delivery: ShardDelivery,
     look_back: LookBack,
+    /// Nothing that a process before this one left in doubt is older than this, in milliseconds since the epoch.
+    since_ms: i64,
+    found_log: FoundLog,
     reshard: CancellationToken,
     wind_down: WindDown,
     /// How long a batch may take to its end after the generation was to end.
@@ -88,21 +89,24 @@ impl BatchSender {
         let look_back = LookBack {
             sink: Arc::clone(&parts.sink),
             shard: parts.shard.clone(),
+            clock: Arc::clone(&parts.clock),
             pause: match parts.delivery.pace {
                 Pace::Service | Pace::Custom { .. } => LOOK_PAUSE,
                 Pace::Off => LOOK_PAUSE_UNPACED,
             },
-            since_ms: parts.since_ms,
             out_of_retention: parts.delivery.out_of_retention,
             is_chained: parts.is_chained,
         };
         let range = parts.shard.range;
+        let found_log = FoundLog::new(parts.shard.id.clone());
         Self {
             shard: parts.shard,
             sink: parts.sink,
             destination: parts.destination,
             delivery: ShardDelivery::new(parts.delivery, parts.start, range, Duration::ZERO),
             look_back,
+            since_ms: parts.since_ms,
+            found_log,
             reshard: parts.reshard,
             finish_max: match parts.delivery.guarantee {
                 Guarantee::Dedupe => FINISH_MAX_DEDUPE.min(parts.drain_timeout),
@@ -159,7 +163,7 @@ impl BatchSender {
         self.counters.published(counts, batch.records.len(), bytes);
         let settled = self.delivery.settle(&mut batch)?;
         // First: what a checkpoint says, the log says too, whenever the process is killed.
-        self.log_found(counts);
+        self.found_log.settled(counts);
         self.checkpointer.notify(RecordsSettled(settled));
         drop(batch.credits);
         Ok(())
@@ -167,6 +171,7 @@ impl BatchSender {
 
     async fn get_through(&mut self, batch: &Batch) -> Result<Through, Fault> {
         self.delivery.begin(batch);
+        let begun = Instant::now();
         let wind_down = self.wind_down.clone();
         let mut backoff = DELAYS.start();
         let mut silent_since: Option<Duration> = None;
@@ -194,7 +199,7 @@ impl BatchSender {
                 DeliveryStep::Look { not_before, cause } => {
                     tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
                     tokio::select! {
-                        looked = self.look(not_before, batch) => looked?,
+                        looked = self.look(not_before, begun, batch) => looked?,
                         () = wind_down.requested() => {}
                     }
                 }
@@ -277,10 +282,10 @@ impl BatchSender {
         }
     }
 
-    /// Looks for what is in doubt.
-    async fn look(&mut self, not_before: Duration, batch: &Batch) -> Result<(), Fault> {
+    /// Looks for what is in doubt, of a batch that was begun at this moment.
+    async fn look(&mut self, not_before: Duration, begun: Instant, batch: &Batch) -> Result<(), Fault> {
         let shard = &self.shard.id;
-        let plan = self.delivery.plan();
+        let plan = self.delivery.plan(batch);
         let wait = not_before.saturating_sub(self.epoch.elapsed());
         tracing::info!(
             shard,
@@ -290,9 +295,19 @@ impl BatchSender {
         let wait_ms = saturate::to_i64(wait.as_millis());
         let settled_at_ms = self.clock.now_ms().saturating_add(wait_ms);
         let note = self.counters.shards().doubt(shard, settled_at_ms);
-        let looked = self.look_back.look(&plan, self.epoch + not_before, &note).await?;
+        let age_ms = saturate::to_i64(begun.elapsed().as_millis());
+        let question = Question {
+            since_ms: match plan.wanted {
+                Some(_) => self.clock.now_ms().saturating_sub(age_ms),
+                None => self.since_ms,
+            },
+            plan: &plan,
+            not_before: self.epoch + not_before,
+            note: &note,
+        };
+        let looked = self.look_back.look(&question).await?;
         drop(note);
-        tracing::info!(shard, news = looked.news().count(), "the stream was read back");
+        tracing::info!(shard, news = looked.news_count(), "the stream was read back");
         self.delivery.looked(self.epoch.elapsed(), looked, batch);
         Ok(())
     }
@@ -309,13 +324,6 @@ impl BatchSender {
             self.sink
         );
         Err(Fault::new(FaultKind::Unreachable, message))
-    }
-
-    fn log_found(&self, counts: AttemptCounts) {
-        let AttemptCounts { recovered, found, .. } = counts;
-        if recovered + found > 0 {
-            tracing::info!(shard = self.shard.id, recovered, found, "{FOUND_IN_STREAM}");
-        }
     }
 
     fn log(&self, is_throttled: bool, cause: &str, delay: Duration) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
-use super::looked::{Floors, Looked, News, Unmatched, mark_of};
+use super::looked::{Floors, Looked, News, Seen, Unmatched, mark_of};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::places::{InDoubt, KnownPlaces, is_before};
 use crate::model::settle::{compare_sequence_numbers, sequence_number_of};
@@ -50,7 +50,7 @@ pub struct Sightings {
     /// Where the former lanes begin, in order.
     lane_starts: Vec<u128>,
     /// How many sightings of a key are not matched.
-    left_of: HashMap<Fingerprint, usize>,
+    left_of: HashMap<Fingerprint, u32>,
     are_overtaken: bool,
     ordering: Ordering,
     may_hold_copies: bool,
@@ -81,12 +81,15 @@ impl Sightings {
             floors,
             left_of,
             lane_starts,
-            ends,
+            last,
         } = looked.split();
         let mut open: HashMap<String, InDoubt> = HashMap::new();
-        for (_, acknowledged) in unmatched.values().flatten() {
-            let (shard_id, place) = acknowledged.place();
-            open.entry(shard_id.to_owned()).or_default().add(place);
+        for (shard_id, number) in unmatched.all() {
+            let of_shard = match open.get_mut(shard_id) {
+                Some(of_shard) => of_shard,
+                None => open.entry(shard_id.to_owned()).or_default(),
+            };
+            of_shard.add(number.clone());
         }
         let lanes_count = lane_starts.len() + 1;
         Self {
@@ -97,7 +100,7 @@ impl Sightings {
                 .map(|id| (id, vec![0; lanes_count]))
                 .collect(),
             lane_starts,
-            ends,
+            ends: last,
             left_of,
             are_overtaken: false,
             ordering,
@@ -144,7 +147,8 @@ impl Sightings {
             };
             return (known, Some(number(first)));
         }
-        let places_or_open = places.iter().map(String::as_str).chain(open.first());
+        let open_first = open.first();
+        let places_or_open = places.iter().chain(&open_first).map(String::as_str);
         let begin = places_or_open.min_by(|left, right| compare_sequence_numbers(left, right));
         let begin = begin.map(|begin| sequence_number_of(begin).to_owned());
         let mut joined = known;
@@ -168,7 +172,7 @@ impl Sightings {
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.
     fn close(&mut self) {
-        self.unmatched = Unmatched::new();
+        self.unmatched = Unmatched::default();
         self.open = HashMap::new();
         self.candidates = HashMap::new();
         self.keys = HashMap::new();
@@ -223,49 +227,40 @@ impl Sightings {
         let progress = key.as_ref().and_then(|key| self.keys.get(key).copied());
         let first = match progress {
             // Other queues may use the key too; then rows are sent again without need, which `final` allows.
-            None if has_copies => Some(self.floors.get(partition_key).copied().unwrap_or(0)),
+            None if has_copies => Some(self.floors.get(&mark_of(partition_key)).copied().unwrap_or(0)),
             None => Some(0),
             Some(KeyMatch::Found(last)) => Some(last + 1),
             Some(KeyMatch::Overtaken) => None,
         };
-        let mut given_up = Vec::new();
-        let alike = self.unmatched.get_mut(&Fingerprint::of(partition_key, payload));
-        let next = alike.and_then(|alike| {
-            let early = match first {
-                _ if has_copies => alike.len().saturating_sub(1),
-                Some(first) => alike.iter().take_while(|(place, _)| *place < first).count(),
-                None => 0,
-            };
-            given_up.extend(alike.drain(..early));
-            alike.pop_front()
-        });
-        if first.is_none() {
-            // Sent again whatever was seen of it.
-            given_up.extend(next.clone());
-        }
-        let found = first.zip(next).and_then(|(first, (place, acknowledged))| {
-            if place < first {
-                given_up.push((place, acknowledged));
-                return None;
-            }
-            Some((place, acknowledged))
-        });
+        let fingerprint = Fingerprint::of(partition_key, payload);
+        let alike = self.unmatched.alike(fingerprint);
+        let early = match first {
+            _ if has_copies => alike.len().saturating_sub(1),
+            Some(first) => alike.partition_point(|seen| seen.place() < first),
+            None => 0,
+        };
+        // Those before the next one, and that one too if the row is sent again, are given up.
+        let ended: Vec<Seen> = alike.iter().take(early + 1).cloned().collect();
+        self.unmatched.take_first(fingerprint, ended.len());
+        let next = ended.get(early);
+        let found = next.filter(|next| first.is_some_and(|first| next.place() >= first));
         if let Some(key) = key {
-            let place = found.as_ref().map(|(place, _)| *place);
+            let place = found.map(Seen::place);
             let progress = place.map_or(KeyMatch::Overtaken, KeyMatch::Found);
             self.keys.insert(key, progress);
         }
         if let Some(left) = self.left_of.get_mut(&mark_of(partition_key)) {
             self.are_overtaken |= found.is_none() && *left > 0;
-            *left = left.saturating_sub(usize::from(found.is_some()));
+            *left = left.saturating_sub(u32::from(found.is_some()));
         }
-        for (_, acknowledged) in given_up.iter().chain(&found) {
-            let (shard_id, place) = acknowledged.place();
+        for ended in &ended {
+            let ended = self.unmatched.acknowledged(ended);
+            let (shard_id, place) = ended.place();
             if let Some(open) = self.open.get_mut(shard_id) {
                 open.remove(place);
             }
         }
-        found.map(|(_, acknowledged)| acknowledged)
+        found.map(|found| self.unmatched.acknowledged(found))
     }
 }
 

@@ -23,7 +23,7 @@ fn seen_with(rows: &[(&str, &str)], known: &[usize]) -> Looked {
             fingerprint: Fingerprint::of(key.as_bytes(), payload.as_bytes()),
             acknowledged: Acknowledged::seen("s", &number.to_string(), None),
         };
-        looked.note(sighting, key.as_bytes(), known.contains(&number));
+        looked.note(&sighting, key.as_bytes(), known.contains(&number));
     }
     looked
 }
@@ -154,7 +154,7 @@ fn the_members_of_a_record_stay_known_one_by_one_until_none_is_open() {
             fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
             acknowledged: Acknowledged::seen("s", "7", Some(index)),
         };
-        looked.note(sighting, b"k", false);
+        looked.note(&sighting, b"k", false);
     }
     let mut sightings = Sightings::new(looked, [object(1)], Ordering::Strict, false);
     let mut settle = |payloads: &[&str], known: &[&str]| {
@@ -274,7 +274,7 @@ fn what_was_read_is_done_only_when_nothing_is_open_in_any_shard() {
             fingerprint: Fingerprint::of(b"k", payload.as_bytes()),
             acknowledged: Acknowledged::seen(shard_id, "7", None),
         };
-        looked.note(sighting, b"k", is_known);
+        looked.note(&sighting, b"k", is_known);
     }
     let mut sightings = Sightings::new(looked, [object(1)], Ordering::Final, true);
     assert!(sightings.take_done().is_empty());

@@ -251,6 +251,9 @@ pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
             found.retain(|record| record.partition_key.starts_with(&word));
             assert_eq!(found, expected, "{stage:?}: {} from {start:?}", shard.id);
         }
+        // Whoever begins at a record and does not meet it first takes it for gone.
+        let begun = first_of(stage, &shard, ReadStart::At(number(10))).await;
+        assert_eq!(begun, number(10), "{stage:?}: {}", shard.id);
     }
 }
 
@@ -285,6 +288,18 @@ async fn read_to_the_end(stage: &dyn SinkStage, shard: &Shard, start: ReadStart)
     let reader = stage.sink().read(shard, start).await.expect("a reader");
     let pages = Pages::new(reader, Duration::ZERO, Some(1));
     pages.all().await.expect("the records")
+}
+
+/// The sequence number that the first page with records begins with.
+async fn first_of(stage: &dyn SinkStage, shard: &Shard, start: ReadStart) -> String {
+    let reader = stage.sink().read(shard, start).await.expect("a reader");
+    let mut pages = Pages::new(reader, Duration::ZERO, Some(1));
+    while let Some(page) = pages.next().await.expect("a page") {
+        if let Some(first) = page.first {
+            return first.sequence_number;
+        }
+    }
+    String::new()
 }
 
 async fn seen_of(stage: &dyn SinkStage, shard: &Shard, word: &str) -> Vec<SeenRecord> {

@@ -80,9 +80,12 @@ pub trait RecordSink: Debug + Display + Send + Sync {
 
     /// Reads a shard, open or closed, from a place on.
     ///
+    /// A record that is gone, because the retention passed, shows in one of three ways: the call is refused, the pages
+    /// begin at the oldest record that is still there, or they stay empty and their distance from the end does not
+    /// shrink.
+    ///
     /// # Errors
-    /// [`SinkError::Refused`] if the place is no longer there (the retention passed), or what keeps the shard from
-    /// being read.
+    /// [`SinkError::Refused`] if the place is no longer there, or what keeps the shard from being read.
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError>;
 
     /// Checks that a shard may be read back.
@@ -154,6 +157,37 @@ pub struct ReadPage {
     pub behind_ms: u64,
     /// Whether the shard is closed and nothing comes after this page.
     pub is_last: bool,
+    /// The first stored record of the page, also if consumers drop it; `None` if there is none.
+    pub first: Option<PageEdge>,
+    /// The last one.
+    pub last: Option<PageEdge>,
+}
+
+/// A stored record at an end of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageEdge {
+    /// Sequence number, decimal digits.
+    pub sequence_number: String,
+    /// About when it arrived, in milliseconds since the epoch of the service's clock; `None` where that is not kept.
+    pub arrived_ms: Option<i64>,
+}
+
+impl ReadPage {
+    /// A page of records whose times of arrival are not kept and of which none was dropped.
+    pub fn of(records: Vec<SeenRecord>, behind_ms: u64, is_last: bool) -> Self {
+        let edge = |record: &SeenRecord| PageEdge {
+            sequence_number: record.sequence_number.clone(),
+            arrived_ms: None,
+        };
+        let (first, last) = (records.first().map(edge), records.last().map(edge));
+        Self {
+            records,
+            behind_ms,
+            is_last,
+            first,
+            last,
+        }
+    }
 }
 
 /// A record as a consumer sees it, taken out of the aggregated record it may have come in.

@@ -59,6 +59,15 @@ impl Recovery {
     }
 }
 
+impl Recovery {
+    /// If nothing is in doubt now, whatever comes to be is sent from this moment on.
+    fn begin_at(&mut self, now_ms: i64) {
+        if !self.start.is_in_doubt {
+            self.since_ms = now_ms;
+        }
+    }
+}
+
 /// The delivery as it is possible: without a setting it depends on what the role may do.
 ///
 /// # Errors
@@ -230,6 +239,7 @@ pub fn take_up(
         );
         recovery.start.shards.clear();
     }
+    recovery.begin_at(now_ms);
     mark_running(task, now_ms, fingerprint, identity, &recovery);
     // What is in doubt and not looked for is sent again.
     let is_sent_again = !looks || (was_in_doubt && !recovery.start.is_in_doubt);

@@ -29,6 +29,50 @@ fn doubt_is_as_old_as_the_first_process_that_left_it() {
     assert_eq!(Recovery::of(&checkpoint(&task, 120)).since_ms, 120);
 }
 
+/// A shard without a cut is read from a time on: the first doubt of a new task must not lead through all that the stream
+/// holds.
+#[test]
+fn the_first_doubt_of_a_start_is_no_older_than_the_start() {
+    let since_ms = |task: TaskState, last_update_ms: Option<i64>| {
+        let mut checkpoint = Checkpoint {
+            task,
+            tables: vec![TableStatistics {
+                last_update_ms,
+                ..TableStatistics::default()
+            }],
+            ..Checkpoint::default()
+        };
+        let circumstances = Circumstances {
+            now_ms: 1_000_000_000,
+            fingerprint: "f",
+            identity: "s",
+            is_chained: false,
+            looks: true,
+            recreated: RecreatedStream::Stop,
+        };
+        take_up(&mut checkpoint, &circumstances).unwrap().1.since_ms
+    };
+    let started = |is_clean| TaskState {
+        fresh_start_ms: Some(3),
+        clean_stop: is_clean,
+        configuration_fingerprint: "f".into(),
+        stream_identity: "s".into(),
+        ..TaskState::default()
+    };
+    assert_eq!(since_ms(TaskState::default(), None), 1_000_000_000, "a new task");
+    assert_eq!(
+        since_ms(started(true), Some(5)),
+        1_000_000_000,
+        "after a clean stop"
+    );
+    assert_eq!(since_ms(started(false), Some(5)), 5, "after a crash");
+    assert_eq!(
+        since_ms(started(false), None),
+        3,
+        "after a crash before the first commit"
+    );
+}
+
 /// What is in doubt and not looked for comes again, and the next look has to know that.
 /// O2.
 #[test]

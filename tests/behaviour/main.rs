@@ -20,5 +20,6 @@ mod policies;
 mod put_back;
 mod reload;
 mod restart;
+mod retention;
 mod set_aside;
 mod stop;

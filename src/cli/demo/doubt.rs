@@ -1,7 +1,7 @@
 //! How many records the engine found in the stream instead of sending them again, in all of its lives.
 //!
-//! A process that gets SIGKILL takes its counters with it, so the source is its log: it writes a line with both counts
-//! for each request, before the checkpointer learns that the request is settled. So every find that a checkpoint
+//! A process that gets SIGKILL takes its counters with it, so the source is its log: it is told to write a line with both
+//! counts for each request, before the checkpointer learns that the request is settled. So every find that a checkpoint
 //! relies on is in the log, whatever the moment of the kill. What a killed process had found, and no checkpoint says,
 //! is found once more by the next one and counts once more: the number says how often a repeat was prevented.
 
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::publish::sender::FOUND_IN_STREAM;
+use crate::publish::found_log::FOUND_IN_STREAM;
 
 /// Records that were in doubt and that looking at the stream proved to be there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -79,8 +79,8 @@ mod tests {
     fn only_whole_lines_of_this_life_about_finds_count() {
         let line = |recovered: u64, found: u64| {
             let line = serde_json::json!({
-                "timestamp": "2026-11-23T00:00:00Z", "level": "INFO", "message": FOUND_IN_STREAM, "shard": "s",
-                "recovered": recovered, "found": found, "target": "bucket_brigade::publish::sender",
+                "timestamp": "2026-11-23T00:00:00Z", "level": "DEBUG", "message": FOUND_IN_STREAM, "shard": "s",
+                "recovered": recovered, "found": found, "target": "bucket_brigade::found",
             });
             format!("{line}\n")
         };

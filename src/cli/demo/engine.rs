@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::doubt::FoundInStream;
 use super::folder::WorkFolder;
 use crate::fault::{Fault, FaultKind};
+use crate::publish::found_log::FOUND_TARGET;
 use crate::sandbox::clients::child_environment;
 
 /// Pause between two looks at the child.
@@ -116,12 +117,12 @@ impl Engine {
     }
 }
 
-/// What it found is said at `info`; somebody who looks for a bug may want more.
+/// What it found in each request is said if it is asked for; somebody who looks for a bug may want more.
 fn log_level() -> String {
     let asked = std::env::var("BRIGADE_LOG").unwrap_or_default();
     match asked.as_str() {
         "debug" | "trace" => asked,
-        _less => "info".to_owned(),
+        _less => format!("warn,bucket_brigade=info,{FOUND_TARGET}=debug"),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus}
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::observe::shards::ShardActivity;
+use crate::observe::shards::{Doubt, ShardActivity};
 use crate::printable::printable;
 use crate::saturate;
 use crate::settings::ChangesFrom;
@@ -199,11 +199,7 @@ impl StatusReport {
                 let doing = match doubt.behind_ms {
                     None if wait_ms > 0 => format!("reading back starts in {}", span(wait)),
                     None => "reading back".to_owned(),
-                    Some(behind_ms) => format!(
-                        "{} read back, {} of the shard left",
-                        counted(doubt.records_read, "record"),
-                        span(std::time::Duration::from_millis(behind_ms))
-                    ),
+                    Some(behind_ms) => read_back(&doubt, behind_ms),
                 };
                 writeln!(f, "in doubt      {name}: {doing}")?;
             }
@@ -252,6 +248,17 @@ impl StatusReport {
             writeln!(f, "  {}: {}", printable(&object.key), printable(&object.reason))?;
         }
         Ok(())
+    }
+}
+
+/// How far a look is.
+fn read_back(doubt: &Doubt, behind_ms: u64) -> String {
+    let records = counted(doubt.records_read, "record");
+    let of = |ms: u64| span(std::time::Duration::from_millis(ms));
+    let left = format!("{records} read back, {} of the shard left", of(behind_ms));
+    match doubt.remaining_ms {
+        Some(remaining_ms) if behind_ms > 0 => format!("{left}, done in about {}", of(remaining_ms)),
+        Some(_) | None => left,
     }
 }
 

@@ -44,7 +44,7 @@ impl Call<'_> {
         }
     }
 
-    fn not_sent(&self, detail: String) -> SinkError {
+    pub(super) fn not_sent(&self, detail: String) -> SinkError {
         SinkError::NotSent {
             action: self.action,
             stream: self.stream.to_owned(),

@@ -16,7 +16,7 @@ use super::classify::{Call, classify};
 use super::within;
 use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::kpl::{is_dropped_by_consumers, take_apart};
-use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
+use crate::sink::{PageEdge, ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records asked for at once; the service's maximum. It stops at 10 MiB.
 pub(super) const PAGE_RECORDS_MAX: i32 = 10_000;
@@ -73,6 +73,7 @@ impl KinesisReader {
         if let Some(last) = output.records.last() {
             self.place = ReadStart::After(last.sequence_number.clone());
         }
+        let (first, last) = (output.records.first().map(edge), output.records.last().map(edge));
         let range = self.shard.range;
         let records = output.records.into_iter().flat_map(|record| seen(range, record));
         let records = records.collect();
@@ -82,6 +83,8 @@ impl KinesisReader {
             records,
             behind_ms: u64::try_from(behind_ms).unwrap_or(0),
             is_last: self.iterator.is_none(),
+            first,
+            last,
         }
     }
 }
@@ -101,10 +104,7 @@ impl ShardReader for KinesisReader {
             Ok(output) => Ok(self.page_of(output)),
             // Five minutes old: the next call finds the place again.
             Err(SdkError::ServiceError(error)) if error.err().code() == Some("ExpiredIteratorException") => {
-                Ok(ReadPage {
-                    behind_ms: 1,
-                    ..ReadPage::default()
-                })
+                Err(call.not_sent("the iterator expired".to_owned()))
             }
             Err(error) => {
                 let error = classify(&call, &error);
@@ -112,6 +112,14 @@ impl ShardReader for KinesisReader {
                 Err(error)
             }
         }
+    }
+}
+
+fn edge(record: &Record) -> PageEdge {
+    let arrived = record.approximate_arrival_timestamp.as_ref();
+    PageEdge {
+        sequence_number: record.sequence_number.clone(),
+        arrived_ms: arrived.and_then(|arrived| arrived.to_millis().ok()),
     }
 }
 

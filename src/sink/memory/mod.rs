@@ -4,6 +4,7 @@
 mod fault;
 mod reader;
 mod reshard;
+mod retention;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use self::fault::Fate;
 pub use self::fault::PutFault;
 use self::reader::MemoryReader;
+pub use self::retention::Gone;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
 use crate::chance;
 use crate::limits::{
@@ -62,6 +64,10 @@ struct MemoryShard {
     stored: Vec<StoredRecord>,
     script: VecDeque<PutFault>,
     in_flight: u32,
+    /// How many of the oldest records nobody can read any more.
+    trimmed_count: usize,
+    /// How a place among those is answered.
+    gone: Gone,
 }
 
 impl MemoryShard {
@@ -71,6 +77,8 @@ impl MemoryShard {
             stored: Vec::new(),
             script: VecDeque::new(),
             in_flight: 0,
+            trimmed_count: 0,
+            gone: Gone::default(),
         }
     }
 }
@@ -292,6 +300,7 @@ impl RecordSink for MemorySink {
 
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
         let index = self.index_of(shard)?;
+        self.admit_place(index, &start)?;
         Ok(Box::new(MemoryReader::new(self.clone(), index, start)))
     }
 

@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{MemorySink, StoredRecord};
+use super::retention::is_place;
+use super::{Gone, MemorySink, StoredRecord};
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records of a page: few, so that tests see many pages.
 const PAGE_RECORDS: usize = 100;
+/// The shortest retention that Kinesis has, in milliseconds.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Reads one shard of a [`MemorySink`].
 #[derive(Debug)]
@@ -36,18 +39,18 @@ impl ShardReader for MemoryReader {
         let Some(shard) = state.shards.get(self.index) else {
             return Ok(ReadPage::default());
         };
-        let from = self
-            .position
-            .unwrap_or_else(|| place_of(&shard.stored, &self.start));
+        let place = || place_of(&shard.stored, &self.start);
+        let is_gone = self.position.is_none() && place() < shard.trimmed_count && is_place(&self.start);
+        if is_gone && shard.gone == Gone::StaysEmpty {
+            return Ok(ReadPage::of(Vec::new(), DAY_MS, false));
+        }
+        let from = self.position.unwrap_or_else(place).max(shard.trimmed_count);
         let rest = shard.stored.get(from..).unwrap_or_default();
         let records: Vec<_> = rest.iter().take(PAGE_RECORDS).map(seen).collect();
         let is_at_end = records.len() == rest.len();
         self.position = Some(from + records.len());
-        Ok(ReadPage {
-            records,
-            behind_ms: u64::from(!is_at_end),
-            is_last: is_at_end && !shard.known.is_open,
-        })
+        let is_last = is_at_end && !shard.known.is_open;
+        Ok(ReadPage::of(records, u64::from(!is_at_end), is_last))
     }
 }
 
@@ -60,7 +63,7 @@ fn seen(record: &StoredRecord) -> SeenRecord {
     }
 }
 
-fn place_of(stored: &[StoredRecord], start: &ReadStart) -> usize {
+pub(super) fn place_of(stored: &[StoredRecord], start: &ReadStart) -> usize {
     let place = |wanted: &str, is_included: bool| {
         let wanted: u128 = wanted.parse().unwrap_or(0);
         stored.partition_point(|record| {

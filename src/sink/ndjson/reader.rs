@@ -63,11 +63,7 @@ impl ShardReader for NdjsonReader {
         if std::mem::take(&mut self.skips_first) && !records.is_empty() {
             records.remove(0);
         }
-        Ok(ReadPage {
-            records,
-            behind_ms,
-            is_last: false,
-        })
+        Ok(ReadPage::of(records, behind_ms, false))
     }
 }
 
