@@ -20,7 +20,7 @@ pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
 pub const ROW_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Record size that a stream can be set to at most.
 pub const RECORD_BYTES_CEILING: usize = REQUEST_BYTES_MAX;
-/// Unicode characters in a partition key at most.
+/// Characters in a partition key at most, as [`partition_key_length`] counts them.
 pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
 /// Records a shard takes per second.
 pub const SHARD_RECORDS_PER_SECOND: u32 = 1_000;
@@ -45,3 +45,10 @@ const _: () = assert!(
     RECORD_BYTES_CEILING <= REQUEST_BYTES_MAX,
     "the largest record must fit into a request"
 );
+
+/// Length of a partition key as the service counts it: in UTF-16 units, of which an emoji takes two. Its model says
+/// "characters" (<https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html>, read
+/// 2026-11); a key that is short enough in UTF-16 units is short enough however characters are counted.
+pub fn partition_key_length(key: &str) -> usize {
+    key.encode_utf16().count()
+}

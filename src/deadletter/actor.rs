@@ -8,7 +8,8 @@ use actix::prelude::*;
 use super::envelope::{DeadLetter, Origin};
 use super::files::DeadLetterFiles;
 use super::messages::StoreRejected;
-use crate::checkpoint::messages::RecordsSettled;
+use crate::checkpoint::context::ObjectContext;
+use crate::checkpoint::messages::{RecordsSettled, StoreRefused};
 use crate::clock::Clock;
 use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
@@ -60,16 +61,16 @@ impl DeadLetterWriter {
     }
 
     /// Says that an object has bad rows: once per object, because all of its rows may be bad.
-    fn report(&mut self, message: &StoreRejected) {
-        let id = &message.context.id;
-        let Some(first) = message.records.first() else {
+    fn report(&mut self, context: &ObjectContext, records: &[RejectedRecord]) {
+        let id = &context.id;
+        let Some(first) = records.first() else {
             return;
         };
         if self.reported.insert(id.queue.clone(), id.number) == Some(id.number) {
             return;
         }
         tracing::warn!(
-            object = message.context.location,
+            object = context.location,
             table = self.table_of(first),
             line = first.line,
             byte = first.position,
@@ -81,11 +82,14 @@ impl DeadLetterWriter {
         );
     }
 
-    /// The lines of a message and the day they belong to.
-    fn render(&self, message: &StoreRejected) -> Result<(String, Vec<u8>), serde_json::Error> {
+    /// The lines of rows and the day they belong to.
+    fn render(
+        &self,
+        context: &ObjectContext,
+        records: &[RejectedRecord],
+    ) -> Result<(String, Vec<u8>), serde_json::Error> {
         let now = jiff::Timestamp::from_microsecond(self.parts.clock.now_us()).unwrap_or_default();
         let (time, day) = (now.to_string(), now.strftime("%Y-%m-%d").to_string());
-        let context = &message.context;
         let origin = Origin {
             task: &self.parts.task,
             location: &context.location,
@@ -94,7 +98,7 @@ impl DeadLetterWriter {
             time: &time,
         };
         let mut lines = Vec::new();
-        for record in &message.records {
+        for record in records {
             let table = self.table_of(record).cloned();
             json_lines::push(&mut lines, &DeadLetter::new(origin, record, table))?;
         }
@@ -114,24 +118,12 @@ impl Handler<StoreRejected> for DeadLetterWriter {
             // Not settled, so the next generation reads the rows again.
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         };
-        let rendered = self.render(&message);
-        self.report(&message);
-        let files = self.files.take();
+        let write = self.write(&message.context, &message.records);
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;
-        let write = async move {
-            let (day, lines) = rendered.map_err(|error| error.to_string())?;
-            let mut files = files.ok_or("an earlier write failed")?;
-            let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
-            match work.await {
-                Ok(result) => result.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        };
         AtomicResponse::new(Box::pin(write.into_actor(self).map(
-            move |result, actor, context| match result {
-                Ok(files) => {
-                    actor.files = Some(files);
+            move |result, actor, context| {
+                if actor.written(result, context).is_ok() {
                     let settled = Settled {
                         lane: Lane::DeadLetters,
                         runs: vec![run],
@@ -141,15 +133,64 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     drop(credit);
                     drop(work);
                 }
-                Err(error) => {
-                    let message =
-                        format!("dead letters cannot be written: {error}; check errors.dead_letters");
-                    let fault = Fault::new(FaultKind::StateIo, message);
-                    actor.parts.wind_down.fail(fault.clone());
-                    actor.parts.fuse.blow(fault);
-                    context.stop();
-                }
             },
         )))
+    }
+}
+
+impl Handler<StoreRefused> for DeadLetterWriter {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    /// Whoever waits for it holds up the end of the generation until then.
+    fn handle(&mut self, message: StoreRefused, _context: &mut Context<Self>) -> Self::Result {
+        let write = self.write(&message.context, &message.records);
+        AtomicResponse::new(Box::pin(
+            write
+                .into_actor(self)
+                .map(|result, actor, context| actor.written(result, context)),
+        ))
+    }
+}
+
+impl DeadLetterWriter {
+    /// Appends the lines of rows durably; gives the files back.
+    fn write(
+        &mut self,
+        context: &ObjectContext,
+        records: &[RejectedRecord],
+    ) -> impl Future<Output = Result<DeadLetterFiles, String>> + 'static {
+        let rendered = self.render(context, records);
+        self.report(context, records);
+        let files = self.files.take();
+        async move {
+            let (day, lines) = rendered.map_err(|error| error.to_string())?;
+            let mut files = files.ok_or("an earlier write failed")?;
+            let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
+            match work.await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+    }
+
+    /// Takes the files back, or ends the generation.
+    fn written(
+        &mut self,
+        result: Result<DeadLetterFiles, String>,
+        context: &mut Context<Self>,
+    ) -> Result<(), Fault> {
+        let error = match result {
+            Ok(files) => {
+                self.files = Some(files);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let message = format!("dead letters cannot be written: {error}; check errors.dead_letters");
+        let fault = Fault::new(FaultKind::StateIo, message);
+        self.parts.wind_down.fail(fault.clone());
+        self.parts.fuse.blow(fault.clone());
+        context.stop();
+        Err(fault)
     }
 }

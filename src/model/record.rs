@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::TableIndex;
@@ -53,6 +54,10 @@ pub struct RejectedRecord {
     pub reason: String,
     /// The bytes of the row as read, cut at the dead-letter limit.
     pub row: Vec<u8>,
+    /// Whether the row is longer, or not kept at all.
+    pub is_cut: bool,
+    /// The message of the row, if it has one and the service refuses it.
+    pub message: Option<Bytes>,
 }
 
 /// All but the row: what is shown this way may be logged.

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use super::messages::{ParseChunk, ParseControl};
 use crate::batch::messages::{PackSlice, Slice};
-use crate::checkpoint::context::ObjectContext;
+use crate::checkpoint::context::{ChunkOrigin, ObjectContext};
 use crate::checkpoint::messages::ChunkParsed;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -111,6 +111,7 @@ struct Outgoing {
     reference: ChunkRef,
     rendered: RoutedChunk,
     credit: Arc<Credit>,
+    origin: Option<Arc<ChunkOrigin>>,
 }
 
 impl Edges {
@@ -120,6 +121,7 @@ impl Edges {
             reference,
             rendered,
             credit,
+            origin,
         } = outgoing;
         let RoutedChunk {
             slices,
@@ -153,6 +155,7 @@ impl Edges {
                     shard,
                     records,
                     credit,
+                    origin: origin.clone(),
                     trace: context.trace.clone(),
                 };
                 batcher.push(PackSlice(slice)).await?;
@@ -206,6 +209,7 @@ impl Handler<ParseChunk> for Parser {
                     )
                 });
         let outgoing = Outgoing {
+            origin: Some(Arc::new(ChunkOrigin::new(Arc::clone(&context), chunk))),
             context,
             reference,
             rendered,
@@ -237,6 +241,7 @@ impl Handler<ParseControl> for Parser {
             reference,
             rendered,
             credit,
+            origin: None,
         };
         self.hand_on(outgoing, drop)
     }

@@ -182,6 +182,8 @@ impl ChunkRouter {
             );
         }
         let place = self.link(buffer, ordinal, record.payload, record.key, &mut routing.linked);
+        let row = Some((table, record.operation));
+        let place = MessagePlace { row, ..place };
         let (size, limit) = (place.bytes_count(), self.stream.record_bytes_max);
         if size > limit {
             routing.linked.truncate(place.payload.start);
@@ -299,6 +301,7 @@ impl ChunkRouter {
                 key,
                 hash_key,
                 link: None,
+                row: None,
             };
         };
         let lane = LaneIndex::of(hash_key);
@@ -314,6 +317,7 @@ impl ChunkRouter {
                 lane,
                 kind: LinkKind::Record,
             }),
+            row: None,
         }
     }
 
@@ -342,6 +346,7 @@ impl ChunkRouter {
                     lane: sync.lane,
                     kind: LinkKind::Sync,
                 }),
+                row: None,
             };
             if let Some(places) = self.places.get_mut(self.stream.shards.locate(hash_key).0) {
                 places.insert(0, place);
@@ -377,7 +382,9 @@ impl ChunkRouter {
         let slices = shards.map(|(index, places)| {
             let records = places.drain(..).map(|place| {
                 let bytes = buffer.slice(place.payload.start..place.key.end);
-                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len()).with_link(place.link)
+                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len())
+                    .with_link(place.link)
+                    .with_row(place.row)
             });
             (ShardIndex(index), records.collect())
         });

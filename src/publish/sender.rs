@@ -16,6 +16,7 @@ use super::delivery::{DeliveryStep, ShardDelivery};
 use super::look_back::LookBack;
 use super::messages::Batch;
 use super::pacer::{Pacer, Refused};
+use super::refusals::Refusals;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::delays::Delays;
@@ -63,6 +64,7 @@ pub(super) struct BatchSender {
     finish_max: Duration,
     checkpointer: Upstream<RecordsSettled>,
     note_copies: Downstream<NoteCopies>,
+    refusals: Refusals,
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
@@ -111,6 +113,7 @@ impl BatchSender {
             wind_down: parts.wind_down,
             checkpointer: parts.checkpointer,
             note_copies: parts.note_copies,
+            refusals: parts.refusals,
             counters: parts.counters,
             pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
@@ -142,7 +145,7 @@ impl BatchSender {
             &self.shard.id,
             &self.destination,
         );
-        let through = self.get_through(&batch).instrument(span.span()).await;
+        let through = self.get_through(&mut batch).instrument(span.span()).await;
         match through.inspect_err(|fault| span.failed(fault))? {
             Through::Whole => {}
             Through::Unsent => return Ok(()),
@@ -153,10 +156,22 @@ impl BatchSender {
                 return Ok(());
             }
         }
+        let refused = self.delivery.refused();
+        let refused: Vec<_> = refused
+            .map(|(index, detail)| (index, detail.to_owned()))
+            .collect();
+        self.refusals.keep(&batch, &refused).await?;
         let counts = self.delivery.counts();
-        let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
+        let is_refused = |index: usize| refused.iter().any(|(refused, _)| *refused == index);
+        let sent = batch
+            .records
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_refused(*index));
+        let bytes: usize = sent.map(|(_, record)| record.bytes_count()).sum();
         span.settled(counts, bytes);
-        self.counters.published(counts, batch.records.len(), bytes);
+        let records = batch.records.len().saturating_sub(refused.len());
+        self.counters.published(counts, records, bytes);
         let settled = self.delivery.settle(&mut batch)?;
         // First: what a checkpoint says, the log says too, whenever the process is killed.
         self.log_found(counts);
@@ -165,7 +180,7 @@ impl BatchSender {
         Ok(())
     }
 
-    async fn get_through(&mut self, batch: &Batch) -> Result<Through, Fault> {
+    async fn get_through(&mut self, batch: &mut Batch) -> Result<Through, Fault> {
         self.delivery.begin(batch);
         let wind_down = self.wind_down.clone();
         let mut backoff = DELAYS.start();
@@ -190,6 +205,10 @@ impl BatchSender {
                     if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
                         backoff.reset();
                     }
+                }
+                DeliveryStep::StandIn(index) => {
+                    batch.stand_in(index)?;
+                    self.delivery.stood_in(index, batch);
                 }
                 DeliveryStep::Look { not_before, cause } => {
                     tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
@@ -231,7 +250,10 @@ impl BatchSender {
             _ if !has_sent => Some(Through::Unsent),
             // The next generation looks as well, and nothing waits for it meanwhile.
             DeliveryStep::Look { .. } => Some(Through::InDoubt),
-            DeliveryStep::Put | DeliveryStep::NoteCopies | DeliveryStep::Wait { .. } => self
+            DeliveryStep::Put
+            | DeliveryStep::NoteCopies
+            | DeliveryStep::StandIn(_)
+            | DeliveryStep::Wait { .. } => self
                 .wind_down
                 .is_overdue(self.finish_max)
                 .then_some(Through::InDoubt),
@@ -260,7 +282,7 @@ impl BatchSender {
     /// Sends one request; says whether there was an answer to it.
     async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> bool {
         let answer = self.sink.put(&self.shard, records).await;
-        let is_answered = answer.is_ok();
+        let is_answered = matches!(answer, Ok(_) | Err(SinkError::RecordsRefused { .. }));
         self.notice_reshard(&answer);
         self.pacer
             .judge(self.epoch.elapsed(), refused_count(&answer, records.len()));

@@ -32,6 +32,7 @@ use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::publish::look_plan::Start;
+use crate::publish::refusals::Refusals;
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::ShardIndex;
@@ -57,7 +58,11 @@ pub(super) struct Wiring<'a> {
 
 impl Wiring<'_> {
     /// A publisher and a batcher per shard.
-    pub(super) fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
+    pub(super) fn start_shards(
+        &mut self,
+        checkpointer: &Addr<Checkpointer>,
+        dead_letters: &Addr<DeadLetterWriter>,
+    ) -> Vec<Addr<ShardBatcher>> {
         let mut batchers = Vec::new();
         let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
@@ -70,6 +75,11 @@ impl Wiring<'_> {
             let destination = Destination::from(&self.config.target);
             let (delivery, is_chained) = (self.delivery, self.checkpoint.task.chain.is_some());
             let note_copies = Downstream::to("checkpoint", checkpointer.clone());
+            let refusals = Refusals {
+                dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
+                checkpointer: Upstream::to(checkpointer.clone()),
+                policy: self.config.errors.rows.data,
+            };
             let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
@@ -91,6 +101,7 @@ impl Wiring<'_> {
                         destination,
                         checkpointer,
                         note_copies,
+                        refusals,
                         is_chained,
                         counters,
                         clock,

@@ -18,6 +18,7 @@ mod objects;
 mod parquet;
 mod policies;
 mod put_back;
+mod refusals;
 mod reload;
 mod restart;
 mod set_aside;

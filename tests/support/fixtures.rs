@@ -13,6 +13,9 @@ pub(crate) const CHANGES_FOLDER: &str = "changes/";
 /// Rows of one change file go around this many keys per table, so that keys repeat.
 const CHANGE_KEYS: u64 = 7;
 
+/// The note of a row that the stream refuses.
+pub(crate) const REFUSED_NOTE: &str = "the stream refuses this";
+
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
@@ -26,6 +29,8 @@ pub(crate) enum Defect {
     UnknownTable,
     /// Nothing is wrong with it, but its table is suspended.
     HeldBack,
+    /// The stream refuses every request with its message.
+    Refused,
 }
 
 impl Defect {
@@ -37,6 +42,7 @@ impl Defect {
             Self::TooLarge => "record_too_large",
             Self::UnknownTable => "unknown_table",
             Self::HeldBack => "table_suspended",
+            Self::Refused => "refused_by_stream",
         }
     }
 }
@@ -114,12 +120,24 @@ impl Row {
         let note = self.note.replace('"', "\"\"");
         let key = match self.defect {
             Some(Defect::KeyNotANumber) => format!("{}x", self.id),
-            Some(Defect::FieldMissing | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            Some(
+                Defect::FieldMissing
+                | Defect::TooLarge
+                | Defect::UnknownTable
+                | Defect::HeldBack
+                | Defect::Refused,
+            )
             | None => self.id.to_string(),
         };
         let values = match self.defect {
             Some(Defect::FieldMissing) => format!("{key},{}", self.mark),
-            Some(Defect::KeyNotANumber | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            Some(
+                Defect::KeyNotANumber
+                | Defect::TooLarge
+                | Defect::UnknownTable
+                | Defect::HeldBack
+                | Defect::Refused,
+            )
             | None => {
                 format!("{key},{},\"{note}\"", self.mark)
             }
@@ -301,7 +319,10 @@ impl Data {
                 operation,
                 id,
                 mark,
-                note: note(mark, note_bytes),
+                note: match defect {
+                    Some(Defect::Refused) => REFUSED_NOTE.to_owned(),
+                    _ => note(mark, note_bytes),
+                },
                 defect,
             }
         });
