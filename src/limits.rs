@@ -34,6 +34,10 @@ pub const RETENTION_MIN: Duration = Duration::from_hours(24);
 pub const LIST_PAGE_KEYS_MAX: usize = 1_000;
 /// Bytes of one chunk, unless a single record is larger.
 pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of messages that are rendered at once where the messages of a chunk are larger than was expected of them.
+pub const PART_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of dead letters that one file may make in a minute unless `errors.dead_letters_max` says otherwise.
+pub const DEAD_LETTERS_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
 /// Bytes of a rejected row that are kept in its dead letter.
 pub const DEAD_LETTER_ROW_BYTES_MAX: usize = 64 * 1024;
 

@@ -7,10 +7,12 @@ use actix::prelude::*;
 
 use super::envelope::{DeadLetter, Origin};
 use super::files::DeadLetterFiles;
-use super::messages::StoreRejected;
+use super::messages::{Kept, StoreRejected};
+use super::volume::Volume;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::messages::{RecordsSettled, StoreRefused};
 use crate::clock::Clock;
+use crate::config::units::SizeText;
 use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
@@ -18,6 +20,7 @@ use crate::flow::fuse::Fuse;
 use crate::flow::wind_down::WindDown;
 use crate::model::settle::Lane;
 use crate::model::{QueueName, RejectedRecord, Settled};
+use crate::saturate;
 
 /// What a dead-letter writer is made of.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct DeadLetterWriterParts {
     pub task: String,
     /// `schema.table` of each table.
     pub table_names: Vec<String>,
+    /// Bytes of dead letters that a file may make in a minute.
+    pub bytes_max: u64,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
     /// Who wants to know of settled records.
@@ -41,6 +46,7 @@ pub struct DeadLetterWriterParts {
 pub struct DeadLetterWriter {
     parts: DeadLetterWriterParts,
     files: Option<DeadLetterFiles>,
+    volume: Volume,
     /// The object of each queue that was reported last.
     reported: HashMap<QueueName, u64>,
 }
@@ -49,6 +55,7 @@ impl DeadLetterWriter {
     /// A writer into the given files.
     pub fn new(parts: DeadLetterWriterParts, files: DeadLetterFiles) -> Self {
         Self {
+            volume: Volume::new(parts.bytes_max),
             parts,
             files: Some(files),
             reported: HashMap::new(),
@@ -111,14 +118,14 @@ impl Actor for DeadLetterWriter {
 }
 
 impl Handler<StoreRejected> for DeadLetterWriter {
-    type Result = AtomicResponse<Self, ()>;
+    type Result = AtomicResponse<Self, Kept>;
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let Some(work) = self.parts.wind_down.begin() else {
             // Not settled, so the next generation reads the rows again.
-            return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
+            return AtomicResponse::new(Box::pin(async { Kept::GoOn }.into_actor(self)));
         };
-        let write = self.write(&message.context, &message.records);
+        let (kept, write) = self.write(&message.context, &message.records);
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;
         AtomicResponse::new(Box::pin(write.into_actor(self).map(
@@ -133,6 +140,7 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     drop(credit);
                     drop(work);
                 }
+                kept
             },
         )))
     }
@@ -143,7 +151,8 @@ impl Handler<StoreRefused> for DeadLetterWriter {
 
     /// Whoever waits for it holds up the end of the generation until then.
     fn handle(&mut self, message: StoreRefused, _context: &mut Context<Self>) -> Self::Result {
-        let write = self.write(&message.context, &message.records);
+        // The rows after these are on their way already, so nothing follows from how many there are.
+        let (_, write) = self.write(&message.context, &message.records);
         AtomicResponse::new(Box::pin(
             write
                 .into_actor(self)
@@ -153,16 +162,35 @@ impl Handler<StoreRefused> for DeadLetterWriter {
 }
 
 impl DeadLetterWriter {
+    /// What follows from this much of a file.
+    fn judge(&mut self, context: &ObjectContext, records: &[RejectedRecord], bytes: usize) -> Kept {
+        let now_us = self.parts.clock.now_us();
+        if !self.volume.add(&context.id, saturate::to_u64(bytes), now_us) {
+            return Kept::GoOn;
+        }
+        let last = records.last().map_or(0, |record| record.line);
+        Kept::TooMany(format!(
+            "its dead letters took more than {} within a minute, up to line {last}; correct the file or the table \
+             definition, or raise errors.dead_letters_max, then `brigade files retry`",
+            SizeText(self.parts.bytes_max)
+        ))
+    }
+
     /// Appends the lines of rows durably; gives the files back.
     fn write(
         &mut self,
         context: &ObjectContext,
         records: &[RejectedRecord],
-    ) -> impl Future<Output = Result<DeadLetterFiles, String>> + 'static {
+    ) -> (
+        Kept,
+        impl Future<Output = Result<DeadLetterFiles, String>> + 'static + use<>,
+    ) {
         let rendered = self.render(context, records);
+        let bytes = rendered.as_ref().map_or(0, |(_, lines)| lines.len());
+        let kept = self.judge(context, records, bytes);
         self.report(context, records);
         let files = self.files.take();
-        async move {
+        let write = async move {
             let (day, lines) = rendered.map_err(|error| error.to_string())?;
             let mut files = files.ok_or("an earlier write failed")?;
             let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
@@ -170,7 +198,8 @@ impl DeadLetterWriter {
                 Ok(result) => result.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             }
-        }
+        };
+        (kept, write)
     }
 
     /// Takes the files back, or ends the generation.

@@ -92,7 +92,7 @@ impl ChainMembers {
         timestamp: &MessageTimestamp,
     ) -> (Range<usize>, Range<usize>) {
         let name = format!("{}{}", self.lane_prefix, lane.number());
-        let place = (self.chain, &name[..], position);
+        let place = (self.chain, name.as_str(), position);
         let start = out.len();
         write_sync(
             out,
@@ -107,7 +107,7 @@ impl ChainMembers {
 }
 
 /// The `sync` record that stands in the place of a link, and its partition key: it tells consumers that this record is
-/// not going to be seen. `None` if the message is no link.
+/// not going to be seen. `None` if the message is not a link.
 pub fn stand_in(link: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let Link { metadata } = serde_json::from_slice(link).ok()?;
     let (chain, name, position) = (metadata.chain?, metadata.lane?, metadata.position?);

@@ -60,7 +60,7 @@ pub struct RejectedRecord {
     pub message: Option<Bytes>,
 }
 
-/// All but the row: what is shown this way may be logged.
+/// All but the row and its message: what is shown this way may be logged.
 impl fmt::Debug for RejectedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RejectedRecord")
@@ -72,6 +72,8 @@ impl fmt::Debug for RejectedRecord {
             .field("code", &self.code)
             .field("reason", &self.reason)
             .field("row_bytes", &self.row.len())
+            .field("is_cut", &self.is_cut)
+            .field("message_bytes", &self.message.as_ref().map(Bytes::len))
             .finish()
     }
 }

@@ -12,8 +12,11 @@ pub mod chunk_router;
 mod chunk_router_tests;
 pub mod cost;
 pub mod messages;
+#[cfg(test)]
+mod part_tests;
 mod places;
 mod routing;
+mod sender;
 pub mod row;
 pub mod row_judge;
 pub(crate) mod target;

@@ -94,7 +94,11 @@ mod tests {
             match attempt.judge(answer, InDoubt::Look, key_of) {
                 NextAttempt::Complete => return (attempt, log, requests),
                 NextAttempt::More => {}
-                other => panic!("{other:?}"),
+                verdict @ (NextAttempt::Again { .. }
+                | NextAttempt::Look { .. }
+                | NextAttempt::StandIn(_)
+                | NextAttempt::TooManyRefused(..)
+                | NextAttempt::Hopeless(_)) => panic!("{verdict:?}"),
             }
         }
     }
@@ -145,7 +149,11 @@ mod tests {
                     assert_eq!(fault.kind, FaultKind::Configuration);
                     break index;
                 }
-                other => panic!("{other:?}"),
+                verdict @ (NextAttempt::Complete
+                | NextAttempt::Again { .. }
+                | NextAttempt::Look { .. }
+                | NextAttempt::StandIn(_)
+                | NextAttempt::Hopeless(_)) => panic!("{verdict:?}"),
             }
         };
         assert!(

@@ -106,7 +106,7 @@ impl Batch {
     /// Puts a `sync` record in the place of a link that is refused.
     ///
     /// # Errors
-    /// If the record is no link: a bug.
+    /// If the record is not a link: a bug.
     pub(super) fn stand_in(&mut self, index: usize) -> Result<(), Fault> {
         let place = self.place(index);
         let stood_in = self.records.get_mut(index).and_then(|record| {
@@ -114,7 +114,7 @@ impl Batch {
             *record = record.clone().with_message(&message, &key);
             Some(())
         });
-        stood_in.ok_or_else(|| Fault::new(FaultKind::Internal, format!("{place} is no link of a chain")))
+        stood_in.ok_or_else(|| Fault::new(FaultKind::Internal, format!("{place} is not a link of a chain")))
     }
 }
 

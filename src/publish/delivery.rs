@@ -166,10 +166,10 @@ impl ShardDelivery {
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
-        let verdict = match attempt.judge(answer, in_doubt, batch.key_of()) {
-            NextAttempt::TooManyRefused(index, fault) => NextAttempt::Hopeless(batch.too_many(index, &fault)),
-            verdict => verdict,
-        };
+        let mut verdict = attempt.judge(answer, in_doubt, batch.key_of());
+        if let NextAttempt::TooManyRefused(index, fault) = &verdict {
+            verdict = NextAttempt::Hopeless(batch.too_many(*index, fault));
+        }
         if is_closed {
             // The shard is closed: until the generation ends, its records go out one by one.
             self.is_atomic = false;

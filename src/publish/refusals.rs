@@ -24,7 +24,7 @@ impl Refusals {
     /// Makes dead letters of the refused records of a batch, durably, and has them counted.
     ///
     /// # Errors
-    /// If they cannot be written, if one of them is no row, or if a bad row is to stop the task.
+    /// If they cannot be written, if one of them is not a row, or if a bad row is to stop the task.
     pub(super) async fn keep(&self, batch: &Batch, refused: &[(usize, String)]) -> Result<(), Fault> {
         let mut stores: Vec<StoreRefused> = Vec::new();
         let mut rows = Vec::new();
@@ -37,7 +37,7 @@ impl Refusals {
             rows.push(refusal.row);
             match stores.last_mut() {
                 Some(last) if Arc::ptr_eq(&last.context, refusal.context) => {
-                    last.records.push(refusal.letter)
+                    last.records.push(refusal.letter);
                 }
                 Some(_) | None => stores.push(StoreRefused {
                     context: Arc::clone(refusal.context),
@@ -46,8 +46,8 @@ impl Refusals {
             }
         }
         for store in stores {
-            let stored = self.dead_letters.push(store).await;
-            stored.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
+            let reply = self.dead_letters.push(store).await;
+            reply.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
         }
         if !rows.is_empty() {
             self.checkpointer.notify(RowsRefused(rows));

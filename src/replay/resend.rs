@@ -180,7 +180,7 @@ impl Resender<'_> {
                 NextAttempt::Complete => return Ok(attempt),
                 NextAttempt::Hopeless(fault) | NextAttempt::TooManyRefused(_, fault) => return Err(fault),
                 NextAttempt::StandIn(index) => {
-                    let cause = format!("record {index} is no link of a chain");
+                    let cause = format!("record {index} is not a link of a chain");
                     return Err(Fault::new(FaultKind::Internal, cause));
                 }
                 NextAttempt::Look { cause } => return Err(Fault::new(FaultKind::Internal, cause)),

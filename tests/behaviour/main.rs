@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod amplified;
 mod beginning;
 mod chain;
 mod changed_limits;

@@ -19,10 +19,11 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use crate::support::expectation::{Expectation, Order};
-use crate::support::fixtures::{Data, Defect, REFUSED_NOTE};
+use crate::support::fixtures::{Data, Defect};
 use crate::support::journal::Kill;
 use crate::support::oracle::judge;
 use crate::support::pipeline::World;
+use crate::support::policies::REFUSED_NOTE;
 
 /// Loads and changes of two tables with refused rows at the beginning, in the middle and at the end, among bad ones.
 fn world(shards_count: u32) -> World {

@@ -13,9 +13,6 @@ pub(crate) const CHANGES_FOLDER: &str = "changes/";
 /// Rows of one change file go around this many keys per table, so that keys repeat.
 const CHANGE_KEYS: u64 = 7;
 
-/// The note of a row that the stream refuses.
-pub(crate) const REFUSED_NOTE: &str = "the stream refuses this";
-
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
@@ -320,7 +317,7 @@ impl Data {
                 id,
                 mark,
                 note: match defect {
-                    Some(Defect::Refused) => REFUSED_NOTE.to_owned(),
+                    Some(Defect::Refused) => super::policies::REFUSED_NOTE.to_owned(),
                     _ => note(mark, note_bytes),
                 },
                 defect,

@@ -202,7 +202,7 @@ impl MemorySink {
         if bytes_count > self.shared.record_bytes_max {
             return Err(self.refuse_records(format!("record #{} has {bytes_count} bytes", record.ordinal)));
         }
-        let characters = record.partition_key_text().map(|key| partition_key_length(key));
+        let characters = record.partition_key_text().map(partition_key_length);
         if !characters.is_ok_and(|count| (1..=PARTITION_KEY_CHARACTERS_MAX).contains(&count)) {
             return Err(self.refuse_records(format!(
                 "the partition key of record #{} is not valid",
