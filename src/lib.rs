@@ -57,7 +57,7 @@
 //! | O1 | One request per shard is in flight | [`publish::actor`] |
 //! | O2 | Order is kept as `ordering` promises | [`publish::attempt`] |
 //! | B1 | Every request is within the service's limits, and none is empty | [`batch::packer`] |
-//! | F1 | Bytes in flight stay within the budget | [`flow::budget`] |
+//! | F1 | Bytes in flight stay within the budget, but for the last message of a part | [`flow::budget`], [`parse::actor`] |
 //! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
 //! | F3 | After a wind-down nothing is sent any more | [`flow::wind_down`] |
 //! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |

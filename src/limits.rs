@@ -20,7 +20,7 @@ pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
 pub const ROW_BYTES_DEFAULT: usize = 1024 * 1024;
 /// Record size that a stream can be set to at most.
 pub const RECORD_BYTES_CEILING: usize = REQUEST_BYTES_MAX;
-/// Unicode characters in a partition key at most.
+/// Characters in a partition key at most, as [`partition_key_length`] counts them.
 pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
 /// Records a shard takes per second.
 pub const SHARD_RECORDS_PER_SECOND: u32 = 1_000;
@@ -34,6 +34,10 @@ pub const RETENTION_MIN: Duration = Duration::from_hours(24);
 pub const LIST_PAGE_KEYS_MAX: usize = 1_000;
 /// Bytes of one chunk, unless a single record is larger.
 pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of messages that are rendered at once where the messages of a chunk are larger than was expected of them.
+pub const PART_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of dead letters that one file may make in a minute unless `errors.dead_letters_max` says otherwise.
+pub const DEAD_LETTERS_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
 /// Bytes of a rejected row that are kept in its dead letter.
 pub const DEAD_LETTER_ROW_BYTES_MAX: usize = 64 * 1024;
 
@@ -45,3 +49,10 @@ const _: () = assert!(
     RECORD_BYTES_CEILING <= REQUEST_BYTES_MAX,
     "the largest record must fit into a request"
 );
+
+/// Length of a partition key as the service counts it: in UTF-16 units, of which an emoji takes two. Its model says
+/// "characters" (<https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html>, read
+/// 2026-11); a key that is short enough in UTF-16 units is short enough however characters are counted.
+pub fn partition_key_length(key: &str) -> usize {
+    key.encode_utf16().count()
+}

@@ -351,6 +351,7 @@ impl Process {
                 shard,
                 records,
                 credit: Arc::clone(&self.baggage.credit),
+                origin: None,
                 trace: self.baggage.trace.clone(),
             };
             self.senders[shard.0].packer.push(slice, now);

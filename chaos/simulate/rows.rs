@@ -170,6 +170,7 @@ pub(crate) fn without_links(
         skipped,
         span,
         end: ChunkEnd::Whole,
+        buffer_bytes: 0,
     }
 }
 

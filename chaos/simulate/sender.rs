@@ -166,9 +166,10 @@ impl Sender {
         match self.delivery.step() {
             DeliveryStep::Settle | DeliveryStep::GiveUp(_) => false,
             DeliveryStep::Look { .. } => true,
-            DeliveryStep::Put | DeliveryStep::NoteCopies | DeliveryStep::Wait { .. } => {
-                !self.has_sent || outside.roll(300)
-            }
+            DeliveryStep::Put
+            | DeliveryStep::NoteCopies
+            | DeliveryStep::StandIn(_)
+            | DeliveryStep::Wait { .. } => !self.has_sent || outside.roll(300),
         }
     }
 
@@ -247,6 +248,11 @@ impl Sender {
                 self.doing = Doing::Looking(look);
             }
             DeliveryStep::NoteCopies => self.notes_copies = true,
+            DeliveryStep::StandIn(index) => {
+                return Err(format!(
+                    "record {index} is refused, and no stream here refuses one"
+                ));
+            }
             DeliveryStep::Wait { .. } => {
                 let until = outside.now + outside.rng.random_range(1..10_000);
                 self.doing = Doing::Waiting { until };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::checkpoint::context::ChunkOrigin;
 use crate::flow::budget::Credit;
 use crate::model::BatchRecord;
 use crate::model::settle::ChunkRef;
@@ -21,6 +22,8 @@ pub struct Slice {
     pub records: Vec<BatchRecord>,
     /// The chunk's share of the in-flight budget; goes home when the last slice of the chunk is settled.
     pub credit: Arc<Credit>,
+    /// Where its rows come from; `None` for control records.
+    pub origin: Option<Arc<ChunkOrigin>>,
     /// The trace of the chunk's object.
     pub trace: ObjectTrace,
 }

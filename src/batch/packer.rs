@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::messages::Slice;
+use crate::checkpoint::context::ChunkOrigin;
 use crate::flow::budget::Credit;
 use crate::limits::{BATCH_RECORDS_MAX, REQUEST_BYTES_TARGET, REQUEST_RECORDS_MAX};
 use crate::model::BatchRecord;
@@ -65,6 +66,7 @@ struct OpenSlice {
     chunk: ChunkRef,
     records: std::vec::IntoIter<BatchRecord>,
     credit: Arc<Credit>,
+    origin: Option<Arc<ChunkOrigin>>,
     trace: ObjectTrace,
 }
 
@@ -91,6 +93,7 @@ impl Packer {
             chunk: slice.chunk,
             records,
             credit: slice.credit,
+            origin: slice.origin,
             trace: slice.trace,
         });
     }
@@ -111,6 +114,7 @@ impl Packer {
             shard: self.shard,
             records: Vec::new(),
             runs: Vec::new(),
+            origins: Vec::new(),
             credits: Vec::new(),
             traces: Vec::new(),
         };
@@ -122,6 +126,7 @@ impl Packer {
             let taken = take_from(slice, &self.limits, &mut batch.records, &mut bytes);
             if let Some(run) = taken {
                 batch.runs.push(run);
+                batch.origins.push(slice.origin.clone());
                 batch.credits.push(Arc::clone(&slice.credit));
                 if !batch.traces.last().is_some_and(|last| last.is_same(&slice.trace)) {
                     batch.traces.push(slice.trace.clone());
@@ -195,6 +200,7 @@ mod tests {
             shard: ShardIndex(0),
             records: records.collect(),
             credit: Arc::clone(credit),
+            origin: None,
             trace: ObjectTrace::none(),
         }
     }

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use super::actor::{Checkpointer, outcome, start_commit};
 use super::ledger::ResumePoint;
 use super::messages::{
-    ChunkParsed, CommitNow, NoteCopies, ObjectEnded, OpenObject, RecordsSettled, TaskNotice,
+    ChunkParsed, CommitNow, NoteCopies, ObjectEnded, OpenObject, RecordsSettled, RowsRefused, TaskNotice,
 };
 use crate::fault::Fault;
 
@@ -57,6 +57,18 @@ impl Handler<RecordsSettled> for Checkpointer {
         if let Some(object) = last {
             self.commit_if_urgent(&object, context);
         }
+    }
+}
+
+impl Handler<RowsRefused> for Checkpointer {
+    type Result = ();
+
+    fn handle(&mut self, message: RowsRefused, context: &mut Context<Self>) {
+        let result = message
+            .0
+            .iter()
+            .try_for_each(|row| self.parts.ledger.refused(row));
+        self.check(result, context);
     }
 }
 

@@ -16,7 +16,7 @@ use super::shard_cuts::{ShardCuts, take_changed};
 use super::store::{
     Checkpoint, CheckpointDelta, ObjectEntry, ObjectProgress, ObjectState, TableStatistics, TaskState,
 };
-use super::tally::ChunkTally;
+use super::tally::{ChunkTally, RefusedRow};
 use super::watermark::Watermark;
 use crate::chain::ends::LaneEnds;
 use crate::model::settle::{ChunkRef, Lane, Settled};
@@ -215,6 +215,22 @@ impl Ledger {
                 self.cuts.moved(group, range);
             }
         }
+        Ok(())
+    }
+
+    /// Counts a row as a dead letter that was to be delivered and is not settled yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if its chunk is not open.
+    pub fn refused(&mut self, row: &RefusedRow) -> Result<(), LedgerError> {
+        let id = &row.chunk.object;
+        let object = Self::object(&mut self.objects, id)?;
+        let tally = object.watermark.tally_mut(row.chunk.chunk_number);
+        let tally = tally.map_err(|error| LedgerError::Watermark {
+            id: id.clone(),
+            error,
+        })?;
+        tally.refuse(row);
         Ok(())
     }
 

@@ -1,15 +1,18 @@
 //! What the checkpointer takes in. Settlements and notices are never awaited; `OpenObject`, `NoteCopies`
 //! and `CommitNow` are.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use opentelemetry::trace::SpanContext;
 
+use super::context::ObjectContext;
 use super::ledger::{ObjectEnd, ResumePoint};
 use super::store::{ObjectEntry, Phase};
-use super::tally::ChunkTally;
+use super::tally::{ChunkTally, RefusedRow};
 use crate::fault::Fault;
 use crate::model::settle::{ChunkRef, Lane};
-use crate::model::{ObjectId, Settled, Span, TableIndex};
+use crate::model::{ObjectId, RejectedRecord, Settled, Span, TableIndex};
 
 /// Opens an object where its checkpoint left it; the reply says where to read on.
 #[derive(Debug, Message)]
@@ -43,6 +46,23 @@ pub struct ChunkParsed {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct RecordsSettled(pub Settled);
+
+/// Rows of messages that the service refuses, and that are dead letters by now: they count as such. Comes before they are
+/// settled, on the lane on which they would have been delivered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RowsRefused(pub Vec<RefusedRow>);
+
+/// Makes dead letters of rows of one object whose messages the service refuses. The reply means "durable" (D2); whoever
+/// sent it settles them.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub struct StoreRefused {
+    /// The object the rows are from.
+    pub context: Arc<ObjectContext>,
+    /// The rows, in file order, never empty.
+    pub records: Vec<RejectedRecord>,
+}
 
 /// No further chunk of the object will come.
 #[derive(Debug, Message)]

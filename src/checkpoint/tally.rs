@@ -2,6 +2,7 @@
 
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::TableStatistics;
+use crate::model::settle::ChunkRef;
 use crate::model::trouble::Troubles;
 use crate::model::{Operation, TableIndex};
 
@@ -53,6 +54,19 @@ pub struct TableTally {
     pub filtered: u64,
     /// Source bytes of the rows.
     pub bytes: u64,
+}
+
+/// A row that was to become a message, and whose message the service refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its chunk.
+    pub chunk: ChunkRef,
+    /// Its table.
+    pub table: TableIndex,
+    /// What it does.
+    pub operation: Operation,
+    /// Whether it is of a full-load file.
+    pub is_load: bool,
 }
 
 impl TableTally {
@@ -130,6 +144,25 @@ impl ChunkTally {
             }
             None => self.unassigned += 1,
         }
+    }
+
+    /// Counts a row as a dead letter that was counted as one that becomes a message.
+    pub fn refuse(&mut self, row: &RefusedRow) {
+        self.delivered = self.delivered.saturating_sub(1);
+        self.dead_lettered += 1;
+        let tally = self.table(row.table);
+        let delivered = match row.operation {
+            Operation::Load => &mut tally.loads,
+            Operation::Insert => &mut tally.inserts,
+            Operation::Update => &mut tally.updates,
+            Operation::Delete => &mut tally.deletes,
+        };
+        *delivered = delivered.saturating_sub(1);
+        *(if row.is_load {
+            &mut tally.load_errors
+        } else {
+            &mut tally.change_errors
+        }) += 1;
     }
 
     /// Counts a record that is not to be sent: it is settled as soon as it is read.

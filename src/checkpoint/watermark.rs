@@ -115,6 +115,18 @@ impl<T> Watermark<T> {
         Ok(())
     }
 
+    /// What an open chunk contributes once it is settled.
+    ///
+    /// # Errors
+    /// [`WatermarkError::UnknownChunk`].
+    pub fn tally_mut(&mut self, number: u64) -> Result<&mut T, WatermarkError> {
+        let index = number.checked_sub(self.first_number);
+        let chunk = index.and_then(|index| self.chunks.get_mut(usize::try_from(index).ok()?));
+        chunk
+            .map(|chunk| &mut chunk.tally)
+            .ok_or(WatermarkError::UnknownChunk { number })
+    }
+
     /// Settles records of a chunk on a lane.
     ///
     /// # Errors

@@ -104,6 +104,7 @@ impl Config {
             otlp_endpoint: _,
         } = self;
         let ErrorsConfig {
+            dead_letters_max: _,
             rows,
             dead_letters: _,
             suspended_tables_max: _,
@@ -212,6 +213,7 @@ mod tests {
         other.delivery.pace = Pace::Off;
         other.state.path = "elsewhere".into();
         other.errors.dead_letters = "elsewhere".into();
+        other.errors.dead_letters_max = 1 << 20;
         other.migration_type = MigrationType::FullLoad;
         other.source.late_files = LateFiles::Stop;
         other.source.format.expansion_max = 1;

@@ -7,9 +7,12 @@ use actix::prelude::*;
 
 use super::envelope::{DeadLetter, Origin};
 use super::files::DeadLetterFiles;
-use super::messages::StoreRejected;
-use crate::checkpoint::messages::RecordsSettled;
+use super::messages::{Kept, StoreRejected};
+use super::volume::Volume;
+use crate::checkpoint::context::ObjectContext;
+use crate::checkpoint::messages::{RecordsSettled, StoreRefused};
 use crate::clock::Clock;
+use crate::config::units::SizeText;
 use crate::durable::json_lines;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::Upstream;
@@ -17,6 +20,7 @@ use crate::flow::fuse::Fuse;
 use crate::flow::wind_down::WindDown;
 use crate::model::settle::Lane;
 use crate::model::{QueueName, RejectedRecord, Settled};
+use crate::saturate;
 
 /// What a dead-letter writer is made of.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct DeadLetterWriterParts {
     pub task: String,
     /// `schema.table` of each table.
     pub table_names: Vec<String>,
+    /// Bytes of dead letters that a file may make in a minute.
+    pub bytes_max: u64,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
     /// Who wants to know of settled records.
@@ -40,6 +46,7 @@ pub struct DeadLetterWriterParts {
 pub struct DeadLetterWriter {
     parts: DeadLetterWriterParts,
     files: Option<DeadLetterFiles>,
+    volume: Volume,
     /// The object of each queue that was reported last.
     reported: HashMap<QueueName, u64>,
 }
@@ -48,6 +55,7 @@ impl DeadLetterWriter {
     /// A writer into the given files.
     pub fn new(parts: DeadLetterWriterParts, files: DeadLetterFiles) -> Self {
         Self {
+            volume: Volume::new(parts.bytes_max),
             parts,
             files: Some(files),
             reported: HashMap::new(),
@@ -60,16 +68,16 @@ impl DeadLetterWriter {
     }
 
     /// Says that an object has bad rows: once per object, because all of its rows may be bad.
-    fn report(&mut self, message: &StoreRejected) {
-        let id = &message.context.id;
-        let Some(first) = message.records.first() else {
+    fn report(&mut self, context: &ObjectContext, records: &[RejectedRecord]) {
+        let id = &context.id;
+        let Some(first) = records.first() else {
             return;
         };
         if self.reported.insert(id.queue.clone(), id.number) == Some(id.number) {
             return;
         }
         tracing::warn!(
-            object = message.context.location,
+            object = context.location,
             table = self.table_of(first),
             line = first.line,
             byte = first.position,
@@ -81,11 +89,14 @@ impl DeadLetterWriter {
         );
     }
 
-    /// The lines of a message and the day they belong to.
-    fn render(&self, message: &StoreRejected) -> Result<(String, Vec<u8>), serde_json::Error> {
+    /// The lines of rows and the day they belong to.
+    fn render(
+        &self,
+        context: &ObjectContext,
+        records: &[RejectedRecord],
+    ) -> Result<(String, Vec<u8>), serde_json::Error> {
         let now = jiff::Timestamp::from_microsecond(self.parts.clock.now_us()).unwrap_or_default();
         let (time, day) = (now.to_string(), now.strftime("%Y-%m-%d").to_string());
-        let context = &message.context;
         let origin = Origin {
             task: &self.parts.task,
             location: &context.location,
@@ -94,7 +105,7 @@ impl DeadLetterWriter {
             time: &time,
         };
         let mut lines = Vec::new();
-        for record in &message.records {
+        for record in records {
             let table = self.table_of(record).cloned();
             json_lines::push(&mut lines, &DeadLetter::new(origin, record, table))?;
         }
@@ -107,31 +118,19 @@ impl Actor for DeadLetterWriter {
 }
 
 impl Handler<StoreRejected> for DeadLetterWriter {
-    type Result = AtomicResponse<Self, ()>;
+    type Result = AtomicResponse<Self, Kept>;
 
     fn handle(&mut self, message: StoreRejected, _context: &mut Context<Self>) -> Self::Result {
         let Some(work) = self.parts.wind_down.begin() else {
             // Not settled, so the next generation reads the rows again.
-            return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
+            return AtomicResponse::new(Box::pin(async { Kept::GoOn }.into_actor(self)));
         };
-        let rendered = self.render(&message);
-        self.report(&message);
-        let files = self.files.take();
+        let (kept, write) = self.write(&message.context, &message.records);
         // Taken out by name: a closure captures only the fields it uses, and the others go at once.
         let StoreRejected { run, credit, .. } = message;
-        let write = async move {
-            let (day, lines) = rendered.map_err(|error| error.to_string())?;
-            let mut files = files.ok_or("an earlier write failed")?;
-            let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
-            match work.await {
-                Ok(result) => result.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        };
         AtomicResponse::new(Box::pin(write.into_actor(self).map(
-            move |result, actor, context| match result {
-                Ok(files) => {
-                    actor.files = Some(files);
+            move |result, actor, context| {
+                if actor.written(result, context).is_ok() {
                     let settled = Settled {
                         lane: Lane::DeadLetters,
                         runs: vec![run],
@@ -141,15 +140,86 @@ impl Handler<StoreRejected> for DeadLetterWriter {
                     drop(credit);
                     drop(work);
                 }
-                Err(error) => {
-                    let message =
-                        format!("dead letters cannot be written: {error}; check errors.dead_letters");
-                    let fault = Fault::new(FaultKind::StateIo, message);
-                    actor.parts.wind_down.fail(fault.clone());
-                    actor.parts.fuse.blow(fault);
-                    context.stop();
-                }
+                kept
             },
         )))
+    }
+}
+
+impl Handler<StoreRefused> for DeadLetterWriter {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    /// Whoever waits for it holds up the end of the generation until then.
+    fn handle(&mut self, message: StoreRefused, _context: &mut Context<Self>) -> Self::Result {
+        // The rows after these are on their way already, so nothing follows from how many there are.
+        let (_, write) = self.write(&message.context, &message.records);
+        AtomicResponse::new(Box::pin(
+            write
+                .into_actor(self)
+                .map(|result, actor, context| actor.written(result, context)),
+        ))
+    }
+}
+
+impl DeadLetterWriter {
+    /// What follows from this much of a file.
+    fn judge(&mut self, context: &ObjectContext, records: &[RejectedRecord], bytes: usize) -> Kept {
+        let now_us = self.parts.clock.now_us();
+        if !self.volume.add(&context.id, saturate::to_u64(bytes), now_us) {
+            return Kept::GoOn;
+        }
+        let last = records.last().map_or(0, |record| record.line);
+        Kept::TooMany(format!(
+            "its dead letters took more than {} within a minute, up to line {last}; correct the file or the table \
+             definition, or raise errors.dead_letters_max, then `brigade files retry`",
+            SizeText(self.parts.bytes_max)
+        ))
+    }
+
+    /// Appends the lines of rows durably; gives the files back.
+    fn write(
+        &mut self,
+        context: &ObjectContext,
+        records: &[RejectedRecord],
+    ) -> (
+        Kept,
+        impl Future<Output = Result<DeadLetterFiles, String>> + 'static + use<>,
+    ) {
+        let rendered = self.render(context, records);
+        let bytes = rendered.as_ref().map_or(0, |(_, lines)| lines.len());
+        let kept = self.judge(context, records, bytes);
+        self.report(context, records);
+        let files = self.files.take();
+        let write = async move {
+            let (day, lines) = rendered.map_err(|error| error.to_string())?;
+            let mut files = files.ok_or("an earlier write failed")?;
+            let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
+            match work.await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        (kept, write)
+    }
+
+    /// Takes the files back, or ends the generation.
+    fn written(
+        &mut self,
+        result: Result<DeadLetterFiles, String>,
+        context: &mut Context<Self>,
+    ) -> Result<(), Fault> {
+        let error = match result {
+            Ok(files) => {
+                self.files = Some(files);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let message = format!("dead letters cannot be written: {error}; check errors.dead_letters");
+        let fault = Fault::new(FaultKind::StateIo, message);
+        self.parts.wind_down.fail(fault.clone());
+        self.parts.fuse.blow(fault.clone());
+        context.stop();
+        Err(fault)
     }
 }

@@ -48,7 +48,10 @@ pub struct DeadLetter {
     /// The row as hexadecimal digits, if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub row_hex: Option<String>,
-    /// Whether only the beginning of the row is kept.
+    /// The message of the row, if the service refused it; its beginning, if it is a long one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message: Option<String>,
+    /// Whether only the beginning of the row is kept, or nothing of it.
     pub is_row_cut: bool,
 }
 
@@ -95,7 +98,11 @@ impl DeadLetter {
             reason: record.reason.clone(),
             row,
             row_hex,
-            is_row_cut: record.row.len() >= DEAD_LETTER_ROW_BYTES_MAX,
+            message: record.message.as_ref().map(|message| {
+                let kept = message.get(..DEAD_LETTER_ROW_BYTES_MAX).unwrap_or(message);
+                String::from_utf8_lossy(kept).into_owned()
+            }),
+            is_row_cut: record.is_cut,
         }
     }
 }
@@ -133,6 +140,8 @@ mod tests {
             code: "not_utf8",
             reason: "bytes".into(),
             row: vec![0xff, 0x0a],
+            is_cut: false,
+            message: None,
         };
         let letter = DeadLetter::new(origin, &record, None);
         assert_eq!((letter.row, letter.row_hex.as_deref()), (None, Some("ff0a")));

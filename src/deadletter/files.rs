@@ -109,6 +109,8 @@ mod tests {
             code,
             reason,
             row,
+            is_cut: false,
+            message: None,
         };
         let mut line = Vec::new();
         json_lines::push(&mut line, &DeadLetter::new(origin, &record, None)).unwrap();

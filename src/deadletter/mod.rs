@@ -7,3 +7,4 @@ pub mod actor;
 pub mod envelope;
 pub mod files;
 pub mod messages;
+mod volume;

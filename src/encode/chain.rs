@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use serde::Deserialize;
+
 use super::layout::ObjectWriter;
 use super::partition_key::shorten;
 use crate::chain::position::ChainPosition;
@@ -90,22 +92,67 @@ impl ChainMembers {
         timestamp: &MessageTimestamp,
     ) -> (Range<usize>, Range<usize>) {
         let name = format!("{}{}", self.lane_prefix, lane.number());
-        let mut writer = ObjectWriter::new(self.format);
-        writer.object("metadata");
-        writer.text("timestamp", &String::from_utf8_lossy(timestamp.as_bytes()));
-        writer.text("record-type", "control");
-        writer.text("operation", "sync");
-        writer.text("partition-key-type", "task-id");
-        writer.number("chain", self.chain);
-        writer.text("lane", &name);
-        writer.text("position", &position.to_string());
-        writer.end();
+        let place = (self.chain, name.as_str(), position);
         let start = out.len();
-        out.extend_from_slice(&writer.finish());
+        write_sync(
+            out,
+            self.format,
+            place,
+            &String::from_utf8_lossy(timestamp.as_bytes()),
+        );
         let payload = start..out.len();
         out.extend_from_slice(shorten(&name).unwrap_or(name).as_bytes());
         (payload.clone(), payload.end..out.len())
     }
+}
+
+/// The `sync` record that stands in the place of a link, and its partition key: it tells consumers that this record is
+/// not going to be seen. `None` if the message is not a link.
+pub fn stand_in(link: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let Link { metadata } = serde_json::from_slice(link).ok()?;
+    let (chain, name, position) = (metadata.chain?, metadata.lane?, metadata.position?);
+    let format = if link.starts_with(b"{\n") {
+        MessageFormat::Json
+    } else {
+        MessageFormat::JsonUnformatted
+    };
+    let mut message = Vec::new();
+    let timestamp = metadata.timestamp.unwrap_or_default();
+    write_sync(&mut message, format, (chain, &name, position), &timestamp);
+    Some((message, shorten(&name).unwrap_or(name).into_bytes()))
+}
+
+/// What a stand-in takes over from a link.
+#[derive(Deserialize)]
+struct Link {
+    metadata: LinkMetadata,
+}
+
+#[derive(Deserialize)]
+struct LinkMetadata {
+    chain: Option<u64>,
+    lane: Option<String>,
+    position: Option<ChainPosition>,
+    timestamp: Option<String>,
+}
+
+fn write_sync(
+    out: &mut Vec<u8>,
+    format: MessageFormat,
+    (chain, name, position): (u64, &str, ChainPosition),
+    timestamp: &str,
+) {
+    let mut writer = ObjectWriter::new(format);
+    writer.object("metadata");
+    writer.text("timestamp", timestamp);
+    writer.text("record-type", "control");
+    writer.text("operation", "sync");
+    writer.text("partition-key-type", "task-id");
+    writer.number("chain", chain);
+    writer.text("lane", name);
+    writer.text("position", &position.to_string());
+    writer.end();
+    out.extend_from_slice(&writer.finish());
 }
 
 fn write_position(out: &mut Vec<u8>, position: ChainPosition) {
@@ -157,6 +204,26 @@ mod tests {
             "{\n\t\"metadata\":\t{\n\t\t\"table-name\":\t\"pay\",\n\t\t\"chain\":\t1793000000000,\n\
              \t\t\"lane\":\t\"nightly/load:hr.pay/17\",\n\t\t\"position\":\t\"3:12\",\n\t\t\"previous\":\t\"2:700\"\n\t}\n}"
         );
+    }
+
+    #[test]
+    fn what_stands_in_for_a_link_is_the_sync_record_of_its_place() {
+        for format in [MessageFormat::Json, MessageFormat::JsonUnformatted] {
+            let message = match format {
+                MessageFormat::Json => {
+                    "{\n\t\"metadata\":\t{\n\t\t\"timestamp\":\t\"1970-01-01T00:00:00.000000Z\"\n\t}\n}"
+                }
+                MessageFormat::JsonUnformatted => {
+                    "{\"metadata\":{\"timestamp\":\"1970-01-01T00:00:00.000000Z\"}}\n"
+                }
+            };
+            let (payload, key) = stand_in(linked(format, message).as_bytes()).unwrap();
+            let (mut out, timestamp) = (Vec::new(), MessageTimestamp::from_unix_us(0));
+            let places =
+                members(format).append_sync(&mut out, LaneIndex::of_number(17), POSITION, &timestamp);
+            assert_eq!((&payload[..], &key[..]), (&out[places.0], &out[places.1]));
+        }
+        assert_eq!(stand_in(b"{\"metadata\":{}}"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::str;
 use sha2::{Digest, Sha256};
 
 use crate::hex;
-use crate::limits::PARTITION_KEY_CHARACTERS_MAX;
+use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, partition_key_length};
 use crate::map::object_mapping::MappedKey;
 use crate::model::{Operation, Table};
 use crate::settings::{ChangePartitionKey, MessageConfig};
@@ -186,7 +186,7 @@ impl<'a> PartitionKeyWriter<'a> {
 /// What stands for a key that is too long for the service; `None` if it is not.
 pub fn shorten(key: &str) -> Option<String> {
     let is_too_long =
-        key.len() > PARTITION_KEY_CHARACTERS_MAX && key.chars().count() > PARTITION_KEY_CHARACTERS_MAX;
+        key.len() > PARTITION_KEY_CHARACTERS_MAX && partition_key_length(key) > PARTITION_KEY_CHARACTERS_MAX;
     is_too_long.then(|| hex::text(&Sha256::digest(key.as_bytes())))
 }
 
@@ -280,6 +280,11 @@ mod tests {
         let too_long = "a".repeat(PARTITION_KEY_CHARACTERS_MAX + 1);
         let digest = key(&rule, &[&too_long]).unwrap();
         assert_eq!(digest.len(), 64);
+        // The service counts UTF-16 units, and an emoji has two of them.
+        let emoji = "\u{1f600}".repeat(PARTITION_KEY_CHARACTERS_MAX / 2);
+        assert_eq!(key(&rule, &[&emoji]), Ok(emoji.clone()));
+        let emoji = "\u{1f600}".repeat(200);
+        assert_eq!(key(&rule, &[&emoji]).map(|key| key.len()), Ok(64));
         // A vector that DMS's guide gives for plain SHA-256 of the UTF-8 bytes.
         let vector = Sha256::digest(b"C6BGJ566669K");
         assert_eq!(vector[..4], [0x7C, 0xB0, 0x67, 0x84]);

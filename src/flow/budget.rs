@@ -3,7 +3,10 @@
 //!
 //! Actix mailboxes do not bound memory, so this is the only backpressure there is.
 //!
-//! **Invariants:** F1 (bytes in flight never exceed the budget), F2 (all credits are home after a drain or a
+//! A chunk whose messages turn out larger than its credit goes out in parts, each with a credit of its own
+//! (`parse::sender`).
+//!
+//! **Invariants:** F1 (credits never exceed the budget), F2 (all credits are home after a drain or a
 //! teardown).
 
 use crate::saturate;

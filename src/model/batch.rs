@@ -5,6 +5,7 @@ use std::str::{self, Utf8Error};
 
 use bytes::Bytes;
 
+use super::{Operation, TableIndex};
 use crate::route::lane::LaneIndex;
 use crate::route::shard_map::HashKey;
 
@@ -17,6 +18,7 @@ pub struct BatchRecord {
     bytes: Bytes,
     payload_bytes: usize,
     link: Option<Link>,
+    row: Option<(TableIndex, Operation)>,
 }
 
 /// A record's part in a chain.
@@ -50,6 +52,7 @@ impl BatchRecord {
             payload_bytes: payload_bytes.min(bytes.len()),
             bytes,
             link: None,
+            row: None,
         }
     }
 
@@ -57,6 +60,27 @@ impl BatchRecord {
     #[must_use]
     pub fn with_link(self, link: Option<Link>) -> Self {
         Self { link, ..self }
+    }
+
+    /// The record as the message of a row of a table.
+    #[must_use]
+    pub fn with_row(self, row: Option<(TableIndex, Operation)>) -> Self {
+        Self { row, ..self }
+    }
+
+    /// The table of its row and what it does to it; `None` for a control record.
+    pub fn row(&self) -> Option<(TableIndex, Operation)> {
+        self.row
+    }
+
+    /// The same record with another message and partition key.
+    #[must_use]
+    pub fn with_message(self, payload: &[u8], partition_key: &[u8]) -> Self {
+        Self {
+            bytes: [payload, partition_key].concat().into(),
+            payload_bytes: payload.len(),
+            ..self
+        }
     }
 
     /// Its part in a chain, if the task has one.
@@ -96,7 +120,7 @@ impl BatchRecord {
         self.bytes.get(..self.payload_bytes).unwrap_or_default()
     }
 
-    /// Partition key, 1 to 256 characters of UTF-8.
+    /// Partition key, 1 to 256 characters, as the service counts them.
     pub fn partition_key(&self) -> &[u8] {
         self.bytes.get(self.payload_bytes..).unwrap_or_default()
     }

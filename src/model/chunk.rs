@@ -39,6 +39,50 @@ impl Chunk {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    /// The chunk up to this record, by its number in the object.
+    #[must_use]
+    pub fn up_to(&self, ordinal: u64) -> Self {
+        let count = saturate::to_usize(ordinal.saturating_sub(self.span.start.ordinal));
+        let Some(next) = self.records.get(count) else {
+            return self.clone();
+        };
+        Self {
+            span: Span {
+                end: self.mark_before(ordinal),
+                ..self.span
+            },
+            bytes: self
+                .bytes
+                .slice(..saturate::to_usize(next.range.start).min(self.bytes.len())),
+            records: self.records.get(..count).unwrap_or_default().to_vec(),
+            columns: self.columns.clone(),
+        }
+    }
+
+    /// The chunk from this record on; `None` if it is not in it.
+    pub fn starting_at(&self, ordinal: u64) -> Option<Self> {
+        let first = self.record(ordinal)?;
+        let (start, line_delta) = (first.range.start, first.line_delta);
+        let count = saturate::to_usize(ordinal - self.span.start.ordinal);
+        let rest = self.records.get(count..).unwrap_or_default().iter();
+        let records = rest.map(|record| RawRecord {
+            range: record.range.start.saturating_sub(start)..record.range.end.saturating_sub(start),
+            line_delta: record.line_delta.saturating_sub(line_delta),
+            kind: record.kind,
+        });
+        Some(Self {
+            span: Span {
+                start: self.mark_before(ordinal),
+                ..self.span
+            },
+            bytes: self
+                .bytes
+                .slice(saturate::to_usize(start).min(self.bytes.len())..),
+            records: records.collect(),
+            columns: self.columns.clone(),
+        })
+    }
+
     /// The border before a record; after the last one, the end of the chunk.
     pub fn mark_before(&self, ordinal: u64) -> Mark {
         let start = self.span.start;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::TableIndex;
@@ -53,9 +54,13 @@ pub struct RejectedRecord {
     pub reason: String,
     /// The bytes of the row as read, cut at the dead-letter limit.
     pub row: Vec<u8>,
+    /// Whether the row is longer, or not kept at all.
+    pub is_cut: bool,
+    /// The message of the row, if it has one and the service refuses it.
+    pub message: Option<Bytes>,
 }
 
-/// All but the row: what is shown this way may be logged.
+/// All but the row and its message: what is shown this way may be logged.
 impl fmt::Debug for RejectedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RejectedRecord")
@@ -67,6 +72,8 @@ impl fmt::Debug for RejectedRecord {
             .field("code", &self.code)
             .field("reason", &self.reason)
             .field("row_bytes", &self.row.len())
+            .field("is_cut", &self.is_cut)
+            .field("message_bytes", &self.message.as_ref().map(Bytes::len))
             .finish()
     }
 }

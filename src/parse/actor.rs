@@ -1,28 +1,26 @@
 //! `Parser`: turns the records of a chunk into messages and sends each to its shard's batcher.
 //!
-//! All thinking is in [`super::chunk_router`]. The order of what follows matters: first the chunk is registered
-//! with the checkpointer, then its records go out, so that nothing can settle that is not registered.
+//! All thinking is in [`super::chunk_router`]; how a chunk goes out, part by part within the budget, is in
+//! `super::sender` (F1).
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
+use super::chunk_router::ChunkEnd;
 use super::messages::{ParseChunk, ParseControl};
 use super::panic_book::PanicBook;
-use crate::batch::messages::{PackSlice, Slice};
-use crate::checkpoint::context::ObjectContext;
+use super::sender::{ChunkSender, Edges, RouterOrigin};
+use crate::batch::messages::PackSlice;
 use crate::checkpoint::messages::ChunkParsed;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadletter::messages::StoreRejected;
-use crate::flow::budget::Credit;
+use crate::fault::{Fault, FaultKind};
+use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
-use crate::flow::panics::catching;
-use crate::model::Chunk;
-use crate::model::settle::{ChunkRef, Lane, SettledRun};
+use crate::flow::fuse::Fuse;
 use crate::observe::counters::Counters;
-use crate::saturate;
 use crate::sink::StreamDescription;
 
 /// What a parser is made of.
@@ -46,189 +44,68 @@ pub struct ParserParts {
     pub clock: Arc<dyn Clock>,
     /// What has panicked.
     pub panics: PanicBook,
+    /// The in-flight budget.
+    pub budget: Budget,
 }
 
 /// The actor.
 #[derive(Debug)]
 pub struct Parser {
-    router: ChunkRouter,
-    origin: RouterOrigin,
-    panics: PanicBook,
-    edges: Arc<Edges>,
-    counters: Arc<Counters>,
-    clock: Arc<dyn Clock>,
-}
-
-/// What a router is made of: one that panicked may be in any state.
-#[derive(Debug)]
-struct RouterOrigin {
-    config: Arc<Config>,
-    stream: StreamDescription,
-    chain: Option<u64>,
-}
-
-impl RouterOrigin {
-    fn router(&self) -> ChunkRouter {
-        ChunkRouter::new(&self.config, self.stream.clone()).with_chain(&self.config, self.chain)
-    }
-}
-
-#[derive(Debug)]
-struct Edges {
-    batchers: Vec<Downstream<PackSlice>>,
-    dead_letters: Downstream<StoreRejected>,
-    checkpointer: Upstream<ChunkParsed>,
+    sender: Option<ChunkSender>,
+    fuse: Fuse,
 }
 
 impl Parser {
-    /// A parser for every table of the task.
-    pub fn new(parts: ParserParts) -> Self {
-        let ParserParts {
-            config,
-            stream,
-            chain,
-            batchers,
-            dead_letters,
-            checkpointer,
-            counters,
-            clock,
-            panics,
-        } = parts;
+    /// A parser for every table of the task; `fuse` ends it with a fault.
+    pub fn new(parts: ParserParts, fuse: Fuse) -> Self {
         let origin = RouterOrigin {
-            config,
-            stream,
-            chain,
+            config: parts.config,
+            stream: parts.stream,
+            chain: parts.chain,
         };
-        let edges = Arc::new(Edges {
-            batchers,
-            dead_letters,
-            checkpointer,
-        });
         Self {
-            router: origin.router(),
-            origin,
-            panics,
-            edges,
-            counters,
-            clock,
+            sender: Some(ChunkSender {
+                router: origin.router(),
+                origin,
+                panics: parts.panics,
+                edges: Edges {
+                    batchers: parts.batchers,
+                    dead_letters: parts.dead_letters,
+                    checkpointer: parts.checkpointer,
+                },
+                counters: parts.counters,
+                clock: parts.clock,
+                budget: parts.budget,
+                next_part: 0,
+            }),
+            fuse,
         }
     }
 
-    /// Routes a chunk; if that panics every time, says so.
-    fn route(&mut self, context: &ObjectContext, chunk: &Chunk) -> Result<RoutedChunk, String> {
-        let now_us = self.clock.now_us();
-        let routed = catching(|| {
-            #[cfg(feature = "testkit")]
-            crate::flow::failpoints::reached(Some(&self.origin.config.task), "parse a chunk");
-            self.router.enter_chain(context.chain.as_ref());
-            let (key, location) = (&context.version.key, &context.location);
-            self.router
-                .enter_object(&context.id, key, location, &context.troubles);
-            self.router
-                .route(&context.version, chunk, context.table, &context.skip, now_us)
-        });
-        routed.map_err(|caught| {
-            let span = chunk.span;
-            if !self
-                .panics
-                .is_hopeless(&context.id, span.start.ordinal..span.end.ordinal)
-            {
-                caught.resume();
-            }
-            self.router = self.origin.router();
-            caught.text()
-        })
-    }
-
-    /// Sends a chunk on its way; the answer is made of what comes after it.
-    fn hand_on<T: 'static>(
-        &self,
-        outgoing: Outgoing,
-        answer: impl FnOnce(ChunkEnd) -> T + 'static,
+    /// Has the sender do something; `closed` is the answer if there is nobody to send to any more.
+    fn with_sender<T: 'static>(
+        &mut self,
+        closed: T,
+        work: impl AsyncFnOnce(&mut ChunkSender) -> Result<T, StageClosed> + 'static,
     ) -> AtomicResponse<Self, T> {
-        self.counters.skipped(outgoing.rendered.skipped);
-        let edges = Arc::clone(&self.edges);
-        let end = outgoing.rendered.end.clone();
-        let work = async move { edges.send(outgoing).await };
+        let Some(mut sender) = self.sender.take() else {
+            // Cannot happen: an atomic response lets no second message in.
+            self.fuse.blow(Fault::new(
+                FaultKind::Internal,
+                "a second chunk for a parser that has one",
+            ));
+            return AtomicResponse::new(Box::pin(async { closed }.into_actor(self)));
+        };
+        let work = async move { (work(&mut sender).await, sender) };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
-            move |result, _actor, context: &mut Context<Self>| {
-                if result.is_err() {
+            |(result, sender), actor, context: &mut Context<Self>| {
+                actor.sender = Some(sender);
+                result.unwrap_or_else(|_closed| {
                     context.stop();
-                }
-                answer(end)
+                    closed
+                })
             },
         )))
-    }
-}
-
-/// A rendered chunk on its way out.
-struct Outgoing {
-    context: Arc<ObjectContext>,
-    reference: ChunkRef,
-    rendered: RoutedChunk,
-    credit: Arc<Credit>,
-}
-
-impl Edges {
-    async fn send(&self, outgoing: Outgoing) -> Result<(), StageClosed> {
-        let Outgoing {
-            context,
-            reference,
-            rendered,
-            credit,
-        } = outgoing;
-        let RoutedChunk {
-            slices,
-            rejected,
-            tally,
-            span,
-            end,
-            ..
-        } = rendered;
-        // Before its first row the task ends: there is nothing to settle.
-        if span.records_count() == 0 && end != ChunkEnd::Whole {
-            return Ok(());
-        }
-        let owed = slices.iter();
-        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), saturate::to_u64(records.len())));
-        let mut outstanding: Vec<_> = owed.collect();
-        if !rejected.is_empty() {
-            outstanding.push((Lane::DeadLetters, saturate::to_u64(rejected.len())));
-        }
-        self.checkpointer.notify(ChunkParsed {
-            chunk: reference.clone(),
-            span,
-            outstanding,
-            tally,
-        });
-        for (shard, records) in slices {
-            if let Some(batcher) = self.batchers.get(shard.0) {
-                let (chunk, credit) = (reference.clone(), Arc::clone(&credit));
-                let slice = Slice {
-                    chunk,
-                    shard,
-                    records,
-                    credit,
-                    trace: context.trace.clone(),
-                };
-                batcher.push(PackSlice(slice)).await?;
-            }
-        }
-        let Some(last) = rejected.last() else {
-            return Ok(());
-        };
-        let run = SettledRun {
-            chunk: reference,
-            records_count: saturate::to_u64(rejected.len()),
-            through: last.ordinal + 1,
-        };
-        let rejected = StoreRejected {
-            context,
-            records: rejected,
-            run,
-            credit,
-        };
-        self.dead_letters.push(rejected).await
     }
 }
 
@@ -240,28 +117,7 @@ impl Handler<ParseChunk> for Parser {
     type Result = AtomicResponse<Self, ChunkEnd>;
 
     fn handle(&mut self, message: ParseChunk, _context: &mut Context<Self>) -> Self::Result {
-        let ParseChunk {
-            context,
-            reference,
-            chunk,
-            credit,
-        } = message;
-        let span =
-            tracing::debug_span!("parse.chunk", object = %reference.object, records = chunk.records.len());
-        let rendered = match span.in_scope(|| self.route(&context, &chunk)) {
-            Ok(rendered) => rendered,
-            Err(panic) => {
-                let end = async { ChunkEnd::Panicked(panic) };
-                return AtomicResponse::new(Box::pin(end.into_actor(self)));
-            }
-        };
-        let outgoing = Outgoing {
-            context,
-            reference,
-            rendered,
-            credit,
-        };
-        self.hand_on(outgoing, |end| end)
+        self.with_sender(ChunkEnd::Whole, async move |sender| sender.send(message).await)
     }
 }
 
@@ -269,25 +125,6 @@ impl Handler<ParseControl> for Parser {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: ParseControl, _context: &mut Context<Self>) -> Self::Result {
-        let ParseControl {
-            context,
-            plan,
-            resume_at,
-            credit,
-        } = message;
-        let now_us = self.clock.now_us();
-        self.router.enter_chain(context.chain.as_ref());
-        let (_, rendered) = self.router.route_control(&plan, resume_at, &context.skip, now_us);
-        let reference = ChunkRef {
-            object: context.id.clone(),
-            chunk_number: 0,
-        };
-        let outgoing = Outgoing {
-            context,
-            reference,
-            rendered,
-            credit,
-        };
-        self.hand_on(outgoing, drop)
+        self.with_sender((), async move |sender| sender.send_control(message).await)
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::chunk_rows::{raw_length, rejected};
 use super::places::{LastKey, MessagePlace};
-pub use super::routing::ChunkEnd;
 use super::routing::Routing;
+pub use super::routing::{ChunkEnd, RoutedChunk};
 use super::row::{RenderedChunk, RenderedRecord, RowRenderer};
 use super::row_judge::{BadRowAction, RowJudge, TABLE_SUSPENDED};
 use super::target::Rejection;
@@ -35,23 +35,6 @@ use crate::settings::MessageConfig;
 use crate::sink::StreamDescription;
 use crate::value::convert::ValueProblem;
 use crate::value::timestamp::MessageTimestamp;
-
-/// A chunk, rendered and routed.
-#[derive(Debug)]
-pub struct RoutedChunk {
-    /// The messages to send, by shard, each in file order, none empty.
-    pub slices: Vec<(ShardIndex, Vec<BatchRecord>)>,
-    /// The rows to dead-letter, in file order.
-    pub rejected: Vec<RejectedRecord>,
-    /// What the chunk contributes once it is settled.
-    pub tally: ChunkTally,
-    /// Records that the checkpoint proves to be settled.
-    pub skipped: u64,
-    /// The part of the chunk that this is: all of it, or what is before its end.
-    pub span: Span,
-    /// Why it ends there.
-    pub end: ChunkEnd,
-}
 
 /// Renders and routes the chunks of every table of a task.
 #[derive(Debug)]
@@ -110,6 +93,11 @@ impl ChunkRouter {
         self.judge.enter(id, key, location, troubles);
     }
 
+    /// From here on, a chunk ends behind the record with which its messages reach this size; the span says where.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.rows.set_bytes_max(bytes_max);
+    }
+
     /// Renders the records of a chunk of an object at a time given in microseconds since the Unix epoch. `table` is
     /// `None` for change files, whose rows name theirs.
     pub fn route(
@@ -121,18 +109,21 @@ impl ChunkRouter {
         now_us: i64,
     ) -> RoutedChunk {
         let source = table.map_or(RowSource::Changes, RowSource::Load);
-        let timestamp = MessageTimestamp::from_unix_us(now_us);
         let RenderedChunk {
             buffer,
             records,
             rejected,
             filtered,
-        } = self.rows.render_chunk(source, object, chunk, &timestamp);
+            rest,
+        } = self
+            .rows
+            .render_chunk(source, object, chunk, &MessageTimestamp::from_unix_us(now_us));
+        let part = rest.map(|ordinal| chunk.up_to(ordinal));
+        let chunk = part.as_ref().unwrap_or(chunk);
         let before = self.chain.as_ref().map(ChainWriter::ends);
         let linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
         let mut routing = Routing::new(chunk, table.is_some(), skip, linked);
-        let mut records = records.into_iter().peekable();
-        let mut bad = rejected.into_iter().peekable();
+        let (mut records, mut bad) = (records.into_iter().peekable(), rejected.into_iter().peekable());
         while routing.end == ChunkEnd::Whole {
             let next = records.peek().map_or(u64::MAX, |record| record.ordinal);
             if let Some(row) = bad.next_if(|row| row.ordinal < next) {
@@ -152,16 +143,15 @@ impl ChunkRouter {
             span,
             ..
         } = routing;
-        tally.bytes = span.bytes_count();
-        tally.troubles = self.judge.take_changed();
+        (tally.bytes, tally.troubles) = (span.bytes_count(), self.judge.take_changed());
         let buffer = self.finish_links(buffer, linked, before, span.start.ordinal, &tally, now_us);
         for record in filtered.iter().filter(|record| record.ordinal < span.end.ordinal) {
             tally.filter(record.table, raw_length(chunk, record.ordinal));
         }
-        let rejected_count = rejected.len();
-        rejected.retain(|record| !skip.is_dead_lettered(record.ordinal));
-        skipped += saturate::to_u64(rejected_count - rejected.len());
+        let known = rejected.extract_if(.., |record| skip.is_dead_lettered(record.ordinal));
+        skipped += saturate::to_u64(known.count());
         RoutedChunk {
+            buffer_bytes: buffer.len(),
             slices: self.cut(buffer),
             rejected,
             tally,
@@ -182,6 +172,8 @@ impl ChunkRouter {
             );
         }
         let place = self.link(buffer, ordinal, record.payload, record.key, &mut routing.linked);
+        let row = Some((table, record.operation));
+        let place = MessagePlace { row, ..place };
         let (size, limit) = (place.bytes_count(), self.stream.record_bytes_max);
         if size > limit {
             routing.linked.truncate(place.payload.start);
@@ -263,7 +255,7 @@ impl ChunkRouter {
             skipped += self.place(place, skip, &mut tally);
         }
         let buffer = self.finish_links(buffer, linked, before, resume_at.ordinal, &tally, now_us);
-        let slices = self.cut(buffer);
+        let (buffer_bytes, slices) = (buffer.len(), self.cut(buffer));
         let span = Span {
             start: resume_at,
             end,
@@ -277,6 +269,7 @@ impl ChunkRouter {
                 skipped,
                 span,
                 end: ChunkEnd::Whole,
+                buffer_bytes,
             },
         )
     }
@@ -299,6 +292,7 @@ impl ChunkRouter {
                 key,
                 hash_key,
                 link: None,
+                row: None,
             };
         };
         let lane = LaneIndex::of(hash_key);
@@ -314,6 +308,7 @@ impl ChunkRouter {
                 lane,
                 kind: LinkKind::Record,
             }),
+            row: None,
         }
     }
 
@@ -342,6 +337,7 @@ impl ChunkRouter {
                     lane: sync.lane,
                     kind: LinkKind::Sync,
                 }),
+                row: None,
             };
             if let Some(places) = self.places.get_mut(self.stream.shards.locate(hash_key).0) {
                 places.insert(0, place);
@@ -377,7 +373,9 @@ impl ChunkRouter {
         let slices = shards.map(|(index, places)| {
             let records = places.drain(..).map(|place| {
                 let bytes = buffer.slice(place.payload.start..place.key.end);
-                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len()).with_link(place.link)
+                BatchRecord::of_slice(place.ordinal, bytes, place.payload.len())
+                    .with_link(place.link)
+                    .with_row(place.row)
             });
             (ShardIndex(index), records.collect())
         });

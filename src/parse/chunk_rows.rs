@@ -23,5 +23,7 @@ pub(super) fn rejected(chunk: &Chunk, ordinal: u64, rejection: Rejection) -> Rej
         code: rejection.problem.code,
         reason: rejection.problem.reason,
         row: row.get(..DEAD_LETTER_ROW_BYTES_MAX).unwrap_or(row).to_vec(),
+        is_cut: row.len() > DEAD_LETTER_ROW_BYTES_MAX,
+        message: None,
     }
 }

@@ -13,8 +13,11 @@ mod chunk_router_tests;
 pub mod cost;
 pub mod messages;
 pub mod panic_book;
+#[cfg(test)]
+mod part_tests;
 mod places;
 mod routing;
+mod sender;
 pub mod row;
 pub mod row_judge;
 pub(crate) mod target;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::model::batch::Link;
+use crate::model::{Operation, TableIndex};
 use crate::route::shard_map::HashKey;
 
 /// The partition key that was hashed last: changes of a table share one by default.
@@ -35,6 +36,8 @@ pub(super) struct MessagePlace {
     /// Where it is sent to.
     pub(super) hash_key: HashKey,
     pub(super) link: Option<Link>,
+    /// The table of its row and what it does to it; `None` for a control record.
+    pub(super) row: Option<(TableIndex, Operation)>,
 }
 
 impl MessagePlace {

@@ -3,7 +3,8 @@
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
 use crate::fault::Fault;
-use crate::model::{Chunk, RejectedRecord, Span};
+use crate::model::{BatchRecord, Chunk, Mark, RejectedRecord, Span};
+use crate::route::shard_map::ShardIndex;
 
 /// What comes after a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +13,31 @@ pub enum ChunkEnd {
     Whole,
     /// Nothing of its table, which was suspended with the last row.
     TableSuspended,
+    /// Nothing: the object is to be set aside; why, and what to do.
+    SetAside(String),
     /// Nothing: the task ends before the next row.
     TaskStopped(Fault),
-    /// Nothing, and nothing of this chunk either: it panics every time. What may be said of that.
-    Panicked(String),
+    /// Nothing, and nothing of this chunk from here on either: it panics every time. What may be said of that.
+    Panicked(Mark, String),
+}
+
+/// A chunk, rendered and routed.
+#[derive(Debug)]
+pub struct RoutedChunk {
+    /// The messages to send, by shard, each in file order, none empty.
+    pub slices: Vec<(ShardIndex, Vec<BatchRecord>)>,
+    /// The rows to dead-letter, in file order.
+    pub rejected: Vec<RejectedRecord>,
+    /// What the chunk contributes once it is settled.
+    pub tally: ChunkTally,
+    /// Records that the checkpoint proves to be settled.
+    pub skipped: u64,
+    /// The part of the chunk that this is: all of it, or what is before its end, or as much as is allowed at once.
+    pub span: Span,
+    /// Why it ends there.
+    pub end: ChunkEnd,
+    /// Bytes of the buffer that the messages share, those included that were rendered and are not sent.
+    pub buffer_bytes: usize,
 }
 
 /// A chunk on its way through the router.

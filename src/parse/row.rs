@@ -12,13 +12,11 @@ use crate::model::{
     Chunk, Column, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
     RejectedRecord, RowSource, Table, TableIndex,
 };
+use crate::saturate;
 use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
 use crate::value::convert::{FieldValue, Length, ValueProblem, read_field_as};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
-
-/// Messages are not expected to be more times as large as their rows; if they are, the buffer grows.
-const GROWTH_MAX: usize = 16;
 
 /// A rendered record: adjoining ranges of the buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +42,7 @@ pub struct FilteredRecord {
     pub table: Option<TableIndex>,
 }
 
-/// The records of one chunk, rendered into one buffer. Every record of the chunk is in one of the lists.
+/// The records of one chunk, rendered into one buffer. Every record of the chunk before the rest is in one of the lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenderedChunk {
     /// The messages, each followed by its partition key.
@@ -55,6 +53,8 @@ pub struct RenderedChunk {
     pub rejected: Vec<RejectedRecord>,
     /// Records that are not to be, by the rules of the table mappings, in file order.
     pub filtered: Vec<FilteredRecord>,
+    /// The first record that was left for later, because the messages before it are as large as allowed.
+    pub rest: Option<u64>,
 }
 
 /// Renders records of the tables of a task; reuses its buffers.
@@ -74,6 +74,10 @@ pub struct RowRenderer {
     key: Vec<u8>,
     /// Bytes of the last chunk and of its messages: how much room the next one is likely to need.
     last_sizes: (usize, usize),
+    /// Bytes of the largest message so far, with its key.
+    largest: usize,
+    /// Rendering ends behind the record with which the messages of a chunk reach this size.
+    bytes_max: usize,
 }
 
 /// A filter, and the column it is on.
@@ -103,10 +107,18 @@ impl RowRenderer {
             load_operation_column: dialect.load_operation_column,
             key: Vec::new(),
             last_sizes: (1, 2),
+            largest: 0,
+            bytes_max: usize::MAX,
         }
     }
 
-    /// Renders all records of a chunk of an object. Each is in one of the lists.
+    /// From here on, rendering ends behind the record with which the messages of a chunk reach this size.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Renders the records of a chunk of an object, all of them unless their messages are larger than allowed. Each is in
+    /// one of the lists.
     pub fn render_chunk(
         &mut self,
         source: RowSource,
@@ -115,13 +127,16 @@ impl RowRenderer {
         timestamp: &MessageTimestamp,
     ) -> RenderedChunk {
         let (input_bytes, rendered_bytes) = self.last_sizes;
-        let growth = (rendered_bytes / input_bytes.max(1) + 1).min(GROWTH_MAX);
-        let expected = chunk.bytes.len() * growth;
+        let growth = rendered_bytes / input_bytes.max(1) + 1;
+        let expected = chunk.bytes.len().saturating_mul(growth);
+        // The last record may reach beyond the limit, and must not double the buffer.
+        let expected = expected.min(self.bytes_max).saturating_add(self.largest);
         let mut rendered = RenderedChunk {
             buffer: Vec::with_capacity(expected),
             records: Vec::with_capacity(chunk.records.len()),
             rejected: Vec::new(),
             filtered: Vec::new(),
+            rest: None,
         };
         let place = ChunkPlace {
             source,
@@ -129,9 +144,17 @@ impl RowRenderer {
             chunk,
         };
         for (raw, ordinal) in chunk.records.iter().zip(chunk.span.start.ordinal..) {
+            let before = rendered.buffer.len();
+            if before >= self.bytes_max {
+                rendered.rest = Some(ordinal);
+                break;
+            }
             self.render(place, raw, ordinal, timestamp, &mut rendered);
+            self.largest = self.largest.max(rendered.buffer.len() - before);
         }
-        self.last_sizes = (chunk.bytes.len(), rendered.buffer.len());
+        let read = rendered.rest.and_then(|ordinal| chunk.record(ordinal));
+        let read = read.map_or(chunk.bytes.len(), |raw| saturate::to_usize(raw.range.start));
+        self.last_sizes = (read, rendered.buffer.len());
         rendered
     }
 

@@ -211,6 +211,8 @@ mod tests {
             code,
             reason: "the value is bad".to_owned(),
             row: Vec::new(),
+            is_cut: false,
+            message: None,
         }
     }
 

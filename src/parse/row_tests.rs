@@ -199,6 +199,8 @@ fn a_rejection_says_where_and_what() {
             code: "too_long",
             reason: "the value has 13 bytes, the column takes 10".into(),
             row: b"2,a longer name,c".to_vec(),
+            is_cut: false,
+            message: None,
         }]
     );
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::look_plan::Start;
 use super::messages::PublishBatch;
+use super::refusals::Refusals;
 use super::sender::BatchSender;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
@@ -50,6 +51,8 @@ pub struct ShardPublisherParts {
     pub checkpointer: Upstream<RecordsSettled>,
     /// Who makes it durable that records may be there more than once.
     pub note_copies: Downstream<NoteCopies>,
+    /// What becomes of rows whose messages are refused.
+    pub refusals: Refusals,
     /// Whether records are sent to the points of lanes.
     pub is_chained: bool,
     /// Process-wide counts.

@@ -8,8 +8,9 @@
 
 use std::collections::HashSet;
 
+use super::bisect::Bisect;
 use super::lane_order::{LaneOrder, Newest, overtook};
-pub use super::outcome::{Acknowledged, StoredPlaces};
+pub use super::outcome::{Acknowledged, NextAttempt, StoredPlaces};
 use super::outcome::{Failures, Fate, inversions, outcome_of};
 use crate::fault::Fault;
 use crate::model::AttemptCounts;
@@ -47,32 +48,8 @@ pub struct Attempt {
     undecided: Option<Vec<Fate>>,
     /// Set if the records are part of a chain.
     lanes: Option<LaneOrder>,
+    bisect: Bisect,
     counts: AttemptCounts,
-}
-
-/// What follows from an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NextAttempt {
-    /// Every record is acknowledged.
-    Complete,
-    /// Nothing failed, and there is more to send.
-    More,
-    /// Send [`Attempt::to_send`], after a delay unless something got through.
-    Again {
-        /// Whether at least one record was stored.
-        has_progress: bool,
-        /// Whether the service asked for less; otherwise it, or the way to it, is in trouble.
-        is_throttled: bool,
-        /// What went wrong, for the log.
-        cause: String,
-    },
-    /// Look for the records in doubt, then call [`Attempt::resolve`].
-    Look {
-        /// What went wrong, for the log.
-        cause: String,
-    },
-    /// Nothing will succeed until a person changes something.
-    Hopeless(Fault),
 }
 
 impl Attempt {
@@ -92,6 +69,7 @@ impl Attempt {
             window: window.max(1),
             undecided: None,
             lanes: None,
+            bisect: Bisect::default(),
             counts: AttemptCounts::default(),
         };
         attempt.plan(&key_of);
@@ -222,7 +200,8 @@ impl Attempt {
     /// # Errors
     /// The attempt, if a record is not acknowledged or the number of records is another.
     pub fn settle(self, records_count: u64) -> Result<Vec<StoredPlaces>, Box<Self>> {
-        if saturate::to_u64(self.slots.len()) != records_count || self.slots.iter().any(Option::is_none) {
+        let is_open = |(index, slot): (usize, &Option<_>)| slot.is_none() && !self.bisect.is_refused(index);
+        if saturate::to_u64(self.slots.len()) != records_count || self.slots.iter().enumerate().any(is_open) {
             return Err(Box::new(self));
         }
         let mut stored: Vec<StoredPlaces> = Vec::new();
@@ -256,6 +235,7 @@ impl Attempt {
             SinkError::Throttled { .. } => true,
             SinkError::NotSent { .. } => false,
             SinkError::Doubtful { .. } => return self.all_in_doubt(cause, in_doubt, key_of),
+            SinkError::RecordsRefused { .. } => return self.narrow(error, key_of),
             SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
@@ -356,6 +336,7 @@ impl Attempt {
         self.pending.retain(|index| !sent.contains(index));
         self.pending.extend(again);
         self.pending.sort_unstable();
+        self.bisect.conclude(&self.pending, has_progress);
         self.plan(key_of);
         has_progress
     }
@@ -366,8 +347,13 @@ impl Attempt {
         let is_first_of_key = |index: &&usize| {
             self.ordering != Ordering::Strict || key_of(**index).is_none_or(|key| keys.insert(key))
         };
-        let next = self.pending.iter().filter(is_first_of_key).take(self.window);
-        self.request = next.copied().collect();
+        let source = self.bisect.source(&self.pending).iter();
+        self.request = source
+            .filter(is_first_of_key)
+            .take(self.window)
+            .copied()
+            .collect();
+        self.bisect.cut(&mut self.request);
         if let Some(lanes) = &self.lanes {
             lanes.cut(&mut self.request);
         }
@@ -385,6 +371,9 @@ impl Attempt {
         }
     }
 }
+
+#[path = "attempt_refusals.rs"]
+mod refusals;
 
 #[cfg(test)]
 #[path = "attempt_tests.rs"]

@@ -15,6 +15,7 @@ use super::attempt::{Attempt, InDoubt, NextAttempt, StoredPlaces};
 use super::look_plan::{LookPlan, Start};
 use super::looked::{Looked, Proofs};
 use super::messages::Batch;
+use super::planted;
 use super::sightings::Sightings;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
@@ -40,6 +41,8 @@ pub enum DeliveryStep {
     },
     /// Make it durable that records may be in the stream more than once, and report to [`ShardDelivery::noted`].
     NoteCopies,
+    /// Put a `sync` record in the place of this record, which is refused, and report to [`ShardDelivery::stood_in`].
+    StandIn(usize),
     /// Put again after a delay.
     Wait {
         /// Whether the service asked for less.
@@ -70,6 +73,8 @@ pub struct ShardDelivery {
     attempt: Option<Attempt>,
     step: DeliveryStep,
     window: usize,
+    /// How many records were refused since one was stored.
+    refused_in_a_row: u32,
     /// Whether records that are in doubt may be in the stream more than once.
     may_hold_copies: bool,
     /// Whether that is durable.
@@ -94,6 +99,7 @@ impl ShardDelivery {
             attempt: None,
             step: DeliveryStep::Settle,
             window: BATCH_RECORDS_MAX,
+            refused_in_a_row: 0,
             may_hold_copies: start.may_hold_copies,
             // Without doubt the note was taken back at the start.
             is_noted: start.is_in_doubt && start.may_hold_copies,
@@ -113,7 +119,8 @@ impl ShardDelivery {
     /// Takes on a batch; the one before must be settled.
     pub fn begin(&mut self, batch: &Batch) {
         let (count, ordering) = (batch.records.len(), self.ordering());
-        let attempt = Attempt::new(count, ordering, self.window, batch.key_of());
+        let attempt =
+            Attempt::new(count, ordering, self.window, batch.key_of()).after_refusals(self.refused_in_a_row);
         self.attempt = Some(match batch.syncs() {
             Some(syncs) => attempt.with_chain(syncs, batch.key_of()),
             None => attempt,
@@ -144,6 +151,11 @@ impl ShardDelivery {
         self.attempt.as_ref().map(Attempt::counts).unwrap_or_default()
     }
 
+    /// The records of the current batch that were refused alone, in order, with what the service said of each.
+    pub fn refused(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.attempt.iter().flat_map(Attempt::refused)
+    }
+
     /// Tells what came of a request that ended at `now`.
     pub fn answered(&mut self, now: Duration, answer: Result<Vec<PutEntry>, SinkError>, batch: &Batch) {
         let in_doubt = match self.config.guarantee {
@@ -154,7 +166,10 @@ impl ShardDelivery {
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
-        let verdict = attempt.judge(answer, in_doubt, batch.key_of());
+        let mut verdict = attempt.judge(answer, in_doubt, batch.key_of());
+        if let NextAttempt::TooManyRefused(index, fault) = &verdict {
+            verdict = NextAttempt::Hopeless(batch.too_many(*index, fault));
+        }
         if is_closed {
             // The shard is closed: until the generation ends, its records go out one by one.
             self.is_atomic = false;
@@ -174,6 +189,14 @@ impl ShardDelivery {
     pub fn noted(&mut self) {
         self.is_noted = true;
         self.step = DeliveryStep::Put;
+    }
+
+    /// Goes on after a [`DeliveryStep::StandIn`].
+    pub fn stood_in(&mut self, index: usize, batch: &Batch) {
+        if let Some(attempt) = self.attempt.as_mut() {
+            attempt.stood_in(index, batch.key_of());
+        }
+        self.step = self.next_put();
     }
 
     /// Where to look and what not to take for news. Nothing before the end of an earlier look is, so a look begins there
@@ -245,6 +268,7 @@ impl ShardDelivery {
             .take()
             .ok_or_else(|| unfinished("no batch".to_owned()))?;
         self.window = attempt.window().min(BATCH_RECORDS_MAX);
+        self.refused_in_a_row = attempt.refused_in_a_row();
         let runs = std::mem::take(&mut batch.runs);
         let count = runs.iter().map(|run| run.records_count).sum();
         let stored = attempt
@@ -356,42 +380,10 @@ impl ShardDelivery {
                 not_before: now + self.config.settle,
                 cause,
             },
-            NextAttempt::Hopeless(fault) => DeliveryStep::GiveUp(fault),
+            NextAttempt::StandIn(index) => DeliveryStep::StandIn(index),
+            NextAttempt::TooManyRefused(_, fault) | NextAttempt::Hopeless(fault) => {
+                DeliveryStep::GiveUp(fault)
+            }
         };
-    }
-}
-
-/// Two planted defects: doubt that is not looked into, and reading that begins one record too late.
-#[cfg(feature = "planted-defects")]
-mod planted {
-    use super::{InDoubt, Looked};
-    use crate::observe::planted::{Defect, is_planted};
-
-    pub(super) fn in_doubt() -> InDoubt {
-        if is_planted(Defect::DoubtResentBlindly) {
-            InDoubt::SendAgain
-        } else {
-            InDoubt::Look
-        }
-    }
-
-    pub(super) fn read(mut looked: Looked) -> Looked {
-        if is_planted(Defect::ReadBackTooLate) {
-            looked.forget_first();
-        }
-        looked
-    }
-}
-
-#[cfg(not(feature = "planted-defects"))]
-mod planted {
-    use super::{InDoubt, Looked};
-
-    pub(super) fn in_doubt() -> InDoubt {
-        InDoubt::Look
-    }
-
-    pub(super) fn read(looked: Looked) -> Looked {
-        looked
     }
 }

@@ -29,6 +29,13 @@ impl LaneOrder {
         Self { syncs }
     }
 
+    /// Notes that a record is a `sync` record by now.
+    pub(super) fn add_sync(&mut self, index: usize) {
+        if let Err(place) = self.syncs.binary_search(&index) {
+            self.syncs.insert(place, index);
+        }
+    }
+
     /// Cuts a request before the first `sync` record that may not be in it.
     pub(super) fn cut(&self, request: &mut Vec<usize>) {
         if self.syncs.is_empty() {

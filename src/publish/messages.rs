@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::checkpoint::context::ChunkOrigin;
 use crate::flow::budget::Credit;
 use crate::model::BatchRecord;
 use crate::model::settle::SettledRun;
@@ -19,6 +20,8 @@ pub struct Batch {
     pub records: Vec<BatchRecord>,
     /// Which chunks the records come from, in the same order; the counts add up to `records.len()`.
     pub runs: Vec<SettledRun>,
+    /// Where the rows of each run come from; `None` for control records.
+    pub origins: Vec<Option<Arc<ChunkOrigin>>>,
     /// Credits of the chunks, held until the batch is settled.
     pub credits: Vec<Arc<Credit>>,
     /// Traces of the objects the records come from, each once, in the same order.

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod attempt;
 mod batch_records;
+mod bisect;
 pub mod delivery;
 pub mod fingerprint;
 pub mod found_log;
@@ -17,5 +18,7 @@ pub mod looked;
 pub mod messages;
 mod outcome;
 pub mod pacer;
+mod planted;
+pub mod refusals;
 pub mod sender;
 pub mod sightings;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fault::Certainty;
+use crate::fault::{Certainty, Fault};
 use crate::model::AttemptCounts;
 use crate::model::settle::{compare_sequence_numbers, member_place};
 use crate::sink::PutEntry;
@@ -41,6 +41,35 @@ pub struct StoredPlaces {
     pub records_count: u64,
     /// Their places, in the order of the batch; then those of copies that were sent again later.
     pub places: Vec<String>,
+}
+
+/// What follows from an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextAttempt {
+    /// Every record is acknowledged.
+    Complete,
+    /// Nothing failed, and there is more to send.
+    More,
+    /// Send [`to_send`](super::attempt::Attempt::to_send), after a delay unless something got through.
+    Again {
+        /// Whether at least one record was stored.
+        has_progress: bool,
+        /// Whether the service asked for less; otherwise it, or the way to it, is in trouble.
+        is_throttled: bool,
+        /// What went wrong, for the log.
+        cause: String,
+    },
+    /// Look for the records in doubt, then call [`resolve`](super::attempt::Attempt::resolve).
+    Look {
+        /// What went wrong, for the log.
+        cause: String,
+    },
+    /// This record was refused alone, and another is to go in its place: [`stood_in`](super::attempt::Attempt::stood_in).
+    StandIn(usize),
+    /// This record was refused alone, like too many before it.
+    TooManyRefused(usize, Fault),
+    /// Nothing will succeed until a person changes something.
+    Hopeless(Fault),
 }
 
 /// What became of one record of a request.

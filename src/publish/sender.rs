@@ -17,6 +17,7 @@ use super::found_log::FoundLog;
 use super::look_back::{LookBack, Question};
 use super::messages::Batch;
 use super::pacer::{Pacer, Refused};
+use super::refusals::Refusals;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::delays::Delays;
@@ -64,6 +65,7 @@ pub(super) struct BatchSender {
     finish_max: Duration,
     checkpointer: Upstream<RecordsSettled>,
     note_copies: Downstream<NoteCopies>,
+    refusals: Refusals,
     counters: Arc<Counters>,
     pacer: Pacer,
     epoch: Instant,
@@ -115,6 +117,7 @@ impl BatchSender {
             wind_down: parts.wind_down,
             checkpointer: parts.checkpointer,
             note_copies: parts.note_copies,
+            refusals: parts.refusals,
             counters: parts.counters,
             pacer: Pacer::new(parts.delivery.pace),
             epoch: Instant::now(),
@@ -146,7 +149,7 @@ impl BatchSender {
             &self.shard.id,
             &self.destination,
         );
-        let through = self.get_through(&batch).instrument(span.span()).await;
+        let through = self.get_through(&mut batch).instrument(span.span()).await;
         match through.inspect_err(|fault| span.failed(fault))? {
             Through::Whole => {}
             Through::Unsent => return Ok(()),
@@ -157,10 +160,22 @@ impl BatchSender {
                 return Ok(());
             }
         }
+        let refused = self.delivery.refused();
+        let refused: Vec<_> = refused
+            .map(|(index, detail)| (index, detail.to_owned()))
+            .collect();
+        self.refusals.keep(&batch, &refused).await?;
         let counts = self.delivery.counts();
-        let bytes: usize = batch.records.iter().map(BatchRecord::bytes_count).sum();
+        let is_refused = |index: usize| refused.iter().any(|(refused, _)| *refused == index);
+        let sent = batch
+            .records
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_refused(*index));
+        let bytes: usize = sent.map(|(_, record)| record.bytes_count()).sum();
         span.settled(counts, bytes);
-        self.counters.published(counts, batch.records.len(), bytes);
+        let records = batch.records.len().saturating_sub(refused.len());
+        self.counters.published(counts, records, bytes);
         let settled = self.delivery.settle(&mut batch)?;
         // First: what a checkpoint says, the log says too, whenever the process is killed.
         self.found_log.settled(counts);
@@ -169,7 +184,7 @@ impl BatchSender {
         Ok(())
     }
 
-    async fn get_through(&mut self, batch: &Batch) -> Result<Through, Fault> {
+    async fn get_through(&mut self, batch: &mut Batch) -> Result<Through, Fault> {
         self.delivery.begin(batch);
         let begun = Instant::now();
         let wind_down = self.wind_down.clone();
@@ -195,6 +210,10 @@ impl BatchSender {
                     if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
                         backoff.reset();
                     }
+                }
+                DeliveryStep::StandIn(index) => {
+                    batch.stand_in(index)?;
+                    self.delivery.stood_in(index, batch);
                 }
                 DeliveryStep::Look { not_before, cause } => {
                     tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
@@ -236,7 +255,10 @@ impl BatchSender {
             _ if !has_sent => Some(Through::Unsent),
             // The next generation looks as well, and nothing waits for it meanwhile.
             DeliveryStep::Look { .. } => Some(Through::InDoubt),
-            DeliveryStep::Put | DeliveryStep::NoteCopies | DeliveryStep::Wait { .. } => self
+            DeliveryStep::Put
+            | DeliveryStep::NoteCopies
+            | DeliveryStep::StandIn(_)
+            | DeliveryStep::Wait { .. } => self
                 .wind_down
                 .is_overdue(self.finish_max)
                 .then_some(Through::InDoubt),
@@ -265,7 +287,7 @@ impl BatchSender {
     /// Sends one request; says whether there was an answer to it.
     async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> bool {
         let answer = self.sink.put(&self.shard, records).await;
-        let is_answered = answer.is_ok();
+        let is_answered = matches!(answer, Ok(_) | Err(SinkError::RecordsRefused { .. }));
         self.notice_reshard(&answer);
         self.pacer
             .judge(self.epoch.elapsed(), refused_count(&answer, records.len()));

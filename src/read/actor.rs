@@ -198,7 +198,11 @@ impl FileReaderParts {
                 Ok(NextChunk::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
                     ChunkEnd::Whole => chunk_number += 1,
                     ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
-                    ChunkEnd::Panicked(panic) => return Ok(Err(panicked(context, mark, &panic))),
+                    ChunkEnd::Panicked(mark, panic) => return Ok(Err(panicked(context, mark, &panic))),
+                    ChunkEnd::SetAside(detail) => {
+                        let location = context.location.clone();
+                        return Ok(Err(SourceError::Damaged { location, detail }));
+                    }
                     ChunkEnd::TaskStopped(fault) => {
                         self.halt.request(fault);
                         return Ok(Ok(Reading::Stopped));

@@ -230,6 +230,7 @@ impl RowReader {
             records,
             rejected,
             filtered,
+            rest: _,
         } = self.rows.render_chunk(rows, object, chunk, &self.timestamp);
         for record in records {
             let (place, text) = place_and_text(chunk, record.ordinal);

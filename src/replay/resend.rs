@@ -1,6 +1,7 @@
 //! Sends rows again, outside the engine: one request after another, every entry of every answer judged, and each row
 //! recorded durably when it is stored.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ impl Resender<'_> {
     /// Sends the rows, those of one partition key in this order, until every one of them is stored and recorded.
     ///
     /// # Errors
-    /// If the stream or the file takes nothing more; what was stored is recorded.
+    /// If the stream or the file takes nothing more, or the stream refuses rows, once the others are sent; what was stored
+    /// is recorded.
     pub async fn send(&mut self, rows: Vec<ReplayRow>) -> Result<Vec<Replay>, Fault> {
         let mut queues: Vec<Queue> = self
             .stream
@@ -71,7 +73,7 @@ impl Resender<'_> {
             .iter()
             .map(|_| Queue::default())
             .collect();
-        let mut sent = Vec::new();
+        let (mut sent, mut refused) = (Vec::new(), Vec::new());
         for row in rows {
             let bytes = row.partition_key.len() + row.payload.len();
             let hash = HashKey::of_partition_key(row.partition_key.as_bytes());
@@ -83,21 +85,33 @@ impl Resender<'_> {
                 || (!queue.rows.is_empty() && queue.bytes + bytes > REQUEST_BYTES_TARGET);
             if is_full {
                 let full = std::mem::take(queue);
-                sent.extend(self.deliver(index, full.rows).await?);
+                sent.extend(self.deliver(index, full.rows, &mut refused).await?);
             }
             queue.bytes += bytes;
             queue.rows.push(row);
         }
         for (index, queue) in queues.into_iter().enumerate() {
             if !queue.rows.is_empty() {
-                sent.extend(self.deliver(ShardIndex(index), queue.rows).await?);
+                sent.extend(self.deliver(ShardIndex(index), queue.rows, &mut refused).await?);
             }
         }
-        Ok(sent)
+        let Some(first) = refused.first() else {
+            return Ok(sent);
+        };
+        let (stored, count) = (sent.len(), refused.len());
+        let message = format!(
+            "{stored} rows were sent again, and {count} are refused by the stream and stay dead letters: {first}"
+        );
+        Err(Fault::new(FaultKind::Data, message))
     }
 
-    /// Sends one request until every record of it is acknowledged, then records it.
-    async fn deliver(&mut self, index: ShardIndex, rows: Vec<ReplayRow>) -> Result<Vec<Replay>, Fault> {
+    /// Sends one request until every record of it is acknowledged or refused, then records it.
+    async fn deliver(
+        &mut self,
+        index: ShardIndex,
+        rows: Vec<ReplayRow>,
+        refused: &mut Vec<String>,
+    ) -> Result<Vec<Replay>, Fault> {
         let internal = |what: &str| Fault::new(FaultKind::Internal, what.to_owned());
         let shard = self.stream.shards.shard(index).cloned();
         let shard = shard.ok_or_else(|| internal("a row belongs to no shard"))?;
@@ -108,6 +122,17 @@ impl Resender<'_> {
             })
             .collect();
         let attempt = self.attempt(&shard, &records).await?;
+        let details: HashMap<usize, &str> = attempt.refused().collect();
+        let rows: Vec<_> = (0..)
+            .zip(rows)
+            .filter_map(|(index, row)| {
+                let Some(detail) = details.get(&index) else {
+                    return Some(row);
+                };
+                refused.push(format!("row {} of {}: {detail}", row.ordinal, row.object));
+                None
+            })
+            .collect();
         let places: Vec<_> = attempt
             .places()
             .take(rows.len())
@@ -153,7 +178,11 @@ impl Resender<'_> {
             let answer = self.sink.put(shard, &to_send).await;
             match attempt.judge(answer, InDoubt::SendAgain, key_of) {
                 NextAttempt::Complete => return Ok(attempt),
-                NextAttempt::Hopeless(fault) => return Err(fault),
+                NextAttempt::Hopeless(fault) | NextAttempt::TooManyRefused(_, fault) => return Err(fault),
+                NextAttempt::StandIn(index) => {
+                    let cause = format!("record {index} is not a link of a chain");
+                    return Err(Fault::new(FaultKind::Internal, cause));
+                }
                 NextAttempt::Look { cause } => return Err(Fault::new(FaultKind::Internal, cause)),
                 NextAttempt::More => progress = Instant::now(),
                 NextAttempt::Again {

@@ -5,18 +5,33 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::EventErrorPolicy;
+use crate::limits::DEAD_LETTERS_BYTES_DEFAULT;
 
 /// What happens to bad rows and objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorsConfig {
     /// Folder of the dead letters.
     pub dead_letters: PathBuf,
+    /// Bytes of dead letters that one file may make in a minute; a file that makes more is set aside.
+    pub dead_letters_max: u64,
     /// What follows from bad rows.
     pub rows: RowPolicies,
     /// So many suspended tables end the task; 0 never.
     pub suspended_tables_max: u64,
     /// What is done if an event cannot be written.
     pub event_error_policy: EventErrorPolicy,
+}
+
+impl Default for ErrorsConfig {
+    fn default() -> Self {
+        Self {
+            dead_letters: PathBuf::new(),
+            dead_letters_max: DEAD_LETTERS_BYTES_DEFAULT,
+            rows: RowPolicies::default(),
+            suspended_tables_max: 0,
+            event_error_policy: EventErrorPolicy::default(),
+        }
+    }
 }
 
 /// What follows from a row that cannot become a message.

@@ -267,6 +267,8 @@ fn fields_count(mut rest: &[u8]) -> Option<usize> {
     Some(count)
 }
 
+/// More lenient than the service: it never looks at the keys in an aggregate, and those of other writers may be counted
+/// in another way.
 fn partition_key(bytes: &Bytes) -> Option<&str> {
     let key = str::from_utf8(bytes).ok()?;
     (key.chars().nth(PARTITION_KEY_CHARACTERS_MAX).is_none()).then_some(key)

@@ -270,6 +270,16 @@ pub enum SinkError {
         /// What the service said.
         detail: String,
     },
+    /// The request is wrong because of what is in it; nothing was stored, and a part of it may be taken.
+    #[error("{action} on {stream} was refused because of its records: {detail}")]
+    RecordsRefused {
+        /// What was tried.
+        action: &'static str,
+        /// The stream.
+        stream: String,
+        /// What the service said.
+        detail: String,
+    },
 }
 
 impl From<SinkError> for Fault {
@@ -281,7 +291,7 @@ impl From<SinkError> for Fault {
                 FaultKind::Unreachable
             }
             SinkError::Io { .. } => FaultKind::StateIo,
-            SinkError::Refused { .. } => FaultKind::Configuration,
+            SinkError::Refused { .. } | SinkError::RecordsRefused { .. } => FaultKind::Configuration,
         };
         Self::new(kind, error.to_string())
     }

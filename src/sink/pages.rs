@@ -185,7 +185,8 @@ impl Patience {
             SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
-            | SinkError::Refused { .. } => None,
+            | SinkError::Refused { .. }
+            | SinkError::RecordsRefused { .. } => None,
         };
         let Some(delay) = delay else { return Err(error) };
         tracing::debug!(%error, "reading the stream back failed, trying again");

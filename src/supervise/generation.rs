@@ -126,8 +126,8 @@ impl Generation {
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
         let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();
         let (readers_stop, finished) = (CancellationToken::new(), CancellationToken::new());
-        let batchers = wiring.start_shards(&checkpointer);
         let dead_letters = wiring.start_dead_letters(&checkpointer);
+        let batchers = wiring.start_shards(&checkpointer, &dead_letters);
         wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
         wiring.start_discoverer(
             discoverer_mailbox,

@@ -33,6 +33,7 @@ use crate::parse::cost::CostEstimate;
 use crate::parse::panic_book::PanicBook;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::publish::look_plan::Start;
+use crate::publish::refusals::Refusals;
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::ShardIndex;
@@ -59,23 +60,30 @@ pub(super) struct Wiring<'a> {
 
 impl Wiring<'_> {
     /// A publisher and a batcher per shard.
-    pub(super) fn start_shards(&mut self, checkpointer: &Addr<Checkpointer>) -> Vec<Addr<ShardBatcher>> {
+    pub(super) fn start_shards(
+        &mut self,
+        checkpointer: &Addr<Checkpointer>,
+        dead_letters: &Addr<DeadLetterWriter>,
+    ) -> Vec<Addr<ShardBatcher>> {
         let mut batchers = Vec::new();
         let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
-            let arbiter = self.placement.sink(index);
+            let (arbiter, clock) = (self.placement.sink(index), Arc::clone(&self.backends.clock));
             let (publisher, publisher_mailbox) = ActorSet::mailbox::<ShardPublisher>();
             let (batcher, batcher_mailbox) = ActorSet::mailbox::<ShardBatcher>();
-            let name = shard.id.clone();
+            let (name, drain_timeout) = (shard.id.clone(), self.config.limits.drain_timeout);
             let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
-            let clock = Arc::clone(&self.backends.clock);
             let destination = Destination::from(&self.config.target);
             let (delivery, is_chained) = (self.delivery, self.checkpoint.task.chain.is_some());
             let note_copies = Downstream::to("checkpoint", checkpointer.clone());
+            let refusals = Refusals {
+                dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
+                checkpointer: Upstream::to(checkpointer.clone()),
+                policy: self.config.errors.rows.data,
+            };
             let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
-            let drain_timeout = self.config.limits.drain_timeout;
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -93,6 +101,7 @@ impl Wiring<'_> {
                         destination,
                         checkpointer,
                         note_copies,
+                        refusals,
                         is_chained,
                         counters,
                         clock,
@@ -128,6 +137,7 @@ impl Wiring<'_> {
         let (address, mailbox) = ActorSet::mailbox();
         let files = DeadLetterFiles::new(self.config.errors.dead_letters.clone());
         let task = self.config.task.clone();
+        let bytes_max = self.config.errors.dead_letters_max;
         let table_names = self
             .config
             .tables
@@ -148,6 +158,7 @@ impl Wiring<'_> {
                     DeadLetterWriterParts {
                         task,
                         table_names,
+                        bytes_max,
                         clock,
                         checkpointer,
                         wind_down,
@@ -254,11 +265,12 @@ impl Wiring<'_> {
             counters: Arc::clone(&self.counters),
             clock: Arc::clone(&self.backends.clock),
             panics: self.panics.clone(),
+            budget: self.budget.clone(),
         };
         let arbiter = self.placement.lane(lane);
         self.actors
-            .spawn(&arbiter, format!("parser {lane}"), mailbox, move |_fuse| {
-                Parser::new(parts)
+            .spawn(&arbiter, format!("parser {lane}"), mailbox, move |fuse| {
+                Parser::new(parts, fuse)
             });
         address
     }

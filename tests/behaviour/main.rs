@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod amplified;
 mod beginning;
 mod chain;
 mod changed_limits;
@@ -18,6 +19,7 @@ mod objects;
 mod parquet;
 mod policies;
 mod put_back;
+mod refusals;
 mod reload;
 mod restart;
 mod retention;

@@ -119,7 +119,7 @@ async fn each_fault_stores_and_says_what_it_promises() {
             Err(SinkError::Denied { .. }) => "denied".to_owned(),
             Err(SinkError::Missing { .. }) => "missing".to_owned(),
             Err(SinkError::Io { .. }) => "failed".to_owned(),
-            Err(SinkError::Refused { .. }) => "refused".to_owned(),
+            Err(SinkError::Refused { .. } | SinkError::RecordsRefused { .. }) => "refused".to_owned(),
         };
         assert_eq!(outcome, expected, "{fault:?}");
         let expected: Vec<_> = stored
@@ -160,7 +160,12 @@ async fn what_the_service_would_not_take_is_refused() {
     let (sink, shard) = setting();
     let refuses = async |records: Vec<BatchRecord>, why: &str| {
         let outcome = sink.put(&shard, &records).await;
-        let is_told = matches!(&outcome, Err(SinkError::Refused { detail, .. }) if detail.contains(why));
+        let is_told = match &outcome {
+            Err(SinkError::Refused { detail, .. } | SinkError::RecordsRefused { detail, .. }) => {
+                detail.contains(why)
+            }
+            _ => false,
+        };
         assert!(is_told, "{why}: {outcome:?}");
     };
     refuses(Vec::new(), "0 records").await;

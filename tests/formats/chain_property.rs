@@ -181,7 +181,12 @@ fn deliver(batch: &[Sent], ordering: Ordering, shard: &mut Shard, chance: &mut C
         match attempt.judge(answer, InDoubt::SendAgain, key) {
             NextAttempt::Complete => return true,
             NextAttempt::More | NextAttempt::Again { .. } => {}
-            verdict @ (NextAttempt::Look { .. } | NextAttempt::Hopeless(_)) => unreachable!("{verdict:?}"),
+            verdict @ (NextAttempt::Look { .. }
+            | NextAttempt::StandIn(_)
+            | NextAttempt::TooManyRefused(..)
+            | NextAttempt::Hopeless(_)) => {
+                unreachable!("{verdict:?}")
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ fn name_of(outcome: &Result<Vec<PutEntry>, SinkError>) -> &'static str {
         Err(SinkError::Doubtful { .. }) => "doubtful",
         Err(SinkError::Io { .. }) => "failed",
         Err(SinkError::Refused { .. }) => "refused",
+        Err(SinkError::RecordsRefused { .. }) => "records refused",
     }
 }
 
@@ -146,7 +147,7 @@ async fn errors_of_the_service_have_their_meaning_and_are_not_repeated() {
     check(failure(400, "AccessDeniedException"), "denied").await;
     check(failure(400, "ResourceNotFoundException"), "missing").await;
     check(failure(400, "KMSDisabledException"), "refused").await;
-    check(failure(400, "InvalidArgumentException"), "refused").await;
+    check(failure(400, "InvalidArgumentException"), "records refused").await;
 }
 
 #[tokio::test]

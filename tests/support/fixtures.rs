@@ -26,6 +26,8 @@ pub(crate) enum Defect {
     UnknownTable,
     /// Nothing is wrong with it, but its table is suspended.
     HeldBack,
+    /// The stream refuses every request with its message.
+    Refused,
 }
 
 impl Defect {
@@ -37,6 +39,7 @@ impl Defect {
             Self::TooLarge => "record_too_large",
             Self::UnknownTable => "unknown_table",
             Self::HeldBack => "table_suspended",
+            Self::Refused => "refused_by_stream",
         }
     }
 }
@@ -114,12 +117,24 @@ impl Row {
         let note = self.note.replace('"', "\"\"");
         let key = match self.defect {
             Some(Defect::KeyNotANumber) => format!("{}x", self.id),
-            Some(Defect::FieldMissing | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            Some(
+                Defect::FieldMissing
+                | Defect::TooLarge
+                | Defect::UnknownTable
+                | Defect::HeldBack
+                | Defect::Refused,
+            )
             | None => self.id.to_string(),
         };
         let values = match self.defect {
             Some(Defect::FieldMissing) => format!("{key},{}", self.mark),
-            Some(Defect::KeyNotANumber | Defect::TooLarge | Defect::UnknownTable | Defect::HeldBack)
+            Some(
+                Defect::KeyNotANumber
+                | Defect::TooLarge
+                | Defect::UnknownTable
+                | Defect::HeldBack
+                | Defect::Refused,
+            )
             | None => {
                 format!("{key},{},\"{note}\"", self.mark)
             }
@@ -301,7 +316,10 @@ impl Data {
                 operation,
                 id,
                 mark,
-                note: note(mark, note_bytes),
+                note: match defect {
+                    Some(Defect::Refused) => super::policies::REFUSED_NOTE.to_owned(),
+                    _ => note(mark, note_bytes),
+                },
                 defect,
             }
         });

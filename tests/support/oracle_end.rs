@@ -102,7 +102,10 @@ impl Oracle<'_> {
             let file = self.world.data.file(key);
             let (row, mark) = (&file.rows[ordinal], file.marks[ordinal]);
             let text = &file.texts[ordinal];
-            let kept = text.get(..64 * 1024).unwrap_or(text);
+            let kept = match row.defect {
+                Some(Defect::Refused) => "",
+                _ => text.get(..64 * 1024).unwrap_or(text),
+            };
             let is_right = row.defect.map(Defect::code) == letter["code"].as_str()
                 && letter["line"].as_u64() == Some(mark.line + 1)
                 && letter["byte"].as_u64() == Some(mark.position)

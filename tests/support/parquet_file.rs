@@ -91,7 +91,7 @@ fn write_group(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, rows: &[Row], 
 fn key(row: &Row) -> String {
     match row.defect {
         Some(Defect::KeyNotANumber) => format!("{}x", row.id),
-        Some(Defect::TooLarge | Defect::HeldBack) | None => row.id.to_string(),
+        Some(Defect::TooLarge | Defect::HeldBack | Defect::Refused) | None => row.id.to_string(),
         Some(defect @ (Defect::FieldMissing | Defect::UnknownTable)) => {
             panic!("{defect:?} cannot be in Parquet")
         }

@@ -8,6 +8,9 @@ use bucket_brigade::settings::{DataErrorPolicy, Escalation, MigrationType, RowPo
 use super::fixtures::{Data, Defect};
 use super::pipeline::{Run, World};
 
+/// The note of a row that the stream refuses.
+pub(crate) const REFUSED_NOTE: &str = "the stream refuses this";
+
 /// A bad row suspends its table.
 pub(crate) const SUSPEND: RowPolicies = RowPolicies {
     data: DataErrorPolicy::SuspendTable,

@@ -222,7 +222,8 @@ fn is_in_progress(progress: &ObjectProgress, ordinal: u64, expected: &Expected) 
     if ordinal < progress.watermark.ordinal {
         return true;
     }
-    if expected.defect.is_some() {
+    // A refused row settles where it would have been delivered.
+    if expected.defect.is_some_and(|defect| defect != Defect::Refused) {
         return ordinal < progress.dead_letters_through;
     }
     let hash_key = HashKey::of_partition_key(expected.partition_key.as_bytes());

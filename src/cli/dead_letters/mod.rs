@@ -224,7 +224,7 @@ fn letter_text(letter: &DeadLetter) -> String {
         (None, None) => String::new(),
     };
     let row_name = if letter.is_row_cut {
-        "row (its beginning)"
+        "row (its beginning, or nothing of it)"
     } else {
         "row"
     };
@@ -280,6 +280,7 @@ mod tests {
             reason: "r".into(),
             row: Some(row.into()),
             row_hex: None,
+            message: None,
             is_row_cut: false,
         }
     }

@@ -46,6 +46,16 @@ pub(super) static ERRORS: Group = Group {
             about: "Folder of the dead letters. Put it on the same durable disk as the state.",
         },
         Key {
+            name: "dead_letters_max",
+            kind: Kind::Size {
+                minimum: 1 << 20,
+                maximum: 1 << 40,
+            },
+            presence: Presence::Default("1GiB"),
+            about: "Bytes of dead letters that one file may make within a minute. A file that makes more is set aside at\n\
+                    that row, so that it cannot fill the disk; see `brigade files`. Of each row its first 64KiB are kept.",
+        },
+        Key {
             name: "event_error_policy",
             kind: Kind::Choice(&Choice {
                 words: &["IGNORE", "STOP_TASK"],

@@ -26,6 +26,7 @@ pub(super) fn errors(root: &Section<'_>, folder: &Path) -> Option<ErrorsConfig> 
     let policy = escalation.choice("policy", &POLICIES)?;
     Some(ErrorsConfig {
         dead_letters: joined(folder, section.text("dead_letters")?),
+        dead_letters_max: section.number("dead_letters_max")?,
         rows: RowPolicies {
             data,
             truncation: section

@@ -44,6 +44,14 @@ impl Call<'_> {
         }
     }
 
+    pub(super) fn records_refused(&self, detail: String) -> SinkError {
+        SinkError::RecordsRefused {
+            action: self.action,
+            stream: self.stream.to_owned(),
+            detail,
+        }
+    }
+
     pub(super) fn not_sent(&self, detail: String) -> SinkError {
         SinkError::NotSent {
             action: self.action,
@@ -138,6 +146,9 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
             stream,
             detail,
         },
+        code if call.action == PUT_RECORDS && is_of_records(status, code, message.unwrap_or_default()) => {
+            call.records_refused(detail)
+        }
         _other => match status {
             429 => SinkError::Throttled { stream, detail },
             401 | 403 => SinkError::Denied {
@@ -145,12 +156,23 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
                 stream,
                 detail,
             },
-            // InvalidArgumentException, ValidationException, SerializationException, a key that cannot be used, a wrong endpoint.
+            // A key that cannot be used, a wrong endpoint, and calls without records that are not valid.
             400 | 402 | 404..=407 | 409..=499 => call.refused(detail),
             // 408, 5xx, and answers that are not errors at all.
             _other => call.doubtful(detail),
         },
     }
+}
+
+/// Whether a request may have been refused for what is in it: it is too large, or it is not valid and the text does not
+/// say that something else than a record is at fault.
+fn is_of_records(status: u16, code: &str, message: &str) -> bool {
+    let is_invalid = matches!(
+        code,
+        "ValidationException" | "InvalidArgumentException" | "SerializationException"
+    );
+    let names_another_member = || message.contains("' at '") && !message.contains("' at 'records.");
+    status == 413 || (status == 400 && is_invalid && !names_another_member())
 }
 
 fn lacks_credentials<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
@@ -190,6 +212,7 @@ mod tests {
             SinkError::Doubtful { .. } => "doubtful",
             SinkError::Io { .. } => "failed",
             SinkError::Refused { .. } => "refused",
+            SinkError::RecordsRefused { .. } => "records refused",
         }
     }
 
@@ -215,7 +238,7 @@ mod tests {
             "ValidationException",
             "SerializationException",
         ] {
-            check(400, code, "refused");
+            check(400, code, "records refused");
         }
         for code in [
             "KMSDisabledException",
@@ -225,13 +248,26 @@ mod tests {
             check(400, code, "refused");
         }
         check(404, "", "refused");
-        check(413, "", "refused");
+        check(413, "", "records refused");
         check(408, "", "doubtful");
         check(500, "InternalFailureException", "doubtful");
         check(500, "InternalFailure", "doubtful");
         for status in [200, 301, 500, 502, 503, 504] {
             check(status, "", "doubtful");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_stream_is_not_searched_for_in_the_records() {
+        let check = |action, member: &str, expected: &str| {
+            let message = format!("Value 'x' at '{member}' failed to satisfy constraint: y");
+            let call = Call { action, ..CALL };
+            let found = classify_answer(&call, 400, Some("ValidationException"), Some(&message));
+            assert_eq!(name_of(&found), expected, "{action} {member}");
+        };
+        check(PUT_RECORDS, "records.7.member.partitionKey", "records refused");
+        check(PUT_RECORDS, "streamName", "refused");
+        check("kinesis:GetRecords", "records.7.member.partitionKey", "refused");
     }
 
     #[test]

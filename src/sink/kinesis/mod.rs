@@ -206,7 +206,8 @@ impl RecordSink for KinesisSink {
         if self.aggregation == Aggregation::None || records.len() <= 1 || self.is_closed(shard) {
             // Only before a closed shard there are more than fit into a request.
             let (first, rest) = records.split_at(records.len().min(REQUEST_RECORDS_MAX));
-            let body = request::body(&self.stream, first).map_err(|detail| call.refused(detail))?;
+            let body = request::body(&self.stream, first);
+            let body = body.map_err(|detail| call.records_refused(detail))?;
             let answered = self.put_once(&call, body).await?;
             let mut entries = one_each(&call, answered, first.len())?;
             entries.extend(unsent_entries(shard, rest.len()));

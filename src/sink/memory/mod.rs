@@ -21,6 +21,7 @@ use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescr
 use crate::chance;
 use crate::limits::{
     PARTITION_KEY_CHARACTERS_MAX, RECORD_BYTES_DEFAULT, REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
+    partition_key_length,
 };
 use crate::model::BatchRecord;
 use crate::route::lineage::{KnownShard, Lineage};
@@ -57,6 +58,8 @@ struct State {
     overlaps_count: u64,
     requests_count: u64,
     next_sequence_number: u64,
+    /// Requests with a message that has this text in it are refused.
+    refused_text: Option<Bytes>,
 }
 
 struct MemoryShard {
@@ -166,6 +169,19 @@ impl MemorySink {
         }
     }
 
+    fn refuse_records(&self, detail: String) -> SinkError {
+        SinkError::RecordsRefused {
+            action: "put",
+            stream: self.to_string(),
+            detail,
+        }
+    }
+
+    /// Refuses, as a whole, every request with a record whose message contains this text.
+    pub fn refuse_messages_with(&self, text: &str) {
+        self.state().refused_text = Some(Bytes::copy_from_slice(text.as_bytes()));
+    }
+
     /// The index of the shard, after every limit of the service was checked.
     fn admit(&self, shard: &Shard, records: &[BatchRecord]) -> Result<usize, SinkError> {
         let index = self.index_of(shard)?;
@@ -192,14 +208,18 @@ impl MemorySink {
     fn admit_record(&self, shard: &Shard, record: &BatchRecord) -> Result<(), SinkError> {
         let bytes_count = record.bytes_count();
         if bytes_count > self.shared.record_bytes_max {
-            return Err(self.refuse(format!("record #{} has {bytes_count} bytes", record.ordinal)));
+            return Err(self.refuse_records(format!("record #{} has {bytes_count} bytes", record.ordinal)));
         }
-        let characters = record.partition_key_text().map(|key| key.chars().count());
+        let characters = record.partition_key_text().map(partition_key_length);
         if !characters.is_ok_and(|count| (1..=PARTITION_KEY_CHARACTERS_MAX).contains(&count)) {
-            return Err(self.refuse(format!(
+            return Err(self.refuse_records(format!(
                 "the partition key of record #{} is not valid",
                 record.ordinal
             )));
+        }
+        let refused_text = self.state().refused_text.clone();
+        if refused_text.is_some_and(|text| record.payload().windows(text.len()).any(|part| *part == *text)) {
+            return Err(self.refuse_records(format!("record #{} is one that is refused", record.ordinal)));
         }
         if !shard.range.contains(record.hash_key()) {
             return Err(self.refuse(format!(

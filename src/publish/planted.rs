@@ -1,0 +1,42 @@
+//! Two planted defects: doubt that is not looked into, and reading that begins one record too late. Pure: no I/O, no clock.
+
+#[cfg(feature = "planted-defects")]
+pub(super) use with_defects::{in_doubt, read};
+#[cfg(not(feature = "planted-defects"))]
+pub(super) use without_defects::{in_doubt, read};
+
+#[cfg(feature = "planted-defects")]
+mod with_defects {
+    use crate::observe::planted::{Defect, is_planted};
+    use crate::publish::attempt::InDoubt;
+    use crate::publish::looked::Looked;
+
+    pub(in crate::publish) fn in_doubt() -> InDoubt {
+        if is_planted(Defect::DoubtResentBlindly) {
+            InDoubt::SendAgain
+        } else {
+            InDoubt::Look
+        }
+    }
+
+    pub(in crate::publish) fn read(mut looked: Looked) -> Looked {
+        if is_planted(Defect::ReadBackTooLate) {
+            looked.forget_first();
+        }
+        looked
+    }
+}
+
+#[cfg(not(feature = "planted-defects"))]
+mod without_defects {
+    use crate::publish::attempt::InDoubt;
+    use crate::publish::looked::Looked;
+
+    pub(in crate::publish) fn in_doubt() -> InDoubt {
+        InDoubt::Look
+    }
+
+    pub(in crate::publish) fn read(looked: Looked) -> Looked {
+        looked
+    }
+}
