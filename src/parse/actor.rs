@@ -9,20 +9,19 @@ use actix::prelude::*;
 
 use super::chunk_router::{ChunkEnd, ChunkRouter, RoutedChunk};
 use super::messages::{ParseChunk, ParseControl};
+use super::outgoing::{Edges, Outgoing};
 use super::panic_book::PanicBook;
-use crate::batch::messages::{PackSlice, Slice};
+use crate::batch::messages::PackSlice;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::messages::ChunkParsed;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadletter::messages::StoreRejected;
-use crate::flow::budget::Credit;
-use crate::flow::edge::{Downstream, StageClosed, Upstream};
+use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::panics::catching;
 use crate::model::Chunk;
-use crate::model::settle::{ChunkRef, Lane, SettledRun};
+use crate::model::settle::ChunkRef;
 use crate::observe::counters::Counters;
-use crate::saturate;
 use crate::sink::StreamDescription;
 
 /// What a parser is made of.
@@ -71,13 +70,6 @@ impl RouterOrigin {
     fn router(&self) -> ChunkRouter {
         ChunkRouter::new(&self.config, self.stream.clone()).with_chain(&self.config, self.chain)
     }
-}
-
-#[derive(Debug)]
-struct Edges {
-    batchers: Vec<Downstream<PackSlice>>,
-    dead_letters: Downstream<StoreRejected>,
-    checkpointer: Upstream<ChunkParsed>,
 }
 
 impl Parser {
@@ -158,77 +150,6 @@ impl Parser {
                 answer(end)
             },
         )))
-    }
-}
-
-/// A rendered chunk on its way out.
-struct Outgoing {
-    context: Arc<ObjectContext>,
-    reference: ChunkRef,
-    rendered: RoutedChunk,
-    credit: Arc<Credit>,
-}
-
-impl Edges {
-    async fn send(&self, outgoing: Outgoing) -> Result<(), StageClosed> {
-        let Outgoing {
-            context,
-            reference,
-            rendered,
-            credit,
-        } = outgoing;
-        let RoutedChunk {
-            slices,
-            rejected,
-            tally,
-            span,
-            end,
-            ..
-        } = rendered;
-        // Before its first row the task ends: there is nothing to settle.
-        if span.records_count() == 0 && end != ChunkEnd::Whole {
-            return Ok(());
-        }
-        let owed = slices.iter();
-        let owed = owed.map(|(shard, records)| (Lane::Shard(*shard), saturate::to_u64(records.len())));
-        let mut outstanding: Vec<_> = owed.collect();
-        if !rejected.is_empty() {
-            outstanding.push((Lane::DeadLetters, saturate::to_u64(rejected.len())));
-        }
-        self.checkpointer.notify(ChunkParsed {
-            chunk: reference.clone(),
-            span,
-            outstanding,
-            tally,
-        });
-        for (shard, records) in slices {
-            if let Some(batcher) = self.batchers.get(shard.0) {
-                let (chunk, credit) = (reference.clone(), Arc::clone(&credit));
-                let slice = Slice {
-                    chunk,
-                    shard,
-                    records,
-                    credit,
-                    trace: context.trace.clone(),
-                };
-                batcher.push(PackSlice(slice)).await?;
-            }
-        }
-        let Some(last) = rejected.last() else {
-            return Ok(());
-        };
-        let run = SettledRun {
-            chunk: reference,
-            records_count: saturate::to_u64(rejected.len()),
-            through: last.ordinal + 1,
-        };
-        let rejected = StoreRejected {
-            context,
-            records: rejected,
-            run,
-            credit,
-        };
-        self.dead_letters.push(rejected).await
     }
 }
 

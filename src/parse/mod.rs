@@ -12,6 +12,7 @@ pub mod chunk_router;
 mod chunk_router_tests;
 pub mod cost;
 pub mod messages;
+mod outgoing;
 pub mod panic_book;
 mod places;
 mod routing;
