@@ -96,10 +96,7 @@ struct OnePage(Vec<SeenRecord>);
 #[async_trait]
 impl ShardReader for OnePage {
     async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
-        Ok(ReadPage {
-            records: std::mem::take(&mut self.0),
-            ..ReadPage::default()
-        })
+        Ok(ReadPage::of(std::mem::take(&mut self.0), 0, false))
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
-use super::reading::{Ending, Reading, judge, panicked};
+use super::reading::{Ending, Reading, judge, panicked, watched};
 use crate::chain::ends::ChainStart;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
@@ -21,9 +21,8 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, StageClosed, Upstream};
 use crate::flow::fuse::Fuse;
 use crate::flow::halt::Halt;
-use crate::flow::panics::catching_in;
+use crate::model::Chunk;
 use crate::model::settle::ChunkRef;
-use crate::model::{Chunk, Mark};
 use crate::observe::object_trace::ObjectTrace;
 use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
@@ -187,14 +186,14 @@ impl FileReaderParts {
     ) -> Result<Result<Reading, SourceError>, Ending> {
         let (source, version) = (self.source.as_ref(), &context.version);
         let open = ObjectChunks::open(source, version, context.table, &self.settings, resume.mark);
-        let mut chunks = match self.watched(context, resume.mark, open).await {
+        let mut chunks = match watched(&self.panics, context, resume.mark, open).await {
             Ok(chunks) => chunks,
             Err(error) => return Ok(Err(error)),
         };
         let mut chunk_number = 0;
         while !self.stop.is_cancelled() {
             let mark = chunks.mark();
-            match self.watched(context, mark, chunks.next()).await {
+            match watched(&self.panics, context, mark, chunks.next()).await {
                 Ok(NextChunk::Chunk(chunk)) => match self.hand_on(context, chunk_number, chunk).await? {
                     ChunkEnd::Whole => chunk_number += 1,
                     ChunkEnd::TableSuspended => return Ok(Ok(Reading::End(ObjectEnd::Suspended(None)))),
@@ -217,22 +216,6 @@ impl FileReaderParts {
             }
         }
         Ok(Ok(Reading::Stopped))
-    }
-
-    /// Work on the rows of an object from a mark on, which may panic every time.
-    async fn watched<T>(
-        &self,
-        context: &ObjectContext,
-        mark: Mark,
-        work: impl Future<Output = Result<T, SourceError>>,
-    ) -> Result<T, SourceError> {
-        match catching_in(work).await {
-            Ok(result) => result,
-            Err(caught) if self.panics.is_hopeless(&context.id, mark.ordinal..u64::MAX) => {
-                Err(panicked(context, mark, &caught.text()))
-            }
-            Err(caught) => caught.resume(),
-        }
     }
 
     async fn hand_on(

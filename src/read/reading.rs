@@ -4,8 +4,10 @@ use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::ObjectEnd;
 use crate::fault::Fault;
 use crate::flow::edge::StageClosed;
+use crate::flow::panics::catching_in;
 use crate::model::Mark;
 use crate::model::trouble::Suspension;
+use crate::parse::panic_book::PanicBook;
 use crate::settings::ChangedObjects;
 use crate::source::SourceError;
 
@@ -51,6 +53,25 @@ pub(super) fn panicked(context: &ObjectContext, mark: Mark, panic: &str) -> Sour
              defect of brigade, please report it",
             line + 1
         ),
+    }
+}
+
+/// Work on the rows of an object from a mark on, which may panic every time.
+///
+/// # Errors
+/// As the work; [`SourceError::Damaged`] if the panic is hopeless.
+pub(super) async fn watched<T>(
+    panics: &PanicBook,
+    context: &ObjectContext,
+    mark: Mark,
+    work: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    match catching_in(work).await {
+        Ok(result) => result,
+        Err(caught) if panics.is_hopeless(&context.id, mark.ordinal..u64::MAX) => {
+            Err(panicked(context, mark, &caught.text()))
+        }
+        Err(caught) => caught.resume(),
     }
 }
 

@@ -49,12 +49,10 @@ fn a_failure_is_logged_as_an_error() {
     let mut command = task.command(&["--log-format", "json", "run", "--once"]);
     let output = command.env("BRIGADE_LOG", "info").output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
-    let lines = log
+    let mut lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let event = lines
-        .filter(|line| line["event_type"] == "REPLICATION_TASK_FAILED")
-        .next_back();
+    let event = lines.rfind(|line| line["event_type"] == "REPLICATION_TASK_FAILED");
     assert_eq!(event.expect("the task has failed")["level"], "ERROR", "{log}");
 }
 

@@ -1,7 +1,5 @@
 //! Endpoints other than AWS's own. Pure: no I/O, no clock.
 
-use std::net::IpAddr;
-
 use crate::config::values::Section;
 use crate::settings::problems::Report;
 
@@ -28,9 +26,13 @@ fn is_loopback(host_and_port: &str) -> bool {
         None => host_and_port.split(':').next().unwrap_or_default(),
     };
     let name = host.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    name == "localhost" || name.ends_with(".localhost") || name == "::1" || is_ipv4_loopback(&name)
+}
+
+/// 127.0.0.0/8 (RFC 1122), as four numbers.
+fn is_ipv4_loopback(host: &str) -> bool {
+    let numbers: Option<Vec<u8>> = host.split('.').map(|part| part.parse().ok()).collect();
+    matches!(numbers.as_deref(), Some([127, _, _, _]))
 }
 
 #[cfg(test)]

@@ -25,11 +25,7 @@ pub(super) struct Target {
 pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> Option<Target> {
     let section = root.section("target")?;
     let (place, aggregation, keys) = match (section.section("kinesis"), section.section("ndjson")) {
-        (Some(kinesis), _) => (
-            self::kinesis(&kinesis, report),
-            self::aggregation(&kinesis),
-            kinesis,
-        ),
+        (Some(keys), _) => (kinesis(&keys, report), aggregation(&keys), keys),
         (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
@@ -37,13 +33,7 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
     if let Some(kinesis) = section.section("kinesis") {
         warn_about_pace(&kinesis, report);
     }
-    let guarantee = keys.choice(
-        "delivery",
-        &[
-            ("dedupe", Guarantee::Dedupe),
-            ("at_least_once", Guarantee::AtLeastOnce),
-        ],
-    );
+    let guarantee = guarantee(&keys);
     check_chain(&keys, &message, report);
     let usual = match message.source_position {
         SourcePosition::None => Guarantee::Dedupe,
@@ -84,6 +74,16 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
             aggregation: aggregation?,
         },
     })
+}
+
+fn guarantee(keys: &Section<'_>) -> Option<Guarantee> {
+    keys.choice(
+        "delivery",
+        &[
+            ("dedupe", Guarantee::Dedupe),
+            ("at_least_once", Guarantee::AtLeastOnce),
+        ],
+    )
 }
 
 fn kinesis(section: &Section<'_>, report: &mut Report) -> Option<TargetConfig> {
