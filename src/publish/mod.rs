@@ -15,5 +15,6 @@ pub mod looked;
 pub mod messages;
 mod outcome;
 pub mod pacer;
+mod persistence;
 pub mod sender;
 pub mod sightings;

@@ -28,6 +28,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::settings::{RunMode, StopAfter};
@@ -98,6 +99,7 @@ impl Generation {
         backends: &Backends,
         stream: StreamDescription,
         mode: RunMode,
+        outages: Outages,
         counters: Arc<Counters>,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
@@ -118,6 +120,7 @@ impl Generation {
             reshard: CancellationToken::new(),
             halt: Halt::default(),
             wind_down: WindDown::default(),
+            outages,
             counters,
         };
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();

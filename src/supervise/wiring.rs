@@ -25,6 +25,7 @@ use crate::discover::catalog::Catalog;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
@@ -49,6 +50,7 @@ pub(super) struct Wiring<'a> {
     pub(super) reshard: CancellationToken,
     pub(super) halt: Halt,
     pub(super) wind_down: WindDown,
+    pub(super) outages: Outages,
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
@@ -73,7 +75,7 @@ impl Wiring<'_> {
             let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
-            let drain_timeout = self.config.limits.drain_timeout;
+            let (outages, drain_timeout) = (self.outages.clone(), self.config.limits.drain_timeout);
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -85,6 +87,7 @@ impl Wiring<'_> {
                         delivery,
                         start,
                         since_ms,
+                        outages,
                         reshard,
                         wind_down,
                         drain_timeout,
@@ -181,7 +184,7 @@ impl Wiring<'_> {
         }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
-        let shards = self.counters.shards().clone();
+        let (outages, shards) = (self.outages.clone(), self.counters.shards().clone());
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let discoverer = Upstream::to(discoverer.clone());
         self.actors
@@ -192,6 +195,7 @@ impl Wiring<'_> {
                     discoverer,
                     interval,
                     budget,
+                    outages,
                     shards,
                     clock,
                     status,

@@ -6,13 +6,12 @@
 use std::error::Error;
 use std::io;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use super::said::without_values;
-use crate::aws::{causes, text_of};
+use crate::aws::{causes, lacks_credentials, text_of};
 use crate::sink::SinkError;
 
 /// The call whose requests are made of rows.
@@ -39,6 +38,13 @@ impl Call<'_> {
     pub(super) fn refused(&self, detail: String) -> SinkError {
         SinkError::Refused {
             action: self.action,
+            stream: self.stream.to_owned(),
+            detail,
+        }
+    }
+
+    pub(super) fn not_ready(&self, detail: String) -> SinkError {
+        SinkError::NotReady {
             stream: self.stream.to_owned(),
             detail,
         }
@@ -150,10 +156,6 @@ fn classify_answer(call: &Call<'_>, status: u16, code: Option<&str>, message: Op
     }
 }
 
-fn lacks_credentials<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    causes(error).any(<dyn Error>::is::<CredentialsError>)
-}
-
 /// Whether the failure can only have come before a connection stood. A host or network may become unreachable
 /// later too, so those errors prove nothing.
 fn was_never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
@@ -168,6 +170,7 @@ fn was_never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) ->
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
     use aws_sdk_kinesis::error::ConnectorError;
     use aws_sdk_kinesis::operation::put_records::PutRecordsError;
 
@@ -184,6 +187,8 @@ mod tests {
             SinkError::Denied { .. } => "denied",
             SinkError::Throttled { .. } => "throttled",
             SinkError::NotSent { .. } => "not sent",
+            SinkError::NotReady { .. } => "not ready",
+            SinkError::Outlasted(_) => "outlasted",
             SinkError::Doubtful { .. } => "doubtful",
             SinkError::Io { .. } => "failed",
             SinkError::Refused { .. } => "refused",
