@@ -304,7 +304,7 @@ mod tests {
         let outages = outages(None);
         let (mut first, mut second) = (outages.trial(Side::Source), outages.trial(Side::Source));
         first.failed("no answer").unwrap();
-        assert_eq!(outages.current(), [], "a moment is no outage");
+        assert_eq!(outages.current(), [], "trouble of a moment is not told");
         fail_for(&mut first, 10 * MINUTE).await.unwrap();
         second.failed("reset").unwrap();
         let told = outages.current();

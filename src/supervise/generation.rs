@@ -129,12 +129,8 @@ impl Generation {
         let batchers = wiring.start_shards(&checkpointer);
         let dead_letters = wiring.start_dead_letters(&checkpointer);
         wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
-        wiring.start_discoverer(
-            discoverer_mailbox,
-            Catalog::new(queues),
-            &checkpointer,
-            finished.clone(),
-        );
+        let (catalog, is_over) = (Catalog::new(queues), finished.clone());
+        wiring.start_discoverer(discoverer_mailbox, catalog, &checkpointer, is_over);
         for lane in 0..config.limits.files_in_parallel {
             let parser = wiring.start_parser(lane, &batchers, &dead_letters, &checkpointer);
             wiring.start_reader(lane, &parser, &discoverer, &checkpointer, readers_stop.clone());

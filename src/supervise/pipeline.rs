@@ -255,7 +255,7 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
-        let build = async {
+        let next = async {
             let stream = self.backends.sink.describe().await.map_err(Fault::from)?;
             let built = Generation::build(
                 &self.config,
@@ -270,7 +270,7 @@ impl Pipeline {
         };
         let mut generation = tokio::select! {
             biased;
-            built = build => built?,
+            built = next => built?,
             // A side that is away may be waited for without an end. No actor has started yet, so nothing was sent.
             () = stop.requested() => return Ok(GenerationEnd::Stopped),
             () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),

@@ -96,7 +96,7 @@ fn a_source_that_is_away_while_nothing_is_to_do_is_listed_on() {
 fn while_the_source_is_away_the_shards_are_sent_to_and_commits_go_on() {
     let world = loading_world();
     let run = world.run_while(RunMode::Continuous, async |mut running| {
-        running.until(|status| status.in_flight_bytes > 64 * 1024).await;
+        running.until_stored(200).await;
         world.source.set_away(true);
         running.until(|status| sides(status) == [Side::Source]).await;
         running.until(|status| status.in_flight_bytes == 0).await;

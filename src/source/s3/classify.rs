@@ -141,13 +141,13 @@ impl Answer<'_> {
                 | "RequestTimeTooSkewed"
                 | "RequestTimeout"
                 | "SlowDown",
-            ) => RequestFailure::Passing(self.detail()),
+            )
+            | (408 | 409 | 429, _) => RequestFailure::Passing(self.detail()),
             (401 | 403, _) => RequestFailure::Denied(self.detail()),
             (404, _) => match action {
                 Action::List => RequestFailure::Missing,
                 Action::Get => RequestFailure::Vanished,
             },
-            (408 | 409 | 429, _) => RequestFailure::Passing(self.detail()),
             (400..=499, _) => RequestFailure::Refused(self.detail()),
             _other => RequestFailure::Passing(self.detail()),
         }
