@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use aws_credential_types::provider::error::CredentialsError;
+
 /// An error and what caused it, outermost first.
 pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'static),
@@ -29,6 +31,11 @@ pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
+}
+
+/// Whether a request could not be signed. Other credentials may be on their way.
+pub(crate) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(<dyn Error>::is::<CredentialsError>)
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub enum FaultKind {
     SourceMissing,
     /// AWS was unreachable after retries.
     Unreachable,
+    /// The source or the target was away for longer than the task waits.
+    Outlasted,
     /// An actor panicked again and again.
     Panic,
     /// The state folder or an output cannot be created.
@@ -49,7 +51,7 @@ impl FaultKind {
             Self::Usage => 64,
             Self::Data => 65,
             Self::SourceMissing => 66,
-            Self::Unreachable => 69,
+            Self::Unreachable | Self::Outlasted => 69,
             Self::Panic => 70,
             Self::StateCreate => 73,
             Self::StateIo => 74,
@@ -71,7 +73,7 @@ impl FaultKind {
             Self::SourceMissing => {
                 Some("create it, or correct the name; `brigade validate --online` checks all of them")
             }
-            Self::Unreachable => Some(
+            Self::Unreachable | Self::Outlasted => Some(
                 "check endpoint, region, network and credentials; `brigade validate --online` tries them",
             ),
             Self::StateCreate => Some("choose a path that exists and is writable"),
@@ -80,11 +82,18 @@ impl FaultKind {
         }
     }
 
+    /// Whether the next start may find it gone, although nobody changed anything.
+    pub fn may_pass(self) -> bool {
+        self.is_worth_a_restart() || self == Self::Outlasted
+    }
+
     /// Whether a new generation could cure it.
     pub fn is_worth_a_restart(self) -> bool {
         match self {
             Self::Internal | Self::Unreachable | Self::Panic => true,
-            Self::Usage
+            // It was waited for already, and nothing is wrong with the data path.
+            Self::Outlasted
+            | Self::Usage
             | Self::Data
             | Self::SourceMissing
             | Self::StateCreate

@@ -26,6 +26,7 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
 use crate::flow::halt::Halt;
+use crate::flow::outage::Outages;
 use crate::model::ObjectId;
 use crate::observe::object_trace::commit_span;
 use crate::observe::shards::ShardBoard;
@@ -46,6 +47,8 @@ pub struct CheckpointerParts {
     pub interval: Duration,
     /// The in-flight budget, for the status.
     pub budget: Budget,
+    /// What is away, for the status.
+    pub outages: Outages,
     /// What the shards are doing, for the status.
     pub shards: ShardBoard,
     /// Time of day.
@@ -106,9 +109,10 @@ impl Checkpointer {
     pub(super) fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
         let in_flight_bytes = self.parts.budget.in_flight_bytes();
-        let status = self
+        let mut status = self
             .board
             .render(&self.parts.ledger, &self.parts.shards, in_flight_bytes, now_ms);
+        status.outages = self.parts.outages.current();
         self.parts.status.send_replace(Arc::new(status));
     }
 

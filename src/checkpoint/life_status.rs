@@ -56,7 +56,7 @@ pub enum StopReason {
 impl StopReason {
     /// The reason of a fault.
     pub fn of_fault(fault: &Fault) -> Self {
-        if fault.kind.is_worth_a_restart() {
+        if fault.kind.may_pass() {
             Self::RecoverableError
         } else {
             Self::FatalError
@@ -121,11 +121,12 @@ mod tests {
             failure_text(&fatal),
             "Last Error a row is bad Stop Reason FATAL_ERROR Error Level FATAL"
         );
-        let other = Fault::new(FaultKind::Unreachable, "no answer");
-        assert_eq!(
-            failure_text(&other),
-            "Last Error no answer Stop Reason RECOVERABLE_ERROR Error Level RECOVERABLE"
-        );
+        for kind in [FaultKind::Unreachable, FaultKind::Outlasted] {
+            assert_eq!(
+                failure_text(&Fault::new(kind, "no answer")),
+                "Last Error no answer Stop Reason RECOVERABLE_ERROR Error Level RECOVERABLE"
+            );
+        }
     }
 
     #[test]

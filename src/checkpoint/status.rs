@@ -8,6 +8,7 @@ use super::life_status::LifeStatus;
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 pub use crate::checkpoint::object_counts::{ObjectCounts, QuarantinedObject, remember};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
+use crate::flow::outage::Outage;
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
 use crate::observe::shards::{ShardActivity, ShardBoard};
@@ -56,6 +57,9 @@ pub struct TaskStatus {
     /// The newest of them; the newest is the last.
     #[serde(default)]
     pub quarantined: VecDeque<QuarantinedObject>,
+    /// The sides of the task that are away.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
     /// Per table.
     pub tables: Vec<TableStatus>,
     /// Per shard.
@@ -235,6 +239,7 @@ impl StatusBoard {
             changes: self.changes.clone(),
             set_aside: self.set_aside,
             quarantined: self.quarantined.clone(),
+            outages: Vec::new(),
             tables: self.tables(ledger),
             shards: shards.collect(),
         }

@@ -59,6 +59,7 @@ impl Records {
             in_flight_bytes: _,
             files_in_parallel: _,
             drain_timeout: _,
+            outage_patience: _,
             restarts_max: _,
             restart: _,
         } = limits;

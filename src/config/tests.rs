@@ -120,6 +120,7 @@ fn a_small_document_gets_every_default() {
             files_in_parallel: 8,
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::from_secs(30),
+            outage_patience: None,
             restarts_max: 5,
             restart: RestartDelays::default(),
         }

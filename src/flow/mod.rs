@@ -1,5 +1,5 @@
 //! What every actor holds: the budget of bytes in flight, the edges to other actors, the fuse that says why it ended,
-//! the halt that ends the task, and the wind-down that ends the generation; and what is known of panics.
+//! the halt that ends the task, the wind-down that ends the generation, and what is known of outages and panics.
 //!
 //! Edges are the only code that touches actor addresses. Not here: who starts and watches actors (`supervise`).
 
@@ -9,5 +9,6 @@ pub mod edge;
 pub mod failpoints;
 pub mod fuse;
 pub mod halt;
+pub mod outage;
 pub mod panics;
 pub mod wind_down;

@@ -106,6 +106,7 @@ pub(super) fn config() -> Config {
             files_in_parallel: 1,
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::ZERO,
+            outage_patience: None,
             restarts_max: 0,
             restart: RestartDelays::default(),
         },

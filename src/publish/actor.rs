@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::fuse::Fuse;
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
@@ -39,6 +40,8 @@ pub struct ShardPublisherParts {
     pub start: Start,
     /// Shards without a known place are read back from this time on, in milliseconds since the epoch.
     pub since_ms: i64,
+    /// Whether the stream is away, and how long to try.
+    pub outages: Outages,
     /// Cancelled when the stream turns out to have other shards.
     pub reshard: CancellationToken,
     /// Ends the generation.

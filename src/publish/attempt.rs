@@ -233,10 +233,11 @@ impl Attempt {
         let cause = error.to_string();
         let is_throttled = match error {
             SinkError::Throttled { .. } => true,
-            SinkError::NotSent { .. } => false,
+            SinkError::NotSent { .. } | SinkError::NotReady { .. } => false,
             SinkError::Doubtful { .. } => return self.all_in_doubt(cause, in_doubt, key_of),
             SinkError::RecordsRefused { .. } => return self.narrow(error, key_of),
-            SinkError::Missing { .. }
+            SinkError::Outlasted(_)
+            | SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
             | SinkError::Refused { .. } => return NextAttempt::Hopeless(Fault::from(error)),

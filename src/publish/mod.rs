@@ -18,6 +18,7 @@ pub mod looked;
 pub mod messages;
 mod outcome;
 pub mod pacer;
+mod persistence;
 mod planted;
 pub mod refusals;
 pub mod sender;

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backoff::backoff::Backoff;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -16,13 +15,14 @@ use super::delivery::{DeliveryStep, ShardDelivery};
 use super::found_log::FoundLog;
 use super::look_back::{LookBack, Question};
 use super::messages::Batch;
-use super::pacer::{Pacer, Refused};
+use super::pacer::Pacer;
+use super::persistence::{Persistence, Sent, refused_count};
 use super::refusals::Refusals;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
-use crate::delays::Delays;
-use crate::fault::{Certainty, Fault, FaultKind};
+use crate::fault::{Fault, FaultKind};
 use crate::flow::edge::{Downstream, Upstream};
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::model::BatchRecord;
 use crate::observe::counters::Counters;
@@ -37,14 +37,6 @@ use crate::sink::{PutEntry, RecordSink, SinkError};
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// The same where nothing is paced.
 const LOOK_PAUSE_UNPACED: Duration = Duration::from_millis(5);
-/// Delays between two attempts. Full jitter: anything up to twice the interval, so that shards that failed together do
-/// not come back together.
-const DELAYS: Delays = Delays {
-    spread: 1.0,
-    ..Delays::new(Duration::from_millis(50), Duration::from_secs(10))
-};
-/// How long requests may fail without a single answer from the service before the generation gives up.
-const UNREACHABLE_MAX: Duration = Duration::from_mins(2);
 /// How long a batch that was sent in part may take after the generation was to end, where the next one looks for what
 /// is in doubt. Where nobody looks, it would be repeated, so it may take as long as a stop may take.
 const FINISH_MAX_DEDUPE: Duration = Duration::from_secs(1);
@@ -59,6 +51,7 @@ pub(super) struct BatchSender {
     /// Nothing that a process before this one left in doubt is older than this, in milliseconds since the epoch.
     since_ms: i64,
     found_log: FoundLog,
+    outages: Outages,
     reshard: CancellationToken,
     wind_down: WindDown,
     /// How long a batch may take to its end after the generation was to end.
@@ -109,6 +102,7 @@ impl BatchSender {
             look_back,
             since_ms: parts.since_ms,
             found_log,
+            outages: parts.outages,
             reshard: parts.reshard,
             finish_max: match parts.delivery.guarantee {
                 Guarantee::Dedupe => FINISH_MAX_DEDUPE.min(parts.drain_timeout),
@@ -188,27 +182,22 @@ impl BatchSender {
         self.delivery.begin(batch);
         let begun = Instant::now();
         let wind_down = self.wind_down.clone();
-        let mut backoff = DELAYS.start();
-        let mut silent_since: Option<Duration> = None;
-        let mut has_sent = false;
+        let mut persistence = Persistence::new(&self.outages, self.finish_max);
         loop {
-            if let Some(through) = self.left(has_sent) {
+            if let Some(through) = self.left(&persistence) {
                 return Ok(through);
             }
             match self.delivery.step().clone() {
                 DeliveryStep::Settle => return Ok(Through::Whole),
                 DeliveryStep::GiveUp(fault) => return Err(fault),
+                DeliveryStep::Put if persistence.takes_pause() => {
+                    self.pause(&mut persistence).await;
+                }
                 DeliveryStep::Put => {
                     let records = records_of(self.delivery.to_send(), &batch.records);
-                    if !self.keep_pace(&records, has_sent).await {
-                        continue;
-                    }
-                    has_sent = true;
-                    if self.put(&records, batch).await {
-                        silent_since = None;
-                    }
-                    if !matches!(self.delivery.step(), DeliveryStep::Wait { .. }) {
-                        backoff.reset();
+                    if self.keep_pace(&records, persistence.finish_max()).await {
+                        let sent = self.put(&records, batch).await;
+                        persistence.sent(sent, self.delivery.step())?;
                     }
                 }
                 DeliveryStep::StandIn(index) => {
@@ -216,7 +205,9 @@ impl BatchSender {
                     self.delivery.stood_in(index, batch);
                 }
                 DeliveryStep::Look { not_before, cause } => {
-                    tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
+                    if !persistence.is_known_away() {
+                        tracing::warn!(shard = self.shard.id, cause, "records are in doubt");
+                    }
                     tokio::select! {
                         looked = self.look(not_before, begun, batch) => looked?,
                         () = wind_down.requested() => {}
@@ -228,31 +219,32 @@ impl BatchSender {
                     self.delivery.noted();
                 }
                 DeliveryStep::Wait { is_throttled, cause } => {
-                    if is_throttled {
-                        silent_since = None;
-                    } else {
-                        self.give_up_in_time(&mut silent_since, &cause)?;
+                    self.log(is_throttled, &cause, &persistence);
+                    if self.pause(&mut persistence).await {
+                        self.delivery.waited();
                     }
-                    let delay = backoff.next_backoff().unwrap_or(DELAYS.max);
-                    self.log(is_throttled, &cause, delay);
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => {}
-                        () = wind_down.overdue(self.finish_max) => continue,
-                    }
-                    self.delivery.waited();
                 }
             }
         }
     }
 
+    /// Waits before the next request; says whether it was for the whole time, and the batch is not to be left.
+    async fn pause(&self, persistence: &mut Persistence) -> bool {
+        let delay = persistence.next_delay();
+        tokio::select! {
+            () = tokio::time::sleep(delay) => true,
+            () = self.wind_down.overdue(persistence.finish_max()) => false,
+        }
+    }
+
     /// How far a batch got that is to be left as it is, because the generation ends.
-    fn left(&self, has_sent: bool) -> Option<Through> {
+    fn left(&self, persistence: &Persistence) -> Option<Through> {
         if !self.wind_down.is_requested() {
             return None;
         }
         match self.delivery.step() {
             DeliveryStep::Settle | DeliveryStep::GiveUp(_) => None,
-            _ if !has_sent => Some(Through::Unsent),
+            _ if !persistence.may_be_stored() => Some(Through::Unsent),
             // The next generation looks as well, and nothing waits for it meanwhile.
             DeliveryStep::Look { .. } => Some(Through::InDoubt),
             DeliveryStep::Put
@@ -260,21 +252,20 @@ impl BatchSender {
             | DeliveryStep::StandIn(_)
             | DeliveryStep::Wait { .. } => self
                 .wind_down
-                .is_overdue(self.finish_max)
+                .is_overdue(persistence.finish_max())
                 .then_some(Through::InDoubt),
         }
     }
 
     /// Waits for the turn of a request; says whether it has come, and the batch is not to be left.
-    async fn keep_pace(&mut self, records: &[BatchRecord], has_sent: bool) -> bool {
+    async fn keep_pace(&mut self, records: &[BatchRecord], finish_max: Duration) -> bool {
         let cost = RequestCost::new(self.aggregation, records);
         let now = self.epoch.elapsed();
         let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
         if !pause.is_zero() {
-            let patience = if has_sent { self.finish_max } else { Duration::ZERO };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.wind_down.overdue(patience) => return false,
+                () = self.wind_down.overdue(finish_max) => return false,
             }
         }
         let now = self.epoch.elapsed();
@@ -284,15 +275,15 @@ impl BatchSender {
         true
     }
 
-    /// Sends one request; says whether there was an answer to it.
-    async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> bool {
+    /// Sends one request.
+    async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> Sent {
         let answer = self.sink.put(&self.shard, records).await;
-        let is_answered = matches!(answer, Ok(_) | Err(SinkError::RecordsRefused { .. }));
+        let sent = Sent::of(&answer);
         self.notice_reshard(&answer);
         self.pacer
             .judge(self.epoch.elapsed(), refused_count(&answer, records.len()));
         self.delivery.answered(self.epoch.elapsed(), answer, batch);
-        is_answered
+        sent
     }
 
     /// A record in another shard than expected is stored, but the shards are no longer the same.
@@ -334,45 +325,15 @@ impl BatchSender {
         Ok(())
     }
 
-    fn give_up_in_time(&self, silent_since: &mut Option<Duration>, cause: &str) -> Result<(), Fault> {
-        let now = self.epoch.elapsed();
-        let since = *silent_since.get_or_insert(now);
-        if now.saturating_sub(since) < UNREACHABLE_MAX {
-            return Ok(());
-        }
-        let message = format!(
-            "no answer for {} s from {}: {cause}",
-            UNREACHABLE_MAX.as_secs(),
-            self.sink
-        );
-        Err(Fault::new(FaultKind::Unreachable, message))
-    }
-
-    fn log(&self, is_throttled: bool, cause: &str, delay: Duration) {
-        let (shard, delay_ms) = (&self.shard.id, delay.as_millis());
-        let records = self.delivery.to_send().len();
+    fn log(&self, is_throttled: bool, cause: &str, persistence: &Persistence) {
+        let (shard, records) = (&self.shard.id, self.delivery.to_send().len());
         if is_throttled {
-            tracing::debug!(shard, records, delay_ms, cause, "throttled, sending again");
+            tracing::debug!(shard, records, cause, "throttled, sending again");
+        } else if persistence.is_known_away() {
+            tracing::debug!(shard, records, cause, "request failed, sending again");
         } else {
-            tracing::warn!(shard, records, delay_ms, cause, "request failed, sending again");
+            tracing::warn!(shard, records, cause, "request failed, sending again");
         }
-    }
-}
-
-/// How many records of a request the service refused for certain, of how many.
-fn refused_count(answer: &Result<Vec<PutEntry>, SinkError>, sent: usize) -> Refused {
-    let refused = match answer {
-        Ok(entries) => entries.iter().filter(|entry| is_refused(entry)).count(),
-        Err(SinkError::Throttled { .. }) => sent,
-        Err(_other) => 0,
-    };
-    Refused { refused, sent }
-}
-
-fn is_refused(entry: &PutEntry) -> bool {
-    match entry {
-        PutEntry::Stored { .. } => false,
-        PutEntry::Failed { certainty, .. } => *certainty == Certainty::NotApplied,
     }
 }
 

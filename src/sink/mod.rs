@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::fault::{Certainty, Fault, FaultKind};
+use crate::flow::outage::Outlasted;
 use crate::model::BatchRecord;
 use crate::route::lineage::Lineage;
 use crate::route::shard_map::{Shard, ShardMap};
@@ -22,6 +23,7 @@ pub mod kpl;
 pub mod memory;
 pub mod ndjson;
 pub mod pages;
+pub mod patient;
 
 /// What a stream is and takes, asked once per generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,6 +242,17 @@ pub enum SinkError {
         /// The error.
         detail: String,
     },
+    /// The stream is being created: later it can be used.
+    #[error("{stream} cannot be used yet: {detail}")]
+    NotReady {
+        /// The stream.
+        stream: String,
+        /// What it is waiting for.
+        detail: String,
+    },
+    /// Away for longer than the task waits.
+    #[error(transparent)]
+    Outlasted(#[from] Outlasted),
     /// The outcome is unknown: time-out, reset, 5xx, an answer that could not be read.
     #[error("the outcome of {action} on {stream} is unknown: {detail}")]
     Doubtful {
@@ -282,14 +295,26 @@ pub enum SinkError {
     },
 }
 
+impl SinkError {
+    /// Whether the stream did not answer or cannot be used yet, so that another attempt may get through.
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::NotSent { .. } | Self::Doubtful { .. } | Self::NotReady { .. }
+        )
+    }
+}
+
 impl From<SinkError> for Fault {
     fn from(error: SinkError) -> Self {
         let kind = match &error {
             SinkError::Missing { .. } => FaultKind::SourceMissing,
             SinkError::Denied { .. } => FaultKind::PermissionDenied,
-            SinkError::Throttled { .. } | SinkError::NotSent { .. } | SinkError::Doubtful { .. } => {
-                FaultKind::Unreachable
-            }
+            SinkError::Throttled { .. }
+            | SinkError::NotSent { .. }
+            | SinkError::NotReady { .. }
+            | SinkError::Doubtful { .. } => FaultKind::Unreachable,
+            SinkError::Outlasted(_) => FaultKind::Outlasted,
             SinkError::Io { .. } => FaultKind::StateIo,
             SinkError::Refused { .. } | SinkError::RecordsRefused { .. } => FaultKind::Configuration,
         };

@@ -181,8 +181,11 @@ impl Patience {
         let delay = match &error {
             // Others read too; that is not a problem, and it passes.
             SinkError::Throttled { .. } => Some(self.0.next_backoff().unwrap_or(RETRY_PAUSE_MAX)),
-            SinkError::NotSent { .. } | SinkError::Doubtful { .. } => self.0.next_backoff(),
-            SinkError::Missing { .. }
+            SinkError::NotSent { .. } | SinkError::NotReady { .. } | SinkError::Doubtful { .. } => {
+                self.0.next_backoff()
+            }
+            SinkError::Outlasted(_)
+            | SinkError::Missing { .. }
             | SinkError::Denied { .. }
             | SinkError::Io { .. }
             | SinkError::Refused { .. }

@@ -51,6 +51,7 @@ struct State {
     objects: BTreeMap<String, Object>,
     faults: BTreeMap<String, VecDeque<(u64, BodyFault)>>,
     list_faults: VecDeque<SourceError>,
+    is_away: bool,
     versions_count: i64,
 }
 
@@ -110,6 +111,11 @@ impl MemorySource {
         self.state().list_faults.push_back(error);
     }
 
+    /// From now on nothing is answered, and bodies break off, until it is back.
+    pub fn set_away(&self, is_away: bool) {
+        self.state().is_away = is_away;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it held the lock left plain data behind; others may go on with it.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,6 +161,9 @@ struct Body {
 impl Body {
     /// The next piece, or the fault that is due.
     fn advance(&mut self) -> Option<Result<Bytes, SourceError>> {
+        if self.source.state().is_away && !self.rest.is_empty() {
+            return Some(Err(self.strike(BodyFault::Unreachable)));
+        }
         let until_fault = self
             .fault
             .as_ref()
@@ -209,6 +218,9 @@ impl ObjectSource for MemorySource {
         if let Some(error) = state.list_faults.pop_front() {
             return Err(error);
         }
+        if state.is_away {
+            return Err(self.unreachable(prefix));
+        }
         let start = after.map_or("", |cursor| cursor.start_after.as_str());
         let mut keys = state
             .objects
@@ -232,6 +244,9 @@ impl ObjectSource for MemorySource {
         range: Range<u64>,
     ) -> Result<ByteStream, SourceError> {
         let mut state = self.state();
+        if state.is_away {
+            return Err(self.unreachable(&version.key));
+        }
         let location = self.locate(&version.key);
         let Some(object) = state.objects.get(&version.key) else {
             return Err(SourceError::Vanished { location });

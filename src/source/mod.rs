@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::fault::{Fault, FaultKind};
+use crate::flow::outage::Outlasted;
 use crate::model::ObjectVersion;
 use crate::settings::{ChangedObjects, HeaderDrift};
 
@@ -20,6 +21,7 @@ pub mod conformance;
 pub mod local;
 #[cfg(feature = "testkit")]
 pub mod memory;
+pub mod patient;
 pub mod s3;
 
 /// The bytes of an object from some position to its end.
@@ -156,9 +158,17 @@ pub enum SourceError {
         /// The last error.
         detail: String,
     },
+    /// Unreachable for longer than the task waits.
+    #[error(transparent)]
+    Outlasted(#[from] Outlasted),
 }
 
 impl SourceError {
+    /// Whether the source did not answer, so that another attempt may.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
     /// Whether only this object is concerned, so that others can go on.
     pub fn concerns_one_object(&self) -> bool {
         matches!(
@@ -177,9 +187,8 @@ impl SourceError {
             | Self::Missing { .. }
             | Self::Denied { .. }
             | Self::Refused { .. }
-            | Self::Unreachable { .. } => {
-                self.concerns_one_object() && changed_objects != ChangedObjects::Stop
-            }
+            | Self::Unreachable { .. }
+            | Self::Outlasted(_) => self.concerns_one_object() && changed_objects != ChangedObjects::Stop,
         }
     }
 }
@@ -195,6 +204,7 @@ impl From<SourceError> for Fault {
             SourceError::Denied { .. } => FaultKind::PermissionDenied,
             SourceError::Refused { .. } => FaultKind::Configuration,
             SourceError::Unreachable { .. } => FaultKind::Unreachable,
+            SourceError::Outlasted(_) => FaultKind::Outlasted,
         };
         Self::new(kind, error.to_string())
     }

@@ -28,6 +28,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::{Budget, Credit};
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::parse::panic_book::PanicBook;
@@ -99,6 +100,7 @@ impl Generation {
         backends: &Backends,
         stream: StreamDescription,
         mode: RunMode,
+        outages: Outages,
         counters: Arc<Counters>,
         panics: PanicBook,
         status: watch::Sender<Arc<TaskStatus>>,
@@ -120,6 +122,7 @@ impl Generation {
             reshard: CancellationToken::new(),
             halt: Halt::default(),
             wind_down: WindDown::default(),
+            outages,
             counters,
             panics,
         };
@@ -129,8 +132,8 @@ impl Generation {
         let dead_letters = wiring.start_dead_letters(&checkpointer);
         let batchers = wiring.start_shards(&checkpointer, &dead_letters);
         wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
-        let catalog = Catalog::new(queues);
-        wiring.start_discoverer(discoverer_mailbox, catalog, &checkpointer, finished.clone());
+        let (catalog, is_over) = (Catalog::new(queues), finished.clone());
+        wiring.start_discoverer(discoverer_mailbox, catalog, &checkpointer, is_over);
         for lane in 0..config.limits.files_in_parallel {
             let parser = wiring.start_parser(lane, &batchers, &dead_letters, &checkpointer);
             wiring.start_reader(lane, &parser, &discoverer, &checkpointer, readers_stop.clone());

@@ -25,13 +25,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
+use crate::flow::outage::{Outages, Timing};
 use crate::observe::counters::Counters;
 use crate::parse::panic_book::PanicBook;
 use crate::saturate;
 use crate::settings::life::moment_text;
 use crate::settings::{MigrationType, RunMode, StopAfter};
 use crate::sink::RecordSink;
+use crate::sink::patient::PatientSink;
 use crate::source::ObjectSource;
+use crate::source::patient::PatientSource;
 
 /// Pauses between generations that end because of other shards, one soon after the other.
 const RESHARD_DELAYS: Delays = Delays::new(Duration::from_millis(20), Duration::from_secs(10));
@@ -39,6 +42,8 @@ const RESHARD_DELAYS: Delays = Delays::new(Duration::from_millis(20), Duration::
 const STEADY_MIN: Duration = Duration::from_secs(30);
 /// How long the last generation's threads may take to end.
 const TEAR_DOWN_MAX: Duration = Duration::from_secs(2);
+/// How often the status shows what is away before there is a data path.
+const SHOW_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the clock is asked whether the time to stop has come.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -87,6 +92,7 @@ pub struct Pipeline {
     config: Arc<Config>,
     backends: Backends,
     mode: RunMode,
+    outages: Outages,
     counters: Arc<Counters>,
     panics: PanicBook,
     status: watch::Sender<Arc<TaskStatus>>,
@@ -102,11 +108,18 @@ impl Pipeline {
             started_ms: Some(backends.clock.now_ms()),
             ..TaskStatus::default()
         };
+        let patience = config.limits.outage_patience(mode);
+        let outages = Outages::new(patience, Timing::default(), Arc::clone(&backends.clock));
         Self {
             panics: PanicBook::new(config.limits.restarts_max),
             config,
-            backends,
+            backends: Backends {
+                source: Arc::new(PatientSource::new(backends.source, outages.clone())),
+                sink: Arc::new(PatientSink::new(backends.sink, outages.clone())),
+                ..backends
+            },
             mode,
+            outages,
             counters: Arc::default(),
             status: watch::Sender::new(Arc::new(status)),
         }
@@ -150,7 +163,9 @@ impl Pipeline {
         };
         let at_ms = self.backends.clock.now_ms();
         self.status.send_modify(|status| {
-            let life = &mut Arc::make_mut(status).life;
+            let status = Arc::make_mut(status);
+            status.outages.clear();
+            let life = &mut status.life;
             life.stop = Some(StopStatus { at_ms, reason });
             if let Err(fault) = &end {
                 life.last_failure = Some(failure_text(fault));
@@ -243,22 +258,27 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
-        let stream = tokio::select! {
-            biased;
-            described = self.backends.sink.describe() => described.map_err(Fault::from)?,
-            // An unreachable stream can take long to say so; nothing was begun yet.
-            () = stop.requested() => return Ok(GenerationEnd::Stopped),
+        let next = async {
+            let stream = self.backends.sink.describe().await.map_err(Fault::from)?;
+            let built = Generation::build(
+                &self.config,
+                &self.backends,
+                stream,
+                self.mode,
+                self.outages.clone(),
+                Arc::clone(&self.counters),
+                self.panics.clone(),
+                self.status.clone(),
+            );
+            built.await
         };
-        let mut generation = Generation::build(
-            &self.config,
-            &self.backends,
-            stream,
-            self.mode,
-            Arc::clone(&self.counters),
-            self.panics.clone(),
-            self.status.clone(),
-        )
-        .await?;
+        let mut generation = tokio::select! {
+            biased;
+            built = next => built?,
+            // A side that is away may be waited for without an end. No actor has started yet, so nothing was sent.
+            () = stop.requested() => return Ok(GenerationEnd::Stopped),
+            () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
+        };
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
         // Another generation must not meet what is left of this one, so it is waited for, however long it takes.
@@ -272,6 +292,22 @@ impl Pipeline {
             }
         });
         end
+    }
+
+    /// Shows what is away while there is no data path to show it.
+    async fn show_outages(&self) {
+        loop {
+            tokio::time::sleep(SHOW_INTERVAL).await;
+            let outages = self.outages.current();
+            self.status.send_if_modified(|status| {
+                if outages.is_empty() && status.outages.is_empty() {
+                    return false;
+                }
+                let status = Arc::make_mut(status);
+                (status.outages, status.updated_ms) = (outages, self.backends.clock.now_ms());
+                true
+            });
+        }
     }
 
     async fn pause(&self, time: Duration, stop: &Stop) {

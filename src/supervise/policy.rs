@@ -105,6 +105,7 @@ mod tests {
             files_in_parallel: 1,
             row_bytes_max: 1,
             drain_timeout: Duration::ZERO,
+            outage_patience: None,
             restarts_max,
             restart,
         })

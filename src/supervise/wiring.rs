@@ -25,6 +25,7 @@ use crate::discover::catalog::Catalog;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
+use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
@@ -51,6 +52,7 @@ pub(super) struct Wiring<'a> {
     pub(super) reshard: CancellationToken,
     pub(super) halt: Halt,
     pub(super) wind_down: WindDown,
+    pub(super) outages: Outages,
     pub(super) counters: Arc<Counters>,
     pub(super) panics: PanicBook,
     pub(super) budget: Budget,
@@ -84,6 +86,7 @@ impl Wiring<'_> {
             let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
+            let outages = self.outages.clone();
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -95,6 +98,7 @@ impl Wiring<'_> {
                         delivery,
                         start,
                         since_ms,
+                        outages,
                         reshard,
                         wind_down,
                         drain_timeout,
@@ -194,7 +198,7 @@ impl Wiring<'_> {
         }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
-        let shards = self.counters.shards().clone();
+        let (outages, shards) = (self.outages.clone(), self.counters.shards().clone());
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let discoverer = Upstream::to(discoverer.clone());
         self.actors
@@ -205,6 +209,7 @@ impl Wiring<'_> {
                     discoverer,
                     interval,
                     budget,
+                    outages,
                     shards,
                     clock,
                     status,

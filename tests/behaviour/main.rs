@@ -16,6 +16,7 @@ mod load;
 mod mappings;
 mod memory_backends;
 mod objects;
+mod outage;
 mod parquet;
 mod policies;
 mod put_back;

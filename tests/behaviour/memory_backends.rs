@@ -116,6 +116,8 @@ async fn each_fault_stores_and_says_what_it_promises() {
             Err(SinkError::Throttled { .. }) => "throttled".to_owned(),
             Err(SinkError::Doubtful { .. }) => "doubtful".to_owned(),
             Err(SinkError::NotSent { .. }) => "not sent".to_owned(),
+            Err(SinkError::NotReady { .. }) => "not ready".to_owned(),
+            Err(SinkError::Outlasted(_)) => "outlasted".to_owned(),
             Err(SinkError::Denied { .. }) => "denied".to_owned(),
             Err(SinkError::Missing { .. }) => "missing".to_owned(),
             Err(SinkError::Io { .. }) => "failed".to_owned(),

@@ -118,9 +118,11 @@ fn a_stream_behind_a_closed_port_is_exit_69() {
     );
     let task = TaskFolder::new(&Settings {
         target,
+        limits: "  outage_patience: 1s\n",
         ..Settings::default()
     });
     let ended = task.brigade(&["run", "--once"]).expect(69);
+    assert!(ended.stderr.contains("`limits.outage_patience`"), "{ended:?}");
     assert!(
         ended.stderr.contains("kinesis:DescribeStreamSummary"),
         "{ended:?}"

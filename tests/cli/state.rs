@@ -121,6 +121,36 @@ fn what_does_not_end_in_time_is_in_doubt_and_the_exit_code_is_0() {
     assert_eq!(task.json(&["status"])["clean_stop"], false);
 }
 
+/// A stream that does not answer is waited for, visibly, and a stop does not wait for it.
+#[test]
+fn a_target_that_is_away_is_in_the_status_and_does_not_hold_up_a_stop() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let task = TaskFolder::new(&Settings {
+        target: format!(
+            "  kinesis:\n    stream: orders\n    region: us-west-2\n    endpoint: http://{address}\n"
+        ),
+        ..Settings::default()
+    });
+    let mut running = task.start();
+    wait_until("the target is away", || {
+        let ended = task.brigade(&["status"]);
+        ended.stdout.contains("\naway          target, since ")
+    });
+    let status = task.json(&["status"]);
+    assert_eq!(status["outages"][0]["side"], "target", "{status:#}");
+    let stopped_at = Instant::now();
+    running.terminate();
+    assert_eq!(running.exit_code(), Some(0));
+    assert!(
+        stopped_at.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        stopped_at.elapsed()
+    );
+    assert_eq!(task.json(&["status"])["outages"], serde_json::json!([]));
+}
+
 /// Nothing is in flight and somebody waits, so a commit does not wait for its time.
 #[test]
 fn a_small_task_does_not_wait_for_the_commit_interval() {

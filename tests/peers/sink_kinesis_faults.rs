@@ -81,6 +81,8 @@ fn name_of(outcome: &Result<Vec<PutEntry>, SinkError>) -> &'static str {
         Err(SinkError::Denied { .. }) => "denied",
         Err(SinkError::Throttled { .. }) => "throttled",
         Err(SinkError::NotSent { .. }) => "not sent",
+        Err(SinkError::NotReady { .. }) => "not ready",
+        Err(SinkError::Outlasted(_)) => "outlasted",
         Err(SinkError::Doubtful { .. }) => "doubtful",
         Err(SinkError::Io { .. }) => "failed",
         Err(SinkError::Refused { .. }) => "refused",

@@ -5,10 +5,15 @@
     reason = "a test that cannot be set up has to fail"
 )]
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bucket_brigade::clock::SystemClock;
+use bucket_brigade::delays::Delays;
+use bucket_brigade::flow::outage::{Outages, Timing};
 use bucket_brigade::model::ObjectVersion;
+use bucket_brigade::source::patient::PatientSource;
 use bucket_brigade::source::s3::{Patience, S3Options, S3Source};
 use bucket_brigade::source::{ListCursor, ObjectSource, SourceError};
 use bytes::Bytes;
@@ -172,6 +177,37 @@ async fn a_server_in_trouble_is_asked_again() {
     ];
     let (outcome, _) = read_scripted(replies).await;
     assert_eq!(outcome.unwrap(), CONTENT);
+}
+
+/// Longer than the client itself tries, and with a token that expires meanwhile.
+#[tokio::test]
+async fn an_outage_is_waited_for_and_the_body_goes_on_at_the_byte() {
+    let expired = vec![failure(400, "ExpiredToken"); 9];
+    let mut replies = vec![failure(503, "SlowDown"); 40];
+    replies.push(part(0, 17).ending(Ending::Reset));
+    replies.extend(vec![failure(500, "InternalError"); 40]);
+    replies.extend(expired);
+    replies.push(part(17, CONTENT.len() - 17));
+    let server = ScriptedServer::start(replies).await;
+    let timing = Timing {
+        delays: Delays::new(Duration::from_millis(1), Duration::from_millis(5)),
+        told_after: Duration::from_millis(1),
+    };
+    let outages = Outages::new(None, timing, Arc::new(SystemClock));
+    let source = PatientSource::new(Arc::new(source(&server)), outages.clone());
+    let pieces: Vec<Bytes> = source
+        .read(&version(), 0)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(pieces.concat(), CONTENT);
+    assert_eq!(outages.current(), []);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 91, "every answer of the script was needed");
+    let last = requests.last().unwrap();
+    assert_eq!(last.header("range"), Some("bytes=17-"));
 }
 
 #[tokio::test]

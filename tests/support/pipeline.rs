@@ -146,6 +146,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             files_in_parallel: 2,
             row_bytes_max: 4 << 20,
             drain_timeout: Duration::from_secs(20),
+            outage_patience: None,
             restarts_max: 5,
             restart: RestartDelays::default(),
         },

@@ -20,6 +20,7 @@ use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus}
 use crate::checkpoint::store::Phase;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
+use crate::flow::outage::Outage;
 use crate::observe::shards::{Doubt, ShardActivity};
 use crate::printable::printable;
 use crate::saturate;
@@ -117,6 +118,7 @@ impl fmt::Display for StatusReport {
             counted(sent, "record"),
             counted(shards, "shard")
         )?;
+        self.write_outages(f)?;
         self.write_doubt(f)?;
         let dead = dead_lettered_rows(status);
         let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
@@ -181,6 +183,30 @@ impl StatusReport {
                 "begun         with {}; {} before it not read",
                 start.wish,
                 counted(status.changes.in_front, "file")
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What does not answer.
+    fn write_outages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.activity != Activity::Running {
+            return Ok(());
+        }
+        for Outage {
+            side,
+            since_ms,
+            last_error,
+        } in &self.status.outages
+        {
+            let lasted_ms = self.status.updated_ms.saturating_sub(*since_ms);
+            let lasted = std::time::Duration::from_millis(u64::try_from(lasted_ms).unwrap_or_default());
+            writeln!(
+                f,
+                "away          {side}, since {} ({}): {}",
+                moment(*since_ms),
+                span(lasted),
+                printable(last_error)
             )?;
         }
         Ok(())

@@ -186,6 +186,17 @@ static LIMITS: Group = Group {
             about: "Time for the requests in flight to end after SIGTERM; after it they are in doubt at the next start. Keep it below the grace period of the platform.",
         },
         Key {
+            name: "outage_patience",
+            kind: Kind::Duration {
+                minimum: Duration::from_secs(1),
+                maximum: Duration::from_hours(8_760),
+            },
+            presence: Presence::Optional("1h"),
+            about: "How long the task waits for a source or a target that does not answer, before it ends with exit code 69. What\n\
+                    does not need that side goes on meanwhile. Without it: for ever with `brigade run`, five minutes with\n\
+                    `brigade run --once`.",
+        },
+        Key {
             name: "restarts",
             kind: Kind::Integer {
                 minimum: 0,

@@ -136,6 +136,7 @@ fn limits(root: &Section<'_>, report: &mut Report) -> Option<LimitsConfig> {
         files_in_parallel: section.number("files_in_parallel")?,
         row_bytes_max: section.number("row")?,
         drain_timeout: section.duration("drain_timeout")?,
+        outage_patience: section.duration("outage_patience"),
         restarts_max: section.number("restarts")?,
         restart: restarts::restarts(&section, report)?,
     };
@@ -204,7 +205,7 @@ mod tests {
     fn every_limit_reaches_its_own_field() {
         let config = loaded_with(
             "target:",
-            "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, restarts: 7 }\n\
+            "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, outage_patience: 2h, restarts: 7 }\n\
              state: { commit_interval: 20ms, sled: { path: /s } }\nerrors: { dead_letters: d }\n\
              telemetry: { otlp: { endpoint: \"http://h:4318\" } }\ntarget:",
         );
@@ -213,6 +214,7 @@ mod tests {
             files_in_parallel: 2,
             row_bytes_max: 4096,
             drain_timeout: Duration::from_secs(6),
+            outage_patience: Some(Duration::from_hours(2)),
             restarts_max: 7,
             restart: RestartDelays::default(),
         };

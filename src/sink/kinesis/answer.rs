@@ -63,8 +63,11 @@ pub(super) fn usable_identity(
     summary: &StreamDescriptionSummary,
 ) -> Result<String, SinkError> {
     let status = &summary.stream_status;
+    if *status == StreamStatus::Creating {
+        return Err(call.not_ready(format!("its status is {status}")));
+    }
     if *status != StreamStatus::Active && *status != StreamStatus::Updating {
-        return Err(call.refused(format!("its status is {status}; wait until it is ACTIVE")));
+        return Err(call.refused(format!("its status is {status}; it has to be ACTIVE")));
     }
     if summary.record_distribution_strategy == Some(RecordDistributionStrategy::Auto) {
         return Err(call.refused(
@@ -168,14 +171,16 @@ mod tests {
             let expected = "arn:aws:kinesis:eu-west-1:1:stream/orders@1700000000.123000000";
             assert_eq!(identity(summary(status)).unwrap(), expected);
         }
-        for status in [StreamStatus::Creating, StreamStatus::Deleting] {
-            assert!(
-                identity(summary(status))
-                    .unwrap_err()
-                    .to_string()
-                    .contains("wait until")
-            );
-        }
+        let creating = identity(summary(StreamStatus::Creating)).unwrap_err();
+        assert!(
+            creating.is_away() && creating.to_string().contains("CREATING"),
+            "{creating}"
+        );
+        let deleting = identity(summary(StreamStatus::Deleting)).unwrap_err();
+        assert!(
+            !deleting.is_away() && deleting.to_string().contains("DELETING"),
+            "{deleting}"
+        );
         let spread =
             summary(StreamStatus::Active).record_distribution_strategy(RecordDistributionStrategy::Auto);
         assert!(

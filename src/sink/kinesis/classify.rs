@@ -6,13 +6,12 @@
 use std::error::Error;
 use std::io;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use super::said::without_values;
-use crate::aws::{causes, text_of};
+use crate::aws::{causes, lacks_credentials, text_of};
 use crate::sink::SinkError;
 
 /// The call whose requests are made of rows.
@@ -47,6 +46,13 @@ impl Call<'_> {
     pub(super) fn records_refused(&self, detail: String) -> SinkError {
         SinkError::RecordsRefused {
             action: self.action,
+            stream: self.stream.to_owned(),
+            detail,
+        }
+    }
+
+    pub(super) fn not_ready(&self, detail: String) -> SinkError {
+        SinkError::NotReady {
             stream: self.stream.to_owned(),
             detail,
         }
@@ -175,10 +181,6 @@ fn is_of_records(status: u16, code: &str, message: &str) -> bool {
     status == 413 || (status == 400 && is_invalid && !names_another_member())
 }
 
-fn lacks_credentials<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    causes(error).any(<dyn Error>::is::<CredentialsError>)
-}
-
 /// Whether the failure can only have come before a connection stood. A host or network may become unreachable
 /// later too, so those errors prove nothing.
 fn was_never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
@@ -193,6 +195,7 @@ fn was_never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) ->
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
     use aws_sdk_kinesis::error::ConnectorError;
     use aws_sdk_kinesis::operation::put_records::PutRecordsError;
 
@@ -209,6 +212,8 @@ mod tests {
             SinkError::Denied { .. } => "denied",
             SinkError::Throttled { .. } => "throttled",
             SinkError::NotSent { .. } => "not sent",
+            SinkError::NotReady { .. } => "not ready",
+            SinkError::Outlasted(_) => "outlasted",
             SinkError::Doubtful { .. } => "doubtful",
             SinkError::Io { .. } => "failed",
             SinkError::Refused { .. } => "refused",

@@ -55,6 +55,8 @@ struct Shared {
 struct State {
     shards: Vec<MemoryShard>,
     script: VecDeque<PutFault>,
+    lasting: Option<PutFault>,
+    is_away: bool,
     overlaps_count: u64,
     requests_count: u64,
     next_sequence_number: u64,
@@ -128,6 +130,18 @@ impl MemorySink {
         }
     }
 
+    /// Lets every request without a fault of its own meet this one, until there is none.
+    pub fn set_lasting(&self, fault: Option<PutFault>) {
+        self.state().lasting = fault;
+    }
+
+    /// From now on no call reaches the stream, until it is back.
+    pub fn set_away(&self, is_away: bool) {
+        let mut state = self.state();
+        state.is_away = is_away;
+        state.lasting = is_away.then_some(PutFault::NotSent);
+    }
+
     /// What the shard at this index of the map holds, in order.
     pub fn stored(&self, shard_index: usize) -> Vec<StoredRecord> {
         let state = self.state();
@@ -159,6 +173,18 @@ impl MemorySink {
     fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it held the lock left plain data behind; others may go on with it.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reach(&self, action: &'static str) -> Result<(), SinkError> {
+        let (stream, detail) = (self.to_string(), "injected outage".to_owned());
+        if self.state().is_away {
+            return Err(SinkError::NotSent {
+                action,
+                stream,
+                detail,
+            });
+        }
+        Ok(())
     }
 
     fn refuse(&self, detail: String) -> SinkError {
@@ -240,7 +266,9 @@ impl MemorySink {
             own = shard.script.pop_front();
             state.overlaps_count += u64::from(shard.in_flight > 1);
         }
-        let fault = own.or_else(|| state.script.pop_front());
+        let fault = own
+            .or_else(|| state.script.pop_front())
+            .or_else(|| state.lasting.clone());
         let guard = InFlight {
             sink: self.clone(),
             index,
@@ -301,6 +329,7 @@ impl Drop for InFlight {
 #[async_trait]
 impl RecordSink for MemorySink {
     async fn describe(&self) -> Result<StreamDescription, SinkError> {
+        self.reach("describe")?;
         let known = self
             .state()
             .shards
@@ -319,6 +348,7 @@ impl RecordSink for MemorySink {
     }
 
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
+        self.reach("read")?;
         let index = self.index_of(shard)?;
         self.admit_place(index, &start)?;
         Ok(Box::new(MemoryReader::new(self.clone(), index, start)))

@@ -35,6 +35,7 @@ impl MemoryReader {
 #[async_trait]
 impl ShardReader for MemoryReader {
     async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
+        self.sink.reach("read")?;
         let state = self.sink.state();
         let Some(shard) = state.shards.get(self.index) else {
             return Ok(ReadPage::default());

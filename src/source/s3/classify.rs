@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::aws::text_of;
+use crate::aws::{lacks_credentials, text_of};
 use crate::source::SourceError;
 
 /// What was asked of the bucket.
@@ -96,7 +96,7 @@ where
         return found.trouble(action);
     }
     let detail = text_of(error);
-    if matches!(error, SdkError::ConstructionFailure(_)) {
+    if matches!(error, SdkError::ConstructionFailure(_)) && !lacks_credentials(error) {
         return RequestFailure::Refused(detail);
     }
     // Time-outs, refused and broken connections, credentials that did not load, unreadable answers.
@@ -132,15 +132,22 @@ impl Answer<'_> {
                 self.detail()
             )),
             // New credentials are on their way, or the SDK corrects its clock.
-            (_, "ExpiredToken" | "RequestTimeTooSkewed" | "RequestTimeout" | "SlowDown") => {
-                RequestFailure::Passing(self.detail())
-            }
+            (
+                _,
+                "ExpiredToken"
+                | "ExpiredTokenException"
+                | "RequestExpired"
+                | "TokenRefreshRequired"
+                | "RequestTimeTooSkewed"
+                | "RequestTimeout"
+                | "SlowDown",
+            )
+            | (408 | 409 | 429, _) => RequestFailure::Passing(self.detail()),
             (401 | 403, _) => RequestFailure::Denied(self.detail()),
             (404, _) => match action {
                 Action::List => RequestFailure::Missing,
                 Action::Get => RequestFailure::Vanished,
             },
-            (408 | 409 | 429, _) => RequestFailure::Passing(self.detail()),
             (400..=499, _) => RequestFailure::Refused(self.detail()),
             _other => RequestFailure::Passing(self.detail()),
         }
@@ -167,6 +174,9 @@ impl Answer<'_> {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_sdk_s3::operation::get_object::GetObjectError;
+
     use super::*;
 
     fn name_of(trouble: &RequestFailure) -> &'static str {
@@ -206,13 +216,30 @@ mod tests {
         check(Action::Get, 403, "InvalidAccessKeyId", "denied");
         check(Action::Get, 403, "InvalidObjectState", "refused");
         check(Action::Get, 403, "RequestTimeTooSkewed", "passing");
-        check(Action::Get, 400, "ExpiredToken", "passing");
+        for code in [
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestExpired",
+            "TokenRefreshRequired",
+        ] {
+            check(Action::Get, 400, code, "passing");
+            check(Action::List, 403, code, "passing");
+        }
         check(Action::List, 301, "PermanentRedirect", "refused");
         check(Action::List, 400, "AuthorizationHeaderMalformed", "refused");
         check(Action::List, 400, "InvalidArgument", "refused");
         for status in [408, 429, 500, 502, 503, 504] {
             check(Action::Get, status, "", "passing");
         }
+    }
+
+    #[test]
+    fn credentials_that_do_not_load_may_load_later_and_an_unbuilt_request_is_our_mistake() {
+        let keyless: SdkError<GetObjectError, HttpResponse> =
+            SdkError::construction_failure(CredentialsError::not_loaded("none"));
+        assert_eq!(name_of(&trouble_of(Action::Get, &keyless)), "passing");
+        let unbuilt: SdkError<GetObjectError, HttpResponse> = SdkError::construction_failure("no region");
+        assert_eq!(name_of(&trouble_of(Action::Get, &unbuilt)), "refused");
     }
 
     #[test]
