@@ -72,6 +72,17 @@ impl Stop {
     }
 }
 
+/// What is known from one generation to the next. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Lasting {
+    /// Which side is away.
+    pub outages: Outages,
+    /// Process-wide counts.
+    pub counters: Arc<Counters>,
+    /// What has panicked.
+    pub panics: PanicBook,
+}
+
 /// A running data path.
 #[derive(Debug)]
 pub struct Generation {
@@ -100,9 +111,7 @@ impl Generation {
         backends: &Backends,
         stream: StreamDescription,
         mode: RunMode,
-        outages: Outages,
-        counters: Arc<Counters>,
-        panics: PanicBook,
+        lasting: Lasting,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
         let delivery = possible_delivery(config, backends, &stream).await?;
@@ -122,9 +131,7 @@ impl Generation {
             reshard: CancellationToken::new(),
             halt: Halt::default(),
             wind_down: WindDown::default(),
-            outages,
-            counters,
-            panics,
+            lasting,
         };
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
         let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();

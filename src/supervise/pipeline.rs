@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, GenerationEnd, Stop};
+use super::generation::{Generation, GenerationEnd, Lasting, Stop};
 use super::policy::{Decision, RestartPolicy};
 use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
 use crate::checkpoint::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
@@ -92,9 +92,7 @@ pub struct Pipeline {
     config: Arc<Config>,
     backends: Backends,
     mode: RunMode,
-    outages: Outages,
-    counters: Arc<Counters>,
-    panics: PanicBook,
+    lasting: Lasting,
     status: watch::Sender<Arc<TaskStatus>>,
 }
 
@@ -111,16 +109,18 @@ impl Pipeline {
         let patience = config.limits.outage_patience(mode);
         let outages = Outages::new(patience, Timing::default(), Arc::clone(&backends.clock));
         Self {
-            panics: PanicBook::new(config.limits.restarts_max),
+            lasting: Lasting {
+                outages: outages.clone(),
+                counters: Arc::default(),
+                panics: PanicBook::new(config.limits.restarts_max),
+            },
             config,
             backends: Backends {
                 source: Arc::new(PatientSource::new(backends.source, outages.clone())),
-                sink: Arc::new(PatientSink::new(backends.sink, outages.clone())),
+                sink: Arc::new(PatientSink::new(backends.sink, outages)),
                 ..backends
             },
             mode,
-            outages,
-            counters: Arc::default(),
             status: watch::Sender::new(Arc::new(status)),
         }
     }
@@ -147,7 +147,7 @@ impl Pipeline {
 
     /// Counts of the whole process.
     pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.counters)
+        Arc::clone(&self.lasting.counters)
     }
 
     /// Runs until everything is settled, until `stop` is cancelled and nothing is being sent any more, or until a fault
@@ -265,9 +265,7 @@ impl Pipeline {
                 &self.backends,
                 stream,
                 self.mode,
-                self.outages.clone(),
-                Arc::clone(&self.counters),
-                self.panics.clone(),
+                self.lasting.clone(),
                 self.status.clone(),
             );
             built.await
@@ -298,7 +296,7 @@ impl Pipeline {
     async fn show_outages(&self) {
         loop {
             tokio::time::sleep(SHOW_INTERVAL).await;
-            let outages = self.outages.current();
+            let outages = self.lasting.outages.current();
             self.status.send_if_modified(|status| {
                 if outages.is_empty() && status.outages.is_empty() {
                     return false;

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::generation::Lasting;
 use super::pipeline::Backends;
 use super::placement::Placement;
 use super::recovery::Recovery;
@@ -25,13 +26,10 @@ use crate::discover::catalog::Catalog;
 use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
-use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
-use crate::observe::counters::Counters;
 use crate::observe::object_trace::Destination;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
-use crate::parse::panic_book::PanicBook;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};
 use crate::publish::look_plan::Start;
 use crate::publish::refusals::Refusals;
@@ -52,9 +50,7 @@ pub(super) struct Wiring<'a> {
     pub(super) reshard: CancellationToken,
     pub(super) halt: Halt,
     pub(super) wind_down: WindDown,
-    pub(super) outages: Outages,
-    pub(super) counters: Arc<Counters>,
-    pub(super) panics: PanicBook,
+    pub(super) lasting: Lasting,
     pub(super) budget: Budget,
     pub(super) placement: Placement,
     pub(super) actors: ActorSet,
@@ -74,7 +70,10 @@ impl Wiring<'_> {
             let (publisher, publisher_mailbox) = ActorSet::mailbox::<ShardPublisher>();
             let (batcher, batcher_mailbox) = ActorSet::mailbox::<ShardBatcher>();
             let (name, drain_timeout) = (shard.id.clone(), self.config.limits.drain_timeout);
-            let (sink, counters) = (Arc::clone(&self.backends.sink), Arc::clone(&self.counters));
+            let (sink, counters) = (
+                Arc::clone(&self.backends.sink),
+                Arc::clone(&self.lasting.counters),
+            );
             let destination = Destination::from(&self.config.target);
             let (delivery, is_chained) = (self.delivery, self.checkpoint.task.chain.is_some());
             let note_copies = Downstream::to("checkpoint", checkpointer.clone());
@@ -86,7 +85,7 @@ impl Wiring<'_> {
             let checkpointer = Upstream::to(checkpointer.clone());
             let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
             let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
-            let outages = self.outages.clone();
+            let outages = self.lasting.outages.clone();
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -198,7 +197,10 @@ impl Wiring<'_> {
         }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
-        let (outages, shards) = (self.outages.clone(), self.counters.shards().clone());
+        let (outages, shards) = (
+            self.lasting.outages.clone(),
+            self.lasting.counters.shards().clone(),
+        );
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let discoverer = Upstream::to(discoverer.clone());
         self.actors
@@ -267,9 +269,9 @@ impl Wiring<'_> {
                 .collect(),
             dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
             checkpointer: Upstream::to(checkpointer.clone()),
-            counters: Arc::clone(&self.counters),
+            counters: Arc::clone(&self.lasting.counters),
             clock: Arc::clone(&self.backends.clock),
-            panics: self.panics.clone(),
+            panics: self.lasting.panics.clone(),
             budget: self.budget.clone(),
         };
         let arbiter = self.placement.lane(lane);
@@ -291,7 +293,7 @@ impl Wiring<'_> {
         let settings = ReadSettings::new(self.config);
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
         let changed_objects = self.config.source.changed_objects;
-        let (halt, panics) = (self.halt.clone(), self.panics.clone());
+        let (halt, panics) = (self.halt.clone(), self.lasting.panics.clone());
         let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
         let (open, ended) = (
