@@ -4,6 +4,7 @@
 //! from the chosen step on nothing reaches the world any more, which is all that a killed process leaves behind.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -217,7 +218,8 @@ impl RecordSink for WatchedSink {
         let before: Vec<usize> = self.inner.stored_by_shard().iter().map(Vec::len).collect();
         let answer = self.inner.put(shard, records).now_or_never();
         let answer = answer.expect("delays belong to the watched sink");
-        // Other shards than the one that was meant have it if the stream was resharded meanwhile.
+        // Other shards than the one that was meant have it if the stream was resharded meanwhile, new ones too.
+        let before = before.into_iter().chain(iter::repeat(0));
         let shards = self.inner.stored_by_shard().into_iter().zip(before).enumerate();
         let news = shards.map(|(index, (mut stored, before))| (index, stored.split_off(before)));
         let news: Vec<_> = news.filter(|(_, stored)| !stored.is_empty()).collect();

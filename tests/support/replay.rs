@@ -11,7 +11,7 @@ use bucket_brigade::sink::memory::StoredRecord;
 use serde_json::{Value, json};
 
 use super::fixtures::{Defect, SCHEMA, change_queue, load_queue, table_name};
-use super::pipeline::{TASK, World};
+use super::pipeline::World;
 
 /// One record: a row, or a control record.
 #[derive(Debug)]
@@ -45,13 +45,13 @@ pub(super) struct Book {
     by_name: HashMap<String, RowIndex>,
 }
 
-fn control(operation: &str, schema: &str, table: &str, index: Option<usize>) -> Expected {
+fn control(task: &str, operation: &str, schema: &str, table: &str, index: Option<usize>) -> Expected {
     Expected {
         message: json!({ "metadata": {
             "record-type": "control", "operation": operation, "partition-key-type": "task-id",
             "schema-name": schema, "table-name": table,
         }}),
-        partition_key: format!("{TASK}.{schema}.{table}"),
+        partition_key: format!("{task}.{schema}.{table}"),
         table: index,
         operation: None,
         defect: None,
@@ -90,8 +90,16 @@ fn name_of(message: &Value) -> String {
 /// one makes the table of exceptions.
 fn control_before_changes(config: &Config, tables_count: usize) -> Vec<Object> {
     let tables = (0..tables_count).filter(|_| !config.migration_type.has_full_load());
-    let creates = tables.map(|table| control("create-table", SCHEMA, &table_name(table), Some(table)));
-    let exceptions = control("create-table", "", "awsdms_apply_exceptions", None);
+    let creates = tables.map(|table| {
+        control(
+            &config.task,
+            "create-table",
+            SCHEMA,
+            &table_name(table),
+            Some(table),
+        )
+    });
+    let exceptions = control(&config.task, "create-table", "", "awsdms_apply_exceptions", None);
     if !config.source.has_changes_beside_loads() {
         let records = creates.chain([exceptions]).collect();
         return vec![control_object(QueueName::changes(), records)];
@@ -114,7 +122,8 @@ impl Book {
         if config.message.control_records {
             if config.migration_type.has_full_load() {
                 objects.extend(tables.clone().map(|table| {
-                    let of_table = |operation| control(operation, SCHEMA, &table_name(table), Some(table));
+                    let of_table =
+                        |operation| control(&config.task, operation, SCHEMA, &table_name(table), Some(table));
                     let records = ["drop-table", "create-table"].map(of_table);
                     control_object(load_queue(table), records.into())
                 }));
