@@ -27,6 +27,10 @@ pub struct Refused {
     pub sent: usize,
 }
 
+/// Share of the time that a request costs by which its answer may be late without being taken for jitter, in per cent: the
+/// headroom.
+const JITTER_FREE_PERCENT: u32 = 5;
+
 /// Paces one shard: each request pushes the start of the next one into the future by the time it costs.
 #[derive(Debug)]
 pub struct Pacer {
@@ -35,6 +39,11 @@ pub struct Pacer {
     /// Share of the limits that is used, in parts of ten thousand: cut at refusals, slowly raised without.
     share: u64,
     judged_at: Duration,
+    /// When the last request was sent, and the time that it costs.
+    sent_at: Duration,
+    cost: Duration,
+    /// The shortest time to an answer so far.
+    answer_min: Option<Duration>,
     cut_at: Option<Duration>,
 }
 
@@ -69,6 +78,9 @@ impl Pacer {
             next_start: Duration::ZERO,
             share: WHOLE,
             judged_at: Duration::ZERO,
+            sent_at: Duration::ZERO,
+            cost: Duration::ZERO,
+            answer_min: None,
             cut_at: None,
         }
     }
@@ -78,6 +90,7 @@ impl Pacer {
     pub fn judge(&mut self, now: Duration, answer: Refused) {
         let since_ms = saturate::to_u64(now.saturating_sub(self.judged_at).as_millis());
         self.judged_at = now;
+        self.allow_for_jitter(now);
         if answer.refused > 0 {
             if self
                 .cut_at
@@ -90,6 +103,17 @@ impl Pacer {
             let growth = (WHOLE * GROWTH_PERCENT_PER_SECOND / 100).saturating_mul(since_ms) / 1_000;
             self.share = self.share.saturating_add(growth).min(WHOLE);
         }
+    }
+
+    /// An answer that is later than usual may be that of a request that was late to arrive, and then the next one would
+    /// come too soon after it, by the clock of the service.
+    fn allow_for_jitter(&mut self, now: Duration) {
+        let took = now.saturating_sub(self.sent_at);
+        let usual = self.answer_min.unwrap_or_default() + self.cost * JITTER_FREE_PERCENT / 100;
+        let late = took.saturating_sub(usual);
+        // Whatever the reason: the whole cost after the answer is always enough.
+        self.next_start = (self.next_start + late).min(self.next_start.max(now + self.cost));
+        self.answer_min = Some(self.answer_min.map_or(took, |least| least.min(took)));
     }
 
     /// Share of the limits that is used at the moment, in per cent.
@@ -114,6 +138,7 @@ impl Pacer {
         let cost = seconds_of(records_count, share_of(rates.records_per_second))
             .max(seconds_of(bytes_count, share_of(rates.bytes_per_second)));
         self.next_start = start + cost;
+        (self.sent_at, self.cost) = (start, cost);
         start.saturating_sub(now)
     }
 }
@@ -202,6 +227,29 @@ mod tests {
             );
         }
         assert!(cost(&mut pacer, now + Duration::from_mins(2)) < Duration::from_millis(120));
+    }
+
+    /// The service counts from when a request arrives, which nobody knows.
+    #[test]
+    fn after_a_late_answer_the_next_request_waits_as_if_its_own_had_been_sent_late() {
+        let at = Duration::from_millis;
+        let taken = Refused {
+            refused: 0,
+            sent: 100,
+        };
+        let mut pacer = Pacer::new(Pace::Custom {
+            records_per_second: 1_000,
+            bytes_per_second: 1 << 30,
+        });
+        pacer.book(at(0), 100, 1);
+        pacer.judge(at(4), taken);
+        assert_eq!(pacer.book(at(4), 100, 1), at(96), "as usual");
+        pacer.judge(at(108), taken);
+        assert_eq!(pacer.book(at(108), 100, 1), at(92), "within the headroom");
+        pacer.judge(at(269), taken);
+        assert_eq!(pacer.book(at(269), 100, 1), at(91), "60 ms late");
+        pacer.judge(at(5_000), taken);
+        assert_eq!(pacer.book(at(5_000), 100, 1), at(91), "however late");
     }
 
     #[test]
