@@ -10,10 +10,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::task_folder::{Settings, TaskFolder, wait_until};
+use crate::task_folder::{Ended, Settings, TaskFolder, wait_until};
 
-/// Rows of the task: two loaded, two changes.
-const ALL: usize = 4;
+/// Records of the task: two rows loaded, two changes, and three control records.
+const ALL: usize = 7;
 
 /// Replaces a part of the configuration.
 fn replace(task: &TaskFolder, old: &str, new: &str) {
@@ -171,4 +171,41 @@ fn no_name_or_value_from_outside_steers_the_terminal() {
             .find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{2069}').contains(c));
         assert_eq!(harmful, None, "{command}: {text:?}");
     }
+}
+
+/// Runs the task under a limit of open files, set with these options of `ulimit`.
+fn run_with_open_files(task: &TaskFolder, options: &str) -> Ended {
+    let brigade = task.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {options}; exec \"$0\" run --once")]);
+    shell.arg(brigade.get_program()).current_dir(task.path());
+    for (name, value) in brigade.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    Ended::from(shell.output().unwrap())
+}
+
+#[test]
+fn too_few_open_files_are_refused_in_words_and_a_soft_limit_is_raised() {
+    let task = TaskFolder::new(&Settings::default());
+    let refused = run_with_open_files(&task, "-n 40").expect(78);
+    assert!(
+        refused.stderr.contains("may have 40 files open") && refused.stderr.contains("`ulimit -n`"),
+        "{refused:?}"
+    );
+    run_with_open_files(&task, "-Sn 40").expect(0);
+    assert_eq!(task.records_count(), ALL);
+}
+
+#[test]
+fn an_interrupt_stops_the_task_cleanly() {
+    let task = TaskFolder::new(&Settings::default());
+    let mut running = task.start();
+    wait_until("all is sent", || task.records_count() == ALL);
+    running.signal("-INT");
+    assert_eq!(running.exit_code(), Some(0));
+    assert_eq!(task.json(&["status"])["clean_stop"], true);
 }

@@ -1,5 +1,6 @@
 //! `brigade run`: runs a task until it is done or stopped.
 
+mod open_files;
 mod progress;
 mod rates;
 mod signals;
@@ -97,6 +98,7 @@ struct SuspendedTable {
 pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     let (mut config, path) = args.config.load()?;
     config.stop.at_ms = args.stop_at.or(config.stop.at_ms);
+    open_files::raise_limit()?;
     let runtime = super::runtime()?;
     let telemetry = logging.start(Some(&config))?;
     let mode = if args.once {

@@ -5,6 +5,7 @@
 //! the length goes unnoticed.
 
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,9 @@ use crate::source::{ByteStream, SourceError};
 
 /// Bytes of one piece: large enough that the hop to the blocking thread costs little.
 const PIECE_BYTES: usize = 256 * 1024;
+
+/// Without it, opening a pipe waits for its writer; a file does not mind.
+const NO_WAIT: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 struct Body {
     file: File,
@@ -43,7 +47,12 @@ pub(super) async fn open(
     let opening = blocking(directory, move || {
         let root = std::fs::canonicalize(&root).map_err(|error| super::folder_error(&root, &error))?;
         ensure_inside(&root, &opened)?;
-        std::fs::File::open(&opened).map_err(|error| file_error("open", &opened, &error))
+        // Whatever stands at the path by now: a pipe must not wait for its writer.
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).custom_flags(NO_WAIT);
+        options
+            .open(&opened)
+            .map_err(|error| file_error("open", &opened, &error))
     });
     let mut body = Body {
         file: File::from_std(opening.await?),
@@ -103,5 +112,28 @@ impl Body {
             location: display(&self.path),
             expected_etag: self.version.etag.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pipe_in_the_place_of_a_file_is_another_version_and_nothing_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, b"1\n").unwrap();
+        let version = version_of("a.csv".to_owned(), &std::fs::metadata(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let opened = open(folder.path(), path, &version, 0..2, Arc::default());
+        let opened = tokio::time::timeout(Duration::from_secs(5), opened)
+            .await
+            .unwrap();
+        assert!(matches!(opened, Err(SourceError::Changed { .. })));
     }
 }
