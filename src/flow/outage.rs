@@ -23,6 +23,8 @@ pub struct Timing {
     pub delays: Delays,
     /// How long attempts fail before it is told: trouble that passes sooner is none.
     pub told_after: Duration,
+    /// How long an attempt may say nothing before it counts as one that fails.
+    pub silent_after: Duration,
 }
 
 impl Default for Timing {
@@ -34,6 +36,7 @@ impl Default for Timing {
                 ..Delays::new(Duration::from_millis(500), Duration::from_secs(15))
             },
             told_after: Duration::from_secs(2),
+            silent_after: Duration::from_secs(10),
         }
     }
 }
@@ -229,6 +232,24 @@ impl Trial {
         })
     }
 
+    /// Awaits what an attempt says. As long as that is nothing, the attempt fails: a peer that takes connections and never
+    /// answers, or a mount that is gone, is away as well.
+    ///
+    /// # Errors
+    /// As [`Self::failed`]; the attempt is given up then.
+    pub async fn attend<T>(&mut self, attempt: impl Future<Output = T>) -> Result<T, Outlasted> {
+        let (begun, silent_after) = (Instant::now(), self.outages.0.timing.silent_after);
+        tokio::pin!(attempt);
+        loop {
+            tokio::select! {
+                said = &mut attempt => return Ok(said),
+                () = tokio::time::sleep(self.within_patience(silent_after)) => {
+                    self.failed(&format!("no answer for {} s so far", begun.elapsed().as_secs()))?;
+                }
+            }
+        }
+    }
+
     /// An attempt failed; waits before the next one.
     ///
     /// # Errors
@@ -287,6 +308,7 @@ mod tests {
         let timing = Timing {
             delays: Delays::new(MINUTE / 60, MINUTE / 4),
             told_after: MINUTE / 30,
+            silent_after: MINUTE / 6,
         };
         Outages::new(patience, timing, Arc::new(SystemClock))
     }
@@ -320,6 +342,26 @@ mod tests {
         assert!(outages.is_away(Side::Source), "the second call still fails");
         second.answered();
         assert_eq!(outages.current(), []);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_says_nothing_is_told_and_is_given_up_when_the_patience_ends() {
+        let outages = outages(None);
+        let mut trial = outages.trial(Side::Source);
+        let watched = outages.clone();
+        let attempt = async {
+            tokio::time::sleep(MINUTE).await;
+            watched.current()
+        };
+        let told = trial.attend(attempt).await.unwrap();
+        assert!(told[0].last_error.starts_with("no answer for"), "{told:?}");
+        trial.answered();
+        assert_eq!(outages.current(), [], "it was answered in the end");
+
+        let outages = self::outages(Some(MINUTE));
+        let mut trial = outages.trial(Side::Source);
+        let ended = trial.attend(std::future::pending::<()>()).await;
+        assert_eq!(ended.unwrap_err().side, Side::Source);
     }
 
     #[tokio::test]

@@ -251,6 +251,7 @@ fn outages(patience: Option<Duration>) -> Outages {
             ..Delays::new(MINUTE / 120, MINUTE / 4)
         },
         told_after: MINUTE / 30,
+        silent_after: MINUTE / 6,
     };
     Outages::new(patience, timing, Arc::new(SystemClock))
 }

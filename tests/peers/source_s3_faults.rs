@@ -192,6 +192,7 @@ async fn an_outage_is_waited_for_and_the_body_goes_on_at_the_byte() {
     let timing = Timing {
         delays: Delays::new(Duration::from_millis(1), Duration::from_millis(5)),
         told_after: Duration::from_millis(1),
+        silent_after: Duration::from_secs(10),
     };
     let outages = Outages::new(None, timing, Arc::new(SystemClock));
     let source = PatientSource::new(Arc::new(source(&server)), outages.clone());
