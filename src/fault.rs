@@ -27,8 +27,10 @@ pub enum FaultKind {
     Unreachable,
     /// The source or the target was away for longer than the task waits.
     Outlasted,
-    /// An actor panicked again and again.
+    /// An actor panicked or hung, again and again.
     Panic,
+    /// A thread does not answer, and does not end.
+    Hang,
     /// The state folder or an output cannot be created.
     StateCreate,
     /// Reading or writing state failed.
@@ -52,7 +54,7 @@ impl FaultKind {
             Self::Data => 65,
             Self::SourceMissing => 66,
             Self::Unreachable | Self::Outlasted => 69,
-            Self::Panic => 70,
+            Self::Panic | Self::Hang => 70,
             Self::StateCreate => 73,
             Self::StateIo => 74,
             Self::StateLocked => 75,
@@ -65,7 +67,7 @@ impl FaultKind {
     /// What to do about it in general; `None` where each message says it.
     pub fn help(self) -> Option<&'static str> {
         match self {
-            Self::Internal | Self::Panic => {
+            Self::Internal | Self::Panic | Self::Hang => {
                 Some("the checkpoint is safe; start the task again, and report a bug if this comes back")
             }
             Self::Usage | Self::Configuration | Self::StateLocked | Self::StateDamaged => None,
@@ -84,7 +86,7 @@ impl FaultKind {
 
     /// Whether the next start may find it gone, although nobody changed anything.
     pub fn may_pass(self) -> bool {
-        self.is_worth_a_restart() || self == Self::Outlasted
+        self.is_worth_a_restart() || matches!(self, Self::Outlasted | Self::Hang)
     }
 
     /// Whether a new generation could cure it.
@@ -93,6 +95,8 @@ impl FaultKind {
             Self::Internal | Self::Unreachable | Self::Panic => true,
             // It was waited for already, and nothing is wrong with the data path.
             Self::Outlasted
+            // Only another process is rid of the thread.
+            | Self::Hang
             | Self::Usage
             | Self::Data
             | Self::SourceMissing

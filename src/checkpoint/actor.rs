@@ -113,6 +113,10 @@ impl Checkpointer {
             .board
             .render(&self.parts.ledger, &self.parts.shards, in_flight_bytes, now_ms);
         status.outages = self.parts.outages.current();
+        for (shard, stall) in self.parts.shards.take_untold_stalls() {
+            let seconds = stall.lasted_ms / 1000;
+            tracing::warn!(shard, cause = %stall.waits_for, "nothing was stored for {seconds} s");
+        }
         self.parts.status.send_replace(Arc::new(status));
     }
 

@@ -60,6 +60,7 @@ impl Records {
             files_in_parallel: _,
             drain_timeout: _,
             outage_patience: _,
+            hang_timeout: _,
             restarts_max: _,
             restart: _,
         } = limits;

@@ -121,6 +121,7 @@ fn a_small_document_gets_every_default() {
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::from_secs(30),
             outage_patience: None,
+            hang_timeout: Duration::from_mins(1),
             restarts_max: 5,
             restart: RestartDelays::default(),
         }

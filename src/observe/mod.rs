@@ -9,5 +9,6 @@ mod otlp;
 #[cfg(feature = "planted-defects")]
 pub mod planted;
 pub mod shards;
+pub mod stall;
 pub mod terminal;
 pub mod tracing;

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::stall::{BatchNote, Stall, Waiting};
 
 /// A shard is hot if it spends at least this share of its time waiting for its pace, in per cent.
 const HOT_PERCENT: u64 = 50;
@@ -23,6 +26,9 @@ pub struct ShardActivity {
     pub paced_percent: u64,
     /// Share of the configured pace that the service accepts, in per cent; less than 100 after throttling.
     pub rate_percent: u64,
+    /// Set while it has records to store, and for [`super::stall::STALLED_AFTER`] or longer could store none.
+    #[serde(default)]
+    pub stall: Option<Stall>,
 }
 
 impl ShardActivity {
@@ -64,19 +70,58 @@ pub struct PageRead {
 
 /// What all shards are doing. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct ShardBoard(Arc<Mutex<BTreeMap<String, ShardActivity>>>);
+pub struct ShardBoard(Arc<Mutex<BTreeMap<String, ShardNotes>>>);
+
+/// What is known of a shard.
+#[derive(Debug, Default)]
+pub(super) struct ShardNotes {
+    activity: ShardActivity,
+    /// The batch that is under way.
+    pub(super) batch: Option<Waiting>,
+}
 
 impl ShardBoard {
     /// What a shard is doing.
     pub fn of(&self, shard_id: &str) -> ShardActivity {
-        self.lock().get(shard_id).copied().unwrap_or_default()
+        let notes = self.lock();
+        let Some(shard) = notes.get(shard_id) else {
+            return ShardActivity::default();
+        };
+        let stall = shard.batch.as_ref().and_then(|batch| batch.stall(Instant::now()));
+        ShardActivity {
+            stall,
+            ..shard.activity
+        }
+    }
+
+    /// A batch of a shard is under way until what this gives is dropped.
+    pub fn batch(&self, shard_id: &str) -> BatchNote {
+        BatchNote::begin(self, shard_id)
+    }
+
+    /// Whether a batch waits for something that passes by itself: its pace, the shard, the service, or a look.
+    pub fn has_trouble(&self) -> bool {
+        let shards = self.lock();
+        let mut batches = shards.values().filter_map(|shard| shard.batch.as_ref());
+        batches.any(Waiting::is_explained)
+    }
+
+    /// Gives every stall once, with its shard.
+    pub fn take_untold_stalls(&self) -> Vec<(String, Stall)> {
+        let now = Instant::now();
+        let mut shards = self.lock();
+        let untold = shards.iter_mut().filter_map(|(shard_id, shard)| {
+            let stall = shard.batch.as_mut()?.take_untold(now)?;
+            Some((shard_id.clone(), stall))
+        });
+        untold.collect()
     }
 
     /// How many shards have records in doubt.
     pub fn in_doubt_count(&self) -> usize {
         self.lock()
             .values()
-            .filter(|activity| activity.doubt.is_some())
+            .filter(|shard| shard.activity.doubt.is_some())
             .count()
     }
 
@@ -86,7 +131,7 @@ impl ShardBoard {
             settled_at_ms,
             ..Doubt::default()
         };
-        self.change(shard_id, |activity| activity.doubt = Some(doubt));
+        self.change(shard_id, |shard| shard.activity.doubt = Some(doubt));
         DoubtNote {
             board: self.clone(),
             shard_id: shard_id.to_owned(),
@@ -97,23 +142,24 @@ impl ShardBoard {
     pub fn paced(&self, shard_id: &str, waited: Duration, since_last: Duration, rate_percent: u64) {
         let share = waited.as_micros().saturating_mul(100) / since_last.as_micros().max(1);
         let share = u64::try_from(share).unwrap_or(100).min(100);
-        self.change(shard_id, |activity| {
+        self.change(shard_id, |shard| {
+            let activity = &mut shard.activity;
             let kept = activity.paced_percent * (100 - NEWEST_PERCENT);
             activity.paced_percent = (kept + share * NEWEST_PERCENT).div_ceil(100);
             activity.rate_percent = rate_percent;
         });
     }
 
-    fn change(&self, shard_id: &str, change: impl FnOnce(&mut ShardActivity)) {
-        let mut activities = self.lock();
-        if let Some(activity) = activities.get_mut(shard_id) {
-            change(activity);
+    pub(super) fn change(&self, shard_id: &str, change: impl FnOnce(&mut ShardNotes)) {
+        let mut shards = self.lock();
+        if let Some(shard) = shards.get_mut(shard_id) {
+            change(shard);
         } else {
-            change(activities.entry(shard_id.to_owned()).or_default());
+            change(shards.entry(shard_id.to_owned()).or_default());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ShardActivity>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ShardNotes>> {
         // Plain data: whoever panicked while holding it left it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,8 +175,8 @@ pub struct DoubtNote {
 impl DoubtNote {
     /// A page was read.
     pub fn read(&self, page: PageRead) {
-        self.board.change(&self.shard_id, |activity| {
-            if let Some(doubt) = activity.doubt.as_mut() {
+        self.board.change(&self.shard_id, |shard| {
+            if let Some(doubt) = shard.activity.doubt.as_mut() {
                 doubt.records_read += saturate::to_u64(page.records_count);
                 doubt.behind_ms = Some(page.behind_ms);
                 doubt.position_ms = page.position_ms.or(doubt.position_ms);
@@ -143,7 +189,7 @@ impl DoubtNote {
 impl Drop for DoubtNote {
     fn drop(&mut self) {
         self.board
-            .change(&self.shard_id, |activity| activity.doubt = None);
+            .change(&self.shard_id, |shard| shard.activity.doubt = None);
     }
 }
 

@@ -107,6 +107,7 @@ pub(super) fn config() -> Config {
             row_bytes_max: 1 << 20,
             drain_timeout: Duration::ZERO,
             outage_patience: None,
+            hang_timeout: Duration::ZERO,
             restarts_max: 0,
             restart: RestartDelays::default(),
         },

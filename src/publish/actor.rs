@@ -62,8 +62,6 @@ pub struct ShardPublisherParts {
     pub counters: Arc<Counters>,
     /// Time of day, for the status.
     pub clock: Arc<dyn Clock>,
-    /// Ends the actor with a fault.
-    pub fuse: Fuse,
 }
 
 /// The actor.
@@ -74,9 +72,8 @@ pub struct ShardPublisher {
 }
 
 impl ShardPublisher {
-    /// A publisher with nothing in flight.
-    pub fn new(parts: ShardPublisherParts) -> Self {
-        let fuse = parts.fuse.clone();
+    /// A publisher with nothing in flight; `fuse` ends it with a fault.
+    pub fn new(parts: ShardPublisherParts, fuse: Fuse) -> Self {
         Self {
             sender: Some(BatchSender::new(parts)),
             fuse,

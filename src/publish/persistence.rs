@@ -10,6 +10,7 @@ use super::pacer::Refused;
 use crate::delays::Delays;
 use crate::fault::Certainty;
 use crate::flow::outage::{Outages, Outlasted, Side, Trial};
+use crate::observe::stall::{BatchNote, WaitsFor};
 use crate::sink::{PutEntry, SinkError};
 
 /// Delays between two attempts. Full jitter: anything up to twice the interval, so that shards that failed together do
@@ -53,11 +54,14 @@ pub(super) struct Persistence {
     may_be_stored: bool,
     is_pause_due: bool,
     finish_max: Duration,
+    note: BatchNote,
+    /// Records that are not stored yet.
+    left: usize,
 }
 
 impl Persistence {
     /// Nothing was sent yet. `finish_max` is how long a batch may take to its end after the generation was to end.
-    pub(super) fn new(outages: &Outages, finish_max: Duration) -> Self {
+    pub(super) fn new(outages: &Outages, finish_max: Duration, note: BatchNote) -> Self {
         Self {
             outages: outages.clone(),
             trial: outages.trial(Side::Target),
@@ -65,7 +69,32 @@ impl Persistence {
             may_be_stored: false,
             is_pause_due: false,
             finish_max,
+            note,
+            left: usize::MAX,
         }
+    }
+
+    /// So much of the batch is left to send, and this is the next step.
+    pub(super) fn at(&mut self, step: &DeliveryStep, left: usize) {
+        if left < std::mem::replace(&mut self.left, left) {
+            self.note.moved();
+        }
+        self.note.waits_for(match step {
+            DeliveryStep::Wait {
+                is_throttled: true, ..
+            } => WaitsFor::Throughput,
+            DeliveryStep::Wait { .. } => WaitsFor::Service,
+            DeliveryStep::Look { .. } => WaitsFor::Doubt,
+            DeliveryStep::NoteCopies => WaitsFor::State,
+            DeliveryStep::Put | DeliveryStep::StandIn(_) | DeliveryStep::Settle | DeliveryStep::GiveUp(_) => {
+                WaitsFor::Answer
+            }
+        });
+    }
+
+    /// What is told of the batch.
+    pub(super) fn note(&self) -> &BatchNote {
+        &self.note
     }
 
     /// A request was sent, and this step follows from what came of it.

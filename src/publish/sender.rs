@@ -27,6 +27,7 @@ use crate::flow::wind_down::WindDown;
 use crate::model::BatchRecord;
 use crate::observe::counters::Counters;
 use crate::observe::object_trace::{Destination, RequestSpan};
+use crate::observe::stall::WaitsFor;
 use crate::route::shard_map::Shard;
 use crate::saturate;
 use crate::settings::{Aggregation, Guarantee, Pace};
@@ -182,8 +183,10 @@ impl BatchSender {
         self.delivery.begin(batch);
         let begun = Instant::now();
         let wind_down = self.wind_down.clone();
-        let mut persistence = Persistence::new(&self.outages, self.finish_max);
+        let note = self.counters.shards().batch(&self.shard.id);
+        let mut persistence = Persistence::new(&self.outages, self.finish_max, note);
         loop {
+            persistence.at(self.delivery.step(), self.delivery.to_send().len());
             if let Some(through) = self.left(&persistence) {
                 return Ok(through);
             }
@@ -195,7 +198,7 @@ impl BatchSender {
                 }
                 DeliveryStep::Put => {
                     let records = records_of(self.delivery.to_send(), &batch.records);
-                    if self.keep_pace(&records, persistence.finish_max()).await {
+                    if self.keep_pace(&records, &persistence).await {
                         let sent = self.put(&records, batch).await;
                         persistence.sent(sent, self.delivery.step())?;
                     }
@@ -258,15 +261,17 @@ impl BatchSender {
     }
 
     /// Waits for the turn of a request; says whether it has come, and the batch is not to be left.
-    async fn keep_pace(&mut self, records: &[BatchRecord], finish_max: Duration) -> bool {
+    async fn keep_pace(&mut self, records: &[BatchRecord], persistence: &Persistence) -> bool {
         let cost = RequestCost::new(self.aggregation, records);
         let now = self.epoch.elapsed();
         let pause = self.pacer.book(now, cost.records_count, cost.bytes_count);
         if !pause.is_zero() {
+            persistence.note().waits_for(WaitsFor::Pace);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.wind_down.overdue(finish_max) => return false,
+                () = self.wind_down.overdue(persistence.finish_max()) => return false,
             }
+            persistence.note().waits_for(WaitsFor::Answer);
         }
         let now = self.epoch.elapsed();
         let since_last = now.saturating_sub(std::mem::replace(&mut self.last_put, now));

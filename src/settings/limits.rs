@@ -17,6 +17,8 @@ pub struct LimitsConfig {
     pub drain_timeout: Duration,
     /// How long the task waits for a source or a target that is away; without one it depends on the run.
     pub outage_patience: Option<Duration>,
+    /// A thread that does not answer for this long hangs.
+    pub hang_timeout: Duration,
     /// Restarts of the data path within ten minutes before the process gives up.
     pub restarts_max: u32,
     /// How they follow on each other.

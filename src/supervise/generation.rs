@@ -13,6 +13,7 @@ use super::past_load::PastLoad;
 use super::pipeline::Backends;
 use super::placement::Placement;
 use super::policy::fault_of;
+use super::pulse::Pulse;
 use super::recovery::{begin, possible_delivery};
 use super::spawn::ActorSet;
 use super::wiring::Wiring;
@@ -98,7 +99,18 @@ pub struct Generation {
     commit: Downstream<CommitNow>,
     drain_timeout: Duration,
     past_load: PastLoad,
+    hang_timeout: Duration,
+    lasting: Lasting,
     all_home: Option<Credit>,
+}
+
+/// What is left of a generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Remains {
+    /// Bytes in flight: none, or a credit did not come home (F2).
+    pub in_flight_bytes: u64,
+    /// Whether a thread did not end.
+    pub has_threads: bool,
 }
 
 impl Generation {
@@ -147,6 +159,8 @@ impl Generation {
         }
         wiring.start_watcher();
         Ok(Self {
+            hang_timeout: config.limits.hang_timeout,
+            lasting: wiring.lasting,
             reshard: wiring.reshard,
             halt: wiring.halt,
             wind_down: wiring.wind_down,
@@ -163,11 +177,21 @@ impl Generation {
         })
     }
 
-    /// Waits for the end: everything settled, a request to stop, other shards, or an actor's failure.
+    /// Waits for the end: everything settled, a request to stop, other shards, an actor's failure, or something that hangs.
     ///
     /// # Errors
     /// The fault that ended the generation.
     pub async fn watch(&mut self, stop: &Stop) -> Result<GenerationEnd, Fault> {
+        let (budget, lasting) = (self.budget.clone(), self.lasting.clone());
+        let mut pulse = Pulse::new(self.hang_timeout);
+        self.placement.watch(&mut pulse);
+        tokio::select! {
+            end = self.see_end(stop) => end,
+            fault = pulse.lost(&budget, &lasting) => Err(fault),
+        }
+    }
+
+    async fn see_end(&mut self, stop: &Stop) -> Result<GenerationEnd, Fault> {
         loop {
             tokio::select! {
                 exit = self.actors.next_exit() => {
@@ -264,31 +288,34 @@ impl Generation {
         self.past_load.ended(end).await
     }
 
-    /// Ends every actor and every thread of the generation; a thread in a call that does not return, such as a write to a
-    /// dead network disk, is waited for at most for `patience`, if that is given. Gives the bytes that are in flight then:
-    /// none, or a credit did not come home (F2).
-    pub async fn tear_down(mut self, patience: Option<Duration>) -> u64 {
+    /// Ends every actor and every thread of the generation. A thread in a call that does not return, such as a write to a
+    /// dead network disk, is left after the patience.
+    pub async fn tear_down(self, patience: Duration) -> Remains {
         self.readers_stop.cancel();
-        self.actors.abort_all().await;
-        // Joining threads blocks; on a thread of its own, so that nothing has to wait for it.
-        let (placement, (done, ended)) = (self.placement, oneshot::channel());
-        std::thread::spawn(move || {
-            placement.stop();
-            if done.send(()).is_err() {
-                tracing::debug!("a thread that was left has ended");
+        let (placement, mut actors) = (self.placement, self.actors);
+        let ended = async {
+            actors.abort_all().await;
+            // Joining threads blocks; on a thread of its own, so that nothing has to wait for it.
+            let (done, ended) = oneshot::channel();
+            std::thread::spawn(move || {
+                placement.stop();
+                if done.send(()).is_err() {
+                    tracing::debug!("a thread that was left has ended");
+                }
+            });
+            if ended.await.is_err() {
+                tracing::error!("a thread of the generation panicked while it ended");
             }
-        });
-        let ended = match patience {
-            Some(patience) => tokio::time::timeout(patience, ended).await,
-            None => Ok(ended.await),
         };
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(_gone)) => tracing::error!("a thread of the generation panicked while it ended"),
-            Err(_elapsed) => {
-                tracing::warn!("a file or disk does not answer; the thread that waits for it is left");
-            }
+        let has_threads = tokio::time::timeout(patience, ended).await.is_err();
+        if has_threads {
+            tracing::warn!(
+                "a thread does not end, because a file or disk does not answer or for a defect; it is left"
+            );
         }
-        self.budget.in_flight_bytes()
+        Remains {
+            in_flight_bytes: self.budget.in_flight_bytes(),
+            has_threads,
+        }
     }
 }

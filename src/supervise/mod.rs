@@ -9,6 +9,7 @@ mod past_load;
 pub mod pipeline;
 pub mod placement;
 pub mod policy;
+mod pulse;
 mod put_back;
 pub mod recovery;
 pub mod spawn;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, GenerationEnd, Lasting, Stop};
+use super::generation::{Generation, GenerationEnd, Lasting, Remains, Stop};
 use super::policy::{Decision, RestartPolicy};
 use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
 use crate::checkpoint::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
@@ -279,9 +279,15 @@ impl Pipeline {
         };
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
-        // Another generation must not meet what is left of this one, so it is waited for, however long it takes.
-        let is_last = stop.is_requested() && matches!(end, Ok(GenerationEnd::Stopped));
-        let in_flight_bytes = generation.tear_down(is_last.then_some(TEAR_DOWN_MAX)).await;
+        let patience = if stop.is_requested() {
+            TEAR_DOWN_MAX
+        } else {
+            self.config.limits.hang_timeout
+        };
+        let Remains {
+            in_flight_bytes,
+            has_threads,
+        } = generation.tear_down(patience).await;
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
             status.in_flight_bytes = in_flight_bytes;
@@ -289,7 +295,18 @@ impl Pipeline {
                 table.in_flight_records = 0;
             }
         });
-        end
+        match end {
+            // Another generation must not meet what is left of this one.
+            Err(fault) if has_threads => Err(Fault::new(
+                FaultKind::Hang,
+                format!("{fault}; a thread hangs, which only another process is rid of"),
+            )),
+            Ok(GenerationEnd::Resharded) if has_threads => Err(Fault::new(
+                FaultKind::Hang,
+                "a thread did not end when the stream had other shards; only another process is rid of it",
+            )),
+            end => end,
+        }
     }
 
     /// Shows what is away while there is no data path to show it.

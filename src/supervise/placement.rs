@@ -3,6 +3,8 @@
 
 use actix::prelude::*;
 
+use super::pulse::Pulse;
+
 /// More lane threads than this do not pay: the rest of the pipeline is the limit then.
 const LANE_THREADS_MAX: usize = 8;
 
@@ -40,6 +42,23 @@ impl Placement {
     /// Where everything else lives.
     pub fn control(&self) -> ArbiterHandle {
         self.control.handle()
+    }
+
+    /// Has every thread watched.
+    pub fn watch(&self, pulse: &mut Pulse) {
+        for (number, lane) in self.lanes.iter().enumerate() {
+            pulse.watch(format!("thread {number} of readers and parsers"), &lane.handle());
+        }
+        for (number, sink) in self.sinks.iter().enumerate() {
+            pulse.watch(
+                format!("thread {number} of batchers and publishers"),
+                &sink.handle(),
+            );
+        }
+        pulse.watch(
+            "the thread of discovery, checkpoints and dead letters".to_owned(),
+            &self.control.handle(),
+        );
     }
 
     /// Ends the threads; their actors must be gone.

@@ -106,6 +106,7 @@ mod tests {
             row_bytes_max: 1,
             drain_timeout: Duration::ZERO,
             outage_patience: None,
+            hang_timeout: Duration::ZERO,
             restarts_max,
             restart,
         })

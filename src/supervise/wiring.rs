@@ -35,7 +35,7 @@ use crate::publish::look_plan::Start;
 use crate::publish::refusals::Refusals;
 use crate::read::actor::{FileReader, FileReaderParts};
 use crate::read::object_chunks::ReadSettings;
-use crate::route::shard_map::ShardIndex;
+use crate::route::shard_map::{Shard, ShardIndex};
 use crate::settings::{DeliveryConfig, Guarantee};
 use crate::sink::StreamDescription;
 
@@ -65,54 +65,20 @@ impl Wiring<'_> {
     ) -> Vec<Addr<ShardBatcher>> {
         let mut batchers = Vec::new();
         let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
+        let linger = self.config.delivery.linger;
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
-            let (arbiter, clock) = (self.placement.sink(index), Arc::clone(&self.backends.clock));
+            let arbiter = self.placement.sink(index);
             let (publisher, publisher_mailbox) = ActorSet::mailbox::<ShardPublisher>();
             let (batcher, batcher_mailbox) = ActorSet::mailbox::<ShardBatcher>();
-            let (name, drain_timeout) = (shard.id.clone(), self.config.limits.drain_timeout);
-            let (sink, counters) = (
-                Arc::clone(&self.backends.sink),
-                Arc::clone(&self.lasting.counters),
-            );
-            let destination = Destination::from(&self.config.target);
-            let (delivery, is_chained) = (self.delivery, self.checkpoint.task.chain.is_some());
-            let note_copies = Downstream::to("checkpoint", checkpointer.clone());
-            let refusals = Refusals {
-                dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
-                checkpointer: Upstream::to(checkpointer.clone()),
-                policy: self.config.errors.rows.data,
-            };
-            let checkpointer = Upstream::to(checkpointer.clone());
-            let (start, since_ms) = (self.recovery.start.clone(), self.recovery.since_ms);
-            let (reshard, wind_down) = (self.reshard.clone(), self.wind_down.clone());
-            let outages = self.lasting.outages.clone();
+            let name = shard.id.clone();
+            let parts = self.publisher_parts(shard, checkpointer, dead_letters);
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
                 publisher_mailbox,
-                move |fuse| {
-                    ShardPublisher::new(ShardPublisherParts {
-                        shard,
-                        sink,
-                        delivery,
-                        start,
-                        since_ms,
-                        outages,
-                        reshard,
-                        wind_down,
-                        drain_timeout,
-                        destination,
-                        checkpointer,
-                        note_copies,
-                        refusals,
-                        is_chained,
-                        counters,
-                        clock,
-                        fuse,
-                    })
-                },
+                move |fuse| ShardPublisher::new(parts, fuse),
             );
-            let (linger, publisher) = (self.config.delivery.linger, Downstream::to("publish", publisher));
+            let publisher = Downstream::to("publish", publisher);
             self.actors.spawn(
                 &arbiter,
                 format!("batcher {name}"),
@@ -122,6 +88,36 @@ impl Wiring<'_> {
             batchers.push(batcher);
         }
         batchers
+    }
+
+    fn publisher_parts(
+        &self,
+        shard: Shard,
+        checkpointer: &Addr<Checkpointer>,
+        dead_letters: &Addr<DeadLetterWriter>,
+    ) -> ShardPublisherParts {
+        ShardPublisherParts {
+            shard,
+            sink: Arc::clone(&self.backends.sink),
+            delivery: self.delivery,
+            start: self.recovery.start.clone(),
+            since_ms: self.recovery.since_ms,
+            outages: self.lasting.outages.clone(),
+            reshard: self.reshard.clone(),
+            wind_down: self.wind_down.clone(),
+            drain_timeout: self.config.limits.drain_timeout,
+            destination: Destination::from(&self.config.target),
+            checkpointer: Upstream::to(checkpointer.clone()),
+            note_copies: Downstream::to("checkpoint", checkpointer.clone()),
+            refusals: Refusals {
+                dead_letters: Downstream::to("dead-letter", dead_letters.clone()),
+                checkpointer: Upstream::to(checkpointer.clone()),
+                policy: self.config.errors.rows.data,
+            },
+            is_chained: self.checkpoint.task.chain.is_some(),
+            counters: Arc::clone(&self.lasting.counters),
+            clock: Arc::clone(&self.backends.clock),
+        }
     }
 
     pub(super) fn start_watcher(&mut self) {

@@ -10,6 +10,7 @@ mod changed_limits;
 mod compressed;
 mod dedupe;
 mod faults;
+mod hangs;
 mod header;
 mod late_loads;
 mod load;

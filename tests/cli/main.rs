@@ -21,6 +21,7 @@ mod mappings;
 mod names;
 mod not_read;
 mod operators;
+mod panics;
 mod plan;
 mod policies;
 mod preview;

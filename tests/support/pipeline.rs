@@ -147,6 +147,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             row_bytes_max: 4 << 20,
             drain_timeout: Duration::from_secs(20),
             outage_patience: None,
+            hang_timeout: Duration::from_mins(1),
             restarts_max: 5,
             restart: RestartDelays::default(),
         },

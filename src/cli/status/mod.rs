@@ -22,6 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::flow::outage::Outage;
 use crate::observe::shards::{Doubt, ShardActivity};
+use crate::observe::stall::Stall;
 use crate::printable::printable;
 use crate::saturate;
 use crate::settings::ChangesFrom;
@@ -212,7 +213,7 @@ impl StatusReport {
         Ok(())
     }
 
-    /// Shards that look for records in doubt, and shards whose limits hold their records up.
+    /// Shards that look for records in doubt, that can store nothing, and whose limits hold their records up.
     fn write_doubt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.activity != Activity::Running {
             return Ok(());
@@ -228,6 +229,13 @@ impl StatusReport {
                     Some(behind_ms) => read_back(&doubt, behind_ms),
                 };
                 writeln!(f, "in doubt      {name}: {doing}")?;
+            }
+            if let Some(Stall { lasted_ms, waits_for }) = shard.activity.stall {
+                let lasted = span(std::time::Duration::from_millis(lasted_ms));
+                writeln!(
+                    f,
+                    "stalled       {name}: nothing stored for {lasted}: {waits_for}"
+                )?;
             }
             if shard.activity.is_hot() {
                 let ShardActivity {

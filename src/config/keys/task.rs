@@ -197,6 +197,17 @@ static LIMITS: Group = Group {
                     `brigade run --once`.",
         },
         Key {
+            name: "hang_timeout",
+            kind: Kind::Duration {
+                minimum: Duration::from_secs(1),
+                maximum: Duration::from_hours(1),
+            },
+            presence: Presence::Default("1m"),
+            about: "A thread of the data path that does not answer for this long hangs, and so does one of which nothing comes for\n\
+                    five times as long, without a cause that is known. The data path is started again then; if the thread does\n\
+                    not end, the process ends with exit code 70.",
+        },
+        Key {
             name: "restarts",
             kind: Kind::Integer {
                 minimum: 0,

@@ -137,6 +137,7 @@ fn limits(root: &Section<'_>, report: &mut Report) -> Option<LimitsConfig> {
         row_bytes_max: section.number("row")?,
         drain_timeout: section.duration("drain_timeout")?,
         outage_patience: section.duration("outage_patience"),
+        hang_timeout: section.duration("hang_timeout")?,
         restarts_max: section.number("restarts")?,
         restart: restarts::restarts(&section, report)?,
     };
@@ -205,7 +206,7 @@ mod tests {
     fn every_limit_reaches_its_own_field() {
         let config = loaded_with(
             "target:",
-            "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, outage_patience: 2h, restarts: 7 }\n\
+            "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, outage_patience: 2h, hang_timeout: 9s, restarts: 7 }\n\
              state: { commit_interval: 20ms, sled: { path: /s } }\nerrors: { dead_letters: d }\n\
              telemetry: { otlp: { endpoint: \"http://h:4318\" } }\ntarget:",
         );
@@ -215,6 +216,7 @@ mod tests {
             row_bytes_max: 4096,
             drain_timeout: Duration::from_secs(6),
             outage_patience: Some(Duration::from_hours(2)),
+            hang_timeout: Duration::from_secs(9),
             restarts_max: 7,
             restart: RestartDelays::default(),
         };
