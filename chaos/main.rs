@@ -137,6 +137,7 @@ fn quick() -> ScenarioResult {
         })?;
         println!("large: {large}");
     }
+    quick_doors()?;
     let conditions = Conditions {
         rows: 150_000,
         ..Conditions::default()
@@ -173,4 +174,33 @@ fn quick() -> ScenarioResult {
         count: 20,
         conditions,
     })
+}
+
+/// Small sizes of the doors that take seconds.
+fn quick_doors() -> Result<(), String> {
+    for change in [config_change::Change::LimitsRow, config_change::Change::Mappings] {
+        let changed = config_change::run(&config_change::Arguments {
+            seed: 1,
+            change: Some(change),
+        })?;
+        println!("config-change: {changed}");
+    }
+    let equal = equal_rows::run(&equal_rows::Arguments {
+        rows: 6_000,
+        count: 2,
+        ..equal_rows::Arguments::default()
+    })?;
+    println!("equal-rows: {equal}");
+    let restored = restore::run(&restore::Arguments {
+        seed: 1,
+        from: Some(restore::From::KilledImport),
+    })?;
+    println!("restore: {restored}");
+    let damaged = live_damage::run(&live_damage::Arguments {
+        rows: 6_000,
+        count: 8,
+        ..live_damage::Arguments::default()
+    })?;
+    println!("live-damage: {damaged}");
+    Ok(())
 }
