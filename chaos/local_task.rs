@@ -18,6 +18,8 @@ const LOOKS_MAX: u32 = 30_000;
 /// The folder of the task.
 #[derive(Debug)]
 pub(crate) struct LocalTask {
+    /// Pause between two durable checkpoints.
+    pub(crate) commit_interval: &'static str,
     folder: tempfile::TempDir,
 }
 
@@ -36,7 +38,10 @@ impl LocalTask {
     /// A task that loads one table, without control records.
     pub(crate) fn new(table_definition: &str) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let task = Self { folder };
+        let task = Self {
+            commit_interval: "50ms",
+            folder,
+        };
         task.write("table-definition.json", table_definition)?;
         Ok(task)
     }
@@ -59,7 +64,8 @@ impl LocalTask {
             "version: 1\ntask: {TASK}\nmigration_type: full-load\nsource:\n  local: {{ directory: ./data }}\n  \
              tables: ./table-definition.json\ntarget:\n  ndjson:\n    path: ./out\n    shards: {shards}\n\
              {target}\n    control_records: false\n\
-             errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: 50ms\n"
+             errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: {}\n",
+            self.commit_interval
         );
         self.write("brigade.yaml", &configuration)
     }
@@ -115,12 +121,13 @@ impl LocalTask {
         Err("the engine takes too long".to_owned())
     }
 
-    /// What `status.json` says of the rows of the only table.
-    fn settled_rows(&self) -> u64 {
+    /// What `status.json` says of the rows of all tables.
+    pub(crate) fn settled_rows(&self) -> u64 {
         let status = fs::read(self.path().join("state/status.json")).unwrap_or_default();
         let status: Value = serde_json::from_slice(&status).unwrap_or_default();
-        let rows = status.pointer("/tables/0/full_load_rows");
-        rows.and_then(Value::as_u64).unwrap_or(0)
+        let tables = status.get("tables").and_then(Value::as_array);
+        let rows = |table: &Value| table.get("full_load_rows").and_then(Value::as_u64);
+        tables.into_iter().flatten().filter_map(rows).sum()
     }
 }
 

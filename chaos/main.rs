@@ -2,16 +2,28 @@
 
 #![expect(clippy::print_stdout, reason = "a test program talks to whoever runs it")]
 
+mod config_change;
+#[path = "../tests/support/copy_folder.rs"]
+mod copy_folder;
 mod demo;
+mod equal_rows;
+mod field;
 mod kills;
 mod large;
+mod live_damage;
 mod local_task;
+mod outage;
 mod planted;
 mod reshard;
+mod restore;
 #[expect(dead_code, reason = "the tests in `tests/peers` use all of it")]
 #[path = "../tests/support/servers/mod.rs"]
 mod servers;
 mod simulate;
+#[expect(dead_code, reason = "the tests in `tests/state` use all of it")]
+#[path = "../tests/state/snapshot.rs"]
+mod snapshot;
+mod soak;
 mod window;
 
 use std::process::ExitCode;
@@ -45,6 +57,18 @@ enum Scenario {
     Window(window::Arguments),
     /// SIGKILL in the middle of one large object, plain, gzip or Parquet
     Large(large::Arguments),
+    /// Source or target or both are away for a while, idle and loading
+    Outage(outage::Arguments),
+    /// The configuration changes over a SIGKILL
+    ConfigChange(config_change::Arguments),
+    /// Rows that are equal in every byte, over SIGKILL, throttling and other shards
+    EqualRows(equal_rows::Arguments),
+    /// A state of an earlier time is put back: an older export, a copy, imports that are killed
+    Restore(restore::Arguments),
+    /// The state of a killed process is damaged in one place
+    LiveDamage(live_damage::Arguments),
+    /// All of it in a seeded mix, for as long as is asked for
+    Soak(soak::Arguments),
     /// Seeded histories of the delivery protocol in virtual time, judged by an oracle
     Simulate(simulate::Arguments),
     /// Builds with a known defect: the kills and the simulation must find it (chaos/run builds them)
@@ -64,7 +88,9 @@ type ScenarioResult = Result<String, String>;
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
-        println!("kills\nreshard\nwindow\nlarge\nsimulate\nplanted");
+        println!(
+            "kills\nreshard\nwindow\nlarge\noutage\nconfig-change\nequal-rows\nrestore\nlive-damage\nsoak\nsimulate\nplanted"
+        );
         return ExitCode::SUCCESS;
     }
     let verdict = match chaos.scenario {
@@ -72,6 +98,12 @@ fn main() -> ExitCode {
         Some(Scenario::Reshard(arguments)) => reshard::run(&arguments),
         Some(Scenario::Window(arguments)) => window::run(&arguments),
         Some(Scenario::Large(arguments)) => large::run(&arguments),
+        Some(Scenario::Outage(arguments)) => outage::run(&arguments),
+        Some(Scenario::ConfigChange(arguments)) => config_change::run(&arguments),
+        Some(Scenario::EqualRows(arguments)) => equal_rows::run(&arguments),
+        Some(Scenario::Restore(arguments)) => restore::run(&arguments),
+        Some(Scenario::LiveDamage(arguments)) => live_damage::run(&arguments),
+        Some(Scenario::Soak(arguments)) => soak::run(&arguments),
         Some(Scenario::Simulate(arguments)) => simulate::run(&arguments),
         Some(Scenario::Planted(SeedArgument { seed })) => planted::run(seed),
         None if chaos.quick => quick(),
@@ -105,6 +137,7 @@ fn quick() -> ScenarioResult {
         })?;
         println!("large: {large}");
     }
+    quick_doors()?;
     let conditions = Conditions {
         rows: 150_000,
         ..Conditions::default()
@@ -141,4 +174,33 @@ fn quick() -> ScenarioResult {
         count: 20,
         conditions,
     })
+}
+
+/// Small sizes of the doors that take seconds.
+fn quick_doors() -> Result<(), String> {
+    for change in [config_change::Change::LimitsRow, config_change::Change::Mappings] {
+        let changed = config_change::run(&config_change::Arguments {
+            seed: 1,
+            change: Some(change),
+        })?;
+        println!("config-change: {changed}");
+    }
+    let equal = equal_rows::run(&equal_rows::Arguments {
+        rows: 6_000,
+        count: 2,
+        ..equal_rows::Arguments::default()
+    })?;
+    println!("equal-rows: {equal}");
+    let restored = restore::run(&restore::Arguments {
+        seed: 1,
+        from: Some(restore::From::KilledImport),
+    })?;
+    println!("restore: {restored}");
+    let damaged = live_damage::run(&live_damage::Arguments {
+        rows: 6_000,
+        count: 8,
+        ..live_damage::Arguments::default()
+    })?;
+    println!("live-damage: {damaged}");
+    Ok(())
 }
