@@ -18,7 +18,7 @@ use super::digest::EntriesDigest;
 use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_count, parts_of};
 use super::folder::{StateFolder, leads_to};
 use super::keys::Namespace;
-use super::opening::{from_sled, open_without_panic, when_unlocked};
+use super::opening::{LastHandle, from_sled, open_without_panic, when_unlocked};
 use super::origin::Origin;
 use super::{StoreError, codec};
 use crate::durable::create::{self, sync_folder};
@@ -61,6 +61,8 @@ pub(super) struct Database {
     digest: EntriesDigest,
     file: File,
     folder: StateFolder,
+    /// Dropped after `tree`.
+    _last: LastHandle,
 }
 
 impl fmt::Debug for Database {
@@ -88,6 +90,7 @@ impl Database {
         let path = folder.database_file();
         let file = File::open(&path).map_err(|error| folder.io(format!("{}: {error}", path.display())))?;
         let database = Self {
+            _last: LastHandle::of(&tree),
             tree,
             digest,
             file,

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use self::decision::{Decision, SetAside};
 pub use self::error::StoreError;
 pub use self::life::TaskLife;
-pub use self::opening::OPENING_THREAD;
+pub use self::opening::{CLOSING_THREAD, OPENING_THREAD};
 pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
 use crate::model::places::LaneCut;

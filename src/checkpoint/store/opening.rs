@@ -11,6 +11,8 @@ use super::{StoreError, codec};
 
 /// Name of the thread in which a panic is a sign of damage, and becomes an error.
 pub const OPENING_THREAD: &str = "open-checkpoint";
+/// Name of the thread in which a panic says that the disk is gone, when all that was promised is on it.
+pub const CLOSING_THREAD: &str = "close-checkpoint";
 /// Memory for pages; the default would be a gigabyte.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Time between two attempts to take the lock.
@@ -43,6 +45,29 @@ pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, Entr
         .join();
     opened
         .unwrap_or_else(|_| Err(folder.damaged("the database is damaged so badly that reading it panicked")))
+}
+
+/// Holds on to a database until nobody else does, and closes it then: sled syncs its file once more, and panics if it
+/// cannot. The owner's own handle has to be dropped before this one.
+pub(super) struct LastHandle(Option<sled::Db>);
+
+impl LastHandle {
+    pub(super) fn of(tree: &sled::Db) -> Self {
+        Self(Some(tree.clone()))
+    }
+}
+
+impl Drop for LastHandle {
+    fn drop(&mut self) {
+        let tree = self.0.take();
+        let closing = thread::Builder::new().name(CLOSING_THREAD.to_owned());
+        let closed = closing.spawn(move || drop(tree)).map(thread::JoinHandle::join);
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::warn!(
+                "the checkpoint could not be synced once more when it was closed; nothing of it is lost"
+            );
+        }
+    }
 }
 
 fn open_and_verify(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
