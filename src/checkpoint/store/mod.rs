@@ -22,6 +22,7 @@ mod life;
 pub mod memory;
 mod opening;
 mod origin;
+mod planted;
 pub mod rules;
 pub mod sled;
 mod staging;
