@@ -135,12 +135,13 @@ impl LocalTask {
         Err("the engine takes too long".to_owned())
     }
 
-    /// What `status.json` says of the rows of the only table.
+    /// What `status.json` says of the rows of all tables.
     fn settled_rows(&self) -> u64 {
         let status = fs::read(self.path().join("state/status.json")).unwrap_or_default();
         let status: Value = serde_json::from_slice(&status).unwrap_or_default();
-        let rows = status.pointer("/tables/0/full_load_rows");
-        rows.and_then(Value::as_u64).unwrap_or(0)
+        let tables = status.get("tables").and_then(Value::as_array);
+        let rows = |table: &Value| table.get("full_load_rows").and_then(Value::as_u64);
+        tables.into_iter().flatten().filter_map(rows).sum()
     }
 }
 

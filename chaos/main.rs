@@ -2,18 +2,30 @@
 
 #![expect(clippy::print_stdout, reason = "a test program talks to whoever runs it")]
 
+mod config_change;
+#[path = "../tests/support/copy_folder.rs"]
+mod copy_folder;
 mod demo;
+mod equal_rows;
+mod field;
 mod kills;
 mod large;
+mod live_damage;
 mod local_task;
 mod numbered;
+mod outage;
 mod planted;
 mod power_cut;
 mod reshard;
+mod restore;
 #[expect(dead_code, reason = "the tests in `tests/peers` use all of it")]
 #[path = "../tests/support/servers/mod.rs"]
 mod servers;
 mod simulate;
+#[expect(dead_code, reason = "the tests in `tests/state` use all of it")]
+#[path = "../tests/state/snapshot.rs"]
+mod snapshot;
+mod soak;
 mod window;
 
 use std::process::ExitCode;
@@ -49,6 +61,18 @@ enum Scenario {
     Large(large::Arguments),
     /// The power goes at seeded moments: what was not synced is gone (takes root)
     PowerCut(power_cut::Arguments),
+    /// Source or target or both are away for a while, idle and loading
+    Outage(outage::Arguments),
+    /// The configuration changes over a SIGKILL
+    ConfigChange(config_change::Arguments),
+    /// Rows that are equal in every byte, over SIGKILL, throttling and other shards
+    EqualRows(equal_rows::Arguments),
+    /// A state of an earlier time is put back: an older export, a copy, imports that are killed
+    Restore(restore::Arguments),
+    /// The state of a killed process is damaged in one place
+    LiveDamage(live_damage::Arguments),
+    /// All of it in a seeded mix, for as long as is asked for
+    Soak(soak::Arguments),
     /// Seeded histories of the delivery protocol in virtual time, judged by an oracle
     Simulate(simulate::Arguments),
     /// Builds with a known defect: the kills and the simulation must find it (chaos/run builds them)
@@ -70,7 +94,10 @@ const SKIPPED: &str = "SKIPPED: ";
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
-        println!("kills\nreshard\nwindow\nlarge\npower-cut\nsimulate\nplanted");
+        println!(
+            "kills\nreshard\nwindow\nlarge\npower-cut\noutage\nconfig-change\nequal-rows\nrestore\nlive-damage\n\
+             soak\nsimulate\nplanted"
+        );
         return ExitCode::SUCCESS;
     }
     let verdict = match chaos.scenario {
@@ -79,6 +106,12 @@ fn main() -> ExitCode {
         Some(Scenario::Window(arguments)) => window::run(&arguments),
         Some(Scenario::Large(arguments)) => large::run(&arguments),
         Some(Scenario::PowerCut(arguments)) => power_cut::run(&arguments),
+        Some(Scenario::Outage(arguments)) => outage::run(&arguments),
+        Some(Scenario::ConfigChange(arguments)) => config_change::run(&arguments),
+        Some(Scenario::EqualRows(arguments)) => equal_rows::run(&arguments),
+        Some(Scenario::Restore(arguments)) => restore::run(&arguments),
+        Some(Scenario::LiveDamage(arguments)) => live_damage::run(&arguments),
+        Some(Scenario::Soak(arguments)) => soak::run(&arguments),
         Some(Scenario::Simulate(arguments)) => simulate::run(&arguments),
         Some(Scenario::Planted(SeedArgument { seed })) => planted::run(seed),
         None if chaos.quick => quick(),

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The content of every file of a folder.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snapshot(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Snapshot {
