@@ -14,6 +14,7 @@ mod entries;
 mod error;
 pub mod export;
 pub mod folder;
+mod guard;
 pub mod identity;
 pub mod import;
 pub mod keys;
@@ -36,8 +37,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::decision::{Decision, SetAside};
 pub use self::error::StoreError;
+pub use self::guard::CLOSING_THREAD;
 pub use self::life::TaskLife;
-pub use self::opening::{CLOSING_THREAD, OPENING_THREAD};
+pub use self::opening::OPENING_THREAD;
 pub use self::statistics::TableStatistics;
 use crate::chain::ends::LaneEnds;
 use crate::model::places::LaneCut;

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use super::digest::EntriesDigest;
 use super::folder::StateFolder;
+use super::guard::Guard;
 use super::keys::Namespace;
 use super::{StoreError, codec};
 
 /// Name of the thread in which a panic is a sign of damage, and becomes an error.
 pub const OPENING_THREAD: &str = "open-checkpoint";
-/// Name of the thread in which a panic says that the disk is gone, when all that was promised is on it.
-pub const CLOSING_THREAD: &str = "close-checkpoint";
 /// Memory for pages; the default would be a gigabyte.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Time between two attempts to take the lock.
@@ -35,8 +34,15 @@ pub(super) fn when_unlocked<T>(
     }
 }
 
+/// A database that can be trusted.
+pub(super) struct Opened {
+    pub(super) tree: sled::Db,
+    pub(super) digest: EntriesDigest,
+    pub(super) guard: Guard,
+}
+
 /// sled panics on some damage; a thread of its own turns that into an error. All pages are read there once.
-pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
+pub(super) fn open_without_panic(folder: &StateFolder) -> Result<Opened, StoreError> {
     let opening = folder.clone();
     let opened = thread::Builder::new()
         .name(OPENING_THREAD.to_owned())
@@ -47,30 +53,7 @@ pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, Entr
         .unwrap_or_else(|_| Err(folder.damaged("the database is damaged so badly that reading it panicked")))
 }
 
-/// Holds on to a database until nobody else does, and closes it then: sled syncs its file once more, and panics if it
-/// cannot. The owner's own handle has to be dropped before this one.
-pub(super) struct LastHandle(Option<sled::Db>);
-
-impl LastHandle {
-    pub(super) fn of(tree: &sled::Db) -> Self {
-        Self(Some(tree.clone()))
-    }
-}
-
-impl Drop for LastHandle {
-    fn drop(&mut self) {
-        let tree = self.0.take();
-        let closing = thread::Builder::new().name(CLOSING_THREAD.to_owned());
-        let closed = closing.spawn(move || drop(tree)).map(thread::JoinHandle::join);
-        if !matches!(closed, Ok(Ok(()))) {
-            tracing::warn!(
-                "the checkpoint could not be synced once more when it was closed; nothing of it is lost"
-            );
-        }
-    }
-}
-
-fn open_and_verify(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
+fn open_and_verify(folder: &StateFolder) -> Result<Opened, StoreError> {
     // The background flusher is off: it would only log its failures, and we flush at every change.
     let config = sled::Config::new()
         .path(folder.database_folder())
@@ -91,7 +74,11 @@ fn open_and_verify(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), St
     if stored != found {
         return Err(folder.damaged("entries of the database are missing or old"));
     }
-    Ok((tree, found))
+    Ok(Opened {
+        guard: Guard::of(config, &tree),
+        tree,
+        digest: found,
+    })
 }
 
 pub(super) fn from_sled(folder: &StateFolder, error: &sled::Error) -> StoreError {

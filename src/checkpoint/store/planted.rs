@@ -1,4 +1,4 @@
-//! A planted defect: changes of the state that are not synced. Pure: no I/O, no clock.
+//! A planted defect: changes of the state that are not synced.
 //!
 //! It leaves out both syncs of a change. Where a journal keeps a whole file system in order, as that of ext4 does, the sync
 //! of the side file brings the database along.
