@@ -168,8 +168,17 @@ pub(crate) fn kill(child: &mut Child) -> Result<(), String> {
 
 /// The most memory that a process ever had resident, as Linux counts it.
 fn peak_bytes(child: &Child) -> u64 {
+    memory_bytes(child, "VmHWM:")
+}
+
+/// The memory that a process has resident and that is not pages of its program or of another file.
+pub(crate) fn own_bytes(child: &Child) -> u64 {
+    memory_bytes(child, "RssAnon:")
+}
+
+fn memory_bytes(child: &Child, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -1,4 +1,4 @@
-//! Files of numbered rows, some of which are no rows, and the judge of what became of each in files of records.
+//! Files of numbered rows, some of which are not rows, and the judge of what became of each in files of records.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
@@ -32,7 +32,7 @@ pub(crate) struct Found {
     pub(crate) missing: u64,
     /// Records beyond the first of a row.
     pub(crate) repeated: u64,
-    /// Records that are no row, or another row than was written, and dead letters of good rows.
+    /// Records that are not a row, or another row than was written, and dead letters of good rows.
     pub(crate) wrong: u64,
     /// Rows in a shard behind a later one.
     pub(crate) out_of_order: u64,

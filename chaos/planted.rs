@@ -21,7 +21,12 @@ const SIMULATED: [(&str, &str); 11] = [
     ("doubt-resent-blindly", "kpl"),
 ];
 /// Planted defects, and the door that shows each of them.
-const DOORS: [(&str, &[&str]); 1] = [("state-not-synced", &["power-cut"])];
+const DOORS: [(&str, &[&str]); 4] = [
+    ("state-not-synced", &["power-cut"]),
+    ("doubt-resent-blindly", &["nth-call", "--kind", "put"]),
+    ("read-back-too-late", &["foreign-traffic", "--records", "20000"]),
+    ("read-back-too-late", &["clock"]),
+];
 /// Enough histories to meet each defect.
 const HISTORIES: &str = "2000";
 
@@ -75,7 +80,7 @@ enum Verdict {
     Failed,
 }
 
-/// Runs a door in a process of its own, because a process has one defect for its life; gives its verdict, and its last line.
+/// Runs a door in a process of its own, because a process has one defect for its life; gives its verdict, also in words.
 fn run_door(arguments: &[&str], seed: u64, defect: Option<&str>) -> Result<(Verdict, String), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
@@ -87,7 +92,8 @@ fn run_door(arguments: &[&str], seed: u64, defect: Option<&str>) -> Result<(Verd
         .output()
         .map_err(|error| format!("cannot start {arguments:?}: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let said = said.lines().last().unwrap_or_default().to_owned();
+    let verdict = said.lines().rfind(|line| line.starts_with("verdict: "));
+    let said = verdict.unwrap_or_default().to_owned();
     match output.status.code() {
         Some(0) if said.starts_with("verdict: SKIPPED") => Ok((Verdict::Skipped, said)),
         Some(0) => Ok((Verdict::Passed, said)),

@@ -3,6 +3,7 @@
 mod disk;
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread::sleep;
@@ -25,12 +26,13 @@ use crate::{SKIPPED, ScenarioResult};
 
 const SHARDS_COUNT: u32 = 2;
 /// Slow enough for a cut, fast enough that files grow at each moment.
-const SLOW: &str = "pace: { records_per_second: 4000, bytes_per_second: 64MiB }";
+const SLOW: &str = "pace: { records_per_second: 2000, bytes_per_second: 64MiB }";
 const FAST: &str = "pace: \"off\"";
 /// A cut comes at most this long after the change of the state that was chosen for it, so that it hits any step.
 const JITTER_MAX_MS: u64 = 60;
-/// Changes of the state between a start and a cut, at most.
-const CHANGES_MAX: u64 = 25;
+/// Changes of the state between a start and a cut that is not early: a start syncs an export and an event, and with them
+/// what came before.
+const CHANGES: RangeInclusive<u64> = 10..=40;
 /// A cut of a start comes at most this long after it.
 const EARLY_MAX_MS: u64 = 250;
 /// One cut in so many comes while the engine starts.
@@ -184,7 +186,7 @@ impl Machine {
     fn live_until_cut(&mut self, number: u64, tally: &mut Tally) -> Result<u64, String> {
         let mut child = self.start()?;
         let is_early = self.rng.random_ratio(1, EARLY_OF);
-        let changes = self.rng.random_range(1..=CHANGES_MAX);
+        let changes = self.rng.random_range(CHANGES);
         let (early, jitter) = (
             self.rng.random_range(0..=EARLY_MAX_MS),
             self.rng.random_range(0..=JITTER_MAX_MS),
