@@ -48,7 +48,7 @@ pub(crate) enum Change {
     Folder,
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     /// Seed of the data and of the moment
     #[arg(long, default_value_t = 1)]

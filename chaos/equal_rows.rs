@@ -9,7 +9,6 @@ use rand::{Rng, SeedableRng};
 
 use crate::ScenarioResult;
 use crate::field::data::{Data, Equals};
-use crate::field::judge::Expectation;
 use crate::field::task::TaskConfig;
 use crate::field::{Field, PATIENCE};
 
@@ -77,15 +76,9 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     kill(&field, count, &mut rng)?;
     field.complete(PATIENCE)?;
     let faults = field.world.faults();
-    // Keeping the last state of a key means to send again what overtook a refused record of that key.
-    let repeats_max = match ordering {
-        "final" => faults.stored_behind_refused_of_key + faults.untold_behind_refused_of_key,
-        _strict => 0,
-    };
     let equal = field.data.copies().iter().map(|copies| u64::from(*copies) - 1);
     let equal: u64 = equal.sum();
-    let findings = field.judge(Expectation::default())?;
-    let findings = findings.verdict(repeats_max);
+    let findings = field.verdict_over_faults(count);
     let text = format!(
         "seed {seed}: {ordering}, {equal} rows equal to others, {count} kills, {} records refused, {} requests swallowed, {} lost",
         faults.throttled_records, faults.swallowed_requests, faults.lost_requests

@@ -167,6 +167,7 @@ fn quick() -> ScenarioResult {
         })?;
         println!("large: {large}");
     }
+    quick_doors()?;
     let conditions = Conditions {
         rows: 150_000,
         ..Conditions::default()
@@ -188,7 +189,7 @@ fn quick() -> ScenarioResult {
         },
     })?;
     println!("reshard: {resharded}");
-    quick_doors()?;
+    quick_failures()?;
     if servers::kinesalite().is_some() {
         let independent = kills::run(&kills::Arguments {
             count: 5,
@@ -206,8 +207,37 @@ fn quick() -> ScenarioResult {
     })
 }
 
-/// The doors of which a short run says something, each of a few seconds.
+/// Small sizes of the doors that take seconds.
 fn quick_doors() -> Result<(), String> {
+    for change in [config_change::Change::LimitsRow, config_change::Change::Mappings] {
+        let changed = config_change::run(&config_change::Arguments {
+            seed: 1,
+            change: Some(change),
+        })?;
+        println!("config-change: {changed}");
+    }
+    let equal = equal_rows::run(&equal_rows::Arguments {
+        rows: 6_000,
+        count: 2,
+        ..equal_rows::Arguments::default()
+    })?;
+    println!("equal-rows: {equal}");
+    let restored = restore::run(&restore::Arguments {
+        seed: 1,
+        from: Some(restore::From::KilledImport),
+    })?;
+    println!("restore: {restored}");
+    let damaged = live_damage::run(&live_damage::Arguments {
+        rows: 6_000,
+        count: 8,
+        ..live_damage::Arguments::default()
+    })?;
+    println!("live-damage: {damaged}");
+    Ok(())
+}
+
+/// The same of calls, disks and clocks that fail.
+fn quick_failures() -> Result<(), String> {
     let cut = power_cut::run(&power_cut::Arguments {
         count: 4,
         ..power_cut::Arguments::default()

@@ -23,8 +23,10 @@ use crate::field::{Field, PATIENCE};
 const TABLES: usize = 3;
 /// How long an outage lasts if nobody says it.
 const SECONDS_DRAWN: std::ops::RangeInclusive<u64> = 3..=20;
-/// An outage of the source may last so long before it counts as one.
+/// Calls to a source fail for up to half a minute before they count.
 const TELL_MAX: Duration = Duration::from_secs(90);
+/// The same for calls to a source that says nothing.
+const TELL_SILENCE_MAX: Duration = Duration::from_mins(20);
 /// What `run --once` is told to wait for a side that is away.
 const PATIENCE_LINES: &str = "  in_flight: 4MiB\n  outage_patience: 3s\n";
 /// What it ends with then.
@@ -39,7 +41,7 @@ pub(crate) enum While {
     Loading,
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     /// Seed of the data, and of everything that is not given
     #[arg(long, default_value_t = 1)]
@@ -53,6 +55,9 @@ pub(crate) struct Arguments {
     /// What the task is doing when it begins
     #[arg(long, value_enum)]
     pub(crate) during: Option<While>,
+    /// What it is like; silence of a source takes minutes to be told, and is never drawn
+    #[arg(long, value_enum)]
+    pub(crate) weather: Option<Weather>,
 }
 
 /// What was drawn or given.
@@ -70,13 +75,16 @@ impl Plan {
         let seconds = rng.random_range(SECONDS_DRAWN);
         let side = [Side::Source, Side::Target, Side::Both].choose(rng);
         let during = [While::Idle, While::Loading].choose(rng);
-        let mut weather = || Weather::AWAY.choose(rng).copied().unwrap_or(Weather::Closed);
+        let mut weather = |side| {
+            let drawn = Weather::away(side).choose(rng).copied();
+            arguments.weather.or(drawn).unwrap_or(Weather::Closed)
+        };
         Self {
             length: Duration::from_secs(arguments.seconds.unwrap_or(seconds)),
             side: arguments.side.or(side.copied()).unwrap_or(Side::Both),
             during: arguments.during.or(during.copied()).unwrap_or(While::Loading),
-            source: weather(),
-            target: weather(),
+            source: weather(Side::Source),
+            target: weather(Side::Target),
         }
     }
 
@@ -86,6 +94,15 @@ impl Plan {
         }
         if self.side != Side::Source {
             field.world.set(Side::Target, self.target);
+        }
+    }
+
+    /// How long it may take to be told.
+    fn tell_max(&self) -> Duration {
+        if self.side != Side::Target && self.source == Weather::Silent {
+            TELL_SILENCE_MAX
+        } else {
+            TELL_MAX
         }
     }
 
@@ -112,13 +129,14 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let mut field = Field::new(seed, data, task, FaultRates::default())?;
     field.load(2, 1_500)?;
     field.changes(200)?;
-    let waited = see_through(&mut field, &plan, &mut rng)?;
+    let failed = |finding| format!("seed {seed}: {plan:?}: {finding}");
+    let waited = see_through(&mut field, &plan, &mut rng).map_err(failed)?;
     let findings = field.judge(Expectation::default())?.verdict(0);
-    let first = findings.map_err(|finding| format!("seed {seed}: {plan:?}: {finding}"))?;
+    let first = findings.map_err(failed)?;
     println!("  {waited}; {first}");
-    give_up(&mut field, &plan)?;
+    give_up(&mut field, &plan).map_err(failed)?;
     let findings = field.judge(Expectation::default())?.verdict(0);
-    let second = findings.map_err(|finding| format!("seed {seed}: {plan:?}, given up: {finding}"))?;
+    let second = findings.map_err(failed)?;
     Ok(format!(
         "seed {seed}: {waited}; `run --once` gave up with {UNAVAILABLE} and the next start completed: {second}"
     ))
@@ -137,7 +155,7 @@ fn see_through(field: &mut Field, plan: &Plan, rng: &mut SmallRng) -> ScenarioRe
     field.changes(300)?;
     for side in plan.told() {
         let what = format!("the status tells that the {side} is away");
-        engine.until(&what, TELL_MAX, || is_told(&field.status(), side))?;
+        engine.until(&what, plan.tell_max(), || is_told(&field.status(), side))?;
     }
     let told = begun.elapsed();
     sleep(plan.length.saturating_sub(told));
@@ -179,7 +197,7 @@ fn give_up(field: &mut Field, plan: &Plan) -> Result<(), String> {
     field.configure()?;
     field.changes(1_000)?;
     plan.begin(field);
-    let code = field.finish(TELL_MAX + PATIENCE)?;
+    let code = field.finish(plan.tell_max() + PATIENCE)?;
     if code != UNAVAILABLE {
         let words = field.last_words();
         return Err(format!(

@@ -40,7 +40,7 @@ pub(crate) enum From {
     KilledImport,
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     /// Seed of the data and of the moments
     #[arg(long, default_value_t = 1)]

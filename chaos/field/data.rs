@@ -2,7 +2,7 @@
 //!
 //! Nothing here calls the parser or the encoder of the engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bucket_brigade::saturate;
 use rand::rngs::SmallRng;
@@ -70,6 +70,8 @@ pub(crate) struct Data {
     files: Vec<File>,
     /// Of each table and primary key: the row that comes last.
     last: HashMap<(usize, u64), usize>,
+    /// Primary keys, of whatever table, of rows that stand more than once in files.
+    equal_ids: HashSet<u64>,
 }
 
 /// Name of the table at an index.
@@ -146,6 +148,7 @@ impl Data {
             copies: Vec::new(),
             files: Vec::new(),
             last: HashMap::new(),
+            equal_ids: HashSet::new(),
         }
     }
 
@@ -196,6 +199,9 @@ impl Data {
             };
             if let (Some(row), Some(copies)) = (self.rows.get(mark), self.copies.get_mut(mark)) {
                 *copies += 1;
+                if *copies > 1 {
+                    self.equal_ids.insert(row.id);
+                }
                 bytes.extend_from_slice(row.csv().as_bytes());
                 self.last.insert((row.table, row.id), mark);
             }
@@ -266,6 +272,11 @@ impl Data {
     /// Of each table and primary key: the row that comes last.
     pub(crate) fn last(&self) -> &HashMap<(usize, u64), usize> {
         &self.last
+    }
+
+    /// Whether rows with the partition key of this one are equal.
+    pub(crate) fn is_near_equals(&self, mark: usize) -> bool {
+        self.row(mark).is_some_and(|row| self.equal_ids.contains(&row.id))
     }
 
     /// How many tables there are.

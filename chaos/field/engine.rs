@@ -1,6 +1,6 @@
 //! The real binary as a child process: started like a user would start it, killed, stopped and waited for.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -14,6 +14,8 @@ use crate::local_task::own_bytes;
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long it may take until a process that was started can be stopped.
+const START_MAX: Duration = Duration::from_secs(30);
 /// File name of what the engine says while it runs, of all lives.
 pub(crate) const LOG: &str = "engine.log";
 /// File name of what the last life printed.
@@ -92,8 +94,11 @@ impl Engine {
         own_bytes(&self.child)
     }
 
-    /// SIGTERM.
-    pub(crate) fn terminate(&self) -> Result<(), String> {
+    /// SIGTERM, as soon as it is there to be heard: it ends a process that has just begun like any other.
+    pub(crate) fn terminate(&mut self) -> Result<(), String> {
+        let status = format!("/proc/{}/status", self.child.id());
+        let is_heard = || is_caught(&fs::read_to_string(&status).unwrap_or_default(), Signal::TERM);
+        self.until("the engine hears SIGTERM", START_MAX, is_heard)?;
         let sent = kill_process(Pid::from_child(&self.child), Signal::TERM);
         sent.map_err(|error| error.to_string())
     }
@@ -133,6 +138,13 @@ impl Engine {
             (false, None) => Ok(false),
         })
     }
+}
+
+/// Whether a process, as Linux describes it, has a handler for a signal; where nobody describes it, it has.
+fn is_caught(status: &str, signal: Signal) -> bool {
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_none_or(|mask| (mask >> (signal.as_raw() - 1)) & 1 == 1)
 }
 
 /// Waits for what another process does; there is nothing to be told by.

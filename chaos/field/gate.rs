@@ -13,8 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::world::Side;
+
 /// What a gate does with connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Weather {
     /// They are relayed.
     Clear,
@@ -31,8 +33,14 @@ pub(crate) enum Weather {
 }
 
 impl Weather {
-    /// All in which a side is away.
-    pub(crate) const AWAY: [Self; 4] = [Self::Closed, Self::Silent, Self::Failing, Self::Swallowing];
+    /// All in which a side is away, but for silence of the source: its client waits half a minute for each of many
+    /// attempts before it says so.
+    pub(crate) fn away(side: Side) -> &'static [Self] {
+        match side {
+            Side::Source | Side::Both => &[Self::Closed, Self::Failing, Self::Swallowing],
+            Side::Target => &[Self::Closed, Self::Failing, Self::Swallowing, Self::Silent],
+        }
+    }
 }
 
 /// Whose answers a gate has to give.

@@ -138,6 +138,22 @@ impl Field {
         lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     }
 
+    /// The verdict on the whole stream, where single requests were broken and the engine crashed so often.
+    ///
+    /// With `final`, what overtook a refused record of its key is sent again, to keep the last state of the key; and where
+    /// a crash may have met such a repair, equal rows may come again too, with the rows of their key after them.
+    pub(crate) fn verdict_over_faults(&self, crashes: u64) -> Result<String, String> {
+        let findings = self.judge(Expectation::default())?;
+        let faults = self.world.faults();
+        match self.task.ordering {
+            "final" if faults.throttled_records > 0 => {
+                let overtakers = faults.stored_behind_refused_of_key + faults.untold_behind_refused_of_key;
+                findings.verdict_with_equals(overtakers, crashes)
+            }
+            _other => findings.verdict(0),
+        }
+    }
+
     /// Reads the whole stream and compares it with the rows.
     pub(crate) fn judge(&self, expectation: Expectation) -> Result<Findings, String> {
         let mut judge = Judge::new(&self.data, expectation);

@@ -55,7 +55,7 @@ enum Vacancy {
 /// What there is to be replaced; refuses any state in which something happened.
 fn vacancy(folder: &StateFolder, options: &OpenOptions) -> Result<Vacancy, StoreError> {
     let announced = Identity::read(folder)?;
-    if let Some(announced) = announced.filter(|_| folder.has_unfinished_import()) {
+    if let Some(announced) = announced.filter(|announced| is_unfinished(folder, announced)) {
         announced.check(folder, &options.task)?;
         return Ok(Vacancy::Unfinished);
     }
@@ -72,6 +72,12 @@ fn vacancy(folder: &StateFolder, options: &OpenOptions) -> Result<Vacancy, Store
         }
     }
     Ok(Vacancy::Free)
+}
+
+/// Whether an import was killed here, or there is nothing that one could overwrite: after its first step there is the
+/// name of a database that does not exist and in which nothing ever happened.
+fn is_unfinished(folder: &StateFolder, announced: &Identity) -> bool {
+    folder.has_unfinished_import() || (announced.generation == 0 && !folder.database_file().exists())
 }
 
 /// The durable steps of an import, in this order.
@@ -211,7 +217,8 @@ mod tests {
                     }
                     Err(other) => panic!("{case}: {other:?}"),
                 }
-                if !StateFolder::new(folder.path()).has_unfinished_import() {
+                if StateFolder::new(folder.path()).database_file().exists() {
+                    // The state in which nothing happened, which the side file does not name any more.
                     reset(folder.path(), options().lock_wait).unwrap();
                 }
                 import(folder.path(), &options(), &mut text.as_bytes()).expect(&case);
