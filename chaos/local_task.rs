@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -12,6 +12,11 @@ use serde_json::Value;
 pub(crate) const TASK: &str = "chaos";
 /// How often to look at a life.
 const LOOK: Duration = Duration::from_millis(20);
+/// What a life says at its end, and all of them while they run.
+const SUMMARY: &str = "summary.json";
+const LOG: &str = "engine.log";
+/// Lines of it that a finding quotes.
+const LAST_WORDS_LINES: usize = 4;
 /// Looks before a life is given up.
 const LOOKS_MAX: u32 = 30_000;
 
@@ -70,30 +75,45 @@ impl LocalTask {
         self.write("brigade.yaml", &configuration)
     }
 
-    fn write(&self, name: &str, content: &str) -> Result<(), String> {
+    /// Starts the task, which ends when everything is read.
+    pub(crate) fn start(&self, environment: &[(&str, &str)], log: Stdio) -> Result<Child, String> {
+        let output = fs::File::create(self.path().join(SUMMARY)).map_err(|error| error.to_string())?;
+        Command::new(env!("CARGO_BIN_EXE_brigade"))
+            .args(["run", "--once", "--output", "json", "--log-level", "warn"])
+            .args(["--config", "brigade.yaml"])
+            .envs(environment.iter().copied())
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("cannot start the engine: {error}"))
+    }
+
+    /// A file of its folder that takes the log of the lives to come.
+    pub(crate) fn log(&self) -> Result<Stdio, String> {
+        let path = self.path().join(LOG);
+        let file = fs::File::options().create(true).append(true).open(path);
+        file.map(Stdio::from).map_err(|error| format!("{LOG}: {error}"))
+    }
+
+    /// The last lines of that file.
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.path().join(LOG)).unwrap_or_default();
+        // A backtrace is indented.
+        let lines = log.lines().rev().filter(|line| !line.starts_with(' '));
+        let lines: Vec<_> = lines.take(LAST_WORDS_LINES).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Writes a file of its folder.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<(), String> {
         fs::write(self.path().join(name), content).map_err(|error| format!("{name}: {error}"))
     }
 
     /// Runs the task until it has settled this many rows, then kills it; without a number, to its end.
     pub(crate) fn live(&self, kill_at_rows: Option<u64>) -> Result<Life, String> {
-        let output = self.path().join("summary.json");
-        let output_file = fs::File::create(&output).map_err(|error| error.to_string())?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_brigade"))
-            .args([
-                "run",
-                "--once",
-                "--output",
-                "json",
-                "--log-level",
-                "warn",
-                "--config",
-                "brigade.yaml",
-            ])
-            .current_dir(self.path())
-            .stdin(Stdio::null())
-            .stdout(output_file)
-            .spawn()
-            .map_err(|error| format!("cannot start the engine: {error}"))?;
+        let mut child = self.start(&[], Stdio::inherit())?;
         let mut life = Life {
             settled_rows: 0,
             peak_bytes: 0,
@@ -107,7 +127,7 @@ impl LocalTask {
                 if !status.success() {
                     return Err(format!("the engine ended with {status}"));
                 }
-                let summary = fs::read(&output).map_err(|error| error.to_string())?;
+                let summary = fs::read(self.path().join(SUMMARY)).map_err(|error| error.to_string())?;
                 life.summary =
                     Some(serde_json::from_slice(&summary).map_err(|error| format!("no summary: {error}"))?);
                 return Ok(life);
@@ -131,15 +151,40 @@ impl LocalTask {
     }
 }
 
-fn kill(child: &mut Child) -> Result<(), String> {
+/// Waits for the end of a process; `None` if it does not come within a time.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>, String> {
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Ok(Some(status));
+        }
+        if waited >= limit {
+            return Ok(None);
+        }
+        sleep(LOOK);
+        waited += LOOK;
+    }
+}
+
+/// SIGKILL.
+pub(crate) fn kill(child: &mut Child) -> Result<(), String> {
     let ended = child.kill().and_then(|()| child.wait());
     ended.map(drop).map_err(|error| error.to_string())
 }
 
 /// The most memory that a process ever had resident, as Linux counts it.
 fn peak_bytes(child: &Child) -> u64 {
+    memory_bytes(child, "VmHWM:")
+}
+
+/// The memory that a process has resident and that is not pages of its program or of another file.
+pub(crate) fn own_bytes(child: &Child) -> u64 {
+    memory_bytes(child, "RssAnon:")
+}
+
+fn memory_bytes(child: &Child, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -1,4 +1,4 @@
-//! Builds with a known defect: the kills and the simulation must find it, and the simulation must pass without it.
+//! Builds with a known defect: the kills, the simulation and other doors must find it, and must pass without it.
 
 use std::process::Command;
 
@@ -20,48 +20,84 @@ const SIMULATED: [(&str, &str); 11] = [
     ("read-back-too-late", "kpl"),
     ("doubt-resent-blindly", "kpl"),
 ];
+/// Planted defects, and the door that shows each of them.
+const DOORS: [(&str, &[&str]); 4] = [
+    ("state-not-synced", &["power-cut"]),
+    ("doubt-resent-blindly", &["nth-call", "--kind", "put"]),
+    ("read-back-too-late", &["foreign-traffic", "--records", "20000"]),
+    ("read-back-too-late", &["clock"]),
+];
 /// Enough histories to meet each defect.
 const HISTORIES: &str = "2000";
 
 pub(crate) fn run(seed: u64) -> ScenarioResult {
     for (defect, mode) in SIMULATED {
-        let (is_passed, said) = simulate(mode, seed, None)?;
-        if !is_passed {
-            return Err(format!("the simulation fails without a defect: {said}"));
-        }
-        let (is_passed, said) = simulate(mode, seed, Some(defect))?;
-        if is_passed {
-            return Err(format!(
-                "seed {seed}: the simulation did not find the defect {defect}"
-            ));
-        }
-        println!("planted {defect}: found by the simulation: {said}");
+        let arguments = ["simulate", "--mode", mode, "--histories", HISTORIES];
+        find(defect, &arguments, seed)?;
+    }
+    let mut found = 0;
+    for (defect, arguments) in DOORS {
+        found += u32::from(find(defect, arguments, seed)? == Find::Found);
     }
     let killed = kills::run_planted(seed)?;
     Ok(format!(
-        "{killed}; {} times the simulation found one",
-        SIMULATED.len()
+        "{killed}; {} times the simulation found one, {found} of {} times another door",
+        SIMULATED.len(),
+        DOORS.len(),
     ))
 }
 
-/// Runs the simulation in a process of its own, because a process has one defect for its life; gives whether it
-/// passed, and its last line.
-fn simulate(mode: &str, seed: u64, defect: Option<&str>) -> Result<(bool, String), String> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Find {
+    Found,
+    Skipped,
+}
+
+/// A door that passes without a defect has to fail with it.
+fn find(defect: &str, arguments: &[&str], seed: u64) -> Result<Find, String> {
+    let door = arguments.first().copied().unwrap_or_default();
+    let (verdict, said) = run_door(arguments, seed, None)?;
+    match verdict {
+        Verdict::Passed => {}
+        Verdict::Skipped => {
+            println!("planted {defect}: {said}");
+            return Ok(Find::Skipped);
+        }
+        Verdict::Failed => return Err(format!("{door} fails without a defect: {said}")),
+    }
+    let (verdict, said) = run_door(arguments, seed, Some(defect))?;
+    if verdict != Verdict::Failed {
+        return Err(format!("seed {seed}: {door} did not find the defect {defect}"));
+    }
+    println!("planted {defect}: found by {door}: {said}");
+    Ok(Find::Found)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Skipped,
+    Failed,
+}
+
+/// Runs a door in a process of its own, because a process has one defect for its life; gives its verdict, also in words.
+fn run_door(arguments: &[&str], seed: u64, defect: Option<&str>) -> Result<(Verdict, String), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
-    command.args(["simulate", "--mode", mode, "--histories", HISTORIES]);
-    command.args(["--seed", &seed.to_string()]);
+    command.args(arguments).args(["--seed", &seed.to_string()]);
     if let Some(defect) = defect {
         command.env(DEFECT_VARIABLE, defect);
     }
     let output = command
         .output()
-        .map_err(|error| format!("cannot start the simulation: {error}"))?;
+        .map_err(|error| format!("cannot start {arguments:?}: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let verdict = said.lines().last().unwrap_or_default().to_owned();
+    let verdict = said.lines().rfind(|line| line.starts_with("verdict: "));
+    let said = verdict.unwrap_or_default().to_owned();
     match output.status.code() {
-        Some(0) => Ok((true, verdict)),
-        Some(1) if verdict.starts_with("verdict: FAILED") => Ok((false, verdict)),
-        Some(_) | None => Err(format!("the simulation ended with {}", output.status)),
+        Some(0) if said.starts_with("verdict: SKIPPED") => Ok((Verdict::Skipped, said)),
+        Some(0) => Ok((Verdict::Passed, said)),
+        Some(1) if said.starts_with("verdict: FAILED") => Ok((Verdict::Failed, said)),
+        Some(_) | None => Err(format!("{arguments:?} ended with {}", output.status)),
     }
 }

@@ -166,7 +166,7 @@ fn kill_imports(field: &Field, rng: &mut SmallRng) -> ScenarioResult {
     let (mut nothing, mut refused, mut whole) = (0, 0, 0);
     for _ in 0..KILLS {
         expect(field, &["checkpoint", "reset", "--yes"], 0)?;
-        let mut engine = Engine::start(field.path(), &["checkpoint", "import", SAVED, "--yes"])?;
+        let mut engine = Engine::start(field.path(), &["checkpoint", "import", SAVED, "--yes"], &[])?;
         sleep(length.mul_f64(rng.random_range(0.0..1.0)));
         engine.kill()?;
         match brigade_code(field, &["checkpoint", "show"])? {

@@ -3,7 +3,7 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
 
-use bucket_brigade::checkpoint::store::OPENING_THREAD;
+use bucket_brigade::checkpoint::store::{CLOSING_THREAD, OPENING_THREAD};
 use bucket_brigade::cli::cures::with_config;
 use bucket_brigade::cli::{Cli, report};
 use bucket_brigade::fault::FaultKind;
@@ -46,7 +46,7 @@ fn watch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let text = note_panic(panic);
         let thread = std::thread::current();
-        if thread.name() == Some(OPENING_THREAD) {
+        if matches!(thread.name(), Some(OPENING_THREAD | CLOSING_THREAD)) {
             return;
         }
         report(&format!(

@@ -10,6 +10,8 @@ use bucket_brigade::sandbox::clients::child_environment;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
+use crate::local_task::own_bytes;
+
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long it may take until a process that was started can be stopped.
@@ -63,7 +65,11 @@ pub(crate) fn brigade(folder: &Path, arguments: &[&str]) -> Result<Ended, String
 
 impl Engine {
     /// Starts `brigade` in this folder. What it says is appended to its log there.
-    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
+    pub(crate) fn start(
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Result<Self, String> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -71,7 +77,8 @@ impl Engine {
         let log = log.map_err(|error| format!("{LOG}: {error}"))?;
         let output = File::create(folder.join(OUTPUT)).map_err(|error| format!("{OUTPUT}: {error}"))?;
         let mut command = command(folder, arguments);
-        let child = command.stdout(output).stderr(log).spawn();
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        let child = command.envs(variables).stdout(output).stderr(log).spawn();
         let child = child.map_err(|error| format!("cannot start the engine: {error}"))?;
         Ok(Self { child })
     }
@@ -80,6 +87,11 @@ impl Engine {
     pub(crate) fn kill(&mut self) -> Result<(), String> {
         let ended = self.child.kill().and_then(|()| self.child.wait());
         ended.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The memory it has resident, beside the pages of its program, which are more in a build for tests.
+    pub(crate) fn own_bytes(&self) -> u64 {
+        own_bytes(&self.child)
     }
 
     /// SIGTERM, as soon as it is there to be heard: it ends a process that has just begun like any other.

@@ -24,7 +24,8 @@ use self::world::{BUCKET, World};
 
 /// How long what must happen may take, beside the outages of a door.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
-const CONFIGURATION: &str = "brigade.yaml";
+/// File name of the configuration.
+pub(crate) const CONFIGURATION: &str = "brigade.yaml";
 const DEFINITION: &str = "table-definition.json";
 
 /// A task in a folder of its own, its world, and its rows.
@@ -33,6 +34,8 @@ pub(crate) struct Field {
     pub(crate) world: World,
     pub(crate) data: Data,
     pub(crate) task: TaskConfig,
+    /// Variables that `brigade run` gets, beside those of every command.
+    pub(crate) environment: Vec<(&'static str, String)>,
     folder: tempfile::TempDir,
 }
 
@@ -46,6 +49,7 @@ impl Field {
             world: World::start(&objects, FaultPlan { rates, seed })?,
             data,
             task,
+            environment: Vec::new(),
             folder,
         };
         field.write(DEFINITION, &field.data.definition())?;
@@ -100,7 +104,7 @@ impl Field {
     /// Starts the engine with further arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Result<Engine, String> {
         let run = ["run", "--output", "json"];
-        Engine::start(self.path(), &[&run, arguments].concat())
+        Engine::start(self.path(), &[&run, arguments].concat(), &self.environment)
     }
 
     /// Runs the engine until everything is sent; gives its exit code.
@@ -131,7 +135,7 @@ impl Field {
     pub(crate) fn last_words(&self) -> String {
         let log = fs::read_to_string(self.path().join(engine::LOG)).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
-        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     }
 
     /// The verdict on the whole stream, where single requests were broken and the engine crashed so often.

@@ -19,6 +19,8 @@ pub enum Defect {
     ReadBackTooLate,
     /// `doubt-resent-blindly`: what is in doubt is sent again and not looked for.
     DoubtResentBlindly,
+    /// `state-not-synced`: a change of the state counts as durable when the system has it, on the disk or not.
+    StateNotSynced,
 }
 
 /// Whether this process contains the defect.
@@ -30,6 +32,7 @@ pub fn is_planted(defect: Defect) -> bool {
         Ok("cut-not-with-watermark") => Some(Defect::CutNotWithWatermark),
         Ok("read-back-too-late") => Some(Defect::ReadBackTooLate),
         Ok("doubt-resent-blindly") => Some(Defect::DoubtResentBlindly),
+        Ok("state-not-synced") => Some(Defect::StateNotSynced),
         Ok(_) | Err(_) => None,
     });
     *planted == Some(defect)

@@ -17,10 +17,11 @@ use serde::de::DeserializeOwned;
 use super::digest::EntriesDigest;
 use super::entries::{Entries, PART_BYTES_MAX, PART_NUMBER_BYTES, end_of, parts_count, parts_of};
 use super::folder::{StateFolder, leads_to};
+use super::guard::Guard;
 use super::keys::Namespace;
-use super::opening::{from_sled, open_without_panic, when_unlocked};
+use super::opening::{Opened, from_sled, open_without_panic, when_unlocked};
 use super::origin::Origin;
-use super::{StoreError, codec};
+use super::{StoreError, codec, planted};
 use crate::durable::create::{self, sync_folder};
 use crate::durable::tighten::{tighten, with_entries};
 
@@ -61,6 +62,8 @@ pub(super) struct Database {
     digest: EntriesDigest,
     file: File,
     folder: StateFolder,
+    /// Dropped after `tree`.
+    guard: Guard,
 }
 
 impl fmt::Debug for Database {
@@ -76,7 +79,7 @@ impl Database {
         if is_new {
             create::folder(&folder.database_folder()).map_err(|error| folder.create(error))?;
         }
-        let (tree, digest) = when_unlocked(lock_wait, || open_without_panic(folder))?;
+        let Opened { tree, digest, guard } = when_unlocked(lock_wait, || open_without_panic(folder))?;
         // sled creates its files while it opens, and as the umask leaves them. Meanwhile the folder protects them; a mode
         // that cannot be changed costs nothing more than that.
         let blobs = folder.database_folder().join("blobs");
@@ -90,6 +93,7 @@ impl Database {
         let database = Self {
             tree,
             digest,
+            guard,
             file,
             folder: folder.clone(),
         };
@@ -194,7 +198,11 @@ impl Database {
     ///
     /// `flush` writes to the page cache only; `sync_data` works on the inode, so our own handle will do.
     fn durable_flush(&self) -> Result<(), StoreError> {
-        self.tree.flush().map_err(|error| self.sled_error(&error))?;
+        let flushed = self.guard.flush(&self.tree);
+        flushed.map_err(|error| self.sled_error(&error))?;
+        if planted::leaves_sync_out() {
+            return Ok(());
+        }
         let synced = self
             .file
             .sync_data()

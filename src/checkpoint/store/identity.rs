@@ -10,9 +10,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::folder::StateFolder;
+use super::planted::side_file_survives;
 use super::{StoreError, codec};
 use crate::chance;
-use crate::durable::replace::{Survives, replace};
+use crate::durable::replace::replace;
 
 /// Version of the layout of the state folder and of exports.
 pub const FORMAT_VERSION: u32 = 1;
@@ -69,7 +70,7 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(&self, folder: &StateFolder) -> Result<(), StoreError> {
-        replace(&folder.identity_file(), Survives::PowerCut, |out| {
+        replace(&folder.identity_file(), side_file_survives(), |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::digest::EntriesDigest;
 use super::folder::StateFolder;
+use super::guard::Guard;
 use super::keys::Namespace;
 use super::{StoreError, codec};
 
@@ -33,8 +34,15 @@ pub(super) fn when_unlocked<T>(
     }
 }
 
+/// A database that can be trusted.
+pub(super) struct Opened {
+    pub(super) tree: sled::Db,
+    pub(super) digest: EntriesDigest,
+    pub(super) guard: Guard,
+}
+
 /// sled panics on some damage; a thread of its own turns that into an error. All pages are read there once.
-pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
+pub(super) fn open_without_panic(folder: &StateFolder) -> Result<Opened, StoreError> {
     let opening = folder.clone();
     let opened = thread::Builder::new()
         .name(OPENING_THREAD.to_owned())
@@ -45,7 +53,7 @@ pub(super) fn open_without_panic(folder: &StateFolder) -> Result<(sled::Db, Entr
         .unwrap_or_else(|_| Err(folder.damaged("the database is damaged so badly that reading it panicked")))
 }
 
-fn open_and_verify(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), StoreError> {
+fn open_and_verify(folder: &StateFolder) -> Result<Opened, StoreError> {
     // The background flusher is off: it would only log its failures, and we flush at every change.
     let config = sled::Config::new()
         .path(folder.database_folder())
@@ -66,7 +74,11 @@ fn open_and_verify(folder: &StateFolder) -> Result<(sled::Db, EntriesDigest), St
     if stored != found {
         return Err(folder.damaged("entries of the database are missing or old"));
     }
-    Ok((tree, found))
+    Ok(Opened {
+        guard: Guard::of(config, &tree),
+        tree,
+        digest: found,
+    })
 }
 
 pub(super) fn from_sled(folder: &StateFolder, error: &sled::Error) -> StoreError {
