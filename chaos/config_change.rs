@@ -124,14 +124,14 @@ fn apply(field: &mut Field, change: Change, rng: &mut SmallRng) -> Result<Expect
             let row = ["64KiB", "128KiB", "2MiB"].choose(rng).copied().unwrap_or("2MiB");
             field.task.limits = format!("  in_flight: 4MiB\n  row: {row}\n");
         }
-        Change::Limits => field.task.limits = "  in_flight: 2MiB\n  files_in_parallel: 1\n".to_owned(),
+        Change::Limits => "  in_flight: 2MiB\n  files_in_parallel: 1\n".clone_into(&mut field.task.limits),
         Change::Mappings => {
             field.write(MAPPINGS, RENAME)?;
             field.task.mappings = Some(MAPPINGS);
             expectation.note_names.push("remark");
         }
-        Change::NumberFormat => field.task.target = "    number_format: dms\n".to_owned(),
-        Change::NullColumns => field.task.target = "    include_null_and_empty: true\n".to_owned(),
+        Change::NumberFormat => "    number_format: dms\n".clone_into(&mut field.task.target),
+        Change::NullColumns => "    include_null_and_empty: true\n".clone_into(&mut field.task.target),
         Change::Bucket | Change::Folder => {
             if change == Change::Bucket {
                 field.world.create_bucket(OTHER_BUCKET)?;

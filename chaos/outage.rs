@@ -193,7 +193,7 @@ fn see_through(field: &mut Field, plan: &Plan, rng: &mut SmallRng) -> ScenarioRe
 
 /// `run --once` ends as documented when its patience is over, and the next start completes.
 fn give_up(field: &mut Field, plan: &Plan) -> Result<(), String> {
-    field.task.limits = PATIENCE_LINES.to_owned();
+    PATIENCE_LINES.clone_into(&mut field.task.limits);
     field.configure()?;
     field.changes(1_000)?;
     plan.begin(field);

@@ -108,7 +108,9 @@ impl Row {
     fn csv(&self) -> String {
         let place = match self.operation {
             Operation::Load => String::new(),
-            other => format!("{},{},{SCHEMA},", other.in_file(), table_name(self.table)),
+            other @ (Operation::Insert | Operation::Update | Operation::Delete) => {
+                format!("{},{},{SCHEMA},", other.in_file(), table_name(self.table))
+            }
         };
         let note = self.note.as_ref().map(|note| note.replace('"', "\"\""));
         let note = note.map_or_else(String::new, |note| format!("\"{note}\""));
