@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 6)]
     pub(crate) count: u64,
     /// Rows of the data set
-    #[arg(long, default_value_t = 60_000)]
+    #[arg(long, default_value_t = 150_000)]
     pub(crate) rows: u64,
 }
 
@@ -61,7 +61,7 @@ impl Default for Arguments {
         Self {
             seed: 1,
             count: 6,
-            rows: 60_000,
+            rows: 150_000,
         }
     }
 }
