@@ -92,10 +92,10 @@ impl Conditions {
         format!(
             "seed {seed}, {rows} rows, {}, {}, aggregation {} on {}, {throttle} % of records refused, {swallow} % of requests swallowed, \
              {lose} % lost, {late} % late",
-            word(self.delivery),
-            word(self.ordering),
-            word(self.aggregation),
-            word(self.server),
+            word(&self.delivery),
+            word(&self.ordering),
+            word(&self.aggregation),
+            word(&self.server),
         )
     }
 
@@ -113,9 +113,9 @@ impl Conditions {
         ] {
             command.arg(flag).arg(value.to_string());
         }
-        command.args(["--delivery", &word(self.delivery)]);
-        command.args(["--ordering", &word(self.ordering)]);
-        command.args(["--aggregation", &word(self.aggregation)]);
+        command.args(["--delivery", &word(&self.delivery)]);
+        command.args(["--ordering", &word(&self.ordering)]);
+        command.args(["--aggregation", &word(&self.aggregation)]);
         // Runs until the demo has read the stream back.
         let server = self.start_server()?;
         if let Some(server) = &server {
@@ -145,7 +145,7 @@ impl Conditions {
 }
 
 /// The word that the command line takes.
-fn word(value: impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }

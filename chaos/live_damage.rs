@@ -156,7 +156,7 @@ impl Killed {
             rng.random_range(1..total / 3),
             rng.random_range(total / 3..total * 2 / 3),
         ] {
-            let mut engine = Engine::start(task.path(), &RUN)?;
+            let mut engine = Engine::start(task.path(), &RUN, &[])?;
             engine.until("the kill", PATIENCE, || task.settled_rows() >= at)?;
             // What is sent meanwhile is in no checkpoint.
             sleep(Duration::from_millis(rng.random_range(0..COMMIT_MS)));

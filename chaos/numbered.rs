@@ -168,7 +168,7 @@ impl NumberedRows {
                     *seen.entry(row.id).or_default() += 1;
                 }
                 Ok(_) | Err(_) => {
-                    found.report(|| format!("line {} of {}: {line}", index + 1, path.display()))
+                    found.report(|| format!("line {} of {}: {line}", index + 1, path.display()));
                 }
             }
         }

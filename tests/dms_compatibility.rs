@@ -6,6 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+#[path = "support/named_tests.rs"]
+mod named_tests;
+
+use self::named_tests::exists;
+
 /// The groups of ids and how many each has.
 const GROUPS: [(&str, usize); 6] = [("S", 31), ("T", 10), ("K", 24), ("M", 14), ("R", 12), ("O", 9)];
 
@@ -67,29 +72,6 @@ fn findings_of_row(row: &Row<'_>, read: impl Fn(&str) -> Option<String>) -> Vec<
     let missing = row.tests.iter().filter(|test| !exists(test, &read));
     findings.extend(missing.map(|test| format!("{}: no such test: {test}", row.id)));
     findings
-}
-
-/// Whether `FILE::NAME` is a function with a test attribute.
-fn exists(test: &str, read: impl Fn(&str) -> Option<String>) -> bool {
-    let Some((path, name)) = test.split_once("::") else {
-        return false;
-    };
-    let code = read(path).unwrap_or_default();
-    let mut is_test = false;
-    for line in code.lines().map(str::trim) {
-        if line.starts_with("#[") && (line.contains("test]") || line.contains("test(")) {
-            is_test = true;
-        } else if let Some(rest) = line
-            .strip_prefix("async fn ")
-            .or_else(|| line.strip_prefix("fn "))
-        {
-            if is_test && rest.split('(').next() == Some(name) {
-                return true;
-            }
-            is_test = false;
-        }
-    }
-    false
 }
 
 fn read(path: &str) -> Option<String> {

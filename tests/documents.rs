@@ -23,6 +23,8 @@ mod examples;
 mod glossary;
 #[path = "support/markdown.rs"]
 mod markdown;
+#[path = "support/named_tests.rs"]
+mod named_tests;
 #[path = "support/paths.rs"]
 mod paths;
 #[path = "support/sources.rs"]
@@ -33,6 +35,7 @@ use self::command_lines::{Known, commands, is_name_of_command, problem};
 use self::examples::configuration_findings;
 use self::glossary::phrase_findings;
 use self::markdown::{Document, Part};
+use self::named_tests::exists;
 use self::paths::{path_findings, room_findings};
 use self::sources::{files_below, read, root};
 
@@ -374,4 +377,16 @@ fn files_and_rooms_that_are_named_exist() {
         "`src/a.rs`, `src/gone.rs` and `tests/gone.rs::fact`, not `a src/b.rs`",
     );
     assert_eq!(path_findings(&document, |path| path == "src/a.rs").len(), 2);
+}
+
+#[test]
+fn the_tests_in_the_list_of_faults_exist() {
+    let document = fs::read_to_string(root().join("chaos/faults.md")).unwrap();
+    let code = document.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = code.filter(|code| code.contains(".rs::")).collect();
+    assert!(named.len() > 100, "the tests cannot be read any more");
+    let text_of = |path: &str| fs::read_to_string(root().join(path)).ok();
+    let missing = named.iter().filter(|test| !exists(test, text_of));
+    let missing: Vec<String> = missing.map(|test| format!("no such test: {test}")).collect();
+    assert_none(&missing, "chaos/faults.md names tests that exist");
 }

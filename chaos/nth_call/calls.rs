@@ -23,7 +23,7 @@ const ROWS_PER_FILE: usize = 700;
 /// Slow enough to be killed in the middle.
 const PACE: u64 = 2_000;
 /// A life that takes longer hangs.
-const LIFE_MAX: Duration = Duration::from_secs(60);
+const LIFE_MAX: Duration = Duration::from_mins(1);
 /// Spreads neighbouring numbers over the seeds (2^64 divided by the golden ratio).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -19,7 +19,7 @@ const ROWS: NumberedRows = NumberedRows {
     rows_per_file: 500,
 };
 /// A life that takes longer hangs.
-const LIFE_MAX: Duration = Duration::from_secs(60);
+const LIFE_MAX: Duration = Duration::from_mins(1);
 
 /// What lets calls fail.
 #[derive(Debug)]
@@ -132,13 +132,10 @@ fn configure(task: &LocalTask) -> Result<(), String> {
 
 fn live(task: &LocalTask, environment: &[(&str, &str)]) -> Result<i32, String> {
     let mut child = task.start(environment, task.log()?)?;
-    match wait(&mut child, LIFE_MAX)? {
-        Some(status) => status
-            .code()
-            .ok_or_else(|| format!("the engine ended with {status}")),
-        None => {
-            kill(&mut child)?;
-            Err(format!("the engine did not end within {} s", LIFE_MAX.as_secs()))
-        }
-    }
+    let Some(status) = wait(&mut child, LIFE_MAX)? else {
+        kill(&mut child)?;
+        return Err(format!("the engine did not end within {} s", LIFE_MAX.as_secs()));
+    };
+    let code = status.code();
+    code.ok_or_else(|| format!("the engine ended with {status}"))
 }

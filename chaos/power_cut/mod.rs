@@ -40,7 +40,7 @@ const EARLY_OF: u32 = 4;
 /// Within what time the engine has to end whose disk is gone.
 const END_MAX: Duration = Duration::from_secs(20);
 /// Within what time a restarted engine has to load the rest.
-const LOAD_MAX: Duration = Duration::from_secs(120);
+const LOAD_MAX: Duration = Duration::from_mins(2);
 const LOOK: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Clone, Args)]
