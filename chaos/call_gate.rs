@@ -1,12 +1,14 @@
 //! A gate on loopback before a server that knows one call from another: a rule decides what becomes of each.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bucket_brigade::saturate;
 use tokio::io::{self, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+
+use crate::listening::Listening;
 
 /// What the gate knows a call as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +52,11 @@ pub(crate) struct CallGate {
 impl CallGate {
     /// A gate before the server with this base URL, on the current runtime.
     pub(crate) async fn start(backend: &str, rule: Arc<impl Rule>) -> Result<Self, String> {
-        let backend: SocketAddr = backend
-            .trim_start_matches("http://")
-            .parse()
-            .map_err(|error| format!("{backend} is not an address: {error}"))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let Listening {
+            listener,
+            backend,
+            endpoint,
+        } = Listening::before(backend).await?;
         let accepting = tokio::spawn(async move {
             loop {
                 if let Ok((near, _)) = listener.accept().await {
@@ -67,7 +67,7 @@ impl CallGate {
             }
         });
         Ok(Self {
-            endpoint: format!("http://{address}"),
+            endpoint,
             accepting: accepting.abort_handle(),
         })
     }

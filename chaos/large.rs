@@ -9,10 +9,10 @@ use bucket_brigade::sandbox::large_object::{LargeFormat, TABLE_DEFINITION, TABLE
 use clap::Args;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde::Deserialize;
 
 use crate::ScenarioResult;
 use crate::local_task::LocalTask;
+use crate::stored_row::StoredRow;
 
 /// The most memory that any life may ever have resident.
 const PEAK_BYTES_MAX: u64 = 256 << 20;
@@ -44,22 +44,6 @@ impl Default for Arguments {
             count: 3,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Line {
-    payload: String,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    data: Row,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    id: u64,
-    note: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
@@ -115,7 +99,7 @@ fn judge(path: &Path) -> Result<u64, String> {
     let mut expected = 0;
     for line in BufReader::new(file).lines() {
         let line = line.map_err(|error| error.to_string())?;
-        let row = row_of(&line).map_err(|error| format!("{error} in {line}"))?;
+        let row = StoredRow::of(&line).map_err(|error| format!("{error} in {line}"))?;
         if row.id != expected {
             return Err(format!("row {} came where row {expected} belongs", row.id));
         }
@@ -125,10 +109,4 @@ fn judge(path: &Path) -> Result<u64, String> {
         expected += 1;
     }
     Ok(expected)
-}
-
-fn row_of(line: &str) -> serde_json::Result<Row> {
-    let line: Line = serde_json::from_str(line)?;
-    let message: Message = serde_json::from_str(&line.payload)?;
-    Ok(message.data)
 }

@@ -13,6 +13,7 @@ mod field;
 mod foreign_traffic;
 mod kills;
 mod large;
+mod listening;
 mod live_damage;
 mod local_task;
 mod nth_call;
@@ -32,6 +33,7 @@ mod simulate;
 #[path = "../tests/state/snapshot.rs"]
 mod snapshot;
 mod soak;
+mod stored_row;
 mod window;
 
 use std::process::ExitCode;

@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use bucket_brigade::deadletter::files::for_each as for_each_dead_letter;
-use serde::Deserialize;
+
+use crate::stored_row::StoredRow;
 
 /// One row in so many has a text where its number belongs.
 const BAD_EVERY: u64 = 211;
@@ -64,22 +65,6 @@ impl fmt::Display for Found {
             None => Ok(()),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Line {
-    payload: String,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    data: Row,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    id: u64,
-    note: String,
 }
 
 impl NumberedRows {
@@ -157,11 +142,10 @@ impl NumberedRows {
         let mut last = None;
         for (index, line) in BufReader::new(File::open(path)?).lines().enumerate() {
             let line = line?;
-            let row = serde_json::from_str::<Line>(&line)
-                .and_then(|line| serde_json::from_str::<Message>(&line.payload));
-            let is_right =
-                |row: &Row| row.id < self.count() && !Self::is_bad(row.id) && row.note == Self::note(row.id);
-            match row.map(|message| message.data) {
+            let is_right = |row: &StoredRow| {
+                row.id < self.count() && !Self::is_bad(row.id) && row.note == Self::note(row.id)
+            };
+            match StoredRow::of(&line) {
                 Ok(row) if is_right(&row) => {
                     found.out_of_order += u64::from(last.is_some_and(|last| last > row.id));
                     last = Some(row.id);

@@ -5,7 +5,7 @@
 //! that are open end at once, as they do when a network breaks.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use bucket_brigade::saturate;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy, copy_bidirectional};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::world::Side;
+use crate::listening::Listening;
 
 /// What a gate does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,17 +62,15 @@ pub(crate) struct Gate {
 impl Gate {
     /// A gate before the server with this base URL, in clear weather.
     pub(crate) async fn start(protocol: Protocol, backend: &str) -> Result<Self, String> {
-        let backend: SocketAddr = backend
-            .trim_start_matches("http://")
-            .parse()
-            .map_err(|error| format!("{backend} is not an address: {error}"))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let Listening {
+            listener,
+            backend,
+            endpoint,
+        } = Listening::before(backend).await?;
         let (weather, seen) = watch::channel(Weather::Clear);
         let accepting = tokio::spawn(accept(listener, protocol, backend, seen)).abort_handle();
         Ok(Self {
-            endpoint: format!("http://{address}"),
+            endpoint,
             weather,
             accepting,
         })

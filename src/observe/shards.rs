@@ -100,7 +100,7 @@ impl ShardBoard {
     }
 
     /// Whether a batch waits for something that passes by itself: its pace, the shard, the service, or a look.
-    pub fn has_trouble(&self) -> bool {
+    pub fn explains_standstill(&self) -> bool {
         let shards = self.lock();
         let mut batches = shards.values().filter_map(|shard| shard.batch.as_ref());
         batches.any(Waiting::is_explained)

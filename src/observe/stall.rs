@@ -178,12 +178,12 @@ mod tests {
         let board = ShardBoard::default();
         let note = board.batch("s");
         note.waits_for(WaitsFor::Doubt);
-        assert!(board.has_trouble());
+        assert!(board.explains_standstill());
         note.moved();
-        assert!(!board.has_trouble());
+        assert!(!board.explains_standstill());
         note.waits_for(WaitsFor::Pace);
-        assert!(board.has_trouble());
+        assert!(board.explains_standstill());
         drop(note);
-        assert!(!board.has_trouble());
+        assert!(!board.explains_standstill());
     }
 }

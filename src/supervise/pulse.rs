@@ -118,7 +118,7 @@ impl Progress {
         let (done, in_flight_bytes) = (lasting.counters.snapshot(), budget.in_flight_bytes());
         let is_explained = in_flight_bytes == 0
             || !lasting.outages.current().is_empty()
-            || lasting.counters.shards().has_trouble();
+            || lasting.counters.shards().explains_standstill();
         if is_explained || done != self.done || in_flight_bytes != self.in_flight_bytes {
             *self = Self {
                 done,

@@ -8,9 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use bucket_brigade::config::dms::table_mappings;
-use bucket_brigade::map::plan::MappedTables;
-use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{ChangePartitionKey, Guarantee, RunMode, SourcePosition};
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::supervise::pipeline::RunEnd;
@@ -37,12 +34,7 @@ fn world() -> World {
     data.load(1, 700);
     data.changes(600);
     let mut world = World::new(data, 3);
-    let mut report = Report::new("m.json");
-    let rules = table_mappings::parse(MAPPINGS, &mut report).unwrap();
-    let mapped = MappedTables::of(&rules, world.data.tables.clone(), &mut report);
-    assert!(!report.has_errors(), "{report:?}");
-    world.config.tables = mapped.tables;
-    world.config.mappings = mapped.mappings;
+    world.map(MAPPINGS);
     world.config.limits.in_flight_bytes = 1 << 20;
     world.config.limits.row_bytes_max = 1 << 18;
     world.config.message.change_partition_key = ChangePartitionKey::PrimaryKey;

@@ -10,10 +10,7 @@ use std::collections::BTreeSet;
 
 use bucket_brigade::chain::filter::{ChainFilter, Decision, Metadata};
 use bucket_brigade::checkpoint::store::ObjectState;
-use bucket_brigade::config::dms::table_mappings;
-use bucket_brigade::map::plan::MappedTables;
 use bucket_brigade::model::Operation;
-use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{Guarantee, RunMode, SourcePosition};
 use bucket_brigade::supervise::pipeline::RunEnd;
 use serde_json::Value;
@@ -45,12 +42,7 @@ fn world() -> World {
         data.changes(150);
     }
     let mut world = World::new(data, 3);
-    let mut report = Report::new("m.json");
-    let rules = table_mappings::parse(MAPPINGS, &mut report).unwrap();
-    let mapped = MappedTables::of(&rules, world.data.tables.clone(), &mut report);
-    assert!(!report.has_errors(), "{report:?}");
-    world.config.tables = mapped.tables;
-    world.config.mappings = mapped.mappings;
+    world.map(MAPPINGS);
     world
 }
 

@@ -10,11 +10,14 @@ use bucket_brigade::checkpoint::store::memory::{DurableStep, MemoryStore};
 use bucket_brigade::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectState};
 use bucket_brigade::clock::{Clock, SystemClock};
 use bucket_brigade::config::Config;
+use bucket_brigade::config::dms::table_mappings;
 use bucket_brigade::fault::{Fault, FaultKind};
 use bucket_brigade::map::Mappings;
+use bucket_brigade::map::plan::MappedTables;
 use bucket_brigade::model::{Mark, QueueName};
 use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::route::shard_map::ShardMap;
+use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{
     Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
@@ -156,6 +159,16 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
 }
 
 impl World {
+    /// Maps its tables by these rules.
+    pub(crate) fn map(&mut self, rules: &str) {
+        let mut report = Report::new("m.json");
+        let rules = table_mappings::parse(rules, &mut report).unwrap();
+        let mapped = MappedTables::of(&rules, self.data.tables.clone(), &mut report);
+        assert!(!report.has_errors(), "{report:?}");
+        self.config.tables = mapped.tables;
+        self.config.mappings = mapped.mappings;
+    }
+
     /// A world with the files of the data set in the bucket, and a new stream of this many shards.
     pub(crate) fn new(data: Data, shards_count: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
