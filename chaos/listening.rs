@@ -1,4 +1,4 @@
-//! A port on loopback in front of a server.
+//! A port on loopback before a server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -170,7 +170,7 @@ impl Soak {
                 self.start()
             }
             Act::Away => {
-                let weather = Weather::away(Side::Both).choose(&mut self.rng);
+                let weather = Weather::AWAY.choose(&mut self.rng);
                 let weather = weather.copied().unwrap_or(Weather::Closed);
                 self.weather(weather, 8_000)
             }

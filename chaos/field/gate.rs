@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::world::Side;
 use crate::listening::Listening;
 
 /// What a gate does with connections.
@@ -34,14 +33,8 @@ pub(crate) enum Weather {
 }
 
 impl Weather {
-    /// All in which a side is away, but for silence of the source: its client waits half a minute for each of many
-    /// attempts before it says so.
-    pub(crate) fn away(side: Side) -> &'static [Self] {
-        match side {
-            Side::Source | Side::Both => &[Self::Closed, Self::Failing, Self::Swallowing],
-            Side::Target => &[Self::Closed, Self::Failing, Self::Swallowing, Self::Silent],
-        }
-    }
+    /// All in which a side is away.
+    pub(crate) const AWAY: [Self; 4] = [Self::Closed, Self::Failing, Self::Swallowing, Self::Silent];
 }
 
 /// Whose answers a gate has to give.
