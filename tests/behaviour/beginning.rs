@@ -69,7 +69,7 @@ fn now_is_behind_every_file_that_is_there_and_in_front_of_any_that_comes_whateve
             world.source.put(&file.key, file.bytes.clone());
             running.until(|status| status.changes.ended == ended).await;
         }
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
@@ -126,7 +126,7 @@ fn a_file_that_appears_in_front_of_the_start_later_is_counted_and_no_late_file()
             .await;
         world.source.put(&in_front[0].key, in_front[0].bytes.clone());
         running.until(|status| status.changes.in_front == 2).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());

@@ -51,7 +51,7 @@ async fn put_while_loading(world: &World, key: &str, mode: RunMode, mut running:
     world.put(key);
     if mode == RunMode::Continuous {
         running.until(|status| status.changes.ended == 1).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     }
 }
 
@@ -140,7 +140,7 @@ fn a_load_file_that_comes_after_the_load_is_named_until_the_table_is_loaded_agai
         running
             .until(|status| status.tables[0].load.after_load == 1)
             .await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     assert_eq!(not_read(&run), named, "while it runs");

@@ -189,7 +189,7 @@ fn change_files_that_appear_while_it_runs_are_picked_up_in_order() {
             world.put(key);
         }
         running.until(|status| status.changes.ended == 6).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());

@@ -193,7 +193,7 @@ fn a_late_file_is_read_behind_the_others() {
         running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
         running.until(|status| status.changes.ended == 3).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     let expectation = Expectation {
@@ -210,7 +210,7 @@ fn a_late_file_is_set_aside_where_that_is_wanted() {
         running.until(|status| status.changes.ended == 2).await;
         world.put(&key);
         running.until(|status| status.changes.quarantined == 1).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     let expectation = Expectation {

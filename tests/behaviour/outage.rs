@@ -84,7 +84,7 @@ fn a_source_that_is_away_while_nothing_is_to_do_is_listed_on() {
         world.put(&later);
         see_through(&mut running, Side::Source, || world.source.set_away(false)).await;
         running.until(|status| status.changes.ended == 2).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     assert_eq!(run.status.generation, 1, "no restart");

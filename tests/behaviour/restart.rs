@@ -84,7 +84,7 @@ fn a_task_that_waits_for_changes_stops_at_once() {
     let world = World::new(data, 1);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
         running.until(|status| status.changes.ended == 1).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());

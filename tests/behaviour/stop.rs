@@ -70,7 +70,7 @@ fn a_clock_that_is_set_back_does_not_hold_up_new_files() {
         clock.set(STOP_AT_MS - 3_600_000);
         world.put(&key);
         running.until(|status| status.changes.ended == 2).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());
@@ -124,7 +124,7 @@ fn a_task_stops_behind_the_changes_that_are_there_and_goes_on_with_later_ones() 
     world.put(&later);
     let run = world.run_while(RunMode::Continuous, async |mut running| {
         running.until(|status| status.changes.ended == 1).await;
-        running.stop.cancel();
+        world.stop_when_settled(&running).await;
     });
     run.assert_ended(RunEnd::Stopped);
     judge(&world, &Expectation::flawless());

@@ -248,6 +248,14 @@ impl World {
         Ok(())
     }
 
+    /// Stops a task once all that it knows of is settled: what was read and not sent yet, a stop drops.
+    pub(crate) async fn stop_when_settled(&self, running: &Running) {
+        while !self.store.load().unwrap().unfinished.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        running.stop.cancel();
+    }
+
     /// One run to its end.
     pub(crate) fn run(&self, mode: RunMode) -> Run {
         self.run_while(mode, async |_running| {})
