@@ -18,6 +18,8 @@ use crate::field::task::{TASK, TaskConfig};
 use crate::field::{Field, PATIENCE};
 
 const TABLES: usize = 2;
+/// How many records a shard is before the other at the kill, where rows are counted in another way after it.
+const AHEAD: u64 = 700;
 const MAPPINGS: &str = "mappings.json";
 /// Another name for a column.
 const RENAME: &str = r#"{"rules": [
@@ -78,22 +80,37 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
 
 fn run_one(seed: u64, change: Change) -> Result<Findings, String> {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let task = TaskConfig {
+    let mut task = TaskConfig {
         records_per_second: Some(4_000),
         ..TaskConfig::default()
     };
-    let mut field = Field::new(
-        seed,
-        Data::new(seed, TABLES, Equals::None),
-        task,
-        FaultRates::default(),
-    )?;
-    field.load(2, 1_500)?;
+    let mut data = Data::new(seed, TABLES, Equals::None);
+    let counts_rows = change == Change::LimitsRow;
+    if counts_rows {
+        data = data.with_tall_rows();
+        task.limits = format!("  in_flight: 4MiB\n  row: {}\n", Data::ROW_MAX);
+    }
+    let mut field = Field::new(seed, data, task, FaultRates::default())?;
+    if counts_rows {
+        // Long files: the difference in the count has rows after it in the same file.
+        field.load(1, 3_000)?;
+    } else {
+        field.load(2, 1_500)?;
+    }
     field.changes(2_000)?;
-    let at = rng.random_range(1..field.data.rows_count());
+    let rows = field.data.rows_count();
+    let at = rng.random_range(1..if counts_rows { rows / 6 } else { rows });
     let mut engine = field.start(&[])?;
     engine.until("the kill", PATIENCE, || field.world.stored() >= at)?;
+    if counts_rows {
+        // Where another count does harm, shards are apart.
+        let slow = field.world.throttle_half(&mut rng);
+        let ahead = field.world.stored() + AHEAD;
+        engine.until("a shard is ahead", PATIENCE, || field.world.stored() >= ahead)?;
+        println!("  {change:?}: the {slow} shard was {AHEAD} records behind");
+    }
     engine.kill()?;
+    field.world.throttle_none();
     let settled = settled_rows(&field)?;
     let expectation = apply(&mut field, change, &mut rng)?;
     field.task.records_per_second = None;
@@ -123,6 +140,7 @@ fn apply(field: &mut Field, change: Change, rng: &mut SmallRng) -> Result<Expect
         Change::LimitsRow => {
             let row = ["64KiB", "128KiB", "2MiB"].choose(rng).copied().unwrap_or("2MiB");
             field.task.limits = format!("  in_flight: 4MiB\n  row: {row}\n");
+            expectation.may_lack_tall_rows = true;
         }
         Change::Limits => "  in_flight: 2MiB\n  files_in_parallel: 1\n".clone_into(&mut field.task.limits),
         Change::Mappings => {
@@ -166,7 +184,12 @@ fn settled_rows(field: &Field) -> Result<BTreeSet<usize>, String> {
             };
             let files = field.data.files().iter();
             let file = files.filter(|file| file.key == entry.version.key);
-            settled.extend(file.flat_map(|file| file.marks.iter().take(rows).copied()));
+            let marks = file.flat_map(|file| file.marks.iter().copied());
+            let mut records = 0;
+            settled.extend(marks.take_while(|mark| {
+                records += field.data.lines_of(*mark);
+                records <= rows
+            }));
             std::ops::ControlFlow::Continue(())
         });
         each.map_err(|error| failed(&error))?;

@@ -25,6 +25,12 @@ pub(crate) struct Arguments {
     /// How often to kill
     #[arg(long, default_value_t = 4)]
     pub(crate) count: u64,
+    /// A shard is split or two are merged around every so many kills
+    #[arg(long, default_value_t = 1)]
+    pub(crate) reshard_every: u64,
+    /// Limits that count no rows are others after every so many kills; 0: never
+    #[arg(long, default_value_t = 0)]
+    pub(crate) limits_every: u64,
     /// Share of records that the stream refuses one by one, in per cent
     #[arg(long, default_value_t = 10)]
     pub(crate) throttle: u8,
@@ -42,6 +48,8 @@ impl Default for Arguments {
             seed: 1,
             rows: 24_000,
             count: 4,
+            reshard_every: 1,
+            limits_every: 0,
             throttle: 10,
             swallow: 2,
             lose: 1,
@@ -73,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     for _ in 0..4 {
         field.changes(rows / 2 / 4)?;
     }
-    kill(&field, count, &mut rng)?;
+    kill(&mut field, arguments, &mut rng)?;
     field.complete(PATIENCE)?;
     let faults = field.world.faults();
     let equal = field.data.copies().iter().map(|copies| u64::from(*copies) - 1);
@@ -90,30 +98,43 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
 }
 
 /// Kills the engine, once in each part of the rows; other shards come under it or while it is down.
-fn kill(field: &Field, count: u64, rng: &mut SmallRng) -> Result<(), String> {
+fn kill(field: &mut Field, arguments: &Arguments, rng: &mut SmallRng) -> Result<(), String> {
+    let count = arguments.count;
+    let is_turn = |number: u64, every: u64| every > 0 && (number + 1).is_multiple_of(every);
     let share = field.data.rows_count() / (count + 1);
+    let mut steps = 0_u64;
     for number in 0..count {
         let at = number * share + rng.random_range(1..=share.max(1));
         let mut engine = field.start(&[])?;
         engine.until("the kill", PATIENCE, || field.world.stored() >= at)?;
-        let step = if number % 2 == 0 {
-            ReshardStep::Split
+        let mut around = String::new();
+        if is_turn(number, arguments.reshard_every) {
+            let step = if steps.is_multiple_of(2) {
+                ReshardStep::Split
+            } else {
+                ReshardStep::Merge
+            };
+            steps += 1;
+            let is_under_it = rng.random_bool(0.5);
+            if is_under_it {
+                field.world.reshard(step, rng)?;
+            }
+            engine.kill()?;
+            if !is_under_it {
+                field.world.reshard(step, rng)?;
+            }
+            let when = if is_under_it { "before" } else { "after" };
+            around = format!(", {step:?} {when} it");
         } else {
-            ReshardStep::Merge
-        };
-        let is_under_it = rng.random_bool(0.5);
-        if is_under_it {
-            field.world.reshard(step, rng)?;
+            engine.kill()?;
         }
-        engine.kill()?;
-        if !is_under_it {
-            field.world.reshard(step, rng)?;
+        if is_turn(number, arguments.limits_every) {
+            let (in_flight, files) = (rng.random_range(2..9), rng.random_range(1..4));
+            field.task.limits = format!("  in_flight: {in_flight}MiB\n  files_in_parallel: {files}\n");
+            field.configure()?;
+            around += ", other limits";
         }
-        println!(
-            "  kill {} at {at} records, {step:?} {} it",
-            number + 1,
-            if is_under_it { "before" } else { "after" }
-        );
+        println!("  kill {} at {at} records{around}", number + 1);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod equal_rows;
 mod field;
 mod foreign_traffic;
 mod kills;
+mod lagging_shard;
 mod large;
 mod listening;
 mod live_damage;
@@ -83,6 +84,8 @@ enum Scenario {
     ConfigChange(config_change::Arguments),
     /// Rows that are equal in every byte, over SIGKILL, throttling and other shards
     EqualRows(equal_rows::Arguments),
+    /// SIGKILL while one of two shards is far behind, and a merge of both
+    LaggingShard(lagging_shard::Arguments),
     /// A state of an earlier time is put back: an older export, a copy, imports that are killed
     Restore(restore::Arguments),
     /// The state of a killed process is damaged in one place
@@ -111,7 +114,7 @@ fn main() -> ExitCode {
     let chaos = Chaos::parse();
     if chaos.list {
         println!(
-            "kills\nreshard\nwindow\nlarge\npower-cut\nnth-call\nclock\nretention\nforeign-traffic\noutage\nconfig-change\nequal-rows\nrestore\nlive-damage\n\
+            "kills\nreshard\nwindow\nlarge\npower-cut\nnth-call\nclock\nretention\nforeign-traffic\noutage\nconfig-change\nequal-rows\nlagging-shard\nrestore\nlive-damage\n\
              soak\nsimulate\nplanted"
         );
         return ExitCode::SUCCESS;
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
         Some(Scenario::Outage(arguments)) => outage::run(&arguments),
         Some(Scenario::ConfigChange(arguments)) => config_change::run(&arguments),
         Some(Scenario::EqualRows(arguments)) => equal_rows::run(&arguments),
+        Some(Scenario::LaggingShard(arguments)) => lagging_shard::run(&arguments),
         Some(Scenario::Restore(arguments)) => restore::run(&arguments),
         Some(Scenario::LiveDamage(arguments)) => live_damage::run(&arguments),
         Some(Scenario::Soak(arguments)) => soak::run(&arguments),
@@ -224,6 +228,8 @@ fn quick_doors() -> Result<(), String> {
         ..equal_rows::Arguments::default()
     })?;
     println!("equal-rows: {equal}");
+    let lagging = lagging_shard::run(&lagging_shard::Arguments { seed: 1, count: 1 })?;
+    println!("lagging-shard: {lagging}");
     let restored = restore::run(&restore::Arguments {
         seed: 1,
         from: Some(restore::From::KilledImport),

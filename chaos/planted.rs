@@ -21,11 +21,18 @@ const SIMULATED: [(&str, &str); 11] = [
     ("doubt-resent-blindly", "kpl"),
 ];
 /// Planted defects, and the door that shows each of them.
-const DOORS: [(&str, &[&str]); 4] = [
+const DOORS: [(&str, &[&str]); 8] = [
     ("state-not-synced", &["power-cut"]),
     ("doubt-resent-blindly", &["nth-call", "--kind", "put"]),
     ("read-back-too-late", &["foreign-traffic", "--records", "20000"]),
     ("read-back-too-late", &["clock"]),
+    (
+        "framing-not-in-fingerprint",
+        &["config-change", "--change", "limits-row"],
+    ),
+    ("misses-of-all-shards", &["lagging-shard"]),
+    ("identity-behind", &["live-damage", "--count", "400"]),
+    ("look-without-new-files", &["restore", "--from", "export"]),
 ];
 /// Enough histories to meet each defect.
 const HISTORIES: &str = "2000";

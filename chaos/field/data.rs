@@ -17,6 +17,10 @@ pub(crate) const CHANGES: &str = "cdc";
 pub(crate) const CANARY: &str = "canaryJ5vX8q";
 /// One row in so many is equal to one before it, where that is asked for.
 const EQUAL_EVERY: usize = 100;
+/// One loaded row in so many has a tall note, where that is asked for.
+const TALL_EVERY: usize = 60;
+/// Lines of a tall note: with them a row is longer than any other, and shorter than 2,000 bytes.
+const TALL_LINES: usize = 30;
 /// An equal row comes at most so many rows after the first of them.
 const EQUAL_WITHIN: usize = 300;
 
@@ -40,6 +44,8 @@ pub(crate) struct Row {
     hundredths: u64,
     /// `None` is NULL.
     note: Option<String>,
+    /// Whether the note has [`TALL_LINES`] lines.
+    is_tall: bool,
 }
 
 /// A file: its key and the marks of its rows, in order.
@@ -64,6 +70,7 @@ pub(crate) struct Data {
     rng: SmallRng,
     tables_count: usize,
     equals: Equals,
+    has_tall_rows: bool,
     rows: Vec<Row>,
     /// Of each row: how often it stands in files.
     copies: Vec<u32>,
@@ -77,6 +84,11 @@ pub(crate) struct Data {
 /// Name of the table at an index.
 pub(crate) fn table_name(table: usize) -> String {
     format!("t{table}")
+}
+
+fn tall_note(mark: usize) -> String {
+    let line = format!("{CANARY} {mark}, one of the lines of a note");
+    vec![line; TALL_LINES].join("\n")
 }
 
 impl Operation {
@@ -146,12 +158,33 @@ impl Data {
             rng: SmallRng::seed_from_u64(seed),
             tables_count,
             equals,
+            has_tall_rows: false,
             rows: Vec::new(),
             copies: Vec::new(),
             files: Vec::new(),
             last: HashMap::new(),
             equal_ids: HashSet::new(),
         }
+    }
+
+    /// Some of the loaded rows have many lines: each of them is a record of its own, and none that can be sent, where
+    /// [`Self::ROW_MAX`] is the longest row.
+    pub(crate) fn with_tall_rows(mut self) -> Self {
+        self.has_tall_rows = true;
+        self
+    }
+
+    /// All rows are shorter than this, but those that are tall.
+    pub(crate) const ROW_MAX: &str = "1KiB";
+
+    /// How many records a row is where the longest row is [`Self::ROW_MAX`].
+    pub(crate) fn lines_of(&self, mark: usize) -> usize {
+        if self.is_tall(mark) { TALL_LINES } else { 1 }
+    }
+
+    /// Whether a row has many lines.
+    pub(crate) fn is_tall(&self, mark: usize) -> bool {
+        self.row(mark).is_some_and(|row| row.is_tall)
     }
 
     /// The table definition.
@@ -225,13 +258,19 @@ impl Data {
             (None, 5..8) => (Operation::Update, self.rng.random_range(0..=number)),
             (None, _) => (Operation::Delete, self.rng.random_range(0..=number)),
         };
+        let is_tall = self.has_tall_rows && load_of.is_some() && mark % TALL_EVERY == 0;
         let row = Row {
             table: load_of.unwrap_or_else(|| self.rng.random_range(0..self.tables_count)),
             operation,
             id,
             mark,
             hundredths: self.rng.random_range(0..1_000_000_000_000),
-            note: self.note(mark),
+            note: if is_tall {
+                Some(tall_note(mark))
+            } else {
+                self.note(mark)
+            },
+            is_tall,
         };
         self.rows.push(row);
         self.copies.push(0);

@@ -2,6 +2,7 @@
 
 use bucket_brigade::sandbox::consumer::{ConsumedShard, read_stream};
 use bucket_brigade::sandbox::fault_proxy::{FaultCounts, FaultPlan, FaultProxy};
+use bucket_brigade::sandbox::hash_keys::HashKeys;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use bucket_brigade::sandbox::reshard::{ReshardStep, reshard};
 use bucket_brigade::sandbox::s3::SandboxS3;
@@ -110,6 +111,24 @@ impl World {
         let done = reshard(self.kinesis.client(), STREAM, step, rng);
         let done = self.runtime.block_on(done);
         done.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// From now on no record is stored whose hash key is in a half that is drawn, which two shards have one each of; says
+    /// which.
+    pub(crate) fn throttle_half(&self, rng: &mut impl Rng) -> &'static str {
+        let middle = u128::MAX / 2;
+        let (half, first, last) = if rng.random_bool(0.5) {
+            ("lower", 0, middle)
+        } else {
+            ("upper", middle + 1, u128::MAX)
+        };
+        self.proxy.throttle(Some(HashKeys { first, last }));
+        half
+    }
+
+    /// From now on every record is stored.
+    pub(crate) fn throttle_none(&self) {
+        self.proxy.throttle(None);
     }
 
     /// Records that are stored so far.

@@ -72,6 +72,10 @@ impl Records {
     }
 
     fn is_default(&self) -> bool {
+        #[cfg(feature = "planted-defects")]
+        if crate::observe::planted::is_planted(crate::observe::planted::Defect::FramingNotInFingerprint) {
+            return true;
+        }
         *self
             == Self {
                 framing_version: 1,

@@ -21,6 +21,14 @@ pub enum Defect {
     DoubtResentBlindly,
     /// `state-not-synced`: a change of the state counts as durable when the system has it, on the disk or not.
     StateNotSynced,
+    /// `framing-not-in-fingerprint`: a start under another limit of a row believes the counts made under the old one.
+    FramingNotInFingerprint,
+    /// `misses-of-all-shards`: rows that were not found close the matching for all former shards, not for their own.
+    MissesOfAllShards,
+    /// `identity-behind`: the side file of the state is not renewed with its changes.
+    IdentityBehind,
+    /// `look-without-new-files`: after a state of an earlier time rows are looked for in the files alone that it knows.
+    LookWithoutNewFiles,
 }
 
 /// Whether this process contains the defect.
@@ -33,6 +41,10 @@ pub fn is_planted(defect: Defect) -> bool {
         Ok("read-back-too-late") => Some(Defect::ReadBackTooLate),
         Ok("doubt-resent-blindly") => Some(Defect::DoubtResentBlindly),
         Ok("state-not-synced") => Some(Defect::StateNotSynced),
+        Ok("framing-not-in-fingerprint") => Some(Defect::FramingNotInFingerprint),
+        Ok("misses-of-all-shards") => Some(Defect::MissesOfAllShards),
+        Ok("identity-behind") => Some(Defect::IdentityBehind),
+        Ok("look-without-new-files") => Some(Defect::LookWithoutNewFiles),
         Ok(_) | Err(_) => None,
     });
     *planted == Some(defect)

@@ -1,9 +1,10 @@
-//! Two planted defects: doubt that is not looked into, and reading that begins one record too late. Pure: no I/O, no clock.
+//! Planted defects: doubt that is not looked into, reading that begins one record too late, and matching that knows one
+//! lane only. Pure: no I/O, no clock.
 
 #[cfg(feature = "planted-defects")]
-pub(super) use with_defects::{in_doubt, read};
+pub(super) use with_defects::{in_doubt, lane, read};
 #[cfg(not(feature = "planted-defects"))]
-pub(super) use without_defects::{in_doubt, read};
+pub(super) use without_defects::{in_doubt, lane, read};
 
 #[cfg(feature = "planted-defects")]
 mod with_defects {
@@ -25,6 +26,14 @@ mod with_defects {
         }
         looked
     }
+
+    pub(in crate::publish) fn lane(index: usize) -> usize {
+        if is_planted(Defect::MissesOfAllShards) {
+            0
+        } else {
+            index
+        }
+    }
 }
 
 #[cfg(not(feature = "planted-defects"))]
@@ -38,5 +47,9 @@ mod without_defects {
 
     pub(in crate::publish) fn read(looked: Looked) -> Looked {
         looked
+    }
+
+    pub(in crate::publish) fn lane(index: usize) -> usize {
+        index
     }
 }

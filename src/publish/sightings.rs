@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::attempt::Acknowledged;
 use super::fingerprint::Fingerprint;
 use super::looked::{Floors, Looked, News, Seen, Unmatched, mark_of};
+use super::planted;
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::model::places::{InDoubt, KnownPlaces, is_before};
 use crate::model::settle::{compare_sequence_numbers, sequence_number_of};
@@ -191,7 +192,7 @@ impl Sightings {
     }
 
     fn lane_of(&self, hash_key: HashKey) -> usize {
-        self.lane_starts.partition_point(|start| *start <= hash_key.0)
+        planted::lane(self.lane_starts.partition_point(|start| *start <= hash_key.0))
     }
 
     /// The proof that a row of the object is stored already, if one is left. Rows come in file order.

@@ -1,6 +1,6 @@
-//! A planted defect: changes of the state that are not synced.
+//! Planted defects: changes of the state that are not synced, and a side file that is not renewed with them.
 //!
-//! It leaves out both syncs of a change. Where a journal keeps a whole file system in order, as that of ext4 does, the sync
+//! The first leaves out both syncs of a change. Where a journal keeps a whole file system in order, as that of ext4 does, the sync
 //! of the side file brings the database along.
 
 use crate::durable::replace::Survives;
@@ -16,6 +16,18 @@ pub(super) fn leaves_sync_out() -> bool {
 /// Whether the database is left to the system after a change.
 #[cfg(not(feature = "planted-defects"))]
 pub(super) fn leaves_sync_out() -> bool {
+    false
+}
+
+/// Whether the side file stays as it was at a change.
+#[cfg(feature = "planted-defects")]
+pub(super) fn leaves_side_file_behind() -> bool {
+    is_planted(Defect::IdentityBehind)
+}
+
+/// Whether the side file stays as it was at a change.
+#[cfg(not(feature = "planted-defects"))]
+pub(super) fn leaves_side_file_behind() -> bool {
     false
 }
 

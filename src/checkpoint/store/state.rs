@@ -12,6 +12,7 @@ use super::folder::StateFolder;
 use super::identity::{DatabaseContent, Identity};
 use super::keys::{Namespace, ObjectPlace, QueueIndex, object_key_key};
 use super::origin::Origin;
+use super::planted;
 use super::{
     Checkpoint, ObjectEntry, ObjectState, ShardCut, StoreError, TableStatistics, TaskLife, TaskState,
 };
@@ -308,7 +309,9 @@ impl State {
             identity.encode(&self.folder)?,
         );
         self.database.apply(changes)?;
-        identity.write(&self.folder)?;
+        if !planted::leaves_side_file_behind() {
+            identity.write(&self.folder)?;
+        }
         self.identity = identity;
         Ok(())
     }

@@ -6,7 +6,7 @@ use base64_simd::STANDARD;
 use serde_json::{Value, json};
 
 use crate::sandbox::deaggregate::{members, span_of};
-use crate::sandbox::hash_keys::HashKeys;
+use crate::sandbox::hash_keys::{HashKeys, hash_key_of};
 use crate::sandbox::meter::Reading;
 use crate::saturate;
 
@@ -73,6 +73,18 @@ impl Sent {
         }
     }
 
+    /// Whether it goes to a shard of these hash keys.
+    fn goes_to(&self, shard: HashKeys) -> bool {
+        let own = || self.keys.first().map(|key| hash_key_of(key));
+        let aim = self.aim.or_else(own);
+        aim.is_some_and(|key| {
+            shard.contain(HashKeys {
+                first: key,
+                last: key,
+            })
+        })
+    }
+
     fn count(&self) -> u64 {
         saturate::to_u64(self.keys.len())
     }
@@ -131,6 +143,11 @@ impl Call {
     /// How many records of the stream it holds.
     pub(super) fn len(&self) -> usize {
         self.records.len()
+    }
+
+    /// Which of them go to a shard of these hash keys.
+    pub(super) fn going_to(&self, shard: HashKeys) -> impl Iterator<Item = bool> {
+        self.records.iter().map(move |record| record.goes_to(shard))
     }
 
     /// The stream that it names.

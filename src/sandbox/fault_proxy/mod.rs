@@ -10,8 +10,8 @@ mod call;
 mod plan;
 mod shards;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -27,6 +27,7 @@ use self::call::{Answer, Call, CallCounts};
 pub use self::plan::{Fate, FaultPlan, FaultRates, HOLD_MAX_MS, Passage};
 use self::shards::ShardBook;
 use super::SandboxError;
+use super::hash_keys::HashKeys;
 use super::meter::Meter;
 use super::server::LocalServer;
 use super::wire::Wire;
@@ -88,6 +89,8 @@ struct Inner {
     shards: ShardBook,
     meter: Meter,
     counters: Counters,
+    /// Where every record is refused for now.
+    throttled: Mutex<Option<HashKeys>>,
 }
 
 #[derive(Debug, Default)]
@@ -124,6 +127,7 @@ impl FaultProxy {
             shards: ShardBook::new(endpoint),
             meter: Meter::default(),
             counters: Counters::default(),
+            throttled: Mutex::default(),
         });
         let routes = Router::new().fallback(pass).with_state(Arc::clone(&inner));
         let server = LocalServer::start(SERVER, routes).await?;
@@ -133,6 +137,15 @@ impl FaultProxy {
     /// Base URL of the proxy.
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// From now on refuses every record that goes to these hash keys, as a shard does that others use up.
+    pub fn throttle(&self, shard: Option<HashKeys>) {
+        *self
+            .inner
+            .throttled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = shard;
     }
 
     /// What was stored and refused, here and at the backend.
@@ -193,7 +206,13 @@ fn is_put_records(parts: &Parts) -> bool {
 async fn put_records(inner: Arc<Inner>, wire: &Wire, parts: Parts, body: &Bytes) -> Result<Response, String> {
     let call = Call::read(body)?;
     let number = inner.counters.requests.fetch_add(1, Ordering::Relaxed);
-    let Fate { refused, passage } = inner.plan.fate(number, call.len());
+    let Fate { mut refused, passage } = inner.plan.fate(number, call.len());
+    let throttled = *inner.throttled.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(shard) = throttled {
+        for (refused, is_there) in refused.iter_mut().zip(call.going_to(shard)) {
+            *refused |= is_there;
+        }
+    }
     let drawn = Drawn { parts, call, refused };
     if passage == Passage::Lost {
         inner.counters.lost_requests.fetch_add(1, Ordering::Relaxed);
