@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::Config;
 use crate::hex;
-use crate::limits::{RECORD_BYTES_DEFAULT, ROW_BYTES_DEFAULT};
 use crate::map::TableMapping;
 use crate::model::Table;
 use crate::settings::{
@@ -16,7 +15,7 @@ use crate::settings::{
 
 /// Version of what cuts text into records. Another one gives records other ordinals, and with them every cut in the
 /// field another meaning: raise it with any change after which a file has other records than before.
-const FRAMING_VERSION: u32 = 1;
+const FRAMING_VERSION: u32 = 2;
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
 #[derive(Serialize)]
@@ -36,14 +35,12 @@ struct Sent<'a> {
     /// What follows from bad rows; left out as long as that is only their dead letters.
     #[serde(skip_serializing_if = "RowPolicies::is_default")]
     rows: RowPolicies,
-    /// What decides which bytes are a record, and which records can be sent; left out as long as all of it is as it
-    /// was in the first version.
-    #[serde(skip_serializing_if = "Records::is_default")]
+    /// What decides which bytes are a record, and which records can be sent.
     records: Records,
 }
 
 /// What ordinals depend on beside the dialect: a cut is a number of records, and proves nothing under another count.
-#[derive(Serialize, PartialEq, Eq)]
+#[derive(Serialize)]
 struct Records {
     framing_version: u32,
     /// Where a quote that does not close is given up, and each line becomes a record of its own.
@@ -64,24 +61,19 @@ impl Records {
             restarts_max: _,
             restart: _,
         } = limits;
+        #[cfg(feature = "planted-defects")]
+        if crate::observe::planted::is_planted(crate::observe::planted::Defect::FramingNotInFingerprint) {
+            return Self {
+                framing_version: FRAMING_VERSION,
+                row_bytes_max: 0,
+                record_bytes_max,
+            };
+        }
         Self {
             framing_version: FRAMING_VERSION,
             row_bytes_max,
             record_bytes_max,
         }
-    }
-
-    fn is_default(&self) -> bool {
-        #[cfg(feature = "planted-defects")]
-        if crate::observe::planted::is_planted(crate::observe::planted::Defect::FramingNotInFingerprint) {
-            return true;
-        }
-        *self
-            == Self {
-                framing_version: 1,
-                row_bytes_max: ROW_BYTES_DEFAULT,
-                record_bytes_max: RECORD_BYTES_DEFAULT,
-            }
     }
 }
 
@@ -171,6 +163,7 @@ mod tests {
 
     use super::*;
     use crate::config::tests::loaded;
+    use crate::limits::RECORD_BYTES_DEFAULT;
     use crate::settings::{
         CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
     };
@@ -230,6 +223,6 @@ mod tests {
     #[test]
     fn the_fingerprint_is_stable_between_versions() {
         // A change here makes every task in the field forget its cuts once and repeat its window: never do it lightly.
-        assert_eq!(of(&loaded()), "8ddee172fbfbf3a0331e1729e5b33f46");
+        assert_eq!(of(&loaded()), "7bc98bb08bc96005623a4e427ab5eafe");
     }
 }

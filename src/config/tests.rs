@@ -261,7 +261,12 @@ fn each_contradiction_is_named_with_its_cure() {
     csv("null_value: null", "a literal null needs quotes");
     csv("null_value: 'a,b'", "no field could ever be equal to it");
     csv("delimiter: \"\\n\"", "contain one another");
-    csv("delimiter: '\"'", "a delimiter contains a double quote");
+    csv("delimiter: '\"'", "a delimiter contains the quote");
+    csv("quote: ','", "a delimiter contains the quote");
+    csv("escape: ','", "a delimiter contains `source.csv.escape`");
+    csv("quote: '||'", "`source.csv.quote` must be one ASCII character");
+    csv("escape: 'ü'", "`source.csv.escape` must be one ASCII character");
+    csv("encoding: utf-17", "`utf-17`, which is no known encoding");
     let fast = "stream: orders, pace: { records_per_second: 5000, bytes_per_second: 1MiB }";
     check(
         "stream: orders",

@@ -305,7 +305,9 @@ fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
         RawRecordKind::Whole => None,
         RawRecordKind::UnclosedQuote => Some(ValueProblem::new(
             "unclosed_quote",
-            "a field starts with a quote that is not closed before the end of the longest row allowed, or of the file",
+            "a field starts with a quote that does not close before a delimiter or the end of a row no longer than \
+             limits.row; if quotes are escaped otherwise than by doubling, set source.csv.escape, and if they are plain \
+             text, source.csv.rfc4180 to false",
         )),
         RawRecordKind::TooLong => Some(ValueProblem::new(
             "row_too_long",

@@ -82,12 +82,7 @@ impl Framer {
         let dialect = &config.dialect;
         Self {
             chunk_bytes_max: config.chunk_bytes_max.clamp(1, FRAME_BYTES_CEILING),
-            scanner: RowScanner::new(
-                &dialect.row_delimiter,
-                &dialect.delimiter,
-                dialect.rfc4180,
-                config.row_bytes_max.clamp(1, FRAME_BYTES_CEILING),
-            ),
+            scanner: RowScanner::new(dialect, config.row_bytes_max.clamp(1, FRAME_BYTES_CEILING)),
             byte_order_mark: if is_beginning {
                 ByteOrderMark::Possible
             } else {

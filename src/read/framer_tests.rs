@@ -8,17 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::framer::{Framer, FramerConfig};
+use super::framer_model::{Seen, slow_records};
 use crate::model::{Chunk, Mark, RawRecordKind};
 use crate::settings::CsvDialect;
-
-/// A record with everything that must not depend on chunk borders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    text: Vec<u8>,
-    position: u64,
-    line: u64,
-    kind: RawRecordKind,
-}
 
 fn config(dialect: CsvDialect, row_bytes_max: usize, chunk_bytes_max: usize) -> FramerConfig {
     FramerConfig {
@@ -102,99 +94,9 @@ fn assert_tiles(chunks: &[Chunk], start: Mark, input: &[u8]) {
     );
 }
 
-/// The content of a row that a delimiter ends.
-fn content(dialect: &CsvDialect, row: &[u8]) -> Vec<u8> {
-    let ends_in_return = dialect.row_delimiter[..] == *b"\n" && row.ends_with(b"\r");
-    row[..row.len() - usize::from(ends_in_return)].to_vec()
-}
-
-/// Finds the rows byte by byte: slow, and plain to see. Gives a row as content, start of the next row, kind.
-fn slow_row(
-    dialect: &CsvDialect,
-    row_max: usize,
-    input: &[u8],
-    start: usize,
-) -> (Vec<u8>, usize, RawRecordKind) {
-    let delimiter = &dialect.row_delimiter[..];
-    let limit = start + row_max + delimiter.len();
-    let is_over = input.len() >= limit;
-    let window = &input[..limit.min(input.len())];
-    let next_line =
-        |from: usize, until: &[u8]| (from..until.len()).find(|at| until[*at..].starts_with(delimiter));
-    let too_long = || {
-        let next = next_line(start + row_max, input).map_or(input.len(), |end| end + delimiter.len());
-        (
-            input[start..start + row_max].to_vec(),
-            next,
-            RawRecordKind::TooLong,
-        )
-    };
-    let (mut at, mut at_field_start, mut in_quotes) = (start, true, false);
-    while at < window.len() {
-        let rest = &window[at..];
-        let (step, starts_field) = match (in_quotes, rest) {
-            (true, [b'"', b'"', ..]) => (2, false),
-            (true, _) => {
-                in_quotes = rest[0] != b'"';
-                (1, false)
-            }
-            (false, _) if rest.starts_with(delimiter) => {
-                let next = at + delimiter.len();
-                return (content(dialect, &window[start..at]), next, RawRecordKind::Whole);
-            }
-            (false, [b'"', ..]) if at_field_start && dialect.rfc4180 => {
-                in_quotes = true;
-                (1, false)
-            }
-            (false, _) if rest.starts_with(&dialect.delimiter) => (dialect.delimiter.len(), true),
-            (false, _) => (1, false),
-        };
-        at += step;
-        at_field_start = starts_field;
-    }
-    let line_end = next_line(start, window).filter(|_| in_quotes);
-    match line_end {
-        Some(end) => {
-            let text = content(dialect, &window[start..end]);
-            (text, end + delimiter.len(), RawRecordKind::UnclosedQuote)
-        }
-        None if is_over || window.len() - start > row_max => too_long(),
-        None if in_quotes => (
-            window[start..].to_vec(),
-            input.len(),
-            RawRecordKind::UnclosedQuote,
-        ),
-        None => (window[start..].to_vec(), input.len(), RawRecordKind::Whole),
-    }
-}
-
-fn slow_records(dialect: &CsvDialect, row_max: usize, input: &[u8]) -> Vec<Seen> {
-    let (mut start, mut is_header) = (0, dialect.ignore_header_rows > 0);
-    let mut records = Vec::new();
-    while start < input.len() {
-        let (text, next, kind) = slow_row(dialect, row_max, input, start);
-        let delimits = text
-            .windows(dialect.delimiter.len())
-            .any(|window| window == dialect.delimiter);
-        let is_blank = text.iter().all(u8::is_ascii_whitespace) && !delimits && kind == RawRecordKind::Whole;
-        if !is_header && !is_blank {
-            records.push((text, start, kind));
-        }
-        is_header = false;
-        start = next;
-    }
-    let seen = records.into_iter().map(|(text, start, kind)| Seen {
-        text,
-        position: start as u64,
-        line: 0,
-        kind,
-    });
-    seen.collect()
-}
-
 fn tokens() -> impl Strategy<Value = Vec<u8>> {
     let token = select(vec![
-        "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é",
+        "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é", "'", "\\", "\\\"",
     ]);
     vec(token, 0..40).prop_map(|tokens| tokens.concat().into_bytes())
 }
@@ -205,13 +107,17 @@ fn dialects() -> impl Strategy<Value = CsvDialect> {
         select(vec!["\n", "|", "\r\n", "bc"]),
         any::<bool>(),
         0_u8..2,
+        select(vec![b'"', b'"', b'\'']),
+        select(vec![None, None, Some(b'\\')]),
     )
         .prop_map(
-            |(delimiter, row_delimiter, rfc4180, ignore_header_rows)| CsvDialect {
+            |(delimiter, row_delimiter, rfc4180, ignore_header_rows, quote, escape)| CsvDialect {
                 delimiter: delimiter.into(),
                 row_delimiter: row_delimiter.into(),
                 rfc4180,
                 ignore_header_rows,
+                quote,
+                escape,
                 ..CsvDialect::default()
             },
         )
@@ -390,6 +296,39 @@ fn the_longest_row_is_still_whole() {
 }
 
 #[test]
+fn a_quote_closes_before_a_delimiter_or_the_end_of_the_row_only() {
+    let open = RawRecordKind::UnclosedQuote;
+    let rows = |input: &str| texts(&config(CsvDialect::default(), 1_000, 1_000), input.as_bytes());
+    let kinds = |input: &str| rows(input).into_iter().map(|row| row.1).collect::<Vec<_>>();
+    for (line, kind) in [
+        ("1,\"a\"b,ccc", open),
+        ("2,5\" pipe,ddd", RawRecordKind::Whole),
+        ("3,\"5\"\" pipe\",e", RawRecordKind::Whole),
+        ("4,\"abc\" ,f", open),
+        ("5, \"abc\",g", RawRecordKind::Whole),
+        ("6,\"unclosed,h", open),
+        ("7,\"\",\"\"", RawRecordKind::Whole),
+        ("8,\"\"x,k", open),
+        ("9,\"a\"\r\r", open),
+    ] {
+        let input = format!("0,x\n{line}\n10,\"last\"\r\n11,\"a\nb\"");
+        let kinds = kinds(&input);
+        let whole = RawRecordKind::Whole;
+        assert_eq!(kinds, [whole, kind, whole, whole], "{:?}", rows(&input));
+    }
+}
+
+#[test]
+fn a_stray_quote_far_from_the_next_one_costs_one_line() {
+    let rows: String = (3..1_000).map(|row| format!("{row},row {row}\n")).collect();
+    let input = format!("1,a\n2,\"6 inch\n{rows}1000,\"b\"\n");
+    let rows = texts(&config(CsvDialect::default(), 1 << 20, 4_096), input.as_bytes());
+    assert_eq!(rows.len(), 1_000);
+    let bad: Vec<_> = rows.iter().filter(|row| row.1 != RawRecordKind::Whole).collect();
+    assert_eq!(bad, [&("2,\"6 inch".to_owned(), RawRecordKind::UnclosedQuote)]);
+}
+
+#[test]
 fn many_stray_quotes_take_linear_time() {
     // Each line opens a quote that the next line closes and opens again: no row ever ends.
     let input = b"a\",\",x\n".repeat(60_000);
@@ -397,4 +336,15 @@ fn many_stray_quotes_take_linear_time() {
     let rows = seen(&frame(&config, Mark::START, input.chunks(8_192)));
     assert_eq!(rows.len(), 60_000);
     assert!(rows.iter().all(|row| row.kind == RawRecordKind::UnclosedQuote));
+}
+
+#[test]
+fn many_stray_quotes_before_one_with_text_after_it_take_linear_time() {
+    let mut input = b"a\",\",x\n".repeat(60_000);
+    input.extend_from_slice(b"\"x\"y\n1,2\n");
+    let config = config(CsvDialect::default(), 4 << 20, 4_096);
+    let rows = seen(&frame(&config, Mark::START, input.chunks(8_192)));
+    assert_eq!(rows.len(), 60_002);
+    let open = rows.iter().filter(|row| row.kind == RawRecordKind::UnclosedQuote);
+    assert_eq!(open.count(), 60_001);
 }

@@ -7,8 +7,9 @@ use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
 use super::header::{Header, read_header};
 use super::object_text::{ObjectText, Peeked};
+use super::utf8_text::Utf8Text;
 use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, RowSource, Table};
-use crate::settings::{CsvColumns, CsvDialect};
+use crate::settings::{CsvColumns, CsvDialect, SourceFormat};
 use crate::source::{ObjectSource, SourceError};
 
 /// Bytes of an object that are asked for; all of it, should they not be enough.
@@ -19,7 +20,7 @@ pub(super) struct HeaderText<'a> {
     pub(super) source: &'a dyn ObjectSource,
     pub(super) version: &'a ObjectVersion,
     pub(super) framing: &'a FramerConfig,
-    pub(super) expansion_max: u32,
+    pub(super) format: SourceFormat,
     pub(super) location: &'a str,
 }
 
@@ -50,19 +51,21 @@ impl HeaderText<'_> {
     ) -> Result<Option<FirstRow>, SourceError> {
         let is_whole = end == self.version.size_bytes;
         let bytes = self.source.read_range(self.version, 0..end).await?;
-        let mut text = match compression {
+        let raw = match compression {
             None => ObjectText::plain(bytes),
             Some(compression) => {
                 let bytes = Peeked::read(bytes).await?;
                 ObjectText::compressed(
                     bytes,
                     compression,
-                    self.expansion_max,
+                    self.format.expansion_max,
                     0,
                     self.location.to_owned(),
                 )?
             }
         };
+        let location = self.location.to_owned();
+        let mut text = Utf8Text::new(raw, self.format.encoding, 0, None, location);
         let mut framer = Framer::new(&one_row(self.framing), Mark::START);
         loop {
             if let Some(chunk) = framer.next_chunk() {

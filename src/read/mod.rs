@@ -5,10 +5,12 @@
 
 pub mod actor;
 pub mod decoder;
+pub mod foreign;
 pub mod format;
 pub mod framer;
 pub mod header;
 mod header_text;
+mod lookahead;
 pub mod object_chunks;
 pub mod object_text;
 pub mod parquet;
@@ -16,5 +18,9 @@ mod reading;
 pub mod rendered_rows;
 mod row_scanner;
 pub mod text_rows;
+pub mod transcoder;
+pub mod utf8_text;
+#[cfg(test)]
+mod framer_model;
 #[cfg(test)]
 mod framer_tests;

@@ -11,10 +11,11 @@ use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
 use super::parquet::worker::Job;
 use super::text_rows::TextRows;
+use super::utf8_text::Utf8Text;
 use crate::config::Config;
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, RowSource, Table, TableIndex};
-use crate::settings::{CsvColumns, SourceFormat};
+use crate::settings::{CsvColumns, SourceFormat, TextEncoding};
 use crate::source::{ObjectSource, SourceError};
 
 /// How the objects of a task are read.
@@ -203,7 +204,7 @@ impl<'a> Opening<'_, 'a> {
             source: self.source,
             version: self.version,
             framing: &self.settings.framing,
-            expansion_max: self.settings.format.expansion_max,
+            format: self.settings.format,
             location: self.location,
         };
         let Some(first_row) = head.read(format).await? else {
@@ -229,7 +230,16 @@ impl<'a> Opening<'_, 'a> {
     async fn rows(self, format: Format, peeked: Option<Peeked>) -> Result<Rows<'a>, SourceError> {
         match format {
             Format::Text => {
-                let missing = self.start.position.saturating_sub(self.version.size_bytes);
+                let size = self.version.size_bytes;
+                if !self.encoding().is_utf_8() {
+                    self.tell_again(self.encoding().name());
+                    let raw = match peeked {
+                        Some(peeked) => ObjectText::peeked(peeked),
+                        None => ObjectText::plain(self.source.read(self.version, 0).await?),
+                    };
+                    return Ok(self.text_rows(raw, Some(size), None));
+                }
+                let missing = self.start.position.saturating_sub(size);
                 if missing > 0 {
                     return Err(self.damaged(&ends_early(missing)));
                 }
@@ -237,33 +247,24 @@ impl<'a> Opening<'_, 'a> {
                     Some(peeked) => ObjectText::peeked(peeked),
                     None => ObjectText::plain(self.source.read(self.version, self.start.position).await?),
                 };
-                Ok(self.text_rows(text, Some(self.version.size_bytes)))
+                Ok(self.text_rows(text, None, Some(size)))
             }
             Format::Compressed(compression) => {
                 let peeked = match peeked {
                     Some(peeked) => peeked,
                     None => Peeked::read(self.source.read(self.version, 0).await?).await?,
                 };
-                if self.start.position > 0 {
-                    let (location, position) = (self.location, self.start.position);
-                    let compression = compression.name();
-                    tracing::info!(
-                        object = location,
-                        position,
-                        compression,
-                        "decoded again from its beginning, up to where it was left"
-                    );
-                }
+                self.tell_again(compression.name());
                 let location = self.location.to_owned();
                 let expansion_max = self.settings.format.expansion_max;
-                let text = ObjectText::compressed(
-                    peeked,
-                    compression,
-                    expansion_max,
-                    self.start.position,
-                    location,
-                )?;
-                Ok(self.text_rows(text, None))
+                // Positions are those of the text in UTF-8.
+                let position = if self.encoding().is_utf_8() {
+                    self.start.position
+                } else {
+                    0
+                };
+                let text = ObjectText::compressed(peeked, compression, expansion_max, position, location)?;
+                Ok(self.text_rows(text, None, None))
             }
             Format::Parquet => self.parquet_rows().map(Rows::Parquet),
         }
@@ -298,8 +299,33 @@ impl<'a> Opening<'_, 'a> {
         Ok(Peeked::read(tail).await?.head() == PARQUET_MAGIC)
     }
 
-    fn text_rows(self, text: ObjectText, expected_end: Option<u64>) -> Rows<'a> {
+    fn encoding(self) -> TextEncoding {
+        self.settings.format.encoding
+    }
+
+    fn tell_again(self, encoded: &str) {
+        let (object, position) = (self.location, self.start.position);
+        if position > 0 {
+            tracing::info!(
+                object,
+                position,
+                encoded,
+                "decoded again from its beginning, up to where it was left"
+            );
+        }
+    }
+
+    /// Rows of a raw text. `expected` are its bytes and `expected_end` is the last position of the text, where they are known
+    /// beforehand.
+    fn text_rows(self, raw: ObjectText, expected: Option<u64>, expected_end: Option<u64>) -> Rows<'a> {
         let location = self.location.to_owned();
+        let text = Utf8Text::new(
+            raw,
+            self.encoding(),
+            self.start.position,
+            expected,
+            location.clone(),
+        );
         let rows = TextRows::new(text, &self.settings.framing, self.start, expected_end, location);
         Rows::Text(Box::new(rows))
     }

@@ -12,7 +12,7 @@ use super::*;
 use crate::config::tests::loaded;
 use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::{Column, ColumnType};
-use crate::settings::{CompressionChoice, CsvDialect, DataFormat, HeaderDrift};
+use crate::settings::{CompressionChoice, CsvDialect, DataFormat, HeaderDrift, TextEncoding};
 use crate::source::memory::MemorySource;
 
 fn settings() -> ReadSettings {
@@ -264,6 +264,7 @@ fn what_is_read_to_cut_records_belongs_to_the_fingerprint() {
             SourceFormat {
                 data,
                 compression,
+                encoding,
                 // Only whether a file is set aside.
                 expansion_max: _,
             },
@@ -283,6 +284,10 @@ fn what_is_read_to_cut_records_belongs_to_the_fingerprint() {
     });
     changed(&|other| other.limits.row_bytes_max = row_bytes_max + 1);
     assert_eq!((data, compression), Default::default());
+    assert!(encoding.is_utf_8());
+    changed(&|other| other.source.format.encoding = TextEncoding::of("utf-16le").unwrap());
+    changed(&|other| other.source.csv.quote = b'\'');
+    changed(&|other| other.source.csv.escape = Some(b'\\'));
     changed(&|other| other.source.format.data = DataFormat::Csv);
     changed(&|other| other.source.format.compression = CompressionChoice::Zstd);
     changed(&|other| other.tables = tables[1..].to_vec());

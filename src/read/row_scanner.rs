@@ -1,22 +1,21 @@
 //! Finds the end of one CSV row in a growing buffer. Pure: no I/O, no clock. Called by the framer only.
 //!
 //! **Advice for changing this file.** A row without quotes costs two SIMD searches. The searches run ahead over
-//! everything that is buffered and remember what they found ([`Lookahead`]), so that no byte is searched twice
+//! everything that is buffered and remember what they found ([`Searches`]), so that no byte is searched twice
 //! however small the pieces are in which the input arrives. Yet a decision may rest only on the *window* of
 //! a row (its first `row_bytes_max` bytes and a delimiter): otherwise the outcome would depend on how much
 //! happened to be buffered.
 //!
-//! The row delimiter wins over the field delimiter wherever both could start. Quoting follows `csv-core`
-//! with doubled quotes: only a field that starts with a quote is quoted, and what follows the closing quote
-//! is taken as it is.
+//! The row delimiter wins over the field delimiter wherever both could start. Only a field that starts with a quote is
+//! quoted, and its quote closes before a delimiter or the end of the input only. One with anything else after it does
+//! not close: text that has quotes in the middle may have delimiters there too, and nothing says what they are.
 
 use std::ops::Range;
 
+use super::lookahead::{Searches, Window};
 use crate::model::RawRecordKind;
+use crate::settings::CsvDialect;
 use crate::value::needle::Needle;
-
-/// The one quote character of RFC 4180.
-const QUOTE: u8 = b'"';
 
 /// What the scanner found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,71 +57,19 @@ enum ScanStep {
     Done(Scan),
 }
 
-/// The bytes a row may be decided on.
-struct Window<'a> {
-    buffer: &'a [u8],
-    /// End of the window in the buffer.
-    end: usize,
-    /// Whether the row fills the window, so that more input would not change the outcome.
-    full: bool,
-    /// Whether there is no more input.
-    finished: bool,
-}
-
-impl Window<'_> {
-    fn is_settled(&self) -> bool {
-        self.full || self.finished
-    }
-}
-
-/// A search that remembers how far it got.
-#[derive(Debug, Clone, Default)]
-struct Lookahead {
-    hit: Option<usize>,
-    searched_to: usize,
-}
-
-impl Lookahead {
-    /// The first occurrence at or after `from`. `from` never goes back before an earlier one.
-    fn next(&mut self, needle: &Needle, buffer: &[u8], from: usize) -> Option<usize> {
-        if let Some(hit) = self.hit
-            && hit >= from
-        {
-            return Some(hit);
-        }
-        let start = from.max(self.searched_to);
-        self.hit = buffer
-            .get(start..)
-            .and_then(|rest| needle.find(rest))
-            .map(|offset| start + offset);
-        self.searched_to = match self.hit {
-            Some(hit) => hit + 1,
-            // The last bytes may be the beginning of an occurrence.
-            None => (buffer.len() + 1).saturating_sub(needle.bytes_count()).max(start),
-        };
-        self.hit
-    }
-
-    fn shift(&mut self, bytes_count: usize) {
-        self.hit = self.hit.and_then(|hit| hit.checked_sub(bytes_count));
-        self.searched_to = self.searched_to.saturating_sub(bytes_count);
-    }
-}
-
 /// Finds row after row.
 #[derive(Debug)]
 pub(super) struct RowScanner {
     row_delimiter: Needle,
     field_delimiter: Needle,
-    quote: Needle,
-    quoting: bool,
+    quote: Option<Needle>,
+    escape: Option<Needle>,
     row_bytes_max: usize,
     start: usize,
     at: usize,
     place: ScanPosition,
     has_quotes: bool,
-    row_delimiters: Lookahead,
-    quotes: Lookahead,
+    searches: Searches,
     /// How far the last row with an unclosed quote was followed.
     open: OpenQuote,
 }
@@ -134,29 +81,22 @@ pub(super) struct RowScanner {
 struct OpenQuote {
     until: usize,
     /// The searches as they stood at `until`.
-    row_delimiters: Lookahead,
-    quotes: Lookahead,
+    searches: Searches,
 }
 
 impl RowScanner {
-    pub(super) fn new(
-        row_delimiter: &[u8],
-        field_delimiter: &[u8],
-        quoting: bool,
-        row_bytes_max: usize,
-    ) -> Self {
+    pub(super) fn new(dialect: &CsvDialect, row_bytes_max: usize) -> Self {
         Self {
-            row_delimiter: Needle::new(row_delimiter),
-            field_delimiter: Needle::new(field_delimiter),
-            quote: Needle::Byte(QUOTE),
-            quoting,
+            row_delimiter: Needle::new(&dialect.row_delimiter),
+            field_delimiter: Needle::new(&dialect.delimiter),
+            quote: dialect.quote().map(Needle::Byte),
+            escape: dialect.escape.map(Needle::Byte),
             row_bytes_max,
             start: 0,
             at: 0,
             place: ScanPosition::FieldStart,
             has_quotes: false,
-            row_delimiters: Lookahead::default(),
-            quotes: Lookahead::default(),
+            searches: Searches::default(),
             open: OpenQuote::default(),
         }
     }
@@ -192,8 +132,7 @@ impl RowScanner {
     /// Starts over at the beginning of another buffer.
     pub(super) fn reset(&mut self) {
         self.move_to(0);
-        self.row_delimiters = Lookahead::default();
-        self.quotes = Lookahead::default();
+        self.searches = Searches::default();
         self.open = OpenQuote::default();
     }
 
@@ -201,11 +140,9 @@ impl RowScanner {
     pub(super) fn shift(&mut self, bytes_count: usize) {
         self.start = self.start.saturating_sub(bytes_count);
         self.at = self.at.saturating_sub(bytes_count);
-        self.row_delimiters.shift(bytes_count);
-        self.quotes.shift(bytes_count);
+        self.searches.shift(bytes_count);
         self.open.until = self.open.until.saturating_sub(bytes_count);
-        self.open.row_delimiters.shift(bytes_count);
-        self.open.quotes.shift(bytes_count);
+        self.open.searches.shift(bytes_count);
     }
 
     /// The end of the current row; moves to the next one if there is an end.
@@ -244,6 +181,7 @@ impl RowScanner {
     fn cross_line(&mut self, window: &Window<'_>) -> ScanStep {
         let delimiter_bytes = self.row_delimiter.bytes_count();
         let line_end = self
+            .searches
             .row_delimiters
             .next(&self.row_delimiter, window.buffer, self.at)
             .filter(|end| end + delimiter_bytes <= window.end);
@@ -251,11 +189,18 @@ impl RowScanner {
             return ScanStep::Done(Scan::NeedMore);
         }
         let segment_end = line_end.unwrap_or(window.end);
-        if let Some(quote) = self.opening_quote(window.buffer, segment_end) {
+        let escape = self.next_escape(window.buffer, segment_end);
+        if let Some(quote) = self.opening_quote(window.buffer, escape.unwrap_or(segment_end)) {
             self.at = quote + 1;
             self.place = ScanPosition::InQuotes;
             self.has_quotes = true;
             return ScanStep::Again;
+        }
+        if let Some(escape) = escape {
+            self.place = ScanPosition::InField;
+            // An end of a line may be part of the field.
+            self.has_quotes = true;
+            return self.skip_escaped(window, escape);
         }
         if let Some(end) = line_end {
             return self.row(window, end, end + delimiter_bytes, RawRecordKind::Whole);
@@ -269,15 +214,37 @@ impl RowScanner {
         }
     }
 
+    /// The first escape between here and `segment_end`.
+    fn next_escape(&mut self, buffer: &[u8], segment_end: usize) -> Option<usize> {
+        let escape = self
+            .searches
+            .escapes
+            .next(self.escape.as_ref()?, buffer, self.at)?;
+        (escape < segment_end).then_some(escape)
+    }
+
+    /// Goes on after the byte that is escaped.
+    fn skip_escaped(&mut self, window: &Window<'_>, escape: usize) -> ScanStep {
+        if escape + 1 < window.end {
+            self.at = escape + 2;
+            return ScanStep::Again;
+        }
+        if !window.is_settled() {
+            self.at = escape;
+            return ScanStep::Done(Scan::NeedMore);
+        }
+        // There is nothing to escape.
+        self.at = window.end;
+        ScanStep::Again
+    }
+
     /// The first quote at the start of a field between here and `segment_end`.
     fn opening_quote(&mut self, buffer: &[u8], segment_end: usize) -> Option<usize> {
-        if !self.quoting {
-            return None;
-        }
+        let needle = self.quote.as_ref()?;
         let mut from = self.at;
         let mut at_field_start = self.place == ScanPosition::FieldStart;
         loop {
-            let quote = self.quotes.next(&self.quote, buffer, from)?;
+            let quote = self.searches.quotes.next(needle, buffer, from)?;
             if quote >= segment_end {
                 return None;
             }
@@ -299,45 +266,71 @@ impl RowScanner {
         }
     }
 
-    /// Inside quotes: only a quote that is not doubled leads out.
+    /// Inside quotes: only a quote that is neither doubled nor escaped leads out.
     fn leave_quotes(&mut self, window: &Window<'_>) -> ScanStep {
+        let Some(needle) = &self.quote else {
+            self.place = ScanPosition::InField;
+            return ScanStep::Again;
+        };
         let quote = self
+            .searches
             .quotes
-            .next(&self.quote, window.buffer, self.at)
+            .next(needle, window.buffer, self.at)
             .filter(|quote| *quote < window.end);
         if self.at < self.open.until {
             let seen_to = quote.unwrap_or(window.end).min(self.open.until);
             let line_end = self
+                .searches
                 .row_delimiters
                 .next(&self.row_delimiter, window.buffer, self.at);
             if line_end.is_some_and(|end| end < seen_to) {
                 self.at = self.open.until;
-                self.row_delimiters = self.open.row_delimiters.clone();
-                self.quotes = self.open.quotes.clone();
+                self.searches = self.open.searches.clone();
                 return ScanStep::Again;
             }
         }
+        if let Some(escape) = self.next_escape(window.buffer, quote.unwrap_or(window.end)) {
+            return self.skip_escaped(window, escape);
+        }
         let Some(quote) = quote else {
             self.at = window.end;
-            return self.unclosed(window);
+            return self.unclosed(window, window.is_settled());
         };
-        self.at = match window.buffer.get(quote + 1..window.end) {
-            Some([QUOTE, ..]) => quote + 2,
-            Some([]) | None if !window.is_settled() => {
-                self.at = quote;
-                return ScanStep::Done(Scan::NeedMore);
-            }
-            Some(_) | None => {
+        self.at = quote;
+        let after = quote + 1;
+        if let Some(next) = window.buffer.get(after).filter(|_| after < window.end)
+            && self.quote.as_ref().is_some_and(|quote| quote.is_byte(*next))
+        {
+            self.at = quote + 2;
+            return ScanStep::Again;
+        }
+        match self.closes(window, after) {
+            None => ScanStep::Done(Scan::NeedMore),
+            Some(true) => {
                 self.place = ScanPosition::InField;
-                quote + 1
+                self.at = after;
+                ScanStep::Again
             }
-        };
-        ScanStep::Again
+            Some(false) => self.unclosed(window, true),
+        }
     }
 
-    /// The window ends inside quotes: the first line alone is the row, and rows go on after it.
-    fn unclosed(&mut self, window: &Window<'_>) -> ScanStep {
-        if !window.is_settled() {
+    /// Whether what comes after a quote ends its field; `None` if that is not known yet. Of a row that fills the window it
+    /// does not matter.
+    fn closes(&self, window: &Window<'_>, after: usize) -> Option<bool> {
+        let with_return: &[u8] = if self.row_delimiter.is_byte(b'\n') {
+            b"\r\n"
+        } else {
+            b""
+        };
+        let delimiters = [&self.field_delimiter, &self.row_delimiter].map(Needle::bytes);
+        window.comes(after, delimiters.into_iter().chain([with_return]))
+    }
+
+    /// A quote does not close, which is known by the place where the scan stands: the first line alone is the row, and rows
+    /// go on after it.
+    fn unclosed(&mut self, window: &Window<'_>, is_known: bool) -> ScanStep {
+        if !is_known {
             return ScanStep::Done(Scan::NeedMore);
         }
         let line_end = window
@@ -350,18 +343,30 @@ impl RowScanner {
             Some(end) => {
                 // The searches went on after this line; the next row needs them from its own start.
                 self.open = OpenQuote {
-                    until: window.end,
-                    row_delimiters: std::mem::take(&mut self.row_delimiters),
-                    quotes: std::mem::take(&mut self.quotes),
+                    until: self.at,
+                    searches: std::mem::take(&mut self.searches),
                 };
                 let next = end + self.row_delimiter.bytes_count();
                 self.row(window, end, next, RawRecordKind::UnclosedQuote)
+            }
+            None if !window.is_settled() => {
+                self.has_quotes = true;
+                ScanStep::Done(Scan::NeedMore)
             }
             None if window.full || window.end - self.start > self.row_bytes_max => {
                 ScanStep::Done(Scan::TooLong)
             }
             None => self.row(window, window.end, window.end, RawRecordKind::UnclosedQuote),
         }
+    }
+
+    /// Whether the byte after this text is escaped.
+    fn escapes_next(&self, text: &[u8]) -> bool {
+        let Some(escape) = &self.escape else {
+            return false;
+        };
+        let escapes = text.iter().rev().take_while(|byte| escape.is_byte(**byte));
+        !escapes.count().is_multiple_of(2)
     }
 
     fn row(&self, window: &Window<'_>, end: usize, next: usize, kind: RawRecordKind) -> ScanStep {
@@ -372,8 +377,11 @@ impl RowScanner {
             0
         };
         let is_terminated = next > end;
-        let drops_carriage_return =
-            is_terminated && self.row_delimiter.is_byte(b'\n') && content.ends_with(b"\r");
+        let drops_carriage_return = is_terminated
+            && self.row_delimiter.is_byte(b'\n')
+            && content
+                .strip_suffix(b"\r")
+                .is_some_and(|before| !self.escapes_next(before));
         ScanStep::Done(Scan::Row(ScannedRow {
             content: self.start..end - usize::from(drops_carriage_return),
             next,

@@ -2,14 +2,14 @@
 
 use super::framer::{Framer, FramerConfig};
 use super::object_chunks::NextChunk;
-use super::object_text::ObjectText;
+use super::utf8_text::{Utf8Text, ended_at};
 use crate::model::Mark;
 use crate::source::SourceError;
 
 /// A text that is cut into chunks.
 #[derive(Debug)]
 pub struct TextRows {
-    text: ObjectText,
+    text: Utf8Text,
     framer: Framer,
     /// How far the text has to reach, if that is known beforehand.
     expected_end: Option<u64>,
@@ -22,7 +22,7 @@ pub struct TextRows {
 impl TextRows {
     /// The rows of a text that starts at the mark. `expected_end` is its last position, if that is known beforehand.
     pub fn new(
-        text: ObjectText,
+        text: Utf8Text,
         framing: &FramerConfig,
         start: Mark,
         expected_end: Option<u64>,
@@ -41,7 +41,7 @@ impl TextRows {
     /// What comes next. After the end, and after an error, nothing does.
     ///
     /// # Errors
-    /// As [`ObjectText::next`]; damage is reported after the last whole row before it.
+    /// As [`Utf8Text::next`]; damage is reported after the last whole row before it.
     pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         if let Some(chunk) = self.framer.next_chunk() {
             return Ok(NextChunk::Chunk(chunk));
@@ -73,12 +73,7 @@ impl TextRows {
     fn ensure_end(&self) -> Result<(), SourceError> {
         let position = self.framer.mark().position;
         match self.expected_end {
-            Some(end) if position < end => Err(SourceError::Unreachable {
-                action: "read",
-                location: self.location.clone(),
-                attempts: 1,
-                detail: format!("it ended at byte {position} of {end}"),
-            }),
+            Some(end) if position < end => Err(ended_at(&self.location, position, end)),
             Some(_) | None => Ok(()),
         }
     }

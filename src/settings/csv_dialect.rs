@@ -13,8 +13,15 @@ pub struct CsvDialect {
     pub null_value: String,
     /// Rows to skip at the head of each file: 0 or 1.
     pub ignore_header_rows: u8,
-    /// Whether double quotes protect delimiters.
+    /// Whether quotes protect delimiters.
     pub rfc4180: bool,
+    /// The quote; left out of the fingerprint as long as it is that of RFC 4180.
+    #[serde(skip_serializing_if = "is_double_quote")]
+    pub quote: u8,
+    /// A character that takes the meaning of the delimiter, quote or end of a line after it, or of itself, in quotes and
+    /// without; before anything else it is text. A doubled quote is a quote with it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escape: Option<u8>,
     /// Whether the first field of a full-load row is an operation.
     pub load_operation_column: LoadOperationColumn,
     /// How fields find their columns; left out of the fingerprint as long as it is by position.
@@ -22,7 +29,26 @@ pub struct CsvDialect {
     pub columns: CsvColumns,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_double_quote(quote: &u8) -> bool {
+    *quote == b'"'
+}
+
 impl CsvDialect {
+    /// The quote, if there is one.
+    pub fn quote(&self) -> Option<u8> {
+        self.rfc4180.then_some(self.quote)
+    }
+
+    /// Whether an escape takes the meaning of this byte. Ends of lines are among them whatever the row delimiter is.
+    pub fn is_escapable(&self, byte: u8) -> bool {
+        let delimiters = [self.delimiter.first(), self.row_delimiter.first()];
+        matches!(byte, b'\n' | b'\r')
+            || self.quote() == Some(byte)
+            || self.escape == Some(byte)
+            || delimiters.contains(&Some(&byte))
+    }
+
     /// Whether the first row of a file is not one of its rows.
     pub fn has_header(&self) -> bool {
         self.ignore_header_rows > 0 || !self.columns.is_by_position()
@@ -37,6 +63,8 @@ impl Default for CsvDialect {
             null_value: String::new(),
             ignore_header_rows: 0,
             rfc4180: true,
+            quote: b'"',
+            escape: None,
             load_operation_column: LoadOperationColumn::Detect,
             columns: CsvColumns::ByPosition,
         }

@@ -1,6 +1,9 @@
-//! `source.data_format` and what `source.csv` says about compression. Pure: no I/O, no clock.
+//! `source.data_format` and what `source.csv` says about compression and encoding. Pure: no I/O, no clock.
 
-use serde::Serialize;
+use std::hash::{Hash, Hasher};
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use serde::{Serialize, Serializer};
 
 /// What the files of a source are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -9,6 +12,9 @@ pub struct SourceFormat {
     pub data: DataFormat,
     /// How CSV files are compressed.
     pub compression: CompressionChoice,
+    /// What the bytes of a text mean; left out of the fingerprint as long as it is UTF-8.
+    #[serde(skip_serializing_if = "TextEncoding::is_utf_8")]
+    pub encoding: TextEncoding,
     /// Bytes of text that a byte of a compressed file may become.
     #[serde(skip)]
     pub expansion_max: u32,
@@ -40,13 +46,70 @@ pub enum CompressionChoice {
     Zstd,
 }
 
+/// What the bytes of a text mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextEncoding(&'static Encoding);
+
+impl TextEncoding {
+    /// What needs no translation.
+    pub const UTF_8: Self = Self(UTF_8);
+
+    /// The encoding of a label of the WHATWG Encoding Standard, which knows most names in use.
+    pub fn of(label: &str) -> Option<Self> {
+        // Its `replacement` stands for encodings that are refused, and is none.
+        Encoding::for_label_no_replacement(label.as_bytes()).map(Self)
+    }
+
+    /// What translates it.
+    pub fn encoding(self) -> &'static Encoding {
+        self.0
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Whether it is one of the two that have two bytes or four for each character.
+    pub fn is_utf_16(self) -> bool {
+        self.0 == UTF_16LE || self.0 == UTF_16BE
+    }
+
+    /// Whether a text begins with the mark of this encoding, which is one of the two of UTF-16.
+    pub fn is_marked_by(self, head: &[u8]) -> bool {
+        let is_utf_32 = head.starts_with(&[0xFF, 0xFE, 0, 0]);
+        (self.0 == UTF_16LE && head.starts_with(&[0xFF, 0xFE]) && !is_utf_32)
+            || (self.0 == UTF_16BE && head.starts_with(&[0xFE, 0xFF]))
+    }
+
+    /// Whether it needs no translation.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub fn is_utf_8(&self) -> bool {
+        *self == Self::UTF_8
+    }
+}
+
+impl Hash for TextEncoding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl Serialize for TextEncoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl SourceFormat {
     /// What gzip reaches at most is about 1,030, so this stops nothing but what was made to be a bomb.
     pub const EXPANSION_MAX_DEFAULT: u32 = 1_000;
 
     /// Whether each file says what it is.
     pub fn is_auto(&self) -> bool {
-        self.data == DataFormat::Auto && self.compression == CompressionChoice::Auto
+        self.data == DataFormat::Auto
+            && self.compression == CompressionChoice::Auto
+            && self.encoding.is_utf_8()
     }
 }
 
@@ -55,6 +118,7 @@ impl Default for SourceFormat {
         Self {
             data: DataFormat::Auto,
             compression: CompressionChoice::Auto,
+            encoding: TextEncoding::UTF_8,
             expansion_max: Self::EXPANSION_MAX_DEFAULT,
         }
     }

@@ -1,15 +1,13 @@
 //! Splits one record into its fields. Pure: no I/O, no clock.
 //!
-//! Follows the same rules as the framer, and so `csv-core` with doubled quotes, against which it is tested;
-//! it also reports whether a field was quoted, which decides between an empty string and NULL. A record
-//! without quotes is split without copying a byte.
+//! Follows the same rules as the framer, which lets no record through with a quote that does not close; it also reports
+//! whether a field was quoted, which decides between an empty string and NULL. A record without quotes and escapes is
+//! split without copying a byte.
 
 use std::ops::Range;
 
 use super::needle::Needle;
 use crate::settings::CsvDialect;
-
-const QUOTE: u8 = b'"';
 
 /// One field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +31,20 @@ pub enum Quoting {
 #[derive(Debug, Clone)]
 pub struct FieldSplitter {
     delimiter: Needle,
-    quoting: bool,
+    quote: Option<u8>,
+    escape: Option<Escape>,
     fields: Vec<FieldPlace>,
     /// Text of the fields that had to be changed.
     resolved: Vec<u8>,
     /// The fields in another order.
     arranged: Vec<FieldPlace>,
+}
+
+/// An escape, with the bytes whose meaning it takes.
+#[derive(Debug, Clone)]
+struct Escape {
+    byte: u8,
+    escapable: Box<[bool; 256]>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +72,8 @@ impl FieldSplitter {
     pub fn new(dialect: &CsvDialect) -> Self {
         Self {
             delimiter: Needle::new(&dialect.delimiter),
-            quoting: dialect.rfc4180,
+            quote: dialect.quote(),
+            escape: dialect.escape.map(|byte| Escape::new(byte, dialect)),
             fields: Vec::new(),
             resolved: Vec::new(),
             arranged: Vec::new(),
@@ -77,10 +84,11 @@ impl FieldSplitter {
     pub fn split<'a>(&'a mut self, record: &'a [u8]) -> Fields<'a> {
         self.fields.clear();
         self.resolved.clear();
-        let has_quotes = self.quoting && memchr::memchr(QUOTE, record).is_some();
+        let has = |byte: Option<u8>| byte.is_some_and(|byte| memchr::memchr(byte, record).is_some());
+        let is_bare = !has(self.quote) && !has(self.escape.as_ref().map(|escape| escape.byte));
         match self.delimiter {
-            Needle::Byte(delimiter) if !has_quotes => self.split_bare(record, delimiter),
-            Needle::Byte(_) | Needle::Bytes(_) => self.walk(record, has_quotes),
+            Needle::Byte(delimiter) if is_bare => self.split_bare(record, delimiter),
+            Needle::Byte(_) | Needle::Bytes(_) => self.walk(record),
         }
         Fields {
             record,
@@ -136,16 +144,14 @@ impl FieldSplitter {
         });
     }
 
-    fn walk(&mut self, record: &[u8], has_quotes: bool) {
+    fn walk(&mut self, record: &[u8]) {
         let mut start = 0;
         loop {
-            let rest = record.get(start..).unwrap_or_default();
-            let end = if has_quotes && rest.first() == Some(&QUOTE) {
+            let first = record.get(start);
+            let end = if first.is_some() && first == self.quote.as_ref() {
                 self.quoted(record, start)
             } else {
-                let end = self.field_end(record, start);
-                self.add_bare(start..end);
-                end
+                self.bare(record, start)
             };
             if end >= record.len() {
                 return;
@@ -154,37 +160,87 @@ impl FieldSplitter {
         }
     }
 
+    /// Adds the field without quotes that starts here; gives its end.
+    fn bare(&mut self, record: &[u8], start: usize) -> usize {
+        let resolved_start = self.resolved.len();
+        let mut from = start;
+        let mut rest_from = start;
+        loop {
+            let end = self.field_end(record, rest_from);
+            let Some((escape, after)) = self.next_escaped(record, rest_from, end) else {
+                if from == start {
+                    self.add_bare(start..end);
+                } else {
+                    self.resolve(record, from..end);
+                    self.add_resolved(resolved_start, Quoting::Bare);
+                }
+                return end;
+            };
+            if let Some(escape) = escape {
+                self.resolve(record, from..escape);
+                from = escape + 1;
+            }
+            rest_from = after;
+        }
+    }
+
+    /// The first escape between these places: where it stands, if it takes a meaning and so is no text, and where to go on.
+    fn next_escaped(&self, record: &[u8], from: usize, end: usize) -> Option<(Option<usize>, usize)> {
+        let escape = self.escape.as_ref()?;
+        let at = from + memchr::memchr(escape.byte, record.get(from..end)?)?;
+        let next = record.get(at + 1).copied();
+        let takes_meaning = next.is_some_and(|next| escape.takes_meaning_of(next));
+        Some((takes_meaning.then_some(at), (at + 2).min(record.len())))
+    }
+
+    fn resolve(&mut self, record: &[u8], range: Range<usize>) {
+        self.resolved
+            .extend_from_slice(record.get(range).unwrap_or_default());
+    }
+
+    fn add_resolved(&mut self, start: usize, quoting: Quoting) {
+        self.fields.push(FieldPlace {
+            text: FieldText::Resolved(start..self.resolved.len()),
+            quoting,
+        });
+    }
+
     /// Adds the field whose opening quote is at `start`; gives its end.
     fn quoted(&mut self, record: &[u8], start: usize) -> usize {
         let resolved_start = self.resolved.len();
-        let mut from = start + 1;
+        let Some(quote) = self.quote else {
+            return self.bare(record, start);
+        };
+        let (mut from, mut rest_from) = (start + 1, start + 1);
         loop {
-            let rest = record.get(from..).unwrap_or_default();
             // The framer lets no record through whose quote does not close.
-            let close = memchr::memchr(QUOTE, rest).map_or(record.len(), |offset| from + offset);
-            let after = (close + 1).min(record.len());
-            if record.get(after) == Some(&QUOTE) {
-                // Doubled: keep the text with one of the two.
-                self.resolved
-                    .extend_from_slice(record.get(from..after).unwrap_or_default());
-                from = after + 1;
+            let rest = record.get(rest_from..).unwrap_or_default();
+            let close = memchr::memchr(quote, rest).map_or(record.len(), |offset| rest_from + offset);
+            if let Some((escape, after)) = self.next_escaped(record, rest_from, close) {
+                if let Some(escape) = escape {
+                    self.resolve(record, from..escape);
+                    from = escape + 1;
+                }
+                rest_from = after;
                 continue;
             }
-            let end = self.field_end(record, after);
-            let text = if end == after && self.resolved.len() == resolved_start {
-                FieldText::InRecord(from..close)
+            let after = (close + 1).min(record.len());
+            if record.get(after) == Some(&quote) {
+                // Doubled: keep the text with one of the two.
+                self.resolve(record, from..after);
+                (from, rest_from) = (after + 1, after + 1);
+                continue;
+            }
+            if from == start + 1 {
+                self.fields.push(FieldPlace {
+                    text: FieldText::InRecord(from..close),
+                    quoting: Quoting::Quoted,
+                });
             } else {
-                self.resolved
-                    .extend_from_slice(record.get(from..close).unwrap_or_default());
-                self.resolved
-                    .extend_from_slice(record.get(after..end).unwrap_or_default());
-                FieldText::Resolved(resolved_start..self.resolved.len())
-            };
-            self.fields.push(FieldPlace {
-                text,
-                quoting: Quoting::Quoted,
-            });
-            return end;
+                self.resolve(record, from..close);
+                self.add_resolved(resolved_start, Quoting::Quoted);
+            }
+            return self.field_end(record, after);
         }
     }
 
@@ -193,6 +249,23 @@ impl FieldSplitter {
         self.delimiter
             .find(rest)
             .map_or(record.len(), |offset| from + offset)
+    }
+}
+
+impl Escape {
+    fn new(byte: u8, dialect: &CsvDialect) -> Self {
+        let mut escapable = Box::new([false; 256]);
+        for (next, is_escapable) in (0..=u8::MAX).zip(escapable.iter_mut()) {
+            *is_escapable = dialect.is_escapable(next);
+        }
+        Self { byte, escapable }
+    }
+
+    /// Before any other byte it is text.
+    fn takes_meaning_of(&self, next: u8) -> bool {
+        self.escapable
+            .get(usize::from(next))
+            .is_some_and(|is_escapable| *is_escapable)
     }
 }
 
@@ -231,104 +304,5 @@ impl<'a> Fields<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-    use proptest::sample::select;
-
-    use super::*;
-
-    fn split(dialect: &CsvDialect, record: &[u8]) -> Vec<(Vec<u8>, Quoting)> {
-        let mut splitter = FieldSplitter::new(dialect);
-        let fields = splitter.split(record);
-        fields
-            .iter()
-            .map(|field| (field.text.to_vec(), field.quoting))
-            .collect()
-    }
-
-    fn dialect(delimiter: &str, rfc4180: bool) -> CsvDialect {
-        CsvDialect {
-            delimiter: delimiter.into(),
-            rfc4180,
-            ..CsvDialect::default()
-        }
-    }
-
-    /// The fields by `csv-core`, field by field, so that the start of each raw field is known.
-    fn by_csv_core(record: &[u8]) -> Vec<(Vec<u8>, Quoting)> {
-        // Neither terminator nor byte-order mark may have a meaning inside a record.
-        let mut reader = csv_core::ReaderBuilder::new()
-            .terminator(csv_core::Terminator::Any(0xFF))
-            .build();
-        let mut fields = Vec::new();
-        let mut rest = record;
-        loop {
-            let mut output = vec![0; record.len() + 1];
-            let is_quoted = rest.first() == Some(&QUOTE);
-            let (mut result, read, mut written) = reader.read_field(rest, &mut output);
-            rest = &rest[read..];
-            if result == csv_core::ReadFieldResult::InputEmpty {
-                let (last, _, more) = reader.read_field(&[], &mut output[written..]);
-                result = last;
-                written += more;
-            }
-            let quoting = if is_quoted { Quoting::Quoted } else { Quoting::Bare };
-            fields.push((output[..written].to_vec(), quoting));
-            match result {
-                csv_core::ReadFieldResult::Field { record_end: false } => {}
-                csv_core::ReadFieldResult::Field { record_end: true } => return fields,
-                csv_core::ReadFieldResult::InputEmpty
-                | csv_core::ReadFieldResult::OutputFull
-                | csv_core::ReadFieldResult::End => panic!("{result:?} in the middle of a record"),
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3_000))]
-
-        #[test]
-        fn fields_are_those_of_csv_core(tokens in vec(select(vec!["a", "\"", "\"", ",", "\n", " ", "é"]), 1..20)) {
-            let record = tokens.concat().into_bytes();
-            prop_assert_eq!(split(&dialect(",", true), &record), by_csv_core(&record));
-        }
-
-        #[test]
-        fn several_bytes_between_fields_mean_the_same_as_one(
-            tokens in vec(select(vec!["a", "\"", "\"", ",", "\n", " "]), 1..20), rfc4180: bool,
-        ) {
-            let record = tokens.concat();
-            let translated = record.replace(',', "<>");
-            let mut expected = split(&dialect(",", rfc4180), record.as_bytes());
-            for (text, _) in &mut expected {
-                *text = String::from_utf8(text.clone()).unwrap().replace(',', "<>").into_bytes();
-            }
-            prop_assert_eq!(split(&dialect("<>", rfc4180), translated.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn quotes_decide_between_empty_and_null_and_are_plain_without_rfc4180() {
-        use Quoting::{Bare, Quoted};
-        let check = |rfc4180, record: &str, expected: &[(&str, Quoting)]| {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(text, quoting)| (text.as_bytes().to_vec(), *quoting))
-                .collect();
-            assert_eq!(
-                split(&dialect(",", rfc4180), record.as_bytes()),
-                expected,
-                "{record}"
-            );
-        };
-        check(true, ",\"\",", &[("", Bare), ("", Quoted), ("", Bare)]);
-        check(
-            true,
-            "\"a\"\"b\",\"c\"d,e\"f",
-            &[("a\"b", Quoted), ("cd", Quoted), ("e\"f", Bare)],
-        );
-        check(false, "\"a,b\"", &[("\"a", Bare), ("b\"", Bare)]);
-        check(true, "", &[("", Bare)]);
-    }
-}
+#[path = "csv_tests.rs"]
+mod tests;

@@ -38,6 +38,14 @@ impl Needle {
         }
     }
 
+    /// What is searched for.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Byte(byte) => std::slice::from_ref(byte),
+            Self::Bytes(finder) => finder.needle(),
+        }
+    }
+
     /// Its length in bytes.
     pub fn bytes_count(&self) -> usize {
         match self {

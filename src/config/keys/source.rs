@@ -236,7 +236,23 @@ static CSV: Group = Group {
             name: "rfc4180",
             kind: Kind::Boolean,
             presence: Presence::Default("true"),
-            about: "Whether double quotes protect delimiters. With false, quotes are ordinary characters.",
+            about: "Whether quotes protect delimiters. With false, quotes are ordinary characters. A quote opens at the start of\n\
+                    a field and closes before a delimiter or the end of the row. One that does not costs its line: that\n\
+                    is a dead letter, and reading goes on at the next line.",
+        },
+        Key {
+            name: "quote",
+            kind: Kind::Text(&text::ANY),
+            presence: Presence::Default("\""),
+            about: "The quote, one ASCII character. Two of them in a quoted field are one.",
+        },
+        Key {
+            name: "escape",
+            kind: Kind::Text(&text::ANY),
+            presence: Presence::Default(""),
+            about: "One ASCII character that makes a delimiter, a quote, an end of a line or itself part of the field, in quotes\n\
+                    and without: \\ for files of Spark, Hive, MySQL or Redshift. Before any other character it is text, so\n\
+                    null_value may be '\\N'. None by default.",
         },
         Key {
             name: "load_operation_column",
@@ -284,6 +300,15 @@ static CSV: Group = Group {
             about: "How the files are compressed; `CompressionType` of DMS. auto: the first bytes of each file decide,\n\
                     and a file named .gz, .gzip, .zst or .zstd that is not compressed is set aside. Positions in a file\n\
                     are positions in its text; after a restart the text is decoded again from its beginning.",
+        },
+        Key {
+            name: "encoding",
+            kind: Kind::Text(&text::ANY),
+            presence: Presence::Default("utf-8"),
+            about: "What the bytes of the text mean: utf-8, utf-16le, utf-16be, windows-1252 (also called latin1), shift_jis or\n\
+                    any other name of the WHATWG Encoding Standard. Messages are in UTF-8. With another encoding than\n\
+                    utf-8, positions in a file are positions in the text in UTF-8, and after a restart the file is read\n\
+                    again from its beginning. A file that has bytes of no character is set aside.",
         },
         Key {
             name: "expansion_max",

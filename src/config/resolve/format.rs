@@ -4,11 +4,21 @@ use super::super::values::Section;
 use crate::settings::problems::{DocumentPlace, Report};
 use crate::settings::{
     CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
+    TextEncoding,
 };
 
 /// CSV or Parquet, and how compressed.
-pub(super) fn format(source: &Section<'_>) -> Option<SourceFormat> {
+pub(super) fn format(source: &Section<'_>, report: &mut Report) -> Option<SourceFormat> {
     let csv = source.section("csv")?;
+    let label = csv.text("encoding")?;
+    let encoding = TextEncoding::of(label);
+    if encoding.is_none() {
+        let message = format!(
+            "`source.csv.encoding` is `{label}`, which is no known encoding; known are utf-8, utf-16le, utf-16be, windows-1252, \
+             iso-8859-2, shift_jis, gb18030 and the other names of the WHATWG Encoding Standard"
+        );
+        report.error(csv.place("encoding"), &message);
+    }
     Some(SourceFormat {
         data: data_format(source)?,
         compression: csv.choice(
@@ -20,6 +30,7 @@ pub(super) fn format(source: &Section<'_>) -> Option<SourceFormat> {
                 ("zstd", CompressionChoice::Zstd),
             ],
         )?,
+        encoding: encoding.unwrap_or(TextEncoding::UTF_8),
         expansion_max: csv.number("expansion_max")?,
     })
 }
@@ -48,11 +59,22 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
              distinguished: change one of them",
         );
     }
-    if rfc4180 && (delimiter.contains('"') || row_delimiter.contains('"')) {
+    let quote = character(csv, "quote", &mut refuse)?;
+    // A quote before a quote means a quote anyway.
+    let escape = character(csv, "escape", &mut refuse)?.filter(|escape| Some(*escape) != quote);
+    let is_in_delimiter =
+        |byte: u8| delimiter.as_bytes().contains(&byte) || row_delimiter.as_bytes().contains(&byte);
+    if rfc4180 && quote.is_some_and(is_in_delimiter) {
         refuse(
-            csv.place("rfc4180"),
-            "`source.csv.rfc4180` is true, and a delimiter contains a double quote; set it to false or change the \
-             delimiter",
+            csv.place("quote"),
+            "`source.csv.rfc4180` is true, and a delimiter contains the quote (`source.csv.quote`); set it to false or \
+             change one of them",
+        );
+    }
+    if escape.is_some_and(is_in_delimiter) {
+        refuse(
+            csv.place("escape"),
+            "a delimiter contains `source.csv.escape`; change one of them",
         );
     }
     if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
@@ -73,6 +95,8 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         null_value: null_value.to_owned(),
         ignore_header_rows: csv.number("ignore_header_rows")?,
         rfc4180,
+        quote: quote.unwrap_or(b'"'),
+        escape,
         load_operation_column: csv.choice(
             "load_operation_column",
             &[
@@ -83,6 +107,25 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         )?,
         columns: columns(csv)?,
     })
+}
+
+/// A key with one character, none if it is empty. Longer ones are a problem.
+fn character(
+    csv: &Section<'_>,
+    name: &'static str,
+    refuse: &mut impl FnMut(Option<DocumentPlace>, &str),
+) -> Option<Option<u8>> {
+    let text = csv.text(name)?;
+    match text.as_bytes() {
+        [] => Some(None),
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(Some(*byte)),
+        _longer => {
+            let message =
+                format!("`source.csv.{name}` must be one ASCII character, and not the end of a line");
+            refuse(csv.place(name), &message);
+            Some(None)
+        }
+    }
 }
 
 fn columns(csv: &Section<'_>) -> Option<CsvColumns> {

@@ -23,7 +23,7 @@ pub(super) fn source(
 ) -> Option<SourceConfig> {
     let section = root.section("source")?;
     let csv = section.section("csv").and_then(|csv| dialect(&csv, report));
-    let format = format(&section);
+    let format = format(&section, report);
     check_intervals(&section, report);
     let place = section.section("s3").or_else(|| section.section("local"))?;
     let cdc_path =
@@ -240,7 +240,8 @@ mod tests {
     use super::*;
     use crate::config::tests::loaded_with;
     use crate::settings::{
-        CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
+        CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn,
+        SourceFormat, TextEncoding,
     };
 
     #[test]
@@ -248,7 +249,7 @@ mod tests {
         let source = loaded_with(
             "  s3: { bucket: blog-source,",
             "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
-             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, \
+             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, quote: \"'\", escape: '\\', encoding: UTF-16LE, \
              load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
              expected_bucket_owner: \"012345678901\",",
@@ -271,6 +272,8 @@ mod tests {
                 null_value: "\\N".into(),
                 ignore_header_rows: 1,
                 rfc4180: false,
+                quote: b'\'',
+                escape: Some(b'\\'),
                 load_operation_column: LoadOperationColumn::Absent,
                 columns: CsvColumns::ByHeader {
                     drift: HeaderDrift::Stop,
@@ -279,6 +282,7 @@ mod tests {
             format: SourceFormat {
                 data: DataFormat::Csv,
                 compression: CompressionChoice::Gzip,
+                encoding: TextEncoding::of("utf-16le").unwrap(),
                 expansion_max: 7,
             },
             late_files: LateFiles::Quarantine,

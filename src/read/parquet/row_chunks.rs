@@ -12,8 +12,6 @@ use crate::read::framer::{FRAME_BYTES_CEILING, FramerConfig};
 use crate::saturate;
 use crate::settings::CsvDialect;
 
-const QUOTE: u8 = b'"';
-
 /// Builds the chunks of one object.
 #[derive(Debug)]
 pub struct RowChunks {
@@ -22,6 +20,8 @@ pub struct RowChunks {
     /// Bytes that put a value in quotes: quotes, ends of lines, and what delimiters are made of. Of a delimiter of
     /// several bytes each is enough, because a value could end in the beginning of it.
     special: [bool; 256],
+    quote: u8,
+    escape: Option<u8>,
     null: Vec<u8>,
     row_bytes_max: usize,
     chunk_bytes_max: usize,
@@ -42,25 +42,29 @@ impl RowChunks {
             delimiter,
             row_delimiter,
             null_value,
-            rfc4180,
+            escape,
             ..
         } = &config.dialect;
-        if !rfc4180 || null_value.contains('"') {
+        let quote = config.dialect.quote();
+        let Some(quote) = quote.filter(|quote| !null_value.as_bytes().contains(quote)) else {
             return Err(
                 "rows of Parquet are handed on as rows of CSV, and a delimiter in a value cannot be protected where \
-                 source.csv.rfc4180 is false, nor can NULL be said where source.csv.null_value has a double quote; \
-                 change it, or read Parquet in a task of its own"
+                 source.csv.rfc4180 is false, nor can NULL be said where source.csv.null_value has a quote; change it, or \
+                 read Parquet in a task of its own"
                     .to_owned(),
             );
-        }
+        };
         let mut special = [false; 256];
-        for byte in delimiter.iter().chain(row_delimiter).chain(b"\"\n\r") {
+        let quotes = std::iter::once(&quote).chain(escape);
+        for byte in delimiter.iter().chain(row_delimiter).chain(b"\n\r").chain(quotes) {
             if let Some(special) = special.get_mut(usize::from(*byte)) {
                 *special = true;
             }
         }
         Ok(Self {
             special,
+            quote,
+            escape: *escape,
             delimiter: delimiter.clone(),
             row_delimiter: row_delimiter.clone(),
             null: null_value.clone().into_bytes(),
@@ -89,16 +93,18 @@ impl RowChunks {
             self.bytes.extend_from_slice(text);
             return;
         }
-        self.bytes.push(QUOTE);
+        self.bytes.push(self.quote);
         let mut rest = text;
-        while let Some(at) = memchr::memchr(QUOTE, rest) {
-            let (before, behind) = rest.split_at_checked(at + 1).unwrap_or((rest, &[]));
+        let escape = self.escape.unwrap_or(self.quote);
+        while let Some(at) = memchr::memchr2(self.quote, escape, rest) {
+            let (before, after) = rest.split_at_checked(at + 1).unwrap_or((rest, &[]));
             self.bytes.extend_from_slice(before);
-            self.bytes.push(QUOTE);
-            rest = behind;
+            // Doubled, either of them is one.
+            self.bytes.extend(before.last());
+            rest = after;
         }
         self.bytes.extend_from_slice(rest);
-        self.bytes.push(QUOTE);
+        self.bytes.push(self.quote);
     }
 
     fn is_special(&self, byte: u8) -> bool {

@@ -37,7 +37,7 @@ fn chunks(config: &FramerConfig, rows: &[Vec<Option<String>>], start: Mark) -> V
 
 fn any_rows() -> impl Strategy<Value = Rows> {
     let texts = prop_oneof![
-        "[a-c,;\"\n\r |]{0,8}",
+        "[a-c,;\"'\\\\\n\r |]{0,8}",
         Just("\\N".to_owned()),
         Just(String::new()),
         "x{50,70}",
@@ -51,14 +51,20 @@ fn any_dialect() -> impl Strategy<Value = CsvDialect> {
         delimiters,
         prop_oneof![Just("\n"), Just("\r\n"), Just("|")],
         prop_oneof![Just(""), Just("\\N"), Just("a")],
+        prop_oneof![Just(b'"'), Just(b'\'')],
+        prop_oneof![Just(None), Just(Some(b'\\'))],
     )
-        .prop_filter("they must differ", |(field, row, _)| !field.contains(row))
-        .prop_map(|(delimiter, row_delimiter, null_value)| CsvDialect {
-            delimiter: delimiter.into(),
-            row_delimiter: row_delimiter.into(),
-            null_value: null_value.into(),
-            ..CsvDialect::default()
-        })
+        .prop_filter("they must differ", |(field, row, ..)| !field.contains(row))
+        .prop_map(
+            |(delimiter, row_delimiter, null_value, quote, escape)| CsvDialect {
+                delimiter: delimiter.into(),
+                row_delimiter: row_delimiter.into(),
+                null_value: null_value.into(),
+                quote,
+                escape,
+                ..CsvDialect::default()
+            },
+        )
 }
 
 proptest! {
