@@ -22,7 +22,7 @@ const SIMULATED: [(&str, &str); 11] = [
 ];
 /// Planted defects, and the door that shows each of them.
 const DOORS: [(&str, &[&str]); 8] = [
-    ("state-not-synced", &["power-cut"]),
+    ("state-not-synced", &["power-cut", "--count", "24"]),
     ("doubt-resent-blindly", &["nth-call", "--kind", "put"]),
     ("read-back-too-late", &["foreign-traffic", "--records", "20000"]),
     ("read-back-too-late", &["clock"]),

@@ -6,6 +6,7 @@ use std::path::Path;
 use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore};
 use bucket_brigade::checkpoint::store::{CheckpointStore, ObjectState};
 use bucket_brigade::read::format::MAGIC_BYTES;
+use bucket_brigade::read::header_text::FIRST_ROW_BYTES;
 use bucket_brigade::sandbox::blog_data::{BlogData, BlogSize, SCHEMA, TABLE, TABLE_DEFINITION};
 use bucket_brigade::saturate;
 use clap::Args;
@@ -50,13 +51,14 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let (read, skipped) = (number("/bytes_read"), number("/counters/skipped"));
     let finding = format!(
         "seed {}: of {total} bytes {} were settled at the kill, in the middle of {file} (byte {from}); the restart read {read} \
-         bytes, {unsettled} were left and {MAGIC_BYTES} say what the file is, and skipped {skipped} records as stored",
+         bytes, {unsettled} were left and {MAGIC_BYTES} and {FIRST_ROW_BYTES} say what the file is and whether its rows begin with an operation, and skipped {skipped} records as stored",
         arguments.seed,
         total - unsettled,
     );
-    // The file in whose middle it was killed shows its format again, by its first bytes; nothing else is read twice.
-    let expected = u64::try_from(MAGIC_BYTES).map(|again| unsettled + again);
-    if expected == Ok(read) && from > 0 {
+    // The file in whose middle it was killed shows its format again, by its first bytes, and by its first row whether
+    // rows begin with an operation; nothing else is read twice.
+    let expected = unsettled + saturate::to_u64(MAGIC_BYTES) + FIRST_ROW_BYTES;
+    if expected == read && from > 0 {
         Ok(finding)
     } else {
         Err(finding)

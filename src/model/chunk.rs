@@ -23,6 +23,8 @@ pub struct Chunk {
     pub records: Vec<RawRecord>,
     /// Which field is which column, where the object says so itself; otherwise by position.
     pub columns: Option<Arc<FileColumns>>,
+    /// Whether its rows begin with an operation, where the first row of the object says so for all of them.
+    pub has_operation: Option<bool>,
 }
 
 impl Chunk {
@@ -56,6 +58,7 @@ impl Chunk {
                 .slice(..saturate::to_usize(next.range.start).min(self.bytes.len())),
             records: self.records.get(..count).unwrap_or_default().to_vec(),
             columns: self.columns.clone(),
+            has_operation: self.has_operation,
         }
     }
 
@@ -80,6 +83,7 @@ impl Chunk {
                 .slice(saturate::to_usize(start).min(self.bytes.len())..),
             records: records.collect(),
             columns: self.columns.clone(),
+            has_operation: self.has_operation,
         })
     }
 

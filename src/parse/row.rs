@@ -206,7 +206,10 @@ impl RowRenderer {
         let (target, values) = match place.source {
             RowSource::Load(table) => {
                 let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
-                let rule = columns.map_or(self.load_operation_column, operation_column_of);
+                let has_operation = columns.map(|columns| columns.has_operation);
+                let rule = has_operation
+                    .or(place.chunk.has_operation)
+                    .map_or(self.load_operation_column, LoadOperationColumn::of_file);
                 load_target(rule, table, columns_count, fields)?
             }
             RowSource::Changes => match change_target(&self.tables, fields)? {
@@ -255,15 +258,6 @@ fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> 
     let reason =
         format!("the row has {values_count} values, the table definition has {columns_count} columns");
     Rejection::of(Some(table), ValueProblem::new("field_count", reason))
-}
-
-/// Whether the rows of a load begin with an operation, by the header of their file.
-fn operation_column_of(columns: &FileColumns) -> LoadOperationColumn {
-    if columns.has_operation {
-        LoadOperationColumn::Present
-    } else {
-        LoadOperationColumn::Absent
-    }
 }
 
 /// Where the columns of a table are among the fields of a row, by the header of its file.

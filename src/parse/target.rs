@@ -54,6 +54,15 @@ pub(super) fn table_names(tables: &[Table], mappings: &Mappings) -> TableNames {
     by_name
 }
 
+/// Whether a full-load row looks like one that begins with an operation: an S3 target of DMS leaves an `I` there.
+pub(crate) fn begins_with_operation(fields: Fields<'_>, columns_count: usize) -> bool {
+    fields.count() == columns_count + 1 && first_of(fields).eq_ignore_ascii_case(b"I")
+}
+
+fn first_of(fields: Fields<'_>) -> &[u8] {
+    fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii())
+}
+
 /// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
 /// leaves an `I` there; the message is still a `load`.
 pub(super) fn load_target(
@@ -66,18 +75,15 @@ pub(super) fn load_target(
         table,
         operation: Operation::Load,
     };
-    let first = fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii());
     let is_present = match load_operation_column {
         LoadOperationColumn::Absent => false,
         LoadOperationColumn::Present => true,
-        LoadOperationColumn::Detect => {
-            fields.count() == columns_count + 1 && first.eq_ignore_ascii_case(b"I")
-        }
+        LoadOperationColumn::Detect => begins_with_operation(fields, columns_count),
     };
     if !is_present {
         return Ok((target, fields));
     }
-    match read_operation(first) {
+    match read_operation(first_of(fields)) {
         Ok(Operation::Insert) => Ok((target, fields.skip(1))),
         Ok(Operation::Load | Operation::Update | Operation::Delete) => {
             let reason = "a full-load row can only be an insert, not an update or a delete";

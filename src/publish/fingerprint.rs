@@ -109,6 +109,7 @@ mod tests {
             bytes: row.to_vec().into(),
             records: vec![raw],
             columns: None,
+            has_operation: None,
         };
         let source = RowSource::Load(TableIndex(0));
         let object = ObjectVersion {

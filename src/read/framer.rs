@@ -233,6 +233,7 @@ impl Framer {
             bytes,
             records,
             columns: None,
+            has_operation: None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
 use super::header::{Header, read_header};
 use super::object_text::{ObjectText, Peeked};
+use super::operation_column::first_row;
 use super::utf8_text::Utf8Text;
 use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, RowSource, Table};
 use crate::settings::{CsvColumns, CsvDialect, SourceFormat};
@@ -14,6 +15,8 @@ use crate::source::{ObjectSource, SourceError};
 
 /// Bytes of an object that are asked for; all of it, should they not be enough.
 const HEAD_BYTES: u64 = 64 * 1024;
+/// The same for its first row, before that.
+pub const FIRST_ROW_BYTES: u64 = 1024;
 
 /// How the head of an object is read.
 pub(super) struct HeaderText<'a> {
@@ -25,30 +28,57 @@ pub(super) struct HeaderText<'a> {
 }
 
 impl HeaderText<'_> {
+    /// The first row of an object that is data and whole; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`ObjectSource::read_range`].
+    pub(super) async fn first_row(&self, format: Format) -> Result<Option<Bytes>, SourceError> {
+        let framing = FramerConfig {
+            chunk_bytes_max: 1,
+            ..self.framing.clone()
+        };
+        let ends = [FIRST_ROW_BYTES, HEAD_BYTES];
+        self.read(format, &framing, &ends, first_row).await
+    }
+
     /// The first row of an object; `None` if there is nothing in it.
     ///
     /// # Errors
     /// As [`ObjectSource::read_range`]: it has to be the very version that is read on.
-    pub(super) async fn read(&self, format: Format) -> Result<Option<FirstRow>, SourceError> {
+    pub(super) async fn header(&self, format: Format) -> Result<Option<FirstRow>, SourceError> {
+        let of = |chunk: &Chunk| Some(FirstRow::of(chunk));
+        self.read(format, &one_row(self.framing), &[HEAD_BYTES], of).await
+    }
+
+    /// What is looked for in the first rows: up to these places, or else in all of them.
+    async fn read<T>(
+        &self,
+        format: Format,
+        framing: &FramerConfig,
+        ends: &[u64],
+        find: impl Fn(&Chunk) -> Option<T>,
+    ) -> Result<Option<T>, SourceError> {
         let compression = match format {
             Format::Text => None,
             Format::Compressed(compression) => Some(compression),
             Format::Parquet => return Ok(None),
         };
         let size = self.version.size_bytes;
-        if size > HEAD_BYTES
-            && let Some(row) = self.read_to(HEAD_BYTES, compression).await?
-        {
-            return Ok(Some(row));
+        for end in ends.iter().filter(|end| size > **end) {
+            if let Some(found) = self.read_to(*end, compression, framing, &find).await? {
+                return Ok(Some(found));
+            }
         }
-        self.read_to(size, compression).await
+        self.read_to(size, compression, framing, &find).await
     }
 
-    async fn read_to(
+    async fn read_to<T>(
         &self,
         end: u64,
         compression: Option<Compression>,
-    ) -> Result<Option<FirstRow>, SourceError> {
+        framing: &FramerConfig,
+        find: &impl Fn(&Chunk) -> Option<T>,
+    ) -> Result<Option<T>, SourceError> {
         let is_whole = end == self.version.size_bytes;
         let bytes = self.source.read_range(self.version, 0..end).await?;
         let raw = match compression {
@@ -66,16 +96,19 @@ impl HeaderText<'_> {
         };
         let location = self.location.to_owned();
         let mut text = Utf8Text::new(raw, self.format.encoding, 0, None, location);
-        let mut framer = Framer::new(&one_row(self.framing), Mark::START);
+        let mut framer = Framer::new(framing, Mark::START);
         loop {
-            if let Some(chunk) = framer.next_chunk() {
-                return Ok(Some(FirstRow::of(&chunk)));
+            while let Some(chunk) = framer.next_chunk() {
+                if let Some(found) = find(&chunk) {
+                    return Ok(Some(found));
+                }
             }
             match text.next().await {
                 Ok(Some(text)) => framer.push(text),
                 Ok(None) if is_whole => {
                     framer.finish();
-                    return Ok(framer.next_chunk().map(|chunk| FirstRow::of(&chunk)));
+                    let rest = std::iter::from_fn(|| framer.next_chunk());
+                    return Ok(rest.filter_map(|chunk| find(&chunk)).next());
                 }
                 Ok(None) => return Ok(None),
                 // Of a part of what is compressed, the end is missing.

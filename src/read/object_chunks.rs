@@ -1,21 +1,17 @@
 //! The rows of an object in chunks, from a mark on, whatever the object is: the one way to read an object.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::format::{Format, FormatGuess, MAGIC_BYTES, PARQUET_MAGIC, judge_bytes, judge_name};
+use super::format::Format;
 use super::framer::FramerConfig;
-use super::header_text::HeaderText;
-use super::object_text::{ObjectText, Peeked, damaged, ends_early};
-use super::parquet::columns::table_of_key;
+use super::opening::{Opened, Opening};
+use super::operation_column::OperationColumn;
 use super::parquet::rows::ParquetRows;
-use super::parquet::worker::Job;
 use super::text_rows::TextRows;
-use super::utf8_text::Utf8Text;
 use crate::config::Config;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, RowSource, Table, TableIndex};
-use crate::settings::{CsvColumns, SourceFormat, TextEncoding};
+use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Table, TableIndex};
+use crate::settings::SourceFormat;
 use crate::source::{ObjectSource, SourceError};
 
 /// How the objects of a task are read.
@@ -42,6 +38,15 @@ impl ReadSettings {
             tables: config.tables.clone().into(),
         }
     }
+
+    /// How to cut the text of a load of a table, or of changes, into rows: each has its own number of header rows.
+    pub fn framing_of(&self, table: Option<TableIndex>) -> FramerConfig {
+        let mut framing = self.framing.clone();
+        if table.is_none() {
+            framing.dialect.ignore_header_rows = framing.dialect.ignore_header_rows_in_changes;
+        }
+        framing
+    }
 }
 
 /// What comes next of an object.
@@ -62,11 +67,12 @@ pub struct ObjectChunks<'a> {
     rows: Rows<'a>,
     /// Travels with each chunk.
     columns: Option<Arc<FileColumns>>,
+    operation: OperationColumn,
     mark: Mark,
 }
 
 #[derive(Debug)]
-enum Rows<'a> {
+pub(super) enum Rows<'a> {
     Text(Box<TextRows>),
     Parquet(ParquetRows<'a>),
 }
@@ -85,8 +91,9 @@ impl<'a> ObjectChunks<'a> {
         settings: &ReadSettings,
         start: Mark,
     ) -> Result<Self, SourceError> {
-        let location = source.locate(&version.key);
+        let (location, framing) = (source.locate(&version.key), settings.framing_of(table));
         let opening = Opening {
+            framing: &framing,
             source,
             version,
             table,
@@ -94,10 +101,15 @@ impl<'a> ObjectChunks<'a> {
             start,
             location: &location,
         };
-        let (rows, columns) = opening.open().await?;
+        let Opened {
+            rows,
+            columns,
+            operation,
+        } = opening.open().await?;
         Ok(Self {
             rows,
             columns,
+            operation,
             mark: start,
         })
     }
@@ -113,8 +125,9 @@ impl<'a> ObjectChunks<'a> {
         table: Option<TableIndex>,
         settings: &ReadSettings,
     ) -> Result<Option<Arc<FileColumns>>, SourceError> {
-        let location = source.locate(&version.key);
+        let (location, framing) = (source.locate(&version.key), settings.framing_of(table));
         let opening = Opening {
+            framing: &framing,
             source,
             version,
             table,
@@ -135,8 +148,9 @@ impl<'a> ObjectChunks<'a> {
         version: &ObjectVersion,
         settings: &ReadSettings,
     ) -> Result<Format, SourceError> {
-        let location = source.locate(&version.key);
+        let (location, framing) = (source.locate(&version.key), settings.framing_of(None));
         let opening = Opening {
+            framing: &framing,
             source,
             version,
             table: None,
@@ -158,6 +172,7 @@ impl<'a> ObjectChunks<'a> {
         }?;
         if let NextChunk::Chunk(chunk) = &mut step {
             chunk.columns.clone_from(&self.columns);
+            self.operation.mark(chunk);
             self.mark = chunk.span.end;
         }
         Ok(step)
@@ -166,207 +181,6 @@ impl<'a> ObjectChunks<'a> {
     /// The end of the last chunk, or the start.
     pub fn mark(&self) -> Mark {
         self.mark
-    }
-}
-
-/// An object that is being opened.
-#[derive(Clone, Copy)]
-struct Opening<'o, 'a> {
-    source: &'a dyn ObjectSource,
-    version: &'o ObjectVersion,
-    table: Option<TableIndex>,
-    settings: &'o ReadSettings,
-    start: Mark,
-    location: &'o str,
-}
-
-impl<'a> Opening<'_, 'a> {
-    async fn open(self) -> Result<(Rows<'a>, Option<Arc<FileColumns>>), SourceError> {
-        let (format, peeked) = self.format().await?;
-        let columns = self.columns(format).await?;
-        Ok((self.rows(format, peeked).await?, columns))
-    }
-
-    async fn format(self) -> Result<(Format, Option<Peeked>), SourceError> {
-        match judge_name(self.settings.format, &self.version.key) {
-            FormatGuess::Known(format) => Ok((format, None)),
-            FormatGuess::Ask => self.ask().await,
-        }
-    }
-
-    /// What the header says of the columns, if they go by it.
-    async fn columns(self, format: Format) -> Result<Option<Arc<FileColumns>>, SourceError> {
-        let dialect = &self.settings.framing.dialect;
-        let CsvColumns::ByHeader { drift: policy } = dialect.columns else {
-            return Ok(None);
-        };
-        let head = HeaderText {
-            source: self.source,
-            version: self.version,
-            framing: &self.settings.framing,
-            format: self.settings.format,
-            location: self.location,
-        };
-        let Some(first_row) = head.read(format).await? else {
-            return Ok(None);
-        };
-        let rows = self.table.map_or(RowSource::Changes, RowSource::Load);
-        let header = first_row.header(rows, dialect, &self.settings.tables);
-        let header = header.map_err(|detail| SourceError::Drifted {
-            location: self.location.to_owned(),
-            detail,
-            policy,
-        })?;
-        if let Some(drift) = &header.drift {
-            tracing::warn!(
-                object = self.location,
-                drift,
-                "read by its header, which is not that of its table"
-            );
-        }
-        Ok(Some(Arc::new(header.columns)))
-    }
-
-    async fn rows(self, format: Format, peeked: Option<Peeked>) -> Result<Rows<'a>, SourceError> {
-        match format {
-            Format::Text => {
-                let size = self.version.size_bytes;
-                if !self.encoding().is_utf_8() {
-                    self.tell_again(self.encoding().name());
-                    let raw = match peeked {
-                        Some(peeked) => ObjectText::peeked(peeked),
-                        None => ObjectText::plain(self.source.read(self.version, 0).await?),
-                    };
-                    return Ok(self.text_rows(raw, Some(size), None));
-                }
-                let missing = self.start.position.saturating_sub(size);
-                if missing > 0 {
-                    return Err(self.damaged(&ends_early(missing)));
-                }
-                let text = match peeked {
-                    Some(peeked) => ObjectText::peeked(peeked),
-                    None => ObjectText::plain(self.source.read(self.version, self.start.position).await?),
-                };
-                Ok(self.text_rows(text, None, Some(size)))
-            }
-            Format::Compressed(compression) => {
-                let peeked = match peeked {
-                    Some(peeked) => peeked,
-                    None => Peeked::read(self.source.read(self.version, 0).await?).await?,
-                };
-                self.tell_again(compression.name());
-                let location = self.location.to_owned();
-                let expansion_max = self.settings.format.expansion_max;
-                // Positions are those of the text in UTF-8.
-                let position = if self.encoding().is_utf_8() {
-                    self.start.position
-                } else {
-                    0
-                };
-                let text = ObjectText::compressed(peeked, compression, expansion_max, position, location)?;
-                Ok(self.text_rows(text, None, None))
-            }
-            Format::Parquet => self.parquet_rows().map(Rows::Parquet),
-        }
-    }
-
-    /// Lets the first bytes decide; gives what was opened for it, if rows can be read from it.
-    async fn ask(self) -> Result<(Format, Option<Peeked>), SourceError> {
-        let is_resumed = self.start.position > 0;
-        // Of an object that was read in part only its head is asked for: most go on where they were.
-        let end = if is_resumed {
-            MAGIC_END
-        } else {
-            self.version.size_bytes
-        };
-        let bytes = self.source.read_range(self.version, 0..end).await?;
-        let peeked = Peeked::read(bytes).await?;
-        let format = judge_bytes(self.settings.format, &self.version.key, peeked.head());
-        let mut format = format.map_err(|problem| self.damaged(&problem))?;
-        if format == Format::Parquet && !self.ends_as_parquet().await? {
-            format = Format::Text;
-        }
-        Ok((format, (!is_resumed).then_some(peeked)))
-    }
-
-    /// A text may begin with the four letters that Parquet begins with; it does not end with them.
-    async fn ends_as_parquet(self) -> Result<bool, SourceError> {
-        let size = self.version.size_bytes;
-        let tail = self
-            .source
-            .read_range(self.version, size.saturating_sub(MAGIC_END)..size)
-            .await?;
-        Ok(Peeked::read(tail).await?.head() == PARQUET_MAGIC)
-    }
-
-    fn encoding(self) -> TextEncoding {
-        self.settings.format.encoding
-    }
-
-    fn tell_again(self, encoded: &str) {
-        let (object, position) = (self.location, self.start.position);
-        if position > 0 {
-            tracing::info!(
-                object,
-                position,
-                encoded,
-                "decoded again from its beginning, up to where it was left"
-            );
-        }
-    }
-
-    /// Rows of a raw text. `expected` are its bytes and `expected_end` is the last position of the text, where they are known
-    /// beforehand.
-    fn text_rows(self, raw: ObjectText, expected: Option<u64>, expected_end: Option<u64>) -> Rows<'a> {
-        let location = self.location.to_owned();
-        let text = Utf8Text::new(
-            raw,
-            self.encoding(),
-            self.start.position,
-            expected,
-            location.clone(),
-        );
-        let rows = TextRows::new(text, &self.settings.framing, self.start, expected_end, location);
-        Rows::Text(Box::new(rows))
-    }
-
-    fn parquet_rows(self) -> Result<ParquetRows<'a>, SourceError> {
-        let tables = &self.settings.tables;
-        let key = &self.version.key;
-        let index = match self.table {
-            Some(index) => index,
-            None => table_of_key(key, tables).map_err(|problem| self.damaged(&problem))?,
-        };
-        let table = tables.get(index.0).cloned();
-        let table = table.ok_or_else(|| self.damaged("its table is not defined"))?;
-        let job = Job {
-            key: key.clone(),
-            location: self.location.to_owned(),
-            size: self.version.size_bytes,
-            table,
-            is_load: self.table.is_some(),
-            framing: self.settings.framing.clone(),
-            expansion_max: self.settings.format.expansion_max,
-            start: self.start,
-        };
-        Ok(ParquetRows::new(self.source, self.version.clone(), job))
-    }
-
-    fn damaged(self, problem: &str) -> SourceError {
-        damaged(self.location.to_owned(), &problem)
-    }
-}
-
-/// [`MAGIC_BYTES`] as a position.
-const MAGIC_END: u64 = 4;
-const _: () = assert!(
-    MAGIC_BYTES == 4,
-    "the head that is asked for is the head that is looked at"
-);
-
-impl fmt::Debug for Opening<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Opening({})", self.location)
     }
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::config::tests::loaded;
 use crate::limits::RECORD_BYTES_DEFAULT;
 use crate::model::{Column, ColumnType};
-use crate::settings::{CompressionChoice, CsvDialect, DataFormat, HeaderDrift, TextEncoding};
+use crate::settings::{CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, TextEncoding};
 use crate::source::memory::MemorySource;
 
 fn settings() -> ReadSettings {
@@ -247,6 +247,49 @@ async fn a_reading_that_begins_in_the_middle_needs_only_the_header_again() {
     assert!(read <= rest + 2_000, "{read} bytes were read for {rest}");
 }
 
+/// Whether the rows of a load file begin with an operation, as each of its chunks from a mark on says.
+async fn operations_of(text: &str, start: Mark) -> (Vec<Option<bool>>, Vec<Mark>) {
+    let source = MemorySource::new().with_piece_bytes(9);
+    let version = source.put("s/t/1.csv", text.to_owned().into_bytes());
+    let mut settings = settings();
+    settings.framing.chunk_bytes_max = 1;
+    let opened = ObjectChunks::open(&source, &version, Some(TableIndex(0)), &settings, start).await;
+    let (mut object, mut found, mut marks) = (opened.unwrap(), Vec::new(), Vec::new());
+    loop {
+        match object.next().await.unwrap() {
+            NextChunk::Chunk(chunk) => {
+                found.push(chunk.has_operation);
+                marks.push(object.mark());
+            }
+            NextChunk::Pending => {}
+            NextChunk::End => return (found, marks),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_row_that_is_whole_says_for_all_rows_of_a_load_whether_they_begin_with_an_operation() {
+    let long = "x".repeat(3_000);
+    for (text, expected) in [
+        ("1,abc\nI,2,abc\n".to_owned(), false),
+        ("A,abc,5\nI,abc,6\n".to_owned(), false),
+        ("I,1,abc\n2,abc\n".to_owned(), true),
+        ("1,\"abc\"d\nI,2,abc\n3,c\n".to_owned(), true),
+        (format!("I,1,{long}\n2,abc\n"), true),
+    ] {
+        let (found, marks) = operations_of(&text, Mark::START).await;
+        let broken = found.iter().take_while(|found| found.is_none()).count();
+        assert!(found.len() > broken, "{text}");
+        let is_expected = |found: &[Option<bool>]| found.iter().all(|found| *found == Some(expected));
+        assert!(is_expected(&found[broken..]), "{text}: {found:?}");
+        // Wherever a restart goes on.
+        for mark in marks {
+            let (found, _) = operations_of(&text, mark).await;
+            assert!(is_expected(&found), "{text}: {mark:?}: {found:?}");
+        }
+    }
+}
+
 /// Does not compile once there is an input of framer or decoder that nobody has decided about: whatever changes which
 /// bytes are a record, or how many there are before it, belongs to the fingerprint, because a cut counts records (D3).
 #[test]
@@ -282,6 +325,7 @@ fn what_is_read_to_cut_records_belongs_to_the_fingerprint() {
             ..dialect.clone()
         };
     });
+    changed(&|other| other.source.csv.ignore_header_rows_in_changes = 1);
     changed(&|other| other.limits.row_bytes_max = row_bytes_max + 1);
     assert_eq!((data, compression), Default::default());
     assert!(encoding.is_utf_8());

@@ -167,7 +167,7 @@ impl RowReader {
             size_bytes: saturate::to_u64(text.len()),
             modified_ms: self.now_us / 1_000,
         };
-        let mut framer = Framer::new(&self.settings.framing, Mark::START);
+        let mut framer = Framer::new(&self.settings.framing_of(rows.table()), Mark::START);
         framer.push(text);
         framer.finish();
         let columns = self.columns_of_text(text, rows);

@@ -11,8 +11,11 @@ pub struct CsvDialect {
     pub row_delimiter: Vec<u8>,
     /// A bare field with this text is NULL; empty by default.
     pub null_value: String,
-    /// Rows to skip at the head of each file: 0 or 1.
+    /// Rows to skip at the head of each load file: 0 or 1.
     pub ignore_header_rows: u8,
+    /// Rows to skip at the head of each change file: 0 or 1; left out of the fingerprint as long as it is none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ignore_header_rows_in_changes: u8,
     /// Whether quotes protect delimiters.
     pub rfc4180: bool,
     /// The quote; left out of the fingerprint as long as it is that of RFC 4180.
@@ -27,6 +30,11 @@ pub struct CsvDialect {
     /// How fields find their columns; left out of the fingerprint as long as it is by position.
     #[serde(skip_serializing_if = "CsvColumns::is_by_position")]
     pub columns: CsvColumns,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(rows: &u8) -> bool {
+    *rows == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -62,6 +70,7 @@ impl Default for CsvDialect {
             row_delimiter: b"\n".to_vec(),
             null_value: String::new(),
             ignore_header_rows: 0,
+            ignore_header_rows_in_changes: 0,
             rfc4180: true,
             quote: b'"',
             escape: None,
@@ -74,12 +83,23 @@ impl Default for CsvDialect {
 /// Whether full-load rows start with an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum LoadOperationColumn {
-    /// Row by row: one field more than columns, and the first is `I`.
+    /// File by file: its first row has one field more than columns, and the first of them is `I`.
     Detect,
     /// Always.
     Present,
     /// Never.
     Absent,
+}
+
+impl LoadOperationColumn {
+    /// That of a file that has one, or has none.
+    pub fn of_file(has_operation: bool) -> Self {
+        if has_operation {
+            Self::Present
+        } else {
+            Self::Absent
+        }
+    }
 }
 
 /// How the fields of a CSV row find their columns.

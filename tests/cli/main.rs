@@ -27,4 +27,5 @@ mod policies;
 mod preview;
 mod privacy;
 mod state;
+mod text_files;
 mod verify;

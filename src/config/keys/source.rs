@@ -230,7 +230,17 @@ static CSV: Group = Group {
                 maximum: 1,
             },
             presence: Presence::Default("0"),
-            about: "Rows to skip at the head of each file. With `columns: by_header` it is 1, whatever is set here.",
+            about: "Rows to skip at the head of each load file. With `columns: by_header` it is 1, whatever is set here.",
+        },
+        Key {
+            name: "ignore_header_rows_in_changes",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1,
+            },
+            presence: Presence::Default("0"),
+            about: "The same for change files: what writes changes seldom writes a header, and without one the first change of\n\
+                    each file would be skipped.",
         },
         Key {
             name: "rfc4180",
@@ -262,7 +272,7 @@ static CSV: Group = Group {
             }),
             presence: Presence::Default("detect"),
             about: "Whether full-load rows start with an operation, as DMS writes them with IncludeOpForFullLoad.\n\
-                    detect: row by row, if there is one field too many and the first one is I.",
+                    detect: file by file, if its first row has one field too many and the first one is I.",
         },
         Key {
             name: "columns",

@@ -94,6 +94,7 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         row_delimiter: row_delimiter.as_bytes().to_vec(),
         null_value: null_value.to_owned(),
         ignore_header_rows: csv.number("ignore_header_rows")?,
+        ignore_header_rows_in_changes: csv.number("ignore_header_rows_in_changes")?,
         rfc4180,
         quote: quote.unwrap_or(b'"'),
         escape,

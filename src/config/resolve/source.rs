@@ -249,7 +249,7 @@ mod tests {
         let source = loaded_with(
             "  s3: { bucket: blog-source,",
             "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
-             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, rfc4180: false, quote: \"'\", escape: '\\', encoding: UTF-16LE, \
+             csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, ignore_header_rows_in_changes: 1, rfc4180: false, quote: \"'\", escape: '\\', encoding: UTF-16LE, \
              load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
              s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
              expected_bucket_owner: \"012345678901\",",
@@ -271,6 +271,7 @@ mod tests {
                 row_delimiter: b"|".to_vec(),
                 null_value: "\\N".into(),
                 ignore_header_rows: 1,
+                ignore_header_rows_in_changes: 1,
                 rfc4180: false,
                 quote: b'\'',
                 escape: Some(b'\\'),

@@ -167,6 +167,7 @@ impl RowChunks {
             bytes: Bytes::from(bytes),
             records,
             columns: None,
+            has_operation: None,
         }
     }
 }

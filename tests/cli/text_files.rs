@@ -1,0 +1,208 @@
+//! Text as programs write it that know neither DMS nor RFC 4180: quotes and escapes of their own, other encodings, headers,
+//! an operation column in some files only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::task_folder::{Settings, TaskFolder};
+
+/// What came of a task over one load file.
+#[derive(Debug)]
+struct Outcome {
+    code: Option<i32>,
+    /// The note of each row that was sent, by its id.
+    notes: BTreeMap<u64, String>,
+    /// What was sent that is no load.
+    changes: usize,
+    /// The reason of each dead letter.
+    reasons: Vec<String>,
+    /// Why what was set aside was.
+    set_aside: Vec<String>,
+}
+
+/// A task over these bytes, with these keys of `source.csv`. Its table has an id, an amount and a note.
+fn run(bytes: impl AsRef<[u8]>, csv: &str, changes: Option<&str>) -> Outcome {
+    let csv = if csv.is_empty() {
+        "process".to_owned()
+    } else {
+        format!("process\n  csv: {{ {csv} }}")
+    };
+    let task = TaskFolder::new(&Settings {
+        late_files: Box::leak(csv.into_boxed_str()),
+        ..Settings::default()
+    });
+    fs::remove_dir_all(task.path().join("data/cdc")).unwrap();
+    task.write("data/cdc/1.csv", changes.unwrap_or_default());
+    fs::write(task.path().join("data/shop/orders/LOAD1.csv"), bytes).unwrap();
+    let ended = task.brigade(&["run", "--once"]);
+    let messages = task.messages().into_iter();
+    let messages = messages.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let (mut notes, mut changes) = (BTreeMap::new(), 0);
+    for message in messages.filter(|message| message["metadata"]["record-type"] == "data") {
+        changes += usize::from(message["metadata"]["operation"] != "load");
+        let data = &message["data"];
+        let note = data["note"].as_str().unwrap_or("NULL").to_owned();
+        notes.insert(data["id"].as_u64().unwrap(), note);
+    }
+    let reasons = |list: &Value| -> Vec<String> {
+        let all = list.as_array().map_or(&[][..], Vec::as_slice);
+        let reason = |one: &Value| one["reason"].as_str().unwrap_or_default().to_owned();
+        all.iter().map(reason).collect()
+    };
+    Outcome {
+        code: ended.code,
+        notes,
+        changes,
+        reasons: reasons(&task.json(&["dlq", "list"])["dead_letters"]),
+        set_aside: reasons(&task.json(&["status"])["quarantined"]),
+    }
+}
+
+fn notes<const N: usize>(notes: [(u64, &str); N]) -> BTreeMap<u64, String> {
+    let owned = notes.into_iter().map(|(id, note)| (id, note.to_owned()));
+    owned.collect()
+}
+
+#[test]
+fn a_quote_with_text_after_it_costs_its_line_and_no_value() {
+    let file = r#"1,1.00,"a"b
+2,1.00,5" pipe
+3,1.00,"5"" pipe"
+4,1.00,"abc" 
+5,1.00, "abc"
+6,1.00,"unclosed
+7,1.00,""
+8,1.00,""x
+9,1.00,last
+"#;
+    let outcome = run(file, "", None);
+    let expected = [
+        (2, "5\" pipe"),
+        (3, "5\" pipe"),
+        (5, " \"abc\""),
+        (7, ""),
+        (9, "last"),
+    ];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:#?}");
+    assert_eq!(outcome.reasons.len(), 4, "{outcome:#?}");
+    let is_told = |reason: &String| reason.contains("does not close") && reason.contains("source.csv.escape");
+    assert!(outcome.reasons.iter().all(is_told), "{outcome:#?}");
+}
+
+#[test]
+fn one_stray_quote_swallows_no_rows() {
+    let rows: String = (3..=1_000).map(|id| format!("{id},1.00,row {id}\n")).collect();
+    let outcome = run(
+        format!("1,1.00,a\n2,1.00,\"6 inch\n{rows}1001,1.00,\"end\"\n"),
+        "",
+        None,
+    );
+    assert_eq!(
+        (outcome.notes.len(), outcome.reasons.len()),
+        (1_000, 1),
+        "{:?}",
+        outcome.reasons
+    );
+    assert!(!outcome.notes.contains_key(&2));
+}
+
+#[test]
+fn escapes_of_spark_and_other_quotes_are_read_where_they_are_set() {
+    let spark = r#"1,1.00,"{\"a\":1}"
+2,1.00,"say \"hi\""
+3,1.00,"plain"
+4,1.00,"C:\\dir\\"
+"#;
+    let outcome = run(spark, r"escape: '\'", None);
+    let expected = [
+        (1, r#"{"a":1}"#),
+        (2, r#"say "hi""#),
+        (3, "plain"),
+        (4, r"C:\dir\"),
+    ];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:#?}");
+    // Without it no value is bent.
+    let outcome = run(spark, "", None);
+    let expected = [(3, "plain"), (4, r"C:\\dir\\")];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:#?}");
+    assert_eq!(outcome.reasons.len(), 2, "{outcome:#?}");
+    let outcome = run("1,1.00,'a, ''b'' '\n2,1.00,\"c\"\n", "quote: \"'\"", None);
+    let expected = [(1, "a, 'b' "), (2, "\"c\"")];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:#?}");
+}
+
+#[test]
+fn text_in_utf_16_is_set_aside_by_name_and_read_where_that_is_set() {
+    let text = "\u{feff}1,1.00,Zo\u{eb}\n2,1.00,b\n".encode_utf16();
+    let text: Vec<u8> = text.flat_map(u16::to_le_bytes).collect();
+    let outcome = run(&text, "", None);
+    assert_eq!(
+        (outcome.code, outcome.notes.len(), outcome.reasons.len()),
+        (Some(65), 0, 0),
+        "{outcome:#?}"
+    );
+    let [told] = &outcome.set_aside[..] else {
+        panic!("{outcome:#?}");
+    };
+    assert!(
+        told.contains("UTF-16 (little-endian)") && told.contains("source.csv.encoding"),
+        "{told}"
+    );
+    let outcome = run(&text, "encoding: utf-16le", None);
+    let expected = notes([(1, "Zo\u{eb}"), (2, "b")]);
+    assert_eq!(
+        (outcome.code, &outcome.notes),
+        (Some(0), &expected),
+        "{outcome:#?}"
+    );
+}
+
+#[test]
+fn archives_under_the_name_of_text_are_set_aside_by_name() {
+    for (bytes, name) in [
+        (&b"PK\x03\x04\x14\0\0\0\n1,1.00,a\n"[..], "zip"),
+        (b"BZh91AY&SY\x01\x00\n1,1.00,a\n", "bzip2"),
+        (b"\xFD7zXZ\x00\x00\n1,1.00,a\n", "xz"),
+        (b"Obj\x01\x04\x14avro.codec\n1,1.00,a\n", "Avro"),
+    ] {
+        let outcome = run(bytes, "", None);
+        assert_eq!((outcome.code, outcome.notes.len()), (Some(65), 0), "{outcome:#?}");
+        assert!(outcome.set_aside[0].contains(name), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn the_first_row_of_a_load_says_whether_all_begin_with_an_operation() {
+    // One value too many, and the first one looks like an operation.
+    let outcome = run("1,1.00,a\nI,2,1.00,b\n", "", None);
+    assert_eq!(outcome.notes, notes([(1, "a")]), "{outcome:#?}");
+    assert_eq!(outcome.reasons.len(), 1, "{outcome:#?}");
+    let outcome = run("I,1,1.00,a\n2,1.00,b\nI,3,1.00,c\n", "", None);
+    assert_eq!(outcome.notes, notes([(1, "a"), (3, "c")]), "{outcome:#?}");
+    assert_eq!(outcome.reasons.len(), 1, "{outcome:#?}");
+}
+
+#[test]
+fn a_header_of_load_files_costs_no_change() {
+    let load = "id,amount,note\n1,1.00,a\n";
+    let changes = "U,orders,shop,1,1.00,b\nI,orders,shop,2,1.00,c\n";
+    let outcome = run(load, "ignore_header_rows: 1", Some(changes));
+    assert_eq!((outcome.code, outcome.changes), (Some(0), 2), "{outcome:#?}");
+    let outcome = run(
+        load,
+        "ignore_header_rows: 1, ignore_header_rows_in_changes: 1",
+        Some(&format!("Op,table,schema,id,amount,note\n{changes}")),
+    );
+    assert_eq!(
+        (outcome.code, outcome.changes, outcome.reasons.len()),
+        (Some(0), 2, 0),
+        "{outcome:#?}"
+    );
+}
