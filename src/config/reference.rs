@@ -140,7 +140,7 @@ fn written(kind: &Kind, text: &str) -> String {
         && !text.contains([',', '#', '"', '\\', '{', '}', '*']);
     let takes_quotes = matches!(kind, Kind::Text(_) | Kind::Separator | Kind::Path);
     if takes_quotes && !is_plain {
-        format!("\"{text}\"")
+        format!("\"{}\"", text.replace('"', "\\\""))
     } else {
         text.to_owned()
     }

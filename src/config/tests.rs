@@ -266,7 +266,7 @@ fn each_contradiction_is_named_with_its_cure() {
     csv("escape: ','", "a delimiter contains `source.csv.escape`");
     csv("quote: '||'", "`source.csv.quote` must be one ASCII character");
     csv("escape: 'ü'", "`source.csv.escape` must be one ASCII character");
-    csv("encoding: utf-17", "`utf-17`, which is no known encoding");
+    csv("encoding: utf-17", "`utf-17`, which is not known");
     let fast = "stream: orders, pace: { records_per_second: 5000, bytes_per_second: 1MiB }";
     check(
         "stream: orders",

@@ -206,10 +206,7 @@ impl RowRenderer {
         let (target, values) = match place.source {
             RowSource::Load(table) => {
                 let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
-                let has_operation = columns.map(|columns| columns.has_operation);
-                let rule = has_operation
-                    .or(place.chunk.has_operation)
-                    .map_or(self.load_operation_column, LoadOperationColumn::of_file);
+                let rule = place.operation_column(self.load_operation_column);
                 load_target(rule, table, columns_count, fields)?
             }
             RowSource::Changes => match change_target(&self.tables, fields)? {
@@ -316,6 +313,15 @@ struct ChunkPlace<'a> {
     source: RowSource,
     object: &'a ObjectVersion,
     chunk: &'a Chunk,
+}
+
+impl ChunkPlace<'_> {
+    /// Whether rows of a load begin with an operation: as the object says, or else as it is configured.
+    fn operation_column(self, configured: LoadOperationColumn) -> LoadOperationColumn {
+        let by_header = self.chunk.columns.as_deref().map(|columns| columns.has_operation);
+        let by_object = by_header.or(self.chunk.has_operation);
+        by_object.map_or(configured, LoadOperationColumn::of_file)
+    }
 }
 
 impl ColumnFilter {

@@ -8,7 +8,7 @@ use crate::settings::TextEncoding;
 pub const HEAD_BYTES: usize = 512;
 /// Where the archives of `tar` say what they are.
 const TAR_MAGIC_AT: usize = 257;
-/// Fewer bytes than this are no sign of UTF-16 without a mark.
+/// Fewer bytes than this do not show UTF-16 without a mark.
 const UNMARKED_BYTES_MIN: usize = 8;
 
 const NEEDS_ENCODING: &str = "set source.csv.encoding, or convert it";
@@ -121,7 +121,7 @@ fn unmarked_utf_16(head: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Whether it has a NUL or is no UTF-8, apart from a character that is cut off at the end.
+/// Whether it has a NUL or is not UTF-8, apart from a character that is cut off at the end.
 fn is_binary(head: &[u8]) -> bool {
     let is_cut_off = |error: std::str::Utf8Error| error.error_len().is_none();
     head.contains(&0) || std::str::from_utf8(head).is_err_and(|error| !is_cut_off(error))

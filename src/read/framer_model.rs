@@ -54,16 +54,6 @@ fn slow_row(
     let limit = start + row_max + delimiter.len();
     let is_over = input.len() >= limit;
     let window = &input[..limit.min(input.len())];
-    let next_line =
-        |from: usize, until: &[u8]| (from..until.len()).find(|at| until[*at..].starts_with(delimiter));
-    let too_long = || {
-        let next = next_line(start + row_max, input).map_or(input.len(), |end| end + delimiter.len());
-        (
-            input[start..start + row_max].to_vec(),
-            next,
-            RawRecordKind::TooLong,
-        )
-    };
     let (mut at, mut at_field_start, mut in_quotes) = (start, true, false);
     let quote = dialect.quote();
     let is_quote = |at: usize| quote.is_some() && window.get(at).copied() == quote;
@@ -93,6 +83,23 @@ fn slow_row(
         at += step;
         at_field_start = starts_field;
     }
+    unended_row(dialect, row_max, input, start, in_quotes)
+}
+
+/// A row that does not end in its window.
+fn unended_row(
+    dialect: &CsvDialect,
+    row_max: usize,
+    input: &[u8],
+    start: usize,
+    in_quotes: bool,
+) -> (Vec<u8>, usize, RawRecordKind) {
+    let delimiter = &dialect.row_delimiter[..];
+    let limit = start + row_max + delimiter.len();
+    let is_over = input.len() >= limit;
+    let window = &input[..limit.min(input.len())];
+    let next_line =
+        |from: usize, until: &[u8]| (from..until.len()).find(|at| until[*at..].starts_with(delimiter));
     let line_end = next_line(start, window).filter(|_| in_quotes);
     match line_end {
         Some(end) => {
@@ -100,7 +107,11 @@ fn slow_row(
             let text = content(dialect, row, is_last_escaped(dialect, row));
             (text, end + delimiter.len(), RawRecordKind::UnclosedQuote)
         }
-        None if is_over || window.len() - start > row_max => too_long(),
+        None if is_over || window.len() - start > row_max => {
+            let next = next_line(start + row_max, input).map_or(input.len(), |end| end + delimiter.len());
+            let kept = input[start..start + row_max].to_vec();
+            (kept, next, RawRecordKind::TooLong)
+        }
         None if in_quotes => (
             window[start..].to_vec(),
             input.len(),

@@ -1,6 +1,6 @@
 //! Text in other encodings as UTF-8, piece by piece. Pure: no I/O, no clock.
 //!
-//! What comes out depends on the bytes alone and never on the pieces in which they came. Bytes that are no character of
+//! What comes out depends on the bytes alone and never on the pieces in which they came. Bytes that are not a character of
 //! the encoding are refused, with their place: a replacement would be a wrong value.
 
 use std::fmt;

@@ -73,7 +73,7 @@ impl Utf8Text {
     /// The next of it, which may be empty; `None` at its end.
     ///
     /// # Errors
-    /// [`SourceError::Damaged`] if it is no text, or not in its encoding; as [`ObjectText::next`].
+    /// [`SourceError::Damaged`] if it is not text, or not in its encoding; as [`ObjectText::next`].
     pub async fn next(&mut self) -> Result<Option<&[u8]>, SourceError> {
         if self.is_unknown {
             self.read_head().await?;

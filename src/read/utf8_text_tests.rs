@@ -1,4 +1,4 @@
-//! Objects in any encoding give the same rows as in UTF-8, from any mark; what is no text gives none.
+//! Objects in any encoding give the same rows as in UTF-8, from any mark; what is not text gives none.
 
 use std::io::Write as _;
 

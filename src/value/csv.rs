@@ -184,7 +184,7 @@ impl FieldSplitter {
         }
     }
 
-    /// The first escape between these places: where it stands, if it takes a meaning and so is no text, and where to go on.
+    /// The first escape between these places: where it stands, if it takes a meaning and so is not text, and where to go on.
     fn next_escaped(&self, record: &[u8], from: usize, end: usize) -> Option<(Option<usize>, usize)> {
         let escape = self.escape.as_ref()?;
         let at = from + memchr::memchr(escape.byte, record.get(from..end)?)?;

@@ -36,6 +36,9 @@ fn run(bytes: impl AsRef<[u8]>, csv: &str, changes: Option<&str>) -> Outcome {
     };
     let task = TaskFolder::new(&Settings {
         late_files: Box::leak(csv.into_boxed_str()),
+        target: "  ndjson:\n    path: ./out\n    shards: 2\n    message_format: json-unformatted\n    \
+                 include_null_and_empty: true\n"
+            .to_owned(),
         ..Settings::default()
     });
     fs::remove_dir_all(task.path().join("data/cdc")).unwrap();
@@ -60,7 +63,7 @@ fn run(bytes: impl AsRef<[u8]>, csv: &str, changes: Option<&str>) -> Outcome {
         code: ended.code,
         notes,
         changes,
-        reasons: reasons(&task.json(&["dlq", "list"])["dead_letters"]),
+        reasons: reasons(&task.json(&["dlq", "ls"])["dead_letters"]),
         set_aside: reasons(&task.json(&["status"])["quarantined"]),
     }
 }

@@ -46,6 +46,8 @@ prop_compose! {
         null_value in select(vec!["", "\\N", "\\N", "NULL"]),
         ignore_header_rows in 0..2_u8,
         rfc4180: bool,
+        quote in select(vec![b'"', b'"', b'\'']),
+        escape in select(vec![None, None, Some(b'\\')]),
         load_operation_column in select(vec![
             LoadOperationColumn::Detect, LoadOperationColumn::Present, LoadOperationColumn::Absent,
         ]),
@@ -55,7 +57,10 @@ prop_compose! {
             row_delimiter: row_delimiter.into(),
             null_value: null_value.to_owned(),
             ignore_header_rows,
+            ignore_header_rows_in_changes: 0,
             rfc4180,
+            quote,
+            escape,
             load_operation_column,
             columns: CsvColumns::ByPosition,
         }

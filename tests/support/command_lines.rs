@@ -59,13 +59,26 @@ impl Known {
             test_targets,
             benches: named("bench"),
             scenarios: scenarios
-                .filter_map(|line| line.trim().split_once('(').map(|(name, _)| name.to_lowercase()))
+                .filter_map(|line| line.trim().split_once('(').map(|(name, _)| name))
                 .filter(|name| name.chars().all(char::is_alphanumeric))
+                .map(as_on_the_command_line)
                 .collect(),
             chaos_code: chaos_files.map(|path| read(&path)).collect(),
             recipes: justfile.lines().filter_map(recipe).collect(),
         }
     }
+}
+
+/// The name that a variant has on the command line: `PowerCut` is `power-cut`.
+fn as_on_the_command_line(variant: &str) -> String {
+    let mut name = String::new();
+    for character in variant.chars() {
+        if character.is_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.extend(character.to_lowercase());
+    }
+    name
 }
 
 /// The test target that cargo makes of a file: `tests/NAME.rs` and `tests/NAME/main.rs`.

@@ -14,7 +14,7 @@ pub(super) fn format(source: &Section<'_>, report: &mut Report) -> Option<Source
     let encoding = TextEncoding::of(label);
     if encoding.is_none() {
         let message = format!(
-            "`source.csv.encoding` is `{label}`, which is no known encoding; known are utf-8, utf-16le, utf-16be, windows-1252, \
+            "`source.csv.encoding` is `{label}`, which is not known; known are utf-8, utf-16le, utf-16be, windows-1252, \
              iso-8859-2, shift_jis, gb18030 and the other names of the WHATWG Encoding Standard"
         );
         report.error(csv.place("encoding"), &message);
@@ -59,24 +59,7 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
              distinguished: change one of them",
         );
     }
-    let quote = character(csv, "quote", &mut refuse)?;
-    // A quote before a quote means a quote anyway.
-    let escape = character(csv, "escape", &mut refuse)?.filter(|escape| Some(*escape) != quote);
-    let is_in_delimiter =
-        |byte: u8| delimiter.as_bytes().contains(&byte) || row_delimiter.as_bytes().contains(&byte);
-    if rfc4180 && quote.is_some_and(is_in_delimiter) {
-        refuse(
-            csv.place("quote"),
-            "`source.csv.rfc4180` is true, and a delimiter contains the quote (`source.csv.quote`); set it to false or \
-             change one of them",
-        );
-    }
-    if escape.is_some_and(is_in_delimiter) {
-        refuse(
-            csv.place("escape"),
-            "a delimiter contains `source.csv.escape`; change one of them",
-        );
-    }
+    let (quote, escape) = quoting(csv, [delimiter, row_delimiter], &mut refuse)?;
     if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
         refuse(
             csv.place("null_value"),
@@ -96,7 +79,7 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         ignore_header_rows: csv.number("ignore_header_rows")?,
         ignore_header_rows_in_changes: csv.number("ignore_header_rows_in_changes")?,
         rfc4180,
-        quote: quote.unwrap_or(b'"'),
+        quote,
         escape,
         load_operation_column: csv.choice(
             "load_operation_column",
@@ -108,6 +91,32 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
         )?,
         columns: columns(csv)?,
     })
+}
+
+/// Quote and escape.
+fn quoting(
+    csv: &Section<'_>,
+    delimiters: [&str; 2],
+    refuse: &mut impl FnMut(Option<DocumentPlace>, &str),
+) -> Option<(u8, Option<u8>)> {
+    let quote = character(csv, "quote", refuse)?;
+    // A quote before a quote means a quote anyway.
+    let escape = character(csv, "escape", refuse)?.filter(|escape| Some(*escape) != quote);
+    let is_in_delimiter = |byte: u8| delimiters.iter().any(|text| text.as_bytes().contains(&byte));
+    if csv.boolean("rfc4180")? && quote.is_some_and(is_in_delimiter) {
+        refuse(
+            csv.place("quote"),
+            "`source.csv.rfc4180` is true, and a delimiter contains the quote (`source.csv.quote`); set it to false or \
+             change one of them",
+        );
+    }
+    if escape.is_some_and(is_in_delimiter) {
+        refuse(
+            csv.place("escape"),
+            "a delimiter contains `source.csv.escape`; change one of them",
+        );
+    }
+    Some((quote.unwrap_or(b'"'), escape))
 }
 
 /// A key with one character, none if it is empty. Longer ones are a problem.

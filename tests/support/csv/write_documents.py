@@ -3,7 +3,7 @@
     write_documents.py python|duckdb FOLDER
 
 Makes FOLDER/documents.ndjson, one object per document: `text`, `delimiter`, `quoting` (false: quotes are ordinary bytes),
-`rows`, and `is_open` (a quote is not closed at its end; `rows` are those in front of it). python: well-formed documents of
+`rows`, and `is_open` (a quote is not closed at its end, or has text after it; `rows` are those before it). python: well-formed documents of
 `csv.writer`, and soups of delimiters, quotes and line ends, read by `csv.reader`. duckdb: the well-formed ones alone, read by
 DuckDB, which tells an empty text (`""`) from NULL (nothing).
 """
@@ -45,11 +45,14 @@ def by_python(text, delimiter, quoting):
     # A row of its own at the end tells whether a quote is still open there.
     ended = text if text.endswith("\n") or not text else text + "\n"
     quote = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(ended + END + "\n", newline=""), delimiter=delimiter, quoting=quote)
+    # Strict: text after a closing quote is an error, and so is a quote that is open at the end.
+    reader = csv.reader(io.StringIO(ended + END + "\n", newline=""), delimiter=delimiter, quoting=quote, strict=True)
+    rows = []
     try:
-        rows = list(reader)
-    except csv.Error:
-        return None
+        for row in reader:
+            rows.append(row)
+    except csv.Error as error:
+        return None if "new-line" in str(error) else (rows, True)
     is_open = rows[-1] != [END]
     return rows[:-1], is_open
 
