@@ -17,6 +17,8 @@ use crate::settings::{
 /// Version of what cuts text into records. Another one gives records other ordinals, and with them every cut in the
 /// field another meaning: raise it with any change after which a file has other records than before.
 const FRAMING_VERSION: u32 = 1;
+/// The same where a table of the task has one column: a blank line of it is a row since then.
+const FRAMING_VERSION_OF_ONE_COLUMN: u32 = 2;
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ struct Records {
 }
 
 impl Records {
-    fn of(limits: LimitsConfig, record_bytes_max: usize) -> Self {
+    fn of(limits: LimitsConfig, tables: &[Table], record_bytes_max: usize) -> Self {
         let LimitsConfig {
             row_bytes_max,
             in_flight_bytes: _,
@@ -64,8 +66,13 @@ impl Records {
             restarts_max: _,
             restart: _,
         } = limits;
+        let has_one_column = tables.iter().any(|table| table.columns.len() == 1);
         Self {
-            framing_version: FRAMING_VERSION,
+            framing_version: if has_one_column {
+                FRAMING_VERSION_OF_ONE_COLUMN
+            } else {
+                FRAMING_VERSION
+            },
             row_bytes_max,
             record_bytes_max,
         }
@@ -137,7 +144,7 @@ impl Config {
                 .any(Option::is_some)
                 .then_some(&mappings.tables),
             rows: *rows,
-            records: Records::of(*limits, record_bytes_max),
+            records: Records::of(*limits, tables, record_bytes_max),
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();
@@ -168,7 +175,8 @@ mod tests {
     use super::*;
     use crate::config::tests::loaded;
     use crate::settings::{
-        CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
+        CompressionChoice, CsvColumns, Fit, HeaderDrift, LateFiles, MigrationType, NonFinite, NumberFormat,
+        Pace, TextFormat,
     };
 
     fn of(config: &Config) -> String {
@@ -178,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 9] = [
+        let changes: [fn(&mut Config); 13] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
             |config| {
@@ -190,6 +198,10 @@ mod tests {
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,
             |config| config.message.number_format = NumberFormat::Dms,
+            |config| config.message.text_format = TextFormat::Dms,
+            |config| config.message.non_finite = NonFinite::Null,
+            |config| config.message.fit = Fit::Truncate,
+            |config| config.tables[0].columns.truncate(1),
             |config| config.limits.row_bytes_max += 1,
             |config| {
                 config.source.location = SourceLocation::Local {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::map::rules::FilterCondition;
-use crate::settings::DocumentPlace;
+use crate::settings::{DocumentPlace, MessageConfig};
 use crate::value::csv::Quoting;
 
 fn table(column_type: ColumnType) -> Table {
@@ -52,7 +52,12 @@ fn passes(filter: &RowFilter, column_type: ColumnType, value: Option<&str>) -> R
     };
     let column = &table(column_type).columns[0];
     filter
-        .lets_pass(field, column, b"NULL", &mut Vec::new())
+        .lets_pass(
+            field,
+            column,
+            &FieldRules::new("NULL", &MessageConfig::default()),
+            &mut Vec::new(),
+        )
         .map_err(|problem| problem.code)
 }
 

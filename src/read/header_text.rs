@@ -6,7 +6,8 @@ use bytes::Bytes;
 use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
 use super::header::{Header, read_header};
-use super::object_text::{ObjectText, Peeked};
+use super::line_ends::{LineEnds, RETURNS_ALONE};
+use super::object_text::{ObjectText, Peeked, damaged};
 use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, RowSource, Table};
 use crate::settings::{CsvColumns, CsvDialect};
 use crate::source::{ObjectSource, SourceError};
@@ -64,12 +65,16 @@ impl HeaderText<'_> {
             }
         };
         let mut framer = Framer::new(&one_row(self.framing), Mark::START);
+        let mut line_ends = LineEnds::new(self.framing, Mark::START);
+        let alone = || damaged(self.location.to_owned(), &RETURNS_ALONE);
         loop {
             if let Some(chunk) = framer.next_chunk() {
                 return Ok(Some(FirstRow::of(&chunk)));
             }
             match text.next().await {
+                Ok(Some(text)) if line_ends.push(text) => return Err(alone()),
                 Ok(Some(text)) => framer.push(text),
+                Ok(None) if is_whole && line_ends.finish() => return Err(alone()),
                 Ok(None) if is_whole => {
                     framer.finish();
                     return Ok(framer.next_chunk().map(|chunk| FirstRow::of(&chunk)));
@@ -100,6 +105,7 @@ impl FirstRow {
         match raw.kind {
             RawRecordKind::Whole => Self::Text(Bytes::copy_from_slice(chunk.text(raw))),
             RawRecordKind::UnclosedQuote => Self::None("its header has a quote that is not closed"),
+            RawRecordKind::Unsayable => Self::None("its header is not text"),
             RawRecordKind::TooLong => {
                 Self::None("its header is longer than the longest row allowed (limits.row)")
             }

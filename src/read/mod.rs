@@ -9,6 +9,7 @@ pub mod format;
 pub mod framer;
 pub mod header;
 mod header_text;
+pub mod line_ends;
 pub mod object_chunks;
 pub mod object_text;
 pub mod parquet;

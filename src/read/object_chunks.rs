@@ -41,6 +41,15 @@ impl ReadSettings {
             tables: config.tables.clone().into(),
         }
     }
+
+    /// Whether the rows of a table have one field, so that a blank line is one of them. Rows of changes have more.
+    pub(super) fn has_blank_rows(&self, table: Option<TableIndex>, columns: Option<&FileColumns>) -> bool {
+        let table = table.and_then(|index| self.tables.get(index.0));
+        table.is_some_and(|table| match columns {
+            Some(columns) => columns.fields_count == 1,
+            None => table.columns.len() == 1,
+        })
+    }
 }
 
 /// What comes next of an object.
@@ -183,7 +192,13 @@ impl<'a> Opening<'_, 'a> {
     async fn open(self) -> Result<(Rows<'a>, Option<Arc<FileColumns>>), SourceError> {
         let (format, peeked) = self.format().await?;
         let columns = self.columns(format).await?;
-        Ok((self.rows(format, peeked).await?, columns))
+        let rows = match self.rows(format, peeked).await? {
+            Rows::Text(text) if self.settings.has_blank_rows(self.table, columns.as_deref()) => {
+                Rows::Text(Box::new(text.with_blank_rows()))
+            }
+            rows => rows,
+        };
+        Ok((rows, columns))
     }
 
     async fn format(self) -> Result<(Format, Option<Peeked>), SourceError> {

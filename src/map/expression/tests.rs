@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Column;
-use crate::settings::CsvDialect;
+use crate::settings::{CsvDialect, MessageConfig};
 use crate::value::csv::FieldSplitter;
 
 fn table() -> Table {
@@ -62,7 +62,9 @@ fn evaluated_as(
     let row = ExpressionRow {
         operation,
         fields: splitter.split(ROW.as_bytes()),
-        null_value: b"",
+        rules: &FieldRules::new("", &MessageConfig::default()),
+        fit: Fit::Whole,
+        is_truncated: &Cell::new(false),
         object: &object,
         ordinal: 41,
     };
