@@ -101,6 +101,13 @@ fn the_examples_of_the_guide_let_through_what_it_says() {
         &["10", "50", "75", "100"],
         &["11", "49", "76", "99", "NULL"],
     );
+    check(
+        &[Test::Equal("100")],
+        INT,
+        &["100", "100.00", "1e2", "1000E-1"],
+        &["100.5", "1e3", "NULL"],
+    );
+    check(&[Test::Null], INT, &["NULL", ""], &["0"]);
     check(&[Test::Null], TEXT, &["NULL"], &["", "x"]);
     check(
         &[Test::NotBetween("50", "75")],
