@@ -119,6 +119,7 @@ fn restarted(statistics: &TableStatistics, forgiven: u64) -> TableStatistics {
         applied_deletes: statistics.applied_deletes,
         change_error_rows: statistics.change_error_rows,
         filtered_rows: statistics.filtered_rows,
+        truncated_rows: statistics.truncated_rows,
         last_update_ms: statistics.last_update_ms,
         ..TableStatistics::default()
     }

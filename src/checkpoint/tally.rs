@@ -52,6 +52,8 @@ pub struct TableTally {
     pub change_errors: u64,
     /// Rows that a filter leaves out.
     pub filtered: u64,
+    /// Rows to deliver of which a value was cut or rounded.
+    pub truncated: u64,
     /// Source bytes of the rows.
     pub bytes: u64,
 }
@@ -81,6 +83,7 @@ impl TableTally {
             load_errors: 0,
             change_errors: 0,
             filtered: 0,
+            truncated: 0,
             bytes: 0,
         }
     }
@@ -101,6 +104,7 @@ impl TableTally {
         statistics.full_load_error_rows += self.load_errors;
         statistics.change_error_rows += self.change_errors;
         statistics.filtered_rows += self.filtered;
+        statistics.truncated_rows += self.truncated;
         statistics.bytes += self.bytes;
     }
 }
@@ -118,6 +122,11 @@ impl ChunkTally {
             Operation::Update => tally.updates += 1,
             Operation::Delete => tally.deletes += 1,
         }
+    }
+
+    /// Counts a row of which a value was cut or rounded, and that becomes a message.
+    pub fn truncate(&mut self, table: TableIndex) {
+        self.table(table).truncated += 1;
     }
 
     /// Counts a control record.

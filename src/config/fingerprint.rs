@@ -165,7 +165,8 @@ mod tests {
     use crate::config::tests::loaded;
     use crate::limits::RECORD_BYTES_DEFAULT;
     use crate::settings::{
-        CompressionChoice, CsvColumns, HeaderDrift, LateFiles, MigrationType, NumberFormat, Pace,
+        CompressionChoice, CsvColumns, Fit, HeaderDrift, LateFiles, MigrationType, NonFinite, NumberFormat,
+        Pace, TextFormat,
     };
 
     fn of(config: &Config) -> String {
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 9] = [
+        let changes: [fn(&mut Config); 13] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
             |config| {
@@ -187,6 +188,10 @@ mod tests {
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,
             |config| config.message.number_format = NumberFormat::Dms,
+            |config| config.message.text_format = TextFormat::Dms,
+            |config| config.message.non_finite = NonFinite::Null,
+            |config| config.message.fit = Fit::Truncate,
+            |config| config.tables[0].columns.truncate(1),
             |config| config.limits.row_bytes_max += 1,
             |config| {
                 config.source.location = SourceLocation::Local {

@@ -3,6 +3,8 @@
 //! Everything that does not depend on the row (member names, metadata, white space) is rendered once per
 //! table; a row costs its values and a few copies.
 
+use std::cell::Cell;
+
 use super::layout::MemberName;
 use super::partition_key::PartitionKeyWriter;
 use super::special::Scratch;
@@ -11,7 +13,9 @@ use crate::map::Mappings;
 use crate::map::expression::Evaluator;
 use crate::model::{ColumnType, ObjectVersion, Operation, Table, TableIndex};
 use crate::settings::MessageConfig;
-use crate::value::convert::{FieldValue, HexPrefix, ValueProblem, ValueStyle, read_field, write_value};
+use crate::value::convert::{
+    FieldRules, FieldValue, ValueProblem, ValueStyle, Written, fitted_text, read_field, write_value,
+};
 use crate::value::csv::{Field, Fields};
 use crate::value::json_text::{unquoted, write_json_string};
 use crate::value::timestamp::MessageTimestamp;
@@ -63,7 +67,7 @@ pub struct MessageEncoder {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) style: ValueStyle,
-    pub(super) null_value: Vec<u8>,
+    pub(super) rules: FieldRules,
     include_null_and_empty: bool,
     include_partition_value: bool,
 }
@@ -82,15 +86,8 @@ impl MessageEncoder {
             tables: templates.collect(),
             frame: FrameTemplate::new(message.format),
             settings: Settings {
-                style: ValueStyle {
-                    number_format: message.number_format,
-                    hex_prefix: if message.no_hex_prefix {
-                        HexPrefix::Absent
-                    } else {
-                        HexPrefix::Present
-                    },
-                },
-                null_value: null_value.into(),
+                style: ValueStyle::of(message),
+                rules: FieldRules::new(null_value, message),
                 include_null_and_empty: message.include_null_and_empty,
                 include_partition_value: message.include_partition_value,
             },
@@ -99,7 +96,7 @@ impl MessageEncoder {
         }
     }
 
-    /// Appends the message of a row to `payloads` and its partition key to `key`.
+    /// Appends the message of a row to `payloads` and its partition key to `key`; says whether something was cut.
     ///
     /// # Errors
     /// What is wrong with the row; both buffers may then hold a part of it at their ends.
@@ -109,7 +106,7 @@ impl MessageEncoder {
         timestamp: &MessageTimestamp,
         payloads: &mut Vec<u8>,
         key: &mut Vec<u8>,
-    ) -> Result<(), EncodeProblem> {
+    ) -> Result<Written, EncodeProblem> {
         let table = self.tables.get(row.table.0).ok_or_else(|| {
             EncodeProblem::from(ValueProblem::new(
                 "unknown_table",
@@ -132,8 +129,10 @@ impl MessageEncoder {
             key: &mut key,
             is_keyed_by_primary_key: operation.is_keyed_by_primary_key(),
             is_empty: true,
+            is_truncated: Cell::new(false),
         };
         data.write(table, operation, &mut self.scratch)?;
+        let is_truncated = data.is_truncated.get();
         payloads.extend_from_slice(&self.frame.metadata_head);
         payloads.extend_from_slice(timestamp.as_bytes());
         payloads.extend_from_slice(&operation.metadata);
@@ -143,7 +142,11 @@ impl MessageEncoder {
         }
         key.finish()?;
         payloads.extend_from_slice(&table.tail);
-        Ok(())
+        Ok(if is_truncated {
+            Written::Truncated
+        } else {
+            Written::Whole
+        })
     }
 }
 
@@ -157,6 +160,8 @@ pub(super) struct DataWriter<'a, 'k> {
     pub(super) is_keyed_by_primary_key: bool,
     /// Whether the object that is being written has no member yet.
     is_empty: bool,
+    /// Whether something was cut.
+    pub(super) is_truncated: Cell<bool>,
 }
 
 impl<'a> DataWriter<'a, '_> {
@@ -209,7 +214,7 @@ impl<'a> DataWriter<'a, '_> {
     fn write_member(&mut self, template: &ColumnTemplate) -> Result<(), ValueProblem> {
         let column = &template.column;
         let is_key_part = template.is_primary_key && self.is_keyed_by_primary_key;
-        let text = match read_field(self.field(template)?, column, &self.settings.null_value)? {
+        let text = match self.read(template)? {
             FieldValue::Null => return self.write_null(template, is_key_part),
             FieldValue::Text(text) => text,
         };
@@ -221,12 +226,34 @@ impl<'a> DataWriter<'a, '_> {
         }
         self.write_name(&template.name);
         let start = self.payloads.len();
-        write_value(self.payloads, text, column.column_type, self.settings.style)?;
+        let style = self.settings.style;
+        let written = write_value(self.payloads, text, column.column_type, style)?;
+        self.note(written);
         if is_key_part {
             let written = self.payloads.get(start..).unwrap_or_default();
-            self.key.add(key_text(column.column_type, text, written));
+            self.key.add(key_text(column.column_type, text, written, style));
         }
         Ok(())
+    }
+
+    /// What the field of a column says.
+    pub(super) fn read(&self, template: &ColumnTemplate) -> Result<FieldValue<'a>, ValueProblem> {
+        let field = self.field(template)?;
+        let value = read_field(field, &template.column, &self.settings.rules)?;
+        if let FieldValue::Text(text) = value
+            && text.len() < field.text.len()
+            && template.column.column_type.is_text()
+        {
+            self.is_truncated.set(true);
+        }
+        Ok(value)
+    }
+
+    /// Remembers that something was cut.
+    pub(super) fn note(&self, written: Written) {
+        if written == Written::Truncated {
+            self.is_truncated.set(true);
+        }
     }
 
     pub(super) fn field(&self, template: &ColumnTemplate) -> Result<Field<'a>, ValueProblem> {
@@ -250,7 +277,7 @@ impl<'a> DataWriter<'a, '_> {
     }
 
     pub(super) fn is_left_out(&self, text: &[u8], column_type: ColumnType) -> bool {
-        text.is_empty() && holds_text_as_is(column_type) && !self.settings.include_null_and_empty
+        text.is_empty() && column_type.holds_nothing() && !self.settings.include_null_and_empty
     }
 
     pub(super) fn write_name(&mut self, name: &MemberName) {
@@ -266,18 +293,15 @@ fn null_in_key() -> ValueProblem {
     )
 }
 
-/// Whether an empty text is a value of the type.
-fn holds_text_as_is(column_type: ColumnType) -> bool {
-    matches!(
-        column_type,
-        ColumnType::String { .. } | ColumnType::Clob | ColumnType::Byte { .. } | ColumnType::Blob
-    )
-}
-
 /// A value in a partition key: as in the message, without quotes and escapes.
-pub(super) fn key_text<'a>(column_type: ColumnType, text: &'a [u8], written: &'a [u8]) -> &'a [u8] {
+pub(super) fn key_text<'a>(
+    column_type: ColumnType,
+    text: &'a [u8],
+    written: &'a [u8],
+    style: ValueStyle,
+) -> &'a [u8] {
     if column_type.is_text() {
-        text
+        fitted_text(text, column_type, style.fit)
     } else {
         unquoted(written)
     }

@@ -7,7 +7,7 @@ use crate::map::expression::{Expression, ExpressionRow};
 use crate::map::mask::{Mask, RowSeed};
 use crate::map::retype::readable_as;
 use crate::model::{ColumnType, ObjectVersion};
-use crate::value::convert::{FieldValue, ValueProblem, ValueStyle, read_field, write_value};
+use crate::value::convert::{FieldValue, ValueProblem, ValueStyle, Written, fitted_text, write_value};
 
 /// Buffers for values that are not written down as they are read.
 #[derive(Debug, Default)]
@@ -37,23 +37,25 @@ impl Changing {
         special: &Special,
         seed: Option<RowSeed>,
         style: ValueStyle,
-    ) -> Result<&'s [u8], ValueProblem> {
+    ) -> Result<(&'s [u8], Written), ValueProblem> {
         let output = special.output;
-        let mut text = text;
+        let (mut text, mut written) = (text, Written::Whole);
         if special.is_retyped {
-            text = readable_as(text, from, output, style.hex_prefix, &mut self.read)?;
+            (text, written) = readable_as(text, from, output, style, &mut self.read)?;
         }
         let Some(mask) = special.mask else {
-            return Ok(text);
+            return Ok((text, written));
         };
         if !output.is_text() {
             self.written.clear();
-            write_value(&mut self.written, text, output, style)?;
+            if write_value(&mut self.written, text, output, style)? == Written::Truncated {
+                written = Written::Truncated;
+            }
             text = &self.written;
         }
         self.masked.clear();
         mask.apply(&mut self.masked, text, output, seed, special.index);
-        Ok(&self.masked)
+        Ok((&self.masked, written))
     }
 }
 
@@ -83,9 +85,10 @@ impl<'a> DataWriter<'a, '_> {
         let (output, style) = (special.output, self.settings.style);
         let draws = special.mask == Some(Mask::RandomDigits);
         let row_seed = draws.then(|| seed_of(seed, self.row));
-        let text = changing.change(text, template.column.column_type, special, row_seed, style)?;
+        let (text, changed) = changing.change(text, template.column.column_type, special, row_seed, style)?;
+        self.note(changed);
         if let Some(number) = special.capture.filter(|_| output.is_text()) {
-            captured.keep(number, text);
+            captured.keep(number, fitted_text(text, output, style.fit));
         }
         let is_left_out = self.is_left_out(text, output);
         if is_left_out || special.is_hidden {
@@ -97,14 +100,15 @@ impl<'a> DataWriter<'a, '_> {
         }
         let out = if is_member { &mut *self.payloads } else { hidden };
         let start = out.len();
-        write_value(out, text, output, style)?;
-        let shown = key_text(output, text, out.get(start..).unwrap_or_default());
+        let written = write_value(out, text, output, style)?;
+        let shown = key_text(output, text, out.get(start..).unwrap_or_default(), style);
         if let Some(number) = special.capture.filter(|_| !output.is_text()) {
             captured.keep(number, shown);
         }
         if is_key_part {
             self.key.add(shown);
         }
+        self.note(written);
         Ok(())
     }
 
@@ -119,13 +123,10 @@ impl<'a> DataWriter<'a, '_> {
         'a: 's,
     {
         match &special.source {
-            Source::Field => {
-                let field = self.field(template)?;
-                match read_field(field, &template.column, &self.settings.null_value)? {
-                    FieldValue::Null => Ok(None),
-                    FieldValue::Text(text) => Ok(Some(text)),
-                }
-            }
+            Source::Field => match self.read(template)? {
+                FieldValue::Null => Ok(None),
+                FieldValue::Text(text) => Ok(Some(text)),
+            },
             Source::Expression(expression) => self.evaluate(expression.as_ref(), computed),
             Source::Nothing => Ok(None),
         }
@@ -139,7 +140,9 @@ impl<'a> DataWriter<'a, '_> {
         let row = ExpressionRow {
             operation: self.row.operation,
             fields: self.row.fields,
-            null_value: &self.settings.null_value,
+            rules: &self.settings.rules,
+            fit: self.settings.style.fit,
+            is_truncated: &self.is_truncated,
             object: self.row.object,
             ordinal: self.row.ordinal,
         };

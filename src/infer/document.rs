@@ -261,11 +261,14 @@ pub fn column_line(column: &Column, seen: &ColumnSeen) -> String {
     if seen.nulls > 0 {
         let _written = write!(line, ", {} empty", seen.nulls);
     }
+    if seen.empties > 0 && !column.column_type.holds_nothing() {
+        let _written = write!(line, ", {} of them nothing in quotes: NULL", seen.empties);
+    }
     if seen.not_utf8 > 0 {
         let _written = write!(line, ", {} not UTF-8: they become dead letters", seen.not_utf8);
     }
     if seen.with_nul > 0 {
-        let _written = write!(line, ", {} with a NUL, where they are cut", seen.with_nul);
+        let _written = write!(line, ", {} with a NUL, at which DMS cuts", seen.with_nul);
     }
     if seen.is_ambiguous_date() {
         line.push_str("; dates, but month and day cannot be distinguished");

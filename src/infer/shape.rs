@@ -6,7 +6,7 @@
 use std::str;
 
 use crate::model::{ColumnType, DateFormat};
-use crate::settings::NumberFormat;
+use crate::settings::{Fit, NumberFormat};
 use crate::value::convert::{HexPrefix, ValueStyle, write_value};
 
 /// Digits that an exact number can have.
@@ -16,6 +16,7 @@ const FRACTION_DIGITS_MAX: usize = 9;
 const STYLE: ValueStyle = ValueStyle {
     number_format: NumberFormat::Exact,
     hex_prefix: HexPrefix::Present,
+    fit: Fit::Whole,
 };
 
 /// What a value looks like.

@@ -189,7 +189,9 @@ impl TableSeen {
         let columns = columns.map(|(index, ((name, column_type), seen))| Column {
             name,
             column_type,
-            nullable: seen.nulls > 0 || self.declared.get(index).is_some_and(|column| column.nullable),
+            nullable: seen.nulls > 0
+                || (seen.empties > 0 && !column_type.holds_nothing())
+                || self.declared.get(index).is_some_and(|column| column.nullable),
             is_primary_key: key.contains(&index),
         });
         Some(Inferred {

@@ -55,6 +55,25 @@ fn a_column_is_nullable_if_a_null_was_seen_and_quoted_empty_is_none() {
     assert!(!inferred.table.columns[1].nullable, "the first row as well");
 }
 
+/// Exports with quotes around everything.
+#[test]
+fn nothing_in_quotes_is_null_in_a_column_of_anything_but_text() {
+    let rows = [
+        "\"1\",\"5\",\"2024-01-01\",\"x\"",
+        "\"2\",\"\",\"\",\"\"",
+        "\"3\",\"6\",\"2024-01-02\",\"y\"",
+    ];
+    let columns = infer(None, &rows).table.columns;
+    let found: Vec<_> = columns
+        .iter()
+        .map(|column| (column.column_type.dms_name(), column.nullable))
+        .collect();
+    assert_eq!(
+        found,
+        [("int4", false), ("int4", true), ("date", true), ("string", false)]
+    );
+}
+
 #[test]
 fn names_come_from_the_header_and_are_made_unique() {
     let inferred = infer(Some("id,id, x ,"), &["1,2,3,4", "2,3,4,5"]);

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::value::digits::Digits;
+
 /// A decimal number as its digits, without zeros that say nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Decimal<'a> {
@@ -11,24 +13,15 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a number with an optional sign and an optional fraction; `None` if the text is none.
-    pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let (is_negative, digits) = match text.split_first() {
+    /// Reads a number with an optional sign, fraction and exponent; `None` if the text is none. One with an exponent is
+    /// written out into `scratch`.
+    pub fn parse(text: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Self> {
+        let (is_negative, unsigned) = match text.split_first() {
             Some((b'-', rest)) => (true, rest),
             Some((b'+', rest)) => (false, rest),
             Some(_) | None => (false, text),
         };
-        let point = memchr::memchr(b'.', digits);
-        let (integer, fraction) = match point.and_then(|at| digits.split_at_checked(at)) {
-            Some((integer, rest)) => (integer, rest.get(1..).unwrap_or_default()),
-            None => (digits, &[][..]),
-        };
-        if integer.is_empty() && fraction.is_empty() {
-            return None;
-        }
-        if !integer.iter().chain(fraction).all(u8::is_ascii_digit) {
-            return None;
-        }
+        let Digits { integer, fraction } = Digits::of(unsigned, scratch)?;
         let zeros = integer.iter().take_while(|digit| **digit == b'0').count();
         let kept = fraction
             .iter()
@@ -83,8 +76,11 @@ mod tests {
 
     use super::*;
 
-    fn decimal(text: &str) -> Decimal<'_> {
-        Decimal::parse(text.as_bytes()).unwrap()
+    fn compare(left: &str, right: &str) -> Ordering {
+        let mut scratch = [Vec::new(), Vec::new()];
+        let [left_scratch, right_scratch] = &mut scratch;
+        let left = Decimal::parse(left.as_bytes(), left_scratch).unwrap();
+        left.cmp(&Decimal::parse(right.as_bytes(), right_scratch).unwrap())
     }
 
     proptest! {
@@ -101,17 +97,22 @@ mod tests {
                 format!("{sign}{}{integer}{point}{fraction}", "0".repeat(zeros))
             };
             let texts = (text(left, zeros), text(right, 0));
-            prop_assert_eq!(decimal(&texts.0).cmp(&decimal(&texts.1)), left.cmp(&right), "{:?}", texts);
+            prop_assert_eq!(compare(&texts.0, &texts.1), left.cmp(&right), "{:?}", texts);
         }
     }
 
     #[test]
     fn more_digits_than_a_machine_number_has_still_count() {
-        assert!(decimal("18446744073709551617") > decimal("18446744073709551616.99"));
-        assert_eq!(decimal("-0.0"), decimal("0"));
-        assert_eq!(decimal("1.50"), decimal("+01.5"));
-        for text in ["", "-", ".", "1e3", "1.2.3", "abc"] {
-            assert!(Decimal::parse(text.as_bytes()).is_none(), "{text}");
+        assert!(compare("18446744073709551617", "18446744073709551616.99").is_gt());
+        assert!(compare("-0.0", "0").is_eq());
+        assert!(compare("1.50", "+01.5").is_eq());
+        assert!(compare("1.5e3", "1500").is_eq());
+        assert!(compare("-1e-3", "-0.002").is_gt());
+        for text in ["", "-", ".", "1e", "1.2.3", "abc"] {
+            assert!(
+                Decimal::parse(text.as_bytes(), &mut Vec::new()).is_none(),
+                "{text}"
+            );
         }
     }
 }

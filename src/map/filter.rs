@@ -15,8 +15,9 @@ use super::decimal::Decimal;
 use super::rules::{SourceFilter, Test};
 use super::shown::shown;
 use crate::model::{Column, ColumnType, Table, TypeClass};
+use crate::settings::Fit;
 use crate::settings::problems::Report;
-use crate::value::convert::{FieldValue, HexPrefix, Length, ValueProblem, read_field_as};
+use crate::value::convert::{FieldRules, FieldValue, HexPrefix, Length, ValueProblem, read_field_as};
 use crate::value::csv::Field;
 
 /// Fraction digits of a second that are compared.
@@ -110,7 +111,8 @@ impl RowFilter {
         })
     }
 
-    /// Whether the value of a field lets the row pass; `scratch` is overwritten.
+    /// Whether the value of a field lets the row pass; `scratch` is overwritten. Of a value that does not fit its column,
+    /// what fits is compared, and numbers whole: whether such a row can be sent is decided when it is written.
     ///
     /// # Errors
     /// If the text of the field is not a value of the column's type.
@@ -118,12 +120,12 @@ impl RowFilter {
         &self,
         field: Field<'_>,
         column: &Column,
-        null_value: &[u8],
+        rules: &FieldRules,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, ValueProblem> {
-        let value = match read_field_as(field, column.column_type, null_value) {
+        let value = match read_field_as(field, column.column_type, rules) {
             FieldValue::Null => None,
-            FieldValue::Text(text) => Some(self.kind.value(text, scratch)?),
+            FieldValue::Text(text) => Some(self.kind.value(text, Fit::Truncate, scratch)?),
         };
         let mut has_inclusive = false;
         let mut is_included = false;
@@ -199,7 +201,7 @@ impl ValueKind {
         };
         let text = if self == Self::Text { value } else { value.trim() };
         let mut scratch = Vec::new();
-        Ok(match general.value(text.as_bytes(), &mut scratch)? {
+        Ok(match general.value(text.as_bytes(), Fit::Whole, &mut scratch)? {
             Comparable::Integer(number) => Operand::Integer(number),
             Comparable::Decimal(_) | Comparable::Double(_) => Operand::Text(text.to_owned()),
             Comparable::Text(normal) => Operand::Text(String::from_utf8_lossy(normal).into_owned()),
@@ -207,14 +209,23 @@ impl ValueKind {
     }
 
     /// The value of a text, in the form in which it is compared.
-    fn value<'a>(self, text: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Comparable<'a>, ValueProblem> {
+    fn value<'a>(
+        self,
+        text: &'a [u8],
+        fit: Fit,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Comparable<'a>, ValueProblem> {
         let number = match self {
-            Self::Integer => integer(text).map(Comparable::Integer),
-            Self::Decimal => Decimal::parse(text).map(Comparable::Decimal),
+            Self::Integer => match integer(text) {
+                Some(number) => Some(Comparable::Integer(number)),
+                // Written as 5.00 or 1e3.
+                None => Decimal::parse(text, scratch).map(Comparable::Decimal),
+            },
+            Self::Decimal => Decimal::parse(text, scratch).map(Comparable::Decimal),
             Self::Double => double(text).map(Comparable::Double),
             Self::Text => return Ok(Comparable::Text(text)),
             Self::Normal(column_type) => {
-                let text = shown(text, column_type, HexPrefix::Absent, scratch)?;
+                let (text, _) = shown(text, column_type, HexPrefix::Absent, fit, scratch)?;
                 // Without the zone a time without a fraction is the beginning of those with one, and sorts before them.
                 return Ok(Comparable::Text(text.strip_suffix(b"Z").unwrap_or(text)));
             }
@@ -232,7 +243,10 @@ fn compare(value: Comparable<'_>, operand: &Operand) -> Option<Ordering> {
     match (value, operand) {
         (Comparable::Integer(value), Operand::Integer(operand)) => Some(value.cmp(operand)),
         (Comparable::Decimal(value), Operand::Text(operand)) => {
-            value.partial_cmp(&Decimal::parse(operand.as_bytes())?)
+            value.partial_cmp(&Decimal::parse(operand.as_bytes(), &mut Vec::new())?)
+        }
+        (Comparable::Decimal(value), Operand::Integer(operand)) => {
+            value.partial_cmp(&Decimal::parse(operand.to_string().as_bytes(), &mut Vec::new())?)
         }
         (Comparable::Double(value), Operand::Text(operand)) => {
             value.partial_cmp(&double(operand.as_bytes())?)
@@ -240,7 +254,7 @@ fn compare(value: Comparable<'_>, operand: &Operand) -> Option<Ordering> {
         (Comparable::Text(value), Operand::Text(operand)) => Some(value.cmp(operand.as_bytes())),
         // A filter has operands of the kind of its values.
         (Comparable::Integer(_), Operand::Text(_))
-        | (Comparable::Decimal(_) | Comparable::Double(_) | Comparable::Text(_), Operand::Integer(_)) => None,
+        | (Comparable::Double(_) | Comparable::Text(_), Operand::Integer(_)) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::map::rules::FilterCondition;
-use crate::settings::DocumentPlace;
+use crate::settings::{DocumentPlace, MessageConfig};
 use crate::value::csv::Quoting;
 
 fn table(column_type: ColumnType) -> Table {
@@ -52,7 +52,12 @@ fn passes(filter: &RowFilter, column_type: ColumnType, value: Option<&str>) -> R
     };
     let column = &table(column_type).columns[0];
     filter
-        .lets_pass(field, column, b"NULL", &mut Vec::new())
+        .lets_pass(
+            field,
+            column,
+            &FieldRules::new("NULL", &MessageConfig::default()),
+            &mut Vec::new(),
+        )
         .map_err(|problem| problem.code)
 }
 
@@ -96,6 +101,13 @@ fn the_examples_of_the_guide_let_through_what_it_says() {
         &["10", "50", "75", "100"],
         &["11", "49", "76", "99", "NULL"],
     );
+    check(
+        &[Test::Equal("100")],
+        INT,
+        &["100", "100.00", "1e2", "1000E-1"],
+        &["100.5", "1e3", "NULL"],
+    );
+    check(&[Test::Null], INT, &["NULL", ""], &["0"]);
     check(&[Test::Null], TEXT, &["NULL"], &["", "x"]);
     check(
         &[Test::NotBetween("50", "75")],

@@ -2,10 +2,10 @@
 
 use super::shown::shown;
 use crate::model::ColumnType;
-use crate::value::convert::{HexPrefix, ValueProblem};
+use crate::value::convert::{ValueProblem, ValueStyle, Written};
 
 /// Brings a text of one type into a form that another type reads: what its message would show, so that nothing is
-/// rounded on the way. Overwrites `scratch`.
+/// rounded on the way. Of a date and time the part is taken that the other type holds. Overwrites `scratch`.
 ///
 /// # Errors
 /// If the text is not a value of the type it comes from.
@@ -13,33 +13,38 @@ pub fn readable_as<'a>(
     text: &'a [u8],
     from: ColumnType,
     to: ColumnType,
-    hex_prefix: HexPrefix,
+    style: ValueStyle,
     scratch: &'a mut Vec<u8>,
-) -> Result<&'a [u8], ValueProblem> {
+) -> Result<(&'a [u8], Written), ValueProblem> {
     if from.is_text() {
-        return Ok(if to.is_text() { text } else { text.trim_ascii() });
+        let text = if to.is_text() { text } else { text.trim_ascii() };
+        return Ok((text, Written::Whole));
     }
-    let written = shown(text, from, hex_prefix, scratch)?;
-    Ok(match (from, to) {
+    let (shown, written) = shown(text, from, style.hex_prefix, style.fit, scratch)?;
+    let (date, time) = match memchr::memchr(b'T', shown).and_then(|at| shown.split_at_checked(at)) {
+        Some((date, time)) => (date, time.get(1..).unwrap_or_default()),
+        None => (shown, shown),
+    };
+    let readable = match (from, to) {
         (ColumnType::Boolean, to) if to.is_number() => {
-            if written == b"true" {
+            if shown == b"true" {
                 b"1"
             } else {
                 b"0"
             }
         }
-        (ColumnType::DateTime { .. }, ColumnType::Date { .. } | ColumnType::Time { .. }) => {
-            written.strip_suffix(b"Z").unwrap_or(written)
-        }
-        _ => written,
-    })
+        (ColumnType::DateTime { .. }, ColumnType::Date { .. }) => date,
+        (ColumnType::DateTime { .. }, ColumnType::Time { .. }) => time.strip_suffix(b"Z").unwrap_or(time),
+        _ => shown,
+    };
+    Ok((readable, written))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::NumberFormat;
-    use crate::value::convert::{ValueStyle, write_value};
+    use crate::settings::{Fit, NumberFormat};
+    use crate::value::convert::{HexPrefix, write_value};
 
     const TEXT: ColumnType = ColumnType::String { length: None };
     const DATE_TIME: ColumnType = ColumnType::DateTime {
@@ -52,9 +57,10 @@ mod tests {
         let style = ValueStyle {
             number_format: NumberFormat::Exact,
             hex_prefix: HexPrefix::Present,
+            fit: Fit::Whole,
         };
-        readable_as(text.as_bytes(), from, to, HexPrefix::Present, &mut scratch)
-            .and_then(|text| write_value(&mut out, text, to, style))
+        readable_as(text.as_bytes(), from, to, style, &mut scratch)
+            .and_then(|(text, _)| write_value(&mut out, text, to, style))
             .map_err(|problem| problem.code)?;
         Ok(String::from_utf8(out).unwrap())
     }
@@ -114,7 +120,7 @@ mod tests {
         );
         assert_eq!(
             changed("1.5", ColumnType::Real8, ColumnType::Int4),
-            Err("not_a_number")
+            Err("too_precise")
         );
         assert_eq!(changed("x", ColumnType::Int4, TEXT), Err("not_a_number"));
         let short = ColumnType::String { length: Some(2) };

@@ -119,6 +119,8 @@ pub enum RawRecordKind {
     UnclosedQuote,
     /// Longer than the row limit; the range holds its beginning only. To be dead-lettered.
     TooLong,
+    /// A row of Parquet with a value that has no form as text, for a column of text. To be dead-lettered.
+    Unsayable,
 }
 
 impl fmt::Debug for Chunk {

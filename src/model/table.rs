@@ -208,9 +208,17 @@ impl ColumnType {
         matches!(self, Self::Clob | Self::Blob)
     }
 
-    /// Whether values are text as it stands: blanks count, and it is cut at the first NUL.
+    /// Whether values are text as it stands: blanks count.
     pub fn is_text(self) -> bool {
         matches!(self, Self::String { .. } | Self::Clob)
+    }
+
+    /// Whether nothing at all is a value of the type: the empty text, or no byte.
+    pub fn holds_nothing(self) -> bool {
+        matches!(
+            self,
+            Self::String { .. } | Self::Clob | Self::Byte { .. } | Self::Blob
+        )
     }
 
     /// The type with so many fraction digits of a second, if it is a date and time.

@@ -33,7 +33,7 @@ use crate::route::shard_map::ShardIndex;
 use crate::saturate;
 use crate::settings::MessageConfig;
 use crate::sink::StreamDescription;
-use crate::value::convert::ValueProblem;
+use crate::value::convert::{ValueProblem, Written};
 use crate::value::timestamp::MessageTimestamp;
 
 /// Renders and routes the chunks of every table of a task.
@@ -188,6 +188,9 @@ impl ChunkRouter {
         routing
             .tally
             .deliver(table, record.operation, raw_length(chunk, ordinal));
+        if record.written == Written::Truncated {
+            routing.tally.truncate(table);
+        }
         routing.skipped += self.place(place, routing.skip, &mut routing.tally);
     }
 

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::saturate;
 use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
-use crate::value::convert::{FieldValue, Length, ValueProblem, read_field_as};
+use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, Written, read_field_as};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
 
@@ -31,6 +31,8 @@ pub struct RenderedRecord {
     pub payload: Range<usize>,
     /// The partition key.
     pub key: Range<usize>,
+    /// Whether a value of it was cut.
+    pub written: Written,
 }
 
 /// A record that is not to be sent.
@@ -66,7 +68,7 @@ pub struct RowRenderer {
     tables: TableNames,
     /// By table.
     filters: Vec<Vec<ColumnFilter>>,
-    null_value: Vec<u8>,
+    rules: FieldRules,
     /// The value that a filter looks at, in the form in which it is compared.
     compared: Vec<u8>,
     load_operation_column: LoadOperationColumn,
@@ -89,7 +91,7 @@ struct ColumnFilter {
 
 /// What a record is to become.
 enum RecordTarget {
-    Message(Target),
+    Message(Target, Written),
     Filtered(Option<TableIndex>),
 }
 
@@ -102,7 +104,7 @@ impl RowRenderer {
             columns_counts: tables.iter().map(|table| table.columns.len()).collect(),
             tables: table_names(tables, mappings),
             filters: column_filters(tables, mappings),
-            null_value: dialect.null_value.clone().into(),
+            rules: FieldRules::new(&dialect.null_value, message),
             compared: Vec::new(),
             load_operation_column: dialect.load_operation_column,
             key: Vec::new(),
@@ -171,7 +173,7 @@ impl RowRenderer {
         self.key.clear();
         match self.render_text(place, raw.kind, ordinal, text, timestamp, rendered) {
             Ok(RecordTarget::Filtered(table)) => rendered.filtered.push(FilteredRecord { ordinal, table }),
-            Ok(RecordTarget::Message(target)) => {
+            Ok(RecordTarget::Message(target, written)) => {
                 let payload_end = rendered.buffer.len();
                 rendered.buffer.extend_from_slice(&self.key);
                 rendered.records.push(RenderedRecord {
@@ -180,6 +182,7 @@ impl RowRenderer {
                     operation: target.operation,
                     payload: start..payload_end,
                     key: payload_end..rendered.buffer.len(),
+                    written,
                 });
             }
             Err(rejection) => {
@@ -218,9 +221,9 @@ impl RowRenderer {
         let values = match columns {
             None => values,
             Some(columns) => {
-                let order = order_of(columns, target.table, fields, &self.null_value);
+                let order = order_of(columns, target.table, fields, &self.rules);
                 let order = order.map_err(|problem| Rejection::of(Some(target.table), problem))?;
-                self.splitter.arrange(text, &order.places, &self.null_value)
+                self.splitter.arrange(text, &order.places, &self.rules.null_value)
             }
         };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
@@ -228,7 +231,7 @@ impl RowRenderer {
             return Err(wrong_count(target.table, values.count(), columns_count));
         }
         for filter in self.filters.get(target.table.0).map_or(&[][..], Vec::as_slice) {
-            if !filter.lets_pass(values, target.table, &self.null_value, &mut self.compared)? {
+            if !filter.lets_pass(values, target.table, &self.rules, &mut self.compared)? {
                 return Ok(RecordTarget::Filtered(Some(target.table)));
             }
         }
@@ -242,12 +245,12 @@ impl RowRenderer {
         let encoded = self
             .encoder
             .encode_row(row, timestamp, &mut rendered.buffer, &mut self.key);
-        encoded.map_err(|EncodeProblem { column, problem }| Rejection {
+        let written = encoded.map_err(|EncodeProblem { column, problem }| Rejection {
             table: Some(target.table),
             column,
             problem,
         })?;
-        Ok(RecordTarget::Message(target))
+        Ok(RecordTarget::Message(target, written))
     }
 }
 
@@ -262,7 +265,7 @@ fn order_of<'c>(
     columns: &'c FileColumns,
     table: TableIndex,
     fields: Fields<'_>,
-    null_value: &[u8],
+    rules: &FieldRules,
 ) -> Result<&'c ColumnOrder, ValueProblem> {
     let order = columns
         .order(table)
@@ -272,7 +275,7 @@ fn order_of<'c>(
         let reason = format!("the row has {has} fields, the header of its file has {names} names");
         return Err(ValueProblem::new("field_count", reason));
     }
-    let is_null = |field| read_field_as(field, ColumnType::Clob, null_value) == FieldValue::Null;
+    let is_null = |field| read_field_as(field, ColumnType::Clob, rules) == FieldValue::Null;
     let mut foreign = order
         .foreign
         .iter()
@@ -304,6 +307,11 @@ fn framing_problem(kind: RawRecordKind) -> Option<ValueProblem> {
             "row_too_long",
             "the row exceeds the longest row allowed (limits.row)",
         )),
+        RawRecordKind::Unsayable => Some(ValueProblem::new(
+            "no_text",
+            "a value for a column of text has no form as text: a date beyond the years 1 to 9999, a time beyond its \
+             day, or a number of too many bytes",
+        )),
     }
 }
 
@@ -329,13 +337,13 @@ impl ColumnFilter {
         &self,
         values: Fields<'_>,
         table: TableIndex,
-        null_value: &[u8],
+        rules: &FieldRules,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, Rejection> {
         let Some(field) = values.field(self.filter.column) else {
             return Ok(true);
         };
-        let passes = self.filter.lets_pass(field, &self.column, null_value, scratch);
+        let passes = self.filter.lets_pass(field, &self.column, rules, scratch);
         passes.map_err(|problem| Rejection {
             table: Some(table),
             column: Some(self.column.name.clone()),

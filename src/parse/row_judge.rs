@@ -164,9 +164,9 @@ fn suspended_row(row: &RejectedRecord) -> SuspendedRow {
     }
 }
 
-/// Whether a row is bad because a value does not fit the length or the precision of its column.
+/// Whether a row is bad because a value does not fit the length, the range, the precision or the scale of its column.
 fn is_truncation(code: &str) -> bool {
-    matches!(code, "too_long" | "number_out_of_range")
+    matches!(code, "too_long" | "number_out_of_range" | "too_precise")
 }
 
 #[cfg(test)]
@@ -278,6 +278,13 @@ mod tests {
             judge.judge(&row(3, Some(1), "number_out_of_range")),
             BadRowAction::Suspend
         );
+        let policies = RowPolicies {
+            truncation: DataErrorPolicy::StopTask,
+            ..RowPolicies::default()
+        };
+        let mut judge = self::judge(policies, &Troubles::default());
+        let stopped = judge.judge(&row(0, Some(0), "too_precise"));
+        assert!(matches!(stopped, BadRowAction::Stop(_)), "{stopped:?}");
     }
 
     #[test]

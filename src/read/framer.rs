@@ -50,6 +50,8 @@ pub struct Framer {
     lines_in_chunk: usize,
     records: Vec<RawRecord>,
     discarding: Option<Discarding>,
+    /// Whether blank lines are rows.
+    has_blank_rows: bool,
 }
 
 /// Whether a byte-order mark may stand at the front of the buffer.
@@ -101,7 +103,15 @@ impl Framer {
             lines_in_chunk: 0,
             records: Vec::new(),
             discarding: None,
+            has_blank_rows: false,
         }
+    }
+
+    /// The same framer for a table with one column, of which a blank line is a row like any other.
+    #[must_use]
+    pub fn with_blank_rows(mut self) -> Self {
+        self.has_blank_rows = true;
+        self
     }
 
     /// Takes the next bytes of the object.
@@ -197,7 +207,7 @@ impl Framer {
         }
         let content = self.buffer.get(row.content.clone()).unwrap_or_default();
         let is_header = std::mem::replace(&mut self.header, Header::Past) == Header::Next;
-        if !is_header && !is_blank(content, self.scanner.field_delimiter()) {
+        if !is_header && (self.has_blank_rows || !is_blank(content, self.scanner.field_delimiter())) {
             self.records.push(RawRecord {
                 range: saturate::to_u32(row.content.start)..saturate::to_u32(row.content.end),
                 line_delta: saturate::to_u32(self.lines_in_chunk),

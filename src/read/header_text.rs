@@ -6,7 +6,8 @@ use bytes::Bytes;
 use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
 use super::header::{Header, read_header};
-use super::object_text::{ObjectText, Peeked};
+use super::line_ends::{LineEnds, RETURNS_ALONE};
+use super::object_text::{ObjectText, Peeked, damaged};
 use super::operation_column::first_row;
 use super::utf8_text::Utf8Text;
 use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, RowSource, Table};
@@ -24,6 +25,8 @@ pub(super) struct HeaderText<'a> {
     pub(super) version: &'a ObjectVersion,
     pub(super) framing: &'a FramerConfig,
     pub(super) format: SourceFormat,
+    /// Whether a blank line is a row; a header is the first line, blank or not.
+    pub(super) has_blank_rows: bool,
     pub(super) location: &'a str,
 }
 
@@ -96,7 +99,14 @@ impl HeaderText<'_> {
         };
         let location = self.location.to_owned();
         let mut text = Utf8Text::new(raw, self.format.encoding, 0, None, location);
-        let mut framer = Framer::new(framing, Mark::START);
+        let framer = Framer::new(framing, Mark::START);
+        let mut framer = if self.has_blank_rows {
+            framer.with_blank_rows()
+        } else {
+            framer
+        };
+        let mut line_ends = LineEnds::new(self.framing, Mark::START);
+        let alone = || damaged(self.location.to_owned(), &RETURNS_ALONE);
         loop {
             while let Some(chunk) = framer.next_chunk() {
                 if let Some(found) = find(&chunk) {
@@ -104,7 +114,9 @@ impl HeaderText<'_> {
                 }
             }
             match text.next().await {
+                Ok(Some(text)) if line_ends.push(text) => return Err(alone()),
                 Ok(Some(text)) => framer.push(text),
+                Ok(None) if is_whole && line_ends.finish() => return Err(alone()),
                 Ok(None) if is_whole => {
                     framer.finish();
                     let rest = std::iter::from_fn(|| framer.next_chunk());
@@ -136,6 +148,7 @@ impl FirstRow {
         match raw.kind {
             RawRecordKind::Whole => Self::Text(Bytes::copy_from_slice(chunk.text(raw))),
             RawRecordKind::UnclosedQuote => Self::None("its header has a quote that is not closed"),
+            RawRecordKind::Unsayable => Self::None("its header is not text"),
             RawRecordKind::TooLong => {
                 Self::None("its header is longer than the longest row allowed (limits.row)")
             }

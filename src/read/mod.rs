@@ -10,6 +10,7 @@ pub mod format;
 pub mod framer;
 pub mod header;
 pub mod header_text;
+pub mod line_ends;
 mod lookahead;
 pub mod object_chunks;
 pub mod object_text;

@@ -47,6 +47,15 @@ impl ReadSettings {
         }
         framing
     }
+
+    /// Whether the rows of a table have one field, so that a blank line is one of them. Rows of changes have more.
+    pub(super) fn has_blank_rows(&self, table: Option<TableIndex>, columns: Option<&FileColumns>) -> bool {
+        let table = table.and_then(|index| self.tables.get(index.0));
+        table.is_some_and(|table| match columns {
+            Some(columns) => columns.fields_count == 1,
+            None => table.columns.len() == 1,
+        })
+    }
 }
 
 /// What comes next of an object.

@@ -42,10 +42,17 @@ impl<'a> Opening<'_, 'a> {
     pub(super) async fn open(self) -> Result<Opened<'a>, SourceError> {
         let (format, peeked) = self.format().await?;
         let columns = self.columns(format).await?;
+        let operation = self.operation(format).await?;
+        let rows = match self.rows(format, peeked).await? {
+            Rows::Text(text) if self.settings.has_blank_rows(self.table, columns.as_deref()) => {
+                Rows::Text(Box::new(text.with_blank_rows()))
+            }
+            rows => rows,
+        };
         Ok(Opened {
+            rows,
             columns,
-            operation: self.operation(format).await?,
-            rows: self.rows(format, peeked).await?,
+            operation,
         })
     }
 
@@ -74,6 +81,7 @@ impl<'a> Opening<'_, 'a> {
             version: self.version,
             framing: self.framing,
             format: self.settings.format,
+            has_blank_rows: self.settings.has_blank_rows(self.table, None),
             location: self.location,
         }
     }

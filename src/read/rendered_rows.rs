@@ -167,10 +167,10 @@ impl RowReader {
             size_bytes: saturate::to_u64(text.len()),
             modified_ms: self.now_us / 1_000,
         };
-        let mut framer = Framer::new(&self.settings.framing_of(rows.table()), Mark::START);
+        let columns = self.columns_of_text(text, rows);
+        let mut framer = self.framer(Mark::START, rows, columns.as_ref());
         framer.push(text);
         framer.finish();
-        let columns = self.columns_of_text(text, rows);
         let place = (&object, columns.as_ref());
         let _is_broken_off = self.drain(&mut framer, place, rows, take).is_break();
     }
@@ -190,8 +190,12 @@ impl RowReader {
             ordinal: place.ordinal,
             line: place.line.saturating_sub(1),
         };
-        let mut framer = Framer::new(&self.settings.framing, start);
+        let mut framer = self.framer(start, rows, columns);
         framer.push(text);
+        if text.is_empty() {
+            // Without its delimiter a blank row would be nothing.
+            framer.push(&self.settings.framing.dialect.row_delimiter);
+        }
         framer.finish();
         let mut count = 0;
         let _is_broken_off = self
@@ -202,6 +206,16 @@ impl RowReader {
             })
             .is_break();
         count
+    }
+
+    fn framer(&self, start: Mark, rows: RowSource, columns: Option<&Arc<FileColumns>>) -> Framer {
+        let framer = Framer::new(&self.settings.framing_of(rows.table()), start);
+        let columns = columns.map(Arc::as_ref);
+        if self.settings.has_blank_rows(rows.table(), columns) {
+            framer.with_blank_rows()
+        } else {
+            framer
+        }
     }
 
     fn drain(

@@ -1,7 +1,9 @@
 //! The rows of a text in chunks, from a mark on.
 
 use super::framer::{Framer, FramerConfig};
+use super::line_ends::{LineEnds, RETURNS_ALONE};
 use super::object_chunks::NextChunk;
+use super::object_text::damaged;
 use super::utf8_text::{Utf8Text, ended_at};
 use crate::model::Mark;
 use crate::source::SourceError;
@@ -11,6 +13,7 @@ use crate::source::SourceError;
 pub struct TextRows {
     text: Utf8Text,
     framer: Framer,
+    line_ends: LineEnds,
     /// How far the text has to reach, if that is known beforehand.
     expected_end: Option<u64>,
     location: String,
@@ -31,11 +34,19 @@ impl TextRows {
         Self {
             text,
             framer: Framer::new(framing, start),
+            line_ends: LineEnds::new(framing, start),
             expected_end,
             location,
             is_at_end: false,
             damage: None,
         }
+    }
+
+    /// The same where blank lines are rows, as they are of a table with one column.
+    #[must_use]
+    pub fn with_blank_rows(mut self) -> Self {
+        self.framer = self.framer.with_blank_rows();
+        self
     }
 
     /// What comes next. After the end, and after an error, nothing does.
@@ -53,8 +64,16 @@ impl TextRows {
             return self.ensure_end().map(|()| NextChunk::End);
         }
         match self.text.next().await {
-            Ok(Some(text)) => self.framer.push(text),
+            Ok(Some(text)) => {
+                if self.line_ends.push(text) {
+                    return Err(damaged(self.location.clone(), &RETURNS_ALONE));
+                }
+                self.framer.push(text);
+            }
             Ok(None) => {
+                if self.line_ends.finish() {
+                    return Err(damaged(self.location.clone(), &RETURNS_ALONE));
+                }
                 self.framer.finish();
                 self.is_at_end = true;
             }

@@ -29,6 +29,16 @@ pub struct MessageConfig {
     /// What a message says about its place; left out of the fingerprint as long as it is nothing.
     #[serde(skip_serializing_if = "SourcePosition::is_none")]
     pub source_position: SourcePosition,
+    /// Texts with a NUL; left out of the fingerprint as long as they are whole.
+    #[serde(skip_serializing_if = "TextFormat::is_exact")]
+    pub text_format: TextFormat,
+    /// NaN and infinity; left out of the fingerprint as long as they are refused.
+    #[serde(skip_serializing_if = "NonFinite::is_refused")]
+    pub non_finite: NonFinite,
+    /// Values that do not fit their column; left out of the fingerprint as long as they are refused. It follows from
+    /// `errors.data_truncation_error_policy`.
+    #[serde(skip_serializing_if = "Fit::is_whole")]
+    pub fit: Fit,
 }
 
 impl Default for MessageConfig {
@@ -44,6 +54,9 @@ impl Default for MessageConfig {
             number_format: NumberFormat::Exact,
             change_partition_key: ChangePartitionKey::SchemaTable,
             source_position: SourcePosition::None,
+            text_format: TextFormat::Exact,
+            non_finite: NonFinite::Refused,
+            fit: Fit::Whole,
         }
     }
 }
@@ -64,6 +77,57 @@ pub enum NumberFormat {
     Exact,
     /// Through a double, as DMS prints it.
     Dms,
+}
+
+/// How a text with a NUL is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum TextFormat {
+    /// Whole: a NUL is a character.
+    #[default]
+    Exact,
+    /// As far as its first NUL, as DMS does for Kinesis.
+    Dms,
+}
+
+impl TextFormat {
+    /// Whether a text is written whole.
+    pub fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
+}
+
+/// What NaN and infinity are in a column of numbers; JSON has neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum NonFinite {
+    /// Not one of its values.
+    #[default]
+    Refused,
+    /// NULL.
+    Null,
+}
+
+impl NonFinite {
+    /// Whether they are refused.
+    pub fn is_refused(&self) -> bool {
+        *self == Self::Refused
+    }
+}
+
+/// What becomes of a value that has more digits, characters or parts than its column takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum Fit {
+    /// Its row does not become a message: a value is written whole or not at all.
+    #[default]
+    Whole,
+    /// It is cut or rounded, and its row is counted.
+    Truncate,
+}
+
+impl Fit {
+    /// Whether a value is written whole or not at all.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }
 
 /// The default partition key of change records (DMS: depends on `ParallelApplyThreads`).

@@ -25,7 +25,9 @@ pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace}
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
 pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::limits::LimitsConfig;
-pub use self::message::{ChangePartitionKey, MessageConfig, MessageFormat, NumberFormat};
+pub use self::message::{
+    ChangePartitionKey, Fit, MessageConfig, MessageFormat, NonFinite, NumberFormat, TextFormat,
+};
 pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, DocumentPlace, Problem, Severity};
 pub use self::restarts::RestartDelays;

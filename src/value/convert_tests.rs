@@ -2,18 +2,24 @@
 
 use proptest::prelude::*;
 
-use super::convert::{FieldValue, HexPrefix, ValueStyle, read_field, write_value};
-use super::csv::{Field, Quoting};
-use crate::model::{Column, ColumnType, DateFormat};
-use crate::settings::NumberFormat;
+use super::convert::{HexPrefix, ValueStyle, Written, write_value};
+use crate::model::{ColumnType, DateFormat};
+use crate::settings::{Fit, NumberFormat};
 
 pub(super) const EXACT: ValueStyle = ValueStyle {
     number_format: NumberFormat::Exact,
     hex_prefix: HexPrefix::Present,
+    fit: Fit::Whole,
+};
+/// Values that do not fit are cut.
+pub(super) const CUT: ValueStyle = ValueStyle {
+    fit: Fit::Truncate,
+    ..EXACT
 };
 pub(super) const DMS: ValueStyle = ValueStyle {
     number_format: NumberFormat::Dms,
     hex_prefix: HexPrefix::Absent,
+    fit: Fit::Whole,
 };
 
 pub(super) fn value(text: &[u8], column_type: ColumnType, style: ValueStyle) -> Result<String, &'static str> {
@@ -41,6 +47,13 @@ pub(super) fn check_style(
     }
 }
 
+/// What is written where values are cut, and whether it was.
+pub(super) fn cut(text: &str, column_type: ColumnType) -> Result<(String, bool), &'static str> {
+    let mut out = Vec::new();
+    let written = write_value(&mut out, text.as_bytes(), column_type, CUT).map_err(|problem| problem.code)?;
+    Ok((String::from_utf8(out).unwrap(), written == Written::Truncated))
+}
+
 #[test]
 fn booleans_have_many_spellings_and_two_values() {
     for text in ["true", "TRUE", "t", "1", "y", "Yes"] {
@@ -56,15 +69,16 @@ fn booleans_have_many_spellings_and_two_values() {
 }
 
 #[test]
-fn date_times_become_utc_and_fractions_are_cut() {
+fn date_times_become_utc_and_keep_their_fraction_or_are_refused() {
     let date_time = |scale| ColumnType::DateTime { scale, format: None };
     check(
         date_time(6),
         &[
             ("2010-11-01 00:02:00.1", Ok("\"2010-11-01T00:02:00.100000Z\"")),
             ("2010-11-01 00:00:00.000", Ok("\"2010-11-01T00:00:00Z\"")),
+            ("2017-05-29 11:01:31.0004019", Err("too_precise")),
             (
-                "2017-05-29 11:01:31.0004019",
+                "2017-05-29 11:01:31.0004010",
                 Ok("\"2017-05-29T11:01:31.000401Z\""),
             ),
             ("2014-06-04", Ok("\"2014-06-04T00:00:00Z\"")),
@@ -81,12 +95,12 @@ fn date_times_become_utc_and_fractions_are_cut() {
     );
     check(
         date_time(0),
-        &[("2010-11-01 00:00:59.999", Ok("\"2010-11-01T00:00:59Z\""))],
+        &[
+            ("2010-11-01 00:00:59.999", Err("too_precise")),
+            ("2010-11-01 00:00:59.000", Ok("\"2010-11-01T00:00:59Z\"")),
+        ],
     );
-    check(
-        date_time(3),
-        &[("2010-11-01 00:00:59.0009", Ok("\"2010-11-01T00:00:59Z\""))],
-    );
+    check(date_time(3), &[("2010-11-01 00:00:59.0009", Err("too_precise"))]);
     for text in [
         "",
         "2014-02-30 00:00:00",
@@ -140,7 +154,9 @@ fn times_keep_their_fraction() {
             ("01:30:00", Ok("\"01:30:00\"")),
             ("01:30:00.250", Ok("\"01:30:00.25\"")),
             ("01:30:00.000", Ok("\"01:30:00\"")),
-            ("2014-06-04 01:30:00", Ok("\"01:30:00\"")),
+            ("01:30:00.1234567890", Ok("\"01:30:00.123456789\"")),
+            ("01:30:00.1234567891", Err("too_precise")),
+            ("2014-06-04 01:30:00", Err("too_precise")),
             ("25:00:00", Err("not_a_time")),
             ("01:30", Err("not_a_time")),
         ],
@@ -150,9 +166,105 @@ fn times_keep_their_fraction() {
         date,
         &[
             ("2018-01-01", Ok("\"2018-01-01\"")),
+            ("2018-01-01 00:00:00.000", Ok("\"2018-01-01\"")),
+            ("2018-01-01 00:00:01", Err("too_precise")),
+            ("2018-01-01 00:00:00.001", Err("too_precise")),
             ("2018-13-01", Err("not_a_date")),
         ],
     );
+}
+
+#[test]
+fn where_values_are_cut_it_is_said_of_each_that_was() {
+    let date_time = ColumnType::DateTime {
+        scale: 3,
+        format: None,
+    };
+    let time = ColumnType::Time { format: None };
+    let date = ColumnType::Date { format: None };
+    let text = ColumnType::String { length: Some(4) };
+    let bytes = ColumnType::Byte { length: 2 };
+    for (given, column_type, expected, is_cut) in [
+        (
+            "2010-11-01 00:00:59.9999",
+            date_time,
+            "\"2010-11-01T00:00:59.999Z\"",
+            true,
+        ),
+        (
+            "2010-11-01 00:00:59.9990",
+            date_time,
+            "\"2010-11-01T00:00:59.999Z\"",
+            false,
+        ),
+        (
+            "2010-11-01 00:00:59.0009",
+            date_time,
+            "\"2010-11-01T00:00:59Z\"",
+            true,
+        ),
+        ("2014-06-04 01:30:00", time, "\"01:30:00\"", true),
+        ("01:30:00.1234567899", time, "\"01:30:00.123456789\"", true),
+        ("2014-06-04 01:30:00", date, "\"2014-06-04\"", true),
+        ("2014-06-04", date, "\"2014-06-04\"", false),
+        ("abcde", text, "\"abcd\"", true),
+        ("abcd", text, "\"abcd\"", false),
+        ("ééé", text, "\"éé\"", true),
+        ("aéé", text, "\"aé\"", true),
+        ("0xAB01FF", bytes, "\"0xab01\"", true),
+        ("0xAB01", bytes, "\"0xab01\"", false),
+    ] {
+        assert_eq!(
+            cut(given, column_type),
+            Ok((expected.to_owned(), is_cut)),
+            "{given}"
+        );
+    }
+    assert_eq!(cut("12345x", ColumnType::Int4), Err("not_a_number"));
+    assert_eq!(
+        value(b"abcd\xFF", text, CUT),
+        Err("invalid_utf8"),
+        "also in what is cut off"
+    );
+}
+
+#[test]
+fn a_reason_shows_the_form_of_its_own_type() {
+    let reason = |text: &str, column_type| {
+        write_value(&mut Vec::new(), text.as_bytes(), column_type, EXACT)
+            .unwrap_err()
+            .reason
+    };
+    let format = Some(DateFormat::MonthDayYearSlashed { fraction: false });
+    for (column_type, expected) in [
+        (
+            ColumnType::Date { format: None },
+            "not a date in the form YYYY-MM-DD",
+        ),
+        (ColumnType::Date { format }, "not a date in the form MM/dd/YYYY"),
+        (
+            ColumnType::Time { format: None },
+            "not a time of day in the form HH:MM:SS.F",
+        ),
+        (
+            ColumnType::Time { format },
+            "not a time of day in the form HH:MM:SS.F",
+        ),
+        (
+            ColumnType::DateTime {
+                scale: 0,
+                format: None,
+            },
+            "not a date and time in the form YYYY-MM-DD HH:MM:SS.F",
+        ),
+        (
+            ColumnType::DateTime { scale: 0, format },
+            "not a date and time in the form MM/dd/YYYY HH:mm:ss",
+        ),
+    ] {
+        let reason = reason("yesterday", column_type);
+        assert!(reason.ends_with(expected), "{reason}");
+    }
 }
 
 #[test]
@@ -186,40 +298,6 @@ fn binaries_are_lower_case_hexadecimal() {
         ],
     );
     check_style(DMS, ColumnType::Blob, &[("0XAB", Ok("\"ab\""))]);
-}
-
-#[test]
-fn null_is_a_bare_marker_and_only_where_the_column_allows_it() {
-    let column = |column_type, nullable| Column {
-        name: "c".into(),
-        column_type,
-        nullable,
-        is_primary_key: false,
-    };
-    let text = column(ColumnType::Clob, true);
-    let number = column(ColumnType::Int4, true);
-    let field = |text: &'static str, quoting| Field {
-        text: text.as_bytes(),
-        quoting,
-    };
-    for (raw, quoting, column, marker, expected) in [
-        ("", Quoting::Bare, &text, "", FieldValue::Null),
-        ("", Quoting::Quoted, &text, "", FieldValue::Text(b"")),
-        ("", Quoting::Bare, &text, "\\N", FieldValue::Text(b"")),
-        ("\\N", Quoting::Bare, &text, "\\N", FieldValue::Null),
-        ("\\N", Quoting::Quoted, &text, "\\N", FieldValue::Text(b"\\N")),
-        ("  ", Quoting::Bare, &text, "", FieldValue::Text(b"  ")),
-        ("  ", Quoting::Bare, &number, "", FieldValue::Null),
-        (" 5\t", Quoting::Quoted, &number, "", FieldValue::Text(b"5")),
-        ("a\0b", Quoting::Bare, &text, "", FieldValue::Text(b"a")),
-        ("\0b", Quoting::Bare, &text, "", FieldValue::Text(b"")),
-    ] {
-        let actual = read_field(field(raw, quoting), column, marker.as_bytes());
-        assert_eq!(actual, Ok(expected), "{raw:?} {quoting:?} with marker {marker:?}");
-    }
-    let strict = column(ColumnType::Clob, false);
-    let refused = read_field(field("", Quoting::Bare), &strict, b"");
-    assert_eq!(refused.unwrap_err().code, "null_not_allowed");
 }
 
 proptest! {

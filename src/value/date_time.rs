@@ -2,13 +2,17 @@
 //!
 //! Without a declared format the general DMS notations are read, ISO 8601 among them. A date-time with `Z` or an
 //! offset is converted to UTC; without, it is taken as it stands, as DMS does. Calendars are checked: there
-//! is not 31 April. A fraction is cut, never rounded, and left out when nothing but zeros remains.
+//! is not 31 April. A fraction is left out when it is nothing but zeros. What the column has no room for (digits of the
+//! fraction, a time of day in a date, a date in a time of day) is a surplus, cut and never rounded where that is
+//! wanted; a declared format with both parts asks for the one that the column holds.
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::convert::{Length, ValueProblem};
+use super::convert::{Length, ValueProblem, Written, surplus};
+use super::digits::has_value;
 use crate::model::DateFormat;
+use crate::settings::Fit;
 
 /// Fraction digits of a second that are ever kept.
 const FRACTION_DIGITS_MAX: u8 = 9;
@@ -18,48 +22,81 @@ const OFFSET_HOURS_MAX: i64 = 18;
 /// Appends a date; a time after it must be one, and is left out.
 ///
 /// # Errors
-/// If the text is not a date in the format.
+/// If the text is not a date in the format, or has a time of day other than midnight that no format asks for.
 pub(super) fn write_date(
     out: &mut Vec<u8>,
     text: &[u8],
     format: Option<DateFormat>,
-) -> Result<(), ValueProblem> {
+    fit: Fit,
+) -> Result<Written, ValueProblem> {
     let mut rest = text;
-    let date = (|| {
+    let read = (|| {
         let date = read_date(&mut rest, format)?;
+        let mut has_time = false;
         if !rest.is_empty() {
             read_separator(&mut rest)?;
-            read_time(&mut rest)?;
+            let (time, fraction) = read_time(&mut rest)?;
+            has_time = time != Time::midnight() || has_value(fraction);
         }
-        rest.is_empty().then_some(date)
+        rest.is_empty().then_some((date, has_time))
     })();
-    let date = date.ok_or_else(|| problem("not_a_date", "a date", text, format))?;
+    let (date, has_time) = read.ok_or_else(|| {
+        let pattern = date_pattern(format).unwrap_or("YYYY-MM-DD");
+        problem("not_a_date", "a date", text, pattern)
+    })?;
+    let written = if has_time && format.is_none() {
+        surplus(fit, || {
+            format!(
+                "the value ({}) has a time of day, and the column holds dates",
+                Length(text)
+            )
+        })?
+    } else {
+        Written::Whole
+    };
     out.push(b'"');
     push_date(out, date);
     out.push(b'"');
-    Ok(())
+    Ok(written)
 }
 
 /// Appends a time of day; a date before it must be one, and is left out.
 ///
 /// # Errors
-/// If the text is not a time in the format.
+/// If the text is not a time in the format, or has a date that no format asks for, or more than nine fraction digits.
 pub(super) fn write_time(
     out: &mut Vec<u8>,
     text: &[u8],
     format: Option<DateFormat>,
-) -> Result<(), ValueProblem> {
+    fit: Fit,
+) -> Result<Written, ValueProblem> {
     let alone = |mut rest| read_time(&mut rest).filter(|_| rest.is_empty());
     let with_date = |mut rest| {
         read_date(&mut rest, format)?;
         read_separator(&mut rest)?;
         read_time(&mut rest).filter(|_| rest.is_empty())
     };
-    let (time, fraction) = alone(text)
+    let of_time = alone(text);
+    let has_date = of_time.is_none();
+    let (time, fraction) = of_time
         .or_else(|| with_date(text))
-        .ok_or_else(|| problem("not_a_time", "a time of day", text, format))?;
+        .ok_or_else(|| problem("not_a_time", "a time of day", text, "HH:MM:SS.F"))?;
+    let mut written = Written::Whole;
+    if has_date && format.is_none() {
+        written = surplus(fit, || {
+            format!(
+                "the value ({}) has a date, and the column holds times of day",
+                Length(text)
+            )
+        })?;
+    }
     // The type has no scale: as many digits as there are, without trailing zeros.
-    let digits = fraction.get(..FRACTION_DIGITS_MAX.into()).unwrap_or(fraction);
+    let (digits, rest) = fraction
+        .split_at_checked(FRACTION_DIGITS_MAX.into())
+        .unwrap_or((fraction, b""));
+    if has_value(rest) {
+        written = surplus(fit, || too_many_digits(text, FRACTION_DIGITS_MAX))?;
+    }
     let length = digits
         .iter()
         .rposition(|digit| *digit != b'0')
@@ -68,34 +105,53 @@ pub(super) fn write_time(
     push_time(out, time);
     push_fraction(out, digits.get(..length).unwrap_or_default());
     out.push(b'"');
-    Ok(())
+    Ok(written)
 }
 
 /// Appends a date and time in UTC with `scale` fraction digits, or none if they are all zero. A date alone
 /// is its midnight.
 ///
 /// # Errors
-/// If the text is not a date and time in the format.
+/// If the text is not a date and time in the format, or has more fraction digits than the scale.
 pub(super) fn write_date_time(
     out: &mut Vec<u8>,
     text: &[u8],
     scale: u8,
     format: Option<DateFormat>,
-) -> Result<(), ValueProblem> {
-    let (value, fraction) = read_date_time(text, format)
-        .ok_or_else(|| problem("not_a_date_time", "a date and time", text, format))?;
+    fit: Fit,
+) -> Result<Written, ValueProblem> {
+    let (value, fraction) = read_date_time(text, format).ok_or_else(|| {
+        let date = date_pattern(format);
+        let pattern = date.map_or("YYYY-MM-DD HH:MM:SS.F".to_owned(), |date| {
+            format!("{date} HH:mm:ss")
+        });
+        problem("not_a_date_time", "a date and time", text, &pattern)
+    })?;
+    let scale = scale.min(FRACTION_DIGITS_MAX);
+    let digits = usize::from(scale);
+    let (kept, rest) = fraction.split_at_checked(digits).unwrap_or((fraction, b""));
+    let written = if has_value(rest) {
+        surplus(fit, || too_many_digits(text, scale))?
+    } else {
+        Written::Whole
+    };
     out.push(b'"');
     push_date(out, value.date());
     out.push(b'T');
     push_time(out, value.time());
-    let scale = usize::from(scale.min(FRACTION_DIGITS_MAX));
-    let kept = fraction.get(..scale).unwrap_or(fraction);
-    if kept.iter().any(|digit| *digit != b'0') {
+    if has_value(kept) {
         push_fraction(out, kept);
-        out.resize(out.len() + scale - kept.len(), b'0');
+        out.resize(out.len() + digits - kept.len(), b'0');
     }
     out.extend_from_slice(b"Z\"");
-    Ok(())
+    Ok(written)
+}
+
+fn too_many_digits(text: &[u8], scale: u8) -> String {
+    format!(
+        "the value ({}) has more digits after its second than the {scale} that the column has room for (ColumnScale)",
+        Length(text)
+    )
 }
 
 fn read_date_time(text: &[u8], format: Option<DateFormat>) -> Option<(DateTime, &[u8])> {
@@ -251,14 +307,17 @@ fn push_fraction(out: &mut Vec<u8>, digits: &[u8]) {
     }
 }
 
-fn problem(code: &'static str, what: &str, text: &[u8], format: Option<DateFormat>) -> ValueProblem {
-    let pattern = match format {
-        Some(DateFormat::YearMonthDayDashed { .. }) => "YYYY-MM-dd HH:mm:ss",
-        Some(DateFormat::YearMonthDaySlashed { .. }) => "YYYY/MM/dd HH:mm:ss",
-        Some(DateFormat::MonthDayYearSlashed { .. }) => "MM/dd/YYYY HH:mm:ss",
-        Some(DateFormat::YearMonthDayPlain { .. }) => "YYYYMMdd HH:mm:ss",
-        None => "YYYY-MM-DD HH:MM:SS.F",
-    };
+/// The date of a declared format.
+fn date_pattern(format: Option<DateFormat>) -> Option<&'static str> {
+    Some(match format? {
+        DateFormat::YearMonthDayDashed { .. } => "YYYY-MM-dd",
+        DateFormat::YearMonthDaySlashed { .. } => "YYYY/MM/dd",
+        DateFormat::MonthDayYearSlashed { .. } => "MM/dd/YYYY",
+        DateFormat::YearMonthDayPlain { .. } => "YYYYMMdd",
+    })
+}
+
+fn problem(code: &'static str, what: &str, text: &[u8], pattern: &str) -> ValueProblem {
     ValueProblem::new(
         code,
         format!("the value ({}) is not {what} in the form {pattern}", Length(text)),

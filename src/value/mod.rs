@@ -8,6 +8,9 @@ pub mod convert;
 mod convert_tests;
 pub mod csv;
 mod date_time;
+pub mod digits;
+#[cfg(test)]
+mod field_tests;
 mod general_format;
 pub mod json_text;
 pub mod needle;

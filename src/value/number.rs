@@ -7,9 +7,10 @@
 use std::io::Write as _;
 use std::str;
 
-use super::convert::{Length, ValueProblem};
+use super::convert::{Length, ValueProblem, ValueStyle, Written, surplus};
+use super::digits::{Digits, has_value};
 use super::general_format::{parse_written, write_general, write_round_trip};
-use crate::settings::NumberFormat;
+use crate::settings::{Fit, NumberFormat};
 
 /// Digits of a single that `%.9g` prints.
 const SINGLE_DIGITS: u8 = 9;
@@ -36,26 +37,22 @@ impl IntegerRange {
     }
 }
 
-/// Appends an integer of the range.
+/// Appends an integer of the range. A fraction of nothing but zeros says nothing; another one is a surplus.
 ///
 /// # Errors
-/// If the text is not an integer or out of range.
+/// If the text is not a number, has a fraction, or is out of range.
 pub(super) fn write_integer(
     out: &mut Vec<u8>,
     text: &[u8],
     range: IntegerRange,
-    format: NumberFormat,
-) -> Result<(), ValueProblem> {
+    style: ValueStyle,
+) -> Result<Written, ValueProblem> {
     let (is_negative, digits) = split_sign(text);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(ValueProblem::new(
-            "not_a_number",
-            format!("the value ({}) is not an integer", Length(text)),
-        ));
-    }
-    let magnitude = digits.iter().try_fold(0_u64, |value, digit| {
-        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    });
+    let (magnitude, written) = if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+        (magnitude_of(digits), Written::Whole)
+    } else {
+        whole_part(text, digits, style.fit)?
+    };
     let IntegerRange { min, max } = range;
     let limit = if is_negative { min.unsigned_abs() } else { max };
     let Some(magnitude) = magnitude.filter(|magnitude| *magnitude <= limit) else {
@@ -69,36 +66,57 @@ pub(super) fn write_integer(
         out.push(b'-');
     }
     out.extend_from_slice(itoa::Buffer::new().format(magnitude).as_bytes());
-    match format {
+    match style.number_format {
         NumberFormat::Exact => {}
         NumberFormat::Dms => reprint_through_double(out, start),
     }
-    Ok(())
+    Ok(written)
 }
 
-/// Appends a decimal of at most `precision` digits, `scale` of them after the point: surplus fraction digits
-/// are rounded half away from zero, trailing zeros of the fraction are left out.
+fn magnitude_of(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |value, digit| {
+        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+/// The integer that a number with a point or an exponent is, rounded half away from zero where values are cut.
+fn whole_part(text: &[u8], unsigned: &[u8], fit: Fit) -> Result<(Option<u64>, Written), ValueProblem> {
+    let mut scratch = Vec::new();
+    let Digits { integer, fraction } =
+        Digits::of(unsigned, &mut scratch).ok_or_else(|| not_a_number(text, "an integer"))?;
+    let magnitude = magnitude_of(integer);
+    if !has_value(fraction) || magnitude.is_none() {
+        return Ok((magnitude, Written::Whole));
+    }
+    let written = surplus(fit, || {
+        format!(
+            "the value ({}) has digits after the point, and the column holds integers",
+            Length(text)
+        )
+    })?;
+    let carry = u64::from(fraction.first().is_some_and(|digit| *digit >= b'5'));
+    Ok((
+        magnitude.and_then(|magnitude| magnitude.checked_add(carry)),
+        written,
+    ))
+}
+
+/// Appends a decimal of at most `precision` digits, `scale` of them after the point; trailing zeros of the fraction
+/// are left out. Where values are cut, surplus digits are rounded half away from zero.
 ///
 /// # Errors
-/// If the text is not a decimal or has too many digits before the point.
+/// If the text is not a number, or has too many digits before the point, or others than zeros too many after it.
 pub(super) fn write_decimal(
     out: &mut Vec<u8>,
     text: &[u8],
     precision: u8,
     scale: u8,
-    format: NumberFormat,
-) -> Result<(), ValueProblem> {
+    style: ValueStyle,
+) -> Result<Written, ValueProblem> {
     let (is_negative, unsigned) = split_sign(text);
-    let mut parts = unsigned.splitn(2, |byte| *byte == b'.');
-    let integer = parts.next().unwrap_or_default();
-    let fraction = parts.next().unwrap_or_default();
-    let is_decimal = integer.iter().chain(fraction).all(u8::is_ascii_digit);
-    if !is_decimal || integer.len() + fraction.len() == 0 {
-        return Err(ValueProblem::new(
-            "not_a_number",
-            format!("the value ({}) is not a decimal number", Length(text)),
-        ));
-    }
+    let mut scratch = Vec::new();
+    let Digits { integer, fraction } =
+        Digits::of(unsigned, &mut scratch).ok_or_else(|| not_a_number(text, "a decimal number"))?;
     let start = out.len();
     if is_negative {
         out.push(b'-');
@@ -110,7 +128,9 @@ pub(super) fn write_decimal(
     let integer_end = out.len();
     let kept = fraction.get(..scale.into()).unwrap_or(fraction);
     out.extend_from_slice(kept);
-    if fraction.get(kept.len()).is_some_and(|digit| *digit >= b'5') {
+    let rest = fraction.get(kept.len()..).unwrap_or_default();
+    let has_surplus = has_value(rest);
+    if has_surplus && style.fit == Fit::Truncate && rest.first().is_some_and(|digit| *digit >= b'5') {
         add_one(out.get_mut(digits_start..).unwrap_or_default());
     }
     let zeros = out
@@ -121,20 +141,32 @@ pub(super) fn write_decimal(
         .count();
     let integer_digits = integer_end - digits_start - zeros;
     if integer_digits > usize::from(precision.saturating_sub(scale)) {
-        return Err(ValueProblem::new(
-            "number_out_of_range",
-            format!(
-                "the value ({}) does not fit NUMERIC({precision},{scale})",
-                Length(text)
-            ),
-        ));
+        let reason = format!(
+            "the value ({}) does not fit NUMERIC({precision},{scale})",
+            Length(text)
+        );
+        return Err(ValueProblem::new("number_out_of_range", reason));
     }
+    let written = if has_surplus {
+        beyond_scale(text, precision, scale, style.fit)?
+    } else {
+        Written::Whole
+    };
     finish_decimal(out, start, digits_start, integer_end, zeros);
-    match format {
+    match style.number_format {
         NumberFormat::Exact => {}
         NumberFormat::Dms => reprint_through_double(out, start),
     }
-    Ok(())
+    Ok(written)
+}
+
+fn beyond_scale(text: &[u8], precision: u8, scale: u8, fit: Fit) -> Result<Written, ValueProblem> {
+    surplus(fit, || {
+        format!(
+            "the value ({}) has more digits after the point than NUMERIC({precision},{scale})",
+            Length(text)
+        )
+    })
 }
 
 /// Drops needless zeros on both sides, sets the point, and takes the sign off zero.
@@ -169,23 +201,28 @@ fn add_one(digits: &mut [u8]) {
 ///
 /// # Errors
 /// If the text is not a number, or one that JSON or the type cannot hold.
-pub(super) fn write_single(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
-    let value: f32 = parse_finite(text, |value: f32| value.is_finite())?;
+pub(super) fn write_single(out: &mut Vec<u8>, text: &[u8]) -> Result<Written, ValueProblem> {
+    let value: f32 = parse_within(text, |value: f32| value.is_finite(), |value| value == 0.0)?;
     write_general(out, f64::from(value), SINGLE_DIGITS);
-    Ok(())
+    Ok(Written::Whole)
 }
 
 /// Appends an IEEE double, the shorter of `%.15g` and `%.17g` that reads back the same.
 ///
 /// # Errors
 /// If the text is not a number, or one that JSON or the type cannot hold.
-pub(super) fn write_double(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ValueProblem> {
-    let value: f64 = parse_finite(text, |value: f64| value.is_finite())?;
+pub(super) fn write_double(out: &mut Vec<u8>, text: &[u8]) -> Result<Written, ValueProblem> {
+    let value: f64 = parse_within(text, |value: f64| value.is_finite(), |value| value == 0.0)?;
     write_round_trip(out, value);
-    Ok(())
+    Ok(Written::Whole)
 }
 
-fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -> Result<T, ValueProblem> {
+/// The number of a text, rounded as its type does it: not to infinity, and not to zero unless it is zero.
+fn parse_within<T: str::FromStr + Copy>(
+    text: &[u8],
+    is_finite: fn(T) -> bool,
+    is_zero: fn(T) -> bool,
+) -> Result<T, ValueProblem> {
     let starts_as_number = text
         .iter()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
@@ -193,19 +230,39 @@ fn parse_finite<T: str::FromStr + Copy>(text: &[u8], is_finite: fn(T) -> bool) -
         .ok()
         .filter(|_| starts_as_number)
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| {
-            ValueProblem::new(
-                "not_a_number",
-                format!("the value ({}) is not a finite number", Length(text)),
-            )
-        })?;
-    if is_finite(value) {
+        .ok_or_else(|| not_a_number(text, "a finite number"))?;
+    let has_vanished = || {
+        let mut mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+        mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+    };
+    if is_finite(value) && !(is_zero(value) && has_vanished()) {
         return Ok(value);
     }
     Err(ValueProblem::new(
         "number_out_of_range",
         format!("the value ({}) is beyond the range of the type", Length(text)),
     ))
+}
+
+fn not_a_number(text: &[u8], what: &str) -> ValueProblem {
+    let reason = if is_non_finite(text) {
+        format!(
+            "the value ({}) is NaN or infinity, which JSON does not have; `non_finite_numbers: as_null` makes it NULL",
+            Length(text)
+        )
+    } else {
+        format!("the value ({}) is not {what}", Length(text))
+    };
+    ValueProblem::new("not_a_number", reason)
+}
+
+/// Whether a text says that a number is none, or has no bound.
+pub(super) fn is_non_finite(text: &[u8]) -> bool {
+    let (_, name) = split_sign(text);
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && ["nan", "inf", "infinity"]
+            .iter()
+            .any(|spelling| name.eq_ignore_ascii_case(spelling.as_bytes()))
 }
 
 /// Replaces the number written since `start` by what DMS makes of it.

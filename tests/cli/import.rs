@@ -116,6 +116,12 @@ fn what_is_written_is_valid_and_runs() {
     let written = fs::read_to_string(&path).unwrap();
     let start = "  changes_from: { modified_since: \"2020-01-01T00:00:00Z\" }  # CdcStartPosition\n";
     assert!(written.contains(start), "{written}");
+    for habit in [
+        "    text_format: dms  # DMS for Kinesis\n",
+        "  data_truncation_error_policy: TRUNCATE  # ErrorBehavior.DataTruncationErrorPolicy\n",
+    ] {
+        assert!(written.contains(habit), "{written}");
+    }
     let records = run_with_folders(folder.path()).concat();
     let rows = ["load", "insert"].map(|operation| {
         records

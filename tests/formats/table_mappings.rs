@@ -280,11 +280,7 @@ fn a_value_that_does_not_fit_what_a_rule_makes_of_it_is_a_dead_letter_with_its_c
             "LastName",
             "not_a_number",
         ),
-        (
-            retype("salary", json!({"type": "int1"})),
-            "salary",
-            "not_a_number",
-        ),
+        (retype("salary", json!({"type": "int1"})), "salary", "too_precise"),
         (
             retype("HireDate", json!({"type": "string", "length": 5})),
             "HireDate",

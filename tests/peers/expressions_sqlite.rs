@@ -15,13 +15,15 @@
 #[path = "../support/sqlite/generator.rs"]
 mod generator;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use bucket_brigade::map::expression::{Evaluator, ExpressionRow};
 use bucket_brigade::model::{Column, ColumnType, ObjectVersion, Operation, Table};
-use bucket_brigade::settings::CsvDialect;
+use bucket_brigade::settings::{CsvDialect, Fit, MessageConfig};
+use bucket_brigade::value::convert::FieldRules;
 use bucket_brigade::value::csv::FieldSplitter;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -205,7 +207,9 @@ impl Ours {
         let row = ExpressionRow {
             operation: Operation::Update,
             fields: self.splitter.split(row.as_bytes()),
-            null_value: b"",
+            rules: &FieldRules::new("", &MessageConfig::default()),
+            fit: Fit::Whole,
+            is_truncated: &Cell::new(false),
             object: &self.object,
             ordinal: 1,
         };

@@ -30,6 +30,9 @@ pub struct TableStatistics {
     /// Rows that a filter of the table mappings leaves out.
     #[serde(default)]
     pub filtered_rows: u64,
+    /// Rows delivered of which a value was cut or rounded, because the configuration wants it.
+    #[serde(default)]
+    pub truncated_rows: u64,
     /// Source bytes settled.
     pub bytes: u64,
     /// Objects finished.

@@ -192,7 +192,9 @@ impl SampleRows {
                     seen.row(self.splitter.split(text));
                     self.left -= 1;
                 }
-                RawRecordKind::UnclosedQuote | RawRecordKind::TooLong => self.broken += 1,
+                RawRecordKind::UnclosedQuote | RawRecordKind::TooLong | RawRecordKind::Unsayable => {
+                    self.broken += 1
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 //! Members that DMS leaves out where it has nothing to say are null here. Always 0, because nothing of the kind is
 //! done: `FullLoadCondtnlChkFailedRows` (rows are appended to a stream, there is no check that could fail),
 //! `Validation…Records` and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of
-//! the load and the source bytes of a table start over; those of its changes, and `x.filtered_rows`, go on.
+//! the load and the source bytes of a table start over; those of its changes, `x.filtered_rows` and `x.truncated_rows` go on.
 
 mod resume;
 
@@ -108,6 +108,8 @@ struct OwnStatistics {
     files_done: u64,
     files_set_aside: u64,
     filtered_rows: u64,
+    /// Rows of which a value was cut or rounded, because the configuration wants it.
+    truncated_rows: u64,
     bad_rows: u64,
     /// Where the table is suspended, if it is.
     suspension: Option<Suspension>,
@@ -235,6 +237,12 @@ impl DmsStatistics {
                 "{name}: {rows} left out by a filter of the table mappings"
             ));
         }
+        if self.x.truncated_rows > 0 {
+            let rows = counted(self.x.truncated_rows, "row");
+            texts.push(format!(
+                "{name}: {rows} sent with a value that was cut or rounded to fit"
+            ));
+        }
         texts
     }
 
@@ -267,6 +275,7 @@ impl DmsStatistics {
                 files_done: statistics.objects_done,
                 files_set_aside: statistics.objects_quarantined,
                 filtered_rows: statistics.filtered_rows,
+                truncated_rows: statistics.truncated_rows,
                 bad_rows: statistics.trouble.bad_rows,
                 suspension: statistics.trouble.suspension.clone(),
                 unread_files: table.load.unread.clone(),

@@ -18,10 +18,14 @@ pub(super) static ERRORS: Group = Group {
         },
         Key {
             name: "data_truncation_error_policy",
-            kind: Kind::Choice(&POLICY),
+            kind: Kind::Choice(&TRUNCATION_POLICY),
             presence: Presence::Optional("DEAD_LETTER"),
-            about: "The same for a row with a value that does not fit the length or the precision of its column. Without\n\
-                    it: what `data_error_policy` says.",
+            about: "The same for a row with a value that does not fit its column: a text or bytes longer than\n\
+                    `ColumnLength`, a number out of range, digits other than 0 after the last one that\n\
+                    `ColumnScale` has room for (of numbers and of seconds), a time of day in a DATE. Without it: what\n\
+                    `data_error_policy` says. TRUNCATE does as DMS does with LOG_ERROR: texts and bytes are cut,\n\
+                    decimals rounded half away from zero, times cut, and the rows counted (see `brigade tables`);\n\
+                    for a number that is out of range there is nothing to cut, and `data_error_policy` applies.",
         },
         Key {
             name: "data_error_escalation",
@@ -71,6 +75,11 @@ pub(super) static ERRORS: Group = Group {
 
 static POLICY: Choice = Choice {
     words: &["DEAD_LETTER", "SUSPEND_TABLE", "STOP_TASK"],
+    unavailable: &["LOG_ERROR", "IGNORE_RECORD"],
+};
+
+static TRUNCATION_POLICY: Choice = Choice {
+    words: &["DEAD_LETTER", "TRUNCATE", "SUSPEND_TABLE", "STOP_TASK"],
     unavailable: &["LOG_ERROR", "IGNORE_RECORD"],
 };
 

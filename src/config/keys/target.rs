@@ -276,6 +276,26 @@ const MESSAGE: &[Key] = &[
                 digits beyond the 15th.",
     },
     Key {
+        name: "text_format",
+        kind: Kind::Choice(&Choice {
+            words: &["exact", "dms"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("exact"),
+        about: "exact: a NUL (U+0000) in a text is a character like any other; dms: a text ends before its first NUL, as\n\
+                DMS cuts it. Rows of which something was cut are counted, see `brigade tables`.",
+    },
+    Key {
+        name: "non_finite_numbers",
+        kind: Kind::Choice(&Choice {
+            words: &["refuse", "as_null"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("refuse"),
+        about: "NaN, Infinity and -Infinity in a column of numbers, which JSON cannot hold. refuse: the row is bad, as\n\
+                `errors.data_error_policy` says; as_null: the value is NULL.",
+    },
+    Key {
         name: "change_partition_key",
         kind: Kind::Choice(&Choice {
             words: &["schema-table", "primary-key"],

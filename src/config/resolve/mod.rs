@@ -4,6 +4,7 @@
 mod endpoint;
 mod errors;
 mod format;
+mod message;
 mod restarts;
 mod source;
 mod target;

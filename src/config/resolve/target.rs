@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::super::values::Section;
 use super::endpoint::endpoint;
-use super::joined;
+use super::{joined, message};
 use crate::encode::partition_key::{PartitionKeyRule, PartitionKeyType};
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use crate::map::plan::MappedTables;
 use crate::model::{Operation, Table, TableIndex};
 use crate::settings::problems::Report;
 use crate::settings::{
-    Aggregation, ChangePartitionKey, DeliveryConfig, Guarantee, MessageConfig, MessageFormat, MigrationType,
-    NumberFormat, Ordering, OutOfRetention, Pace, RecreatedStream, SourcePosition, TargetConfig,
+    Aggregation, DeliveryConfig, Guarantee, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace,
+    RecreatedStream, SourcePosition, TargetConfig,
 };
 
 pub(super) struct Target {
@@ -29,12 +29,12 @@ pub(super) fn target(root: &Section<'_>, folder: &Path, report: &mut Report) -> 
         (None, Some(ndjson)) => (self::ndjson(&ndjson, folder), Some(Aggregation::None), ndjson),
         (None, None) => return None,
     };
-    let message = message(&keys)?;
+    let message = message::message(&keys, root)?;
     if let Some(kinesis) = section.section("kinesis") {
         warn_about_pace(&kinesis, report);
     }
     let guarantee = guarantee(&keys);
-    check_chain(&keys, &message, report);
+    message::check_chain(&keys, &message, report);
     let usual = match message.source_position {
         SourcePosition::None => Guarantee::Dedupe,
         // The filter leaves out what comes twice: nobody has to look.
@@ -107,63 +107,6 @@ fn ndjson(section: &Section<'_>, folder: &Path) -> Option<TargetConfig> {
         path: joined(folder, section.text("path")?),
         shards: section.number("shards")?,
     })
-}
-
-fn message(section: &Section<'_>) -> Option<MessageConfig> {
-    Some(MessageConfig {
-        format: section.choice(
-            "message_format",
-            &[
-                ("json", MessageFormat::Json),
-                ("json-unformatted", MessageFormat::JsonUnformatted),
-            ],
-        )?,
-        include_control_details: section.boolean("include_control_details")?,
-        include_null_and_empty: section.boolean("include_null_and_empty")?,
-        include_partition_value: section.boolean("include_partition_value")?,
-        partition_include_schema_table: section.boolean("partition_include_schema_table")?,
-        no_hex_prefix: section.boolean("no_hex_prefix")?,
-        control_records: section.boolean("control_records")?,
-        number_format: section.choice(
-            "number_format",
-            &[("exact", NumberFormat::Exact), ("dms", NumberFormat::Dms)],
-        )?,
-        change_partition_key: section.choice(
-            "change_partition_key",
-            &[
-                ("schema-table", ChangePartitionKey::SchemaTable),
-                ("primary-key", ChangePartitionKey::PrimaryKey),
-            ],
-        )?,
-        source_position: section.choice(
-            "source_position",
-            &[("none", SourcePosition::None), ("chain", SourcePosition::Chain)],
-        )?,
-    })
-}
-
-/// A filter drops a record that overtook the one before it, and relies on its coming again. Sent alone, the
-/// one before would be the last to come; and who looks for records in the stream would find the dropped one there.
-fn check_chain(section: &Section<'_>, message: &MessageConfig, report: &mut Report) {
-    if message.source_position == SourcePosition::None {
-        return;
-    }
-    if section.word("ordering") == Some("none") {
-        let message =
-            "`source_position: chain` needs the order of its lanes: set `ordering` to final or strict";
-        report.error(section.place("ordering"), message);
-    }
-    if section.word("aggregation") == Some("kpl") {
-        let message = "`aggregation: kpl` does not go with `source_position: chain`: the records of an aggregate have no \
-                       place of their own, and a lane needs one: set `aggregation` to none";
-        report.error(section.place("aggregation"), message);
-    }
-    if section.word("delivery") == Some("dedupe") {
-        let message = "`delivery: dedupe` does not go with `source_position: chain`, whose consumers leave out what comes \
-                       twice and need what they left out too early to come again: take `delivery` out, or set it to \
-                       at_least_once";
-        report.error(section.place("delivery"), message);
-    }
 }
 
 fn pace(section: &Section<'_>) -> Option<Pace> {
@@ -250,7 +193,8 @@ pub(super) fn warn_about_hot_keys(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::{check, loaded_with};
+    use crate::config::tests::loaded_with;
+    use crate::settings::{ChangePartitionKey, MessageFormat, NumberFormat};
 
     #[test]
     fn every_key_of_a_target_reaches_its_own_field() {
@@ -297,88 +241,6 @@ mod tests {
                 aggregation: Aggregation::Kpl,
             }
         );
-    }
-
-    #[test]
-    fn each_switch_turns_its_own_setting_and_no_other() {
-        let plain = MessageConfig::default;
-        let switches = [
-            (
-                "include_control_details: true",
-                MessageConfig {
-                    include_control_details: true,
-                    ..plain()
-                },
-            ),
-            (
-                "include_null_and_empty: true",
-                MessageConfig {
-                    include_null_and_empty: true,
-                    ..plain()
-                },
-            ),
-            (
-                "include_partition_value: true",
-                MessageConfig {
-                    include_partition_value: true,
-                    ..plain()
-                },
-            ),
-            (
-                "partition_include_schema_table: true",
-                MessageConfig {
-                    partition_include_schema_table: true,
-                    ..plain()
-                },
-            ),
-            (
-                "no_hex_prefix: true",
-                MessageConfig {
-                    no_hex_prefix: true,
-                    ..plain()
-                },
-            ),
-            (
-                "control_records: false",
-                MessageConfig {
-                    control_records: false,
-                    ..plain()
-                },
-            ),
-        ];
-        for (line, expected) in switches {
-            let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
-            assert_eq!(config.message, expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_chain_needs_order_and_no_looking() {
-        let chained = |rest: &str| {
-            loaded_with(
-                "stream: orders",
-                &format!("stream: orders, source_position: chain{rest}"),
-            )
-        };
-        for (rest, ordering) in [("", Ordering::Final), (", ordering: strict", Ordering::Strict)] {
-            let config = chained(rest);
-            assert_eq!(config.message.source_position, SourcePosition::Chain);
-            assert_eq!(
-                (config.delivery.guarantee, config.delivery.ordering),
-                (Guarantee::AtLeastOnce, ordering)
-            );
-        }
-        for (line, expected) in [
-            ("delivery: dedupe", "does not go with `source_position: chain`"),
-            ("ordering: none", "needs the order of its lanes"),
-            (
-                "aggregation: kpl",
-                "`aggregation: kpl` does not go with `source_position: chain`",
-            ),
-        ] {
-            let document = format!("stream: orders, source_position: chain, {line}");
-            check("stream: orders", &document, expected);
-        }
     }
 
     #[test]

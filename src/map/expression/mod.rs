@@ -6,7 +6,7 @@ mod bounds;
 mod names;
 mod values;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
 use crate::hex;
 use crate::model::{ColumnType, ObjectVersion, Operation, Table};
-use crate::value::convert::ValueProblem;
+use crate::settings::Fit;
+use crate::value::convert::{FieldRules, ValueProblem};
 use crate::value::csv::Fields;
 use crate::value::timestamp::MessageTimestamp;
 
@@ -33,8 +34,12 @@ pub struct ExpressionRow<'a> {
     pub operation: Operation,
     /// The fields of the columns of the definition.
     pub fields: Fields<'a>,
-    /// A bare field with this text is NULL.
-    pub null_value: &'a [u8],
+    /// What fields mean.
+    pub rules: &'a FieldRules,
+    /// What becomes of values that do not fit.
+    pub fit: Fit,
+    /// Is set if one of them was cut.
+    pub is_truncated: &'a Cell<bool>,
     /// The object it comes from.
     pub object: &'a ObjectVersion,
     /// Its number in the object.
@@ -354,9 +359,7 @@ impl Variable {
                 column_type,
             } => {
                 let field = row.fields.field(*index);
-                let value = field.map_or(Ok(Value::Null), |field| {
-                    value_of(field, *column_type, row.null_value)
-                });
+                let value = field.map_or(Ok(Value::Null), |field| value_of(field, *column_type, row));
                 value.map_err(|problem| {
                     let reason = format!("the expression needs the column {name:?}: {}", problem.reason);
                     ValueProblem::new(problem.code, reason)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Column;
-use crate::settings::CsvDialect;
+use crate::settings::{CsvDialect, MessageConfig};
 use crate::value::csv::FieldSplitter;
 
 fn table() -> Table {
@@ -50,6 +50,15 @@ fn evaluated_as(
     column_type: ColumnType,
     operation: Operation,
 ) -> Result<Option<String>, String> {
+    evaluated_over(ROW, expression, column_type, operation)
+}
+
+fn evaluated_over(
+    text: &str,
+    expression: &str,
+    column_type: ColumnType,
+    operation: Operation,
+) -> Result<Option<String>, String> {
     let evaluator = Evaluator::new()?;
     let expression = evaluator.prepare(expression, column_type, &table(), &table())?;
     let mut splitter = FieldSplitter::new(&CsvDialect::default());
@@ -61,8 +70,10 @@ fn evaluated_as(
     };
     let row = ExpressionRow {
         operation,
-        fields: splitter.split(ROW.as_bytes()),
-        null_value: b"",
+        fields: splitter.split(text.as_bytes()),
+        rules: &FieldRules::new("", &MessageConfig::default()),
+        fit: Fit::Whole,
+        is_truncated: &Cell::new(false),
         object: &object,
         ordinal: 41,
     };
@@ -99,6 +110,34 @@ fn columns_are_joined_computed_and_hashed() {
         Ok(Some("20001".to_owned()))
     );
     assert_eq!(evaluated_as("$LAST_NAME", TEXT, Operation::Load), Ok(None));
+}
+
+/// Its functions end at a NUL, some of them: what they would cut is not sent.
+#[test]
+fn a_text_with_a_nul_is_not_given_to_sqlite() {
+    let row = ROW.replace("Ann", "A\0n");
+    let over = |expression| evaluated_over(&row, expression, TEXT, Operation::Update);
+    let refused = over("$FIRST_NAME || 'x'").unwrap_err();
+    assert!(
+        refused.contains("FIRST_NAME") && refused.contains("NUL"),
+        "{refused}"
+    );
+    assert_eq!(
+        over("$ID || 'x'"),
+        Ok(Some("7x".to_owned())),
+        "it needs another column"
+    );
+}
+
+/// It does not see a value that is not the one of the row.
+#[test]
+fn a_value_that_does_not_fit_its_column_is_not_given_to_sqlite() {
+    let row = ROW.replace("20000.5", "20000.555");
+    let refused = evaluated_over(&row, "$salary", TEXT, Operation::Update).unwrap_err();
+    assert!(
+        refused.contains("salary") && refused.contains("digits after the point"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use rusqlite::types::Value;
 
 use super::super::shown::shown;
+use super::ExpressionRow;
 use crate::hex;
 use crate::model::{ColumnType, TypeClass};
-use crate::value::convert::{FieldValue, HexPrefix, ValueProblem, read_field_as};
+use crate::value::convert::{FieldValue, HexPrefix, ValueProblem, Written, read_field_as};
 use crate::value::csv::Field;
 
 /// Fraction digits of a second that an expression sees.
@@ -15,19 +16,23 @@ const SEEN_SCALE: u8 = 9;
 pub(super) fn value_of(
     field: Field<'_>,
     column_type: ColumnType,
-    null_value: &[u8],
+    row: ExpressionRow<'_>,
 ) -> Result<Value, ValueProblem> {
-    let text = match read_field_as(field, column_type, null_value) {
+    let text = match read_field_as(field, column_type, row.rules) {
         FieldValue::Null => return Ok(Value::Null),
         FieldValue::Text(text) => text,
     };
     if column_type.is_text() {
         return match std::str::from_utf8(text) {
+            Ok(text) if text.contains('\0') => Err(ValueProblem::new(
+                "nul_in_expression",
+                "the text has a NUL, and functions of SQLite do not look beyond one",
+            )),
             Ok(text) => Ok(Value::Text(text.to_owned())),
             Err(_) => Err(ValueProblem::new("invalid_utf8", "the text is not UTF-8")),
         };
     }
-    let written = written(text, column_type)?;
+    let written = written(text, column_type, row)?;
     let real = |written: &str| written.parse().map_or(Value::Null, Value::Real);
     Ok(match column_type.class() {
         TypeClass::Integer { .. } => match written.parse() {
@@ -48,11 +53,14 @@ pub(super) fn value_of(
 }
 
 /// The value as a message would show it, without quotes.
-fn written(text: &[u8], column_type: ColumnType) -> Result<String, ValueProblem> {
+fn written(text: &[u8], column_type: ColumnType, row: ExpressionRow<'_>) -> Result<String, ValueProblem> {
     let column_type = column_type.with_second_digits(SEEN_SCALE);
     let mut scratch = Vec::new();
-    let written = shown(text, column_type, HexPrefix::Absent, &mut scratch)?;
-    Ok(String::from_utf8_lossy(written).into_owned())
+    let (shown, written) = shown(text, column_type, HexPrefix::Absent, row.fit, &mut scratch)?;
+    if written == Written::Truncated {
+        row.is_truncated.set(true);
+    }
+    Ok(String::from_utf8_lossy(shown).into_owned())
 }
 
 /// Each character that stands in `from` becomes the one at its place in `to`, or goes if there is none.

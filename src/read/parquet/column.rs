@@ -12,7 +12,7 @@ use parquet::file::reader::RowGroupReader;
 
 use super::columns::FileColumn;
 use super::kinds::{BytesKind, NumberKind, ValueKind};
-use super::values::{TextForm, float};
+use super::values::{Said, TextForm, float};
 
 /// A column that is read.
 pub struct Column {
@@ -23,6 +23,17 @@ pub struct Column {
     levels: Vec<i16>,
     next_value: usize,
     values: Values,
+}
+
+/// What was written of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrote {
+    /// Nothing: it is NULL.
+    Null,
+    /// Its text.
+    Value,
+    /// Something else, because it has no form as text, and the column takes any.
+    Unsayable,
 }
 
 /// Values of a type, and where more of them come from.
@@ -157,17 +168,20 @@ impl Column {
         Err(ParquetError::General(message))
     }
 
-    /// Writes the value of a row, one row after the other; false if it is NULL.
-    pub fn write(&mut self, row: u64, out: &mut Vec<u8>) -> bool {
+    /// Writes the value of a row, one row after the other.
+    pub fn write(&mut self, row: u64, out: &mut Vec<u8>) -> Wrote {
         let level = usize::try_from(row).ok().and_then(|row| self.levels.get(row));
         if self.value_level > 0 && level.is_none_or(|level| *level < self.value_level) {
-            return false;
+            return Wrote::Null;
         }
         let index = self.next_value;
         self.next_value += 1;
         let form = self.form;
         let written = match &self.values {
-            Values::Boolean(typed) => typed.values.get(index).map(|value| form.boolean(out, *value)),
+            Values::Boolean(typed) => typed.values.get(index).map(|value| {
+                form.boolean(out, *value);
+                Said::Whole
+            }),
             Values::Int32(typed, kind) => typed
                 .values
                 .get(index)
@@ -188,7 +202,11 @@ impl Column {
                 .get(index)
                 .map(|value| form.bytes(out, *kind, value.data())),
         };
-        written.is_some()
+        match written {
+            None => Wrote::Null,
+            Some(Said::StandIn) if form.is_text => Wrote::Unsayable,
+            Some(Said::Whole | Said::StandIn) => Wrote::Value,
+        }
     }
 }
 

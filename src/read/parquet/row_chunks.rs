@@ -30,6 +30,8 @@ pub struct RowChunks {
     records: Vec<RawRecord>,
     row_start: usize,
     is_row_empty: bool,
+    /// Whether a value of the row has no form as text.
+    pub(super) is_unsayable: bool,
 }
 
 impl RowChunks {
@@ -75,6 +77,7 @@ impl RowChunks {
             records: Vec::new(),
             row_start: 0,
             is_row_empty: true,
+            is_unsayable: false,
         })
     }
 
@@ -128,10 +131,10 @@ impl RowChunks {
         self.records.push(RawRecord {
             range: saturate::to_u32(self.row_start)..saturate::to_u32(end),
             line_delta: saturate::to_u32(self.records.len()),
-            kind: if is_too_long {
-                RawRecordKind::TooLong
-            } else {
-                RawRecordKind::Whole
+            kind: match (is_too_long, std::mem::take(&mut self.is_unsayable)) {
+                (true, _) => RawRecordKind::TooLong,
+                (false, true) => RawRecordKind::Unsayable,
+                (false, false) => RawRecordKind::Whole,
             },
         });
         self.bytes.extend_from_slice(&self.row_delimiter);

@@ -1,7 +1,8 @@
 //! Values of Parquet as text, in forms that the conversion of CSV fields understands. Pure: no I/O, no clock.
 //!
 //! What cannot be said in such a form is written as the plain number or as hexadecimal digits: the conversion refuses
-//! it by its column type, and the row becomes a dead letter that shows it.
+//! it by its column type, and the row becomes a dead letter that shows it. A column of text would take it for what it
+//! is not, so it is said with it that it has no text.
 
 use std::io::Write;
 
@@ -17,8 +18,13 @@ use crate::model::{ColumnType, DateFormat};
 const JULIAN_DAY_OF_EPOCH: i64 = 2_440_588;
 const SECONDS_PER_DAY: i64 = 86_400;
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-/// Bytes of the largest decimal that is written.
-const DECIMAL_BYTES_MAX: usize = 16;
+/// Nanoseconds of a day: a time stamp of old writers lies at most so far from the midnight of its day.
+const NANOSECONDS_PER_DAY: i64 = SECONDS_PER_DAY * 1_000_000_000;
+/// Bytes of the largest decimal that is written; its digits are computed in steps, as many as the square of this.
+const DECIMAL_BYTES_MAX: usize = 1024;
+/// The largest power of ten of 32 bits, and its zeros.
+const DECIMAL_STEP: u64 = 1_000_000_000;
+const DECIMAL_STEP_DIGITS: usize = 9;
 
 /// Writes values of one column as text; `out` is the text of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,17 @@ pub struct TextForm {
     pub dates: Option<DateFormat>,
     /// Whether booleans are numbers.
     pub booleans_are_numbers: bool,
+    /// Whether the column takes any text.
+    pub is_text: bool,
+}
+
+/// Whether a value has a form as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It has.
+    Whole,
+    /// It has not; something stands for it.
+    StandIn,
 }
 
 impl TextForm {
@@ -43,6 +60,7 @@ impl TextForm {
         Self {
             dates,
             booleans_are_numbers: target.is_exact_number(),
+            is_text: target.is_text(),
         }
     }
 
@@ -57,7 +75,7 @@ impl TextForm {
     }
 
     /// Writes a number.
-    pub fn number(self, out: &mut Vec<u8>, kind: NumberKind, value: i64) {
+    pub fn number(self, out: &mut Vec<u8>, kind: NumberKind, value: i64) -> Said {
         match kind {
             NumberKind::Signed => push(out, format_args!("{value}")),
             NumberKind::Unsigned32 => {
@@ -65,59 +83,73 @@ impl TextForm {
                 push(out, format_args!("{bits}"));
             }
             NumberKind::Unsigned64 => push(out, format_args!("{}", value.cast_unsigned())),
-            NumberKind::Decimal { scale } => decimal(out, i128::from(value), scale),
+            NumberKind::Decimal { scale } => {
+                decimal(out, value < 0, &value.unsigned_abs().to_string(), scale);
+            }
             NumberKind::Date => match date_time(value.checked_mul(SECONDS_PER_DAY)) {
                 Some(at) => self.date(out, at),
-                None => push(out, format_args!("{value}")),
+                None => return stand_in(out, format_args!("{value}")),
             },
-            NumberKind::Time { digits } => time(out, value, digits),
+            NumberKind::Time { digits } => return time(out, value, digits),
             NumberKind::Timestamp { digits } => {
                 let per_second = 10_i64.pow(digits);
                 let fraction = value.rem_euclid(per_second);
                 match date_time(Some(value.div_euclid(per_second))) {
                     Some(at) => self.timestamp(out, at, fraction, digits),
-                    None => push(out, format_args!("{value}")),
+                    None => return stand_in(out, format_args!("{value}")),
                 }
             }
         }
+        Said::Whole
     }
 
-    /// Writes a time stamp of old writers: nanoseconds of a Julian day.
-    pub fn int96(self, out: &mut Vec<u8>, value: &Int96) {
+    /// Writes a time stamp of old writers: nanoseconds from the midnight of a Julian day on, or back from it. With more
+    /// of them than a day has it is none.
+    pub fn int96(self, out: &mut Vec<u8>, value: &Int96) -> Said {
         let [low, high, day] = value.data() else {
-            return;
+            return Said::StandIn;
         };
-        let nanoseconds = (u64::from(*high) << 32) | u64::from(*low);
-        let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok();
-        let fraction = i64::try_from(nanoseconds % 1_000_000_000).unwrap_or(0);
-        let midnight = (i64::from(*day) - JULIAN_DAY_OF_EPOCH).checked_mul(SECONDS_PER_DAY);
+        let (day, high) = (day.cast_signed(), high.cast_signed());
+        let nanoseconds = (i64::from(high) << 32) | i64::from(*low);
+        let seconds = nanoseconds.div_euclid(1_000_000_000);
+        let fraction = nanoseconds.rem_euclid(1_000_000_000);
+        let is_of_day = (-NANOSECONDS_PER_DAY..=NANOSECONDS_PER_DAY).contains(&nanoseconds);
+        let midnight = (i64::from(day) - JULIAN_DAY_OF_EPOCH).checked_mul(SECONDS_PER_DAY);
         let at = midnight
-            .zip(seconds)
-            .and_then(|(midnight, seconds)| midnight.checked_add(seconds));
+            .and_then(|midnight| midnight.checked_add(seconds))
+            .filter(|_| is_of_day);
         match date_time(at) {
-            Some(at) => self.timestamp(out, at, fraction, 9),
-            None => push(out, format_args!("{day}:{nanoseconds}")),
+            Some(at) => {
+                self.timestamp(out, at, fraction, 9);
+                Said::Whole
+            }
+            None => stand_in(out, format_args!("{day}:{nanoseconds}")),
         }
     }
 
     /// Writes bytes.
-    pub fn bytes(self, out: &mut Vec<u8>, kind: BytesKind, value: &[u8]) {
+    pub fn bytes(self, out: &mut Vec<u8>, kind: BytesKind, value: &[u8]) -> Said {
         match kind {
             BytesKind::Text => out.extend_from_slice(value),
             BytesKind::Binary => hexadecimal(out, value),
-            BytesKind::Decimal { scale } => match big_endian(value) {
-                Some(value) => decimal(out, value, scale),
-                None => hexadecimal(out, value),
-            },
-            BytesKind::Uuid => match <&[u8; 16]>::try_from(value) {
-                Ok(bytes) => out.extend_from_slice(hex::uuid(bytes).as_bytes()),
-                Err(_) => hexadecimal(out, value),
-            },
-            BytesKind::Half => match <[u8; 2]>::try_from(value) {
-                Ok(bytes) => push(out, format_args!("{}", half(u16::from_le_bytes(bytes)))),
-                Err(_) => hexadecimal(out, value),
-            },
+            BytesKind::Decimal { scale } if value.len() <= DECIMAL_BYTES_MAX => {
+                let (is_negative, digits) = big_endian(value);
+                decimal(out, is_negative, &digits, scale);
+            }
+            BytesKind::Uuid if value.len() == 16 => {
+                let bytes = value.first_chunk().copied().unwrap_or_default();
+                out.extend_from_slice(hex::uuid(&bytes).as_bytes());
+            }
+            BytesKind::Half if value.len() == 2 => {
+                let bits = value.first_chunk().copied().unwrap_or_default();
+                push(out, format_args!("{}", half(u16::from_le_bytes(bits))));
+            }
+            BytesKind::Decimal { .. } | BytesKind::Uuid | BytesKind::Half => {
+                hexadecimal(out, value);
+                return Said::StandIn;
+            }
         }
+        Said::Whole
     }
 
     fn date(self, out: &mut Vec<u8>, at: DateTime) {
@@ -147,8 +179,9 @@ impl TextForm {
 }
 
 /// Writes a single or a double: the shortest text that is read as the same number.
-pub fn float(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+pub fn float(out: &mut Vec<u8>, value: impl std::fmt::Display) -> Said {
     push(out, format_args!("{value}"));
+    Said::Whole
 }
 
 fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
@@ -169,39 +202,74 @@ fn date_time(seconds: Option<i64>) -> Option<DateTime> {
     (at.year() > 0).then_some(at)
 }
 
-fn time(out: &mut Vec<u8>, value: i64, digits: u32) {
+fn stand_in(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) -> Said {
+    push(out, text);
+    Said::StandIn
+}
+
+fn time(out: &mut Vec<u8>, value: i64, digits: u32) -> Said {
     let per_second = 10_i64.pow(digits);
     let seconds = value.div_euclid(per_second);
     if !(0..SECONDS_PER_DAY).contains(&seconds) {
-        push(out, format_args!("{value}"));
-        return;
+        return stand_in(out, format_args!("{value}"));
     }
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
     push(out, format_args!("{hours:02}:{minutes:02}:{:02}", seconds % 60));
     push_fraction(out, value.rem_euclid(per_second), digits);
+    Said::Whole
 }
 
-/// A number of the size of any decimal that DMS knows; `None` if it is larger.
-fn big_endian(bytes: &[u8]) -> Option<i128> {
+/// Whether a big-endian number of two's complement is negative, and its decimal digits.
+fn big_endian(bytes: &[u8]) -> (bool, String) {
     let is_negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
-    let sign = if is_negative { 0xFF } else { 0 };
-    let zeros = bytes.iter().take_while(|byte| **byte == sign).count();
-    let redundant = bytes.len().saturating_sub(DECIMAL_BYTES_MAX);
-    if zeros < redundant {
-        return None;
+    let (sign, flip) = if is_negative { (0xFF, 0xFF) } else { (0, 0) };
+    let mut number = [sign; size_of::<i128>()];
+    let start = number.len().checked_sub(bytes.len());
+    if let Some(place) = start.and_then(|start| number.get_mut(start..)) {
+        place.copy_from_slice(bytes);
+        return (
+            is_negative,
+            i128::from_be_bytes(number).unsigned_abs().to_string(),
+        );
     }
-    let mut number = [sign; DECIMAL_BYTES_MAX];
-    let digits = bytes.get(redundant..)?;
-    let start = DECIMAL_BYTES_MAX.checked_sub(digits.len())?;
-    number.get_mut(start..)?.copy_from_slice(digits);
-    let number = i128::from_be_bytes(number);
-    ((number < 0) == is_negative).then_some(number)
+    // The magnitude of a negative number is its complement and one.
+    let mut carry = u8::from(is_negative);
+    let mut magnitude: Vec<u8> = bytes.iter().map(|byte| byte ^ flip).collect();
+    for byte in magnitude.iter_mut().rev() {
+        let (sum, overflows) = byte.overflowing_add(carry);
+        (*byte, carry) = (sum, u8::from(overflows));
+    }
+    (is_negative, digits_of(&magnitude))
 }
 
-fn decimal(out: &mut Vec<u8>, value: i128, scale: u32) {
+/// The decimal digits of a big-endian number without a sign: the rest of one division after the other.
+fn digits_of(magnitude: &[u8]) -> String {
+    let mut limbs: Vec<u64> = magnitude
+        .rchunks(size_of::<u32>())
+        .rev()
+        .map(|bytes| bytes.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte)))
+        .collect();
+    let mut steps = Vec::new();
+    while limbs.iter().any(|limb| *limb != 0) {
+        let mut rest = 0;
+        for limb in &mut limbs {
+            let value = rest << 32 | *limb;
+            (*limb, rest) = (value / DECIMAL_STEP, value % DECIMAL_STEP);
+        }
+        steps.push(rest);
+    }
+    let digits: String = steps
+        .iter()
+        .rev()
+        .map(|step| format!("{step:0DECIMAL_STEP_DIGITS$}"))
+        .collect();
+    digits.trim_start_matches('0').to_owned()
+}
+
+fn decimal(out: &mut Vec<u8>, is_negative: bool, digits: &str, scale: u32) {
     let scale = usize::try_from(scale).unwrap_or(0);
-    let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
-    if value < 0 {
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    if is_negative {
         out.push(b'-');
     }
     let (integer, fraction) = digits

@@ -1,12 +1,13 @@
 //! Values at the edges of their types. What whole files become is tested against another writer.
 
 use super::*;
-use crate::settings::NumberFormat;
+use crate::settings::{Fit, NumberFormat};
 use crate::value::convert::{HexPrefix, ValueStyle, write_value};
 
 const PLAIN: TextForm = TextForm {
     dates: None,
     booleans_are_numbers: false,
+    is_text: false,
 };
 
 fn number(kind: NumberKind, value: i64) -> String {
@@ -27,6 +28,7 @@ fn json(text: &str, target: ColumnType) -> Result<String, &'static str> {
     let style = ValueStyle {
         number_format: NumberFormat::Exact,
         hex_prefix: HexPrefix::Present,
+        fit: Fit::Whole,
     };
     let written = write_value(&mut out, text.as_bytes(), target, style);
     written.map_err(|problem| problem.code)?;
@@ -63,15 +65,42 @@ fn decimals_have_every_digit_of_their_scale() {
     assert_eq!(bytes(&(-nines).to_be_bytes()), format!("-{}.99", "9".repeat(36)));
     let longer = [&[0xFF; 4][..], &(-nines).to_be_bytes()].concat();
     assert_eq!(bytes(&longer), format!("-{}.99", "9".repeat(36)));
-    let beyond = [&[0x01][..], &[0; 16]].concat();
-    let refused = json(
-        &bytes(&beyond),
-        ColumnType::Numeric {
-            precision: 38,
-            scale: 2,
-        },
+}
+
+/// Powers of two beyond 128 bits, whose digits are known.
+#[test]
+fn decimals_beyond_128_bits_are_their_digits() {
+    let power = [&[0x01][..], &[0; 16]].concat();
+    let digits = "340282366920938463463374607431768211456";
+    assert_eq!(bytes(BytesKind::Decimal { scale: 0 }, &power), digits);
+    let negative = [&[0xFF][..], &[0; 16]].concat();
+    assert_eq!(
+        bytes(BytesKind::Decimal { scale: 0 }, &negative),
+        format!("-{digits}")
     );
-    assert_eq!(refused, Err("not_a_number"), "more than any decimal of DMS");
+    assert_eq!(
+        bytes(BytesKind::Decimal { scale: 38 }, &power),
+        format!("3.{}", &digits[1..])
+    );
+    let ones = [0xFF; 20];
+    assert_eq!(bytes(BytesKind::Decimal { scale: 2 }, &ones), "-0.01");
+    let large = [&[0x01][..], &[0; 32]].concat();
+    assert_eq!(
+        bytes(BytesKind::Decimal { scale: 0 }, &large),
+        "115792089237316195423570985008687907853269984665640564039457584007913129639936"
+    );
+    let numeric = ColumnType::Numeric {
+        precision: 38,
+        scale: 0,
+    };
+    assert_eq!(json(digits, numeric), Err("number_out_of_range"));
+    let mut out = Vec::new();
+    let said = PLAIN.bytes(
+        &mut out,
+        BytesKind::Decimal { scale: 0 },
+        &[1; DECIMAL_BYTES_MAX + 1],
+    );
+    assert_eq!(said, Said::StandIn);
 }
 
 #[test]
@@ -153,15 +182,56 @@ fn time_stamps_of_old_writers_are_days_and_nanoseconds() {
     let mut out = Vec::new();
     PLAIN.int96(&mut out, &value);
     assert_eq!(out, b"2000-01-01 00:00:01.000000001");
-    value.set_data(u32::MAX, u32::MAX, u32::MAX);
-    out.clear();
-    PLAIN.int96(&mut out, &value);
-    let text = String::from_utf8(out).unwrap();
+}
+
+/// The time before the epoch is 1969, and what no writer means is refused.
+#[test]
+fn time_stamps_of_old_writers_are_the_right_time_or_none() {
     let target = ColumnType::DateTime {
-        scale: 6,
+        scale: 9,
         format: None,
     };
-    assert_eq!(json(&text, target), Err("not_a_date_time"), "{text}");
+    let time = |day: u32, nanoseconds: i64| {
+        let mut value = Int96::new();
+        let bits = nanoseconds.cast_unsigned();
+        value.set_data((bits & 0xFFFF_FFFF) as u32, (bits >> 32) as u32, day);
+        let mut out = Vec::new();
+        let said = PLAIN.int96(&mut out, &value);
+        let json = json(&String::from_utf8(out).unwrap(), target);
+        assert_eq!(json.is_ok(), said == Said::Whole, "{json:?}");
+        json
+    };
+    let epoch = 2_440_588;
+    for (nanoseconds, expected) in [
+        (-1_000_000_000, "1969-12-31T23:59:59Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+        (86_399_999_999_999, "1970-01-01T23:59:59.999999999Z"),
+        (86_400_000_000_000, "1970-01-02T00:00:00Z"),
+        (-86_400_000_000_000, "1969-12-31T00:00:00Z"),
+    ] {
+        assert_eq!(
+            time(epoch, nanoseconds),
+            Ok(format!("\"{expected}\"")),
+            "{nanoseconds}"
+        );
+    }
+    for nanoseconds in [i64::MIN, i64::MAX, 86_400_000_000_001, -86_400_000_000_001] {
+        assert_eq!(time(epoch, nanoseconds), Err("not_a_date_time"), "{nanoseconds}");
+    }
+    for day in [0, 1_721_000, 5_373_485, 111_940_588, u32::MAX, 0x8000_0000] {
+        assert_eq!(time(day, 0), Err("not_a_date_time"), "day {day}");
+    }
+}
+
+#[test]
+fn what_has_no_form_as_text_is_told() {
+    let said = |kind, value| PLAIN.number(&mut Vec::new(), kind, value);
+    assert_eq!(said(NumberKind::Date, 0), Said::Whole);
+    assert_eq!(said(NumberKind::Date, i64::from(i32::MAX)), Said::StandIn);
+    assert_eq!(said(NumberKind::Time { digits: 3 }, -1), Said::StandIn);
+    assert_eq!(said(NumberKind::Timestamp { digits: 3 }, i64::MAX), Said::StandIn);
+    let uuid = PLAIN.bytes(&mut Vec::new(), BytesKind::Uuid, &[1, 2, 3]);
+    assert_eq!(uuid, Said::StandIn);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use tokio::sync::mpsc;
 
-use super::column::Column;
+use super::column::{Column, Wrote};
 use super::columns::{Content, FieldPlan, FieldSource, named};
 use super::input::{FromWorker, ObjectInput};
 use super::row_chunks::RowChunks;
@@ -213,11 +213,16 @@ fn add_fields(
             FieldSource::Absent => chunks.null(),
             FieldSource::Column(_) => {
                 scratch.clear();
-                let is_value = columns.next().is_some_and(|column| column.write(row, scratch));
-                if is_value {
-                    chunks.value(scratch);
-                } else {
-                    chunks.null();
+                let wrote = columns
+                    .next()
+                    .map_or(Wrote::Null, |column| column.write(row, scratch));
+                match wrote {
+                    Wrote::Null => chunks.null(),
+                    Wrote::Value => chunks.value(scratch),
+                    Wrote::Unsayable => {
+                        chunks.value(scratch);
+                        chunks.is_unsayable = true;
+                    }
                 }
             }
         }

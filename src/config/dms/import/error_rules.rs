@@ -11,6 +11,13 @@ const BAD_ROW: Form = Form::Words(&[
     ("SUSPEND_TABLE", "SUSPEND_TABLE"),
     ("STOP_TASK", "STOP_TASK"),
 ]);
+/// DMS cuts the value and goes on, or leaves the row out.
+const TRUNCATION: Form = Form::Words(&[
+    ("LOG_ERROR", "TRUNCATE"),
+    ("IGNORE_RECORD", "DEAD_LETTER"),
+    ("SUSPEND_TABLE", "SUSPEND_TABLE"),
+    ("STOP_TASK", "STOP_TASK"),
+]);
 const TABLE_ERROR: Form = Form::Words(&[("SUSPEND_TABLE", "suspend_table"), ("STOP_TASK", "stop")]);
 const ESCALATION: Form = Form::Words(&[("SUSPEND_TABLE", "SUSPEND_TABLE"), ("STOP_TASK", "STOP_TASK")]);
 
@@ -22,7 +29,7 @@ pub(super) static ERRORS: &[Rule] = &[
     ),
     (
         "DataTruncationErrorPolicy",
-        Effect::Key("errors.data_truncation_error_policy", BAD_ROW),
+        Effect::Key("errors.data_truncation_error_policy", TRUNCATION),
     ),
     (
         "DataErrorEscalationPolicy",

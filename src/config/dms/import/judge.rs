@@ -36,6 +36,16 @@ impl Judge {
         self.entered.iter().find(|entered| entered.key == key)
     }
 
+    /// What DMS does without a setting that says so, and brigade only where it is told to.
+    pub(super) fn habits(&mut self) {
+        self.enter(
+            "target.kinesis.text_format",
+            "dms",
+            "DMS for Kinesis",
+            &Value::Text("a text is cut at its first NUL".to_owned()),
+        );
+    }
+
     /// Decides about a task and its settings.
     ///
     /// # Errors

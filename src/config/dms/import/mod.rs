@@ -162,6 +162,7 @@ fn finish(
     judge.task(task).map_err(fail)?;
     judge.endpoint("source", source);
     judge.endpoint("target", target);
+    judge.habits();
     let missing = |what: &str, cure: &str| fail(format!("the task has no {what}; {cure}"));
     let name = judge
         .name
