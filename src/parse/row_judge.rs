@@ -146,10 +146,11 @@ impl RowJudge {
             None => "errors.data_error_policy is STOP_TASK".to_owned(),
         };
         format!(
-            "{table}: {location}, {}: {}; {policy}. Everything before the row is sent, and every start meets it \
+            "{table}: {location}, {} (row {} of the file): {}; {policy}. Everything before the row is sent, and every start meets it \
              again: correct the table definition, or change the policy to DEAD_LETTER or SUSPEND_TABLE and send the \
              corrected row with `brigade dlq replay --file`",
             suspended_row(row),
+            row.ordinal.saturating_add(1),
             row.reason
         )
     }
@@ -309,6 +310,7 @@ mod tests {
             "s.a",
             "s3://b/cdc/4.csv",
             "line 2",
+            "row 2 of the file",
             "byte 10",
             "column x",
             "the value is bad",

@@ -47,7 +47,7 @@ impl<'a> Opening<'_, 'a> {
             Rows::Text(text) if self.settings.has_blank_rows(self.table, columns.as_deref()) => {
                 Rows::Text(Box::new(text.with_blank_rows()))
             }
-            rows => rows,
+            rows @ (Rows::Text(_) | Rows::Parquet(_)) => rows,
         };
         Ok(Opened {
             rows,

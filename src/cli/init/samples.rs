@@ -193,7 +193,7 @@ impl SampleRows {
                     self.left -= 1;
                 }
                 RawRecordKind::UnclosedQuote | RawRecordKind::TooLong | RawRecordKind::Unsayable => {
-                    self.broken += 1
+                    self.broken += 1;
                 }
             }
         }

@@ -82,34 +82,38 @@ mod tests {
 
     #[test]
     fn each_switch_turns_its_own_setting_and_no_other() {
-        let switches: [(&str, fn(&mut MessageConfig)); 8] = [
-            ("include_control_details: true", |message| {
-                message.include_control_details = true
-            }),
-            ("include_null_and_empty: true", |message| {
-                message.include_null_and_empty = true
-            }),
-            ("include_partition_value: true", |message| {
-                message.include_partition_value = true
-            }),
-            ("partition_include_schema_table: true", |message| {
-                message.partition_include_schema_table = true
-            }),
-            ("no_hex_prefix: true", |message| message.no_hex_prefix = true),
-            ("control_records: false", |message| {
-                message.control_records = false
-            }),
-            ("text_format: dms", |message| {
-                message.text_format = TextFormat::Dms
-            }),
-            ("non_finite_numbers: as_null", |message| {
-                message.non_finite = NonFinite::Null
-            }),
+        let with = |switch: fn(&mut MessageConfig)| {
+            let mut message = MessageConfig::default();
+            switch(&mut message);
+            message
+        };
+        let switches = [
+            (
+                "include_control_details: true",
+                with(|own| own.include_control_details = true),
+            ),
+            (
+                "include_null_and_empty: true",
+                with(|own| own.include_null_and_empty = true),
+            ),
+            (
+                "include_partition_value: true",
+                with(|own| own.include_partition_value = true),
+            ),
+            (
+                "partition_include_schema_table: true",
+                with(|own| own.partition_include_schema_table = true),
+            ),
+            ("no_hex_prefix: true", with(|own| own.no_hex_prefix = true)),
+            ("control_records: false", with(|own| own.control_records = false)),
+            ("text_format: dms", with(|own| own.text_format = TextFormat::Dms)),
+            (
+                "non_finite_numbers: as_null",
+                with(|own| own.non_finite = NonFinite::Null),
+            ),
         ];
-        for (line, switch) in switches {
+        for (line, expected) in switches {
             let config = loaded_with("stream: orders", &format!("stream: orders, {line}"));
-            let mut expected = MessageConfig::default();
-            switch(&mut expected);
             assert_eq!(config.message, expected, "{line}");
         }
     }

@@ -258,11 +258,11 @@ fn digits_of(magnitude: &[u8]) -> String {
         }
         steps.push(rest);
     }
-    let digits: String = steps
-        .iter()
-        .rev()
-        .map(|step| format!("{step:0DECIMAL_STEP_DIGITS$}"))
-        .collect();
+    let mut digits = Vec::with_capacity(steps.len() * DECIMAL_STEP_DIGITS);
+    for step in steps.iter().rev() {
+        push(&mut digits, format_args!("{step:0DECIMAL_STEP_DIGITS$}"));
+    }
+    let digits = String::from_utf8(digits).unwrap_or_default();
     digits.trim_start_matches('0').to_owned()
 }
 
