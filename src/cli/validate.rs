@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::config::{self, Config, SystemEnvironment};
-use crate::discover::folders::{ObjectFolder, folders};
+use crate::discover::folders::{Belonging, ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::map::summary::{TableSummary, summarize};
 use crate::saturate;
@@ -220,17 +220,24 @@ async fn ask(config: &Config) -> Vec<Check> {
 }
 
 async fn objects_in(source: &dyn ObjectSource, folder: &ObjectFolder) -> Result<String, Fault> {
-    let prefix = &folder.prefix;
+    let prefix = &folder.rule.prefix;
     let page = source.list(prefix, None).await.map_err(Fault::from)?;
-    let objects = page.objects.iter().filter(|object| folder.has(&object.key));
-    let count = saturate::to_u64(objects.count());
+    let count_of = |is_wanted: &dyn Fn(Belonging) -> bool| {
+        let keys = page.objects.iter().map(|object| object.key.as_str());
+        saturate::to_u64(keys.filter(|key| is_wanted(folder.rule.judge(key))).count())
+    };
+    let count = count_of(&|belonging| belonging == Belonging::Data);
+    let aside = match count_of(&|belonging| matches!(belonging, Belonging::LeftOut(_))) {
+        0 => String::new(),
+        left_out => format!(", and {} that are not data by their names", counted(left_out, "file")),
+    };
     let more = if page.next.is_some() { " or more" } else { "" };
     let hint = if count == 0 {
         "; if there should be some, check bucket_folder, TablePath and cdc_path"
     } else {
         ""
     };
-    Ok(format!("{}{more} under {prefix:?}{hint}", counted(count, "file")))
+    Ok(format!("{}{more} under {prefix:?}{aside}{hint}", counted(count, "file")))
 }
 
 async fn target(config: &Config) -> Check {

@@ -119,6 +119,7 @@ impl Config {
             bucket_folder: _,
             cdc_path: _,
             changes_from: _,
+            files: _,
             late_files: _,
             changed_objects: _,
             poll_interval: _,

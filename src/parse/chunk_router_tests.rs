@@ -20,7 +20,7 @@ use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::settings::problems::Report;
 use crate::settings::{
-    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
+    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, FilesConfig, Guarantee, LateFiles,
     LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
     RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
@@ -69,6 +69,7 @@ pub(super) fn config() -> Config {
             changes_from: ChangesFrom::Beginning,
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
+            files: FilesConfig::default(),
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::ZERO,

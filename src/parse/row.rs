@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
-use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
+use super::target::{
+    Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
+};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
@@ -213,6 +215,13 @@ impl RowRenderer {
                 Some(target) => target,
                 None => return Ok(RecordTarget::Filtered(None)),
             },
+            RowSource::ChangesOf(table) => {
+                let columns_count = self.columns_counts.get(table.0).filter(|_| columns.is_none());
+                match own_change_target(&self.tables, table, columns_count.copied(), fields)? {
+                    Some(target) => target,
+                    None => return Ok(RecordTarget::Filtered(None)),
+                }
+            }
             RowSource::Values { table, operation } => (Target { table, operation }, fields),
         };
         let values = match columns {

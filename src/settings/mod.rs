@@ -6,6 +6,7 @@
 mod csv_dialect;
 mod delivery;
 mod error_policies;
+mod file_selection;
 pub mod life;
 mod limits;
 mod message;
@@ -23,6 +24,7 @@ mod target;
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
+pub use self::file_selection::{FilePattern, FileSelection, FilesConfig, LeftOut, is_side_file};
 pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::limits::LimitsConfig;
 pub use self::message::{ChangePartitionKey, MessageConfig, MessageFormat, NumberFormat};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ChangesFrom, CsvDialect, DataFormat, SourceFormat};
+use super::{ChangesFrom, CsvDialect, DataFormat, FilesConfig, SourceFormat};
 
 /// Where objects come from and how to read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct SourceConfig {
     pub csv: CsvDialect,
     /// CSV or Parquet, and how compressed.
     pub format: SourceFormat,
+    /// Which files are data.
+    pub files: FilesConfig,
     /// What to do with a change file that appears after the last one read.
     pub late_files: LateFiles,
     /// What to do with an object that changes while it is read.
@@ -32,9 +34,10 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// Whether the change files of a table lie beside the files of its full load, as DMS writes Parquet.
+    /// Whether the change files of a table lie beside the files of its full load, as DMS writes them.
     pub fn has_changes_beside_loads(&self) -> bool {
-        self.cdc_path.is_none() && self.format.data == DataFormat::Parquet
+        let is_dms_layout = self.format.data == DataFormat::Parquet || self.files.are_changes_beside_loads;
+        self.cdc_path.is_none() && is_dms_layout
     }
 }
 

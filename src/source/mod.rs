@@ -177,6 +177,21 @@ impl SourceError {
         )
     }
 
+    /// Whether it is about one object and not about the place it lies in, so that others can be shown. A task may have to
+    /// stop all the same: what it may not read, or cannot, it has to read one day.
+    pub fn spares_others(&self) -> bool {
+        match self {
+            Self::Denied { .. } | Self::Refused { .. } => true,
+            Self::Changed { .. }
+            | Self::Vanished { .. }
+            | Self::Damaged { .. }
+            | Self::Drifted { .. }
+            | Self::Missing { .. }
+            | Self::Unreachable { .. }
+            | Self::Outlasted(_) => self.concerns_one_object(),
+        }
+    }
+
     /// Whether the object is set aside, or its table suspended, so that others can go on, or ends the task.
     pub fn sets_aside(&self, changed_objects: ChangedObjects) -> bool {
         match self {

@@ -283,7 +283,7 @@ impl InitReport {
                 ControlFlow::Continue(())
             };
             reader
-                .read(source.as_ref(), &version, folder.rows(), &mut take)
+                .read(source.as_ref(), &version, folder.rows, &mut take)
                 .await
                 .map_err(Fault::from)?;
         }

@@ -8,11 +8,11 @@ use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectSta
 use crate::cli::task_files::list;
 use crate::config::Config;
 use crate::discover::catalog::is_late;
-use crate::discover::folders::ObjectFolder;
+use crate::discover::folders::{Belonging, ObjectFolder};
 use crate::fault::Fault;
 use crate::model::start::StartPoint;
 use crate::model::{ObjectVersion, QueueName};
-use crate::settings::{SourceLocation, TargetConfig};
+use crate::settings::{LeftOut, SourceLocation, TargetConfig, is_side_file};
 use crate::source::ObjectSource;
 use crate::supervise::beginning::decided;
 
@@ -31,6 +31,10 @@ pub(super) struct Listed {
     pub(super) bytes_left: u64,
     pub(super) first_key: Option<String>,
     pub(super) last_key: Option<String>,
+    /// The first file of the folder that is no data.
+    pub(super) not_data_first: Option<String>,
+    /// The first file that is named as change files are.
+    pub(super) unread_changes_first: Option<String>,
     /// The first files that are to be read, and without any the first there are.
     pub(super) samples: Vec<ObjectVersion>,
 }
@@ -57,7 +61,7 @@ pub(super) async fn list_folder(
         failure = taken.err();
         failure.is_none()
     };
-    list(source, &folder.prefix, &mut take).await?;
+    list(source, &folder.rule.prefix, &mut take).await?;
     if let Some(fault) = failure {
         return Err(fault);
     }
@@ -71,6 +75,20 @@ pub(super) async fn list_folder(
 }
 
 impl Listed {
+    /// Counts a file of the folder that is not read.
+    fn leave(&mut self, why: LeftOut, key: &str) {
+        match why {
+            LeftOut::SideFile | LeftOut::Below | LeftOut::Pattern => {
+                self.files.not_data += 1;
+                self.not_data_first.get_or_insert_with(|| key.to_owned());
+            }
+            LeftOut::NamedAsChanges => {
+                self.files.unread_changes += 1;
+                self.unread_changes_first.get_or_insert_with(|| key.to_owned());
+            }
+        }
+    }
+
     /// Counts a file that was set aside; gives the bytes that are to be read of it, if it is to be read again.
     fn take_set_aside(&mut self, entry: &ObjectEntry, object: &ObjectVersion) -> Option<u64> {
         let decision = entry.state.set_aside().and_then(|aside| aside.decision);
@@ -115,14 +133,23 @@ impl Listing {
         folder: &ObjectFolder,
         objects: Vec<ObjectVersion>,
     ) -> Result<(), Fault> {
+        let judged = objects.into_iter().map(|object| (folder.rule.judge(&object.key), object));
+        let own = judged.filter(|(belonging, _)| *belonging != Belonging::Elsewhere);
+        let (belongings, objects): (Vec<_>, Vec<_>) = own.unzip();
         let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
         let known = match &state.store {
             Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
             None => vec![None; keys.len()],
         };
         let in_front = self.in_front(state, &objects)?;
-        for ((object, known), is_before) in objects.into_iter().zip(known).zip(in_front) {
+        let states = belongings.into_iter().zip(known).zip(in_front);
+        for (object, ((belonging, known), is_before)) in objects.into_iter().zip(states) {
             let listed = &mut self.listed;
+            // One that has a number is read, whatever the configuration says by now.
+            if let (Belonging::LeftOut(why), None) = (belonging, &known) {
+                listed.leave(why, &object.key);
+                continue;
+            }
             let files = &mut listed.files;
             files.all += 1;
             listed.bytes += object.size_bytes;
@@ -254,8 +281,10 @@ pub(super) async fn strays(
     let mut take = |objects: Vec<ObjectVersion>| {
         seen += objects.len();
         for object in objects {
-            let is_owned = folders.iter().any(|folder| folder.has(&object.key)) || own.have(&object.key);
-            if !is_owned {
+            let lies_in = |folder: &ObjectFolder| folder.rule.judge(&object.key) != Belonging::Elsewhere;
+            let below = object.key.strip_prefix(&config.source.bucket_folder).unwrap_or_default();
+            let is_told = folders.iter().any(lies_in) || own.have(&object.key) || is_side_file(below);
+            if !is_told {
                 strays.count += 1;
                 if strays.keys.len() < STRAYS_SHOWN_MAX {
                     strays.keys.push(object.key);

@@ -11,7 +11,7 @@ use crate::model::Table;
 use crate::settings::life::parse_moment;
 use crate::settings::problems::Report;
 use crate::settings::{
-    ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig, SourceLocation,
+    ChangedObjects, ChangesFrom, DataFormat, FilesConfig, LateFiles, MigrationType, SourceConfig, SourceLocation,
     TargetConfig,
 };
 
@@ -37,6 +37,7 @@ pub(super) fn source(
         changes_from: changes_from?,
         csv: csv?,
         format: format?,
+        files: FilesConfig::default(),
         late_files: section.choice(
             "late_files",
             &[
@@ -281,6 +282,7 @@ mod tests {
                 compression: CompressionChoice::Gzip,
                 expansion_max: 7,
             },
+            files: FilesConfig::default(),
             late_files: LateFiles::Quarantine,
             changed_objects: ChangedObjects::Stop,
             poll_interval: Duration::from_secs(2),
