@@ -95,7 +95,7 @@ pub enum TaskNotice {
         known_bytes: u64,
         /// Objects that are not read because they lie before the start, or came after the load.
         left_out: u64,
-        /// Objects that are no data.
+        /// Objects that are not data.
         not_data: SomeObjects,
         /// Objects named as change files that nobody reads.
         unread_changes: SomeObjects,

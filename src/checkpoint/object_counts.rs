@@ -36,7 +36,7 @@ pub struct ObjectCounts {
     /// Whether a load is complete that had no file.
     #[serde(default)]
     pub has_no_file: bool,
-    /// Objects of the folder that are no data: side files, and what `source.files` leaves out.
+    /// Objects of the folder that are not data: side files, and what `source.files` leaves out.
     #[serde(default)]
     pub not_data: SomeObjects,
     /// Objects that are named as DMS names change files, where no change files are read.

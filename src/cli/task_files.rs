@@ -100,7 +100,10 @@ mod tests {
         };
         let owner = folder_of_key(vec![folder.clone()], "in/s/t/a.csv").unwrap();
         assert_eq!(owner, folder);
-        for (key, expected) in [("in/s/t2/a.csv", "not in a folder"), ("in/s/t/_SUCCESS", "not data")] {
+        for (key, expected) in [
+            ("in/s/t2/a.csv", "not in a folder"),
+            ("in/s/t/_SUCCESS", "not data"),
+        ] {
             let fault = folder_of_key(vec![folder.clone()], key).unwrap_err();
             assert_eq!(fault.kind, FaultKind::Usage);
             assert!(fault.to_string().contains(expected), "{fault}");

@@ -120,6 +120,7 @@ impl Config {
             cdc_path: _,
             changes_from: _,
             files: _,
+            archived_objects: _,
             late_files: _,
             changed_objects: _,
             poll_interval: _,

@@ -214,7 +214,11 @@ mod tests {
             ("s/t/20231405-094615814.csv", false),
             ("s/t/20230405-944615814.csv", false),
         ] {
-            let (taken, other) = if is_change { (changes, loads) } else { (loads, changes) };
+            let (taken, other) = if is_change {
+                (changes, loads)
+            } else {
+                (loads, changes)
+            };
             assert_eq!(rule(Takes::Loads).judge(key), taken, "{key}");
             assert_eq!(rule(Takes::Changes).judge(key), other, "{key}");
             let alone = match is_change {

@@ -8,6 +8,7 @@ use super::folders::{Belonging, FileRule};
 use super::messages::{NotRead, SomeObjects};
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
+use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::printable::printable;
@@ -55,13 +56,17 @@ pub(super) async fn list_page(
         return Ok(ListedPage::default());
     };
     let left_out = left_out(&mut page, &request.rule);
+    let out_of_order = out_of_order(&page, &left_out);
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let is_loaded = request.is_loaded;
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
         let (mut new, mut again, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
-        let mut not_read = NotRead::default();
+        let mut not_read = NotRead {
+            out_of_order,
+            ..NotRead::default()
+        };
         for (index, (version, entry)) in page.objects.iter().zip(found).enumerate() {
             match entry {
                 None => match left_out.get(&index) {
@@ -116,6 +121,15 @@ fn left_out(page: &mut ListPage, rule: &FileRule) -> HashMap<usize, LeftOut> {
         page.objects.push(version);
     }
     left_out
+}
+
+/// The first two files of a page that are read against the order of the numbers in their names.
+fn out_of_order(page: &ListPage, left_out: &HashMap<usize, LeftOut>) -> Option<OutOfOrder> {
+    let mut order = NameOrder::default();
+    let data = page.objects.iter().enumerate();
+    let data = data.filter(|(index, _)| !left_out.contains_key(index));
+    data.for_each(|(_, version)| order.take(&version.key));
+    order.found
 }
 
 /// The page as the source has it; `None` if it cannot be listed and the task needs nothing more of the folder.
@@ -208,7 +222,7 @@ pub(super) fn report_not_read(request: &ListRequest, before: &NotRead, now: &Not
     }
 }
 
-/// Reports, once, that files of a folder are no data, or changes that nobody reads.
+/// Reports, once, that files of a folder are not data, or changes that nobody reads, or read in an order that surprises.
 fn report_left_out(
     request: &ListRequest,
     before: &NotRead,
@@ -223,6 +237,15 @@ fn report_left_out(
             first = first(&now.not_data),
             "files that are not data are not read: side files by their names (`_*`, `.*`), and what `source.files` leaves \
              out"
+        );
+    }
+    if let (None, Some(OutOfOrder { first, then })) = (&before.out_of_order, &now.out_of_order) {
+        tracing::warn!(
+            %queue,
+            first,
+            then,
+            "names sort as text and not by their numbers, and files are read in that order; write numbers with leading \
+             zeros"
         );
     }
     if before.changes.count == 0 && now.changes.count > 0 {

@@ -7,6 +7,7 @@ pub use crate::checkpoint::object_counts::SomeObjects;
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::TableIndex;
 use crate::model::control::ControlPlan;
+use crate::model::name_order::OutOfOrder;
 use crate::settings::LeftOut;
 
 /// Load files of a table that are not read and that a status names.
@@ -19,7 +20,9 @@ pub struct NotRead {
     pub left_out: SomeObjects,
     /// Those that are other versions than the ones that were read: they were written over, or lie in another bucket.
     pub replaced: SomeObjects,
-    /// Those that are no data of the folder.
+    /// Two that are read in the order of text and against that of the numbers in their names, if there are any.
+    pub out_of_order: Option<OutOfOrder>,
+    /// Those that are not data of the folder.
     pub not_data: SomeObjects,
     /// Those that are named as change files, where nobody reads change files.
     pub changes: SomeObjects,
@@ -30,6 +33,7 @@ impl NotRead {
     pub fn add(&mut self, more: Self) {
         self.left_out.add(more.left_out);
         self.replaced.add(more.replaced);
+        self.out_of_order = self.out_of_order.take().or(more.out_of_order);
         self.not_data.add(more.not_data);
         self.changes.add(more.changes);
     }

@@ -14,7 +14,7 @@ use super::routing::Routing;
 pub use super::routing::{ChunkEnd, RoutedChunk};
 use super::row::{RenderedChunk, RenderedRecord, RowRenderer};
 use super::row_judge::{BadRowAction, RowJudge, TABLE_SUSPENDED};
-use super::target::Rejection;
+use super::target::{Rejection, change_queues};
 use crate::chain::ends::{ChainStart, LaneEnds};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
@@ -58,16 +58,6 @@ pub struct ChunkRouter {
     chain: Option<ChainWriter>,
 }
 
-/// The queues of change files that lie in the folders of their tables.
-fn changes_of(config: &Config) -> HashMap<QueueName, TableIndex> {
-    let tables = config.tables.iter().enumerate();
-    let queues = tables.map(|(index, table)| {
-        let queue = QueueName::changes_of(&table.stored_name());
-        (queue, TableIndex(index))
-    });
-    queues.collect()
-}
-
 impl ChunkRouter {
     /// A router for the tables of a task and the shards of a stream.
     pub fn new(config: &Config, stream: StreamDescription) -> Self {
@@ -82,7 +72,7 @@ impl ChunkRouter {
             task: config.task.clone(),
             tables: config.mappings.outputs(&config.tables),
             message: config.message.clone(),
-            changes_of: changes_of(config),
+            changes_of: change_queues(&config.tables),
             changes: RowSource::Changes,
             places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
             last_key: LastKey::default(),

@@ -20,9 +20,10 @@ use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::settings::problems::Report;
 use crate::settings::{
-    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, FilesConfig, Guarantee, LateFiles,
-    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+    Aggregation, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig,
+    FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention,
+    Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig,
+    StopConfig, TargetConfig,
 };
 use crate::sink::StreamDescription;
 
@@ -70,6 +71,7 @@ pub(super) fn config() -> Config {
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
             files: FilesConfig::default(),
+            archived_objects: ArchivedObjects::Quarantine,
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::ZERO,

@@ -205,24 +205,10 @@ impl RowRenderer {
         }
         let columns = place.chunk.columns.as_deref();
         let fields = self.splitter.split(text);
-        let (target, values) = match place.source {
-            RowSource::Load(table) => {
-                let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
-                let rule = columns.map_or(self.load_operation_column, operation_column_of);
-                load_target(rule, table, columns_count, fields)?
-            }
-            RowSource::Changes => match change_target(&self.tables, fields)? {
-                Some(target) => target,
-                None => return Ok(RecordTarget::Filtered(None)),
-            },
-            RowSource::ChangesOf(table) => {
-                let columns_count = self.columns_counts.get(table.0).filter(|_| columns.is_none());
-                match own_change_target(&self.tables, table, columns_count.copied(), fields)? {
-                    Some(target) => target,
-                    None => return Ok(RecordTarget::Filtered(None)),
-                }
-            }
-            RowSource::Values { table, operation } => (Target { table, operation }, fields),
+        let known = (&self.tables, self.columns_counts.as_slice());
+        let target = target_of(known, self.load_operation_column, place.source, columns, fields)?;
+        let Some((target, values)) = target else {
+            return Ok(RecordTarget::Filtered(None));
         };
         let values = match columns {
             None => values,
@@ -257,6 +243,29 @@ impl RowRenderer {
             problem,
         })?;
         Ok(RecordTarget::Message(target))
+    }
+}
+
+/// Table, operation and values of a row; `None` if no rule selects its table.
+fn target_of<'a>(
+    (tables, columns_counts): (&TableNames, &[usize]),
+    load_operation_column: LoadOperationColumn,
+    source: RowSource,
+    columns: Option<&FileColumns>,
+    fields: Fields<'a>,
+) -> Result<Option<(Target, Fields<'a>)>, Rejection> {
+    let columns_count = |table: TableIndex| columns_counts.get(table.0).copied();
+    match source {
+        RowSource::Load(table) => {
+            let rule = columns.map_or(load_operation_column, operation_column_of);
+            load_target(rule, table, columns_count(table).unwrap_or(0), fields).map(Some)
+        }
+        RowSource::Changes => change_target(tables, fields),
+        RowSource::ChangesOf(table) => {
+            let columns_count = columns_count(table).filter(|_| columns.is_none());
+            own_change_target(tables, table, columns_count, fields)
+        }
+        RowSource::Values { table, operation } => Ok(Some((Target { table, operation }, fields))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::map::Mappings;
-use crate::model::{Operation, Table, TableIndex};
+use crate::model::{Operation, QueueName, Table, TableIndex};
 use crate::settings::LoadOperationColumn;
 use crate::value::convert::{Length, ValueProblem};
 use crate::value::csv::Fields;
@@ -52,6 +52,17 @@ pub(super) fn table_names(tables: &[Table], mappings: &Mappings) -> TableNames {
         insert(&table.owner, &table.name, None);
     }
     by_name
+}
+
+/// The queues of change files that lie in the folders of their tables.
+pub(super) fn change_queues(tables: &[Table]) -> HashMap<QueueName, TableIndex> {
+    let names = tables
+        .iter()
+        .map(|table| QueueName::changes_of(&table.stored_name()));
+    names
+        .enumerate()
+        .map(|(index, name)| (name, TableIndex(index)))
+        .collect()
 }
 
 /// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
@@ -135,7 +146,10 @@ pub(super) fn change_target<'a>(
         return Err(Rejection::of(None, ValueProblem::new("field_count", reason)));
     }
     let of_schema = tables.get(schema).ok_or_else(|| {
-        let reason = format!("no table of the definition has the owner that field 3 names; {}", taken());
+        let reason = format!(
+            "no table of the definition has the owner that field 3 names; {}",
+            taken()
+        );
         Rejection::of(None, ValueProblem::new("unknown_schema", reason))
     })?;
     let table = of_schema.get(table_name).copied().ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! Which files of a folder are data. Pure: no I/O, no clock.
 //!
-//! What begins with `_` or `.` is no data, as Hadoop, Spark and Hive have it: `_SUCCESS`, `_temporary/`, `_delta_log/`,
+//! What begins with `_` or `.` is not data, as Hadoop, Spark and Hive have it: `_SUCCESS`, `_temporary/`, `_delta_log/`,
 //! `.part-0.csv.crc`. A folder of a partition may begin so all the same (`_day=1/`).
 
 use std::collections::BTreeMap;
@@ -81,8 +81,7 @@ impl FileSelection {
 
 /// Whether a file is one that programs leave beside their data.
 pub fn is_side_file(name: &str) -> bool {
-    let is_hidden =
-        |part: &str| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
+    let is_hidden = |part: &str| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
     name.split('/').any(is_hidden) || name.ends_with(".crc") || name.ends_with("_$folder$")
 }
 

@@ -32,7 +32,7 @@ pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, DocumentPlace, Problem, Severity};
 pub use self::restarts::RestartDelays;
 pub use self::run_mode::RunMode;
-pub use self::source::{ChangedObjects, LateFiles, SourceConfig, SourceLocation};
+pub use self::source::{ArchivedObjects, ChangedObjects, LateFiles, SourceConfig, SourceLocation};
 pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat};
 pub use self::source_position::SourcePosition;
 pub use self::state::StateConfig;

@@ -25,6 +25,8 @@ pub struct SourceConfig {
     pub files: FilesConfig,
     /// What to do with a change file that appears after the last one read.
     pub late_files: LateFiles,
+    /// What to do with an object in an archive.
+    pub archived_objects: ArchivedObjects,
     /// What to do with an object that changes while it is read.
     pub changed_objects: ChangedObjects,
     /// Pause between two listings for new files.
@@ -54,6 +56,8 @@ pub enum SourceLocation {
         endpoint: Option<String>,
         /// Whether the bucket goes into the path instead of the host name.
         path_style: bool,
+        /// Whether this account pays for the requests.
+        requester_pays: bool,
         /// Account that must own the bucket.
         expected_bucket_owner: Option<String>,
     },
@@ -69,6 +73,15 @@ pub enum SourceLocation {
 pub enum LateFiles {
     /// Read it now, after what was read.
     Process,
+    /// Set it aside, visibly.
+    Quarantine,
+    /// Stop the task.
+    Stop,
+}
+
+/// What to do with an object that has to be restored from an archive before it can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchivedObjects {
     /// Set it aside, visibly.
     Quarantine,
     /// Stop the task.

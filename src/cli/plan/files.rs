@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::discover::catalog::is_late;
 use crate::discover::folders::{Belonging, ObjectFolder};
 use crate::fault::Fault;
+use crate::model::name_order::NameOrder;
 use crate::model::start::StartPoint;
 use crate::model::{ObjectVersion, QueueName};
 use crate::settings::{LeftOut, SourceLocation, TargetConfig, is_side_file};
@@ -31,7 +32,9 @@ pub(super) struct Listed {
     pub(super) bytes_left: u64,
     pub(super) first_key: Option<String>,
     pub(super) last_key: Option<String>,
-    /// The first file of the folder that is no data.
+    /// Whether their names sort as the numbers in them.
+    pub(super) order: NameOrder,
+    /// The first file of the folder that is not data.
     pub(super) not_data_first: Option<String>,
     /// The first file that is named as change files are.
     pub(super) unread_changes_first: Option<String>,
@@ -133,7 +136,9 @@ impl Listing {
         folder: &ObjectFolder,
         objects: Vec<ObjectVersion>,
     ) -> Result<(), Fault> {
-        let judged = objects.into_iter().map(|object| (folder.rule.judge(&object.key), object));
+        let judged = objects
+            .into_iter()
+            .map(|object| (folder.rule.judge(&object.key), object));
         let own = judged.filter(|(belonging, _)| *belonging != Belonging::Elsewhere);
         let (belongings, objects): (Vec<_>, Vec<_>) = own.unzip();
         let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
@@ -150,33 +155,10 @@ impl Listing {
                 listed.leave(why, &object.key);
                 continue;
             }
-            let files = &mut listed.files;
-            files.all += 1;
+            listed.order.take(&object.key);
             listed.bytes += object.size_bytes;
-            let left = match known.as_ref().map(|entry| (&entry.state, entry)) {
-                Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
-                    files.open += 1;
-                    Some(entry.unsettled_bytes())
-                }
-                Some((ObjectState::Done(_), entry)) => {
-                    files.done += 1;
-                    files.replaced += u64::from(entry.version.etag != object.etag);
-                    None
-                }
-                Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
-                    listed.take_set_aside(entry, &object)
-                }
-                None if self.is_loaded || is_before => {
-                    files.not_read += 1;
-                    None
-                }
-                None => {
-                    files.new += 1;
-                    let is_change = folder.table.is_none();
-                    files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
-                    Some(object.size_bytes)
-                }
-            };
+            let left = self.bytes_left(folder, &object, known.as_ref(), is_before);
+            let listed = &mut self.listed;
             listed.first_key.get_or_insert_with(|| object.key.clone());
             listed.last_key = Some(object.key.clone());
             listed.bytes_left += left.unwrap_or(0);
@@ -189,6 +171,42 @@ impl Listing {
             }
         }
         Ok(())
+    }
+
+    /// Counts a file by what the checkpoint says of it; gives the bytes that are to be read of it, if it is to be read.
+    fn bytes_left(
+        &mut self,
+        folder: &ObjectFolder,
+        object: &ObjectVersion,
+        known: Option<&ObjectEntry>,
+        is_before: bool,
+    ) -> Option<u64> {
+        let files = &mut self.listed.files;
+        files.all += 1;
+        match known.map(|entry| (&entry.state, entry)) {
+            Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
+                files.open += 1;
+                Some(entry.unsettled_bytes())
+            }
+            Some((ObjectState::Done(_), entry)) => {
+                files.done += 1;
+                files.replaced += u64::from(entry.version.etag != object.etag);
+                None
+            }
+            Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
+                self.listed.take_set_aside(entry, object)
+            }
+            None if self.is_loaded || is_before => {
+                files.not_read += 1;
+                None
+            }
+            None => {
+                files.new += 1;
+                let is_change = folder.table.is_none();
+                files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
+                Some(object.size_bytes)
+            }
+        }
     }
 
     /// Which of these lie before the start.
@@ -282,7 +300,10 @@ pub(super) async fn strays(
         seen += objects.len();
         for object in objects {
             let lies_in = |folder: &ObjectFolder| folder.rule.judge(&object.key) != Belonging::Elsewhere;
-            let below = object.key.strip_prefix(&config.source.bucket_folder).unwrap_or_default();
+            let below = object
+                .key
+                .strip_prefix(&config.source.bucket_folder)
+                .unwrap_or_default();
             let is_told = folders.iter().any(lies_in) || own.have(&object.key) || is_side_file(below);
             if !is_told {
                 strays.count += 1;

@@ -131,6 +131,7 @@ impl Planner<'_> {
         for folder in &all {
             let listed = list_folder(self.config, self.source, self.state, folder).await?;
             let (sample, unreadable) = self.sample(&mut reader, folder, &listed).await?;
+            warnings.extend(warnings::of_order(&folder.name, &listed.order));
             let planned = self.folder(folder, listed, (&sample, unreadable), &mut loads);
             warnings.extend(warnings::of_folder(&planned, &sample, self.stream));
             total.add(planned.left);

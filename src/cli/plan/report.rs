@@ -50,7 +50,7 @@ pub(super) struct FolderPlan {
     pub(super) bytes: u64,
     pub(super) first_key: Option<String>,
     pub(super) last_key: Option<String>,
-    /// The first file that is no data, and the first that is named as change files are.
+    /// The first file that is not data, and the first that is named as change files are.
     pub(super) not_data_first: Option<String>,
     pub(super) unread_changes_first: Option<String>,
     /// Files of which no rows can be shown, and why.

@@ -7,6 +7,7 @@ use crate::cli::stream_view::StreamView;
 use crate::cli::text::{counted, grouped};
 use crate::discover::folders::CHANGE_FILES;
 use crate::limits::SHARD_RECORDS_PER_SECOND;
+use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::saturate;
 
 /// Records from this share of the limit on are called near it, in per cent.
@@ -38,7 +39,8 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
     warnings.extend(of_unread(folder));
     warnings.extend(of_left_out(folder));
     let unreadable = folder.unreadable.iter();
-    warnings.extend(unreadable.map(|file| format!("{name}: {} cannot be read: {}", file.object, file.reason)));
+    warnings
+        .extend(unreadable.map(|file| format!("{name}: {} cannot be read: {}", file.object, file.reason)));
     if sample.rejected > 0 {
         warnings.push(format!(
             "{name}: {} of {} sampled would be dead letters; `brigade preview` names the reasons",
@@ -63,6 +65,15 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         ));
     }
     warnings
+}
+
+/// That files are not read in the order of the numbers in their names.
+pub(super) fn of_order(name: &str, order: &NameOrder) -> Option<String> {
+    let OutOfOrder { first, then } = order.found.as_ref()?;
+    Some(format!(
+        "{name}: names sort as text and not by their numbers, and files are read in that order: {first} before {then}; write \
+         numbers with leading zeros"
+    ))
 }
 
 /// Files of a folder that are not read, or not read on.
@@ -98,7 +109,7 @@ fn of_unread(folder: &FolderPlan) -> Vec<String> {
     warnings
 }
 
-/// Files of a folder that are no data of it.
+/// Files of a folder that are not data of it.
 fn of_left_out(folder: &FolderPlan) -> Vec<String> {
     let (name, files) = (&folder.name, &folder.files);
     let told = |count: u64, text: String, first: &Option<String>| {

@@ -55,7 +55,7 @@ pub(in crate::cli) fn unread_lines(status: &TaskStatus) -> Vec<String> {
     texts
 }
 
-/// Files that lie in a folder and are no data of it.
+/// Files that lie in a folder and are not data of it.
 fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
     let ObjectCounts {
         not_data,
@@ -69,7 +69,10 @@ fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
     }
     if unread_changes.count > 0 {
         let first = named(&unread_changes.first_keys);
-        texts.push(format!("{name}: {}: {first}", unread_change_files(unread_changes.count)));
+        texts.push(format!(
+            "{name}: {}: {first}",
+            unread_change_files(unread_changes.count)
+        ));
     }
     texts
 }
