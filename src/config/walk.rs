@@ -1,6 +1,8 @@
 //! Compares a document with the list of keys and collects every problem in one go. Pure but for the
 //! [`Environment`] passed in.
 
+use std::cmp::Reverse;
+
 use super::environment::Environment;
 use super::interpolate::interpolate;
 use super::keys::{self, Group, Key, Kind, Presence, join};
@@ -220,5 +222,5 @@ fn elsewhere(normalized_name: &str, prefix: &str) -> Option<String> {
         .into_iter()
         .filter(|(_, key)| normalized(key.name) == normalized_name)
         .map(|(path, _)| path)
-        .max_by_key(|path| near(path))
+        .max_by_key(|path| (near(path), Reverse(path.len())))
 }
