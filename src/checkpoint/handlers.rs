@@ -102,6 +102,8 @@ impl Handler<TaskNotice> for Checkpointer {
                 objects_known,
                 known_bytes,
                 left_out,
+                not_data,
+                unread_changes,
                 replaced,
                 replaced_first,
                 has_no_file,
@@ -119,6 +121,8 @@ impl Handler<TaskNotice> for Checkpointer {
                 }
                 counts.is_complete = is_complete;
                 counts.unread = unread;
+                counts.not_data = not_data;
+                counts.unread_changes = unread_changes;
                 counts.replaced = replaced;
                 counts.replaced_first = replaced_first;
                 counts.has_no_file = has_no_file;

@@ -8,6 +8,7 @@ use opentelemetry::trace::SpanContext;
 
 use super::context::ObjectContext;
 use super::ledger::{ObjectEnd, ResumePoint};
+use super::object_counts::SomeObjects;
 use super::store::{ObjectEntry, Phase};
 use super::tally::{ChunkTally, RefusedRow};
 use crate::fault::Fault;
@@ -94,6 +95,10 @@ pub enum TaskNotice {
         known_bytes: u64,
         /// Objects that are not read because they lie before the start, or came after the load.
         left_out: u64,
+        /// Objects that are not data.
+        not_data: SomeObjects,
+        /// Objects named as change files that nobody reads.
+        unread_changes: SomeObjects,
         /// Finished objects that are other versions than the ones that were read.
         replaced: u64,
         /// The first of them.

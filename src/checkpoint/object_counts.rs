@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ObjectId;
+use crate::saturate;
 
 /// Objects set aside that a status names; the checkpoint knows all of them.
 pub const QUARANTINED_SHOWN_MAX: usize = 20;
@@ -35,6 +36,12 @@ pub struct ObjectCounts {
     /// Whether a load is complete that had no file.
     #[serde(default)]
     pub has_no_file: bool,
+    /// Objects of the folder that are not data: side files, and what `source.files` leaves out.
+    #[serde(default)]
+    pub not_data: SomeObjects,
+    /// Objects that are named as DMS names change files, where no change files are read.
+    #[serde(default)]
+    pub unread_changes: SomeObjects,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.
@@ -59,6 +66,50 @@ impl ObjectCounts {
         // The text of compressed files is more than was stored; what was not opened is left for certain.
         let unopened_bytes = self.known_bytes.saturating_sub(self.opened_bytes);
         self.known_bytes.saturating_sub(settled_bytes).max(unopened_bytes)
+    }
+}
+
+/// Some objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SomeObjects {
+    /// How many.
+    pub count: u64,
+    /// The keys of the first of them; empty where nobody is to look for them.
+    pub first_keys: Vec<String>,
+}
+
+/// Keys that are kept of some objects, for a status to name.
+pub const FIRST_KEYS_MAX: usize = 20;
+
+impl SomeObjects {
+    /// Those with these keys.
+    pub fn of(keys: impl ExactSizeIterator<Item = String>) -> Self {
+        Self {
+            count: saturate::to_u64(keys.len()),
+            first_keys: keys.take(FIRST_KEYS_MAX).collect(),
+        }
+    }
+
+    /// All of several.
+    pub fn sum<'a>(several: impl Iterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        several.for_each(|some| sum.add(some.clone()));
+        sum
+    }
+
+    /// Takes in one more.
+    pub fn push(&mut self, key: &str) {
+        self.count += 1;
+        if self.first_keys.len() < FIRST_KEYS_MAX {
+            self.first_keys.push(key.to_owned());
+        }
+    }
+
+    /// Takes in those of the next page.
+    pub fn add(&mut self, more: Self) {
+        self.count += more.count;
+        let free = FIRST_KEYS_MAX.saturating_sub(self.first_keys.len());
+        self.first_keys.extend(more.first_keys.into_iter().take(free));
     }
 }
 

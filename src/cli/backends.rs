@@ -67,6 +67,7 @@ pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<d
             region,
             endpoint,
             path_style,
+            requester_pays,
             expected_bucket_owner,
         } => {
             let options = S3Options {
@@ -74,6 +75,7 @@ pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<d
                 region: region.clone(),
                 endpoint: endpoint.clone(),
                 path_style: *path_style,
+                requester_pays: *requester_pays,
                 expected_bucket_owner: expected_bucket_owner.clone(),
                 checked_prefix: checked_prefix.to_owned(),
                 patience: Patience::default(),

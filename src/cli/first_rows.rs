@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use serde::Serialize;
+
 use crate::fault::Fault;
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::model::{ObjectVersion, Operation, RowSource, TableIndex};
@@ -55,22 +57,49 @@ impl FirstRecord {
     }
 }
 
-/// Reads the first `count` rows of an object, of all tables or of one, in file order. Rows that are rejected before
-/// their table is known count for each table.
+/// Which rows of an object are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// What kind of rows it has.
+    pub(super) rows: RowSource,
+    /// The table whose rows they are to be; `None` for any.
+    pub(super) table: Option<TableIndex>,
+    /// How many.
+    pub(super) count: usize,
+}
+
+/// A file of which no rows can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct UnreadableFile {
+    pub(super) object: String,
+    /// Why, and what to do.
+    pub(super) reason: String,
+}
+
+impl UnreadableFile {
+    /// The file with this key.
+    pub(super) fn new(key: &str, reason: String) -> Self {
+        Self {
+            object: key.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// Reads the first rows of an object, of all tables or of one, in file order. Rows that are rejected before their table is
+/// known count for each table. If the object itself cannot be read, the answer is why; others may be.
 ///
 /// # Errors
-/// As [`ObjectSource::read`].
+/// As [`ObjectSource::read`], if it is the source that fails.
 pub(super) async fn first_rows(
     reader: &mut RowReader,
     source: &dyn ObjectSource,
     version: &ObjectVersion,
-    rows: RowSource,
-    table: Option<TableIndex>,
-    count: usize,
-) -> Result<Vec<FirstRow>, Fault> {
+    Wish { rows, table, count }: Wish,
+) -> Result<Result<Vec<FirstRow>, String>, Fault> {
     let mut first: BTreeMap<u64, FirstRow> = BTreeMap::new();
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok(Ok(Vec::new()));
     }
     let chunk_bytes = saturate::to_u64(CHUNK_BYTES_MAX);
     let mut take = |row: RenderedRow<'_>| {
@@ -91,11 +120,11 @@ pub(super) async fn first_rows(
         }
         ControlFlow::Continue(())
     };
-    reader
-        .read(source, version, rows, &mut take)
-        .await
-        .map_err(Fault::from)?;
-    Ok(first.into_values().collect())
+    match reader.read(source, version, rows, &mut take).await {
+        Ok(()) => Ok(Ok(first.into_values().collect())),
+        Err(error) if error.spares_others() => Ok(Err(error.to_string())),
+        Err(error) => Err(Fault::from(error)),
+    }
 }
 
 impl FirstRow {

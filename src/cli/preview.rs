@@ -6,7 +6,7 @@ use std::fmt;
 use clap::Args;
 use serde::Serialize;
 
-use super::first_rows::{FirstOutcome, FirstRecord, FirstRow, first_rows};
+use super::first_rows::{FirstOutcome, FirstRecord, FirstRow, UnreadableFile, Wish, first_rows};
 use super::stream_view::StreamView;
 use super::task_files;
 use super::text::{counted, grouped};
@@ -76,6 +76,8 @@ struct FolderPreview {
     /// `schema.table`, or `change files`.
     name: String,
     prefix: String,
+    /// Files of which no rows can be shown, and why.
+    unreadable: Vec<UnreadableFile>,
     rows: Vec<RowPreview>,
 }
 
@@ -163,12 +165,8 @@ impl Previewer<'_> {
         for folder in all {
             let is_asked_for = tables.is_empty() || folder.table.is_none_or(|table| tables.contains(&table));
             if is_asked_for {
-                let page = self
-                    .source
-                    .list(&folder.prefix, None)
-                    .await
-                    .map_err(Fault::from)?;
-                previews.push(self.folder(&folder, &page.objects, tables).await?);
+                let files = task_files::first_files(self.source, &folder, FILES_MAX).await?;
+                previews.push(self.folder(&folder, &files, tables).await?);
             }
         }
         Ok(previews)
@@ -185,19 +183,25 @@ impl Previewer<'_> {
             (Some(_), _) | (None, []) => vec![None],
             (None, tables) => tables.iter().copied().map(Some).collect(),
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
         for filter in filters {
             let mut wanted = self.rows_count;
-            for version in versions.iter().take(FILES_MAX) {
-                let found = first_rows(
-                    &mut self.reader,
-                    self.source,
-                    version,
-                    folder.rows(),
-                    filter,
-                    wanted,
-                )
-                .await?;
+            for version in versions {
+                let wish = Wish {
+                    rows: folder.rows,
+                    table: filter,
+                    count: wanted,
+                };
+                let found = match first_rows(&mut self.reader, self.source, version, wish).await? {
+                    Ok(found) => found,
+                    Err(reason) => {
+                        let file = UnreadableFile::new(&version.key, reason);
+                        if !unreadable.contains(&file) {
+                            unreadable.push(file);
+                        }
+                        continue;
+                    }
+                };
                 wanted = wanted.saturating_sub(found.len());
                 rows.extend(found.into_iter().map(|row| self.row(&version.key, row)));
                 if wanted == 0 {
@@ -207,7 +211,8 @@ impl Previewer<'_> {
         }
         Ok(FolderPreview {
             name: folder.name.clone(),
-            prefix: folder.prefix.clone(),
+            prefix: folder.rule.prefix.clone(),
+            unreadable,
             rows,
         })
     }
@@ -287,6 +292,14 @@ impl fmt::Display for Preview {
         }
         for folder in &self.folders {
             writeln!(f, "{}, {}", folder.name, printable(&folder.prefix))?;
+            for file in &folder.unreadable {
+                writeln!(
+                    f,
+                    "  {} cannot be read: {}",
+                    printable(&file.object),
+                    printable(&file.reason)
+                )?;
+            }
             if folder.rows.is_empty() {
                 writeln!(f, "  no rows")?;
             }

@@ -1,6 +1,6 @@
 //! The files of a task as its source lists them: which belong to which table, and which are change files.
 
-use crate::discover::folders::ObjectFolder;
+use crate::discover::folders::{Belonging, ObjectFolder};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
 use crate::printable::printable;
@@ -11,16 +11,42 @@ use crate::source::{ListCursor, ObjectSource};
 /// # Errors
 /// [`FaultKind::Usage`] if there is none.
 pub(super) fn folder_of_key(folders: Vec<ObjectFolder>, key: &str) -> Result<ObjectFolder, Fault> {
-    let known: Vec<_> = folders.iter().map(|folder| folder.prefix.clone()).collect();
-    let mut owners = folders.into_iter().filter(|folder| folder.has(key));
+    let known: Vec<_> = folders.iter().map(|folder| folder.rule.prefix.clone()).collect();
+    let lies_in = |folder: &ObjectFolder| matches!(folder.rule.judge(key), Belonging::LeftOut(_));
+    let is_left_out = folders.iter().any(lies_in);
+    let mut owners = folders.into_iter().filter(|folder| folder.rule.has(key));
     owners.next().ok_or_else(|| {
-        let message = format!(
-            "{} is not in a folder that the task reads; it reads {}",
-            printable(key),
-            known.join(", ")
-        );
+        let key = printable(key);
+        let message = if is_left_out {
+            format!("{key} is not data by its name, or left out by `source.files`")
+        } else {
+            format!(
+                "{key} is not in a folder that the task reads; it reads {}",
+                known.join(", ")
+            )
+        };
         Fault::new(FaultKind::Usage, message)
     })
+}
+
+/// The first files of a folder, so many at most.
+///
+/// # Errors
+/// As [`ObjectSource::list`].
+pub(super) async fn first_files(
+    source: &dyn ObjectSource,
+    folder: &ObjectFolder,
+    files_max: usize,
+) -> Result<Vec<ObjectVersion>, Fault> {
+    let mut first = Vec::new();
+    let mut take = |objects: Vec<ObjectVersion>| {
+        let own = objects.into_iter().filter(|object| folder.rule.has(&object.key));
+        let free = files_max.saturating_sub(first.len());
+        first.extend(own.take(free));
+        first.len() < files_max
+    };
+    list(source, &folder.rule.prefix, &mut take).await?;
+    Ok(first)
 }
 
 /// Lists page after page, until there is none or `take` has enough; says whether the listing came to its end.
@@ -60,8 +86,8 @@ pub(super) async fn find(source: &dyn ObjectSource, key: &str) -> Result<ObjectV
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::folders::Takes;
-    use crate::model::{QueueName, TableIndex};
+    use crate::discover::folders::FileRule;
+    use crate::model::{QueueName, RowSource, TableIndex};
 
     #[test]
     fn a_key_outside_of_all_folders_is_refused() {
@@ -69,12 +95,18 @@ mod tests {
             name: "s.t".to_owned(),
             table: Some(TableIndex(0)),
             queue: QueueName::load("s.t"),
-            prefix: "in/s/t/".to_owned(),
-            takes: Takes::All,
+            rows: RowSource::Load(TableIndex(0)),
+            rule: FileRule::all("in/s/t/".to_owned()),
         };
         let owner = folder_of_key(vec![folder.clone()], "in/s/t/a.csv").unwrap();
         assert_eq!(owner, folder);
-        let fault = folder_of_key(vec![folder], "in/s/t2/a.csv").unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Usage);
+        for (key, expected) in [
+            ("in/s/t2/a.csv", "not in a folder"),
+            ("in/s/t/_SUCCESS", "not data"),
+        ] {
+            let fault = folder_of_key(vec![folder.clone()], key).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Usage);
+            assert!(fault.to_string().contains(expected), "{fault}");
+        }
     }
 }

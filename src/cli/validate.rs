@@ -5,14 +5,18 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::config::{self, Config, SystemEnvironment};
-use crate::discover::folders::{ObjectFolder, folders};
+use crate::discover::folders::{Belonging, ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::map::summary::{TableSummary, summarize};
+use crate::model::ObjectVersion;
+use crate::model::name_order::{NameOrder, OutOfOrder};
+use crate::printable::printable;
 use crate::saturate;
 use crate::settings::{Problem, TargetConfig};
 use crate::source::ObjectSource;
@@ -205,10 +209,15 @@ async fn ask(config: &Config) -> Vec<Check> {
         reachable(source.check().await),
     )];
     if checks.iter().all(|check| check.passed) {
+        let mut sample = None;
         for folder in folders(config) {
             let what = if folder.table.is_some() { "table " } else { "" };
-            let objects = objects_in(source.as_ref(), &folder).await;
+            let objects = objects_in(source.as_ref(), &folder, &mut sample).await;
             checks.push(Check::of(format!("{what}{}", folder.name), objects));
+        }
+        if let Some(version) = sample {
+            let subject = format!("read {}", source.locate(&version.key));
+            checks.push(Check::of(subject, first_byte(source.as_ref(), &version).await));
         }
     }
     checks.push(target(config).await);
@@ -219,18 +228,61 @@ async fn ask(config: &Config) -> Vec<Check> {
     checks
 }
 
-async fn objects_in(source: &dyn ObjectSource, folder: &ObjectFolder) -> Result<String, Fault> {
-    let prefix = &folder.prefix;
+/// Asks for one byte: that a folder may be listed does not say that its files may be read.
+async fn first_byte(source: &dyn ObjectSource, version: &ObjectVersion) -> Result<String, Fault> {
+    let read = source.read_range(version, 0..1).await;
+    let mut bytes = read.map_err(Fault::from)?;
+    while let Some(part) = bytes.next().await {
+        part.map_err(Fault::from)?;
+    }
+    Ok("may be read".to_owned())
+}
+
+/// Counts the files of a folder, and says what is odd about them; keeps the first one that has a byte as a sample.
+async fn objects_in(
+    source: &dyn ObjectSource,
+    folder: &ObjectFolder,
+    sample: &mut Option<ObjectVersion>,
+) -> Result<String, Fault> {
+    let prefix = &folder.rule.prefix;
     let page = source.list(prefix, None).await.map_err(Fault::from)?;
-    let objects = page.objects.iter().filter(|object| folder.has(&object.key));
-    let count = saturate::to_u64(objects.count());
+    let count_of = |is_wanted: &dyn Fn(Belonging) -> bool| {
+        let keys = page.objects.iter().map(|object| object.key.as_str());
+        saturate::to_u64(keys.filter(|key| is_wanted(folder.rule.judge(key))).count())
+    };
+    let count = count_of(&|belonging| belonging == Belonging::Data);
+    let aside = match count_of(&|belonging| matches!(belonging, Belonging::LeftOut(_))) {
+        0 => String::new(),
+        left_out => format!(
+            ", and {} that are not data by their names",
+            counted(left_out, "file")
+        ),
+    };
     let more = if page.next.is_some() { " or more" } else { "" };
     let hint = if count == 0 {
         "; if there should be some, check bucket_folder, TablePath and cdc_path"
     } else {
         ""
     };
-    Ok(format!("{}{more} under {prefix:?}{hint}", counted(count, "file")))
+    let mut order = NameOrder::default();
+    let data = || page.objects.iter().filter(|object| folder.rule.has(&object.key));
+    data().for_each(|object| order.take(&object.key));
+    if sample.is_none() {
+        *sample = data().find(|object| object.size_bytes > 0).cloned();
+    }
+    let order = of_order(&order);
+    Ok(format!(
+        "{}{more} under {prefix:?}{aside}{hint}{order}",
+        counted(count, "file")
+    ))
+}
+
+fn of_order(order: &NameOrder) -> String {
+    let told = order.found.as_ref().map(|OutOfOrder { first, then }| {
+        let (first, then) = (printable(first), printable(then));
+        format!("; warning: names sort as text and not by their numbers: {first} is read before {then}")
+    });
+    told.unwrap_or_default()
 }
 
 async fn target(config: &Config) -> Check {

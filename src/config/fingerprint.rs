@@ -115,6 +115,8 @@ impl Config {
             bucket_folder: _,
             cdc_path: _,
             changes_from: _,
+            files: _,
+            archived_objects: _,
             late_files: _,
             changed_objects: _,
             poll_interval: _,

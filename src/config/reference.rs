@@ -80,7 +80,7 @@ impl Writer {
         for line in key.about.lines() {
             self.line(style, &format!("# {line}"));
         }
-        if !matches!(key.kind, Kind::Group(_)) {
+        if !matches!(key.kind, Kind::Group(_) | Kind::Named(_)) {
             let presence = match &key.presence {
                 Presence::Required(_) => "Required".to_owned(),
                 Presence::Default(text) => format!("Default {}", written(&key.kind, text)),
@@ -95,6 +95,12 @@ impl Writer {
     fn value(&mut self, key: &'static Key, style: &Style, described: Option<&'static Group>) {
         let line = format!("{}: {}", key.name, written(&key.kind, key.presence.text()));
         match (&key.kind, &key.presence) {
+            (Kind::Named(below), _) => {
+                let style = style.commented();
+                self.line(&style, &format!("{}:", key.name));
+                self.line(&style.deeper(), &format!("{}:", key.presence.text()));
+                self.group(below, &style.deeper().deeper(), Some(below));
+            }
             (Kind::Group(below), _) => {
                 self.line(style, &format!("{}:", key.name));
                 self.group(below, &style.deeper(), described);
@@ -138,6 +144,9 @@ fn written(kind: &Kind, text: &str) -> String {
     let is_plain = !text.is_empty()
         && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '.')
         && !text.contains([',', '#', '"', '\\', '{', '}', '*']);
+    if matches!(kind, Kind::Texts(_)) {
+        return format!("[\"{text}\"]");
+    }
     let takes_quotes = matches!(kind, Kind::Text(_) | Kind::Separator | Kind::Path);
     if takes_quotes && !is_plain {
         format!("\"{}\"", text.replace('"', "\\\""))

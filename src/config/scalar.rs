@@ -15,6 +15,8 @@ use super::units::{parse_duration, parse_size};
 pub(super) enum Scalar {
     /// Text, a separator without its escapes, or a path.
     Text(String),
+    /// Some texts, at least one.
+    Texts(Vec<String>),
     /// A duration.
     Duration(Duration),
     /// Bytes, or a whole number.
@@ -34,7 +36,7 @@ pub(super) fn from_value(kind: &Kind, value: &Value) -> Result<Scalar, String> {
         (Value::Null, _) => {
             Err("is not a value; give one or remove the key (a literal null needs quotes)".to_owned())
         }
-        (_, Kind::Group(_)) => Err("is not a group of keys".to_owned()),
+        (_, Kind::Group(_) | Kind::Named(_)) => Err("is not a group of keys".to_owned()),
         (Value::List(_) | Value::Map(_), _) => Err("is not a single value".to_owned()),
         (Value::Boolean(value), Kind::Boolean) => Ok(Scalar::Boolean(*value)),
         (Value::Number(number), Kind::Integer { .. } | Kind::Duration { .. } | Kind::Size { .. }) => {
@@ -62,6 +64,8 @@ pub(super) fn parse(kind: &Kind, text: &str) -> Result<Scalar, String> {
     match kind {
         Kind::Text(rule) if (rule.accepts)(text) => Ok(Scalar::Text(text.to_owned())),
         Kind::Text(_) => Err("is not allowed".to_owned()),
+        Kind::Texts(rule) if (rule.accepts)(text) => Ok(Scalar::Texts(vec![text.to_owned()])),
+        Kind::Texts(_) => Err("is not allowed".to_owned()),
         Kind::Path if text.is_empty() => Err("is empty".to_owned()),
         Kind::Path => Ok(Scalar::Text(text.to_owned())),
         Kind::Separator => separator(text),
@@ -89,7 +93,7 @@ pub(super) fn parse(kind: &Kind, text: &str) -> Result<Scalar, String> {
             _ => Err("is neither `true` nor `false`".to_owned()),
         },
         Kind::Choice(choice) | Kind::ChoiceOrGroup(choice, _) => word(choice, text),
-        Kind::Group(_) => Err("is not a group of keys".to_owned()),
+        Kind::Group(_) | Kind::Named(_) => Err("is not a group of keys".to_owned()),
     }
 }
 

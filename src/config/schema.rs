@@ -68,6 +68,16 @@ fn of_kind(kind: &Kind) -> Value {
     match kind {
         Kind::Text(rule) if rule.pattern.is_empty() => json!({"type": "string"}),
         Kind::Text(rule) => json!({"type": "string", "pattern": or_interpolated(rule.pattern)}),
+        Kind::Texts(rule) => {
+            let text = json!({"type": "string", "pattern": or_interpolated(rule.pattern)});
+            any_of(&[
+                text.clone(),
+                json!({"type": "array", "minItems": 1, "items": text}),
+            ])
+        }
+        Kind::Named(below) => {
+            json!({"type": ["object", "null"], "additionalProperties": group(below)})
+        }
         Kind::Separator | Kind::Path => json!({"type": "string", "minLength": 1}),
         Kind::Duration { .. } => {
             json!({"type": "string", "pattern": or_interpolated("^[0-9]+ *(ms|s|m|h)$")})
@@ -116,7 +126,10 @@ fn default(kind: &Kind, text: &str) -> Value {
     match scalar::parse(kind, text) {
         Ok(Scalar::Number(number)) if matches!(kind, Kind::Integer { .. }) => json!(number),
         Ok(Scalar::Boolean(value)) => json!(value),
-        Ok(Scalar::Text(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Word(_)) | Err(_) => {
+        Ok(
+            Scalar::Text(_) | Scalar::Texts(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Word(_),
+        )
+        | Err(_) => {
             json!(text)
         }
     }

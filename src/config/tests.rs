@@ -352,6 +352,18 @@ fn every_word_of_every_choice_means_something() {
                 Some(("source.csv", _)) => {
                     text.replace("  tables:", &format!("  csv: {{ {line} }}\n  tables:"))
                 }
+                Some(("source.files", _)) => {
+                    text.replace("  tables:", &format!("  files: {{ {line} }}\n  tables:"))
+                }
+                Some((group, _)) if group.starts_with("source.files.") => {
+                    let below = match group.strip_prefix("source.files.tables.") {
+                        Some(_example) => {
+                            format!("tables: {{ {}: {{ {line} }} }}", loaded().tables[0].full_name())
+                        }
+                        None => format!("changes: {{ {line} }}"),
+                    };
+                    text.replace("  tables:", &format!("  files: {{ {below} }}\n  tables:"))
+                }
                 Some((group @ ("errors" | "stop"), _)) => format!("{text}{group}: {{ {line} }}\n"),
                 Some(("errors.data_error_escalation", _)) => {
                     format!("{text}errors: {{ data_error_escalation: {{ {line} }} }}\n")

@@ -12,6 +12,7 @@ use crate::settings::problems::DocumentPlace;
 pub(super) struct Values {
     scalars: BTreeMap<String, (DocumentPlace, Scalar)>,
     groups: BTreeMap<String, DocumentPlace>,
+    names: BTreeMap<String, Vec<String>>,
     broken: BTreeSet<String>,
 }
 
@@ -29,6 +30,11 @@ impl Values {
     /// Notes that a group is there.
     pub(super) fn insert_group(&mut self, path: &str, place: DocumentPlace) {
         self.groups.insert(path.to_owned(), place);
+    }
+
+    /// Notes which names of its own a key has.
+    pub(super) fn insert_names(&mut self, path: &str, names: Vec<String>) {
+        self.names.insert(path.to_owned(), names);
     }
 
     /// The values below a key, if the key is there.
@@ -69,8 +75,30 @@ impl<'a> Section<'a> {
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         match self.scalar(name)? {
             Scalar::Text(text) => Some(text),
-            Scalar::Duration(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+            Scalar::Texts(_)
+            | Scalar::Duration(_)
+            | Scalar::Number(_)
+            | Scalar::Boolean(_)
+            | Scalar::Word(_) => None,
         }
+    }
+
+    /// Some texts.
+    pub(super) fn texts(&self, name: &str) -> Option<&'a [String]> {
+        match self.scalar(name)? {
+            Scalar::Texts(texts) => Some(texts),
+            Scalar::Text(_)
+            | Scalar::Duration(_)
+            | Scalar::Number(_)
+            | Scalar::Boolean(_)
+            | Scalar::Word(_) => None,
+        }
+    }
+
+    /// The names that a key of this section has of its own.
+    pub(super) fn names(&self, name: &str) -> &'a [String] {
+        let names = self.values.names.get(&join(&self.path, name));
+        names.map_or(&[], Vec::as_slice)
     }
 
     /// Text that stands for nothing when it is empty, as an unset variable gives it.
@@ -82,7 +110,9 @@ impl<'a> Section<'a> {
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
         match self.scalar(name)? {
             Scalar::Duration(duration) => Some(*duration),
-            Scalar::Text(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+            Scalar::Text(_) | Scalar::Texts(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Word(_) => {
+                None
+            }
         }
     }
 
@@ -90,7 +120,11 @@ impl<'a> Section<'a> {
     pub(super) fn number<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
         match self.scalar(name)? {
             Scalar::Number(number) => T::try_from(*number).ok(),
-            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Boolean(_) | Scalar::Word(_) => None,
+            Scalar::Text(_)
+            | Scalar::Texts(_)
+            | Scalar::Duration(_)
+            | Scalar::Boolean(_)
+            | Scalar::Word(_) => None,
         }
     }
 
@@ -98,7 +132,11 @@ impl<'a> Section<'a> {
     pub(super) fn boolean(&self, name: &str) -> Option<bool> {
         match self.scalar(name)? {
             Scalar::Boolean(value) => Some(*value),
-            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Word(_) => None,
+            Scalar::Text(_)
+            | Scalar::Texts(_)
+            | Scalar::Duration(_)
+            | Scalar::Number(_)
+            | Scalar::Word(_) => None,
         }
     }
 
@@ -106,7 +144,11 @@ impl<'a> Section<'a> {
     pub(super) fn word(&self, name: &str) -> Option<&'static str> {
         match self.scalar(name)? {
             Scalar::Word(word) => Some(word),
-            Scalar::Text(_) | Scalar::Duration(_) | Scalar::Number(_) | Scalar::Boolean(_) => None,
+            Scalar::Text(_)
+            | Scalar::Texts(_)
+            | Scalar::Duration(_)
+            | Scalar::Number(_)
+            | Scalar::Boolean(_) => None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Compares a document with the list of keys and collects every problem in one go. Pure but for the
 //! [`Environment`] passed in.
 
+use std::cmp::Reverse;
+
 use super::environment::Environment;
 use super::interpolate::interpolate;
 use super::keys::{self, Group, Key, Kind, Presence, join};
@@ -69,6 +71,8 @@ impl Walker<'_> {
             (Kind::Group(group) | Kind::ChoiceOrGroup(_, group), Value::Map(entries)) => {
                 self.group(group, entries, path, entry.place);
             }
+            (Kind::Named(group), Value::Map(entries)) => self.named(group, entries, path, entry.place),
+            (Kind::Named(_), Value::Null) => self.values.insert_names(path, Vec::new()),
             // All keys of the group are commented out.
             (Kind::Group(group), Value::Null) => self.group(group, &[], path, entry.place),
             (kind, value) => match self.scalar(kind, value) {
@@ -86,7 +90,27 @@ impl Walker<'_> {
         }
     }
 
+    fn named(&mut self, group: &'static Group, entries: &[Entry], path: &str, place: DocumentPlace) {
+        self.values.insert_group(path, place);
+        let names = entries.iter().map(|entry| entry.key.clone());
+        self.values.insert_names(path, names.collect());
+        for entry in entries {
+            let path = join(path, &entry.key);
+            match &entry.node.value {
+                Value::Map(below) => self.group(group, below, &path, entry.place),
+                Value::Null => self.group(group, &[], &path, entry.place),
+                other => {
+                    let message = format!("`{path}` is {}, which is not a group of keys", other.describe());
+                    self.report.error(entry.node.place, message);
+                }
+            }
+        }
+    }
+
     fn scalar(&self, kind: &Kind, value: &Value) -> Result<Scalar, String> {
+        if let (Kind::Texts(_), Value::List(nodes)) = (kind, value) {
+            return self.texts(kind, nodes);
+        }
         let Value::Text(text) = value else {
             return scalar::from_value(kind, value);
         };
@@ -98,6 +122,24 @@ impl Walker<'_> {
                 .map_err(|_| "is not allowed once it is filled in (its value is not shown)".to_owned());
         }
         scalar::from_value(kind, &Value::Text(filled.text))
+    }
+
+    fn texts(&self, kind: &Kind, nodes: &[Node]) -> Result<Scalar, String> {
+        let mut all = Vec::new();
+        for node in nodes {
+            match (&node.value, self.scalar(kind, &node.value)) {
+                (Value::List(_), _) => return Err("has a list in it".to_owned()),
+                (_, Ok(Scalar::Texts(texts))) => all.extend(texts),
+                (_, Ok(_)) => return Err("is not a list of texts".to_owned()),
+                (value, Err(problem)) => {
+                    return Err(format!("has {} in it, which {problem}", value.describe()));
+                }
+            }
+        }
+        if all.is_empty() {
+            return Err("is empty".to_owned());
+        }
+        Ok(Scalar::Texts(all))
     }
 
     fn missing(&mut self, group: &Group, key: &'static Key, path: &str, place: DocumentPlace) {
@@ -180,5 +222,5 @@ fn elsewhere(normalized_name: &str, prefix: &str) -> Option<String> {
         .into_iter()
         .filter(|(_, key)| normalized(key.name) == normalized_name)
         .map(|(path, _)| path)
-        .max_by_key(|path| near(path))
+        .max_by_key(|path| (near(path), Reverse(path.len())))
 }

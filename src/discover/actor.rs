@@ -150,7 +150,7 @@ impl Discoverer {
             parent: None,
             "discover.list",
             queue = %request.name,
-            prefix = request.prefix,
+            prefix = request.rule.prefix,
             seen = tracing::field::Empty,
             new = tracing::field::Empty,
         );

@@ -7,8 +7,8 @@
 //! Advice for changing this file: whether a key is new is decided by the store alone, never by the cursor here;
 //! the cursor only saves listing.
 
-use super::folders::Takes;
-use super::messages::{Assignment, NotRead, ObjectRead, UNREAD_SHOWN_MAX};
+use super::folders::FileRule;
+use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, UNREAD_SHOWN_MAX};
 pub use super::queue::ListedPage;
 use super::queue::Queue;
 pub use super::queue_start::{QueueStart, Watch};
@@ -26,10 +26,8 @@ pub struct ListRequest {
     pub queue: usize,
     /// Name of the queue.
     pub name: QueueName,
-    /// Prefix to list.
-    pub prefix: String,
-    /// Which keys below it count.
-    pub takes: Takes,
+    /// What to list, and which of it counts.
+    pub rule: FileRule,
     /// What to do with late files of the queue; load queues have none.
     pub late_files: LateFiles,
     /// Where the queue starts.
@@ -69,8 +67,7 @@ impl Catalog {
             Some(ListRequest {
                 queue: index,
                 name: queue.start.name.clone(),
-                prefix: queue.start.prefix.clone(),
-                takes: queue.start.takes,
+                rule: queue.start.rule.clone(),
                 late_files: queue.start.late_files,
                 from: queue.start.from.clone(),
                 is_loaded: queue.start.is_loaded,
@@ -176,7 +173,7 @@ impl Catalog {
         empty
             .map(|(index, queue)| {
                 queue.is_reported = true;
-                (index, queue.start.name.clone(), queue.start.prefix.clone())
+                (index, queue.start.name.clone(), queue.start.rule.prefix.clone())
             })
             .collect()
     }
@@ -202,6 +199,8 @@ impl Catalog {
             objects_known: alike().map(|queue| queue.known).sum(),
             known_bytes: alike().map(|queue| queue.known_bytes).sum(),
             left_out: alike().map(|queue| queue.not_read.left_out.count).sum(),
+            not_data: SomeObjects::sum(alike().map(|queue| &queue.not_read.not_data)),
+            unread_changes: SomeObjects::sum(alike().map(|queue| &queue.not_read.changes)),
             replaced: alike().map(|queue| queue.not_read.replaced.count).sum(),
             replaced_first: alike()
                 .flat_map(|queue| queue.not_read.replaced.first_keys.iter())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
-use super::folders::Takes;
+use super::folders::FileRule;
 use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, Work};
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::model::control::{CONTROL_KEY, ControlPlan};
@@ -42,8 +42,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         control: Some(ControlPlan(Vec::new())),
         unfinished: vec![entry(&name, 0, CONTROL_KEY)],
         table: table.map(TableIndex),
-        prefix: format!("{name}/"),
-        takes: Takes::All,
+        rule: FileRule::all(format!("{name}/")),
         late_files: LateFiles::Process,
         greatest_key: None,
         is_loaded: false,

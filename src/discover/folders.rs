@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::model::object::is_named_as_changes;
 use crate::model::{QueueName, RowSource, Table, TableIndex};
+use crate::settings::{FileSelection, LeftOut};
 
 /// What the names of folders of change files begin with.
 pub const CHANGE_FILES: &str = "change files";
@@ -16,44 +17,74 @@ pub struct ObjectFolder {
     pub table: Option<TableIndex>,
     /// The queue that its objects get their numbers in.
     pub queue: QueueName,
-    /// What all of its keys begin with.
-    pub prefix: String,
-    /// Which of those keys are its own.
-    pub takes: Takes,
+    /// What kind of rows they have.
+    pub rows: RowSource,
+    /// Which objects are its own.
+    pub rule: FileRule,
 }
 
-/// Which keys below a prefix belong to a folder. Where DMS writes the changes of a table beside its full load, names
-/// tell.
+/// Which objects are those of a folder. It is the one rule: whoever lists a folder asks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRule {
+    /// What all of their keys begin with.
+    pub prefix: String,
+    /// Where DMS writes the changes of a table beside its full load, names tell.
+    pub takes: Takes,
+    /// Which of them are data.
+    pub selection: FileSelection,
+}
+
+/// Which keys below a prefix belong to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// All.
     All,
-    /// Those that are not named as changes.
+    /// Those that are not named as changes; those are for another folder.
     Loads,
-    /// Those that are.
+    /// Those that are not named as changes; those are not read at all.
+    LoadsAlone,
+    /// Those that are named as changes.
     Changes,
 }
 
-impl Takes {
-    /// Whether a key below the prefix is taken.
-    pub fn takes(self, key: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Loads => !is_named_as_changes(key),
-            Self::Changes => is_named_as_changes(key),
-        }
-    }
+/// What a key is to a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// One of its objects.
+    Data,
+    /// It lies in the folder and is not read; unless it has a number of a time when it was.
+    LeftOut(LeftOut),
+    /// It is none of its business.
+    Elsewhere,
 }
 
-impl ObjectFolder {
-    /// How its rows are to be read.
-    pub fn rows(&self) -> RowSource {
-        self.table.map_or(RowSource::Changes, RowSource::Load)
+impl FileRule {
+    /// All data below a prefix.
+    pub fn all(prefix: String) -> Self {
+        Self {
+            prefix,
+            takes: Takes::All,
+            selection: FileSelection::default(),
+        }
     }
 
-    /// Whether a key belongs to it.
+    /// What a key is to the folder.
+    pub fn judge(&self, key: &str) -> Belonging {
+        let Some(name) = key.strip_prefix(&self.prefix) else {
+            return Belonging::Elsewhere;
+        };
+        match (self.takes, is_named_as_changes(key)) {
+            (Takes::Loads, true) | (Takes::Changes, false) => return Belonging::Elsewhere,
+            (Takes::LoadsAlone, true) => return Belonging::LeftOut(LeftOut::NamedAsChanges),
+            (Takes::All, _) | (Takes::Loads | Takes::LoadsAlone, false) | (Takes::Changes, true) => {}
+        }
+        let left_out = self.selection.leaves_out(name);
+        left_out.map_or(Belonging::Data, Belonging::LeftOut)
+    }
+
+    /// Whether a key is that of data of the folder.
     pub fn has(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix) && self.takes.takes(key)
+        self.judge(key) == Belonging::Data
     }
 }
 
@@ -70,17 +101,20 @@ pub fn folders(config: &Config) -> Vec<ObjectFolder> {
 
 /// The folder of a table's full load.
 pub fn load_folder(config: &Config, index: TableIndex, table: &Table) -> ObjectFolder {
-    let takes = if config.source.has_changes_beside_loads() {
+    let source = &config.source;
+    let takes = if source.files.are_moments_loads {
+        Takes::All
+    } else if source.has_changes_beside_loads() && config.migration_type.has_changes() {
         Takes::Loads
     } else {
-        Takes::All
+        Takes::LoadsAlone
     };
     ObjectFolder {
         name: table.full_name(),
         table: Some(index),
         queue: QueueName::load(&table.stored_name()),
-        prefix: format!("{}{}", config.source.bucket_folder, table.path),
-        takes,
+        rows: RowSource::Load(index),
+        rule: rule_of(config, table, takes),
     }
 }
 
@@ -95,18 +129,29 @@ pub fn change_folders(config: &Config) -> Vec<ObjectFolder> {
             name: CHANGE_FILES.to_owned(),
             table: None,
             queue: QueueName::changes(),
-            prefix: format!("{base}{cdc_path}"),
-            takes: Takes::All,
+            rows: RowSource::Changes,
+            rule: FileRule {
+                selection: config.source.files.changes.clone(),
+                ..FileRule::all(format!("{base}{cdc_path}"))
+            },
         }];
     }
-    let of_table = |table: &Table| ObjectFolder {
+    let of_table = |(index, table): (usize, &Table)| ObjectFolder {
         name: format!("{CHANGE_FILES} of {}", table.full_name()),
         table: None,
         queue: QueueName::changes_of(&table.stored_name()),
-        prefix: format!("{base}{}", table.path),
-        takes: Takes::Changes,
+        rows: RowSource::ChangesOf(TableIndex(index)),
+        rule: rule_of(config, table, Takes::Changes),
     };
-    config.tables.iter().map(of_table).collect()
+    config.tables.iter().enumerate().map(of_table).collect()
+}
+
+fn rule_of(config: &Config, table: &Table, takes: Takes) -> FileRule {
+    FileRule {
+        prefix: format!("{}{}", config.source.bucket_folder, table.path),
+        takes,
+        selection: config.source.files.of_table(&table.full_name()).clone(),
+    }
 }
 
 #[cfg(test)]
@@ -116,9 +161,10 @@ mod tests {
 
     fn shown(config: &Config) -> Vec<String> {
         let folders = folders(config);
-        let shown = folders
-            .iter()
-            .map(|folder| format!("{} {} {:?}", folder.queue, folder.prefix, folder.takes));
+        let shown = folders.iter().map(|folder| {
+            let FileRule { prefix, takes, .. } = &folder.rule;
+            format!("{} {prefix} {takes:?}", folder.queue)
+        });
         shown.collect()
     }
 
@@ -129,7 +175,7 @@ mod tests {
         assert!(
             shown(&config)
                 .iter()
-                .any(|folder| folder.ends_with(" All") && folder.starts_with("load:"))
+                .any(|folder| folder.ends_with(" LoadsAlone") && folder.starts_with("load:"))
         );
         let config = loaded_with(", cdc_path: /cdc }", " }\n  data_format: parquet");
         let folders = shown(&config);
@@ -150,15 +196,46 @@ mod tests {
 
     #[test]
     fn names_of_dms_tell_changes_from_loads() {
-        for (key, expected) in [
+        let rule = |takes| FileRule {
+            takes,
+            ..FileRule::all("s/".to_owned())
+        };
+        let (loads, changes) = (Belonging::Data, Belonging::Elsewhere);
+        for (key, is_change) in [
             ("s/t/20230405-094615814.parquet", true),
             ("s/t/2023/04/05/20230405-094615814.parquet", true),
+            ("s/t/20230405-094615814.snappy.parquet", true),
+            ("s/t/20230405-094615814.csv", true),
+            ("s/t/20230405-094615814.csv.gz", true),
             ("s/t/LOAD00000001.parquet", false),
             ("s/t/20230405.parquet", false),
             ("s/20230405-094615814/part.parquet", false),
+            ("s/t/20230405-0001.csv", false),
+            ("s/t/20231405-094615814.csv", false),
+            ("s/t/20230405-944615814.csv", false),
         ] {
-            assert_eq!(Takes::Changes.takes(key), expected, "{key}");
-            assert_eq!(Takes::Loads.takes(key), !expected, "{key}");
+            let (taken, other) = if is_change {
+                (changes, loads)
+            } else {
+                (loads, changes)
+            };
+            assert_eq!(rule(Takes::Loads).judge(key), taken, "{key}");
+            assert_eq!(rule(Takes::Changes).judge(key), other, "{key}");
+            let alone = match is_change {
+                true => Belonging::LeftOut(LeftOut::NamedAsChanges),
+                false => Belonging::Data,
+            };
+            assert_eq!(rule(Takes::LoadsAlone).judge(key), alone, "{key}");
         }
+    }
+
+    #[test]
+    fn side_files_lie_in_a_folder_and_are_not_its_data() {
+        let rule = FileRule::all("_in/t/".to_owned());
+        assert_eq!(rule.judge("_in/t/a.csv"), Belonging::Data);
+        let side_file = Belonging::LeftOut(LeftOut::SideFile);
+        assert_eq!(rule.judge("_in/t/_SUCCESS"), side_file);
+        assert_eq!(rule.judge("_in/t/"), side_file);
+        assert_eq!(rule.judge("_in/t2/a.csv"), Belonging::Elsewhere);
     }
 }

@@ -1,16 +1,19 @@
 //! One page of a listing: which objects are new, and their durable numbers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalog::{ListRequest, ListedPage, is_late};
+use super::folders::{Belonging, FileRule};
 use super::messages::{NotRead, SomeObjects};
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
+use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
 use crate::printable::printable;
 use crate::saturate;
-use crate::settings::LateFiles;
+use crate::settings::{LateFiles, LeftOut};
 use crate::source::{ListPage, ObjectSource};
 
 /// Files that a warning names.
@@ -52,16 +55,24 @@ pub(super) async fn list_page(
     let Some(mut page) = page_of(source.as_ref(), request).await? else {
         return Ok(ListedPage::default());
     };
-    page.objects.retain(|version| request.takes.takes(&version.key));
+    let left_out = left_out(&mut page, &request.rule);
+    let out_of_order = out_of_order(&page, &left_out);
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
     let is_loaded = request.is_loaded;
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
         let (mut new, mut again, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
-        for (version, entry) in page.objects.iter().zip(found) {
+        let mut not_read = NotRead {
+            out_of_order,
+            ..NotRead::default()
+        };
+        for (index, (version, entry)) in page.objects.iter().zip(found).enumerate() {
             match entry {
-                None => new.push(version.clone()),
+                None => match left_out.get(&index) {
+                    Some(why) => not_read.leave(*why, &version.key),
+                    None => new.push(version.clone()),
+                },
                 Some(entry) => match entry.state.retried() {
                     Some(state) => again.push((version.clone(), state)),
                     None if is_replaced(version, &entry) => replaced.push(version.key.clone()),
@@ -69,10 +80,7 @@ pub(super) async fn list_page(
                 },
             }
         }
-        let mut not_read = NotRead {
-            replaced: SomeObjects::of(replaced.into_iter()),
-            ..NotRead::default()
-        };
+        not_read.replaced = SomeObjects::of(replaced.into_iter());
         if is_loaded {
             not_read.left_out = SomeObjects::of(new.into_iter().map(|version| version.key));
             return Ok((Vec::new(), not_read));
@@ -99,9 +107,34 @@ pub(super) async fn list_page(
     Ok(ListedPage { new, not_read, next })
 }
 
+/// Leaves what belongs to the folder of a queue in a page; says which of it is not read, by its place in the page. That is
+/// for files without a number: one that has a number is read to its end, whatever the configuration says by now.
+fn left_out(page: &mut ListPage, rule: &FileRule) -> HashMap<usize, LeftOut> {
+    let judged = std::mem::take(&mut page.objects).into_iter();
+    let judged = judged.map(|version| (rule.judge(&version.key), version));
+    let own = judged.filter(|(belonging, _)| *belonging != Belonging::Elsewhere);
+    let mut left_out = HashMap::new();
+    for (index, (belonging, version)) in own.enumerate() {
+        if let Belonging::LeftOut(why) = belonging {
+            left_out.insert(index, why);
+        }
+        page.objects.push(version);
+    }
+    left_out
+}
+
+/// The first two files of a page that are read against the order of the numbers in their names.
+fn out_of_order(page: &ListPage, left_out: &HashMap<usize, LeftOut>) -> Option<OutOfOrder> {
+    let mut order = NameOrder::default();
+    let data = page.objects.iter().enumerate();
+    let data = data.filter(|(index, _)| !left_out.contains_key(index));
+    data.for_each(|(_, version)| order.take(&version.key));
+    order.found
+}
+
 /// The page as the source has it; `None` if it cannot be listed and the task needs nothing more of the folder.
 async fn page_of(source: &dyn ObjectSource, request: &ListRequest) -> Result<Option<ListPage>, Fault> {
-    match source.list(&request.prefix, request.after.as_ref()).await {
+    match source.list(&request.rule.prefix, request.after.as_ref()).await {
         Ok(page) => Ok(Some(page)),
         Err(error) if request.is_loaded => {
             tracing::warn!(queue = %request.name, %error, "cannot look for load files that came after the load");
@@ -164,6 +197,7 @@ pub(super) fn report_not_read(request: &ListRequest, before: &NotRead, now: &Not
             "finished objects were replaced, or lie in another bucket than those that were read; they are not read again"
         );
     }
+    report_left_out(request, before, now, &first);
     let (files, known) = (now.left_out.count, before.left_out.count);
     if known >= files {
         return;
@@ -184,6 +218,43 @@ pub(super) fn report_not_read(request: &ListRequest, before: &NotRead, now: &Not
             more,
             files,
             "change files appeared before the start; they are not read"
+        );
+    }
+}
+
+/// Reports, once, that files of a folder are not data, or changes that nobody reads, or read in an order that surprises.
+fn report_left_out(
+    request: &ListRequest,
+    before: &NotRead,
+    now: &NotRead,
+    first: &dyn Fn(&SomeObjects) -> String,
+) {
+    let queue = &request.name;
+    if before.not_data.count == 0 && now.not_data.count > 0 {
+        tracing::info!(
+            %queue,
+            files = now.not_data.count,
+            first = first(&now.not_data),
+            "files that are not data are not read: side files by their names (`_*`, `.*`), and what `source.files` leaves \
+             out"
+        );
+    }
+    if let (None, Some(OutOfOrder { first, then })) = (&before.out_of_order, &now.out_of_order) {
+        tracing::warn!(
+            %queue,
+            first,
+            then,
+            "names sort as text and not by their numbers, and files are read in that order; write numbers with leading \
+             zeros"
+        );
+    }
+    if before.changes.count == 0 && now.changes.count > 0 {
+        tracing::warn!(
+            %queue,
+            files = now.changes.count,
+            first = first(&now.changes),
+            "files that are named as DMS names change files are not read as load files; where they are load files, set \
+             `source.files.named_by_time` to load"
         );
     }
 }

@@ -2,13 +2,16 @@
 
 use actix::prelude::*;
 
+use crate::checkpoint::object_counts::FIRST_KEYS_MAX;
+pub use crate::checkpoint::object_counts::SomeObjects;
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::TableIndex;
 use crate::model::control::ControlPlan;
-use crate::saturate;
+use crate::model::name_order::OutOfOrder;
+use crate::settings::LeftOut;
 
 /// Load files of a table that are not read and that a status names.
-pub const UNREAD_SHOWN_MAX: usize = 20;
+pub const UNREAD_SHOWN_MAX: usize = FIRST_KEYS_MAX;
 
 /// Objects that are listed and not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +20,12 @@ pub struct NotRead {
     pub left_out: SomeObjects,
     /// Those that are other versions than the ones that were read: they were written over, or lie in another bucket.
     pub replaced: SomeObjects,
+    /// Two that are read in the order of text and against that of the numbers in their names, if there are any.
+    pub out_of_order: Option<OutOfOrder>,
+    /// Those that are not data of the folder.
+    pub not_data: SomeObjects,
+    /// Those that are named as change files, where nobody reads change files.
+    pub changes: SomeObjects,
 }
 
 impl NotRead {
@@ -24,32 +33,17 @@ impl NotRead {
     pub fn add(&mut self, more: Self) {
         self.left_out.add(more.left_out);
         self.replaced.add(more.replaced);
+        self.out_of_order = self.out_of_order.take().or(more.out_of_order);
+        self.not_data.add(more.not_data);
+        self.changes.add(more.changes);
     }
-}
 
-/// Some objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SomeObjects {
-    /// How many.
-    pub count: u64,
-    /// The keys of the first of them; empty where nobody is to look for them.
-    pub first_keys: Vec<String>,
-}
-
-impl SomeObjects {
-    /// Those with these keys.
-    pub fn of(keys: impl ExactSizeIterator<Item = String>) -> Self {
-        Self {
-            count: saturate::to_u64(keys.len()),
-            first_keys: keys.take(UNREAD_SHOWN_MAX).collect(),
+    /// Takes in a file of the folder that is left out.
+    pub fn leave(&mut self, why: LeftOut, key: &str) {
+        match why {
+            LeftOut::SideFile | LeftOut::Below | LeftOut::Pattern => self.not_data.push(key),
+            LeftOut::NamedAsChanges => self.changes.push(key),
         }
-    }
-
-    /// Takes in those of the next page.
-    pub fn add(&mut self, more: Self) {
-        self.count += more.count;
-        let free = UNREAD_SHOWN_MAX.saturating_sub(self.first_keys.len());
-        self.first_keys.extend(more.first_keys.into_iter().take(free));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a queue starts from. Pure: no I/O, no clock.
 
-use super::folders::Takes;
+use super::folders::FileRule;
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::control::ControlPlan;
 use crate::model::start::StartPoint;
@@ -34,10 +34,8 @@ pub struct QueueStart {
     pub name: QueueName,
     /// Its table, for a load queue.
     pub table: Option<TableIndex>,
-    /// Prefix of its objects.
-    pub prefix: String,
-    /// Which keys below the prefix are its own.
-    pub takes: Takes,
+    /// Which objects are its own.
+    pub rule: FileRule,
     /// How it is listed.
     pub watch: Watch,
     /// What to do with late files.

@@ -65,8 +65,7 @@ pub async fn register_present(
         let mut request = ListRequest {
             queue: 0,
             name: start.name,
-            prefix: start.prefix,
-            takes: start.takes,
+            rule: start.rule,
             late_files: start.late_files,
             is_loaded: false,
             from: start.from,
@@ -217,7 +216,7 @@ fn change_queues(
     let start = |(folder, control): (ObjectFolder, ControlPlan)| QueueStart {
         watch,
         late_files: config.source.late_files,
-        list_after: list_after(checkpoint, &from, &folder.prefix),
+        list_after: list_after(checkpoint, &from, &folder.rule.prefix),
         from: from.clone(),
         ..queue_start(config, checkpoint, folder, Some(control))
     };
@@ -251,8 +250,7 @@ fn queue_start(
         control: control.filter(|plan| config.message.control_records && !plan.0.is_empty()),
         name: folder.queue,
         table: folder.table,
-        prefix: folder.prefix,
-        takes: folder.takes,
+        rule: folder.rule,
         watch: Watch::Once,
         late_files: LateFiles::Process,
         is_loaded: false,

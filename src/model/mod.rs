@@ -5,6 +5,7 @@ pub mod batch;
 pub mod chunk;
 pub mod control;
 pub mod file_columns;
+pub mod name_order;
 pub mod object;
 pub mod places;
 pub mod position;

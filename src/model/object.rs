@@ -93,11 +93,26 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// Whether a key ends as DMS names files of changes: `20230405-094615814.parquet`.
+/// Whether a key ends as DMS names files of changes: `20230405-094615814.parquet`, or `.csv`, `.csv.gz` and the like. A
+/// name that is not of Parquet has to be a time to the millisecond: others write dates into names as well.
 pub fn is_named_as_changes(key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key);
-    let stem = name.split('.').next().unwrap_or(name);
+    let (stem, suffix) = name.split_once('.').unwrap_or((name, ""));
     let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    stem.split_once('-')
-        .is_some_and(|(date, time)| date.len() == 8 && are_digits(date) && are_digits(time))
+    let Some((date, time)) = stem.split_once('-') else {
+        return false;
+    };
+    let is_written_so = date.len() == 8 && are_digits(date) && are_digits(time);
+    is_written_so && (suffix.contains("parquet") || is_moment(date, time))
+}
+
+/// Whether eight digits are a day, and others a time of it to the millisecond.
+fn is_moment(date: &str, time: &str) -> bool {
+    let within = |text: &str, range: std::ops::Range<usize>, allowed: std::ops::RangeInclusive<u32>| {
+        let number = text.get(range).and_then(|digits| digits.parse().ok());
+        number.is_some_and(|number| allowed.contains(&number))
+    };
+    let is_day = within(date, 4..6, 1..=12) && within(date, 6..8, 1..=31);
+    let is_time = within(time, 0..2, 0..=23) && within(time, 2..4, 0..=59) && within(time, 4..6, 0..=60);
+    is_day && is_time && time.len() == 9
 }

@@ -3,6 +3,7 @@
 //!
 //! **Invariants:** D3 (a record is skipped only with a proof), Q1 (every record of the chunk is counted once).
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::routing::Routing;
 pub use super::routing::{ChunkEnd, RoutedChunk};
 use super::row::{RenderedChunk, RenderedRecord, RowRenderer};
 use super::row_judge::{BadRowAction, RowJudge, TABLE_SUSPENDED};
-use super::target::Rejection;
+use super::target::{Rejection, change_queues};
 use crate::chain::ends::{ChainStart, LaneEnds};
 use crate::checkpoint::cut::SkipPlan;
 use crate::checkpoint::tally::ChunkTally;
@@ -26,7 +27,7 @@ use crate::model::batch::{Link, LinkKind};
 use crate::model::control::{ControlPlan, ControlRecord};
 use crate::model::trouble::Troubles;
 use crate::model::{
-    BatchRecord, Chunk, Mark, ObjectId, ObjectVersion, RejectedRecord, Span, Table, TableIndex,
+    BatchRecord, Chunk, Mark, ObjectId, ObjectVersion, QueueName, RejectedRecord, Span, Table, TableIndex,
 };
 use crate::route::lane::LaneIndex;
 use crate::route::shard_map::ShardIndex;
@@ -45,6 +46,10 @@ pub struct ChunkRouter {
     /// As their messages show them.
     tables: Vec<Table>,
     message: MessageConfig,
+    /// The tables whose change files lie in their folders, by queue.
+    changes_of: HashMap<QueueName, TableIndex>,
+    /// What the change files of the object entered last hold.
+    changes: RowSource,
     stream: StreamDescription,
     /// Where each record of the current chunk stands in the buffer, by shard; kept to reuse its memory.
     places: Vec<Vec<MessagePlace>>,
@@ -67,6 +72,8 @@ impl ChunkRouter {
             task: config.task.clone(),
             tables: config.mappings.outputs(&config.tables),
             message: config.message.clone(),
+            changes_of: change_queues(&config.tables),
+            changes: RowSource::Changes,
             places: stream.shards.shards().iter().map(|_| Vec::new()).collect(),
             last_key: LastKey::default(),
             stream,
@@ -90,6 +97,8 @@ impl ChunkRouter {
 
     /// Says which object the next chunks are of, and what was wrong before them.
     pub fn enter_object(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
+        let own = self.changes_of.get(&id.queue).copied();
+        self.changes = own.map_or(RowSource::Changes, RowSource::ChangesOf);
         self.judge.enter(id, key, location, troubles);
     }
 
@@ -108,7 +117,7 @@ impl ChunkRouter {
         skip: &SkipPlan,
         now_us: i64,
     ) -> RoutedChunk {
-        let source = table.map_or(RowSource::Changes, RowSource::Load);
+        let source = table.map_or(self.changes, RowSource::Load);
         let RenderedChunk {
             buffer,
             records,

@@ -20,9 +20,10 @@ use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::settings::problems::Report;
 use crate::settings::{
-    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
-    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
+    Aggregation, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig,
+    FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention,
+    Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig,
+    StopConfig, TargetConfig,
 };
 use crate::sink::StreamDescription;
 
@@ -69,6 +70,8 @@ pub(super) fn config() -> Config {
             changes_from: ChangesFrom::Beginning,
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
+            files: FilesConfig::default(),
+            archived_objects: ArchivedObjects::Quarantine,
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::ZERO,

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
-use super::target::{Rejection, TableNames, Target, change_target, load_target, table_names};
+use super::target::{
+    Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
+};
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
@@ -206,17 +208,11 @@ impl RowRenderer {
         }
         let columns = place.chunk.columns.as_deref();
         let fields = self.splitter.split(text);
-        let (target, values) = match place.source {
-            RowSource::Load(table) => {
-                let columns_count = self.columns_counts.get(table.0).copied().unwrap_or(0);
-                let rule = place.operation_column(self.load_operation_column);
-                load_target(rule, table, columns_count, fields)?
-            }
-            RowSource::Changes => match change_target(&self.tables, fields)? {
-                Some(target) => target,
-                None => return Ok(RecordTarget::Filtered(None)),
-            },
-            RowSource::Values { table, operation } => (Target { table, operation }, fields),
+        let known = (&self.tables, self.columns_counts.as_slice());
+        let rule = place.operation_column(self.load_operation_column);
+        let target = target_of(known, rule, place.source, columns, fields)?;
+        let Some((target, values)) = target else {
+            return Ok(RecordTarget::Filtered(None));
         };
         let values = match columns {
             None => values,
@@ -251,6 +247,32 @@ impl RowRenderer {
             problem,
         })?;
         Ok(RecordTarget::Message(target, written))
+    }
+}
+
+/// Table, operation and values of a row; `None` if no rule selects its table.
+fn target_of<'a>(
+    (tables, columns_counts): (&TableNames, &[usize]),
+    load_operation_column: LoadOperationColumn,
+    source: RowSource,
+    columns: Option<&FileColumns>,
+    fields: Fields<'a>,
+) -> Result<Option<(Target, Fields<'a>)>, Rejection> {
+    let columns_count = |table: TableIndex| columns_counts.get(table.0).copied();
+    match source {
+        RowSource::Load(table) => load_target(
+            load_operation_column,
+            table,
+            columns_count(table).unwrap_or(0),
+            fields,
+        )
+        .map(Some),
+        RowSource::Changes => change_target(tables, fields),
+        RowSource::ChangesOf(table) => {
+            let columns_count = columns_count(table).filter(|_| columns.is_none());
+            own_change_target(tables, table, columns_count, fields)
+        }
+        RowSource::Values { table, operation } => Ok(Some((Target { table, operation }, fields))),
     }
 }
 

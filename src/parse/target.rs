@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::map::Mappings;
-use crate::model::{Operation, Table, TableIndex};
+use crate::model::{Operation, QueueName, Table, TableIndex};
 use crate::settings::LoadOperationColumn;
 use crate::value::convert::{Length, ValueProblem};
 use crate::value::csv::Fields;
@@ -63,6 +63,17 @@ fn first_of(fields: Fields<'_>) -> &[u8] {
     fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii())
 }
 
+/// The queues of change files that lie in the folders of their tables.
+pub(super) fn change_queues(tables: &[Table]) -> HashMap<QueueName, TableIndex> {
+    let names = tables
+        .iter()
+        .map(|table| QueueName::changes_of(&table.stored_name()));
+    names
+        .enumerate()
+        .map(|(index, name)| (name, TableIndex(index)))
+        .collect()
+}
+
 /// The values of a full-load row, with the operation column taken off if there is one. An S3 target of DMS
 /// leaves an `I` there; the message is still a `load`.
 pub(super) fn load_target(
@@ -96,6 +107,22 @@ pub(super) fn load_target(
     }
 }
 
+/// Table, operation and values of a change row in a file of one table, of which rows that have two fields more than such a
+/// row name the table as well. Where a header names the columns, none does: no number of columns is given.
+pub(super) fn own_change_target<'a>(
+    tables: &TableNames,
+    table: TableIndex,
+    columns_count: Option<usize>,
+    fields: Fields<'a>,
+) -> Result<Option<(Target, Fields<'a>)>, Rejection> {
+    if columns_count.is_some_and(|count| fields.count() == count + CHANGE_FIELDS) {
+        return change_target(tables, fields);
+    }
+    let first = fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii());
+    let operation = read_operation(first).map_err(|problem| Rejection::of(Some(table), problem))?;
+    Ok(Some((Target { table, operation }, fields.skip(1))))
+}
+
 /// Table, operation and values of a change row; `None` if no rule selects its table.
 pub(super) fn change_target<'a>(
     tables: &TableNames,
@@ -106,8 +133,17 @@ pub(super) fn change_target<'a>(
             .field(index)
             .map_or(&b""[..], |field| field.text.trim_ascii())
     };
-    let (operation, table_name, schema) = (text(0), text(1), text(2));
-    let operation = read_operation(operation).map_err(|problem| Rejection::of(None, problem))?;
+    let (kind, table_name, schema) = (text(0), text(1), text(2));
+    // Values are not shown: a reason also goes to the log.
+    let taken = || {
+        format!(
+            "a change row begins with operation, table and schema, and fields 1 to 3 ({}, {} and {}) were taken for them",
+            Length(kind),
+            Length(table_name),
+            Length(schema)
+        )
+    };
+    let operation = read_operation(kind).map_err(|problem| Rejection::of(None, problem))?;
     if fields.count() < CHANGE_FIELDS {
         let reason = format!(
             "the row has {} fields; a change row starts with operation, table and schema",
@@ -117,15 +153,15 @@ pub(super) fn change_target<'a>(
     }
     let of_schema = tables.get(schema).ok_or_else(|| {
         let reason = format!(
-            "no table of the definition has the owner that field 3 names ({})",
-            Length(schema)
+            "no table of the definition has the owner that field 3 names; {}",
+            taken()
         );
         Rejection::of(None, ValueProblem::new("unknown_schema", reason))
     })?;
     let table = of_schema.get(table_name).copied().ok_or_else(|| {
         let reason = format!(
-            "no table of this owner in the definition has the name in field 2 ({})",
-            Length(table_name)
+            "no table of this owner in the definition has the name in field 2; {}",
+            taken()
         );
         Rejection::of(None, ValueProblem::new("unknown_table", reason))
     })?;

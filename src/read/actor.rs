@@ -28,8 +28,7 @@ use crate::parse::chunk_router::ChunkEnd;
 use crate::parse::cost::CostEstimate;
 use crate::parse::messages::{ParseChunk, ParseControl};
 use crate::parse::panic_book::PanicBook;
-use crate::settings::ChangedObjects;
-use crate::source::{ObjectSource, SourceError};
+use crate::source::{ObjectPolicies, ObjectSource, SourceError};
 
 /// What a reader is made of.
 #[derive(Debug)]
@@ -40,8 +39,8 @@ pub struct FileReaderParts {
     pub source: Arc<dyn ObjectSource>,
     /// How to read them.
     pub settings: ReadSettings,
-    /// What to do with an object that changes while it is read.
-    pub changed_objects: ChangedObjects,
+    /// What to do with an object that cannot be read.
+    pub policies: ObjectPolicies,
     /// Who hands out objects.
     pub discoverer: Downstream<NextObject>,
     /// Who knows where to go on.
@@ -174,7 +173,7 @@ impl FileReaderParts {
             }
             Work::Read => match self.read(&context, resume).await? {
                 Ok(reading) => Ok(reading),
-                Err(error) => judge(error, &context, self.changed_objects),
+                Err(error) => judge(error, &context, self.policies),
             },
         }
     }

@@ -114,6 +114,7 @@ fn names_of(header: &[u8], dialect: &CsvDialect) -> Result<Vec<String>, String> 
 fn leading_fields(names: &[String], rows: RowSource, rule: LoadOperationColumn, tables: &[Table]) -> usize {
     match rows {
         RowSource::Changes => CHANGE_FIELDS,
+        RowSource::ChangesOf(_) => 1,
         RowSource::Values { .. } => 0,
         RowSource::Load(table) => {
             let is_operation = |name: &str| name.eq_ignore_ascii_case(OPERATION_COLUMN);

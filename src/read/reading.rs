@@ -9,7 +9,7 @@ use crate::model::Mark;
 use crate::model::trouble::Suspension;
 use crate::parse::panic_book::PanicBook;
 use crate::settings::ChangedObjects;
-use crate::source::SourceError;
+use crate::source::{ObjectPolicies, SourceError};
 
 /// Why a reader ends early.
 pub(super) enum Ending {
@@ -79,17 +79,17 @@ pub(super) async fn watched<T>(
 pub(super) fn judge(
     error: SourceError,
     context: &ObjectContext,
-    changed_objects: ChangedObjects,
+    policies: ObjectPolicies,
 ) -> Result<Reading, Ending> {
-    if !error.sets_aside(changed_objects) {
+    if !error.sets_aside(policies) {
         return Err(Ending::Fault(Fault::from(error)));
     }
     let (object, reason) = (&context.location, error.to_string());
     // What follows from another header is said by a policy of its own.
     let of_table = context
         .table
-        .filter(|_| !matches!(error, SourceError::Drifted { .. }));
-    match (changed_objects, of_table) {
+        .filter(|_| !matches!(error, SourceError::Drifted { .. } | SourceError::Archived { .. }));
+    match (policies.changed, of_table) {
         (ChangedObjects::SuspendTable, Some(_)) => {
             tracing::error!(
                 object,

@@ -315,16 +315,9 @@ fn whole_text(letter: &DeadLetter) -> Option<Vec<u8>> {
 
 /// What kind of rows the objects of a queue hold.
 fn rows_of(config: &Config, queue: &QueueName) -> Result<RowSource, String> {
-    if queue.is_of_changes() {
-        return Ok(RowSource::Changes);
-    }
-    let is_own = |table: &Table| QueueName::load(&table.stored_name()) == *queue;
-    match config.tables.iter().position(is_own) {
-        Some(index) => Ok(RowSource::Load(TableIndex(index))),
-        None => Err(format!(
-            "the definition has no table for queue {queue}, or no rule of the table mappings selects it"
-        )),
-    }
+    RowSource::of_queue(queue, &config.tables).ok_or_else(|| {
+        format!("the definition has no table for queue {queue}, or no rule of the table mappings selects it")
+    })
 }
 
 /// The object that a letter speaks of, as far as it is still known.

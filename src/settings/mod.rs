@@ -6,6 +6,7 @@
 mod csv_dialect;
 mod delivery;
 mod error_policies;
+mod file_selection;
 pub mod life;
 mod limits;
 mod message;
@@ -23,6 +24,7 @@ mod target;
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
 pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
+pub use self::file_selection::{FilePattern, FileSelection, FilesConfig, LeftOut, is_side_file};
 pub use self::life::{ChangesFrom, EventErrorPolicy, StopAfter, StopConfig};
 pub use self::limits::LimitsConfig;
 pub use self::message::{
@@ -32,7 +34,7 @@ pub use self::migration_type::MigrationType;
 pub use self::problems::{ConfigProblems, DocumentPlace, Problem, Severity};
 pub use self::restarts::RestartDelays;
 pub use self::run_mode::RunMode;
-pub use self::source::{ChangedObjects, LateFiles, SourceConfig, SourceLocation};
+pub use self::source::{ArchivedObjects, ChangedObjects, LateFiles, SourceConfig, SourceLocation};
 pub use self::source_format::{CompressionChoice, DataFormat, SourceFormat, TextEncoding};
 pub use self::source_position::SourcePosition;
 pub use self::state::StateConfig;

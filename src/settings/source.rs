@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ChangesFrom, CsvDialect, DataFormat, SourceFormat};
+use super::{ChangesFrom, CsvDialect, DataFormat, FilesConfig, SourceFormat};
 
 /// Where objects come from and how to read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,12 @@ pub struct SourceConfig {
     pub csv: CsvDialect,
     /// CSV or Parquet, and how compressed.
     pub format: SourceFormat,
+    /// Which files are data.
+    pub files: FilesConfig,
     /// What to do with a change file that appears after the last one read.
     pub late_files: LateFiles,
+    /// What to do with an object in an archive.
+    pub archived_objects: ArchivedObjects,
     /// What to do with an object that changes while it is read.
     pub changed_objects: ChangedObjects,
     /// Pause between two listings for new files.
@@ -32,9 +36,10 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// Whether the change files of a table lie beside the files of its full load, as DMS writes Parquet.
+    /// Whether the change files of a table lie beside the files of its full load, as DMS writes them.
     pub fn has_changes_beside_loads(&self) -> bool {
-        self.cdc_path.is_none() && self.format.data == DataFormat::Parquet
+        let is_dms_layout = self.format.data == DataFormat::Parquet || self.files.are_changes_beside_loads;
+        self.cdc_path.is_none() && is_dms_layout
     }
 }
 
@@ -51,6 +56,8 @@ pub enum SourceLocation {
         endpoint: Option<String>,
         /// Whether the bucket goes into the path instead of the host name.
         path_style: bool,
+        /// Whether this account pays for the requests.
+        requester_pays: bool,
         /// Account that must own the bucket.
         expected_bucket_owner: Option<String>,
     },
@@ -66,6 +73,15 @@ pub enum SourceLocation {
 pub enum LateFiles {
     /// Read it now, after what was read.
     Process,
+    /// Set it aside, visibly.
+    Quarantine,
+    /// Stop the task.
+    Stop,
+}
+
+/// What to do with an object that has to be restored from an archive before it can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchivedObjects {
     /// Set it aside, visibly.
     Quarantine,
     /// Stop the task.

@@ -14,7 +14,7 @@ use futures_util::Stream;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::outage::Outlasted;
 use crate::model::ObjectVersion;
-use crate::settings::{ChangedObjects, HeaderDrift};
+use crate::settings::{ArchivedObjects, ChangedObjects, HeaderDrift};
 
 #[cfg(feature = "testkit")]
 pub mod conformance;
@@ -85,6 +85,15 @@ pub trait ObjectSource: Debug + Display + Send + Sync {
     fn bytes_read(&self) -> u64;
 }
 
+/// What becomes of an object that cannot be read, by the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectPolicies {
+    /// Of one that changes, or cannot be decoded.
+    pub changed: ChangedObjects,
+    /// Of one in an archive.
+    pub archived: ArchivedObjects,
+}
+
 /// What can go wrong with a source.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
@@ -119,6 +128,14 @@ pub enum SourceError {
         detail: String,
         /// What to do with it, by the configuration.
         policy: HeaderDrift,
+    },
+    /// The object has to be restored from an archive before it can be read.
+    #[error("{location} is in an archive: {detail}; restore it, then `brigade files retry` reads it")]
+    Archived {
+        /// The object.
+        location: String,
+        /// What the service said.
+        detail: String,
     },
     /// The bucket or folder does not exist.
     #[error("{location} does not exist")]
@@ -173,13 +190,34 @@ impl SourceError {
     pub fn concerns_one_object(&self) -> bool {
         matches!(
             self,
-            Self::Changed { .. } | Self::Vanished { .. } | Self::Damaged { .. } | Self::Drifted { .. }
+            Self::Changed { .. }
+                | Self::Vanished { .. }
+                | Self::Damaged { .. }
+                | Self::Drifted { .. }
+                | Self::Archived { .. }
         )
     }
 
-    /// Whether the object is set aside, or its table suspended, so that others can go on, or ends the task.
-    pub fn sets_aside(&self, changed_objects: ChangedObjects) -> bool {
+    /// Whether it is about one object and not about the place it lies in, so that others can be shown. A task may have to
+    /// stop all the same: what it may not read, or cannot, it has to read one day.
+    pub fn spares_others(&self) -> bool {
         match self {
+            Self::Denied { .. } | Self::Refused { .. } => true,
+            Self::Changed { .. }
+            | Self::Vanished { .. }
+            | Self::Damaged { .. }
+            | Self::Drifted { .. }
+            | Self::Archived { .. }
+            | Self::Missing { .. }
+            | Self::Unreachable { .. }
+            | Self::Outlasted(_) => self.concerns_one_object(),
+        }
+    }
+
+    /// Whether the object is set aside, or its table suspended, so that others can go on, or ends the task.
+    pub fn sets_aside(&self, policies: ObjectPolicies) -> bool {
+        match self {
+            Self::Archived { .. } => policies.archived == ArchivedObjects::Quarantine,
             Self::Drifted { policy, .. } => *policy != HeaderDrift::Stop,
             Self::Changed { .. }
             | Self::Vanished { .. }
@@ -188,7 +226,7 @@ impl SourceError {
             | Self::Denied { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. }
-            | Self::Outlasted(_) => self.concerns_one_object() && changed_objects != ChangedObjects::Stop,
+            | Self::Outlasted(_) => self.concerns_one_object() && policies.changed != ChangedObjects::Stop,
         }
     }
 }
@@ -199,7 +237,8 @@ impl From<SourceError> for Fault {
             SourceError::Changed { .. }
             | SourceError::Vanished { .. }
             | SourceError::Damaged { .. }
-            | SourceError::Drifted { .. } => FaultKind::Data,
+            | SourceError::Drifted { .. }
+            | SourceError::Archived { .. } => FaultKind::Data,
             SourceError::Missing { .. } => FaultKind::SourceMissing,
             SourceError::Denied { .. } => FaultKind::PermissionDenied,
             SourceError::Refused { .. } => FaultKind::Configuration,
@@ -207,5 +246,47 @@ impl From<SourceError> for Fault {
             SourceError::Outlasted(_) => FaultKind::Outlasted,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archived_object_is_set_aside_or_ends_the_task_by_a_policy_of_its_own() {
+        let archived = SourceError::Archived {
+            location: "s3://b/k".to_owned(),
+            detail: "InvalidObjectState".to_owned(),
+        };
+        let by = |changed, archived_objects| {
+            archived.sets_aside(ObjectPolicies {
+                changed,
+                archived: archived_objects,
+            })
+        };
+        assert!(by(ChangedObjects::Stop, ArchivedObjects::Quarantine));
+        assert!(!by(ChangedObjects::Quarantine, ArchivedObjects::Stop));
+        assert!(archived.spares_others() && archived.concerns_one_object());
+        assert!(archived.to_string().contains("brigade files retry"), "{archived}");
+        assert_eq!(Fault::from(archived).kind, FaultKind::Data);
+    }
+
+    #[test]
+    fn what_may_not_be_read_spares_others_to_look_at_and_ends_a_task() {
+        let denied = SourceError::Denied {
+            action: "s3:GetObject",
+            location: "s3://b/k".to_owned(),
+            detail: "AccessDenied".to_owned(),
+        };
+        let policies = ObjectPolicies {
+            changed: ChangedObjects::Quarantine,
+            archived: ArchivedObjects::Quarantine,
+        };
+        assert!(denied.spares_others() && !denied.sets_aside(policies));
+        let missing = SourceError::Missing {
+            location: "s3://b".to_owned(),
+        };
+        assert!(!missing.spares_others());
     }
 }

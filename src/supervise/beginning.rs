@@ -7,11 +7,11 @@ use crate::checkpoint::store::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectState, ObjectTotals, Phase, StoreError, TaskLife,
 };
 use crate::config::Config;
-use crate::discover::folders::{ObjectFolder, change_folders};
+use crate::discover::folders::{Belonging, ObjectFolder, change_folders};
 use crate::fault::{Fault, FaultKind};
 use crate::model::start::{ChangesStart, StartPoint};
 use crate::model::{ObjectVersion, QueueName};
-use crate::settings::{ChangesFrom, StopAfter};
+use crate::settings::{ChangesFrom, LeftOut, StopAfter};
 use crate::source::ListCursor;
 
 /// The life of a task as it goes on, with what this start decides.
@@ -98,9 +98,14 @@ fn another_beginning(config: &Config, was: &ChangesFrom) -> Fault {
 async fn register_present(backends: &Backends, folder: &ObjectFolder) -> Result<(), Fault> {
     let mut after: Option<ListCursor> = None;
     loop {
-        let page = backends.source.list(&folder.prefix, after.as_ref()).await;
+        let page = backends.source.list(&folder.rule.prefix, after.as_ref()).await;
         let mut page = page.map_err(Fault::from)?;
-        page.objects.retain(|version| folder.has(&version.key));
+        // Also what patterns leave out: a configuration that lets it in later does not make it come after the start.
+        let lies_there = |key: &str| match folder.rule.judge(key) {
+            Belonging::Data | Belonging::LeftOut(LeftOut::Pattern | LeftOut::Below) => true,
+            Belonging::LeftOut(LeftOut::SideFile | LeftOut::NamedAsChanges) | Belonging::Elsewhere => false,
+        };
+        page.objects.retain(|version| lies_there(&version.key));
         let store = Arc::clone(&backends.store);
         blocking(move || register_page(store.as_ref(), &page.objects)).await?;
         match page.next {

@@ -309,7 +309,7 @@ impl Pipeline {
         }
     }
 
-    /// Shows what is away while there is no data path to show it.
+    /// Shows what is away while there is not data path to show it.
     async fn show_outages(&self) {
         loop {
             tokio::time::sleep(SHOW_INTERVAL).await;

@@ -38,6 +38,7 @@ use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::{Shard, ShardIndex};
 use crate::settings::{DeliveryConfig, Guarantee};
 use crate::sink::StreamDescription;
+use crate::source::ObjectPolicies;
 
 /// What all wiring needs.
 pub(super) struct Wiring<'a> {
@@ -288,7 +289,10 @@ impl Wiring<'_> {
     ) {
         let settings = ReadSettings::new(self.config);
         let (source, budget) = (Arc::clone(&self.backends.source), self.budget.clone());
-        let changed_objects = self.config.source.changed_objects;
+        let policies = ObjectPolicies {
+            changed: self.config.source.changed_objects,
+            archived: self.config.source.archived_objects,
+        };
         let (halt, panics) = (self.halt.clone(), self.lasting.panics.clone());
         let cost = CostEstimate::new(&self.config.tables, &self.config.mappings, &self.config.message);
         let discoverer = Downstream::to("discover", discoverer.clone());
@@ -308,7 +312,7 @@ impl Wiring<'_> {
                     lane,
                     source,
                     settings,
-                    changed_objects,
+                    policies,
                     discoverer,
                     open,
                     ended,

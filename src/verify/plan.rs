@@ -182,7 +182,8 @@ fn planned(
         }
         Content::Control(control)
     } else {
-        Content::Rows(table.map_or(RowSource::Changes, RowSource::Load))
+        let rows = RowSource::of_queue(&entry.id.queue, &config.tables);
+        Content::Rows(rows.unwrap_or(RowSource::Changes))
     };
     Some(PlannedObject {
         is_finished: entry.state.is_finished(),

@@ -26,4 +26,5 @@ mod reload;
 mod restart;
 mod retention;
 mod set_aside;
+mod side_files;
 mod stop;

@@ -148,10 +148,12 @@ fn corrected_rows_and_rows_whose_file_is_gone_need_a_header() {
 fn a_header_with_other_columns_is_told_by_every_command() {
     let task = task("process\n  csv: { columns: by_header, header_drift: stop }");
     task.write(&format!("data/{LOAD}"), "note,amount,number\nfirst,10.50,1\n");
-    for arguments in [&["preview"][..], &["plan"], &["run", "--once"]] {
-        let ended = task.brigade(arguments).expect(65);
+    // A run ends by it; what only looks says it and shows the other files.
+    for (arguments, code) in [(&["preview"][..], 0), (&["plan"], 0), (&["run", "--once"], 65)] {
+        let ended = task.brigade(arguments).expect(code);
+        let told = if code == 0 { &ended.stdout } else { &ended.stderr };
         assert!(
-            ended.stderr.contains("its header has no \"id\" of shop.orders"),
+            told.contains("its header has no \"id\" of shop.orders"),
             "{ended:?}"
         );
     }

@@ -5,6 +5,8 @@ mod imported_task;
 #[path = "../support/task_folder.rs"]
 mod task_folder;
 
+mod data_files;
+mod data_files_parquet;
 mod demo;
 mod dlq_replay;
 mod dms_files;

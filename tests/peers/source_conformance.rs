@@ -113,6 +113,7 @@ fn options(endpoint: &str, bucket: &str) -> S3Options {
         region: Some(servers::REGION.to_owned()),
         endpoint: Some(endpoint.to_owned()),
         path_style: true,
+        requester_pays: false,
         checked_prefix: "orders/".to_owned(),
         expected_bucket_owner: None,
         patience: Patience::default(),

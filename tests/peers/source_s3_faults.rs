@@ -54,6 +54,7 @@ fn source_with(server: &ScriptedServer, stall_timeout: Duration) -> S3Source {
         region: None,
         endpoint: Some(server.endpoint.clone()),
         path_style: true,
+        requester_pays: true,
         checked_prefix: "orders/".to_owned(),
         expected_bucket_owner: Some("111122223333".to_owned()),
         patience: Patience {
@@ -100,6 +101,7 @@ async fn read_scripted(replies: Vec<Reply>) -> (Result<Bytes, SourceError>, Vec<
     let requests = server.requests();
     for request in &requests {
         assert_eq!(request.header("if-match"), Some(ETAG), "{}", request.head);
+        assert_eq!(request.header("x-amz-request-payer"), Some("requester"));
         assert_eq!(
             request.header("x-amz-expected-bucket-owner"),
             Some("111122223333"),
@@ -349,6 +351,7 @@ async fn a_listing_is_asked_for_again_and_read_exactly() {
             request.header("x-amz-expected-bucket-owner"),
             Some("111122223333")
         );
+        assert_eq!(request.header("x-amz-request-payer"), Some("requester"));
     }
 }
 

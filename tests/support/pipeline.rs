@@ -19,10 +19,10 @@ use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{
-    Aggregation, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig, Guarantee, LateFiles,
-    LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention, Pace, RecreatedStream,
-    RestartDelays, RunMode, SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig,
-    TargetConfig,
+    Aggregation, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig,
+    FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention,
+    Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat, SourceLocation, StateConfig,
+    StopConfig, TargetConfig,
 };
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::memory::MemorySource;
@@ -112,6 +112,8 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             changes_from: ChangesFrom::Beginning,
             csv: CsvDialect::default(),
             format: SourceFormat::default(),
+            files: FilesConfig::default(),
+            archived_objects: ArchivedObjects::Quarantine,
             late_files: LateFiles::Process,
             changed_objects: ChangedObjects::Quarantine,
             poll_interval: Duration::from_millis(20),

@@ -14,7 +14,7 @@ use crate::cli::text::counted;
 use crate::cli::{ConfigPath, Output, OutputFormat, backends, task_events};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::discover::folders::{ObjectFolder, folders};
+use crate::discover::folders::{Belonging, ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
 use crate::model::ObjectVersion;
 use crate::printable::printable;
@@ -148,7 +148,10 @@ fn settled_rows(entries: &[ObjectEntry]) -> u64 {
 /// The folder that a file is read from, as the task is configured now.
 fn folder_of(config: &Config, entry: &ObjectEntry) -> Result<ObjectFolder, Fault> {
     let mut folders = folders(config).into_iter();
-    let folder = folders.find(|folder| folder.queue == entry.id.queue && folder.has(&entry.version.key));
+    let folder = folders.find(|folder| {
+        let belonging = folder.rule.judge(&entry.version.key);
+        folder.queue == entry.id.queue && belonging != Belonging::Elsewhere
+    });
     folder.ok_or_else(|| {
         let message = format!(
             "no folder of the task has {} any more, so it would not be read; restore the definition or `migration_type`",

@@ -26,7 +26,7 @@ use crate::infer::document::{
 use crate::infer::table::{Inferred, TableSeen};
 use crate::printable::printable;
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
-use crate::settings::{CsvDialect, SourceLocation};
+use crate::settings::{CsvDialect, SourceLocation, is_side_file};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
@@ -133,7 +133,7 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
         .as_ref()
         .map(|(owner, name)| (owner.as_str(), name.as_str()));
     let places = args.samples.iter().map(|sample| SamplePlace::of(sample, table));
-    let places = places.collect::<Result<Vec<_>, _>>()?;
+    let places = data_of(places.collect::<Result<Vec<_>, _>>()?)?;
     let (location, bucket_folder) = common_place(&places)?;
     let runtime = super::runtime()?;
     let tables = runtime.block_on(infer(args, &places))?;
@@ -153,6 +153,26 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
         OutputFormat::Text => outcome.text(),
     })?;
     Ok(0)
+}
+
+/// The samples without side files, which a pattern of a shell gives as well; a task does not read them either.
+fn data_of(places: Vec<SamplePlace>) -> Result<Vec<SamplePlace>, Fault> {
+    let name_of = |place: &SamplePlace| place.key.rsplit('/').next().map(ToOwned::to_owned);
+    let is_side = |place: &SamplePlace| name_of(place).is_some_and(|name| is_side_file(&name));
+    let (side, data): (Vec<_>, Vec<_>) = places.into_iter().partition(is_side);
+    for place in &side {
+        tracing::warn!(key = place.key, "a sample is not data by its name, and left out");
+    }
+    match side.first() {
+        Some(first) if data.is_empty() => {
+            let message = format!(
+                "{} is not data by its name; give other samples",
+                printable(&first.key)
+            );
+            Err(Fault::new(FaultKind::Usage, message))
+        }
+        _ => Ok(data),
+    }
 }
 
 /// The one bucket and folder that all samples lie in.
@@ -283,7 +303,7 @@ impl InitReport {
                 ControlFlow::Continue(())
             };
             reader
-                .read(source.as_ref(), &version, folder.rows(), &mut take)
+                .read(source.as_ref(), &version, folder.rows, &mut take)
                 .await
                 .map_err(Fault::from)?;
         }

@@ -54,6 +54,7 @@ impl SamplePlace {
                 region: None,
                 endpoint: None,
                 path_style: false,
+                requester_pays: false,
                 expected_bucket_owner: None,
             };
             return Self::in_folders(sample, key, table, |base| (location, base));

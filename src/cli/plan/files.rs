@@ -8,11 +8,12 @@ use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectSta
 use crate::cli::task_files::list;
 use crate::config::Config;
 use crate::discover::catalog::is_late;
-use crate::discover::folders::ObjectFolder;
+use crate::discover::folders::{Belonging, ObjectFolder};
 use crate::fault::Fault;
+use crate::model::name_order::NameOrder;
 use crate::model::start::StartPoint;
 use crate::model::{ObjectVersion, QueueName};
-use crate::settings::{SourceLocation, TargetConfig};
+use crate::settings::{LeftOut, SourceLocation, TargetConfig, is_side_file};
 use crate::source::ObjectSource;
 use crate::supervise::beginning::decided;
 
@@ -31,6 +32,12 @@ pub(super) struct Listed {
     pub(super) bytes_left: u64,
     pub(super) first_key: Option<String>,
     pub(super) last_key: Option<String>,
+    /// Whether their names sort as the numbers in them.
+    pub(super) order: NameOrder,
+    /// The first file of the folder that is not data.
+    pub(super) not_data_first: Option<String>,
+    /// The first file that is named as change files are.
+    pub(super) unread_changes_first: Option<String>,
     /// The first files that are to be read, and without any the first there are.
     pub(super) samples: Vec<ObjectVersion>,
 }
@@ -57,7 +64,7 @@ pub(super) async fn list_folder(
         failure = taken.err();
         failure.is_none()
     };
-    list(source, &folder.prefix, &mut take).await?;
+    list(source, &folder.rule.prefix, &mut take).await?;
     if let Some(fault) = failure {
         return Err(fault);
     }
@@ -71,6 +78,20 @@ pub(super) async fn list_folder(
 }
 
 impl Listed {
+    /// Counts a file of the folder that is not read.
+    fn leave(&mut self, why: LeftOut, key: &str) {
+        match why {
+            LeftOut::SideFile | LeftOut::Below | LeftOut::Pattern => {
+                self.files.not_data += 1;
+                self.not_data_first.get_or_insert_with(|| key.to_owned());
+            }
+            LeftOut::NamedAsChanges => {
+                self.files.unread_changes += 1;
+                self.unread_changes_first.get_or_insert_with(|| key.to_owned());
+            }
+        }
+    }
+
     /// Counts a file that was set aside; gives the bytes that are to be read of it, if it is to be read again.
     fn take_set_aside(&mut self, entry: &ObjectEntry, object: &ObjectVersion) -> Option<u64> {
         let decision = entry.state.set_aside().and_then(|aside| aside.decision);
@@ -115,41 +136,29 @@ impl Listing {
         folder: &ObjectFolder,
         objects: Vec<ObjectVersion>,
     ) -> Result<(), Fault> {
+        let judged = objects
+            .into_iter()
+            .map(|object| (folder.rule.judge(&object.key), object));
+        let own = judged.filter(|(belonging, _)| *belonging != Belonging::Elsewhere);
+        let (belongings, objects): (Vec<_>, Vec<_>) = own.unzip();
         let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
         let known = match &state.store {
             Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
             None => vec![None; keys.len()],
         };
         let in_front = self.in_front(state, &objects)?;
-        for ((object, known), is_before) in objects.into_iter().zip(known).zip(in_front) {
+        let states = belongings.into_iter().zip(known).zip(in_front);
+        for (object, ((belonging, known), is_before)) in objects.into_iter().zip(states) {
             let listed = &mut self.listed;
-            let files = &mut listed.files;
-            files.all += 1;
+            // One that has a number is read, whatever the configuration says by now.
+            if let (Belonging::LeftOut(why), None) = (belonging, &known) {
+                listed.leave(why, &object.key);
+                continue;
+            }
+            listed.order.take(&object.key);
             listed.bytes += object.size_bytes;
-            let left = match known.as_ref().map(|entry| (&entry.state, entry)) {
-                Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
-                    files.open += 1;
-                    Some(entry.unsettled_bytes())
-                }
-                Some((ObjectState::Done(_), entry)) => {
-                    files.done += 1;
-                    files.replaced += u64::from(entry.version.etag != object.etag);
-                    None
-                }
-                Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
-                    listed.take_set_aside(entry, &object)
-                }
-                None if self.is_loaded || is_before => {
-                    files.not_read += 1;
-                    None
-                }
-                None => {
-                    files.new += 1;
-                    let is_change = folder.table.is_none();
-                    files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
-                    Some(object.size_bytes)
-                }
-            };
+            let left = self.bytes_left(folder, &object, known.as_ref(), is_before);
+            let listed = &mut self.listed;
             listed.first_key.get_or_insert_with(|| object.key.clone());
             listed.last_key = Some(object.key.clone());
             listed.bytes_left += left.unwrap_or(0);
@@ -162,6 +171,42 @@ impl Listing {
             }
         }
         Ok(())
+    }
+
+    /// Counts a file by what the checkpoint says of it; gives the bytes that are to be read of it, if it is to be read.
+    fn bytes_left(
+        &mut self,
+        folder: &ObjectFolder,
+        object: &ObjectVersion,
+        known: Option<&ObjectEntry>,
+        is_before: bool,
+    ) -> Option<u64> {
+        let files = &mut self.listed.files;
+        files.all += 1;
+        match known.map(|entry| (&entry.state, entry)) {
+            Some((ObjectState::Registered | ObjectState::Open(_), entry)) => {
+                files.open += 1;
+                Some(entry.unsettled_bytes())
+            }
+            Some((ObjectState::Done(_), entry)) => {
+                files.done += 1;
+                files.replaced += u64::from(entry.version.etag != object.etag);
+                None
+            }
+            Some((ObjectState::Quarantined { .. } | ObjectState::Decided { .. }, entry)) => {
+                self.listed.take_set_aside(entry, object)
+            }
+            None if self.is_loaded || is_before => {
+                files.not_read += 1;
+                None
+            }
+            None => {
+                files.new += 1;
+                let is_change = folder.table.is_none();
+                files.late += u64::from(is_change && is_late(&object.key, self.greatest_key.as_deref()));
+                Some(object.size_bytes)
+            }
+        }
     }
 
     /// Which of these lie before the start.
@@ -254,8 +299,13 @@ pub(super) async fn strays(
     let mut take = |objects: Vec<ObjectVersion>| {
         seen += objects.len();
         for object in objects {
-            let is_owned = folders.iter().any(|folder| folder.has(&object.key)) || own.have(&object.key);
-            if !is_owned {
+            let lies_in = |folder: &ObjectFolder| folder.rule.judge(&object.key) != Belonging::Elsewhere;
+            let below = object
+                .key
+                .strip_prefix(&config.source.bucket_folder)
+                .unwrap_or_default();
+            let is_told = folders.iter().any(lies_in) || own.have(&object.key) || is_side_file(below);
+            if !is_told {
                 strays.count += 1;
                 if strays.keys.len() < STRAYS_SHOWN_MAX {
                     strays.keys.push(object.key);

@@ -12,7 +12,7 @@ use self::estimate::{Sample, ShardLimits, ShardLoads};
 use self::files::{Listed, list_folder, strays};
 use self::report::{FolderPlan, Plan, SampleMeans, StateOrigin, Work};
 use super::checkpoint::open_existing;
-use super::first_rows::{FirstOutcome, first_rows};
+use super::first_rows::{FirstOutcome, UnreadableFile, Wish, first_rows};
 use super::stream_view::StreamView;
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::checkpoint::store::sled::SledStore;
@@ -130,8 +130,9 @@ impl Planner<'_> {
         let (mut folders, mut warnings) = (Vec::new(), warnings::of_stream(self.stream));
         for folder in &all {
             let listed = list_folder(self.config, self.source, self.state, folder).await?;
-            let sample = self.sample(&mut reader, folder, &listed).await?;
-            let planned = self.folder(folder, listed, &sample, &mut loads);
+            let (sample, unreadable) = self.sample(&mut reader, folder, &listed).await?;
+            warnings.extend(warnings::of_order(&folder.name, &listed.order));
+            let planned = self.folder(folder, listed, (&sample, unreadable), &mut loads);
             warnings.extend(warnings::of_folder(&planned, &sample, self.stream));
             total.add(planned.left);
             folders.push(planned);
@@ -164,20 +165,23 @@ impl Planner<'_> {
         reader: &mut RowReader,
         folder: &ObjectFolder,
         listed: &Listed,
-    ) -> Result<Sample, Fault> {
-        let mut sample = Sample::default();
+    ) -> Result<(Sample, Vec<UnreadableFile>), Fault> {
+        let (mut sample, mut unreadable) = (Sample::default(), Vec::new());
         let delimiter = u64::try_from(self.config.source.csv.row_delimiter.len()).unwrap_or(1);
         for version in listed.samples.iter().take(SAMPLED_FILES_MAX) {
             let before = sample.row_bytes;
-            let rows = first_rows(
-                reader,
-                self.source,
-                version,
-                folder.rows(),
-                None,
-                self.sample_rows,
-            );
-            let rows = rows.await?;
+            let wish = Wish {
+                rows: folder.rows,
+                table: None,
+                count: self.sample_rows,
+            };
+            let rows = match first_rows(reader, self.source, version, wish).await? {
+                Ok(rows) => rows,
+                Err(reason) => {
+                    unreadable.push(UnreadableFile::new(&version.key, reason));
+                    continue;
+                }
+            };
             let is_whole = rows.len() < self.sample_rows;
             for row in rows {
                 let bytes = |length: usize| saturate::to_u64(length);
@@ -196,14 +200,14 @@ impl Planner<'_> {
                 sample.row_bytes = before.saturating_add(version.size_bytes);
             }
         }
-        Ok(sample)
+        Ok((sample, unreadable))
     }
 
     fn folder(
         &self,
         folder: &ObjectFolder,
         listed: Listed,
-        sample: &Sample,
+        (sample, unreadable): (&Sample, Vec<UnreadableFile>),
         loads: &mut ShardLoads,
     ) -> FolderPlan {
         let records = sample.records_in(listed.bytes_left);
@@ -216,7 +220,7 @@ impl Planner<'_> {
         });
         FolderPlan {
             name: folder.name.clone(),
-            prefix: folder.prefix.clone(),
+            prefix: folder.rule.prefix.clone(),
             left: Work {
                 files: listed.files.new + listed.files.open,
                 bytes: listed.bytes_left,
@@ -227,6 +231,9 @@ impl Planner<'_> {
             bytes: listed.bytes,
             first_key: listed.first_key,
             last_key: listed.last_key,
+            not_data_first: listed.not_data_first,
+            unread_changes_first: listed.unread_changes_first,
+            unreadable,
             sample: SampleMeans {
                 rows: sample.rows,
                 rejected: sample.rejected,

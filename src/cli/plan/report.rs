@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cli::first_rows::UnreadableFile;
 use crate::cli::text::{counted, grouped, lines, span, table};
 use crate::printable::printable;
 use crate::saturate;
@@ -49,6 +50,11 @@ pub(super) struct FolderPlan {
     pub(super) bytes: u64,
     pub(super) first_key: Option<String>,
     pub(super) last_key: Option<String>,
+    /// The first file that is not data, and the first that is named as change files are.
+    pub(super) not_data_first: Option<String>,
+    pub(super) unread_changes_first: Option<String>,
+    /// Files of which no rows can be shown, and why.
+    pub(super) unreadable: Vec<UnreadableFile>,
     pub(super) sample: SampleMeans,
     pub(super) left: Work,
 }
@@ -71,6 +77,10 @@ pub(super) struct FileCounts {
     /// Arrived after the full load of their table was complete, or lie before where the changes begin: they are
     /// not read.
     pub(super) not_read: u64,
+    /// Of the folder, and no data: side files, and what `source.files` leaves out. Not among all.
+    pub(super) not_data: u64,
+    /// Named as DMS names change files, where none are read. Not among all.
+    pub(super) unread_changes: u64,
     /// New change files with a name that sorts before one already read.
     pub(super) late: u64,
 }

@@ -2,11 +2,12 @@
 
 use super::estimate::{HotKey, Sample};
 use super::report::{FolderPlan, Stray};
-use crate::cli::status::unread::replaced_files;
+use crate::cli::status::unread::{not_data_files, replaced_files, unread_change_files};
 use crate::cli::stream_view::StreamView;
 use crate::cli::text::{counted, grouped};
 use crate::discover::folders::CHANGE_FILES;
 use crate::limits::SHARD_RECORDS_PER_SECOND;
+use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::saturate;
 
 /// Records from this share of the limit on are called near it, in per cent.
@@ -36,6 +37,10 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         ));
     }
     warnings.extend(of_unread(folder));
+    warnings.extend(of_left_out(folder));
+    let unreadable = folder.unreadable.iter();
+    warnings
+        .extend(unreadable.map(|file| format!("{name}: {} cannot be read: {}", file.object, file.reason)));
     if sample.rejected > 0 {
         warnings.push(format!(
             "{name}: {} of {} sampled would be dead letters; `brigade preview` names the reasons",
@@ -60,6 +65,15 @@ pub(super) fn of_folder(folder: &FolderPlan, sample: &Sample, stream: &StreamVie
         ));
     }
     warnings
+}
+
+/// That files are not read in the order of the numbers in their names.
+pub(super) fn of_order(name: &str, order: &NameOrder) -> Option<String> {
+    let OutOfOrder { first, then } = order.found.as_ref()?;
+    Some(format!(
+        "{name}: names sort as text and not by their numbers, and files are read in that order: {first} before {then}; write \
+         numbers with leading zeros"
+    ))
 }
 
 /// Files of a folder that are not read, or not read on.
@@ -93,6 +107,28 @@ fn of_unread(folder: &FolderPlan) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Files of a folder that are not data of it.
+fn of_left_out(folder: &FolderPlan) -> Vec<String> {
+    let (name, files) = (&folder.name, &folder.files);
+    let told = |count: u64, text: String, first: &Option<String>| {
+        let first = first.as_ref().filter(|_| count > 0)?;
+        Some(format!("{name}: {text}, the first is {first}"))
+    };
+    let lines = [
+        told(
+            files.not_data,
+            not_data_files(files.not_data),
+            &folder.not_data_first,
+        ),
+        told(
+            files.unread_changes,
+            unread_change_files(files.unread_changes),
+            &folder.unread_changes_first,
+        ),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 fn of_size(name: &str, sample: &Sample, stream: &StreamView) -> Option<String> {

@@ -48,9 +48,51 @@ pub(in crate::cli) fn unread_lines(status: &TaskStatus) -> Vec<String> {
             ));
         }
         texts.extend(replaced_line(&name, load).map(|line| format!("{line}; {cure}")));
+        texts.extend(left_out_lines(&name, load));
     }
+    texts.extend(left_out_lines("change files", &status.changes));
     texts.extend(replaced_line("change files", &status.changes));
     texts
+}
+
+/// Files that lie in a folder and are not data of it.
+fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
+    let ObjectCounts {
+        not_data,
+        unread_changes,
+        ..
+    } = counts;
+    let mut texts = Vec::new();
+    if not_data.count > 0 {
+        let first = named(&not_data.first_keys);
+        texts.push(format!("{name}: {}: {first}", not_data_files(not_data.count)));
+    }
+    if unread_changes.count > 0 {
+        let first = named(&unread_changes.first_keys);
+        texts.push(format!(
+            "{name}: {}: {first}",
+            unread_change_files(unread_changes.count)
+        ));
+    }
+    texts
+}
+
+/// Side files, and files that the configuration leaves out.
+pub(in crate::cli) fn not_data_files(count: u64) -> String {
+    let is = if count == 1 { "is" } else { "are" };
+    format!(
+        "{} {is} not data, by name (`_*`, `.*`) or by `source.files`",
+        counted(count, "file")
+    )
+}
+
+/// Files named as change files in a folder where none are read.
+pub(in crate::cli) fn unread_change_files(count: u64) -> String {
+    let is = if count == 1 { "is" } else { "are" };
+    format!(
+        "{} {is} named as DMS names change files and not read as load files",
+        counted(count, "file")
+    )
 }
 
 fn replaced_line(name: &str, counts: &ObjectCounts) -> Option<String> {

@@ -2,6 +2,7 @@
 //! from. Pure: no I/O, no clock.
 
 mod errors;
+mod files;
 mod source;
 mod target;
 mod task;
@@ -36,6 +37,8 @@ pub struct Key {
 pub enum Kind {
     /// Text.
     Text(&'static TextRule),
+    /// Some texts: a list of them, or one.
+    Texts(&'static TextRule),
     /// Text with the escapes of [`text::unescape`].
     Separator,
     /// A path; a relative one starts at the folder of the configuration file.
@@ -67,6 +70,8 @@ pub enum Kind {
     Choice(&'static Choice),
     /// Keys below this one.
     Group(&'static Group),
+    /// Names of its own, with keys below each.
+    Named(&'static Group),
     /// One of some words, or keys below this one.
     ChoiceOrGroup(&'static Choice, &'static Group),
 }
@@ -129,8 +134,9 @@ impl Kind {
     /// The keys below a key of this kind.
     pub fn group(&self) -> Option<&'static Group> {
         match self {
-            Self::Group(group) | Self::ChoiceOrGroup(_, group) => Some(group),
+            Self::Group(group) | Self::Named(group) | Self::ChoiceOrGroup(_, group) => Some(group),
             Self::Text(_)
+            | Self::Texts(_)
             | Self::Separator
             | Self::Path
             | Self::Duration { .. }
@@ -145,6 +151,7 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Self::Text(rule) => rule.allowed.to_owned(),
+            Self::Texts(rule) => format!("one or a list of: {}", rule.allowed),
             Self::Separator => format!(
                 "1 to {} characters, with {}",
                 text::SEPARATOR_CHARACTERS_MAX,
@@ -160,6 +167,7 @@ impl Kind {
             Self::Boolean => "true or false".to_owned(),
             Self::Choice(choice) => choice.words.join(" | "),
             Self::Group(group) => format!("a group of keys: {}", names(group)),
+            Self::Named(group) => format!("names, each with a group of keys: {}", names(group)),
             Self::ChoiceOrGroup(choice, group) => {
                 format!("{} | {{ {} }}", choice.words.join(" | "), names(group))
             }
@@ -184,6 +192,13 @@ fn collect(group: &Group, prefix: &str, found: &mut Vec<(String, &'static Key)>)
         let path = join(prefix, key.name);
         found.push((path.clone(), key));
         if let Some(below) = key.kind.group() {
+            let is_named = matches!(key.kind, Kind::Named(_));
+            // Names are the user's: the example stands for all of them.
+            let path = if is_named {
+                join(&path, key.presence.text())
+            } else {
+                path
+            };
             collect(below, &path, found);
         }
     }

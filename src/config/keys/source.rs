@@ -33,7 +33,7 @@ const PLACES: &[Key] = &[
     },
 ];
 
-const READING: [Key; 8] = [
+const READING: [Key; 10] = [
     Key {
         name: "tables",
         kind: Kind::Path,
@@ -69,6 +69,17 @@ const READING: [Key; 8] = [
         about: "Where the changes begin; `CdcStartPosition` and `CdcStartTime` of DMS. now: after every change file that\n\
                 exists when the task first starts. Files before the beginning are not read; the log and `brigade status`\n\
                 count them. Decided once and kept with the checkpoint: a task that has begun refuses another value.",
+    },
+    super::files::FILES,
+    Key {
+        name: "archived_objects",
+        kind: Kind::Choice(&Choice {
+            words: &["quarantine", "stop"],
+            unavailable: &[],
+        }),
+        presence: Presence::Default("quarantine"),
+        about: "A file that S3 has put into an archive (Glacier, Deep Archive) and cannot be read before it is restored: set\n\
+                it aside visibly, or stop the task. Once it is restored, `brigade files retry` reads it.",
     },
     Key {
         name: "late_files",
@@ -165,6 +176,12 @@ static S3: Group = Group {
             kind: Kind::Text(&text::REGION),
             presence: Presence::Optional("us-west-2"),
             about: "Region of the bucket. Without it the provider chain decides.",
+        },
+        Key {
+            name: "requester_pays",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Whether this account pays for the requests to a bucket of another one that demands it.",
         },
         Key {
             name: "endpoint",

@@ -100,6 +100,15 @@ pub static OBJECT_KEY: TextRule = TextRule {
     accepts: |text| !text.is_empty() && !text.contains("://"),
 };
 
+/// A pattern of the names of files.
+pub static PATTERN: TextRule = TextRule {
+    allowed: "a pattern such as `*.csv` or `old/**`: `*` and `?` stand for anything within a name, `**` for anything",
+    pattern: "^[^/].*$",
+    accepts: |text| {
+        !text.is_empty() && text.len() <= 1_024 && !text.starts_with('/') && !text.contains("://")
+    },
+};
+
 /// An AWS account.
 pub static ACCOUNT: TextRule = TextRule {
     allowed: "an AWS account number: 12 digits, in quotes",

@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod errors;
+mod files;
 mod format;
 mod message;
 mod restarts;
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::units::SizeText;
 use super::values::{Section, Values};
+use crate::map::TableName;
 use crate::map::plan::MappedTables;
+use crate::model::Table;
 use crate::settings::life::parse_moment;
 use crate::settings::problems::Report;
 use crate::settings::{LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
@@ -67,6 +70,12 @@ pub(super) fn resolve(
     let stop = stop(&root, migration_type, report);
     if let (Some(source), Some(tables), Some(target)) = (&source, &tables, &target) {
         source::check_output_is_not_input(source, &tables.tables, &target.place, &root, report);
+    }
+    if let (Some(source), Some(MappedTables { tables, mappings })) = (&source, &tables) {
+        let unselected = mappings.unselected.iter().map(TableName::full_name);
+        let known = tables.iter().map(Table::full_name).chain(unselected);
+        files::check_tables(source, &known.collect::<Vec<_>>(), &root, report);
+        files::check_layout(source, &root, report);
     }
     if let (Some(source), Some(tables), Some(migration_type)) = (&source, &tables, migration_type) {
         source::check_folders(source, &tables.tables, migration_type, &root, report);

@@ -5,14 +5,15 @@ use std::path::Path;
 use super::super::tree::quoted;
 use super::super::values::Section;
 use super::endpoint::endpoint;
+use super::files::files;
 use super::format::{data_format, dialect, format};
 use super::{joined, prefix};
 use crate::model::Table;
 use crate::settings::life::parse_moment;
 use crate::settings::problems::Report;
 use crate::settings::{
-    ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig, SourceLocation,
-    TargetConfig,
+    ArchivedObjects, ChangedObjects, ChangesFrom, DataFormat, LateFiles, MigrationType, SourceConfig,
+    SourceLocation, TargetConfig,
 };
 
 pub(super) fn source(
@@ -37,6 +38,14 @@ pub(super) fn source(
         changes_from: changes_from?,
         csv: csv?,
         format: format?,
+        files: files(&section)?,
+        archived_objects: section.choice(
+            "archived_objects",
+            &[
+                ("quarantine", ArchivedObjects::Quarantine),
+                ("stop", ArchivedObjects::Stop),
+            ],
+        )?,
         late_files: section.choice(
             "late_files",
             &[
@@ -77,7 +86,7 @@ fn changes_from(
         let since = point.text("modified_since").and_then(parse_moment)?;
         return Some(ChangesFrom::ModifiedSince(since));
     };
-    if cdc_path.is_none() && is_parquet(source) {
+    if cdc_path.is_none() && is_beside_loads(source) {
         let message = "`source.changes_from.after_key` is one key, and the change files lie in the folder of each table; \
                        use `modified_since`";
         report.error(point.place("after_key"), message);
@@ -103,6 +112,7 @@ fn location(source: &Section<'_>, folder: &Path, report: &mut Report) -> Option<
             region: s3.filled_text("region"),
             endpoint: endpoint(&s3, report),
             path_style: s3.boolean("path_style")?,
+            requester_pays: s3.boolean("requester_pays")?,
             expected_bucket_owner: s3.filled_text("expected_bucket_owner"),
         });
     }
@@ -132,12 +142,12 @@ fn cdc_path(
             report.warning(place.place("cdc_path"), message);
             None
         }
-        (None, true) if place.is_broken("cdc_path") || is_parquet(source) => None,
+        (None, true) if place.is_broken("cdc_path") || is_beside_loads(source) => None,
         (None, true) => {
             let message = format!(
                 "`{key}` is missing; add it, for example `cdc_path: cdc`. A task with ongoing replication from S3 needs \
-                 the folder of its change files, as in DMS; only with `data_format: parquet` they may lie in the folders \
-                 of the tables"
+                 the folder of its change files, as in DMS; with `data_format: parquet`, or with \
+                 `source.files.changes_beside_loads: true`, they lie in the folders of the tables"
             );
             report.error(source.place(kind), message);
             None
@@ -157,9 +167,12 @@ fn cdc_path(
     }
 }
 
-/// With Parquet the changes of a table may lie beside its full load, where DMS writes them.
-fn is_parquet(source: &Section<'_>) -> bool {
-    data_format(source) == Some(DataFormat::Parquet)
+/// Without `cdc_path` the changes of a table lie beside its full load, where DMS writes them: with Parquet, and where it is
+/// said.
+fn is_beside_loads(source: &Section<'_>) -> bool {
+    let files = source.section("files");
+    let is_said = files.and_then(|files| files.boolean("changes_beside_loads"));
+    data_format(source) == Some(DataFormat::Parquet) || is_said == Some(true)
 }
 
 fn check_intervals(source: &Section<'_>, report: &mut Report) {
@@ -240,7 +253,7 @@ mod tests {
     use super::*;
     use crate::config::tests::loaded_with;
     use crate::settings::{
-        CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn,
+        CompressionChoice, CsvColumns, CsvDialect, DataFormat, FilesConfig, HeaderDrift, LoadOperationColumn,
         SourceFormat, TextEncoding,
     };
 
@@ -248,10 +261,10 @@ mod tests {
     fn every_key_of_a_source_reaches_its_own_field() {
         let source = loaded_with(
             "  s3: { bucket: blog-source,",
-            "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
+            "  changes_from: now\n  late_files: quarantine\n  changed_objects: stop\n  archived_objects: stop\n  poll_interval: 2s\n  full_listing_interval: 3m\n  \
              csv: { delimiter: ';', row_delimiter: '|', null_value: '\\N', ignore_header_rows: 1, ignore_header_rows_in_changes: 1, rfc4180: false, quote: \"'\", escape: '\\', encoding: UTF-16LE, \
              load_operation_column: absent, compression: gzip, expansion_max: 7, columns: by_header, header_drift: stop }\n  data_format: csv\n  \
-             s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, \
+             s3: { bucket: other, bucket_folder: /in/, region: r-1, endpoint: \"https://e\", path_style: true, requester_pays: true, \
              expected_bucket_owner: \"012345678901\",",
         )
         .source;
@@ -261,6 +274,7 @@ mod tests {
                 region: Some("r-1".into()),
                 endpoint: Some("https://e".into()),
                 path_style: true,
+                requester_pays: true,
                 expected_bucket_owner: Some("012345678901".into()),
             },
             bucket_folder: "in/".into(),
@@ -286,6 +300,8 @@ mod tests {
                 encoding: TextEncoding::of("utf-16le").unwrap(),
                 expansion_max: 7,
             },
+            files: FilesConfig::default(),
+            archived_objects: ArchivedObjects::Stop,
             late_files: LateFiles::Quarantine,
             changed_objects: ChangedObjects::Stop,
             poll_interval: Duration::from_secs(2),

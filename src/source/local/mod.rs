@@ -1,7 +1,7 @@
 //! Objects from a folder on this machine: each regular file is an object, its key the path below the folder.
 //!
 //! What is in the folder is listed, whatever its name: files that start with a dot or end in `.tmp` are objects
-//! like any other, as they would be in a bucket. What cannot be an object stops the listing with its name,
+//! like any other, as they would be in a bucket; which of them are data is not for a source to say. What cannot be an object stops the listing with its name,
 //! because leaving it out could lose rows: a name that is not UTF-8, a device or pipe, a symbolic link to a
 //! folder or to a place outside. A symbolic link to a file inside the folder is followed.
 //!

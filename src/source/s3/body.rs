@@ -110,6 +110,7 @@ impl ObjectReader {
             .bucket(&self.bucket.name)
             .key(&self.version.key)
             .set_expected_bucket_owner(self.bucket.owner.clone())
+            .set_request_payer(self.bucket.payer.clone())
             .if_match(format!("\"{}\"", self.version.etag))
             .set_range(self.range_header());
         let answer = request.send().await;

@@ -36,6 +36,8 @@ pub(super) enum RequestFailure {
     Vanished,
     /// The bucket does not exist.
     Missing,
+    /// It has to be restored from an archive first.
+    Archived(String),
     /// A permission is missing.
     Denied(String),
     /// It can never work as it is configured.
@@ -61,8 +63,9 @@ impl RequestFailure {
             },
             Self::Vanished => SourceError::Vanished { location },
             Self::Missing => SourceError::Missing { location },
+            Self::Archived(detail) => SourceError::Archived { location, detail },
             Self::Denied(detail) => SourceError::Denied {
-                action,
+                action: lacking(action, &detail),
                 location,
                 detail,
             },
@@ -78,6 +81,15 @@ impl RequestFailure {
                 detail,
             },
         }
+    }
+}
+
+/// The permission that is missing: an object of a key of KMS may be denied for want of that key.
+fn lacking(action: &'static str, detail: &str) -> &'static str {
+    if detail.contains("kms:Decrypt") {
+        "kms:Decrypt"
+    } else {
+        action
     }
 }
 
@@ -127,10 +139,7 @@ impl Answer<'_> {
                 | "IllegalLocationConstraintException",
             )
             | (300..=399, _) => RequestFailure::Refused(self.wrong_region()),
-            (_, "InvalidObjectState") => RequestFailure::Refused(format!(
-                "{}; restore the object from its archive class first",
-                self.detail()
-            )),
+            (_, "InvalidObjectState") => RequestFailure::Archived(self.detail()),
             // New credentials are on their way, or the SDK corrects its clock.
             (
                 _,
@@ -184,6 +193,7 @@ mod tests {
             RequestFailure::Changed => "changed",
             RequestFailure::Vanished => "vanished",
             RequestFailure::Missing => "missing",
+            RequestFailure::Archived(_) => "archived",
             RequestFailure::Denied(_) => "denied",
             RequestFailure::Refused(_) => "refused",
             RequestFailure::Passing(_) => "passing",
@@ -214,7 +224,7 @@ mod tests {
         check(Action::List, 404, "", "missing");
         check(Action::Get, 403, "AccessDenied", "denied");
         check(Action::Get, 403, "InvalidAccessKeyId", "denied");
-        check(Action::Get, 403, "InvalidObjectState", "refused");
+        check(Action::Get, 403, "InvalidObjectState", "archived");
         check(Action::Get, 403, "RequestTimeTooSkewed", "passing");
         for code in [
             "ExpiredToken",
@@ -231,6 +241,20 @@ mod tests {
         for status in [408, 429, 500, 502, 503, 504] {
             check(Action::Get, status, "", "passing");
         }
+    }
+
+    #[test]
+    fn a_denied_key_of_kms_is_named_and_not_the_right_to_the_object() {
+        let action_of = |detail: &str| {
+            let denied = RequestFailure::Denied(detail.to_owned());
+            match denied.into_error(Action::Get, "x".to_owned(), "", 1) {
+                SourceError::Denied { action, .. } => action,
+                _other => "",
+            }
+        };
+        let of_kms = "AccessDenied: User: u is not authorized to perform: kms:Decrypt on the resource";
+        assert_eq!(action_of(of_kms), "kms:Decrypt");
+        assert_eq!(action_of("AccessDenied: Access Denied"), "s3:GetObject");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, Region, ResponseChecksumValidation, StalledStreamProtectionConfig};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use futures_util::stream;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
@@ -53,6 +53,8 @@ pub struct S3Options {
     pub endpoint: Option<String>,
     /// Whether the bucket goes into the path instead of the host name.
     pub path_style: bool,
+    /// Whether the account of the credentials pays for the requests.
+    pub requester_pays: bool,
     /// Account that must own the bucket.
     pub expected_bucket_owner: Option<String>,
     /// Prefix that [`ObjectSource::check`] lists; a role may be allowed to list the bucket's folder only.
@@ -111,6 +113,7 @@ struct Bucket {
     client: Client,
     name: String,
     owner: Option<String>,
+    payer: Option<RequestPayer>,
     patience: Patience,
     counters: SourceCounters,
 }
@@ -124,6 +127,7 @@ impl S3Source {
             client: Client::from_conf(configuration),
             name: options.bucket,
             owner: options.expected_bucket_owner,
+            payer: options.requester_pays.then_some(RequestPayer::Requester),
             patience: options.patience,
             counters: SourceCounters::default(),
         };
@@ -219,6 +223,7 @@ impl Bucket {
         let request = request
             .set_start_after(after.map(str::to_owned))
             .set_expected_bucket_owner(self.owner.clone())
+            .set_request_payer(self.payer.clone())
             .max_keys(saturate::to_i32(keys_max))
             // XML cannot carry every character of a key.
             .encoding_type(EncodingType::Url);
