@@ -133,6 +133,7 @@ pub(crate) fn chunk(
     let records = records.collect();
     Chunk {
         columns: None,
+        has_operation: None,
         span,
         bytes: text.into(),
         records,
