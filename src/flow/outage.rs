@@ -232,19 +232,24 @@ impl Trial {
         })
     }
 
-    /// Awaits what an attempt says. As long as that is nothing, the attempt fails: a peer that takes connections and never
+    /// Awaits what an attempt at an action says. As long as that is nothing, the attempt fails: a peer that takes connections and never
     /// answers, or a mount that is gone, is away as well.
     ///
     /// # Errors
     /// As [`Self::failed`]; the attempt is given up then.
-    pub async fn attend<T>(&mut self, attempt: impl Future<Output = T>) -> Result<T, Outlasted> {
+    pub async fn attend<T>(
+        &mut self,
+        action: &str,
+        attempt: impl Future<Output = T>,
+    ) -> Result<T, Outlasted> {
         let (begun, silent_after) = (Instant::now(), self.outages.0.timing.silent_after);
         tokio::pin!(attempt);
         loop {
             tokio::select! {
                 said = &mut attempt => return Ok(said),
                 () = tokio::time::sleep(silent_after) => {
-                    self.failed(&format!("no answer for {} s so far", begun.elapsed().as_secs()))?;
+                    let silent_s = begun.elapsed().as_secs();
+                    self.failed(&format!("{action}: no answer for {silent_s} s so far"))?;
                 }
             }
         }

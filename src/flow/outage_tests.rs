@@ -55,14 +55,17 @@ async fn an_attempt_that_says_nothing_is_told_and_is_given_up_when_the_patience_
         tokio::time::sleep(MINUTE).await;
         watched.current()
     };
-    let told = trial.attend(attempt).await.unwrap();
-    assert!(told[0].last_error.starts_with("no answer for"), "{told:?}");
+    let told = trial.attend("an attempt", attempt).await.unwrap();
+    assert!(
+        told[0].last_error.starts_with("an attempt: no answer for"),
+        "{told:?}"
+    );
     trial.answered();
     assert_eq!(outages.current(), [], "it was answered in the end");
 
     let outages = self::outages(Some(MINUTE));
     let mut trial = outages.trial(Side::Source);
-    let ended = trial.attend(std::future::pending::<()>()).await;
+    let ended = trial.attend("an attempt", std::future::pending::<()>()).await;
     assert_eq!(ended.unwrap_err().side, Side::Source);
 }
 

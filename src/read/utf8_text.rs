@@ -22,6 +22,8 @@ pub struct Utf8Text {
     given: Vec<u8>,
     transcoding: Option<Box<Transcoding>>,
     is_at_end: bool,
+    /// What is reported once the beginning was given.
+    problem: Option<SourceError>,
 }
 
 struct Transcoding {
@@ -67,6 +69,7 @@ impl Utf8Text {
             given: Vec::new(),
             transcoding,
             is_at_end: false,
+            problem: None,
         }
     }
 
@@ -85,8 +88,14 @@ impl Utf8Text {
             given,
             transcoding,
             is_at_end,
+            problem,
             ..
         } = self;
+        if head.is_empty()
+            && let Some(problem) = problem.take()
+        {
+            return Err(problem);
+        }
         let Some(transcoding) = transcoding else {
             if !head.is_empty() {
                 *given = std::mem::take(head);
@@ -115,10 +124,12 @@ impl Utf8Text {
 
     /// Reads as much as shows whether it is text.
     async fn read_head(&mut self) -> Result<(), SourceError> {
-        while self.head.len() < HEAD_BYTES && !self.is_at_end {
-            match self.raw.next().await? {
-                Some(piece) => self.head.extend_from_slice(piece),
-                None => self.is_at_end = true,
+        while self.head.len() < HEAD_BYTES && !self.is_at_end && self.problem.is_none() {
+            match self.raw.next().await {
+                Ok(Some(piece)) => self.head.extend_from_slice(piece),
+                Ok(None) => self.is_at_end = true,
+                // Rows before the damage are rows.
+                Err(problem) => self.problem = Some(problem),
             }
         }
         self.is_unknown = false;

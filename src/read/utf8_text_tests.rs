@@ -146,6 +146,21 @@ async fn the_rows_before_bytes_of_no_character_are_read() {
 }
 
 #[tokio::test]
+async fn the_rows_before_damage_are_read_also_where_it_comes_in_what_is_looked_at() {
+    let source = MemorySource::new();
+    let mut bytes = gzip(b"1,a\n2,b\n");
+    bytes.extend_from_slice(b"what is this");
+    let version = source.put("a.csv.gz", bytes);
+    let read = read(&source, &version, "utf-8", Mark::START).await;
+    assert_eq!(read.rows, ["1,a", "2,b"]);
+    assert!(
+        matches!(&read.result, Err(SourceError::Damaged { .. })),
+        "{:?}",
+        read.result
+    );
+}
+
+#[tokio::test]
 async fn an_object_in_another_encoding_that_gives_fewer_bytes_than_it_has_is_not_at_its_end() {
     let source = MemorySource::new();
     let mut version = source.put("a.csv", encoded("1,x\n2,y\n", "utf-16le"));

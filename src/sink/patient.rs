@@ -47,7 +47,10 @@ impl RecordSink for PatientSink {
     async fn describe(&self) -> Result<StreamDescription, SinkError> {
         let mut trial = self.outages.trial(Side::Target);
         loop {
-            match trial.attend(self.inner.describe()).await? {
+            match trial
+                .attend("describing the stream", self.inner.describe())
+                .await?
+            {
                 Ok(stream) => {
                     trial.answered();
                     return Ok(stream);
@@ -64,7 +67,10 @@ impl RecordSink for PatientSink {
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
         let mut trial = self.outages.trial(Side::Target);
         loop {
-            match trial.attend(self.inner.read(shard, start.clone())).await? {
+            match trial
+                .attend("reading the stream back", self.inner.read(shard, start.clone()))
+                .await?
+            {
                 Ok(inner) => {
                     trial.answered();
                     return Ok(Box::new(PatientReader { inner, trial }));
@@ -77,7 +83,10 @@ impl RecordSink for PatientSink {
     async fn check_readable(&self, shard: &Shard) -> Result<(), SinkError> {
         let mut trial = self.outages.trial(Side::Target);
         loop {
-            match trial.attend(self.inner.check_readable(shard)).await? {
+            match trial
+                .attend("asking for the right to read", self.inner.check_readable(shard))
+                .await?
+            {
                 Ok(()) => {
                     trial.answered();
                     return Ok(());
@@ -96,7 +105,11 @@ impl RecordSink for PatientSink {
 impl ShardReader for PatientReader {
     async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
         loop {
-            match self.trial.attend(self.inner.next_page()).await? {
+            match self
+                .trial
+                .attend("reading the stream back", self.inner.next_page())
+                .await?
+            {
                 // Other readers want their share: the pace of reading is for the caller to keep.
                 page @ (Ok(_) | Err(SinkError::Throttled { .. })) => {
                     self.trial.answered();

@@ -45,7 +45,7 @@ impl Body {
     async fn open(&mut self) -> Result<ByteStream, SourceError> {
         loop {
             let opening = self.source.read_range(&self.version, self.range.clone());
-            match self.trial.attend(opening).await? {
+            match self.trial.attend("opening an object", opening).await? {
                 Ok(pieces) => return Ok(pieces),
                 Err(error) => self.wait_after(error).await?,
             }
@@ -75,7 +75,7 @@ impl Body {
                 Some(pieces) => pieces,
                 None => self.open().await?,
             };
-            match self.trial.attend(pieces.next()).await? {
+            match self.trial.attend("reading an object", pieces.next()).await? {
                 None => {
                     self.trial.answered();
                     return Ok(None);
@@ -100,7 +100,7 @@ impl ObjectSource for PatientSource {
     async fn list(&self, prefix: &str, after: Option<&ListCursor>) -> Result<ListPage, SourceError> {
         let mut trial = self.outages.trial(Side::Source);
         loop {
-            match trial.attend(self.inner.list(prefix, after)).await? {
+            match trial.attend("listing", self.inner.list(prefix, after)).await? {
                 Err(error) if error.is_away() => trial.wait_after(&error.to_string()).await?,
                 answer => {
                     trial.answered();

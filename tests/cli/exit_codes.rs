@@ -123,8 +123,10 @@ fn a_stream_behind_a_closed_port_is_exit_69() {
     });
     let ended = task.brigade(&["run", "--once"]).expect(69);
     assert!(ended.stderr.contains("`limits.outage_patience`"), "{ended:?}");
+    // On a busy machine the attempts of one call together take longer than an answer may.
+    let actions = ["kinesis:DescribeStreamSummary", "describing the stream"];
     assert!(
-        ended.stderr.contains("kinesis:DescribeStreamSummary"),
+        actions.iter().any(|action| ended.stderr.contains(action)),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("\nhelp: "), "{ended:?}");
