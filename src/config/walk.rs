@@ -99,7 +99,7 @@ impl Walker<'_> {
             match &entry.node.value {
                 Value::Map(below) => self.group(group, below, &path, entry.place),
                 Value::Null => self.group(group, &[], &path, entry.place),
-                other => {
+                other @ (Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
                     let message = format!("`{path}` is {}, which is not a group of keys", other.describe());
                     self.report.error(entry.node.place, message);
                 }

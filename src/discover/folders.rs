@@ -221,9 +221,10 @@ mod tests {
             };
             assert_eq!(rule(Takes::Loads).judge(key), taken, "{key}");
             assert_eq!(rule(Takes::Changes).judge(key), other, "{key}");
-            let alone = match is_change {
-                true => Belonging::LeftOut(LeftOut::NamedAsChanges),
-                false => Belonging::Data,
+            let alone = if is_change {
+                Belonging::LeftOut(LeftOut::NamedAsChanges)
+            } else {
+                Belonging::Data
             };
             assert_eq!(rule(Takes::LoadsAlone).judge(key), alone, "{key}");
         }

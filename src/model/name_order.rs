@@ -77,7 +77,9 @@ mod tests {
         let mut sorted: Vec<_> = names.to_vec();
         sorted.sort_unstable();
         let mut order = NameOrder::default();
-        sorted.iter().for_each(|name| order.take(name));
+        for name in sorted {
+            order.take(name);
+        }
         order.found.map(|found| (found.first, found.then))
     }
 

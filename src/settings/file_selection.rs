@@ -82,7 +82,10 @@ impl FileSelection {
 /// Whether a file is one that programs leave beside their data.
 pub fn is_side_file(name: &str) -> bool {
     let is_hidden = |part: &str| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
-    name.split('/').any(is_hidden) || name.ends_with(".crc") || name.ends_with("_$folder$")
+    let is_checksum = name
+        .rsplit_once('.')
+        .is_some_and(|(_, end)| end.eq_ignore_ascii_case("crc"));
+    name.split('/').any(is_hidden) || is_checksum || name.ends_with("_$folder$")
 }
 
 /// A pattern of names: `*` and `?` stand for anything within a name, `**` for anything at all. One without a slash is

@@ -245,16 +245,13 @@ mod tests {
 
     #[test]
     fn a_denied_key_of_kms_is_named_and_not_the_right_to_the_object() {
-        let action_of = |detail: &str| {
+        let told = |detail: &str| {
             let denied = RequestFailure::Denied(detail.to_owned());
-            match denied.into_error(Action::Get, "x".to_owned(), "", 1) {
-                SourceError::Denied { action, .. } => action,
-                _other => "",
-            }
+            denied.into_error(Action::Get, "x".to_owned(), "", 1).to_string()
         };
         let of_kms = "AccessDenied: User: u is not authorized to perform: kms:Decrypt on the resource";
-        assert_eq!(action_of(of_kms), "kms:Decrypt");
-        assert_eq!(action_of("AccessDenied: Access Denied"), "s3:GetObject");
+        assert!(told(of_kms).starts_with("kms:Decrypt on x was denied"));
+        assert!(told("AccessDenied: Access Denied").starts_with("s3:GetObject on x was denied"));
     }
 
     #[test]
