@@ -119,8 +119,8 @@ impl HeaderText<'_> {
                 Ok(None) if is_whole && line_ends.finish() => return Err(alone()),
                 Ok(None) if is_whole => {
                     framer.finish();
-                    let rest = std::iter::from_fn(|| framer.next_chunk());
-                    return Ok(rest.filter_map(|chunk| find(&chunk)).next());
+                    let mut rest = std::iter::from_fn(|| framer.next_chunk());
+                    return Ok(rest.find_map(|chunk| find(&chunk)));
                 }
                 Ok(None) => return Ok(None),
                 // Of a part of what is compressed, the end is missing.

@@ -83,7 +83,6 @@ impl TextEncoding {
     }
 
     /// Whether it needs no translation.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_utf_8(&self) -> bool {
         *self == Self::UTF_8
     }

@@ -99,9 +99,10 @@ fn quoting(
     delimiters: [&str; 2],
     refuse: &mut impl FnMut(Option<DocumentPlace>, &str),
 ) -> Option<(u8, Option<u8>)> {
-    let quote = character(csv, "quote", refuse)?;
+    let quote = character(csv, "quote", refuse)?.first().copied();
     // A quote before a quote means a quote anyway.
-    let escape = character(csv, "escape", refuse)?.filter(|escape| Some(*escape) != quote);
+    let escape = character(csv, "escape", refuse)?.first().copied();
+    let escape = escape.filter(|escape| Some(*escape) != quote);
     let is_in_delimiter = |byte: u8| delimiters.iter().any(|text| text.as_bytes().contains(&byte));
     if csv.boolean("rfc4180")? && quote.is_some_and(is_in_delimiter) {
         refuse(
@@ -120,20 +121,20 @@ fn quoting(
 }
 
 /// A key with one character, none if it is empty. Longer ones are a problem.
-fn character(
-    csv: &Section<'_>,
+fn character<'s>(
+    csv: &Section<'s>,
     name: &'static str,
     refuse: &mut impl FnMut(Option<DocumentPlace>, &str),
-) -> Option<Option<u8>> {
+) -> Option<&'s [u8]> {
     let text = csv.text(name)?;
     match text.as_bytes() {
-        [] => Some(None),
-        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(Some(*byte)),
+        [] => Some(&[]),
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(std::slice::from_ref(byte)),
         _longer => {
             let message =
                 format!("`source.csv.{name}` must be one ASCII character, and not the end of a line");
             refuse(csv.place(name), &message);
-            Some(None)
+            Some(&[])
         }
     }
 }
