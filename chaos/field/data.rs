@@ -258,7 +258,7 @@ impl Data {
             (None, 5..8) => (Operation::Update, self.rng.random_range(0..=number)),
             (None, _) => (Operation::Delete, self.rng.random_range(0..=number)),
         };
-        let is_tall = self.has_tall_rows && load_of.is_some() && mark % TALL_EVERY == 0;
+        let is_tall = self.has_tall_rows && load_of.is_some() && mark.is_multiple_of(TALL_EVERY);
         let row = Row {
             table: load_of.unwrap_or_else(|| self.rng.random_range(0..self.tables_count)),
             operation,
