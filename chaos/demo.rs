@@ -130,6 +130,10 @@ impl Conditions {
         let report = serde_json::from_slice(&output.stdout)
             .map_err(|_no_report| format!("the demo ended with {}: {complaint}", output.status))?;
         let is_passed = output.status.success();
+        if !is_passed {
+            // It says where it left the evidence.
+            eprint!("{complaint}");
+        }
         Ok(DemoResult { is_passed, report })
     }
 

@@ -6,6 +6,7 @@ use tokio::task::JoinError;
 
 use super::clients::kinesis_client;
 use super::meter::Meter;
+use super::reshard_gate::ReshardGate;
 use super::server::LocalServer;
 use super::streams;
 use super::{REGION, SandboxError};
@@ -78,7 +79,8 @@ impl SandboxKinesis {
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         };
-        let (routes, _store) = ferrokinesis::create_app(options);
+        let (routes, store) = ferrokinesis::create_app(options);
+        let routes = ReshardGate::guard(store, routes);
         let meter = Meter::default();
         let (runtime, handle) = OwnRuntime::start()?;
         let server = handle

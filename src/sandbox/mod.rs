@@ -28,6 +28,7 @@ pub mod order;
 #[cfg(feature = "testkit")]
 pub mod plant;
 pub mod reshard;
+mod reshard_gate;
 pub mod s3;
 pub mod server;
 pub mod streams;

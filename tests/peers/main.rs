@@ -20,6 +20,7 @@ mod kcl;
 mod otlp;
 mod parquet_pyarrow;
 mod sandbox;
+mod sandbox_reshard;
 mod sandbox_faults;
 mod sink_conformance;
 mod sink_kinesis_faults;

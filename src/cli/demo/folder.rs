@@ -1,4 +1,4 @@
-//! The working folder of a demo: fresh, and gone at the end unless it is to be kept.
+//! The working folder of a demo: fresh, and gone at the end unless it is to be kept or is evidence.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,16 @@ impl WorkFolder {
         fs::create_dir(&path).map_err(refused)?;
         fs::create_dir(path.join("s3")).map_err(refused)?;
         Ok(Self { path, is_kept })
+    }
+
+    /// Leaves it where it is at the end.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Whether it stays where it is at the end.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// The folder itself.

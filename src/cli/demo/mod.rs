@@ -6,6 +6,7 @@
 mod crash;
 mod doubt;
 mod engine;
+mod evidence;
 pub mod faults;
 mod folder;
 mod report;
@@ -76,7 +77,8 @@ pub struct DemoArgs {
     /// How often to kill it
     #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub kills: u64,
-    /// Keep the working folder: objects, configuration, state, log
+    /// Keep the working folder: objects, configuration, state, log, report; it is kept anyway if the verdict is not
+    /// passed, with all records of the stream
     #[arg(long)]
     pub keep: bool,
     /// Form of the verdict on stdout
@@ -119,20 +121,15 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         .seed
         .unwrap_or_else(|| rand::random_range(0..=DRAWN_SEED_MAX));
     let data = BlogData::new(size_of(args), seed);
-    let folder = WorkFolder::create(args.keep)?;
+    let mut folder = WorkFolder::create(args.keep)?;
     steps.tell_size(args, &data, seed);
     let (s3, stream) = start_servers(args, seed, &folder).await?;
-    steps.tell(&format!(
-        "S3 on {}, Kinesis on {}",
-        s3.endpoint(),
-        stream.engine_endpoint()
-    ));
+    let (source, target) = (s3.endpoint(), stream.engine_endpoint());
+    steps.tell(&format!("S3 on {source}, Kinesis on {target}"));
     let source_bytes = upload(&data, &s3).await?;
     write_configuration(args, &folder, &s3, &stream)?;
-    steps.tell(&format!(
-        "{} files in s3://{BUCKET}, the engine starts",
-        data.files().len()
-    ));
+    let files = data.files().len();
+    steps.tell(&format!("{files} files in s3://{BUCKET}, the engine starts"));
 
     let started = Instant::now();
     let run = run_engine(args, &folder, &stream, &data, seed).await?;
@@ -140,15 +137,20 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
     let (tally, faults) = (stream.tally(), stream.faults());
+    let allowance = args.faults.allowance(args.real_limits, &run.lives.kills, tally);
+    let passed = verdict.passed(allowance);
+    if !passed {
+        folder.keep();
+        evidence::keep_records(stream.client(), folder.path()).await?;
+    }
     s3.stop().await?;
     stream.stop().await?;
     steps.tell("judged");
 
-    let allowance = args.faults.allowance(args.real_limits, &run.lives.kills, tally);
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
         seed,
-        files: saturate::to_u64(data.files().len()),
+        files: saturate::to_u64(files),
         source_bytes,
         shards: SHARDS_COUNT,
         real_limits: args.real_limits,
@@ -162,10 +164,11 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         found: run.lives.found,
         reshards: run.reshards,
         allowance,
-        passed: verdict.passed(allowance),
+        passed,
         verdict,
     };
-    if args.keep {
+    if folder.is_kept() {
+        evidence::keep_report(&report, folder.path())?;
         steps.tell(&format!("kept {}", folder.path().display()));
     }
     give(&report, run.too_early, args.output)
