@@ -132,6 +132,7 @@ pub(crate) fn chunk(
     });
     let records = records.collect();
     Chunk {
+        header: None,
         columns: None,
         has_operation: None,
         span,

@@ -54,6 +54,8 @@ pub struct TableTally {
     pub filtered: u64,
     /// Rows to deliver of which a value was cut or rounded.
     pub truncated: u64,
+    /// Rows that were skipped as headers and read like rows.
+    pub skipped_headers: u64,
     /// Source bytes of the rows.
     pub bytes: u64,
 }
@@ -84,6 +86,7 @@ impl TableTally {
             change_errors: 0,
             filtered: 0,
             truncated: 0,
+            skipped_headers: 0,
             bytes: 0,
         }
     }
@@ -105,6 +108,7 @@ impl TableTally {
         statistics.change_error_rows += self.change_errors;
         statistics.filtered_rows += self.filtered;
         statistics.truncated_rows += self.truncated;
+        statistics.skipped_header_rows += self.skipped_headers;
         statistics.bytes += self.bytes;
     }
 }
@@ -127,6 +131,11 @@ impl ChunkTally {
     /// Counts a row of which a value was cut or rounded, and that becomes a message.
     pub fn truncate(&mut self, table: TableIndex) {
         self.table(table).truncated += 1;
+    }
+
+    /// Counts a row that was skipped as a header and reads like a row. It is none of the records.
+    pub fn skip_header(&mut self, table: TableIndex) {
+        self.table(table).skipped_headers += 1;
     }
 
     /// Counts a control record.

@@ -21,6 +21,8 @@ pub struct Chunk {
     pub bytes: Bytes,
     /// One entry per record.
     pub records: Vec<RawRecord>,
+    /// Where the row stands that was skipped as the header, without its delimiter; in the first chunk only.
+    pub header: Option<Range<u32>>,
     /// Which field is which column, where the object says so itself; otherwise by position.
     pub columns: Option<Arc<FileColumns>>,
     /// Whether its rows begin with an operation, where the first row of the object says so for all of them.
@@ -36,8 +38,16 @@ impl Chunk {
 
     /// The text of a record, without the row delimiter.
     pub fn text(&self, record: &RawRecord) -> &[u8] {
-        let place = |offset| saturate::to_usize(offset);
-        let range = place(record.range.start)..place(record.range.end);
+        self.text_at(&record.range)
+    }
+
+    /// The text of the row that was skipped as the header.
+    pub fn header_text(&self) -> Option<&[u8]> {
+        self.header.as_ref().map(|range| self.text_at(range))
+    }
+
+    fn text_at(&self, range: &Range<u32>) -> &[u8] {
+        let range = saturate::to_usize(range.start)..saturate::to_usize(range.end);
         self.bytes.get(range).unwrap_or_default()
     }
 
@@ -57,6 +67,7 @@ impl Chunk {
                 .bytes
                 .slice(..saturate::to_usize(next.range.start).min(self.bytes.len())),
             records: self.records.get(..count).unwrap_or_default().to_vec(),
+            header: self.header.clone(),
             columns: self.columns.clone(),
             has_operation: self.has_operation,
         }
@@ -82,6 +93,7 @@ impl Chunk {
                 .bytes
                 .slice(saturate::to_usize(start).min(self.bytes.len())..),
             records: records.collect(),
+            header: None,
             columns: self.columns.clone(),
             has_operation: self.has_operation,
         })

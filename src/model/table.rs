@@ -30,6 +30,11 @@ impl Table {
         stored_name(&self.owner, &self.name)
     }
 
+    /// The names of the columns, in column order.
+    pub fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
     /// The primary-key columns, in column order, with their indexes.
     pub fn primary_key(&self) -> impl Iterator<Item = (usize, &Column)> {
         self.columns

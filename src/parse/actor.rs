@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::chunk_router::ChunkEnd;
 use super::messages::{ParseChunk, ParseControl};
 use super::panic_book::PanicBook;
-use super::sender::{ChunkSender, Edges, RouterOrigin};
+use super::sender::{ChunkSender, Edges, HEADERS_TOLD_MAX, RouterOrigin};
 use crate::batch::messages::PackSlice;
 use crate::checkpoint::messages::ChunkParsed;
 use crate::clock::Clock;
@@ -77,6 +77,7 @@ impl Parser {
                 clock: parts.clock,
                 budget: parts.budget,
                 next_part: 0,
+                headers_to_tell: HEADERS_TOLD_MAX,
             }),
             fuse,
         }

@@ -132,6 +132,9 @@ impl ChunkRouter {
         let before = self.chain.as_ref().map(ChainWriter::ends);
         let linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
         let mut routing = Routing::new(chunk, table.is_some(), skip, linked);
+        if let Some(table) = self.rows.skipped_row(source, object, chunk) {
+            routing.tally.skip_header(table);
+        }
         let (mut records, mut bad) = (records.into_iter().peekable(), rejected.into_iter().peekable());
         while routing.end == ChunkEnd::Whole {
             let next = records.peek().map_or(u64::MAX, |record| record.ordinal);

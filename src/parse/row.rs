@@ -4,14 +4,14 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
+use super::column_filter::{ColumnFilter, column_filters};
 use super::target::{
     Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
 };
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
-use crate::map::filter::RowFilter;
 use crate::model::{
-    Chunk, Column, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
+    Chunk, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
     RejectedRecord, RowSource, Table, TableIndex,
 };
 use crate::saturate;
@@ -67,6 +67,8 @@ pub struct RowRenderer {
     splitter: FieldSplitter,
     encoder: MessageEncoder,
     columns_counts: Vec<usize>,
+    /// The names of the columns, by table.
+    column_names: Vec<Vec<String>>,
     tables: TableNames,
     /// By table.
     filters: Vec<Vec<ColumnFilter>>,
@@ -84,13 +86,6 @@ pub struct RowRenderer {
     bytes_max: usize,
 }
 
-/// A filter, and the column it is on.
-#[derive(Debug)]
-struct ColumnFilter {
-    filter: RowFilter,
-    column: Column,
-}
-
 /// What a record is to become.
 enum RecordTarget {
     Message(Target, Written),
@@ -104,6 +99,7 @@ impl RowRenderer {
             splitter: FieldSplitter::new(dialect),
             encoder: MessageEncoder::new(tables, mappings, message, &dialect.null_value),
             columns_counts: tables.iter().map(|table| table.columns.len()).collect(),
+            column_names: tables.iter().map(Table::column_names).collect(),
             tables: table_names(tables, mappings),
             filters: column_filters(tables, mappings),
             rules: FieldRules::new(&dialect.null_value, message),
@@ -160,6 +156,36 @@ impl RowRenderer {
         let read = read.map_or(chunk.bytes.len(), |raw| saturate::to_usize(raw.range.start));
         self.last_sizes = (read, rendered.buffer.len());
         rendered
+    }
+
+    /// The table of the row that was skipped as the header of an object, if it reads like a row of that table, and not
+    /// like the names of its columns.
+    pub fn skipped_row(
+        &mut self,
+        source: RowSource,
+        object: &ObjectVersion,
+        chunk: &Chunk,
+    ) -> Option<TableIndex> {
+        let text = chunk.header_text().filter(|_| chunk.columns.is_none())?;
+        let place = ChunkPlace {
+            source,
+            object,
+            chunk,
+        };
+        let (kind, ordinal, timestamp) = (RawRecordKind::Whole, 0, MessageTimestamp::from_unix_us(0));
+        self.key.clear();
+        let mut aside = RenderedChunk::default();
+        let target = self.render_text(place, kind, ordinal, text, &timestamp, &mut aside);
+        let table = match target.ok()? {
+            RecordTarget::Message(target, _) => target.table,
+            RecordTarget::Filtered(table) => table?,
+        };
+        let names = self.column_names.get(table.0)?;
+        let fields = self.splitter.split(text);
+        let values = fields.skip(fields.count().saturating_sub(names.len()));
+        let mut named = values.iter().zip(names);
+        let is_header = named.any(|(field, name)| field.text.eq_ignore_ascii_case(name.as_bytes()));
+        (!is_header).then_some(table)
     }
 
     fn render(
@@ -352,41 +378,4 @@ impl ChunkPlace<'_> {
         let by_object = by_header.or(self.chunk.has_operation);
         by_object.map_or(configured, LoadOperationColumn::of_file)
     }
-}
-
-impl ColumnFilter {
-    fn lets_pass(
-        &self,
-        values: Fields<'_>,
-        table: TableIndex,
-        rules: &FieldRules,
-        scratch: &mut Vec<u8>,
-    ) -> Result<bool, Rejection> {
-        let Some(field) = values.field(self.filter.column) else {
-            return Ok(true);
-        };
-        let passes = self.filter.lets_pass(field, &self.column, rules, scratch);
-        passes.map_err(|problem| Rejection {
-            table: Some(table),
-            column: Some(self.column.name.clone()),
-            problem,
-        })
-    }
-}
-
-fn column_filters(tables: &[Table], mappings: &Mappings) -> Vec<Vec<ColumnFilter>> {
-    let tables = tables.iter().enumerate();
-    let filters = tables.map(|(index, table)| {
-        let filters = mappings
-            .of(TableIndex(index))
-            .map_or(&[][..], |mapping| &mapping.filters);
-        let filters = filters.iter().filter_map(|filter| {
-            Some(ColumnFilter {
-                column: table.columns.get(filter.column)?.clone(),
-                filter: filter.clone(),
-            })
-        });
-        filters.collect()
-    });
-    filters.collect()
 }

@@ -18,6 +18,7 @@ use super::panic_book::PanicBook;
 use crate::batch::messages::{PackSlice, Slice};
 use crate::checkpoint::context::{ChunkOrigin, ObjectContext};
 use crate::checkpoint::messages::ChunkParsed;
+use crate::checkpoint::tally::ChunkTally;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadletter::messages::{Kept, StoreRejected};
@@ -30,6 +31,9 @@ use crate::model::settle::{ChunkRef, Lane, SettledRun};
 use crate::observe::counters::Counters;
 use crate::saturate;
 use crate::sink::StreamDescription;
+
+/// Skipped rows that are named; a bucket may hold millions of such files.
+pub(super) const HEADERS_TOLD_MAX: u8 = 10;
 
 /// Everything a chunk needs; travels into its future and comes back with it.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(super) struct ChunkSender {
     pub(super) budget: Budget,
     /// Number of the next part of the object.
     pub(super) next_part: u64,
+    /// How many rows that were skipped as headers and read like rows are still to be named.
+    pub(super) headers_to_tell: u8,
 }
 
 /// What a router is made of: one that panicked may be in any state.
@@ -89,6 +95,7 @@ impl ChunkSender {
                 Ok(rendered) => rendered,
                 Err(panic) => return Ok(ChunkEnd::Panicked(rest.span.start, panic)),
             };
+            self.tell_of_header(&context, &rendered.tally);
             let (end, border) = (rendered.end.clone(), rendered.span.end.ordinal);
             let buffer_bytes = rendered.buffer_bytes;
             let next = rest.starting_at(border).filter(|_| end == ChunkEnd::Whole);
@@ -118,6 +125,30 @@ impl ChunkSender {
             credit = Arc::new(self.budget.acquire(wanted).await);
             room = room.min(saturate::to_usize(credit.bytes_count()));
         }
+    }
+
+    /// Warns of a row that was skipped as a header and reads like a row.
+    fn tell_of_header(&mut self, context: &ObjectContext, tally: &ChunkTally) {
+        if self.headers_to_tell == 0 || tally.tables.iter().all(|table| table.skipped_headers == 0) {
+            return;
+        }
+        self.headers_to_tell -= 1;
+        let last = if self.headers_to_tell == 0 {
+            "; more of them are only counted, see brigade tables"
+        } else {
+            ""
+        };
+        tracing::warn!(
+            object = context.location,
+            line = 1,
+            "the first row was skipped as a header, and reads like a row of its table: if the file has none, set \
+             {} to 0{last}",
+            if context.table.is_some() {
+                "source.csv.ignore_header_rows"
+            } else {
+                "source.csv.ignore_header_rows_in_changes"
+            },
+        );
     }
 
     /// Sends control records.

@@ -108,6 +108,7 @@ mod tests {
             },
             bytes: row.to_vec().into(),
             records: vec![raw],
+            header: None,
             columns: None,
             has_operation: None,
         };

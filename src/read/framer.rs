@@ -7,6 +7,8 @@
 //! **Invariants:** W3 (the spans of an object tile it: each starts where the one before ended, the last one
 //! ends at the end of the object).
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 
 use super::row_scanner::{RowScanner, Scan, ScannedRow};
@@ -49,6 +51,8 @@ pub struct Framer {
     rows_in_chunk: usize,
     lines_in_chunk: usize,
     records: Vec<RawRecord>,
+    /// Where the row stands that was skipped as the header, until its chunk is given out.
+    header_range: Option<Range<u32>>,
     discarding: Option<Discarding>,
     /// Whether blank lines are rows.
     has_blank_rows: bool,
@@ -102,6 +106,7 @@ impl Framer {
             rows_in_chunk: 0,
             lines_in_chunk: 0,
             records: Vec::new(),
+            header_range: None,
             discarding: None,
             has_blank_rows: false,
         }
@@ -207,7 +212,9 @@ impl Framer {
         }
         let content = self.buffer.get(row.content.clone()).unwrap_or_default();
         let is_header = std::mem::replace(&mut self.header, Header::Past) == Header::Next;
-        if !is_header && (self.has_blank_rows || !is_blank(content, self.scanner.field_delimiter())) {
+        if is_header {
+            self.header_range = Some(saturate::to_u32(row.content.start)..saturate::to_u32(row.content.end));
+        } else if self.has_blank_rows || !is_blank(content, self.scanner.field_delimiter()) {
             self.records.push(RawRecord {
                 range: saturate::to_u32(row.content.start)..saturate::to_u32(row.content.end),
                 line_delta: saturate::to_u32(self.lines_in_chunk),
@@ -242,6 +249,7 @@ impl Framer {
             span: Span { start, end },
             bytes,
             records,
+            header: self.header_range.take(),
             columns: None,
             has_operation: None,
         }

@@ -210,3 +210,49 @@ fn a_header_of_load_files_costs_no_change() {
         "{outcome:#?}"
     );
 }
+
+#[test]
+fn a_row_that_is_skipped_as_a_header_and_reads_like_a_row_is_named_and_counted() {
+    let task = |first_row: &str| {
+        let csv = "process\n  csv: { ignore_header_rows: 1 }".to_owned();
+        let task = TaskFolder::new(&Settings {
+            late_files: Box::leak(csv.into_boxed_str()),
+            ..Settings::default()
+        });
+        let rows = format!("{first_row}\n2,1.00,b\n");
+        fs::write(task.path().join("data/shop/orders/LOAD1.csv"), rows).unwrap();
+        let ended = task.brigade(&["run", "--once"]);
+        let counted = task.json(&["tables"])["TableStatistics"][0]["x"]["skipped_header_rows"].as_u64();
+        (ended.stdout + &ended.stderr, counted)
+    };
+    let warning = "the first row was skipped as a header, and reads like a row of its table";
+    for header in ["id,amount,note", "1,one,a", ""] {
+        let (log, counted) = task(header);
+        assert_eq!(counted, Some(0), "{header}");
+        assert!(!log.contains(warning), "{header}: {log}");
+    }
+    let (log, counted) = task("1,1.00,a");
+    assert_eq!(counted, Some(1));
+    assert!(log.contains(warning) && log.contains("LOAD1.csv"), "{log}");
+}
+
+#[test]
+fn a_change_that_is_skipped_as_a_header_is_named_and_counted() {
+    let task = TaskFolder::new(&Settings {
+        late_files: "process\n  csv: { ignore_header_rows_in_changes: 1 }",
+        ..Settings::default()
+    });
+    fs::remove_dir_all(task.path().join("data/cdc")).unwrap();
+    task.write(
+        "data/cdc/1.csv",
+        "INSERT,orders,shop,70,1.00,first\nINSERT,orders,shop,71,1.00,second\n",
+    );
+    let ended = task.brigade(&["run", "--once"]);
+    let log = ended.stdout + &ended.stderr;
+    let counted = &task.json(&["tables"])["TableStatistics"][0]["x"]["skipped_header_rows"];
+    assert_eq!(counted.as_u64(), Some(1), "{log}");
+    assert!(
+        log.contains("source.csv.ignore_header_rows_in_changes to 0"),
+        "{log}"
+    );
+}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Version of the encoding and of the shape of all stored types.
-pub const VALUE_VERSION: u8 = 5;
+pub const VALUE_VERSION: u8 = 6;
 /// Longest value in bytes: what is known of a shard is bounded far below it (C4).
 pub const VALUE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -253,22 +253,22 @@ mod tests {
         assert_eq!(
             encode(&state).unwrap(),
             [
-                5, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
+                6, 1, 252, 112, 17, 1, 0, 251, 44, 1, 251, 45, 1, 1, 0, 251, 255, 0, 251, 54, 1, 2, 251, 44,
                 1, 251, 42, 1, 1, 1, 252, 112, 17, 1, 0, 1, 3, 48, 58, 48, 1, 5, 4, 51, 58, 49, 50, 1, 12,
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 1, 0, 1, 17, 108, 111, 97, 100, 58,
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 7, 12, 111, 114, 100, 101, 114,
                 115, 47, 55, 46, 99, 115, 118, 1, 1, 2, 10, 1, 2, 105, 100, 19, 34, 120, 34, 32, 105, 115,
-                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 112, 168, 87, 230
+                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 236, 163, 88, 89
             ],
             "changed shape needs a new version"
         );
         assert_eq!(
             encode(&cut).unwrap(),
             [
-                5, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
+                6, 20, 115, 104, 97, 114, 100, 73, 100, 45, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49,
                 1, 254, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2,
-                52, 57, 1, 1, 9, 1, 2, 52, 56, 2, 52, 56, 1, 4, 52, 57, 47, 49, 1, 2, 52, 56, 2, 40, 22, 21,
-                27
+                52, 57, 1, 1, 9, 1, 2, 52, 56, 2, 52, 56, 1, 4, 52, 57, 47, 49, 1, 2, 52, 56, 2, 114, 89,
+                228, 112
             ],
             "changed shape needs a new version"
         );
@@ -288,7 +288,8 @@ mod tests {
             "a newer version"
         );
         assert!(
-            error.to_string().contains("version 9") && error.to_string().contains("version 5"),
+            error.to_string().contains("version 9")
+                && error.to_string().contains(&format!("version {VALUE_VERSION}")),
             "{error}"
         );
     }

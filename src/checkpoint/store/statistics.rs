@@ -33,6 +33,9 @@ pub struct TableStatistics {
     /// Rows delivered of which a value was cut or rounded, because the configuration wants it.
     #[serde(default)]
     pub truncated_rows: u64,
+    /// Rows that were skipped as headers of files, and read like rows of the table.
+    #[serde(default)]
+    pub skipped_header_rows: u64,
     /// Source bytes settled.
     pub bytes: u64,
     /// Objects finished.

@@ -110,6 +110,8 @@ struct OwnStatistics {
     filtered_rows: u64,
     /// Rows of which a value was cut or rounded, because the configuration wants it.
     truncated_rows: u64,
+    /// Rows that were skipped as headers of files, and read like rows of the table.
+    skipped_header_rows: u64,
     bad_rows: u64,
     /// Where the table is suspended, if it is.
     suspension: Option<Suspension>,
@@ -243,6 +245,13 @@ impl DmsStatistics {
                 "{name}: {rows} sent with a value that was cut or rounded to fit"
             ));
         }
+        if self.x.skipped_header_rows > 0 {
+            let rows = counted(self.x.skipped_header_rows, "row");
+            texts.push(format!(
+                "{name}: {rows} skipped as headers of files that read like rows of the table \
+                 (source.csv.ignore_header_rows)"
+            ));
+        }
         texts
     }
 
@@ -276,6 +285,7 @@ impl DmsStatistics {
                 files_set_aside: statistics.objects_quarantined,
                 filtered_rows: statistics.filtered_rows,
                 truncated_rows: statistics.truncated_rows,
+                skipped_header_rows: statistics.skipped_header_rows,
                 bad_rows: statistics.trouble.bad_rows,
                 suspension: statistics.trouble.suspension.clone(),
                 unread_files: table.load.unread.clone(),

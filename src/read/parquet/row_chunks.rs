@@ -169,6 +169,7 @@ impl RowChunks {
             span: Span { start, end },
             bytes: Bytes::from(bytes),
             records,
+            header: None,
             columns: None,
             has_operation: None,
         }
