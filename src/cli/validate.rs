@@ -18,7 +18,8 @@ use crate::model::ObjectVersion;
 use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::printable::printable;
 use crate::saturate;
-use crate::settings::{Problem, TargetConfig};
+use crate::settings::{Guarantee, Problem, TargetConfig};
+use crate::sink::{RecordSink, SinkError, WriteRight};
 use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -220,7 +221,7 @@ async fn ask(config: &Config) -> Vec<Check> {
             checks.push(Check::of(subject, first_byte(source.as_ref(), &version).await));
         }
     }
-    checks.push(target(config).await);
+    checks.extend(target(config).await);
     checks.push(Check::of(
         format!("state {}", config.state.path.display()),
         folder(&config.state.path, FaultKind::StateCreate),
@@ -285,21 +286,47 @@ fn of_order(order: &NameOrder) -> String {
     told.unwrap_or_default()
 }
 
-async fn target(config: &Config) -> Check {
+async fn target(config: &Config) -> Vec<Check> {
     match &config.target {
         // Opening the files would repair them, and they may be another process's.
-        TargetConfig::Ndjson { path, .. } => Check::of(
+        TargetConfig::Ndjson { path, .. } => vec![Check::of(
             format!("target {}", path.display()),
             folder(path, FaultKind::StateCreate),
-        ),
+        )],
         TargetConfig::Kinesis { stream, .. } => {
-            let result = match backends::sink(config).await {
-                Ok(sink) => reachable(sink.check().await),
-                Err(fault) => Err(fault),
-            };
-            Check::of(format!("target Kinesis stream {stream}"), result)
+            let subject = format!("target Kinesis stream {stream}");
+            match backends::sink(config).await {
+                Ok(sink) => of_stream(config, sink.as_ref(), subject).await,
+                Err(fault) => vec![Check::of(subject, Err(fault))],
+            }
         }
     }
+}
+
+/// Asks for the stream itself, for the right to write to it, and for the right to read it back if a run wants it.
+async fn of_stream(config: &Config, sink: &dyn RecordSink, subject: String) -> Vec<Check> {
+    let stream = match sink.describe().await {
+        Ok(stream) => stream,
+        Err(error) => return vec![Check::of(subject, Err(error.into()))],
+    };
+    let mut checks = vec![Check::of(subject, Ok("reachable".to_owned()))];
+    let writable = sink.check_writable().await.map(|right| match right {
+        WriteRight::Granted => "permitted, as a dry run says".to_owned(),
+        WriteRight::NotAsked => "not asked, because only AWS itself can be asked without a record".to_owned(),
+    });
+    checks.push(Check::of("write records", writable.map_err(Fault::from)));
+    let shard = stream.shards.shards().first();
+    if let Some(shard) = shard.filter(|_| config.delivery.guarantee == Guarantee::Dedupe) {
+        let readable = match sink.check_readable(shard).await {
+            // As a run does it, which says so as well.
+            Err(error @ SinkError::Denied { .. }) if !config.delivery.is_guarantee_chosen => {
+                Ok(format!("not permitted, so delivery is at_least_once; {error}"))
+            }
+            result => result.map(|()| "permitted".to_owned()),
+        };
+        checks.push(Check::of("read records back", readable.map_err(Fault::from)));
+    }
+    checks
 }
 
 fn reachable<E: Into<Fault>>(result: Result<(), E>) -> Result<String, Fault> {

@@ -63,6 +63,15 @@ pub enum PutEntry {
     },
 }
 
+/// What is known of the right to write records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteRight {
+    /// It is there.
+    Granted,
+    /// Nobody can say without a record that is written.
+    NotAsked,
+}
+
 /// A place that takes records.
 ///
 /// Every backend passes the same conformance suite.
@@ -99,7 +108,15 @@ pub trait RecordSink: Debug + Display + Send + Sync {
         reader.next_page().await.map(drop)
     }
 
-    /// Checks that the stream exists, is active and may be written to.
+    /// Checks that records may be written, without writing one, where that can be asked.
+    ///
+    /// # Errors
+    /// What is missing or not permitted.
+    async fn check_writable(&self) -> Result<WriteRight, SinkError> {
+        Ok(WriteRight::NotAsked)
+    }
+
+    /// Checks that the stream exists and is active.
     ///
     /// # Errors
     /// What is missing or not permitted.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{PutEntry, ReadPage, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use super::{
+    PutEntry, ReadPage, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription, WriteRight,
+};
 use crate::flow::outage::{Outages, Side, Trial};
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
@@ -94,6 +96,10 @@ impl RecordSink for PatientSink {
                 Err(error) => wait_after(&mut trial, error).await?,
             }
         }
+    }
+
+    async fn check_writable(&self) -> Result<WriteRight, SinkError> {
+        self.inner.check_writable().await
     }
 
     async fn check(&self) -> Result<(), SinkError> {

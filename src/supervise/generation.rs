@@ -14,7 +14,7 @@ use super::pipeline::Backends;
 use super::placement::Placement;
 use super::policy::fault_of;
 use super::pulse::Pulse;
-use super::recovery::{begin, possible_delivery};
+use super::recovery::{begin, ensure_writable, possible_delivery};
 use super::spawn::ActorSet;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
@@ -126,6 +126,7 @@ impl Generation {
         lasting: Lasting,
         status: watch::Sender<Arc<TaskStatus>>,
     ) -> Result<Self, Fault> {
+        ensure_writable(backends).await?;
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream, delivery).await?;
         let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;

@@ -14,7 +14,7 @@ use crate::model::{ObjectId, QueueName};
 use crate::publish::look_plan::Start;
 use crate::route::lane::LANES_COUNT;
 use crate::settings::{DeliveryConfig, Guarantee, RecreatedStream, SourcePosition};
-use crate::sink::{SinkError, StreamDescription};
+use crate::sink::{SinkError, StreamDescription, WriteRight};
 
 /// A time at which no stream held anything yet, and from which a margin can be taken.
 const EARLIEST_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -65,6 +65,21 @@ impl Recovery {
         if !self.start.is_in_doubt {
             self.since_ms = now_ms;
         }
+    }
+}
+
+/// Makes sure that records may be written, where that can be asked, before a file is read or a control record sent.
+///
+/// # Errors
+/// If it is known that they may not. Trouble with the question itself is left to the first request.
+pub(super) async fn ensure_writable(backends: &Backends) -> Result<(), Fault> {
+    match backends.sink.check_writable().await {
+        Err(error @ SinkError::Denied { .. }) => Err(Fault::from(error)),
+        Err(error) => {
+            tracing::debug!(%error, "whether records may be written is not known");
+            Ok(())
+        }
+        Ok(WriteRight::Granted | WriteRight::NotAsked) => Ok(()),
     }
 }
 

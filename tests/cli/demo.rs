@@ -2,6 +2,7 @@
 #![cfg(feature = "sandbox")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -9,15 +10,19 @@ use serde_json::Value;
 /// Runs the demo with a temporary folder of its own, which must be empty afterwards.
 fn demo(arguments: &[&str]) -> Output {
     let temporary = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_brigade"))
-        .args(["demo", "--output", "json"])
-        .args(arguments)
-        .env("TMPDIR", temporary.path())
-        .output()
-        .unwrap();
+    let output = demo_in(temporary.path(), arguments);
     let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     output
+}
+
+fn demo_in(temporary: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_brigade"))
+        .args(["demo", "--output", "json"])
+        .args(arguments)
+        .env("TMPDIR", temporary)
+        .output()
+        .unwrap()
 }
 
 fn report(output: &Output) -> Value {
@@ -151,7 +156,22 @@ fn a_planted_fault_fails_the_verdict_and_the_process() {
         ("repeat-row", "repeated"),
         ("swap-rows", "out_of_order_by_key"),
     ] {
-        let output = demo(&["--rows", "900", "--seed", "7", "--plant", fault]);
+        let temporary = tempfile::tempdir().unwrap();
+        let output = demo_in(
+            temporary.path(),
+            &["--rows", "900", "--seed", "7", "--plant", fault],
+        );
+        let kept: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+        let [Ok(kept)] = kept.as_slice() else {
+            panic!("{kept:?}");
+        };
+        let records = std::fs::read_to_string(kept.path().join("records.jsonl")).unwrap();
+        assert!(records.lines().count() >= 900, "{fault}");
+        let kept_report = std::fs::read(kept.path().join("report.json")).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&kept_report).unwrap()["passed"],
+            false
+        );
         let report = report(&output);
         assert_eq!(output.status.code(), Some(1), "{fault}: {report:#}");
         assert_eq!(report["passed"], false);

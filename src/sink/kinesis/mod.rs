@@ -8,6 +8,7 @@
 
 mod answer;
 mod classify;
+mod dry_run;
 mod entries;
 mod reader;
 mod request;
@@ -37,7 +38,7 @@ use self::classify::{Call, PUT_RECORDS, classify};
 use self::entries::EntryReader;
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::kpl::aggregate;
-use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription};
+use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription, WriteRight};
 use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
@@ -228,6 +229,10 @@ impl RecordSink for KinesisSink {
         let mut reader = self.reader(shard, start);
         reader.iterator = Some(reader.find().await?);
         Ok(Box::new(reader))
+    }
+
+    async fn check_writable(&self) -> Result<WriteRight, SinkError> {
+        self.ask_to_write().await
     }
 
     async fn check_readable(&self, shard: &Shard) -> Result<(), SinkError> {
