@@ -1,5 +1,7 @@
 //! The type of a column from the values that were seen of it. Pure: no I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use super::shape::{DatePattern, Shape, shape_of};
 use crate::model::ColumnType;
 use crate::saturate;
@@ -16,6 +18,43 @@ const LENGTH_MIN: u64 = 10;
 const LENGTH_MAX: u64 = 1_000_000;
 /// Length of a column of which no value was seen.
 const LENGTH_UNKNOWN: u32 = 255;
+
+/// From so many values on, a few of another kind are outliers.
+const OUTLIERS_AMONG_MIN: u64 = 20;
+/// One value of so many may be an outlier.
+const OUTLIER_SHARE: u64 = 20;
+
+/// Shapes that have a type in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Boolean,
+    Number,
+    Date,
+    Time,
+    Text,
+}
+
+impl Family {
+    fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::Boolean => Self::Boolean,
+            Shape::Integer(_) | Shape::Decimal { .. } | Shape::Exponent => Self::Number,
+            Shape::Date(_) | Shape::DateTime(..) => Self::Date,
+            Shape::Time => Self::Time,
+            Shape::Text => Self::Text,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "booleans",
+            Self::Number => "numbers",
+            Self::Date => "dates",
+            Self::Time => "times",
+            Self::Text => "texts",
+        }
+    }
+}
 
 /// What was seen of a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +94,8 @@ struct Kinds {
     pattern: Option<DatePattern>,
     /// Dates of more than one pattern.
     is_mixed: bool,
+    /// How many values of each family there are, and the first row with one.
+    first_rows: BTreeMap<Family, (u64, u64)>,
 }
 
 impl ColumnSeen {
@@ -63,8 +104,8 @@ impl ColumnSeen {
         self.nulls += 1;
     }
 
-    /// Adds a value that is not NULL.
-    pub fn add(&mut self, text: &[u8]) {
+    /// Adds a value that is not NULL, of a row that is counted from 1.
+    pub fn add(&mut self, text: &[u8], row: u64) {
         let bytes = saturate::to_u64(text.len());
         self.bytes_min = if self.values == 0 {
             bytes
@@ -78,7 +119,7 @@ impl ColumnSeen {
         if text.is_empty() {
             self.empties += 1;
         } else {
-            self.kinds.add(shape_of(text));
+            self.kinds.add(shape_of(text), row);
         }
     }
 
@@ -87,6 +128,24 @@ impl ColumnSeen {
         let filled = self.values - self.empties;
         let of_values = (filled > 0).then(|| self.kinds.column_type(filled));
         of_values.flatten().unwrap_or_else(|| self.text_type())
+    }
+
+    /// What keeps the column from the type of nearly all of its values, if that is what makes it text.
+    pub fn outliers(&self) -> Option<String> {
+        let families = || self.kinds.first_rows.iter();
+        let total: u64 = families().map(|(_, (count, _))| count).sum();
+        let (most, (count, _)) = families().max_by_key(|(_, (count, _))| *count)?;
+        let others = total - count;
+        let is_few = total >= OUTLIERS_AMONG_MIN && others > 0 && others * OUTLIER_SHARE <= total;
+        if *most == Family::Text || !is_few || !self.column_type().is_text() {
+            return None;
+        }
+        let rest = families().filter(|(family, _)| *family != most);
+        let first = rest.map(|(_, (_, row))| *row).min()?;
+        Some(format!(
+            "{count} of {total} values are {}; {others} are not, the first in row {first}, so the column is text",
+            most.name()
+        ))
     }
 
     /// Whether all values are dates that could be meant day first.
@@ -112,7 +171,9 @@ impl ColumnSeen {
 }
 
 impl Kinds {
-    fn add(&mut self, shape: Shape) {
+    fn add(&mut self, shape: Shape, row: u64) {
+        let first = self.first_rows.entry(Family::of(shape)).or_insert((0, row));
+        *first = (first.0 + 1, first.1.min(row));
         match shape {
             Shape::Boolean => self.booleans += 1,
             Shape::Integer(value) => {
@@ -234,150 +295,5 @@ fn rounded_up(length: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::super::shape::accepts;
-    use super::*;
-
-    fn seen(values: &[&str]) -> ColumnSeen {
-        let mut seen = ColumnSeen::default();
-        for value in values {
-            seen.add(value.as_bytes());
-        }
-        seen
-    }
-
-    fn string(length: u32) -> ColumnType {
-        ColumnType::String { length: Some(length) }
-    }
-
-    #[test]
-    fn a_type_is_taken_only_if_all_values_fit() {
-        let numeric = |precision, scale| ColumnType::Numeric { precision, scale };
-        let cases: [(&[&str], ColumnType); 19] = [
-            (&["1", "2"], ColumnType::Int4),
-            (&["1", "300000000"], ColumnType::Int8),
-            (&["1", "18446744073709551615"], ColumnType::Uint8),
-            (&["-1", "18446744073709551615"], numeric(38, 0)),
-            (&["1", "007"], string(10)),
-            (&["1", "x"], string(10)),
-            (&["1", "2.50"], numeric(5, 2)),
-            (&["1", "2.5e3"], ColumnType::Real8),
-            (&["true", "False"], ColumnType::Boolean),
-            (&["true", "1"], string(10)),
-            (&["0", "1"], ColumnType::Int4),
-            (&["2024-01-31", "2024-02-01"], ColumnType::Date { format: None }),
-            (&["2024-01-31", "2024/02/01"], string(20)),
-            (&["01/02/2024", "03/04/2024"], string(20)),
-            (
-                &["01/02/2024", "12/31/2024"],
-                ColumnType::Date {
-                    format: DatePattern::MonthFirst { is_certain: true }.format(false),
-                },
-            ),
-            (
-                &["2024-01-31 10:00:00.25", "2024-01-31"],
-                ColumnType::DateTime {
-                    scale: 3,
-                    format: None,
-                },
-            ),
-            (
-                &["20240131 10:00:00"],
-                ColumnType::DateTime {
-                    scale: 0,
-                    format: DatePattern::Plain.format(false),
-                },
-            ),
-            (&["10:00:00"], ColumnType::Time { format: None }),
-            (&[""], string(10)),
-        ];
-        for (values, expected) in cases {
-            assert_eq!(seen(values).column_type(), expected, "{values:?}");
-        }
-        assert!(seen(&["01/02/2024"]).is_ambiguous_date());
-        assert_eq!(seen(&[]).column_type(), string(255));
-    }
-
-    #[test]
-    fn lengths_are_rounded_up_with_room_to_grow() {
-        let cases = [
-            (0, 10),
-            (6, 10),
-            (7, 10),
-            (8, 20),
-            (40, 100),
-            (300, 500),
-            (600_000, 1_000_000),
-        ];
-        for (length, expected) in cases {
-            assert_eq!(
-                seen(&[&"x".repeat(length)]).column_type(),
-                string(expected),
-                "{length}"
-            );
-        }
-        assert_eq!(seen(&[&"x".repeat(700_000)]).column_type(), ColumnType::Clob);
-    }
-
-    /// Values of one type, as a program might write them.
-    fn typed_values() -> impl Strategy<Value = Vec<String>> {
-        let date = || (1_i32..=9_999, 1_u8..=12, 1_u8..=28);
-        let time = || (0_u8..24, 0_u8..60, 0_u8..60, "(\\.[0-9]{1,9})?");
-        let joined = |separator: &'static str, fraction: &'static str| {
-            (1_i32..=9_999, 1_u8..=12, 1_u8..=28, 0_u8..24, fraction).prop_map(
-                move |(year, month, day, hour, fraction)| {
-                    format!("{year:04}{separator}{month:02}{separator}{day:02} {hour:02}:30:00{fraction}")
-                },
-            )
-        };
-        prop_oneof![
-            vec(any::<i8>().prop_map(|value| value.to_string()), 1..20),
-            vec(any::<i64>().prop_map(|value| value.to_string()), 1..20),
-            vec(any::<u64>().prop_map(|value| value.to_string()), 1..20),
-            vec(any::<i128>().prop_map(|value| value.to_string()), 1..20),
-            vec(any::<f64>().prop_map(|value| value.to_string()), 1..20),
-            vec(any::<f32>().prop_map(|value| format!("{value:e}")), 1..20),
-            vec("-?[0-9]{1,20}(\\.[0-9]{1,20})?", 1..20),
-            vec("true|false|TRUE|t|0|1", 1..20),
-            vec(
-                date().prop_map(|(y, m, d)| format!("{y:04}-{m:02}-{d:02}")),
-                1..20
-            ),
-            vec(
-                date().prop_map(|(y, m, d)| format!("{m:02}/{d:02}/{y:04}")),
-                1..20
-            ),
-            vec(
-                time().prop_map(|(h, m, s, f)| format!("{h:02}:{m:02}:{s:02}{f}")),
-                1..20
-            ),
-            vec(joined("-", "(\\.[0-9]{1,9})?"), 1..20),
-            vec(joined("/", ""), 1..20),
-            vec(joined("", "(\\.[0-9]{1,6})?"), 1..20),
-            vec("[ -~]{0,40}|\\PC{0,20}", 1..20),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn the_type_accepts_every_value_it_was_inferred_from(values in typed_values(), others in typed_values(), mix: bool) {
-            let values = if mix { [values, others].concat() } else { values };
-            let texts: Vec<_> = values.iter().map(String::as_str).collect();
-            let column_type = seen(&texts).column_type();
-            let is_null = |value: &&String| value.is_empty() && !column_type.holds_nothing();
-            for value in values.iter().filter(|value| !is_null(value)) {
-                prop_assert!(accepts(column_type, value.as_bytes()), "{value:?} as {column_type:?}");
-            }
-        }
-
-        #[test]
-        fn the_order_of_the_values_does_not_matter(values in typed_values(), others in typed_values()) {
-            let forward: Vec<_> = values.iter().chain(&others).map(String::as_str).collect();
-            let backward: Vec<_> = forward.iter().rev().copied().collect();
-            prop_assert_eq!(seen(&forward).column_type(), seen(&backward).column_type());
-        }
-    }
-}
+#[path = "column_tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@ use super::column::ColumnSeen;
 use super::table::Inferred;
 use crate::model::{Column, ColumnType, DateFormat};
 use crate::printable::printable;
+use crate::settings::{CsvDialect, TextEncoding};
 
 /// Name of the table definition beside the configuration.
 pub const TABLE_DEFINITION_FILE: &str = "table-definition.json";
@@ -37,8 +38,12 @@ pub struct NewTask<'a> {
     pub name: String,
     /// Where it reads.
     pub source: NewSource,
-    /// The field delimiter.
-    pub delimiter: String,
+    /// How the text of its files is cut.
+    pub dialect: &'a CsvDialect,
+    /// What the bytes of its files mean.
+    pub encoding: TextEncoding,
+    /// What a person should look at, of all tables.
+    pub notes: &'a [String],
     /// Whether files begin with a header row.
     pub has_header: bool,
     /// Stream to write to; files without it.
@@ -207,6 +212,12 @@ pub fn configuration(task: &NewTask<'_>) -> String {
          # Types are those that accept every value seen; a column without an empty value is not nullable, and a row\n\
          # with an empty value in it becomes a dead letter until ColumnNullable is \"true\".\n",
     );
+    if !task.notes.is_empty() {
+        text.push_str("#\n");
+    }
+    for note in task.notes {
+        comment(&mut text, &format!("note: {note}"));
+    }
     for inferred in task.tables {
         text.push_str("#\n");
         let columns = inferred.table.columns.len();
@@ -231,17 +242,54 @@ pub fn configuration(task: &NewTask<'_>) -> String {
     } else {
         ""
     };
-    let (name, delimiter, target) = (quoted(&task.name), quoted(&task.delimiter), target(task));
+    let (name, csv, target) = (quoted(&task.name), csv(task), target(task));
     text + &format!(
         "version: 1\ntask: {name}\n\
          # For change files as well: full-load-and-cdc, and cdc_path below.\n\
          migration_type: full-load\n\n\
-         source:\n{source}  tables: ./{TABLE_DEFINITION_FILE}\n  csv:\n    delimiter: {delimiter}\n    \
+         source:\n{source}  tables: ./{TABLE_DEFINITION_FILE}\n  csv:\n{csv}    \
          ignore_header_rows: {header}\n{by_header}\n\
          target:\n{target}\n\
          errors:\n  dead_letters: ./state/dead-letters\n\n\
          # Needs a disk that survives a restart.\nstate:\n  sled:\n    path: ./state\n"
     )
+}
+
+/// The keys of `source.csv` that are not as they are anyway, and the delimiter.
+fn csv(task: &NewTask<'_>) -> String {
+    let CsvDialect {
+        delimiter,
+        row_delimiter,
+        null_value,
+        rfc4180,
+        quote,
+        escape,
+        ..
+    } = task.dialect;
+    let usual = CsvDialect::default();
+    let text = |bytes: &[u8]| quoted(&String::from_utf8_lossy(bytes).replace('\\', r"\\"));
+    let byte = |byte: u8| quoted(&char::from(byte).to_string());
+    let mut lines = vec![format!("delimiter: {}", text(delimiter))];
+    if *row_delimiter != usual.row_delimiter {
+        lines.push(format!("row_delimiter: {}", text(row_delimiter)));
+    }
+    if *rfc4180 && *quote != usual.quote {
+        lines.push(format!("quote: {}", byte(*quote)));
+    }
+    if !rfc4180 {
+        lines.push("rfc4180: false".to_owned());
+    }
+    if let Some(escape) = escape {
+        lines.push(format!("escape: {}", byte(*escape)));
+    }
+    if !null_value.is_empty() {
+        lines.push(format!("null_value: {}", quoted(null_value)));
+    }
+    if !task.encoding.is_utf_8() {
+        lines.push(format!("encoding: {}", quoted(task.encoding.name())));
+    }
+    let lines = lines.iter().flat_map(|line| ["    ", line, "\n"]);
+    lines.collect()
 }
 
 /// A column and what was seen of it, in one line.

@@ -2,6 +2,9 @@
 //! every value that was seen and loses nothing of any, and text is always right.
 
 pub mod column;
+mod declared;
+pub mod dialect;
 pub mod document;
+pub mod encoding;
 pub mod shape;
 pub mod table;

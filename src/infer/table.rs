@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::column::ColumnSeen;
+use super::declared::merge;
+use super::dialect::FirstField;
 use super::shape::{Shape, shape_of};
 use crate::model::{Column, ColumnType, Table, TypeClass};
 use crate::read::parquet::definition::FileDefinition;
@@ -36,6 +38,8 @@ pub struct TableSeen {
     /// The same of the first two, three and four columns together.
     joined_keys: Vec<Option<HashSet<u64>>>,
     has_operation: bool,
+    /// A bare field with this text is NULL, and so is one with nothing in it in any column but a text.
+    null_value: Vec<u8>,
     /// The columns as a file of another format than CSV declares them.
     declared: Vec<Column>,
     /// What has to be reported of those files.
@@ -71,20 +75,29 @@ impl TableSeen {
         }
     }
 
-    /// Takes the columns as a file declares them; of several files the first one counts. Gives the table that the rows
-    /// of each of them are read as: its columns by their names, NULL where a file lacks them.
-    pub fn declare(&mut self, file: FileDefinition) -> Table {
-        if self.declared.is_empty() {
-            let operation = file.has_operation.then(|| OPERATION_COLUMN.to_vec());
-            let names = file.columns.iter().map(|column| column.name.clone().into_bytes());
-            self.names = operation.into_iter().chain(names).collect();
-            self.has_operation = file.has_operation;
-            let left_out = file.left_out.iter();
-            let left_out =
-                left_out.map(|(name, what)| format!("the column {name} is {what}, and was left out"));
-            self.notes = left_out.collect();
-            self.declared = file.columns;
-        }
+    /// Says what was seen of the beginnings of the files.
+    pub fn expect(&mut self, first_field: FirstField, null_value: &str) {
+        self.has_operation |= matches!(first_field, FirstField::Insert | FirstField::Operation);
+        self.null_value = null_value.into();
+    }
+
+    /// Adds the columns that a file declares. All files are declared before the first row.
+    pub fn declare(&mut self, file: FileDefinition) {
+        self.has_operation |= file.has_operation;
+        let left_out = file.left_out.iter();
+        self.notes
+            .extend(left_out.map(|(name, what)| format!("the column {name} is {what}, and was left out")));
+        self.notes.extend(merge(&mut self.declared, file.columns));
+        let operation = self.has_operation.then(|| OPERATION_COLUMN.to_vec());
+        let names = self
+            .declared
+            .iter()
+            .map(|column| column.name.clone().into_bytes());
+        self.names = operation.into_iter().chain(names).collect();
+    }
+
+    /// The table that the rows of declared files are read as: its columns by their names, NULL where a file lacks them.
+    pub fn declared_table(&self) -> Table {
         let columns = self.declared.iter().map(|column| Column {
             nullable: true,
             ..column.clone()
@@ -108,7 +121,7 @@ impl TableSeen {
             self.columns = vec![ColumnSeen::default(); fields.count()];
             self.single_keys = vec![Some(HashSet::new()); fields.count().min(KEY_COLUMNS_MAX)];
             self.joined_keys = vec![Some(HashSet::new()); JOINED_COLUMNS_MAX.saturating_sub(1)];
-            let value = |field: Field<'_>| (!is_null(field)).then(|| field.text.to_vec());
+            let value = |field: Field<'_>| (!is_null(field, &self.null_value)).then(|| field.text.to_vec());
             self.first_row = fields.iter().map(value).collect();
         } else if fields.count() != self.columns.len() {
             self.odd_rows += 1;
@@ -121,11 +134,12 @@ impl TableSeen {
     }
 
     fn see(&mut self, fields: Fields<'_>) {
+        let row = self.rows + self.odd_rows + 1;
         for (column, field) in self.columns.iter_mut().zip(fields.iter()) {
-            if is_null(field) {
+            if is_null(field, &self.null_value) {
                 column.add_null();
             } else {
-                column.add(field.text);
+                column.add(field.text, row);
             }
         }
     }
@@ -134,7 +148,7 @@ impl TableSeen {
         let mut joined = DefaultHasher::new();
         let mut is_whole = true;
         for (index, field) in fields.iter().enumerate().take(KEY_COLUMNS_MAX) {
-            let is_value = !field.text.is_empty();
+            let is_value = !field.text.is_empty() && field.text != self.null_value;
             is_whole &= is_value;
             let mut single = DefaultHasher::new();
             field.text.hash(&mut single);
@@ -167,10 +181,11 @@ impl TableSeen {
         }
         if self.has_operation {
             notes.push(
-                "the first column, `Op`, is the operation that DMS writes, and is not a column here"
+                "the first field of each row is the operation that DMS writes, and is not a column here"
                     .to_owned(),
             );
         }
+        notes.extend(self.outliers());
         let types = self.types();
         let key = self.key(&types);
         match key.as_slice() {
@@ -207,6 +222,18 @@ impl TableSeen {
         })
     }
 
+    /// The columns that a few values make text.
+    fn outliers(&self) -> Vec<String> {
+        let columns = self.columns.iter().zip(1..);
+        let of_columns = columns
+            .filter(|_| self.declared.is_empty())
+            .filter_map(|(seen, number)| {
+                let outliers = seen.outliers()?;
+                Some(format!("column {number}: {outliers}"))
+            });
+        of_columns.collect()
+    }
+
     /// The types that files declare, texts with the length that was seen, and guesses where none does.
     fn types(&self) -> Vec<ColumnType> {
         let mut declared = self.declared.iter();
@@ -224,7 +251,7 @@ impl TableSeen {
         for (column, value) in self.columns.iter_mut().zip(first_row) {
             match value {
                 None => column.add_null(),
-                Some(value) => column.add(&value),
+                Some(value) => column.add(&value, 1),
             }
         }
     }
@@ -300,9 +327,9 @@ impl TableSeen {
     }
 }
 
-/// Whether a field is NULL: empty and without quotes.
-fn is_null(field: Field<'_>) -> bool {
-    field.text.is_empty() && field.quoting == Quoting::Bare
+/// Whether a field is NULL: that of the files, or nothing, and without quotes.
+fn is_null(field: Field<'_>, null_value: &[u8]) -> bool {
+    (field.text == null_value || field.text.is_empty()) && field.quoting == Quoting::Bare
 }
 
 /// Whether values of the type identify a row.

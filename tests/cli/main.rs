@@ -17,6 +17,7 @@ mod guide_examples;
 mod header;
 mod import;
 mod init;
+mod init_dialects;
 mod life;
 mod logs;
 mod mappings;

@@ -1,5 +1,6 @@
 //! `brigade init`: a configuration and a table definition from sample files, checked by the engine before it is done.
 
+mod beginnings;
 mod samples;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use self::samples::{SamplePlace, read_sample};
+use self::beginnings::{Beginning, of_all};
+use self::samples::{SamplePlace, SampleReading, read_sample};
 use super::new_files::{CONFIGURATION_FILE, NewFiles};
 use super::stream_view::StreamView;
 use super::task_files;
@@ -45,9 +47,9 @@ pub(super) struct InitArgs {
     /// The first row of each file holds the names of the columns
     #[arg(long)]
     header: bool,
-    /// The field delimiter
-    #[arg(long, default_value = ",", value_name = "TEXT", value_parser = delimiter)]
-    delimiter: Delimiter,
+    /// The field delimiter; without it, the samples tell
+    #[arg(long, value_name = "TEXT", value_parser = delimiter)]
+    delimiter: Option<Delimiter>,
     /// How many rows of each file are looked at
     #[arg(
         long,
@@ -69,22 +71,16 @@ pub(super) struct InitArgs {
     output: Output,
 }
 
-/// A delimiter, as it is written in a configuration and as it is.
+/// A delimiter, as it is.
 #[derive(Debug, Clone)]
-struct Delimiter {
-    written: String,
-    plain: String,
-}
+struct Delimiter(Vec<u8>);
 
 fn delimiter(text: &str) -> Result<Delimiter, String> {
     let plain = unescape(text)?;
     if plain.is_empty() {
         return Err("the delimiter is empty; give at least one character".to_owned());
     }
-    Ok(Delimiter {
-        written: text.to_owned(),
-        plain,
-    })
+    Ok(Delimiter(plain.into_bytes()))
 }
 
 fn table_name(text: &str) -> Result<(String, String), String> {
@@ -99,6 +95,8 @@ fn table_name(text: &str) -> Result<(String, String), String> {
 struct InitReport {
     schema_version: u32,
     files: Vec<String>,
+    /// What a person should look at, of all tables.
+    notes: Vec<String>,
     tables: Vec<TableReport>,
     /// Rows of the samples that the engine makes records of with these files.
     checked_rows: u64,
@@ -136,13 +134,25 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
     let places = data_of(places.collect::<Result<Vec<_>, _>>()?)?;
     let (location, bucket_folder) = common_place(&places)?;
     let runtime = super::runtime()?;
-    let tables = runtime.block_on(infer(args, &places))?;
-    let files = write(args, new_files, &location, bucket_folder, &tables)?;
+    let (reading, notes, tables) = runtime.block_on(infer(args, &places))?;
+    let source = NewSource::of(&location, bucket_folder, &new_files.create_folder()?);
+    let task = NewTask {
+        name: task_name(&tables),
+        source,
+        dialect: &reading.dialect,
+        encoding: reading.encoding,
+        notes: &notes,
+        has_header: args.header,
+        stream: args.stream.clone(),
+        tables: &tables,
+    };
+    let files = write(new_files, &task)?;
     let loaded = config::load(&args.to.join(CONFIGURATION_FILE), &SystemEnvironment).map_err(Fault::from)?;
     let mut outcome = InitReport {
         schema_version: SCHEMA_VERSION,
         tables: tables.iter().map(TableReport::of).collect(),
         files,
+        notes: notes.clone(),
         checked_rows: 0,
         rejected_rows: 0,
         first_reason: None,
@@ -188,22 +198,41 @@ fn common_place(places: &[SamplePlace]) -> Result<(SourceLocation, String), Faul
     Ok(first)
 }
 
-async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>, Fault> {
-    let dialect = CsvDialect {
-        delimiter: args.delimiter.plain.clone().into_bytes(),
-        ..CsvDialect::default()
+async fn infer(
+    args: &InitArgs,
+    places: &[SamplePlace],
+) -> Result<(SampleReading, Vec<String>, Vec<Inferred>), Fault> {
+    let known = args.delimiter.as_ref().map(|delimiter| delimiter.0.as_slice());
+    let mut beginnings = Vec::with_capacity(places.len());
+    for place in places {
+        beginnings.push((place, Beginning::of(place, known).await?));
+    }
+    let mut usual = CsvDialect::default();
+    if let Some(known) = known {
+        usual.delimiter = known.to_vec();
+    }
+    let (dialect, encoding, notes) = of_all(&beginnings, usual)?;
+    let reading = SampleReading {
+        dialect,
+        encoding,
+        has_header: args.header,
+        rows_max: args.rows,
     };
     let mut tables: BTreeMap<(&str, &str, &str), TableSeen> = BTreeMap::new();
-    for place in places {
-        let name = (
-            place.owner.as_str(),
-            place.name.as_str(),
-            place.table_path.as_str(),
-        );
-        let seen = tables.entry(name).or_default();
+    let mut to_read = Vec::with_capacity(places.len());
+    // All columns are known before the first row.
+    for (place, beginning) in beginnings {
+        let seen = tables.entry(place.table()).or_default();
+        to_read.push((place, beginning.is_parquet()));
+        match beginning {
+            Beginning::Parquet(definition) => seen.declare(definition),
+            Beginning::Text { dialect, .. } => seen.expect(dialect.first_field, &reading.dialect.null_value),
+        }
+    }
+    for (place, is_parquet) in to_read {
+        let seen = tables.entry(place.table()).or_default();
         let source = place.source().await;
-        let (key, has_header) = (&place.key, args.header);
-        read_sample(source.as_ref(), key, &dialect, has_header, args.rows, seen).await?;
+        read_sample(source.as_ref(), &place.key, &reading, is_parquet, seen).await?;
     }
     let tables = tables.into_iter().map(|((owner, name, path), seen)| {
         seen.finish(owner, name, path).ok_or_else(|| {
@@ -211,42 +240,33 @@ async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>,
             Fault::new(FaultKind::Data, message)
         })
     });
-    tables.collect()
+    Ok((reading, notes, tables.collect::<Result<_, _>>()?))
 }
 
-fn write(
-    args: &InitArgs,
-    new_files: NewFiles<'_>,
-    location: &SourceLocation,
-    bucket_folder: String,
-    tables: &[Inferred],
-) -> Result<Vec<String>, Fault> {
-    let here = new_files.create_folder()?;
-    let source = match location {
-        SourceLocation::Local { directory } => {
-            let below = directory.strip_prefix(&here);
-            let directory = below.map_or_else(|_| directory.clone(), |below| Path::new(".").join(below));
-            NewSource::Local {
-                directory: directory.display().to_string(),
+impl NewSource {
+    /// The source as it is to stand in a configuration that lies in this folder.
+    fn of(location: &SourceLocation, bucket_folder: String, here: &Path) -> Self {
+        match location {
+            SourceLocation::Local { directory } => {
+                let below = directory.strip_prefix(here);
+                let directory = below.map_or_else(|_| directory.clone(), |below| Path::new(".").join(below));
+                Self::Local {
+                    directory: directory.display().to_string(),
+                }
             }
+            SourceLocation::S3 { bucket, .. } => Self::S3 {
+                bucket: bucket.clone(),
+                bucket_folder,
+            },
         }
-        SourceLocation::S3 { bucket, .. } => NewSource::S3 {
-            bucket: bucket.clone(),
-            bucket_folder,
-        },
-    };
-    let task = NewTask {
-        name: task_name(tables),
-        source,
-        delimiter: args.delimiter.written.clone(),
-        has_header: args.header,
-        stream: args.stream.clone(),
-        tables,
-    };
+    }
+}
+
+fn write(new_files: NewFiles<'_>, task: &NewTask<'_>) -> Result<Vec<String>, Fault> {
     let definition =
-        table_definition(tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+        table_definition(task.tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
     new_files.write(&[
-        (CONFIGURATION_FILE, &configuration(&task)),
+        (CONFIGURATION_FILE, &configuration(task)),
         (TABLE_DEFINITION_FILE, &definition),
     ])
 }
@@ -312,6 +332,8 @@ impl InitReport {
 
     fn text(&self) -> String {
         let mut text = String::new();
+        let notes = self.notes.iter();
+        text += &lines(notes.map(|note| format!("note: {}", printable(note))));
         for table in &self.tables {
             let rows = counted(table.rows, "row");
             text += &lines([format!("{}, from {rows}", printable(&table.name))]);

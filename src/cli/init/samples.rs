@@ -7,12 +7,10 @@ use crate::cli::{backends, task_files};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, RawRecordKind, TableIndex};
-use crate::read::format::Format;
+use crate::model::{Chunk, Mark, RawRecordKind, Table, TableIndex};
 use crate::read::framer::FramerConfig;
 use crate::read::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
-use crate::read::parquet::footer;
-use crate::settings::{CsvDialect, SourceFormat, SourceLocation};
+use crate::settings::{CsvDialect, SourceFormat, SourceLocation, TextEncoding};
 use crate::source::ObjectSource;
 use crate::value::csv::FieldSplitter;
 
@@ -111,6 +109,11 @@ impl SamplePlace {
         })
     }
 
+    /// Schema, table and path, which tell tables apart.
+    pub(super) fn table(&self) -> (&str, &str, &str) {
+        (&self.owner, &self.name, &self.table_path)
+    }
+
     /// Opens the source that the sample lies in.
     pub(super) async fn source(&self) -> Arc<dyn ObjectSource> {
         backends::source_at(&self.location, &self.bucket_folder).await
@@ -123,6 +126,19 @@ fn usage(sample: &str, what: &str) -> Fault {
     Fault::new(FaultKind::Usage, message)
 }
 
+/// How the rows of samples are read.
+#[derive(Debug)]
+pub(super) struct SampleReading {
+    /// How their text is cut.
+    pub(super) dialect: CsvDialect,
+    /// What the bytes of their text mean.
+    pub(super) encoding: TextEncoding,
+    /// Whether they begin with a header.
+    pub(super) has_header: bool,
+    /// Rows of each that are looked at.
+    pub(super) rows_max: u64,
+}
+
 /// Adds the rows of a sample, so many at most.
 ///
 /// # Errors
@@ -130,33 +146,32 @@ fn usage(sample: &str, what: &str) -> Fault {
 pub(super) async fn read_sample(
     source: &dyn ObjectSource,
     key: &str,
-    dialect: &CsvDialect,
-    has_header: bool,
-    rows_max: u64,
+    reading: &SampleReading,
+    is_parquet: bool,
     seen: &mut TableSeen,
 ) -> Result<(), Fault> {
     let version = task_files::find(source, key).await?;
-    let mut settings = ReadSettings {
+    let tables: Arc<[Table]> = if is_parquet {
+        Arc::new([seen.declared_table()])
+    } else {
+        Arc::new([])
+    };
+    let settings = ReadSettings {
         framing: FramerConfig {
-            dialect: dialect.clone(),
+            dialect: reading.dialect.clone(),
             row_bytes_max: ROW_BYTES_MAX,
             chunk_bytes_max: CHUNK_BYTES_MAX,
         },
-        format: SourceFormat::default(),
-        tables: Arc::new([]),
+        format: SourceFormat {
+            encoding: reading.encoding,
+            ..SourceFormat::default()
+        },
+        tables,
     };
-    let format = ObjectChunks::format_of(source, &version, &settings).await;
-    let is_parquet = format.map_err(Fault::from)? == Format::Parquet;
-    if is_parquet {
-        let definition = footer::definition_of(source, &version)
-            .await
-            .map_err(Fault::from)?;
-        settings.tables = Arc::new([seen.declare(definition)]);
-    }
     let mut rows = SampleRows {
-        splitter: FieldSplitter::new(dialect),
-        expects_header: has_header && !is_parquet,
-        left: rows_max,
+        splitter: FieldSplitter::new(&reading.dialect),
+        expects_header: reading.has_header && !is_parquet,
+        left: reading.rows_max,
         broken: 0,
     };
     let chunks = ObjectChunks::open(source, &version, Some(TableIndex(0)), &settings, Mark::START);
