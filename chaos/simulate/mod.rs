@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use bucket_brigade::flow::budget::Budget;
 use bucket_brigade::observe::object_trace::ObjectTrace;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures_util::FutureExt;
 
 use self::history::{Name, Report};
