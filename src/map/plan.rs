@@ -148,18 +148,13 @@ fn check_expressions(
     report: &mut Report,
 ) {
     for rule in &rules.transformations {
-        let Change::AddColumn {
-            name,
-            expression: Some(text),
-            ..
-        } = &rule.change
-        else {
+        let Change::AddColumn { name, .. } = &rule.change else {
             continue;
         };
         if !rule.speaks_of(table) {
             continue;
         }
-        if let Err(reason) = expression::check(text, table, mapping, evaluator) {
+        if let Err(reason) = expression::check(name, table, mapping, evaluator) {
             let message = format!(
                 "rule {}: the expression of the column {name:?} does not work for {}: {reason}",
                 rule.head.id,

@@ -110,6 +110,10 @@ fn columns_are_joined_computed_and_hashed() {
         Ok(Some("20001".to_owned()))
     );
     assert_eq!(evaluated_as("$LAST_NAME", TEXT, Operation::Load), Ok(None));
+    check(
+        "$first_name || 'it\u{2019}s' || \u{2018}!\u{2019}",
+        "Annit\u{2019}s!",
+    );
 }
 
 /// Its functions end at a NUL, some of them: what they would cut is not sent.
