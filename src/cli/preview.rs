@@ -186,7 +186,8 @@ impl Previewer<'_> {
         let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
         for filter in filters {
             let mut wanted = self.rows_count;
-            for version in versions {
+            for (version, number) in versions.iter().zip(0..) {
+                self.reader.enter_object(number);
                 let wish = Wish {
                     rows: folder.rows,
                     table: filter,

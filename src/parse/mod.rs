@@ -10,6 +10,7 @@ mod chunk_rows;
 pub mod chunk_router;
 #[cfg(test)]
 mod chunk_router_tests;
+mod columns;
 pub mod cost;
 pub mod messages;
 pub mod panic_book;

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
+use super::columns::{order_of, wrong_count};
 use super::target::{
     Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
 };
@@ -11,12 +12,12 @@ use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
 use crate::map::filter::RowFilter;
 use crate::model::{
-    Chunk, Column, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
-    RejectedRecord, RowSource, Table, TableIndex,
+    Chunk, Column, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind, RejectedRecord,
+    RowSource, Table, TableIndex,
 };
 use crate::saturate;
 use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
-use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, Written, read_field_as};
+use crate::value::convert::{FieldRules, ValueProblem, Written};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
 
@@ -74,6 +75,8 @@ pub struct RowRenderer {
     /// The value that a filter looks at, in the form in which it is compared.
     compared: Vec<u8>,
     load_operation_column: LoadOperationColumn,
+    /// The number in its queue of the object whose rows come.
+    object_number: u64,
     /// The partition key of the current record.
     key: Vec<u8>,
     /// Bytes of the last chunk and of its messages: how much room the next one is likely to need.
@@ -109,6 +112,7 @@ impl RowRenderer {
             rules: FieldRules::new(&dialect.null_value, message),
             compared: Vec::new(),
             load_operation_column: dialect.load_operation_column,
+            object_number: 0,
             key: Vec::new(),
             last_sizes: (1, 2),
             largest: 0,
@@ -119,6 +123,11 @@ impl RowRenderer {
     /// From here on, rendering ends behind the record with which the messages of a chunk reach this size.
     pub fn set_bytes_max(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max;
+    }
+
+    /// Says which number the object has in its queue whose chunks come next.
+    pub fn enter_object(&mut self, number: u64) {
+        self.object_number = number;
     }
 
     /// Renders the records of a chunk of an object, all of them unless their messages are larger than allowed. Each is in
@@ -236,6 +245,7 @@ impl RowRenderer {
             operation: target.operation,
             fields: values,
             object: place.object,
+            object_number: self.object_number,
             ordinal,
         };
         let encoded = self
@@ -273,45 +283,6 @@ fn target_of<'a>(
             own_change_target(tables, table, columns_count, fields)
         }
         RowSource::Values { table, operation } => Ok(Some((Target { table, operation }, fields))),
-    }
-}
-
-fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
-    let reason =
-        format!("the row has {values_count} values, the table definition has {columns_count} columns");
-    Rejection::of(Some(table), ValueProblem::new("field_count", reason))
-}
-
-/// Where the columns of a table are among the fields of a row, by the header of its file.
-fn order_of<'c>(
-    columns: &'c FileColumns,
-    table: TableIndex,
-    fields: Fields<'_>,
-    rules: &FieldRules,
-) -> Result<&'c ColumnOrder, ValueProblem> {
-    let order = columns
-        .order(table)
-        .map_err(|reason| ValueProblem::new("header", reason))?;
-    if fields.count() != columns.fields_count {
-        let (has, names) = (fields.count(), columns.fields_count);
-        let reason = format!("the row has {has} fields, the header of its file has {names} names");
-        return Err(ValueProblem::new("field_count", reason));
-    }
-    let is_null = |field| read_field_as(field, ColumnType::Clob, rules) == FieldValue::Null;
-    let mut foreign = order
-        .foreign
-        .iter()
-        .filter_map(|place| fields.field(*place).zip(Some(place)));
-    match foreign.find(|(field, _)| !is_null(*field)) {
-        None => Ok(order),
-        Some((field, place)) => {
-            let reason = format!(
-                "field {} has a value ({}), and by the header it is a column that the table does not have",
-                place + 1,
-                Length(field.text)
-            );
-            Err(ValueProblem::new("foreign_column", reason))
-        }
     }
 }
 

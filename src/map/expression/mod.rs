@@ -44,6 +44,8 @@ pub struct ExpressionRow<'a> {
     pub is_truncated: &'a Cell<bool>,
     /// The object it comes from.
     pub object: &'a ObjectVersion,
+    /// The number of the object in its queue.
+    pub object_number: u64,
     /// Its number in the object.
     pub ordinal: u64,
 }
@@ -339,10 +341,8 @@ impl Variable {
             // As in DMS, rows of a full load have neither.
             Self::StreamPosition | Self::ChangeSequence if is_load => Value::Text(String::new()),
             Self::StreamPosition => Value::Text(format!("{}:{}", row.object.key, row.ordinal)),
-            Self::ChangeSequence => {
-                let time_ms = row.object.modified_ms.max(0);
-                Value::Text(format!("{time_ms:016}{:019}", row.ordinal))
-            }
+            // Two files may have one time, and a later one an earlier time: the order of reading is that of numbers.
+            Self::ChangeSequence => Value::Text(format!("{:016}{:019}", row.object_number, row.ordinal)),
             Self::Timestamp => Value::Text(file_time(row.object.modified_ms)),
         })
     }

@@ -1,0 +1,46 @@
+//! Which fields of a row are its columns. Pure: no I/O, no clock.
+
+use super::target::Rejection;
+use crate::model::{ColumnOrder, ColumnType, FileColumns, TableIndex};
+use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, read_field_as};
+use crate::value::csv::Fields;
+
+/// A row that has more or fewer values than its table has columns.
+pub(super) fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
+    let reason =
+        format!("the row has {values_count} values, the table definition has {columns_count} columns");
+    Rejection::of(Some(table), ValueProblem::new("field_count", reason))
+}
+
+/// Where the columns of a table are among the fields of a row, by the header of its file.
+pub(super) fn order_of<'c>(
+    columns: &'c FileColumns,
+    table: TableIndex,
+    fields: Fields<'_>,
+    rules: &FieldRules,
+) -> Result<&'c ColumnOrder, ValueProblem> {
+    let order = columns
+        .order(table)
+        .map_err(|reason| ValueProblem::new("header", reason))?;
+    if fields.count() != columns.fields_count {
+        let (has, names) = (fields.count(), columns.fields_count);
+        let reason = format!("the row has {has} fields, the header of its file has {names} names");
+        return Err(ValueProblem::new("field_count", reason));
+    }
+    let is_null = |field| read_field_as(field, ColumnType::Clob, rules) == FieldValue::Null;
+    let mut foreign = order
+        .foreign
+        .iter()
+        .filter_map(|place| fields.field(*place).zip(Some(place)));
+    match foreign.find(|(field, _)| !is_null(*field)) {
+        None => Ok(order),
+        Some((field, place)) => {
+            let reason = format!(
+                "field {} has a value ({}), and by the header it is a column that the table does not have",
+                place + 1,
+                Length(field.text)
+            );
+            Err(ValueProblem::new("foreign_column", reason))
+        }
+    }
+}
