@@ -43,10 +43,10 @@ impl Locator {
 
     /// Whether it is exactly the name of a table, wildcards taken literally.
     pub fn is_exactly(&self, owner: &str, name: &str) -> bool {
-        self.schema.as_str() == owner && self.table.as_str() == name
+        self.schema.is_exactly(owner) && self.table.is_exactly(name)
     }
 
-    /// Whether one of its names has a `%`.
+    /// Whether several names fit one of its patterns.
     pub fn has_wildcard(&self) -> bool {
         self.schema.has_wildcard() || self.table.has_wildcard()
     }

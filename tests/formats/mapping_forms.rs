@@ -11,7 +11,7 @@
 use bucket_brigade::model::{RowSource, Table, TableIndex};
 use serde_json::{Value, json};
 
-use crate::mapped_task::{employee, employee_column, include, load, problems};
+use crate::mapped_task::{config, employee, employee_column, include, load, problems};
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
 
@@ -67,4 +67,32 @@ fn words_of_an_expression_are_told_from_names_and_texts_that_hold_them() {
             "gives something else each time",
         );
     }
+}
+
+#[test]
+fn characters_in_brackets_stand_for_one_of_them() {
+    let names = |schema: &str, table: &str| {
+        let tables = config(&[include(schema, table)]).tables;
+        tables.iter().map(Table::full_name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("[gh]r", "[a-e]mployee"), ["hr.employee"]);
+    assert_eq!(names("%", "[^a-e]%"), ["hr.pay", "Test.Customers"]);
+    let rename = |name: &str| {
+        let rules = [
+            include("hr", "employee"),
+            employee_column(2, name, "rename", json!({"value": "x"})),
+        ];
+        employee(&rules).0["data"]["x"].clone()
+    };
+    assert_eq!(
+        rename("passport[_]no"),
+        "C6BGJ566669K",
+        "an underscore and nothing else"
+    );
+    // An exact name in brackets is one for whatever needs one.
+    let mut exact = include("hr", "emplo[y]ee");
+    exact["rule-action"] = json!("explicit");
+    assert_eq!(config(&[exact.clone()]).tables.len(), 1);
+    exact["object-locator"]["table-name"] = json!("[a-z]mployee");
+    check_refused(&[exact], "one exact name");
 }
