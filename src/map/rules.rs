@@ -197,10 +197,18 @@ pub(super) struct ColumnRule<'a> {
 
 impl ColumnRule<'_> {
     pub(super) fn speaks_of(&self, column: &Column) -> bool {
-        let is_type = self
-            .data_type
-            .is_none_or(|name| column.column_type.dms_name() == name);
-        is_type && self.name.matches(&column.name)
+        self.fits(&column.name, column.column_type)
+    }
+
+    /// Whether it speaks of a column of this name and type.
+    pub(super) fn fits(&self, name: &str, column_type: ColumnType) -> bool {
+        let is_type = self.data_type.is_none_or(|known| column_type.dms_name() == known);
+        is_type && self.name.matches(name)
+    }
+
+    /// Whether it is there to hide something.
+    pub(super) fn hides(&self) -> bool {
+        matches!(self.action, ColumnAction::Mask(_))
     }
 }
 
@@ -230,6 +238,8 @@ pub enum Change {
         column_type: ColumnType,
         /// What it holds; without one it is NULL.
         expression: Option<String>,
+        /// `column-name`: the column that it is about, if it is about one.
+        about: Option<String>,
     },
 }
 

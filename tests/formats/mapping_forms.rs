@@ -11,7 +11,7 @@
 use bucket_brigade::model::{RowSource, Table, TableIndex};
 use serde_json::{Value, json};
 
-use crate::mapped_task::{config, employee, employee_column, include, load, problems};
+use crate::mapped_task::{config, employee, employee_column, include, load, message, problems, transformation};
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
 
@@ -70,6 +70,59 @@ fn words_of_an_expression_are_told_from_names_and_texts_that_hold_them() {
 }
 
 #[test]
+fn a_column_that_a_rule_removes_is_not_sent_whatever_other_rules_say_of_it() {
+    let rules = [
+        include("hr", "employee"),
+        employee_column(2, "%", "convert-uppercase", json!({})),
+        employee_column(3, "passport_no", "remove-column", json!({})),
+    ];
+    let data = employee(&rules).0["data"].clone();
+    assert_eq!(data["LASTNAME"], "Smith");
+    assert_eq!(
+        (&data["passport_no"], &data["PASSPORT_NO"]),
+        (&Value::Null, &Value::Null)
+    );
+    let said = problems(&rules);
+    assert!(
+        said.contains("rule 3 leaves out the column \"passport_no\"") && said.contains("rule 2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_column_may_take_the_name_of_one_that_is_left_out() {
+    let rules = [
+        include("hr", "employee"),
+        employee_column(2, "passport_no", "remove-column", json!({})),
+        employee_column(
+            3,
+            "%",
+            "add-column",
+            json!({"value": "passport_no", "expression": "substr($passport_no, 1, 2)", "data-type": {"type": "string", "length": 9}}),
+        ),
+    ];
+    assert_eq!(employee(&rules).0["data"]["passport_no"], "C6");
+    let kept = [rules[0].clone(), rules[2].clone()];
+    check_refused(
+        &kept,
+        "two columns of hr.employee would be called \"passport_no\"",
+    );
+}
+
+#[test]
+fn a_table_is_renamed_and_given_a_key_at_once() {
+    let table = json!({"schema-name": "hr", "table-name": "employee"});
+    let key = json!({"primary-key-def": {"name": "k", "columns": ["LastName"]}});
+    let rename = transformation(2, "table", &table, "rename", json!({"value": "people"}));
+    let define = transformation(3, "table", &table, "define-primary-key", key);
+    let (message, key) = employee(&[include("hr", "employee"), rename, define]);
+    assert_eq!(
+        (message["metadata"]["table-name"].as_str(), key.as_str()),
+        (Some("people"), "Smith")
+    );
+}
+
+#[test]
 fn characters_in_brackets_stand_for_one_of_them() {
     let names = |schema: &str, table: &str| {
         let tables = config(&[include(schema, table)]).tables;
@@ -95,4 +148,55 @@ fn characters_in_brackets_stand_for_one_of_them() {
     assert_eq!(config(&[exact.clone()]).tables.len(), 1);
     exact["object-locator"]["table-name"] = json!("[a-z]mployee");
     check_refused(&[exact], "one exact name");
+}
+
+#[test]
+fn a_mask_that_hides_nothing_is_refused() {
+    let mask = |id, column: &str| employee_column(id, column, "data-masking-hash-mask", json!({}));
+    let include = include("hr", "employee");
+    check_refused(&[include.clone(), mask(2, "passport")], "rule 2 hides nothing");
+    check_refused(&[include.clone(), mask(2, "Passport_No")], "rule 2 hides nothing");
+    let mut elsewhere = mask(2, "passport_no");
+    elsewhere["object-locator"]["table-name"] = json!("employees");
+    check_refused(&[include.clone(), elsewhere], "rule 2 hides nothing");
+    let mut of_numbers = mask(2, "passport_no");
+    of_numbers["object-locator"]["data-type"] = json!("int4");
+    check_refused(&[include.clone(), of_numbers], "rule 2 hides nothing");
+    let rename = employee_column(2, "passport_no", "rename", json!({"value": "document"}));
+    check_refused(
+        &[include.clone(), rename.clone(), mask(3, "document")],
+        "the source calls it \"passport_no\"",
+    );
+    check_refused(
+        &[
+            include.clone(),
+            rename.clone(),
+            employee_column(3, "document", "remove-column", json!({})),
+        ],
+        "the source calls it \"passport_no\"",
+    );
+    let (message, _) = employee(&[include, rename, mask(3, "passport_no")]);
+    assert_eq!(message["data"]["document"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn an_added_column_knows_the_column_it_is_about() {
+    let about = |column: &str, expression: &str| {
+        let more =
+            json!({"value": "new", "expression": expression, "data-type": {"type": "string", "length": 40}});
+        let rule = employee_column(2, column, "add-column", more);
+        employee(&[include("hr", "employee"), rule]).0["data"]["new"].clone()
+    };
+    let both = "$AR_M_SOURCE_COLUMN_NAME || ':' || $AR_M_SOURCE_COLUMN_DATATYPE";
+    assert_eq!(about("salary", both), "salary:numeric");
+    assert_eq!(
+        about("%", both),
+        "new:string",
+        "of no column in particular, it is itself"
+    );
+    assert_eq!(
+        added("'$AR_M_SOURCE_COLUMN_NAME'"),
+        "$AR_M_SOURCE_COLUMN_NAME",
+        "a text stays one"
+    );
 }
