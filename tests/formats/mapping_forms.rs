@@ -11,7 +11,7 @@
 use bucket_brigade::model::{RowSource, Table, TableIndex};
 use serde_json::{Value, json};
 
-use crate::mapped_task::{config, employee, employee_column, include, load, message, problems, transformation};
+use crate::mapped_task::{CUSTOMER, config, employee, employee_column, include, load, message, problems, transformation};
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
 
@@ -25,6 +25,22 @@ fn add(id: u64, expression: &str) -> Value {
 #[track_caller]
 fn added(expression: &str) -> Value {
     employee(&[include("hr", "employee"), add(2, expression)]).0["data"]["new"].clone()
+}
+
+/// An object-mapping rule of `Test.Customers`; `more` stands beside the parameters.
+fn mapping(action: &str, more: Value, parameters: Value) -> Value {
+    let mut rule = json!({"rule-type": "object-mapping", "rule-id": "2", "rule-name": "2", "rule-action": action,
+        "object-locator": {"schema-name": "Test", "table-name": "Customers"}, "mapping-parameters": parameters});
+    rule.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    rule
+}
+
+/// Message and partition key of a customer under an object-mapping rule.
+#[track_caller]
+fn customer(rule: Value) -> (Value, String) {
+    message(&config(&[include("Test", "%"), rule]), LOAD, CUSTOMER)
 }
 
 /// The rules are refused with an error that says this.
@@ -148,6 +164,82 @@ fn characters_in_brackets_stand_for_one_of_them() {
     assert_eq!(config(&[exact.clone()]).tables.len(), 1);
     exact["object-locator"]["table-name"] = json!("[a-z]mployee");
     check_refused(&[exact], "one exact name");
+}
+
+#[test]
+fn a_partition_key_is_found_wherever_examples_have_it() {
+    let constant = json!({"partition-key": {"value": "ConstantKey"}});
+    let (_, key) = customer(mapping("map-record-to-document", constant.clone(), json!({})));
+    assert_eq!(key, "ConstantKey");
+    let (_, key) = customer(mapping("map-record-to-document", json!({}), constant));
+    assert_eq!(key, "ConstantKey");
+    let attributes = json!([{"target-attribute-name": "Name", "attribute-type": "scalar", "value": "${FirstName} ${LastName}"}]);
+    for (more, mut parameters) in [
+        (json!({}), json!({"partition-key-name": "Name"})),
+        (json!({"partition-key-name": "Name"}), json!({})),
+        (
+            json!({}),
+            json!({"partition-key": {"attribute-name": "Name", "value": "${FirstName} ${LastName}"}}),
+        ),
+    ] {
+        parameters["attribute-mappings"] = attributes.clone();
+        let (message, key) = customer(mapping("map-record-to-record", more.clone(), parameters.clone()));
+        assert_eq!(key, "Randy Marsh", "{more} {parameters}");
+        assert_eq!(message["metadata"]["partition-key-type"], "attribute-name");
+    }
+    let unknown = json!({"partition-key": {"value": "${FirstName}"}});
+    check_refused(
+        &[
+            include("Test", "%"),
+            mapping("map-record-to-record", json!({}), unknown),
+        ],
+        "make it an attribute",
+    );
+}
+
+#[test]
+fn the_example_of_a_constant_key_has_a_scalar_that_is_a_group() {
+    let scalar = |name: &str, value: Value| json!({"target-attribute-name": name, "attribute-type": "scalar", "attribute-sub-type": "string", "value": value});
+    let parameters = json!({
+        "partition-key-type": "constant",
+        "exclude-columns": ["FirstName", "LastName", "HomeAddress", "HomePhone", "WorkAddress", "WorkPhone"],
+        "attribute-mappings": [
+            scalar("CustomerName", json!("${FirstName},${LastName}")),
+            scalar("ContactDetails", json!({"Home": {"Address": "${HomeAddress}", "Phone": "${HomePhone}"}})),
+            scalar("DateOfBirth", json!("${DateOfBirth}")),
+        ],
+    });
+    let rules = [
+        include("Test", "%"),
+        mapping("map-record-to-document", json!({}), parameters),
+    ];
+    let (message, key) = message(&config(&rules), LOAD, CUSTOMER);
+    assert_eq!(
+        message["data"],
+        json!({"_doc": {"StoreId": 5, "DateofBirth": "02/29/1988"}, "CustomerName": "Randy,Marsh",
+               "ContactDetails": {"Home": {"Address": "221B Baker Street", "Phone": "1234567890"}},
+               "DateOfBirth": "02/29/1988"})
+    );
+    assert_eq!(key, "constant");
+    assert!(problems(&rules).contains("is sent as the document that it is"));
+}
+
+#[test]
+fn an_attribute_takes_the_place_of_the_column_of_its_name() {
+    let parameters = json!({"attribute-mappings": [
+        {"target-attribute-name": "StoreId", "attribute-type": "scalar", "value": "store ${StoreId}"}]});
+    let (message, _) = customer(mapping("map-record-to-record", json!({}), parameters));
+    assert_eq!(message["data"]["StoreId"], "store 5");
+    let twice = json!({"attribute-mappings": [
+        {"target-attribute-name": "x", "attribute-type": "scalar", "value": "${StoreId}"},
+        {"target-attribute-name": "x", "attribute-type": "scalar", "value": "${LastName}"}]});
+    check_refused(
+        &[
+            include("Test", "%"),
+            mapping("map-record-to-record", json!({}), twice),
+        ],
+        "two members \"x\"",
+    );
 }
 
 #[test]
