@@ -12,6 +12,19 @@ pub(super) fn wrong_count(table: TableIndex, values_count: usize, columns_count:
     Rejection::of(Some(table), ValueProblem::new("field_count", reason))
 }
 
+/// Where the columns of a table are in a row that has its first ones only: the others are NULL. `None` if it has all of them,
+/// or none.
+pub(super) fn narrow_places(
+    fields: Fields<'_>,
+    values: Fields<'_>,
+    columns_count: usize,
+) -> Option<Vec<Option<usize>>> {
+    let (leading, count) = (fields.count().checked_sub(values.count())?, values.count());
+    let place = |column: usize| (column < count).then_some(leading + column);
+    let is_narrow = (1..columns_count).contains(&count);
+    is_narrow.then(|| (0..columns_count).map(place).collect())
+}
+
 /// Where the columns of a table are among the fields of a row, by the header of its file.
 pub(super) fn order_of<'c>(
     columns: &'c FileColumns,

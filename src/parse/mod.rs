@@ -13,6 +13,8 @@ mod chunk_router_tests;
 mod columns;
 pub mod cost;
 pub mod messages;
+#[cfg(test)]
+mod narrow_tests;
 pub mod panic_book;
 #[cfg(test)]
 mod part_tests;

@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
-use super::columns::{order_of, wrong_count};
+use super::columns::{narrow_places, order_of, wrong_count};
 use super::target::{
-    Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
+    Rejection, TableNames, Target, change_target, check_narrow_load, load_target, own_change_target,
+    table_names,
 };
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
@@ -16,7 +17,7 @@ use crate::model::{
     RowSource, Table, TableIndex,
 };
 use crate::saturate;
-use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
+use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig, NarrowRows};
 use crate::value::convert::{FieldRules, ValueProblem, Written};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
@@ -75,6 +76,7 @@ pub struct RowRenderer {
     /// The value that a filter looks at, in the form in which it is compared.
     compared: Vec<u8>,
     load_operation_column: LoadOperationColumn,
+    narrow_rows: NarrowRows,
     /// The number in its queue of the object whose rows come.
     object_number: u64,
     /// The partition key of the current record.
@@ -112,6 +114,7 @@ impl RowRenderer {
             rules: FieldRules::new(&dialect.null_value, message),
             compared: Vec::new(),
             load_operation_column: dialect.load_operation_column,
+            narrow_rows: dialect.narrow_rows,
             object_number: 0,
             key: Vec::new(),
             last_sizes: (1, 2),
@@ -219,19 +222,31 @@ impl RowRenderer {
         let fields = self.splitter.split(text);
         let known = (&self.tables, self.columns_counts.as_slice());
         let rule = place.operation_column(self.load_operation_column);
-        let target = target_of(known, rule, place.source, columns, fields)?;
+        let target = target_of(known, (rule, self.narrow_rows), place.source, columns, fields)?;
         let Some((target, values)) = target else {
             return Ok(RecordTarget::Filtered(None));
         };
-        let values = match columns {
-            None => values,
-            Some(columns) => {
+        let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
+        let is_guessed = self.load_operation_column == LoadOperationColumn::Detect
+            && rule != LoadOperationColumn::Present
+            && matches!(place.source, RowSource::Load(_));
+        if is_guessed && self.narrow_rows == NarrowRows::Prefix {
+            let checked = check_narrow_load(fields, columns_count);
+            checked.map_err(|problem| Rejection::of(Some(target.table), problem))?;
+        }
+        let narrow = match (self.narrow_rows, columns) {
+            (NarrowRows::Prefix, None) => narrow_places(fields, values, columns_count),
+            (NarrowRows::Reject, _) | (NarrowRows::Prefix, Some(_)) => None,
+        };
+        let values = match (columns, narrow) {
+            (None, None) => values,
+            (None, Some(places)) => self.splitter.arrange(text, &places, &self.rules.null_value),
+            (Some(columns), _) => {
                 let order = order_of(columns, target.table, fields, &self.rules);
                 let order = order.map_err(|problem| Rejection::of(Some(target.table), problem))?;
                 self.splitter.arrange(text, &order.places, &self.rules.null_value)
             }
         };
-        let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
         if values.count() != columns_count {
             return Err(wrong_count(target.table, values.count(), columns_count));
         }
@@ -263,7 +278,7 @@ impl RowRenderer {
 /// Table, operation and values of a row; `None` if no rule selects its table.
 fn target_of<'a>(
     (tables, columns_counts): (&TableNames, &[usize]),
-    load_operation_column: LoadOperationColumn,
+    (load_operation_column, narrow_rows): (LoadOperationColumn, NarrowRows),
     source: RowSource,
     columns: Option<&FileColumns>,
     fields: Fields<'a>,
@@ -280,7 +295,7 @@ fn target_of<'a>(
         RowSource::Changes => change_target(tables, fields),
         RowSource::ChangesOf(table) => {
             let columns_count = columns_count(table).filter(|_| columns.is_none());
-            own_change_target(tables, table, columns_count, fields)
+            own_change_target(tables, table, (columns_count, narrow_rows), fields)
         }
         RowSource::Values { table, operation } => Ok(Some((Target { table, operation }, fields))),
     }
