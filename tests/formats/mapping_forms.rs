@@ -11,7 +11,9 @@
 use bucket_brigade::model::{RowSource, Table, TableIndex};
 use serde_json::{Value, json};
 
-use crate::mapped_task::{CUSTOMER, config, employee, employee_column, include, load, message, problems, transformation};
+use crate::mapped_task::{
+    CUSTOMER, EMPLOYEE, config, employee, employee_column, include, load, message, problems, transformation,
+};
 
 const LOAD: RowSource = RowSource::Load(TableIndex(0));
 
@@ -290,5 +292,17 @@ fn an_added_column_knows_the_column_it_is_about() {
         added("'$AR_M_SOURCE_COLUMN_NAME'"),
         "$AR_M_SOURCE_COLUMN_NAME",
         "a text stays one"
+    );
+}
+
+#[test]
+fn bytes_is_another_name_of_byte() {
+    let change = json!({"data-type": {"type": "BYTES", "length": 30}});
+    let rule = employee_column(2, "LastName", "change-data-type", change);
+    let row = EMPLOYEE.replace("Smith", "80057d942e");
+    let (message, _) = message(&config(&[include("hr", "employee"), rule]), LOAD, &row);
+    assert_eq!(
+        message["data"]["LastName"], "0x80057D942E",
+        "digits in upper case, as DMS writes them"
     );
 }

@@ -1,5 +1,6 @@
 //! Where the changes of a task begin and when it stops: how the values of DMS are written here. Pure: no I/O, no clock.
 
+use super::super::super::keys::text::RESOURCE_ID;
 use super::rules::quoted;
 use crate::settings::life::{moment_text, parse_moment};
 
@@ -53,6 +54,13 @@ pub(super) fn stop_position(text: &str) -> Reading {
     }
 }
 
+/// `ReplicationTaskArn`: DMS puts its last part into control records.
+pub(super) fn task_resource_id(text: &str) -> Reading {
+    let id = text.rsplit_once(":task:").map(|(_, id)| id);
+    let is_id = |id: &&str| !id.is_empty() && (RESOURCE_ID.accepts)(id);
+    Ok(id.filter(is_id).map(quoted))
+}
+
 /// `StopTaskCachedChangesNotApplied`.
 pub(super) fn stop_before_changes(text: &str) -> Reading {
     switch(text, "full_load")
@@ -104,6 +112,21 @@ mod tests {
         assert!(stop_position("tomorrow").is_err(), "it says nothing");
         for read in [start_position, stop_position] {
             assert_eq!(read(""), Ok(None), "nothing is set");
+        }
+    }
+
+    #[test]
+    fn the_last_part_of_an_arn_stands_for_the_task() {
+        let id = |text| task_resource_id(text).unwrap();
+        let arn = "arn:aws:dms:eu-west-1:111122223333:task:AB-12CD";
+        assert_eq!(id(arn), Some("\"AB-12CD\"".to_owned()));
+        for other in [
+            "",
+            "AB-12CD",
+            "arn:aws:dms:eu-west-1:111122223333:task:",
+            "x:task:${id}",
+        ] {
+            assert_eq!(id(other), None, "{other}");
         }
     }
 
