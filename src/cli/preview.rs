@@ -122,7 +122,7 @@ pub(super) fn run(args: &PreviewArgs) -> Result<u8, Fault> {
         .collect();
     let preview = super::runtime()?.block_on(async {
         let stream = StreamView::of(&config, args.offline).await;
-        let source = backends::source(&config).await;
+        let source = backends::source(&config).await?;
         source.check().await.map_err(Fault::from)?;
         let mut previewer = Previewer {
             config: &config,

@@ -201,7 +201,7 @@ async fn infer(args: &InitArgs, places: &[SamplePlace]) -> Result<Vec<Inferred>,
             place.table_path.as_str(),
         );
         let seen = tables.entry(name).or_default();
-        let source = place.source().await;
+        let source = place.source().await?;
         let (key, has_header) = (&place.key, args.header);
         read_sample(source.as_ref(), key, &dialect, has_header, args.rows, seen).await?;
     }
@@ -282,7 +282,7 @@ impl TableReport {
 impl InitReport {
     /// Renders the samples with what was written, by the code of the engine.
     async fn check(&mut self, args: &InitArgs, config: &Config, places: &[SamplePlace]) -> Result<(), Fault> {
-        let source = backends::source(config).await;
+        let source = backends::source(config).await?;
         let stream = StreamView::of(config, true).await;
         let mut reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
         for place in places {
