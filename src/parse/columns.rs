@@ -1,7 +1,8 @@
 //! Which fields of a row are its columns. Pure: no I/O, no clock.
 
-use super::target::Rejection;
-use crate::model::{ColumnOrder, ColumnType, FileColumns, TableIndex};
+use super::target::{Rejection, check_narrow_load};
+use crate::model::{ColumnOrder, ColumnType, FileColumns, RowSource, TableIndex};
+use crate::settings::{LoadOperationColumn, NarrowRows};
 use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, read_field_as};
 use crate::value::csv::Fields;
 
@@ -12,13 +13,32 @@ pub(super) fn wrong_count(table: TableIndex, values_count: usize, columns_count:
     Rejection::of(Some(table), ValueProblem::new("field_count", reason))
 }
 
+/// Where the columns are in a row that lacks some of them at its end and may do so; `None` if it has all of them, or may not.
+///
+/// # Errors
+/// If nobody can say whether it begins with an operation.
+pub(super) fn narrow_row(
+    (narrow_rows, configured): (NarrowRows, LoadOperationColumn),
+    of_file: LoadOperationColumn,
+    source: RowSource,
+    (fields, values): (Fields<'_>, Fields<'_>),
+    columns_count: usize,
+) -> Result<Option<Vec<Option<usize>>>, ValueProblem> {
+    if narrow_rows.are_rejected() {
+        return Ok(None);
+    }
+    let is_guessed = configured == LoadOperationColumn::Detect
+        && of_file != LoadOperationColumn::Present
+        && matches!(source, RowSource::Load(_));
+    if is_guessed {
+        check_narrow_load(fields, columns_count)?;
+    }
+    Ok(narrow_places(fields, values, columns_count))
+}
+
 /// Where the columns of a table are in a row that has its first ones only: the others are NULL. `None` if it has all of them,
 /// or none.
-pub(super) fn narrow_places(
-    fields: Fields<'_>,
-    values: Fields<'_>,
-    columns_count: usize,
-) -> Option<Vec<Option<usize>>> {
+fn narrow_places(fields: Fields<'_>, values: Fields<'_>, columns_count: usize) -> Option<Vec<Option<usize>>> {
     let (leading, count) = (fields.count().checked_sub(values.count())?, values.count());
     let place = |column: usize| (column < count).then_some(leading + column);
     let is_narrow = (1..columns_count).contains(&count);

@@ -4,10 +4,9 @@
 use std::ops::Range;
 
 use super::chunk_rows::rejected;
-use super::columns::{narrow_places, order_of, wrong_count};
+use super::columns::{narrow_row, order_of, wrong_count};
 use super::target::{
-    Rejection, TableNames, Target, change_target, check_narrow_load, load_target, own_change_target,
-    table_names,
+    Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
 };
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
@@ -227,17 +226,9 @@ impl RowRenderer {
             return Ok(RecordTarget::Filtered(None));
         };
         let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
-        let is_guessed = self.load_operation_column == LoadOperationColumn::Detect
-            && rule != LoadOperationColumn::Present
-            && matches!(place.source, RowSource::Load(_));
-        if is_guessed && self.narrow_rows == NarrowRows::Prefix {
-            let checked = check_narrow_load(fields, columns_count);
-            checked.map_err(|problem| Rejection::of(Some(target.table), problem))?;
-        }
-        let narrow = match (self.narrow_rows, columns) {
-            (NarrowRows::Prefix, None) => narrow_places(fields, values, columns_count),
-            (NarrowRows::Reject, _) | (NarrowRows::Prefix, Some(_)) => None,
-        };
+        let dialect = (self.narrow_rows, self.load_operation_column);
+        let narrow = narrow_row(dialect, rule, place.source, (fields, values), columns_count);
+        let narrow = narrow.map_err(|problem| Rejection::of(Some(target.table), problem))?;
         let values = match (columns, narrow) {
             (None, None) => values,
             (None, Some(places)) => self.splitter.arrange(text, &places, &self.rules.null_value),

@@ -322,7 +322,7 @@ fn a_server_is_trusted_by_the_bundle_that_aws_ca_bundle_names_and_by_no_other() 
     let task = crate::task_folder::TaskFolder::new(&crate::task_folder::Settings::default());
     let text = std::fs::read_to_string(task.path().join("brigade.yaml")).unwrap();
     let s3 = format!(
-        "  s3:\n    bucket: b\n    region: eu-west-1\n    endpoint: \"https://127.0.0.1:{}\"\n    path_style: true\n    cdc_path: cdc\n",
+        "  s3:\n    bucket: elsewhere\n    region: eu-west-1\n    endpoint: \"https://127.0.0.1:{}\"\n    path_style: true\n    cdc_path: cdc\n",
         server.port
     );
     let text = text.replace("  local:\n    directory: ./data\n    cdc_path: cdc\n", &s3);
