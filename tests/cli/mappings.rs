@@ -123,7 +123,7 @@ fn change_sequences_rise_in_the_order_of_reading_whatever_the_times_of_the_files
          "object-locator": {"schema-name": "shop", "table-name": "orders"}},
     ]});
     task.write("mappings.json", &rules.to_string());
-    let now = std::time::SystemTime::now();
+    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     for (name, seconds) in [("b", 60), ("c", 60), ("d", 90)] {
         let path = format!("data/cdc/{name}.csv");
         task.write(

@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and its rules are written down in the shortest way"
 )]
 
 use bucket_brigade::model::{RowSource, Table, TableIndex};

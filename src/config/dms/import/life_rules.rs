@@ -56,9 +56,15 @@ pub(super) fn stop_position(text: &str) -> Reading {
 
 /// `ReplicationTaskArn`: DMS puts its last part into control records.
 pub(super) fn task_resource_id(text: &str) -> Reading {
+    if text.is_empty() {
+        return Ok(None);
+    }
     let id = text.rsplit_once(":task:").map(|(_, id)| id);
     let is_id = |id: &&str| !id.is_empty() && (RESOURCE_ID.accepts)(id);
-    Ok(id.filter(is_id).map(quoted))
+    match id.filter(is_id) {
+        Some(id) => Ok(Some(quoted(id))),
+        None => Err("is not the ARN of a task; control records have the name of the task in its place"),
+    }
 }
 
 /// `StopTaskCachedChangesNotApplied`.
@@ -117,16 +123,15 @@ mod tests {
 
     #[test]
     fn the_last_part_of_an_arn_stands_for_the_task() {
-        let id = |text| task_resource_id(text).unwrap();
         let arn = "arn:aws:dms:eu-west-1:111122223333:task:AB-12CD";
-        assert_eq!(id(arn), Some("\"AB-12CD\"".to_owned()));
+        assert_eq!(task_resource_id(arn), Ok(Some("\"AB-12CD\"".to_owned())));
+        assert_eq!(task_resource_id(""), Ok(None), "nothing is set");
         for other in [
-            "",
             "AB-12CD",
             "arn:aws:dms:eu-west-1:111122223333:task:",
             "x:task:${id}",
         ] {
-            assert_eq!(id(other), None, "{other}");
+            assert!(task_resource_id(other).is_err(), "{other}");
         }
     }
 
