@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::runtime::Handle;
 
-use super::own_files;
+use super::{ca_bundle, own_files};
 use crate::checkpoint::store::sled::{OpenOptions, SledStore};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub struct Opened {
 pub async fn open(config: &Config) -> Result<Opened, Fault> {
     own_files::close(config);
     let store = open_store(config)?;
-    let source = source(config).await;
+    let source = source(config).await?;
     let sink = sink(config).await?;
     Ok(Opened {
         source,
@@ -54,13 +54,22 @@ pub fn open_store(config: &Config) -> Result<SledStore, Fault> {
 }
 
 /// The source of a task.
-pub async fn source(config: &Config) -> Arc<dyn ObjectSource> {
+///
+/// # Errors
+/// As [`source_at`].
+pub async fn source(config: &Config) -> Result<Arc<dyn ObjectSource>, Fault> {
     source_at(&config.source.location, &config.source.bucket_folder).await
 }
 
 /// A bucket or a folder; `checked_prefix` is where it is listed to see whether it may be.
-pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<dyn ObjectSource> {
-    match location {
+///
+/// # Errors
+/// If `AWS_CA_BUNDLE` names what is not a bundle of certificates.
+pub async fn source_at(
+    location: &SourceLocation,
+    checked_prefix: &str,
+) -> Result<Arc<dyn ObjectSource>, Fault> {
+    Ok(match location {
         SourceLocation::Local { directory } => Arc::new(LocalSource::new(directory)),
         SourceLocation::S3 {
             bucket,
@@ -80,16 +89,16 @@ pub async fn source_at(location: &SourceLocation, checked_prefix: &str) -> Arc<d
                 checked_prefix: checked_prefix.to_owned(),
                 patience: Patience::default(),
             };
-            let shared = sdk(options.region.as_deref()).await;
+            let shared = sdk(options.region.as_deref()).await?;
             Arc::new(S3Source::new(&shared, options, Handle::current()))
         }
-    }
+    })
 }
 
 /// The target of a task.
 ///
 /// # Errors
-/// If a local target cannot be created.
+/// If a local target cannot be created, or `AWS_CA_BUNDLE` names what is not a bundle of certificates.
 pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
     match &config.target {
         TargetConfig::Ndjson { path, shards } => {
@@ -110,7 +119,7 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
                 request_timeout: *request_timeout,
                 aggregation: config.delivery.aggregation,
             };
-            let shared = sdk(options.region.as_deref()).await;
+            let shared = sdk(options.region.as_deref()).await?;
             Ok(Arc::new(KinesisSink::new(&shared, options, Handle::current())))
         }
     }
@@ -118,12 +127,15 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
 
 /// Credentials come from the SDK's provider chain alone, never from a file of ours. If the region is known, the SDK does
 /// not go looking for one, as far as a metadata service that may not be there.
-async fn sdk(region: Option<&str>) -> SdkConfig {
+async fn sdk(region: Option<&str>) -> Result<SdkConfig, Fault> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(client) = ca_bundle::http_client()? {
+        loader = loader.http_client(client);
+    }
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 impl Opened {

@@ -11,6 +11,7 @@ use crate::observe::terminal::StandardError;
 use crate::printable::printable_lines;
 
 pub mod backends;
+mod ca_bundle;
 mod checkpoint;
 mod confirm;
 pub mod cures;

@@ -122,7 +122,7 @@ pub(super) fn run(args: &PreviewArgs) -> Result<u8, Fault> {
         .collect();
     let preview = super::runtime()?.block_on(async {
         let stream = StreamView::of(&config, args.offline).await;
-        let source = backends::source(&config).await;
+        let source = backends::source(&config).await?;
         source.check().await.map_err(Fault::from)?;
         let mut previewer = Previewer {
             config: &config,
@@ -186,7 +186,8 @@ impl Previewer<'_> {
         let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
         for filter in filters {
             let mut wanted = self.rows_count;
-            for version in versions {
+            for (version, number) in versions.iter().zip(0..) {
+                self.reader.enter_object(number);
                 let wish = Wish {
                     rows: folder.rows,
                     table: filter,

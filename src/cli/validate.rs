@@ -204,7 +204,19 @@ impl Check {
 
 /// Asks source and target everything a run would need of them.
 async fn ask(config: &Config) -> Vec<Check> {
-    let source = backends::source(config).await;
+    let mut checks = match backends::source(config).await {
+        Ok(source) => ask_source(config, source.as_ref()).await,
+        Err(fault) => vec![Check::of("source", Err(fault))],
+    };
+    checks.extend(target(config).await);
+    checks.push(Check::of(
+        format!("state {}", config.state.path.display()),
+        folder(&config.state.path, FaultKind::StateCreate),
+    ));
+    checks
+}
+
+async fn ask_source(config: &Config, source: &dyn ObjectSource) -> Vec<Check> {
     let mut checks = vec![Check::of(
         format!("source {source}"),
         reachable(source.check().await),
@@ -213,19 +225,14 @@ async fn ask(config: &Config) -> Vec<Check> {
         let mut sample = None;
         for folder in folders(config) {
             let what = if folder.table.is_some() { "table " } else { "" };
-            let objects = objects_in(source.as_ref(), &folder, &mut sample).await;
+            let objects = objects_in(source, &folder, &mut sample).await;
             checks.push(Check::of(format!("{what}{}", folder.name), objects));
         }
         if let Some(version) = sample {
             let subject = format!("read {}", source.locate(&version.key));
-            checks.push(Check::of(subject, first_byte(source.as_ref(), &version).await));
+            checks.push(Check::of(subject, first_byte(source, &version).await));
         }
     }
-    checks.extend(target(config).await);
-    checks.push(Check::of(
-        format!("state {}", config.state.path.display()),
-        folder(&config.state.path, FaultKind::StateCreate),
-    ));
     checks
 }
 

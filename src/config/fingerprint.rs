@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Config;
 use crate::hex;
-use crate::map::TableMapping;
-use crate::model::Table;
+use crate::map::{ColumnSource, Mappings, TableMapping};
+use crate::model::{ColumnType, Table};
 use crate::settings::{
     CsvDialect, ErrorsConfig, LimitsConfig, MessageConfig, RowPolicies, SourceConfig, SourceFormat,
     SourceLocation,
@@ -35,6 +35,10 @@ struct Sent<'a> {
     /// What follows from bad rows; left out as long as that is only their dead letters.
     #[serde(skip_serializing_if = "RowPolicies::is_default")]
     rows: RowPolicies,
+    /// What is written otherwise than by earlier versions, where the tables have it: partition keys may be made of it, and
+    /// a cut that was made under others proves nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forms: Vec<&'static str>,
     /// What decides which bytes are a record, and which records can be sent.
     records: Records,
 }
@@ -135,12 +139,35 @@ impl Config {
                 .any(Option::is_some)
                 .then_some(&mappings.tables),
             rows: *rows,
+            forms: forms(tables, mappings),
             records: Records::of(*limits, record_bytes_max),
         };
         // Serializing plain structs into memory cannot fail; an empty text would still be a stable answer.
         let text = serde_json::to_string(&sent).unwrap_or_default();
         hex::text(&Md5::digest(text))
     }
+}
+
+/// What the tables have that is written in another form than by earlier versions.
+fn forms(tables: &[Table], mappings: &Mappings) -> Vec<&'static str> {
+    let mapped = || mappings.tables.iter().flatten();
+    let is_binary = |table: &Table| {
+        let mut columns = table.columns.iter();
+        columns.any(|column| matches!(column.column_type, ColumnType::Byte { .. } | ColumnType::Blob))
+    };
+    let has_binary = tables.iter().any(is_binary) || mapped().any(|mapping| is_binary(&mapping.output));
+    let has_sequence = mapped().flat_map(|mapping| &mapping.columns).any(|column| {
+        matches!(&column.source, ColumnSource::Expression(text) if text.contains("$AR_H_CHANGE_SEQ"))
+    });
+    let forms = [
+        (has_binary, "upper-case digits"),
+        (has_sequence, "sequence by number"),
+    ];
+    forms
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, form)| form)
+        .collect()
 }
 
 /// Where the files are; the region and the address style are ways to get there.
@@ -167,8 +194,8 @@ mod tests {
     use crate::config::tests::loaded;
     use crate::limits::RECORD_BYTES_DEFAULT;
     use crate::settings::{
-        CompressionChoice, CsvColumns, Fit, HeaderDrift, LateFiles, MigrationType, NonFinite, NumberFormat,
-        Pace, TextFormat,
+        CompressionChoice, CsvColumns, Fit, HeaderDrift, LateFiles, MigrationType, NarrowRows, NonFinite,
+        NumberFormat, Pace, TextFormat,
     };
 
     fn of(config: &Config) -> String {
@@ -178,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_sent_changes_the_fingerprint() {
         let config = loaded();
-        let changes: [fn(&mut Config); 13] = [
+        let changes: [fn(&mut Config); 16] = [
             |config| config.task = "other".into(),
             |config| config.source.csv.delimiter = b";".to_vec(),
             |config| {
@@ -186,6 +213,9 @@ mod tests {
                     drift: HeaderDrift::Accept,
                 }
             },
+            |config| config.source.csv.narrow_rows = NarrowRows::Prefix,
+            |config| config.message.task_resource_id = Some("ABC".into()),
+            |config| config.tables[0].columns[0].column_type = ColumnType::Blob,
             |config| config.source.format.compression = CompressionChoice::Gzip,
             |config| config.source.bucket_folder = "x/".into(),
             |config| config.tables[0].columns[0].nullable ^= true,

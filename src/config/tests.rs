@@ -320,7 +320,7 @@ target:
             "/conf/brigade.yaml:7:18: error: `source.poll_interval` is the number `5`, which has no unit; write one \
             of `ms`, `s`, `m`, `h` right after the number, for example `5s`; allowed: 100ms to 1h",
             "/conf/brigade.yaml:9:3: error: `target.kinesis.stream` is missing; add it, for example `stream: orders`. \
-             Name of the stream.",
+             Name of the stream. One of another account is given by its ARN, which names its region as well.",
             "/conf/brigade.yaml:11:22: error: `target.kinesis.request_timeout` is the text \"2h\", which is out of \
              range; allowed: 1s to 5m",
         ]

@@ -35,7 +35,8 @@ pub struct ControlRecord {
     pub payload: Vec<u8>,
 }
 
-/// The control record of a table. The task's name stands where DMS puts the id of its task resource.
+/// The control record of a table. The task's name stands where DMS puts the id of its task resource, unless that id is
+/// configured.
 pub fn encode_control(
     task: &str,
     table: &Table,
@@ -43,6 +44,7 @@ pub fn encode_control(
     message: &MessageConfig,
     timestamp: &MessageTimestamp,
 ) -> ControlRecord {
+    let task = message.task_resource_id.as_deref().unwrap_or(task);
     let mut writer = ObjectWriter::new(message.format);
     if message.include_control_details {
         writer.object("control");
@@ -194,6 +196,26 @@ mod tests {
         );
         let with_details = format!("{{\n\t\"control\":\t{{\n\t}},\n{metadata}");
         assert_eq!(payload(ControlOperation::DropTable, true), with_details);
+    }
+
+    #[test]
+    fn the_id_of_a_task_of_dms_stands_for_its_name_where_it_is_configured() {
+        let message = MessageConfig {
+            task_resource_id: Some("ABC123".to_owned()),
+            include_partition_value: true,
+            ..MessageConfig::default()
+        };
+        let timestamp = MessageTimestamp::from_unix_us(0);
+        let record = encode_control(
+            "nightly",
+            &table(),
+            ControlOperation::DropTable,
+            &message,
+            &timestamp,
+        );
+        assert_eq!(record.partition_key, b"ABC123.hr.pay");
+        let text = String::from_utf8(record.payload).unwrap();
+        assert!(text.contains("\"partition-key-value\":\t\"ABC123\""), "{text}");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Row<'a> {
     pub fields: Fields<'a>,
     /// The object it comes from.
     pub object: &'a ObjectVersion,
+    /// The number of the object in its queue.
+    pub object_number: u64,
     /// Its number in the object.
     pub ordinal: u64,
 }

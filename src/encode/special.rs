@@ -144,6 +144,7 @@ impl<'a> DataWriter<'a, '_> {
             fit: self.settings.style.fit,
             is_truncated: &self.is_truncated,
             object: self.row.object,
+            object_number: self.row.object_number,
             ordinal: self.row.ordinal,
         };
         let (Some(evaluator), Some(expression)) = (self.evaluator, expression) else {

@@ -10,6 +10,7 @@ pub mod expression;
 pub mod filter;
 mod key;
 pub mod mask;
+mod masking;
 mod naming;
 pub mod object_mapping;
 pub mod pattern;

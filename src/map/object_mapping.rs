@@ -177,6 +177,14 @@ impl ObjectMapping {
                 value: value(&attribute.value, table, report),
             })
             .collect();
+        if rule.shape == RecordShape::Record {
+            // The attribute takes the place of the column of its name: a consumer would see one of them.
+            for attribute in &attributes {
+                let mut columns = table.output.columns.iter();
+                let column = columns.position(|column| column.name == attribute.name);
+                excluded.extend(column.filter(|index| !excluded.contains(index)));
+            }
+        }
         let mapping = Self {
             shape: rule.shape,
             key: None,
@@ -246,16 +254,14 @@ impl ObjectMapping {
 
     /// Refuses two members of one name: a consumer would see one of them.
     fn check_names(&self, rule: &ObjectMappingRule, table: Named<'_>, report: &mut Report) {
-        let copied = table.output.columns.iter().enumerate();
-        let copied = copied.filter(|(index, _)| !self.excluded.contains(index));
         let mut names: HashSet<&str> = match self.shape {
-            RecordShape::Record => copied.map(|(_, column)| column.name.as_str()).collect(),
+            RecordShape::Record => HashSet::new(),
             RecordShape::Document => HashSet::from(["_doc"]),
         };
         for attribute in &rule.attributes {
             if !names.insert(&attribute.name) {
                 let message = format!(
-                    "the messages of {} would have two members {:?}; rename the attribute, or exclude the column",
+                    "the messages of {} would have two members {:?}; rename one of the attributes",
                     table.definition.full_name(),
                     attribute.name
                 );

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::expression::{self, OnDemand};
 use super::filter::RowFilter;
 use super::object_mapping::{Named, ObjectMapping};
-use super::rules::{Change, ObjectMappingRule, RuleHead, Rules};
+use super::rules::{Change, ColumnRule, ObjectMappingRule, RuleHead, Rules, TransformationRule};
 use super::selection::{self, Selected, select};
 use super::transform::{Transformed, transform};
 use super::{ColumnSource, Mappings, TableMapping, TableName};
@@ -32,7 +32,7 @@ impl MappedTables {
 
     /// The tables that the rules select, and what becomes of them. What is wrong is in the report.
     pub fn of(rules: &Rules, definition: Vec<Table>, report: &mut Report) -> Self {
-        warn_about_idle_rules(rules, &definition, report);
+        report_idle_rules(rules, &definition, report);
         let evaluator = OnDemand::default();
         let mut mapped = Self {
             tables: Vec::new(),
@@ -148,18 +148,13 @@ fn check_expressions(
     report: &mut Report,
 ) {
     for rule in &rules.transformations {
-        let Change::AddColumn {
-            name,
-            expression: Some(text),
-            ..
-        } = &rule.change
-        else {
+        let Change::AddColumn { name, .. } = &rule.change else {
             continue;
         };
         if !rule.speaks_of(table) {
             continue;
         }
-        if let Err(reason) = expression::check(text, table, mapping, evaluator) {
+        if let Err(reason) = expression::check(name, table, mapping, evaluator) {
             let message = format!(
                 "rule {}: the expression of the column {name:?} does not work for {}: {reason}",
                 rule.head.id,
@@ -201,39 +196,54 @@ fn naming_rule(rules: &Rules, table: &Table) -> Option<RuleHead> {
     by_mapping.chain(by_table.map(|rule| rule.head)).next()
 }
 
-/// Warns about each rule that fits nothing, which is mostly a spelling mistake.
-fn warn_about_idle_rules(rules: &Rules, definition: &[Table], report: &mut Report) {
-    let mut warn = |head: RuleHead, what: &str| {
-        let message = format!("rule {} has no effect: {what}", head.id);
-        report.warning(head.place, message);
+/// Reports each rule that fits nothing, which is mostly a spelling mistake: an error if it was to hide something.
+fn report_idle_rules(rules: &Rules, definition: &[Table], report: &mut Report) {
+    let mut warn = |head: RuleHead, hides: bool, what: &str| {
+        if hides {
+            let message = format!(
+                "rule {} hides nothing: {what}; what it was to hide would be sent in the clear, so correct it or take it out",
+                head.id
+            );
+            report.error(head.place, message);
+        } else {
+            report.warning(head.place, format!("rule {} has no effect: {what}", head.id));
+        }
     };
     let no_table = "no table of the definition fits it (upper and lower case differ)";
     for rule in &rules.selections {
         if !definition.iter().any(|table| selection::speaks_of(rule, table)) {
-            warn(rule.head, no_table);
+            warn(rule.head, false, no_table);
         }
     }
     for rule in &rules.transformations {
+        let hides = rule.of_columns().is_some_and(|rule| rule.hides());
         let tables: Vec<_> = definition.iter().filter(|table| rule.speaks_of(table)).collect();
         if tables.is_empty() {
-            warn(rule.head, no_table);
-        } else if let Change::Column { name, .. } = &rule.change {
-            let added = rules.transformations.iter().any(
-                |other| matches!(&other.change, Change::AddColumn { name: added, .. } if name.matches(added)),
-            );
-            let mut columns = tables.iter().flat_map(|table| &table.columns);
-            if !added && !columns.any(|column| name.matches(&column.name)) {
-                warn(
-                    rule.head,
-                    "no column of its tables fits it (upper and lower case differ)",
-                );
-            }
+            warn(rule.head, hides, no_table);
+        } else if rule
+            .of_columns()
+            .is_some_and(|rule| !fits_a_column(rule, rules, &tables))
+        {
+            let no_column = "no column of its tables fits it (upper and lower case differ)";
+            warn(rule.head, hides, no_column);
         }
     }
     for rule in &rules.object_mappings {
         let is_of = |table: &Table| rule.locator.matches(&table.owner, &table.name);
         if !definition.iter().any(is_of) {
-            warn(rule.head, no_table);
+            warn(rule.head, false, no_table);
         }
     }
+}
+
+/// Whether a rule fits a column of some tables, or one that another rule adds to them.
+fn fits_a_column(rule: ColumnRule<'_>, rules: &Rules, tables: &[&Table]) -> bool {
+    let fits_added = |other: &TransformationRule| match &other.change {
+        Change::AddColumn {
+            name, column_type, ..
+        } => rule.fits(name, *column_type) && tables.iter().any(|table| other.speaks_of(table)),
+        Change::Schema(_) | Change::Table(_) | Change::PrimaryKey(_) | Change::Column { .. } => false,
+    };
+    let mut columns = tables.iter().flat_map(|table| &table.columns);
+    columns.any(|column| rule.speaks_of(column)) || rules.transformations.iter().any(fits_added)
 }

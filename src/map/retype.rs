@@ -102,7 +102,7 @@ mod tests {
                 ColumnType::Date { format: None },
                 "\"2020-08-03\"",
             ),
-            ("FF", ColumnType::Blob, TEXT, "\"0xff\""),
+            ("FF", ColumnType::Blob, TEXT, "\"0xFF\""),
         ] {
             assert_eq!(
                 changed(text, from, to).as_deref(),

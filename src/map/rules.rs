@@ -43,10 +43,10 @@ impl Locator {
 
     /// Whether it is exactly the name of a table, wildcards taken literally.
     pub fn is_exactly(&self, owner: &str, name: &str) -> bool {
-        self.schema.as_str() == owner && self.table.as_str() == name
+        self.schema.is_exactly(owner) && self.table.is_exactly(name)
     }
 
-    /// Whether one of its names has a `%`.
+    /// Whether several names fit one of its patterns.
     pub fn has_wildcard(&self) -> bool {
         self.schema.has_wildcard() || self.table.has_wildcard()
     }
@@ -197,10 +197,18 @@ pub(super) struct ColumnRule<'a> {
 
 impl ColumnRule<'_> {
     pub(super) fn speaks_of(&self, column: &Column) -> bool {
-        let is_type = self
-            .data_type
-            .is_none_or(|name| column.column_type.dms_name() == name);
-        is_type && self.name.matches(&column.name)
+        self.fits(&column.name, column.column_type)
+    }
+
+    /// Whether it speaks of a column of this name and type.
+    pub(super) fn fits(&self, name: &str, column_type: ColumnType) -> bool {
+        let is_type = self.data_type.is_none_or(|known| column_type.dms_name() == known);
+        is_type && self.name.matches(name)
+    }
+
+    /// Whether it is there to hide something.
+    pub(super) fn hides(&self) -> bool {
+        matches!(self.action, ColumnAction::Mask(_))
     }
 }
 
@@ -230,6 +238,8 @@ pub enum Change {
         column_type: ColumnType,
         /// What it holds; without one it is NULL.
         expression: Option<String>,
+        /// `column-name`: the column that it is about, if it is about one.
+        about: Option<String>,
     },
 }
 

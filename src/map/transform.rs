@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::expression::OnDemand;
+use super::expression::{self, OnDemand};
 use super::key::define_key;
-use super::mask::Mask;
 use super::rules::{Change, ColumnAction, ColumnRule, RuleHead, TransformationRule};
 use super::{ColumnSource, MappedColumn};
 use crate::model::{Column, Table};
@@ -39,6 +38,7 @@ pub fn transform(
         evaluator,
     };
     let mut columns = work.columns(report);
+    work.check_new_names(&columns, report);
     work.add_columns(&mut columns, report);
     check_column_names(table, &columns, report);
     let (columns, sources): (Vec<_>, Vec<_>) = columns
@@ -46,7 +46,7 @@ pub fn transform(
         .map(|column| (column.column, column.mapped))
         .unzip();
     let owner = work.schema_name(report);
-    let (name, key) = work.table_name_and_key(report);
+    let (name, key) = (work.table_name(report), work.key(report));
     let mut output = Table {
         owner,
         name,
@@ -63,19 +63,19 @@ pub fn transform(
 }
 
 /// The rules that speak of a table.
-struct Work<'a> {
-    table: &'a Table,
+pub(super) struct Work<'a> {
+    pub(super) table: &'a Table,
     rules: &'a [&'a TransformationRule],
     /// For names that are expressions.
     evaluator: &'a OnDemand,
 }
 
 /// A column on its way into the output.
-struct Draft {
-    column: Column,
-    mapped: MappedColumn,
+pub(super) struct Draft {
+    pub(super) column: Column,
+    pub(super) mapped: MappedColumn,
     /// The rule that gave it its name.
-    named_by: Option<RuleHead>,
+    pub(super) named_by: Option<RuleHead>,
 }
 
 impl<'a> Work<'a> {
@@ -94,39 +94,45 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The name of the table and the columns of its new key: one object, so one rule counts.
-    fn table_name_and_key(&self, report: &mut Report) -> (String, Option<(&'a [String], RuleHead)>) {
-        let mut winner: Option<&TransformationRule> = None;
-        let mut result = (self.table.name.clone(), None);
-        for rule in self.rules {
-            match (&rule.change, winner) {
-                (Change::Table(_) | Change::PrimaryKey(_), Some(winner)) => {
-                    if !rule.locator.has_wildcard() {
-                        self.warn_loser("the table", rule.head, winner.head, report);
-                    }
-                }
-                (Change::Table(naming), None) => {
-                    result.0 = naming.apply(
-                        &self.table.name,
-                        self.table,
-                        None,
-                        rule.head,
-                        self.evaluator,
-                        report,
-                    );
-                    winner = Some(rule);
-                }
-                (Change::PrimaryKey(names), None) => {
-                    result.1 = Some((names.as_slice(), rule.head));
-                    winner = Some(rule);
-                }
-                (Change::Schema(_) | Change::Column { .. } | Change::AddColumn { .. }, _) => {}
+    fn table_name(&self, report: &mut Report) -> String {
+        let mut rules = self.rules.iter().filter_map(|rule| match &rule.change {
+            Change::Table(naming) => Some((*rule, naming)),
+            Change::Schema(_) | Change::PrimaryKey(_) | Change::Column { .. } | Change::AddColumn { .. } => {
+                None
             }
-        }
-        result
+        });
+        let Some((winner, naming)) = rules.next() else {
+            return self.table.name.clone();
+        };
+        self.warn_losers("the name", winner, rules.map(|(rule, _)| rule), report);
+        let name = &self.table.name;
+        naming.apply(name, self.table, None, winner.head, self.evaluator, report)
     }
 
-    fn warn_loser(&self, what: &str, loser: RuleHead, winner: RuleHead, report: &mut Report) {
+    /// The columns of its new key. DMS speaks of one action per table; a new name and a new key do not touch one another.
+    fn key(&self, report: &mut Report) -> Option<(&'a [String], RuleHead)> {
+        let mut rules = self.rules.iter().filter_map(|rule| match &rule.change {
+            Change::PrimaryKey(names) => Some((*rule, names.as_slice())),
+            Change::Schema(_) | Change::Table(_) | Change::Column { .. } | Change::AddColumn { .. } => None,
+        });
+        let (winner, names) = rules.next()?;
+        self.warn_losers("the primary key", winner, rules.map(|(rule, _)| rule), report);
+        Some((names, winner.head))
+    }
+
+    fn warn_losers<'r>(
+        &self,
+        what: &str,
+        winner: &TransformationRule,
+        losers: impl Iterator<Item = &'r TransformationRule>,
+        report: &mut Report,
+    ) {
+        for loser in losers.filter(|loser| !loser.locator.has_wildcard()) {
+            self.warn_loser(what, loser.head, winner.head, report);
+        }
+    }
+
+    pub(super) fn warn_loser(&self, what: &str, loser: RuleHead, winner: RuleHead, report: &mut Report) {
         let message = format!(
             "rule {} has no effect on {what} of {}: DMS applies one action per object, that of the lowest rule id, which is \
              rule {}",
@@ -138,7 +144,7 @@ impl<'a> Work<'a> {
     }
 
     /// Warns if a rule takes something from the primary key, and with it from partition keys.
-    fn warn_key(&self, column: &Column, head: RuleHead, what: &str, report: &mut Report) {
+    pub(super) fn warn_key(&self, column: &Column, head: RuleHead, what: &str, report: &mut Report) {
         if column.is_primary_key {
             let message = format!(
                 "rule {} {what} the column {:?}, which is part of the primary key of {}: partition keys and the order of \
@@ -152,7 +158,7 @@ impl<'a> Work<'a> {
     }
 
     /// The rules about columns of the definition.
-    fn column_rules(&self) -> impl Iterator<Item = ColumnRule<'a>> {
+    pub(super) fn column_rules(&self) -> impl Iterator<Item = ColumnRule<'a>> {
         self.rules.iter().filter_map(|rule| rule.of_columns())
     }
 
@@ -172,8 +178,36 @@ impl<'a> Work<'a> {
         drafts.collect()
     }
 
+    /// Whether a rule removes a column: what one rule keeps back, another one does not send.
+    fn is_removed(&self, column: &Column, report: &mut Report) -> bool {
+        let rules = || self.column_rules().filter(|rule| rule.speaks_of(column));
+        let Some(removal) = rules().find(|rule| *rule.action == ColumnAction::Remove) else {
+            return false;
+        };
+        self.warn_key(column, removal.head, "leaves out", report);
+        let first = rules().find(|rule| {
+            rule.head.id < removal.head.id
+                && matches!(rule.action, ColumnAction::Name(_) | ColumnAction::Retype(_))
+        });
+        if let Some(first) = first {
+            let message = format!(
+                "rule {} leaves out the column {:?} of {}, although rule {} about it has the lower id: DMS would apply that \
+                 one alone, and send the column",
+                removal.head.id,
+                column.name,
+                self.table.full_name(),
+                first.head.id
+            );
+            report.warning(removal.head.place, message);
+        }
+        true
+    }
+
     /// A column of the definition; `None` if a rule removes it.
     fn column(&self, index: usize, column: &Column, report: &mut Report) -> Option<Draft> {
+        if self.is_removed(column, report) {
+            return None;
+        }
         let mut draft = Draft {
             column: column.clone(),
             mapped: MappedColumn {
@@ -196,10 +230,6 @@ impl<'a> Work<'a> {
                 continue;
             }
             match rule.action {
-                ColumnAction::Remove => {
-                    self.warn_key(column, rule.head, "leaves out", report);
-                    return None;
-                }
                 ColumnAction::Name(naming) => {
                     draft.column.name = naming.apply(
                         &column.name,
@@ -218,7 +248,7 @@ impl<'a> Work<'a> {
                         draft.mapped.is_retyped = *column_type != column.column_type;
                     }
                 }
-                ColumnAction::Mask(_) | ColumnAction::Include => {}
+                ColumnAction::Mask(_) | ColumnAction::Include | ColumnAction::Remove => {}
             }
             winner = Some(rule.head);
         }
@@ -264,81 +294,24 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Hides a column, by the mask of the lowest rule id.
-    fn mask(&self, draft: &mut Draft, original: &Column, winner: Option<RuleHead>, report: &mut Report) {
-        let mut masks = self
-            .column_rules()
-            .filter(|rule| rule.speaks_of(original))
-            .filter_map(|rule| match rule.action {
-                ColumnAction::Mask(mask) => Some((rule, *mask)),
-                ColumnAction::Name(_)
-                | ColumnAction::Remove
-                | ColumnAction::Include
-                | ColumnAction::Retype(_) => None,
-            });
-        let Some((rule, mask)) = masks.next() else { return };
-        for (loser, _) in masks.filter(|(loser, _)| !loser.name.has_wildcard()) {
-            self.warn_loser(
-                &format!("the column {:?}", original.name),
-                loser.head,
-                rule.head,
-                report,
-            );
-        }
-        if let Some(winner) = winner.filter(|winner| draft.mapped.is_retyped && winner.id > rule.head.id) {
-            let message = format!(
-                "rule {} hides the column {:?} of {} before rule {} changes its type; give the change of type the smaller \
-                 rule id",
-                rule.head.id,
-                original.name,
-                self.table.full_name(),
-                winner.id
-            );
-            report.error(rule.head.place, message);
-        }
-        self.set_mask(draft, mask, rule, report);
-    }
-
-    fn set_mask(&self, draft: &mut Draft, mask: Mask, rule: ColumnRule<'_>, report: &mut Report) {
-        if mask != Mask::Hash {
-            // Hidden digits are no longer a key: rows that belong together get different ones, and others the same.
-            self.warn_key(&draft.column, rule.head, "hides digits of", report);
-        }
-        if mask.fits(draft.column.column_type) {
-            draft.mapped.mask = Some(mask);
-            draft.column.column_type = mask.output(draft.column.column_type);
-            return;
-        }
-        // A mask that is not applied would send in the clear what was to be hidden.
-        let message = format!(
-            "rule {} cannot hide the column {:?} of {}: its type is not one that this mask takes; change it with a \
-             `change-data-type` rule of a smaller rule id, or leave the column out",
-            rule.head.id,
-            draft.column.name,
-            self.table.full_name()
-        );
-        report.error(rule.head.place, message);
-    }
-
     fn add_columns(&self, drafts: &mut Vec<Draft>, report: &mut Report) {
         for rule in self.rules {
             let Change::AddColumn {
                 name,
                 column_type,
                 expression,
+                about,
             } = &rule.change
             else {
                 continue;
             };
-            if self.table.columns.iter().any(|column| column.name == *name) {
-                let message = format!(
-                    "rule {} adds the column {name:?}, which {} has already; give the new one another name",
-                    rule.head.id,
-                    self.table.full_name()
-                );
-                report.error(rule.head.place, message);
-                continue;
-            }
+            let mut defined = self.table.columns.iter();
+            let about = defined.find(|column| about.as_deref() == Some(column.name.as_str()));
+            let (about, about_type) =
+                about.map_or((name, *column_type), |column| (&column.name, column.column_type));
+            let expression = expression
+                .as_ref()
+                .map(|text| expression::of_column(text, about, about_type.dms_name()));
             let mut draft = Draft {
                 column: Column {
                     name: name.clone(),
@@ -347,9 +320,7 @@ impl<'a> Work<'a> {
                     is_primary_key: false,
                 },
                 mapped: MappedColumn {
-                    source: expression
-                        .clone()
-                        .map_or(ColumnSource::Nothing, ColumnSource::Expression),
+                    source: expression.map_or(ColumnSource::Nothing, ColumnSource::Expression),
                     is_retyped: false,
                     mask: None,
                 },

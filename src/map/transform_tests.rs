@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::map::mask::Mask;
 use crate::map::pattern::Pattern;
 use crate::map::rules::{Locator, Naming};
 use crate::model::ColumnType;
@@ -122,7 +123,8 @@ proptest! {
         for (index, name) in names.iter().enumerate() {
             let actions = of(name);
             let first = actions.iter().find(|action| !matches!(action, ColumnAction::Mask(_) | ColumnAction::Include));
-            if first == Some(&&ColumnAction::Remove) || (has_includes && !actions.contains(&&ColumnAction::Include)) {
+            // What a rule leaves out is not sent, whichever rule has the lower id.
+            if actions.contains(&&ColumnAction::Remove) || (has_includes && !actions.contains(&&ColumnAction::Include)) {
                 continue;
             }
             let is_retyped = matches!(first, Some(ColumnAction::Retype(_)));
@@ -134,6 +136,13 @@ proptest! {
                 _ => (*name).to_owned(),
             };
             let new = if new.is_empty() { has_error = true; (*name).to_owned() } else { new };
+            // A rule that keeps something back has to call it as the source does.
+            let is_called_anew = |(pattern, action): &(String, ColumnAction)| {
+                let fits = |name: &str| Pattern::new(pattern.as_str()).matches(name);
+                let keeps_back = matches!(action, ColumnAction::Mask(_) | ColumnAction::Remove);
+                keeps_back && !pattern.contains('%') && fits(&new) && !fits(name)
+            };
+            has_error |= matches!(first, Some(ColumnAction::Name(_))) && drawn.iter().any(is_called_anew);
             expected.push((new, index, is_retyped, is_masked && !is_retyped));
         }
         let (result, report) = transformed(&rules, &table(&names));

@@ -99,6 +99,7 @@ impl ChunkRouter {
     pub fn enter_object(&mut self, id: &ObjectId, key: &str, location: &str, troubles: &Troubles) {
         let own = self.changes_of.get(&id.queue).copied();
         self.changes = own.map_or(RowSource::Changes, RowSource::ChangesOf);
+        self.rows.enter_object(id.number);
         self.judge.enter(id, key, location, troubles);
     }
 

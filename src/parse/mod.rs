@@ -11,8 +11,11 @@ pub mod chunk_router;
 #[cfg(test)]
 mod chunk_router_tests;
 mod column_filter;
+mod columns;
 pub mod cost;
 pub mod messages;
+#[cfg(test)]
+mod narrow_tests;
 pub mod panic_book;
 #[cfg(test)]
 mod part_tests;

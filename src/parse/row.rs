@@ -5,18 +5,19 @@ use std::ops::Range;
 
 use super::chunk_rows::rejected;
 use super::column_filter::{ColumnFilter, column_filters};
+use super::columns::{narrow_row, order_of, wrong_count};
 use super::target::{
     Rejection, TableNames, Target, change_target, load_target, own_change_target, table_names,
 };
 use crate::encode::json::{EncodeProblem, MessageEncoder, Row};
 use crate::map::Mappings;
 use crate::model::{
-    Chunk, ColumnOrder, ColumnType, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind,
-    RejectedRecord, RowSource, Table, TableIndex,
+    Chunk, FileColumns, ObjectVersion, Operation, RawRecord, RawRecordKind, RejectedRecord, RowSource, Table,
+    TableIndex,
 };
 use crate::saturate;
-use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig};
-use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, Written, read_field_as};
+use crate::settings::{CsvDialect, LoadOperationColumn, MessageConfig, NarrowRows};
+use crate::value::convert::{FieldRules, ValueProblem, Written};
 use crate::value::csv::{FieldSplitter, Fields};
 use crate::value::timestamp::MessageTimestamp;
 
@@ -76,6 +77,9 @@ pub struct RowRenderer {
     /// The value that a filter looks at, in the form in which it is compared.
     compared: Vec<u8>,
     load_operation_column: LoadOperationColumn,
+    narrow_rows: NarrowRows,
+    /// The number in its queue of the object whose rows come.
+    object_number: u64,
     /// The partition key of the current record.
     key: Vec<u8>,
     /// Bytes of the last chunk and of its messages: how much room the next one is likely to need.
@@ -105,6 +109,8 @@ impl RowRenderer {
             rules: FieldRules::new(&dialect.null_value, message),
             compared: Vec::new(),
             load_operation_column: dialect.load_operation_column,
+            narrow_rows: dialect.narrow_rows,
+            object_number: 0,
             key: Vec::new(),
             last_sizes: (1, 2),
             largest: 0,
@@ -115,6 +121,11 @@ impl RowRenderer {
     /// From here on, rendering ends behind the record with which the messages of a chunk reach this size.
     pub fn set_bytes_max(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max;
+    }
+
+    /// Says which number the object has in its queue whose chunks come next.
+    pub fn enter_object(&mut self, number: u64) {
+        self.object_number = number;
     }
 
     /// Renders the records of a chunk of an object, all of them unless their messages are larger than allowed. Each is in
@@ -236,19 +247,23 @@ impl RowRenderer {
         let fields = self.splitter.split(text);
         let known = (&self.tables, self.columns_counts.as_slice());
         let rule = place.operation_column(self.load_operation_column);
-        let target = target_of(known, rule, place.source, columns, fields)?;
+        let target = target_of(known, (rule, self.narrow_rows), place.source, columns, fields)?;
         let Some((target, values)) = target else {
             return Ok(RecordTarget::Filtered(None));
         };
-        let values = match columns {
-            None => values,
-            Some(columns) => {
+        let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
+        let dialect = (self.narrow_rows, self.load_operation_column);
+        let narrow = narrow_row(dialect, rule, place.source, (fields, values), columns_count);
+        let narrow = narrow.map_err(|problem| Rejection::of(Some(target.table), problem))?;
+        let values = match (columns, narrow) {
+            (None, None) => values,
+            (None, Some(places)) => self.splitter.arrange(text, &places, &self.rules.null_value),
+            (Some(columns), _) => {
                 let order = order_of(columns, target.table, fields, &self.rules);
                 let order = order.map_err(|problem| Rejection::of(Some(target.table), problem))?;
                 self.splitter.arrange(text, &order.places, &self.rules.null_value)
             }
         };
-        let columns_count = self.columns_counts.get(target.table.0).copied().unwrap_or(0);
         if values.count() != columns_count {
             return Err(wrong_count(target.table, values.count(), columns_count));
         }
@@ -262,6 +277,7 @@ impl RowRenderer {
             operation: target.operation,
             fields: values,
             object: place.object,
+            object_number: self.object_number,
             ordinal,
         };
         let encoded = self
@@ -279,7 +295,7 @@ impl RowRenderer {
 /// Table, operation and values of a row; `None` if no rule selects its table.
 fn target_of<'a>(
     (tables, columns_counts): (&TableNames, &[usize]),
-    load_operation_column: LoadOperationColumn,
+    (load_operation_column, narrow_rows): (LoadOperationColumn, NarrowRows),
     source: RowSource,
     columns: Option<&FileColumns>,
     fields: Fields<'a>,
@@ -296,48 +312,9 @@ fn target_of<'a>(
         RowSource::Changes => change_target(tables, fields),
         RowSource::ChangesOf(table) => {
             let columns_count = columns_count(table).filter(|_| columns.is_none());
-            own_change_target(tables, table, columns_count, fields)
+            own_change_target(tables, table, (columns_count, narrow_rows), fields)
         }
         RowSource::Values { table, operation } => Ok(Some((Target { table, operation }, fields))),
-    }
-}
-
-fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
-    let reason =
-        format!("the row has {values_count} values, the table definition has {columns_count} columns");
-    Rejection::of(Some(table), ValueProblem::new("field_count", reason))
-}
-
-/// Where the columns of a table are among the fields of a row, by the header of its file.
-fn order_of<'c>(
-    columns: &'c FileColumns,
-    table: TableIndex,
-    fields: Fields<'_>,
-    rules: &FieldRules,
-) -> Result<&'c ColumnOrder, ValueProblem> {
-    let order = columns
-        .order(table)
-        .map_err(|reason| ValueProblem::new("header", reason))?;
-    if fields.count() != columns.fields_count {
-        let (has, names) = (fields.count(), columns.fields_count);
-        let reason = format!("the row has {has} fields, the header of its file has {names} names");
-        return Err(ValueProblem::new("field_count", reason));
-    }
-    let is_null = |field| read_field_as(field, ColumnType::Clob, rules) == FieldValue::Null;
-    let mut foreign = order
-        .foreign
-        .iter()
-        .filter_map(|place| fields.field(*place).zip(Some(place)));
-    match foreign.find(|(field, _)| !is_null(*field)) {
-        None => Ok(order),
-        Some((field, place)) => {
-            let reason = format!(
-                "field {} has a value ({}), and by the header it is a column that the table does not have",
-                place + 1,
-                Length(field.text)
-            );
-            Err(ValueProblem::new("foreign_column", reason))
-        }
     }
 }
 

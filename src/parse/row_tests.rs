@@ -13,14 +13,14 @@ use crate::read::framer::{Framer, FramerConfig};
 use crate::settings::{ChangePartitionKey, CsvDialect, LoadOperationColumn, MessageConfig, MessageFormat};
 use crate::value::timestamp::MessageTimestamp;
 
-const LOAD: RowSource = RowSource::Load(TableIndex(0));
+pub(super) const LOAD: RowSource = RowSource::Load(TableIndex(0));
 const TIMESTAMP_US: i64 = 1_750_507_607_878_570;
 
 /// The row limit of these tests.
 const ROW_BYTES_MAX: usize = 100_000;
 
 /// `hr.employee(id, name, note)`, `hr.pair(a, b)` whose key has two columns, and `hr.page(url)`.
-fn tables() -> Vec<Table> {
+pub(super) fn tables() -> Vec<Table> {
     let text = ColumnType::String { length: Some(10) };
     let column = |name: &str, column_type, nullable, is_primary_key| Column {
         name: name.into(),
@@ -54,7 +54,7 @@ fn tables() -> Vec<Table> {
     ]
 }
 
-fn unformatted() -> MessageConfig {
+pub(super) fn unformatted() -> MessageConfig {
     MessageConfig {
         format: MessageFormat::JsonUnformatted,
         ..MessageConfig::default()
@@ -82,7 +82,7 @@ fn object() -> ObjectVersion {
     }
 }
 
-fn render_with(
+pub(super) fn render_with(
     dialect: &CsvDialect,
     message: &MessageConfig,
     source: RowSource,
@@ -98,7 +98,7 @@ fn render(source: RowSource, csv: &str) -> RenderedChunk {
 }
 
 /// The messages' `data` objects and the keys.
-fn data_and_keys(rendered: &RenderedChunk) -> Vec<(String, String)> {
+pub(super) fn data_and_keys(rendered: &RenderedChunk) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let records = rendered.records.iter();
     records

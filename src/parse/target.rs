@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::map::Mappings;
 use crate::model::{Operation, QueueName, Table, TableIndex};
-use crate::settings::LoadOperationColumn;
+use crate::settings::{LoadOperationColumn, NarrowRows};
 use crate::value::convert::{Length, ValueProblem};
 use crate::value::csv::Fields;
 
@@ -57,6 +57,16 @@ pub(super) fn table_names(tables: &[Table], mappings: &Mappings) -> TableNames {
 /// Whether a full-load row looks like one that begins with an operation: an S3 target of DMS leaves an `I` there.
 pub(crate) fn begins_with_operation(fields: Fields<'_>, columns_count: usize) -> bool {
     fields.count() == columns_count + 1 && first_of(fields).eq_ignore_ascii_case(b"I")
+}
+
+/// Refuses a full-load row of which nobody can say whether it begins with an operation and lacks columns, or with a value.
+pub(super) fn check_narrow_load(fields: Fields<'_>, columns_count: usize) -> Result<(), ValueProblem> {
+    if fields.count() > columns_count || !first_of(fields).eq_ignore_ascii_case(b"I") {
+        return Ok(());
+    }
+    let reason = "with `narrow_rows: prefix`, the I that the row begins with may be an operation or a value; say in \
+                  source.csv.load_operation_column whether rows have one";
+    Err(ValueProblem::new("field_count", reason))
 }
 
 fn first_of(fields: Fields<'_>) -> &[u8] {
@@ -112,15 +122,24 @@ pub(super) fn load_target(
 pub(super) fn own_change_target<'a>(
     tables: &TableNames,
     table: TableIndex,
-    columns_count: Option<usize>,
+    (columns_count, narrow_rows): (Option<usize>, NarrowRows),
     fields: Fields<'a>,
 ) -> Result<Option<(Target, Fields<'a>)>, Rejection> {
-    if columns_count.is_some_and(|count| fields.count() == count + CHANGE_FIELDS) {
+    let is_wide = columns_count.is_some_and(|count| fields.count() == count + CHANGE_FIELDS);
+    if is_wide || (narrow_rows == NarrowRows::Prefix && names_table(tables, table, fields)) {
         return change_target(tables, fields);
     }
     let first = fields.field(0).map_or(&b""[..], |field| field.text.trim_ascii());
     let operation = read_operation(first).map_err(|problem| Rejection::of(Some(table), problem))?;
     Ok(Some((Target { table, operation }, fields.skip(1))))
+}
+
+/// Whether fields 2 and 3 are the name and the schema of a table.
+fn names_table(tables: &TableNames, table: TableIndex, fields: Fields<'_>) -> bool {
+    let text = |index| fields.field(index).map(|field| field.text.trim_ascii());
+    let found = text(2).and_then(|schema| tables.get(schema));
+    let found = found.zip(text(1)).and_then(|(names, name)| names.get(name));
+    found == Some(&Some(table))
 }
 
 /// Table, operation and values of a change row; `None` if no rule selects its table.

@@ -103,6 +103,11 @@ impl RowReader {
         }
     }
 
+    /// Says which number the object has in its queue that is read next: messages may show it.
+    pub fn enter_object(&mut self, number: u64) {
+        self.rows.enter_object(number);
+    }
+
     /// Reads an object from its beginning. Within a chunk, rows without a message come after those with one.
     ///
     /// # Errors
@@ -167,6 +172,8 @@ impl RowReader {
             size_bytes: saturate::to_u64(text.len()),
             modified_ms: self.now_us / 1_000,
         };
+        // It has no number in any queue: the time stands after all of them, and after texts that were read earlier.
+        self.enter_object(u64::try_from(object.modified_ms).unwrap_or_default());
         let columns = self.columns_of_text(text, rows);
         let mut framer = self.framer(Mark::START, rows, columns.as_ref());
         framer.push(text);

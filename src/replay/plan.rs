@@ -114,6 +114,7 @@ impl Replanner<'_> {
                         byte: letter.byte,
                     };
                     let rows = (rows, columns.as_ref());
+                    self.reader.enter_object(letter.object_id.number);
                     self.add_row(&mut plan, &id, (&object, place), &text, rows);
                 }
                 (Err(reason), _) | (_, Err(reason)) => plan.rejected.push(StillRejected { id, reason }),

@@ -27,6 +27,9 @@ pub struct CsvDialect {
     pub escape: Option<u8>,
     /// Whether the first field of a full-load row is an operation.
     pub load_operation_column: LoadOperationColumn,
+    /// Rows with fewer fields than the table has columns; left out of the fingerprint as long as they are bad.
+    #[serde(skip_serializing_if = "NarrowRows::are_rejected")]
+    pub narrow_rows: NarrowRows,
     /// How fields find their columns; left out of the fingerprint as long as it is by position.
     #[serde(skip_serializing_if = "CsvColumns::is_by_position")]
     pub columns: CsvColumns,
@@ -75,8 +78,26 @@ impl Default for CsvDialect {
             quote: b'"',
             escape: None,
             load_operation_column: LoadOperationColumn::Detect,
+            narrow_rows: NarrowRows::Reject,
             columns: CsvColumns::ByPosition,
         }
+    }
+}
+
+/// What a row is that has fewer fields than its table has columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum NarrowRows {
+    /// Not a row of the table.
+    #[default]
+    Reject,
+    /// Its first columns: the others were added to the table later, and are NULL.
+    Prefix,
+}
+
+impl NarrowRows {
+    /// Whether they are bad rows.
+    pub fn are_rejected(&self) -> bool {
+        *self == Self::Reject
     }
 }
 

@@ -22,6 +22,9 @@ pub struct MessageConfig {
     pub no_hex_prefix: bool,
     /// Whether drop-table and create-table records are sent.
     pub control_records: bool,
+    /// What stands for the task in control records, if that is not its name; left out of the fingerprint as long as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_resource_id: Option<String>,
     /// Exact numbers, or through a double as DMS does.
     pub number_format: NumberFormat,
     /// The default partition key of change records.
@@ -51,6 +54,7 @@ impl Default for MessageConfig {
             partition_include_schema_table: false,
             no_hex_prefix: false,
             control_records: true,
+            task_resource_id: None,
             number_format: NumberFormat::Exact,
             change_partition_key: ChangePartitionKey::SchemaTable,
             source_position: SourcePosition::None,

@@ -21,7 +21,7 @@ mod state;
 mod stream_change;
 mod target;
 
-pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn};
+pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn, NarrowRows};
 pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};
 pub use self::file_selection::{FilePattern, FileSelection, FilesConfig, LeftOut, is_side_file};

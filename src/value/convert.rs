@@ -317,7 +317,8 @@ fn write_binary(
     if style.hex_prefix == HexPrefix::Present && !kept.is_empty() {
         out.extend_from_slice(b"0x");
     }
-    out.extend(kept.iter().map(u8::to_ascii_lowercase));
+    // A message of a real task has upper-case digits.
+    out.extend(kept.iter().map(u8::to_ascii_uppercase));
     out.push(b'"');
     Ok(written_if(kept.len() < digits.len()))
 }

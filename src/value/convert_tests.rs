@@ -211,8 +211,8 @@ fn where_values_are_cut_it_is_said_of_each_that_was() {
         ("abcd", text, "\"abcd\"", false),
         ("ééé", text, "\"éé\"", true),
         ("aéé", text, "\"aé\"", true),
-        ("0xAB01FF", bytes, "\"0xab01\"", true),
-        ("0xAB01", bytes, "\"0xab01\"", false),
+        ("0xAB01FF", bytes, "\"0xAB01\"", true),
+        ("0xAB01", bytes, "\"0xAB01\"", false),
     ] {
         assert_eq!(
             cut(given, column_type),
@@ -284,20 +284,20 @@ fn texts_are_escaped_and_never_cut() {
 }
 
 #[test]
-fn binaries_are_lower_case_hexadecimal() {
+fn binaries_are_upper_case_hexadecimal() {
     let bytes = ColumnType::Byte { length: 2 };
     check(
         bytes,
         &[
-            ("0xAB01", Ok("\"0xab01\"")),
-            ("ab", Ok("\"0xab\"")),
+            ("0xAB01", Ok("\"0xAB01\"")),
+            ("ab", Ok("\"0xAB\"")),
             ("", Ok("\"\"")),
             ("abc", Err("not_hexadecimal")),
             ("0xzz", Err("not_hexadecimal")),
             ("000000", Err("too_long")),
         ],
     );
-    check_style(DMS, ColumnType::Blob, &[("0XAB", Ok("\"ab\""))]);
+    check_style(DMS, ColumnType::Blob, &[("0XAB", Ok("\"AB\""))]);
 }
 
 proptest! {

@@ -175,6 +175,7 @@ impl Expecting<'_> {
             outcome: SettledTally::default(),
             watch: each,
         };
+        reader.enter_object(object.entry.id.number);
         let read = reader
             .read(self.source, version, rows, &mut |row| taker.take(row))
             .await;

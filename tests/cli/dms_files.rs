@@ -271,8 +271,8 @@ const TYPES: [TypeValues; 22] = [
         r#""ColumnLength": "4""#,
         [
             ("00", "\"0x00\""),
-            ("0xDEADBEEF", "\"0xdeadbeef\""),
-            ("ff00", "\"0xff00\""),
+            ("0xDEADBEEF", "\"0xDEADBEEF\""),
+            ("ff00", "\"0xFF00\""),
         ],
     ),
     (
@@ -280,7 +280,7 @@ const TYPES: [TypeValues; 22] = [
         "",
         [
             ("0x", "\"\""),
-            ("0x00FF", "\"0x00ff\""),
+            ("0x00FF", "\"0x00FF\""),
             ("616263", "\"0x616263\""),
         ],
     ),

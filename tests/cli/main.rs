@@ -9,6 +9,7 @@ mod data_files;
 mod data_files_parquet;
 mod demo;
 mod dlq_replay;
+mod dms_claims;
 mod dms_files;
 mod exit_codes;
 mod file_modes;

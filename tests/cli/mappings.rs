@@ -1,6 +1,7 @@
 //! Table mappings as a user meets them: what `validate` says they do, what a run does by them, and what the other
 //! commands show of it.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::json;
 
@@ -107,4 +108,53 @@ fn a_run_leaves_out_what_the_rules_say_and_verify_finds_the_rest() {
     task.brigade(&["verify"]).expect(0);
     let again = task.json(&["run", "--once"]);
     assert_eq!(again["counters"]["records"], 0, "{again:#}");
+}
+
+/// One time for two files, and an earlier one for the third: the order of reading is what counts.
+#[test]
+fn change_sequences_rise_in_the_order_of_reading_whatever_the_times_of_the_files_are() {
+    let task = task();
+    let rules = json!({"rules": [
+        {"rule-type": "selection", "rule-id": 1, "rule-name": "1", "rule-action": "include",
+         "object-locator": {"schema-name": "shop", "table-name": "orders"}},
+        {"rule-type": "transformation", "rule-id": 2, "rule-name": "2", "rule-target": "column",
+         "rule-action": "add-column", "value": "seq", "expression": "$AR_H_CHANGE_SEQ",
+         "data-type": {"type": "string", "length": 35},
+         "object-locator": {"schema-name": "shop", "table-name": "orders"}},
+    ]});
+    task.write("mappings.json", &rules.to_string());
+    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    for (name, seconds) in [("b", 60), ("c", 60), ("d", 90)] {
+        let path = format!("data/cdc/{name}.csv");
+        task.write(
+            &path,
+            &format!("INSERT,orders,shop,1,2.5,{name}0\nUPDATE,orders,shop,1,3.5,{name}1\n"),
+        );
+        let file = std::fs::File::options()
+            .append(true)
+            .open(task.path().join(path))
+            .unwrap();
+        let time = now - std::time::Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    }
+    task.json(&["run", "--once"]);
+    let mut read: Vec<(String, String)> = Vec::new();
+    for message in task.messages() {
+        let message: serde_json::Value = serde_json::from_str(&message).unwrap();
+        let text = |name: &str| message["data"][name].as_str().unwrap_or_default().to_owned();
+        if message["metadata"]["operation"] == "load" {
+            assert_eq!(text("seq"), "", "as in DMS, loads have none");
+        } else if text("note").len() == 2 {
+            read.push((text("note"), text("seq")));
+        }
+    }
+    read.sort();
+    let sequences: Vec<_> = read.iter().map(|(_, sequence)| sequence).collect();
+    assert_eq!(sequences.len(), 6);
+    assert!(
+        sequences.is_sorted_by(|earlier, later| earlier < later),
+        "{read:?}"
+    );
+    assert!(sequences.iter().all(|sequence| sequence.len() == 35), "{read:?}");
+    task.brigade(&["verify"]).expect(0);
 }

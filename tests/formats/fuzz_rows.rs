@@ -15,7 +15,7 @@ use bucket_brigade::config::Config;
 use bucket_brigade::model::{Chunk, Mark, ObjectVersion, RowSource, TableIndex};
 use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
-use bucket_brigade::settings::{CsvColumns, CsvDialect, LoadOperationColumn};
+use bucket_brigade::settings::{CsvColumns, CsvDialect, LoadOperationColumn, NarrowRows};
 use bucket_brigade::value::timestamp::MessageTimestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -51,6 +51,7 @@ prop_compose! {
         load_operation_column in select(vec![
             LoadOperationColumn::Detect, LoadOperationColumn::Present, LoadOperationColumn::Absent,
         ]),
+        narrow_rows in select(vec![NarrowRows::Reject, NarrowRows::Prefix]),
     ) -> CsvDialect {
         CsvDialect {
             delimiter: delimiter.into(),
@@ -62,6 +63,7 @@ prop_compose! {
             quote,
             escape,
             load_operation_column,
+            narrow_rows,
             columns: CsvColumns::ByPosition,
         }
     }

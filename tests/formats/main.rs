@@ -11,6 +11,7 @@ mod config_files;
 mod fuzz_documents;
 mod fuzz_rows;
 mod golden;
+mod mapping_forms;
 mod object_mapping;
 mod table_mappings;
 mod throughput;

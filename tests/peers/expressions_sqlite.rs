@@ -211,6 +211,7 @@ impl Ours {
             fit: Fit::Whole,
             is_truncated: &Cell::new(false),
             object: &self.object,
+            object_number: 0,
             ordinal: 1,
         };
         let mut out = b"before".to_vec();

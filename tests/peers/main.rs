@@ -17,6 +17,7 @@ mod chain_consumers;
 mod csv_conformance;
 mod expressions_sqlite;
 mod kcl;
+mod other_places;
 mod otlp;
 mod parquet_pyarrow;
 mod sandbox;

@@ -65,6 +65,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/model/start.rs",
     "src/parse/chunk_router.rs",
     "src/parse/chunk_rows.rs",
+    "src/parse/columns.rs",
     "src/parse/cost.rs",
     "src/parse/places.rs",
     "src/parse/routing.rs",

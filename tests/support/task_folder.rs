@@ -123,6 +123,7 @@ impl TaskFolder {
         for name in [
             "BRIGADE_CONFIG",
             "BRIGADE_OUTPUT",
+            "AWS_CA_BUNDLE",
             "HTTP_PROXY",
             "http_proxy",
             "HTTPS_PROXY",

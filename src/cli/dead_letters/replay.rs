@@ -194,7 +194,7 @@ async fn plan(
     match (&args.object, &args.file) {
         (Some(key), _) => {
             let letters = letters(config, key, args.ordinals.as_ref())?;
-            let source = backends::source(config).await;
+            let source = backends::source(config).await?;
             replanner.letters(letters, source.as_ref(), store).await
         }
         (None, Some(file)) => {

@@ -163,7 +163,7 @@ fn folder_of(config: &Config, entry: &ObjectEntry) -> Result<ObjectFolder, Fault
 
 /// Checks that the file is there, and long enough to be read on.
 async fn check_present(config: &Config, entry: &ObjectEntry, decision: Decision) -> Result<(), Fault> {
-    let (key, source) = (&entry.version.key, backends::source(config).await);
+    let (key, source) = (&entry.version.key, backends::source(config).await?);
     let page = source.list(key, None).await.map_err(Fault::from)?;
     let Some(version) = page.objects.iter().find(|version| version.key == *key) else {
         let message = format!("{} is not there; put it back first", source.locate(key));

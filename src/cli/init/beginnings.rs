@@ -46,7 +46,7 @@ impl Beginning {
     /// # Errors
     /// If the file cannot be read, or is not what its name says.
     pub(super) async fn of(place: &SamplePlace, delimiter: Option<&[u8]>) -> Result<Self, Fault> {
-        let source = place.source().await;
+        let source = place.source().await?;
         let version = task_files::find(source.as_ref(), &place.key).await?;
         let head = head_of(source.as_ref(), &version).await?;
         let magic = head.get(..MAGIC_BYTES).unwrap_or(&head);

@@ -231,7 +231,7 @@ async fn infer(
     }
     for (place, is_parquet) in to_read {
         let seen = tables.entry(place.table()).or_default();
-        let source = place.source().await;
+        let source = place.source().await?;
         read_sample(source.as_ref(), &place.key, &reading, is_parquet, seen).await?;
     }
     let tables = tables.into_iter().map(|((owner, name, path), seen)| {
@@ -302,7 +302,7 @@ impl TableReport {
 impl InitReport {
     /// Renders the samples with what was written, by the code of the engine.
     async fn check(&mut self, args: &InitArgs, config: &Config, places: &[SamplePlace]) -> Result<(), Fault> {
-        let source = backends::source(config).await;
+        let source = backends::source(config).await?;
         let stream = StreamView::of(config, true).await;
         let mut reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
         for place in places {

@@ -115,7 +115,7 @@ impl SamplePlace {
     }
 
     /// Opens the source that the sample lies in.
-    pub(super) async fn source(&self) -> Arc<dyn ObjectSource> {
+    pub(super) async fn source(&self) -> Result<Arc<dyn ObjectSource>, Fault> {
         backends::source_at(&self.location, &self.bucket_folder).await
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<u8, Fault> {
     let state = KnownState::of(&config)?;
     let mut plan = super::runtime()?.block_on(async {
         let stream = StreamView::of(&config, args.offline).await;
-        let source = backends::source(&config).await;
+        let source = backends::source(&config).await?;
         source.check().await.map_err(Fault::from)?;
         let planner = Planner {
             config: &config,

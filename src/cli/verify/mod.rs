@@ -67,7 +67,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
     let settled = Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))?;
     let entries = entries(&store).map_err(Fault::from)?;
     let report = super::runtime()?.block_on(async {
-        let source = backends::source(&config).await;
+        let source = backends::source(&config).await?;
         let sink = backends::sink(&config).await?;
         let verification = Verification {
             config: &config,

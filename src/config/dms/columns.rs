@@ -133,7 +133,7 @@ fn column_type_of(members: &Members<'_>, type_name: &str, report: &mut Report) -
         },
         "STRING" | "WSTRING" => string(members, report)?,
         "CLOB" | "NCLOB" => ColumnType::Clob,
-        "BYTE" => byte(members, report)?,
+        "BYTE" | "BYTES" => byte(members, report)?,
         "BLOB" => ColumnType::Blob,
         _ => {
             unknown_type(members, type_name, &canonical, report);

@@ -292,6 +292,18 @@ static CSV: Group = Group {
                     detect: file by file, if its first row has one field too many and the first one is I.",
         },
         Key {
+            name: "narrow_rows",
+            kind: Kind::Choice(&Choice {
+                words: &["reject", "prefix"],
+                unavailable: &[],
+            }),
+            presence: Presence::Default("reject"),
+            about: "Rows with fewer fields than the table has columns. reject: they are bad rows. prefix: their fields are the\n\
+                    first columns, as before the others were added to the table, and those are NULL; a column that may not\n\
+                    be NULL makes such a row a bad one. Of full-load rows that begin with an operation, say so in\n\
+                    load_operation_column. Not with `columns: by_header`, where each header says what its rows have.",
+        },
+        Key {
             name: "columns",
             kind: Kind::Choice(&Choice {
                 words: &["by_position", "by_header"],

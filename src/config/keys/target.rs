@@ -40,7 +40,7 @@ static KINESIS: Group = Group {
                 name: "stream",
                 kind: Kind::Text(&text::STREAM),
                 presence: Presence::Required("orders"),
-                about: "Name of the stream.",
+                about: "Name of the stream. One of another account is given by its ARN, which names its region as well.",
             },
             Key {
                 name: "region",
@@ -264,6 +264,13 @@ const MESSAGE: &[Key] = &[
         kind: Kind::Boolean,
         presence: Presence::Default("true"),
         about: "Sends a drop-table and a create-table record per table before its rows, as DMS does.",
+    },
+    Key {
+        name: "task_resource_id",
+        kind: Kind::Text(&text::RESOURCE_ID),
+        presence: Presence::Optional("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        about: "What stands for the task in the partition keys of control records, and in their partition-key-value. DMS puts\n\
+                the last part of the task's ARN there; by default it is the name of the task.",
     },
     Key {
         name: "number_format",

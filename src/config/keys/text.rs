@@ -116,12 +116,38 @@ pub static ACCOUNT: TextRule = TextRule {
     accepts: |text| text.is_empty() || (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())),
 };
 
-/// The name of a Kinesis data stream.
-pub static STREAM: TextRule = TextRule {
-    allowed: "a stream name (not an ARN): 1 to 128 letters, digits, `.`, `-`, `_`",
-    pattern: "^[A-Za-z0-9_.-]{1,128}$",
-    accepts: |text| (1..=128).contains(&text.len()) && only(text, b".-_"),
+/// The last part of the ARN of a DMS task.
+pub static RESOURCE_ID: TextRule = TextRule {
+    allowed: "up to 64 letters, digits and `-`, such as the last part of the ARN of a task",
+    pattern: "^[A-Za-z0-9-]{0,64}$",
+    accepts: |text| {
+        text.len() <= 64
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    },
 };
+
+/// A Kinesis data stream, by its name or its ARN.
+pub static STREAM: TextRule = TextRule {
+    allowed: "a stream name (1 to 128 letters, digits, `.`, `-`, `_`), or the ARN of a stream",
+    pattern: "^(arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/)?[A-Za-z0-9_.-]{1,128}$",
+    accepts: |text| {
+        let name = stream_of_arn(text).map_or(text, |(_, name)| name);
+        (1..=128).contains(&name.len()) && only(name, b".-_")
+    },
+};
+
+/// Region and name of a stream, if the text is the ARN of one.
+pub(crate) fn stream_of_arn(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("arn:aws")?;
+    let (partition, rest) = rest.split_once(":kinesis:")?;
+    let (region, rest) = rest.split_once(':')?;
+    let (account, name) = rest.split_once(":stream/")?;
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_arn = is_account && !region.is_empty() && only(region, b"-") && only(partition, b"-");
+    is_arn.then_some((region, name))
+}
 
 fn only(text: &str, others: &[u8]) -> bool {
     text.bytes()
@@ -220,7 +246,21 @@ mod tests {
             ],
             &["s3://b", "ab", "a/b"],
         );
-        check(&STREAM, &["orders.v1"], &["", "arn:aws:kinesis:x:1:stream/y"]);
+        check(
+            &STREAM,
+            &[
+                "orders.v1",
+                "arn:aws:kinesis:eu-west-1:111122223333:stream/orders.v1",
+                "arn:aws-us-gov:kinesis:us-gov-west-1:111122223333:stream/o",
+            ],
+            &[
+                "",
+                "arn:aws:kinesis:x:1:stream/y",
+                "arn:aws:kinesis::111122223333:stream/y",
+                "arn:aws:s3:eu-west-1:111122223333:stream/y",
+                "arn:aws:kinesis:eu-west-1:111122223333:stream/",
+            ],
+        );
         check(
             &URL,
             &["http://127.0.0.1:4318", "https://h/", ""],

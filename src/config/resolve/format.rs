@@ -3,8 +3,8 @@
 use super::super::values::Section;
 use crate::settings::problems::{DocumentPlace, Report};
 use crate::settings::{
-    CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, SourceFormat,
-    TextEncoding,
+    CompressionChoice, CsvColumns, CsvDialect, DataFormat, HeaderDrift, LoadOperationColumn, NarrowRows,
+    SourceFormat, TextEncoding,
 };
 
 /// CSV or Parquet, and how compressed.
@@ -59,6 +59,18 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
              distinguished: change one of them",
         );
     }
+    let narrow_rows = csv.choice(
+        "narrow_rows",
+        &[("reject", NarrowRows::Reject), ("prefix", NarrowRows::Prefix)],
+    )?;
+    let columns = columns(csv)?;
+    if narrow_rows == NarrowRows::Prefix && !columns.is_by_position() {
+        refuse(
+            csv.place("narrow_rows"),
+            "`source.csv.narrow_rows` is prefix, and with `columns: by_header` each header says what the rows of its file have; \
+             take one of them out, or see `header_drift: accept`",
+        );
+    }
     let (quote, escape) = quoting(csv, [delimiter, row_delimiter], &mut refuse)?;
     if !null_value.is_empty() && (null_value.contains(delimiter) || null_value.contains(row_delimiter)) {
         refuse(
@@ -89,7 +101,8 @@ pub(super) fn dialect(csv: &Section<'_>, report: &mut Report) -> Option<CsvDiale
                 ("absent", LoadOperationColumn::Absent),
             ],
         )?,
-        columns: columns(csv)?,
+        narrow_rows,
+        columns,
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) fn message(section: &Section<'_>, root: &Section<'_>) -> Option<Messa
         partition_include_schema_table: section.boolean("partition_include_schema_table")?,
         no_hex_prefix: section.boolean("no_hex_prefix")?,
         control_records: section.boolean("control_records")?,
+        task_resource_id: section.filled_text("task_resource_id"),
         number_format: section.choice(
             "number_format",
             &[("exact", NumberFormat::Exact), ("dms", NumberFormat::Dms)],
@@ -106,6 +107,10 @@ mod tests {
             ),
             ("no_hex_prefix: true", with(|own| own.no_hex_prefix = true)),
             ("control_records: false", with(|own| own.control_records = false)),
+            (
+                "task_resource_id: ABC",
+                with(|own| own.task_resource_id = Some("ABC".into())),
+            ),
             ("text_format: dms", with(|own| own.text_format = TextFormat::Dms)),
             (
                 "non_finite_numbers: as_null",

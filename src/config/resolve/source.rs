@@ -254,7 +254,7 @@ mod tests {
     use crate::config::tests::loaded_with;
     use crate::settings::{
         CompressionChoice, CsvColumns, CsvDialect, DataFormat, FilesConfig, HeaderDrift, LoadOperationColumn,
-        SourceFormat, TextEncoding,
+        NarrowRows, SourceFormat, TextEncoding,
     };
 
     #[test]
@@ -290,6 +290,7 @@ mod tests {
                 quote: b'\'',
                 escape: Some(b'\\'),
                 load_operation_column: LoadOperationColumn::Absent,
+                narrow_rows: NarrowRows::Reject,
                 columns: CsvColumns::ByHeader {
                     drift: HeaderDrift::Stop,
                 },
@@ -312,6 +313,12 @@ mod tests {
 
     #[test]
     fn words_mean_what_they_say() {
+        let narrow = |word: &str| {
+            let csv = format!("  csv: {{ narrow_rows: {word} }}\n  tables:");
+            loaded_with("  tables:", &csv).source.csv.narrow_rows
+        };
+        assert_eq!(narrow("reject"), NarrowRows::Reject);
+        assert_eq!(narrow("prefix"), NarrowRows::Prefix);
         let late = |word: &str| {
             loaded_with("  tables:", &format!("  late_files: {word}\n  tables:"))
                 .source

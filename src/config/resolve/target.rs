@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::keys::text::stream_of_arn;
 use super::super::values::Section;
 use super::endpoint::endpoint;
 use super::{joined, message};
@@ -87,9 +88,20 @@ fn guarantee(keys: &Section<'_>) -> Option<Guarantee> {
 }
 
 fn kinesis(section: &Section<'_>, report: &mut Report) -> Option<TargetConfig> {
+    let stream = section.text("stream")?.to_owned();
+    let mut region = section.filled_text("region");
+    if let Some((own, _)) = stream_of_arn(&stream) {
+        if region.as_deref().is_some_and(|given| given != own) {
+            report.error(
+                section.place("region"),
+                "`target.kinesis.region` is another one than that of the ARN in `target.kinesis.stream`; take it out",
+            );
+        }
+        region = Some(own.to_owned());
+    }
     Some(TargetConfig::Kinesis {
-        stream: section.text("stream")?.to_owned(),
-        region: section.filled_text("region"),
+        stream,
+        region,
         endpoint: endpoint(section, report),
         request_timeout: section.duration("request_timeout")?,
     })

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod names;
+mod tokens;
 mod values;
 
 use std::cell::{Cell, OnceCell};
@@ -17,6 +18,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
 use self::bounds::{Bounds, said, said_of_row};
+use self::tokens::{calls, refuse_unstable, straighten, with_texts};
 use self::values::{replace_characters, value_of};
 use super::mask::push_hash;
 use super::{ColumnSource, TableMapping};
@@ -42,6 +44,8 @@ pub struct ExpressionRow<'a> {
     pub is_truncated: &'a Cell<bool>,
     /// The object it comes from.
     pub object: &'a ObjectVersion,
+    /// The number of the object in its queue.
+    pub object_number: u64,
     /// Its number in the object.
     pub ordinal: u64,
 }
@@ -167,7 +171,7 @@ impl Evaluator {
             .map(|name| Variable::of(&name, table, output).ok_or_else(|| unknown_variable(&name, table)));
         let variables = variables.collect::<Result<_, _>>()?;
         drop(prepared);
-        if text.to_ascii_lowercase().contains("operation_indicator") && table.primary_key().next().is_none() {
+        if calls(&text, "operation_indicator") && table.primary_key().next().is_none() {
             return Err("operation_indicator needs a table with a primary key (`ColumnIsPk`)".to_owned());
         }
         Ok(Expression { statement, variables })
@@ -219,14 +223,14 @@ impl Evaluator {
     }
 }
 
-/// Whether an expression works for a table.
+/// Whether the expression of an added column works for a table.
 ///
 /// # Errors
 /// Why it does not, as one sentence.
-pub fn check(text: &str, table: &Table, mapping: &TableMapping, evaluator: &OnDemand) -> Result<(), String> {
-    let evaluator = evaluator.get()?;
+pub fn check(added: &str, table: &Table, mapping: &TableMapping, evaluator: &OnDemand) -> Result<(), String> {
     for (column, mapped) in mapping.output.columns.iter().zip(&mapping.columns) {
-        if mapped.source == ColumnSource::Expression(text.to_owned()) {
+        if let (true, ColumnSource::Expression(text)) = (column.name == added, &mapped.source) {
+            let evaluator = evaluator.get()?;
             evaluator.prepare(text, column.column_type, table, &mapping.output)?;
         }
     }
@@ -250,52 +254,12 @@ fn unknown_variable(name: &str, table: &Table) -> String {
     )
 }
 
-/// Word processors curl quotes, and the guide of DMS has some of them in its examples.
-fn straighten(text: &str) -> String {
-    text.replace(['\u{2018}', '\u{2019}'], "'")
-}
-
-/// Refuses what gives something else each time: such a row would not be recognised in the stream again.
-fn refuse_unstable(text: &str) -> Result<(), String> {
-    // SQLite takes a double-quoted name that it does not know for a text.
-    let compact: String = text
-        .chars()
-        .filter(|character| !character.is_whitespace())
-        .map(|character| if character == '"' { '\'' } else { character })
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let unstable = [
-        "random(",
-        "randomblob(",
-        "current_time",
-        "current_date",
-        "'now'",
-        "date()",
-        "time()",
-        "julianday()",
-        "unixepoch()",
-        // With this before it, a missing time is the time of day, too.
-        "date('subsec",
-        "time('subsec",
-        "julianday('subsec",
-        "unixepoch('subsec",
-    ];
-    let found = unstable.iter().find(|word| compact.contains(**word)).copied();
-    match found.or_else(|| has_bare_strftime(&compact).then_some("strftime without a time")) {
-        None => Ok(()),
-        Some(word) => Err(format!(
-            "`{word}` gives something else each time, and a row must give the same message whenever it is rendered, or a \
-             restart could not recognise it in the stream; use $AR_H_TIMESTAMP or hash_sha256 of a column"
-        )),
-    }
-}
-
-/// Whether `strftime` is called with nothing but a format, which means the time of day.
-fn has_bare_strftime(compact: &str) -> bool {
-    let mut calls = compact.split("strftime('").skip(1);
-    calls.any(|behind| {
-        let rest = behind.split_once('\'').map(|(_, rest)| rest);
-        rest.is_some_and(|rest| rest.starts_with(')') || rest.starts_with(",'subsec"))
+/// The expression of an added column, with what is known of the column that it is about.
+pub(super) fn of_column(text: &str, name: &str, type_name: &str) -> String {
+    with_texts(text, |variable| match variable {
+        "$AR_M_SOURCE_COLUMN_NAME" | "$COLUMN_NAME_VAR" => Some(name.to_owned()),
+        "$AR_M_SOURCE_COLUMN_DATATYPE" => Some(type_name.to_owned()),
+        _ => None,
     })
 }
 
@@ -377,10 +341,8 @@ impl Variable {
             // As in DMS, rows of a full load have neither.
             Self::StreamPosition | Self::ChangeSequence if is_load => Value::Text(String::new()),
             Self::StreamPosition => Value::Text(format!("{}:{}", row.object.key, row.ordinal)),
-            Self::ChangeSequence => {
-                let time_ms = row.object.modified_ms.max(0);
-                Value::Text(format!("{time_ms:016}{:019}", row.ordinal))
-            }
+            // Two files may have one time, and a later one an earlier time: the order of reading is that of numbers.
+            Self::ChangeSequence => Value::Text(format!("{:016}{:019}", row.object_number, row.ordinal)),
             Self::Timestamp => Value::Text(file_time(row.object.modified_ms)),
         })
     }

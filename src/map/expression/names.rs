@@ -3,7 +3,8 @@
 use rusqlite::types::ValueRef;
 
 use super::bounds::said;
-use super::{Evaluator, names_of, refuse_unstable, straighten};
+use super::tokens::{refuse_unstable, straighten};
+use super::{Evaluator, names_of};
 use crate::model::{Column, Table};
 
 impl Evaluator {

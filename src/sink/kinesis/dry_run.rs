@@ -14,7 +14,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
 use super::classify::{PUT_RECORDS, classify};
-use super::{KinesisSink, within};
+use super::{KinesisSink, arn_of, name_of, within};
 use crate::sink::{SinkError, WriteRight};
 
 /// Partition key and bytes of the record that is not written.
@@ -41,7 +41,8 @@ impl KinesisSink {
         let request = self
             .putting
             .put_records()
-            .stream_name(&self.stream)
+            .set_stream_name(name_of(&self.stream))
+            .set_stream_arn(arn_of(&self.stream))
             .records(entry)
             .dry_run(true)
             .customize()

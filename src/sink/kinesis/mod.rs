@@ -56,7 +56,7 @@ const SHARD_PAGES_MAX: usize = 1_000;
 /// Where the stream is and how long to wait for it.
 #[derive(Debug, Clone)]
 pub struct KinesisOptions {
-    /// Stream name.
+    /// Stream, by its name or its ARN.
     pub stream: String,
     /// Region; `None` leaves it to the shared configuration.
     pub region: Option<String>,
@@ -102,7 +102,10 @@ impl KinesisSink {
 
     async fn summary(&self) -> Result<StreamDescriptionSummary, SinkError> {
         let call = self.call("kinesis:DescribeStreamSummary");
-        let request = self.client.describe_stream_summary().stream_name(&self.stream);
+        let request = self.client.describe_stream_summary();
+        let request = request
+            .set_stream_name(name_of(&self.stream))
+            .set_stream_arn(arn_of(&self.stream));
         let answer = within(&self.runtime, request.send()).await;
         let output = answer.map_err(|error| classify(&call, &error))?;
         let summary = output.stream_description_summary;
@@ -115,9 +118,10 @@ impl KinesisSink {
         let mut next_token = None;
         for _page in 0..SHARD_PAGES_MAX {
             let request = self.client.list_shards().max_results(SHARDS_PER_PAGE);
+            let request = request.set_stream_arn(arn_of(&self.stream));
             // The service takes either the name or the token of the next page.
             let request = match next_token {
-                None => request.stream_name(&self.stream),
+                None => request.set_stream_name(name_of(&self.stream)),
                 Some(token) => request.next_token(token),
             };
             let answer = within(&self.runtime, request.send()).await;
@@ -154,7 +158,8 @@ impl KinesisSink {
         let request = self
             .putting
             .put_records()
-            .stream_name(&self.stream)
+            .set_stream_name(name_of(&self.stream))
+            .set_stream_arn(arn_of(&self.stream))
             .set_records(Some(Vec::new()))
             .customize()
             .interceptor(entries.clone())
@@ -175,6 +180,21 @@ impl KinesisSink {
             page_records: PAGE_RECORDS_MAX,
         }
     }
+}
+
+/// What requests call a stream that is given by its name.
+fn name_of(stream: &str) -> Option<String> {
+    (!is_arn(stream)).then(|| stream.to_owned())
+}
+
+/// What requests call a stream that is given by its ARN.
+fn arn_of(stream: &str) -> Option<String> {
+    is_arn(stream).then(|| stream.to_owned())
+}
+
+/// Names of streams have no colon.
+fn is_arn(stream: &str) -> bool {
+    stream.starts_with("arn:")
 }
 
 /// A call that is made on the caller's thread, with connections and timers that belong to another runtime. That is

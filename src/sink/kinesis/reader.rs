@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::classify::{Call, classify};
-use super::within;
+use super::{arn_of, name_of, within};
 use crate::route::shard_map::{HashRange, Shard};
 use crate::sink::kpl::{is_dropped_by_consumers, take_apart};
 use crate::sink::{PageEdge, ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
@@ -43,7 +43,10 @@ impl KinesisReader {
     pub(super) async fn find(&mut self) -> Result<String, SinkError> {
         let call = self.call(FIND);
         let request = self.client.get_shard_iterator();
-        let request = request.stream_name(&self.stream).shard_id(&self.shard.id);
+        let request = request
+            .set_stream_name(name_of(&self.stream))
+            .set_stream_arn(arn_of(&self.stream))
+            .shard_id(&self.shard.id);
         let request = match &self.place {
             ReadStart::Oldest => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
             ReadStart::At(number) => request
@@ -97,7 +100,10 @@ impl ShardReader for KinesisReader {
             None => self.find().await?,
         };
         let request = self.client.get_records();
-        let request = request.shard_iterator(&iterator).limit(self.page_records);
+        let request = request
+            .set_stream_arn(arn_of(&self.stream))
+            .shard_iterator(&iterator)
+            .limit(self.page_records);
         let call = self.call(READ);
         let answer = within(&self.runtime, request.send()).await;
         match answer {

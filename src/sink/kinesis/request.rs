@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 
+use super::is_arn;
 use crate::model::BatchRecord;
 use crate::route::shard_map::HashKey;
 use crate::sink::kpl::Aggregate;
@@ -29,8 +30,7 @@ const AGGREGATE_FRAME_BYTES: usize = 128;
 /// What is wrong with a record.
 pub(super) fn body(stream: &str, records: &[BatchRecord]) -> Result<Bytes, String> {
     let mut out = Vec::with_capacity(bytes_count(stream, records));
-    out.extend_from_slice(b"{\"StreamName\":");
-    write_string(&mut out, stream)?;
+    write_stream(&mut out, stream)?;
     out.extend_from_slice(b",\"Records\":[");
     for (index, record) in records.iter().enumerate() {
         let separator: &[u8] = if index == 0 { b"" } else { b"," };
@@ -61,8 +61,7 @@ pub(super) fn body(stream: &str, records: &[BatchRecord]) -> Result<Bytes, Strin
 pub(super) fn aggregate_body(stream: &str, aggregate: &Aggregate) -> Result<Bytes, String> {
     let data_bytes = STANDARD.encoded_length(aggregate.bytes.len());
     let mut out = Vec::with_capacity(data_bytes + stream.len() + AGGREGATE_FRAME_BYTES);
-    out.extend_from_slice(b"{\"StreamName\":");
-    write_string(&mut out, stream)?;
+    write_stream(&mut out, stream)?;
     out.extend_from_slice(b",\"Records\":[{\"Data\":\"");
     STANDARD.encode_append(&aggregate.bytes, &mut out);
     out.extend_from_slice(b"\",\"PartitionKey\":");
@@ -106,6 +105,17 @@ fn bytes_count(stream: &str, records: &[BatchRecord]) -> usize {
     };
     let frame_bytes = r#"{"StreamName":"","Records":[]}"#.len();
     frame_bytes + stream.len() + records.iter().map(of_record).sum::<usize>()
+}
+
+/// The beginning of a body, as far as the stream.
+fn write_stream(out: &mut Vec<u8>, stream: &str) -> Result<(), String> {
+    let member: &[u8] = if is_arn(stream) {
+        b"{\"StreamARN\":"
+    } else {
+        b"{\"StreamName\":"
+    };
+    out.extend_from_slice(member);
+    write_string(out, stream)
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), String> {

@@ -42,12 +42,12 @@ pub(super) static S3: &[Rule] = &[
             Form::Words(&[("csv", "csv"), ("parquet", "parquet")]),
         ),
     ),
-    // The API names `none` also where nobody chose it, and says it of targets only: the files know better.
+    // The API names it also where nobody chose it, and says it of targets only: the files know better.
     (
         "CompressionType",
         Effect::Key(
             "source.csv.compression",
-            Form::Words(&[("none", "auto"), ("gzip", "gzip")]),
+            Form::Words(&[("none", "auto"), ("gzip", "auto")]),
         ),
     ),
     ("ServiceAccessRoleArn", ROLE),

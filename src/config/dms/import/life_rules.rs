@@ -1,5 +1,6 @@
 //! Where the changes of a task begin and when it stops: how the values of DMS are written here. Pure: no I/O, no clock.
 
+use super::super::super::keys::text::RESOURCE_ID;
 use super::rules::quoted;
 use crate::settings::life::{moment_text, parse_moment};
 
@@ -50,6 +51,19 @@ pub(super) fn stop_position(text: &str) -> Reading {
     match time {
         Some(ms) => Ok(Some(quoted(&moment_text(ms)))),
         None => Err("is not a position; write server_time:2026-11-23T20:00:00"),
+    }
+}
+
+/// `ReplicationTaskArn`: DMS puts its last part into control records.
+pub(super) fn task_resource_id(text: &str) -> Reading {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id = text.rsplit_once(":task:").map(|(_, id)| id);
+    let is_id = |id: &&str| !id.is_empty() && (RESOURCE_ID.accepts)(id);
+    match id.filter(is_id) {
+        Some(id) => Ok(Some(quoted(id))),
+        None => Err("is not the ARN of a task; control records have the name of the task in its place"),
     }
 }
 
@@ -104,6 +118,20 @@ mod tests {
         assert!(stop_position("tomorrow").is_err(), "it says nothing");
         for read in [start_position, stop_position] {
             assert_eq!(read(""), Ok(None), "nothing is set");
+        }
+    }
+
+    #[test]
+    fn the_last_part_of_an_arn_stands_for_the_task() {
+        let arn = "arn:aws:dms:eu-west-1:111122223333:task:AB-12CD";
+        assert_eq!(task_resource_id(arn), Ok(Some("\"AB-12CD\"".to_owned())));
+        assert_eq!(task_resource_id(""), Ok(None), "nothing is set");
+        for other in [
+            "AB-12CD",
+            "arn:aws:dms:eu-west-1:111122223333:task:",
+            "x:task:${id}",
+        ] {
+            assert!(task_resource_id(other).is_err(), "{other}");
         }
     }
 

@@ -292,7 +292,14 @@ pub(super) static TASK: &[Rule] = &[
             beginning",
         ),
     ),
-    ("ReplicationTaskArn", STATE),
+    (
+        "ReplicationTaskArn",
+        Effect::Read(
+            "target.kinesis.task_resource_id",
+            life_rules::task_resource_id,
+            "describes the task; not a setting",
+        ),
+    ),
     ("SourceEndpointArn", STATE),
     ("TargetEndpointArn", STATE),
     ("ReplicationInstanceArn", STATE),

@@ -216,6 +216,7 @@ fn mistakes_of_numbers_and_formats_are_named() {
         "\"DATETIME\", \"ColumnScale\": \"10\"",
         "from 0 to 9",
     );
+    check("\"INT8\"", "\"BYTES\"", "BYTE without `ColumnLength`");
     check("\"INT8\"", "\"BYTE\"", "BYTE without `ColumnLength`");
     check(
         "\"INT8\"",

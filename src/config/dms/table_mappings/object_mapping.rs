@@ -17,6 +17,7 @@ const MEMBERS: &[&str] = &[
     "mapping-parameters",
     "partition-key-type",
     "partition-key-name",
+    "partition-key",
 ];
 const PARAMETERS: &[&str] = &[
     "partition-key-type",
@@ -103,16 +104,22 @@ fn partition_key(
     parameters: Option<&Members<'_>>,
     report: &mut Report,
 ) -> Result<Option<PartitionKeyChoice>, Reported> {
-    let with_old = parameters.filter(|parameters| parameters.node("partition-key").is_some());
-    if let Some(parameters) = with_old {
-        return old_constant(parameters, report).map(Some).ok_or(Reported);
+    let holders = || parameters.into_iter().chain([members]);
+    let holder_of = |name: &str| holders().find(|holder| holder.node(name).is_some());
+    if let Some(holder) = holder_of("partition-key") {
+        return old_key(holder, report).map(Some).ok_or(Reported);
     }
-    let holder = parameters
-        .filter(|parameters| parameters.node("partition-key-type").is_some())
-        .unwrap_or(members);
-    if holder.node("partition-key-type").is_none() {
-        return Ok(None);
-    }
+    let Some(holder) = holder_of("partition-key-type") else {
+        let Some(holder) = holder_of("partition-key-name") else {
+            return Ok(None);
+        };
+        let message = format!(
+            "{}.partition-key-name stands there without `partition-key-type`, and is taken as with attribute-name",
+            holder.path
+        );
+        report.warning(holder.place_of("partition-key-name"), message);
+        return named_key(holder, report).map(Some);
+    };
     let key_type = holder
         .word("partition-key-type", KEY_TYPES, INVALID, report)
         .ok_or(Reported)?;
@@ -120,16 +127,7 @@ fn partition_key(
         "schema-table" => PartitionKeyChoice::SchemaTable,
         "primary-key" => PartitionKeyChoice::PrimaryKey,
         "constant" => PartitionKeyChoice::Constant(CONSTANT.to_owned()),
-        "attribute-name" => {
-            let holders = [Some(holder), parameters, Some(members)];
-            let with_name = holders
-                .into_iter()
-                .flatten()
-                .find(|holder| holder.node("partition-key-name").is_some())
-                .unwrap_or(holder);
-            let name = with_name.text("partition-key-name", report).ok_or(Reported)?;
-            PartitionKeyChoice::Attribute(name.to_owned(), with_name.place_of("partition-key-name"))
-        }
+        "attribute-name" => named_key(holder_of("partition-key-name").unwrap_or(holder), report)?,
         _ => {
             let message = format!(
                 "{}.partition-key-type is transaction-id, and files have no transactions; use primary-key, schema-table or \
@@ -142,12 +140,33 @@ fn partition_key(
     }))
 }
 
-/// `"partition-key": {"value": "…"}` of older documents; `None` is a mistake.
-fn old_constant(parameters: &Members<'_>, report: &mut Report) -> Option<PartitionKeyChoice> {
-    let node = parameters.node("partition-key")?;
-    let path = format!("{}.partition-key", parameters.path);
-    let members = Members::of(node, path, &["value"], report)?;
+/// The attribute or column that `partition-key-name` names.
+fn named_key(holder: &Members<'_>, report: &mut Report) -> Result<PartitionKeyChoice, Reported> {
+    let name = holder.text("partition-key-name", report).ok_or(Reported)?;
+    let place = holder.place_of("partition-key-name");
+    Ok(PartitionKeyChoice::Attribute(name.to_owned(), place))
+}
+
+/// `"partition-key": {"value": "…"}` of older documents, with or without the name of an attribute; `None` is a mistake.
+fn old_key(holder: &Members<'_>, report: &mut Report) -> Option<PartitionKeyChoice> {
+    let node = holder.node("partition-key")?;
+    let path = format!("{}.partition-key", holder.path);
+    let members = Members::of(node, path, &["attribute-name", "value"], report)?;
+    if members.node("attribute-name").is_some() {
+        let name = members.text("attribute-name", report)?;
+        let place = members.place_of("attribute-name");
+        return Some(PartitionKeyChoice::Attribute(name.to_owned(), place));
+    }
     let text = members.text("value", report)?;
+    if text.contains("${") {
+        let message = format!(
+            "{}.value has a column in it, and without `attribute-name` it is a constant; make it an attribute, and name that \
+             in `partition-key-name`",
+            members.path
+        );
+        report.error(members.place_of("value"), message);
+        return None;
+    }
     Some(PartitionKeyChoice::Constant(text.to_owned()))
 }
 
@@ -195,14 +214,14 @@ fn attribute(node: &Node, path: String, report: &mut Report) -> Option<Attribute
         report.error(node.place, message);
         return None;
     };
-    if is_document == Some(false) && !matches!(value.value, Value::Text(_)) {
+    if is_document == Some(false) && matches!(value.value, Value::Map(_) | Value::List(_)) {
+        // The guide's own example of a constant key has one.
         let message = format!(
-            "{}.value is {}; a scalar is a text, or make the attribute-type document",
+            "{}.value is {}, and is sent as the document that it is, though its attribute-type is scalar",
             members.path,
             value.value.describe()
         );
-        report.error(value.place, message);
-        return None;
+        report.warning(value.place, message);
     }
     Some(AttributeRule {
         name: name?.to_owned(),

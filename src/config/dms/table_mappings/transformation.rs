@@ -1,6 +1,6 @@
 //! Transformation rules. Pure: no I/O, no clock.
 
-use super::super::super::tree::{Value, quoted};
+use super::super::super::tree::{Node, Value, quoted};
 use super::super::columns::{DATETIME_SCALE_MAX, LENGTH_MAX, NUMERIC_SCALE_MAX, PRECISION_MAX, small};
 use super::super::members::Members;
 use super::{INVALID, locator_members};
@@ -241,10 +241,18 @@ impl Work<'_> {
             None => None,
             Some(_) => Some(self.members.text("expression", report)?.to_owned()),
         };
+        let about = match self.locator.node("column-name") {
+            Some(Node {
+                value: Value::Text(name),
+                ..
+            }) => Some(name.clone()),
+            Some(_) | None => None,
+        };
         Some(Change::AddColumn {
             name: name?.to_owned(),
             column_type: column_type?,
             expression,
+            about,
         })
     }
 
@@ -286,7 +294,12 @@ impl Work<'_> {
             report.error(definition.place_of("type"), message);
             return None;
         }
-        let name = definition.word("type", DATA_TYPES, INVALID, report)?;
+        // Rules and definitions write them differently, and both are copied from one another.
+        let small = canonical(given.to_ascii_lowercase());
+        let name = match DATA_TYPES.iter().find(|known| **known == small) {
+            Some(name) => name,
+            None => definition.word("type", DATA_TYPES, INVALID, report)?,
+        };
         column_type(name, &definition, report)
     }
 }
@@ -296,6 +309,7 @@ fn canonical(name: String) -> String {
     match name.as_str() {
         "wstring" => "string".to_owned(),
         "nclob" => "clob".to_owned(),
+        "byte" => "bytes".to_owned(),
         _ => name,
     }
 }
