@@ -16,6 +16,8 @@ mod files;
 mod guide_examples;
 mod header;
 mod import;
+mod import_forms;
+mod import_unresolved;
 mod init;
 mod life;
 mod logs;

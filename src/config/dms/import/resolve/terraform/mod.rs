@@ -1,0 +1,112 @@
+//! Terraform: its state, what it prints of a state or a plan, and its configuration in JSON. Pure: no I/O, no clock.
+
+mod address;
+mod plan;
+pub(in super::super) mod source;
+
+use super::super::super::super::tree::{Entry, Node, Value};
+use super::parameters::Parameters;
+use super::scalar_text;
+use super::template::member;
+
+/// A resource with the values it has.
+#[derive(Debug)]
+pub(in super::super) struct TerraformResource {
+    pub(in super::super) kind: String,
+    /// Its address: `module.a.aws_dms_endpoint.in[0]`.
+    pub(in super::super) label: String,
+    pub(in super::super) entries: Vec<Entry>,
+}
+
+/// The resources of what `terraform show -json` prints.
+pub(in super::super) fn shown(root: &[Entry], parameters: &Parameters) -> Vec<TerraformResource> {
+    match member(root, "planned_values") {
+        Some(planned) => plan::resources(root, planned, parameters),
+        None => of_modules(member(root, "values")),
+    }
+}
+
+/// The resources of a file `terraform.tfstate`.
+pub(in super::super) fn state(resources: &[Node]) -> Vec<TerraformResource> {
+    let mut found = Vec::new();
+    for resource in resources {
+        let text = |name: &str| text_of(&resource.value, name);
+        let (Some(kind), Some(name)) = (text("type"), text("name")) else {
+            continue;
+        };
+        let module = text("module").map_or_else(String::new, |module| format!("{module}."));
+        let data = if text("mode") == Some("data") { "data." } else { "" };
+        for instance in list(below(&resource.value, "instances")) {
+            let index = match below(&instance.value, "index_key") {
+                Some(Value::Number(index)) => format!("[{index}]"),
+                Some(Value::Text(key)) => format!("[{key:?}]"),
+                Some(Value::Null | Value::Boolean(_) | Value::List(_) | Value::Map(_)) | None => {
+                    String::new()
+                }
+            };
+            if let Some(Value::Map(entries)) = below(&instance.value, "attributes") {
+                found.push(TerraformResource {
+                    kind: kind.to_owned(),
+                    label: format!("{module}{data}{kind}.{name}{index}"),
+                    entries: entries.clone(),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The resources of a module and those below it.
+fn of_modules(values: Option<&Node>) -> Vec<TerraformResource> {
+    let mut found = Vec::new();
+    let root = values.and_then(|values| below(&values.value, "root_module"));
+    let mut modules: Vec<&Value> = root.into_iter().collect();
+    while let Some(module) = modules.pop() {
+        for resource in list(below(module, "resources")) {
+            let text = |name: &str| text_of(&resource.value, name);
+            let (Some(kind), Some(Value::Map(entries))) = (text("type"), below(&resource.value, "values"))
+            else {
+                continue;
+            };
+            found.push(TerraformResource {
+                kind: kind.to_owned(),
+                label: text("address")
+                    .or_else(|| text("name"))
+                    .unwrap_or_default()
+                    .to_owned(),
+                entries: entries.clone(),
+            });
+        }
+        modules.extend(
+            list(below(module, "child_modules"))
+                .iter()
+                .map(|node| &node.value),
+        );
+    }
+    found
+}
+
+fn below<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    match value {
+        Value::Map(entries) => member(entries, name).map(|node| &node.value),
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
+    }
+}
+
+fn list(value: Option<&Value>) -> &[Node] {
+    match value {
+        Some(Value::List(nodes)) => nodes,
+        Some(Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Map(_)) | None => {
+            &[]
+        }
+    }
+}
+
+fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    below(value, name).and_then(scalar_text)
+}
+
+/// The ARN of a stream of which only the name is known.
+fn stream_arn(name: &str) -> Value {
+    Value::Text(format!("arn:aws:kinesis:::stream/{name}"))
+}
