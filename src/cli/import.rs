@@ -142,7 +142,7 @@ fn unresolved(open: &[Open]) -> Fault {
     let count = counted(open.len().try_into().unwrap_or(u64::MAX), "setting");
     let list: String = open.iter().map(|one| format!("\n  {one}")).collect();
     let message = format!(
-        "{count} that shape the data are not known, and nothing was written:{list}\n\
+        "nothing was written, because what shapes the data is not known ({count}):{list}\n\
          give what is in quotes with --parameter NAME=VALUE, or write the rest by hand after --allow-unresolved"
     );
     Fault::new(FaultKind::Configuration, message)

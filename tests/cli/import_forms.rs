@@ -177,8 +177,8 @@ fn a_value_that_the_template_does_not_allow_is_not_taken() {
         &["Bucket=shop-exports", "Environment=production"],
     )
     .misses(&[
-        ("S3Settings.BucketFolder", "Environment"),
         ("ReplicationTaskIdentifier", "Environment"),
+        ("S3Settings.BucketFolder", "Environment"),
         ("KinesisSettings.StreamArn", "Environment"),
     ]);
 }
@@ -463,8 +463,8 @@ fn what_a_plan_knows_only_later_is_listed() {
 fn what_the_cdk_for_terraform_makes_is_read() {
     let file = "terraform/cdktf.json";
     form(file, &[]).misses(&[
-        ("bucket_name", "var.bucket"),
-        ("cdc_path", "data.aws_ssm_parameter.path.value"),
+        ("source.bucket_name", "var.bucket"),
+        ("source.cdc_path", "data.aws_ssm_parameter.path.value"),
     ]);
     form(
         file,

@@ -140,7 +140,7 @@ fn everything_that_is_not_known_is_listed_at_once() {
         assert!(said.contains(expected), "{expected}: {said}");
     }
     assert!(
-        said.contains(&format!("{} settings that shape the data", OPEN.len())),
+        said.contains(&format!("not known ({} settings)", OPEN.len())),
         "{said}"
     );
     for other in ["ServiceAccessRoleArn", "Logging"] {
@@ -197,6 +197,16 @@ fn a_task_whose_endpoint_is_not_known_is_not_taken_over() {
     for expected in ["In may be another endpoint", "`shop-source`", "`Folder`"] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+    // Which one it is can be said: by its ARN, or by its name in the template.
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "task.json", &document.to_string());
+    expect(
+        &import(
+            folder.path(),
+            &["--parameter", "shop-source=In", "--parameter", "Folder=in"],
+        ),
+        0,
+    );
     // An ARN that no document has: the only endpoint there is would be a guess.
     document["Resources"]["Task"]["Properties"]["SourceEndpointArn"] =
         json!("arn:aws:dms:eu-west-1:111122223333:endpoint:OTHER");

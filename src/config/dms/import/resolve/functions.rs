@@ -89,6 +89,7 @@ impl Template<'_> {
             Some((resource, attribute)) => self.attribute(resource, attribute)?,
             None => self.reference(name)?,
         };
+        let value = self.counted(name, value)?;
         match scalar_text(&value) {
             Some(text) => Ok(text.to_owned()),
             None => missing(name, "is not text, so it cannot stand in a text"),

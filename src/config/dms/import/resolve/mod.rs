@@ -100,7 +100,7 @@ fn reference(mark: &Entry) -> Reference {
 }
 
 fn add(found: &mut Vec<Reference>, reference: Reference) {
-    if !found.contains(&reference) {
+    if !found.iter().any(|one| one.name == reference.name) {
         found.push(reference);
     }
 }
@@ -200,3 +200,6 @@ pub(super) fn plain_entries(
     });
     entries.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ use super::{
 const DEPTH_MAX: usize = 32;
 /// Functions that are worked out for one document; references that multiply end here.
 const STEPS_MAX: usize = 100_000;
-/// Longest text that functions make; DMS takes documents of 2 MB.
-const TEXT_BYTES_MAX: usize = 8 << 20;
+/// What all functions of a document make together, in bytes.
+const BYTES_MAX: usize = 64 << 20;
 
 /// A resource of a template, with its properties worked out.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(in super::super) struct Template<'a> {
     pub(super) parameters: &'a Parameters,
     depth: Cell<usize>,
     steps: Cell<usize>,
+    bytes: Cell<usize>,
 }
 
 /// The value of a member by its exact name, as templates have them.
@@ -61,6 +62,7 @@ impl<'a> Template<'a> {
             parameters,
             depth: Cell::new(0),
             steps: Cell::new(0),
+            bytes: Cell::new(0),
         }
     }
 
@@ -159,13 +161,26 @@ impl<'a> Template<'a> {
 
     /// Works out a function.
     fn call(&self, name: &str, argument: &Node) -> Resolved {
-        match self.guarded(name, || self.function(name, argument))? {
-            Value::Text(text) if text.len() > TEXT_BYTES_MAX => {
-                missing(name, "makes a text that is too long")
-            }
+        let value = self.guarded(name, || self.function(name, argument))?;
+        match self.counted(name, value)? {
             Value::Text(text) => text::dynamic(&text, self.parameters).map(Value::Text),
             other => Ok(other),
         }
+    }
+
+    /// A value that is within what may be made in all.
+    pub(super) fn counted(&self, name: &str, value: Value) -> Resolved {
+        let made = match &value {
+            Value::Text(text) => text.len(),
+            Value::List(nodes) => nodes.len().saturating_mul(size_of::<Node>()),
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Map(_) => 0,
+        };
+        let bytes = self.bytes.get().saturating_add(made);
+        self.bytes.set(bytes);
+        if bytes > BYTES_MAX {
+            return missing(name, "makes more than any document of DMS can be");
+        }
+        Ok(value)
     }
 
     /// Goes one step further, unless references lead in a circle.
@@ -310,7 +325,7 @@ fn given_value(name: &str, given: &str, parameter: &[Entry]) -> Resolved {
 
 /// A parameter can be a list.
 fn typed(kind: &str, text: &str) -> Value {
-    if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+    if kind.contains("CommaDelimitedList") || kind.contains("List<") {
         let items = text
             .split(',')
             .map(|item| node(Value::Text(item.trim().to_owned())));

@@ -17,6 +17,9 @@ const TERRAFORM: &[&str] = &[
     "aws_",
 ];
 
+/// Longest text that is made; DMS takes documents of 2 MB.
+const TEXT_BYTES_MAX: usize = 8 << 20;
+
 /// A part of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Part<'a> {
@@ -31,44 +34,43 @@ pub(in super::super) enum Part<'a> {
 /// The parts of a text, in order.
 pub(in super::super) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((at, opening, closing)) = next_opening(rest) {
-        let Some((before, from)) = rest.split_at_checked(at) else {
+    // What is plain begins at `rest`; the search goes on at `from` within it.
+    let (mut rest, mut from) = (text, 0);
+    let mut is_closed = true;
+    while let Some(at) = rest
+        .get(from..)
+        .and_then(|tail| tail.find(['$', '{']))
+        .map(|at| from + at)
+    {
+        let Some((before, tail)) = rest.split_at_checked(at) else {
             break;
         };
-        let inner = from
-            .strip_prefix(opening)
-            .and_then(|inner| inner.split_once(closing));
-        let Some((inner, after)) = inner else { break };
-        let length = opening.len() + inner.len() + closing.len();
-        let Some(taken) = from.get(..length) else { break };
-        parts.push(Part::Plain(before));
-        parts.push(if opening == "${" {
-            Part::Braced(inner)
+        let found = if let Some(inner) = tail.strip_prefix("${").filter(|_| is_closed) {
+            let inner = inner.split_once('}');
+            is_closed = inner.is_some();
+            inner.map(|(inner, after)| (Part::Braced(inner), after))
         } else {
-            Part::Doubled(taken)
-        });
-        rest = after;
+            doubled(tail).map(|(taken, after)| (Part::Doubled(taken), after))
+        };
+        match found {
+            Some((part, after)) => {
+                parts.extend([Part::Plain(before), part]);
+                (rest, from) = (after, 0);
+            }
+            None => from = at + 1,
+        }
     }
     parts.push(Part::Plain(rest));
     parts.retain(|part| *part != Part::Plain(""));
     parts
 }
 
-/// Where the next reference begins that also ends. Braces that only stand beside each other, as in JSON, are none.
-fn next_opening(text: &str) -> Option<(usize, &'static str, &'static str)> {
-    let of = |opening: &'static str, closing: &'static str, forbidden: &[char]| {
-        let mut all = text.match_indices(opening);
-        let (at, _) = all.find(|(at, _)| {
-            let inner = text
-                .get(at + opening.len()..)
-                .and_then(|rest| rest.split_once(closing));
-            inner.is_some_and(|(inner, _)| !inner.contains(forbidden))
-        })?;
-        Some((at, opening, closing))
-    };
-    let found = [of("${", "}", &[]), of("{{", "}}", &['{', '}', '"'])];
-    found.into_iter().flatten().min_by_key(|(at, ..)| *at)
+/// `{{…}}` at the beginning of a text, and what follows. Braces that only stand beside each other, as in JSON, are none.
+fn doubled(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix("{{")?;
+    let end = inner.find(['{', '}', '"'])?;
+    inner.get(end..)?.strip_prefix("}}")?;
+    text.split_at_checked(end + "{{".len() + "}}".len())
 }
 
 /// A text with the given values in the places of its references. In a document of DMS, `${column}` is no reference.
@@ -113,12 +115,18 @@ pub(in super::super) fn filled(
     let mut filled = String::with_capacity(text.len());
     let mut found: Vec<Reference> = Vec::new();
     for part in parts(text) {
+        if filled.len() > TEXT_BYTES_MAX {
+            break;
+        }
         match (value_of(part), part) {
             (Some(Ok(value)), _) => filled.push_str(&value),
             (Some(Err(references)), _) => references.into_iter().for_each(|one| add(&mut found, one)),
             (None, Part::Plain(text) | Part::Doubled(text)) => filled.push_str(text),
             (None, Part::Braced(inner)) => filled.extend(["${", inner, "}"]),
         }
+    }
+    if filled.len() > TEXT_BYTES_MAX {
+        return missing("text", "would be longer than any document of DMS");
     }
     if found.is_empty() { Ok(filled) } else { Err(found) }
 }
@@ -148,7 +156,19 @@ mod tests {
         assert_eq!(names("in/${var.env}/${X}", false), ["var.env", "X"]);
         assert_eq!(names("{{resolve:ssm:/a:1}}/in", false), ["{{resolve:ssm:/a:1}}"]);
         assert_eq!(names("{{ bucket }}", false), ["{{ bucket }}"]);
-        for text in ["in/orders", "a$b", "${", "${x", "{{x", "}}", "", "\\n"] {
+        for text in [
+            "in/orders",
+            "a$b",
+            "${",
+            "${x",
+            "{{x",
+            "}}",
+            "",
+            "\\n",
+            "{{",
+            "${{{x}",
+            "{\"a\":{\"b\":1}}",
+        ] {
             assert!(names(text, false).is_empty(), "{text}");
         }
         let mappings = r#"{"rules":[{"a":{"value":"${Column}"}},{"b":{}}]}"#;

@@ -58,8 +58,11 @@ pub(in super::super) fn state(resources: &[Node]) -> Vec<TerraformResource> {
 
 /// The resources of a module and those below it.
 fn of_modules(values: Option<&Node>) -> Vec<TerraformResource> {
+    of_root(values.and_then(|values| below(&values.value, "root_module")))
+}
+
+fn of_root(root: Option<&Value>) -> Vec<TerraformResource> {
     let mut found = Vec::new();
-    let root = values.and_then(|values| below(&values.value, "root_module"));
     let mut modules: Vec<&Value> = root.into_iter().collect();
     while let Some(module) = modules.pop() {
         for resource in list(below(module, "resources")) {

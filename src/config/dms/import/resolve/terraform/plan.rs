@@ -8,7 +8,7 @@ use super::super::parameters::Parameters;
 use super::super::template::member;
 use super::super::{Resolved, entry, missing, node, or_marked};
 use super::address::{prefix, split_modules, without_index};
-use super::{TerraformResource, below, list, of_modules, stream_arn, text_of};
+use super::{TerraformResource, below, list, of_modules, of_root, stream_arn, text_of};
 
 /// References may lead through this many modules.
 const DEPTH_MAX: usize = 32;
@@ -45,7 +45,12 @@ pub(super) fn resources(root: &[Entry], planned: &Node, parameters: &Parameters)
         label: resource.label.clone(),
         entries: plan.with_unknowns(resource),
     });
-    resources.collect()
+    // What others made, and was only looked up.
+    let prior = member(root, "prior_state").and_then(|state| below(&state.value, "values"));
+    let looked_up = of_root(prior.and_then(|values| below(values, "root_module")))
+        .into_iter()
+        .filter(|resource| split_modules(&resource.label).1.first() == Some(&"data"));
+    resources.chain(looked_up).collect()
 }
 
 impl Plan<'_> {
