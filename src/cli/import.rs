@@ -34,7 +34,7 @@ enum From {
 #[derive(Debug, Args)]
 struct DmsArgs {
     /// What `aws dms describe-replication-tasks`, `describe-replication-configs` or `terraform show -json` prints, a
-    /// CloudFormation template (also of the CDK), or a terraform.tfstate
+    /// template of `CloudFormation` or the CDK, or a state file of Terraform
     #[arg(long, value_name = "FILE")]
     task: PathBuf,
     /// What `aws dms describe-endpoints` prints, if the endpoints are not in the file of the task
@@ -43,7 +43,7 @@ struct DmsArgs {
     /// Which task, if there are several
     #[arg(long)]
     name: Option<String>,
-    /// Value of a parameter of the template, of AWS::Region, or of any reference that the documents leave open
+    /// Value of a parameter of the template, of `AWS::Region`, or of any reference that the documents leave open
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
     /// Write the configuration although values are not known; they stand in it so that `validate` refuses it
@@ -131,16 +131,16 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
 
 /// A name and a value; the name can be a reference, the value can be anything.
 fn parameter(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        Some(_) | None => Err("is not NAME=VALUE".to_owned()),
-    }
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let owned = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    owned.ok_or_else(|| "is not NAME=VALUE".to_owned())
 }
 
 /// Everything that is not known, by its place.
 fn unresolved(open: &[Open]) -> Fault {
     let count = counted(open.len().try_into().unwrap_or(u64::MAX), "setting");
-    let list: String = open.iter().map(|one| format!("\n  {one}")).collect();
+    let list: Vec<_> = open.iter().map(|one| format!("\n  {one}")).collect();
+    let list = list.concat();
     let message = format!(
         "nothing was written, because what shapes the data is not known ({count}):{list}\n\
          give what is in quotes with --parameter NAME=VALUE, or write the rest by hand after --allow-unresolved"
@@ -150,11 +150,10 @@ fn unresolved(open: &[Open]) -> Fault {
 
 fn read(path: &Path) -> Result<Document, Fault> {
     let text = fs::read_to_string(path).map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::InvalidData => {
-                "; of a plan of Terraform, give what `terraform show -json FILE` prints"
-            }
-            _ => "",
+        let hint = if error.kind() == io::ErrorKind::InvalidData {
+            "; save it as UTF-8, and of a plan of Terraform give what `terraform show -json FILE` prints"
+        } else {
+            ""
         };
         let message = format!("cannot read {}: {error}{hint}", path.display());
         Fault::new(FaultKind::SourceMissing, message)

@@ -217,8 +217,8 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
                 Value::Number(key) if self.tags == Tags::Functions => {
                     push_entry(&mut entries, Entry { key, place, node }, self.report);
                 }
-                other => {
-                    let message = format!("a key must be text, not {}; put it in quotes", other.describe());
+                Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
+                    let message = format!("a key must be text, not {}; put it in quotes", key.describe());
                     self.report.error(place, message);
                 }
             }

@@ -1,6 +1,10 @@
 //! `brigade import dms` on documents that leave open what shapes the data: nothing that runs is written.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 
@@ -229,6 +233,30 @@ fn other_forms_of_terraform_are_told_what_to_give() {
     ] {
         let said = refused(document);
         assert!(said.contains(expected), "{document}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_that_is_not_text_is_told_what_to_give() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("task.json"), b"PK\x03\x04\xff\xfe").unwrap();
+    let output = import(folder.path(), &[]);
+    expect(&output, 66);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("terraform show -json FILE"), "{said}");
+}
+
+#[test]
+fn a_template_within_the_answer_that_has_it_is_read() {
+    for body in [template(), json!(template().to_string())] {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = json!({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]});
+        write(folder.path(), "task.json", &answer.to_string());
+        expect(&import(folder.path(), &[]), 0);
+        expect(
+            &brigade(folder.path(), &["validate", "--config", CONFIGURATION]),
+            0,
+        );
     }
 }
 

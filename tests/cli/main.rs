@@ -1,5 +1,7 @@
 //! The real binary as a user runs it: its commands, exit codes, output and files.
 
+#[path = "../support/import_form.rs"]
+mod import_form;
 #[path = "../support/imported_task.rs"]
 mod imported_task;
 #[path = "../support/task_folder.rs"]
@@ -16,7 +18,8 @@ mod files;
 mod guide_examples;
 mod header;
 mod import;
-mod import_forms;
+mod import_states;
+mod import_templates;
 mod import_unresolved;
 mod init;
 mod life;

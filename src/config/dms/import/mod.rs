@@ -199,10 +199,12 @@ fn endpoint(judge: &mut Judge, task: &Resource, direction: &str, choice: Choice<
             "source" => "SourceEndpointArn",
             _ => "TargetEndpointArn",
         };
-        let reason = match choice.references.is_empty() {
-            true => format!("is not settled: {doubt}"),
-            false => format!("is not settled: {doubt}; needs"),
+        let needs = if choice.references.is_empty() {
+            ""
+        } else {
+            "; needs"
         };
+        let reason = format!("is not settled: {doubt}{needs}");
         judge.leave_open(member, None, choice.references, &reason);
     }
     if let Some(endpoint) = choice.endpoint {

@@ -23,12 +23,7 @@ impl Template<'_> {
                 Ok(Value::Text(base64_simd::STANDARD.encode_to_string(text)))
             }
             "Fn::ToJsonString" => Ok(Value::Text(to_json(&self.value(argument)?).to_string())),
-            "Fn::Length" => match self.value(argument)? {
-                Value::List(nodes) => Ok(Value::Number(nodes.len().to_string())),
-                Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Map(_) => {
-                    missing(name, "has no list as its argument")
-                }
-            },
+            "Fn::Length" => Ok(Value::Number(self.list(argument, name)?.len().to_string())),
             "Fn::ImportValue" => {
                 let export = self.text(argument)?;
                 match self.parameters.get(&export) {
@@ -100,10 +95,8 @@ impl Template<'_> {
         let Some((delimiter, list)) = two(argument) else {
             return missing("Fn::Join", "has a delimiter and a list as its arguments");
         };
-        let parts = match self.tree_of(list) {
-            Value::List(nodes) => all(nodes.iter().map(|node| self.joined(node))),
-            marked => super::whole(marked).and_then(|_| missing("Fn::Join", "joins no list")),
-        };
+        let parts = self.list(list, "Fn::Join");
+        let parts = parts.and_then(|nodes| all(nodes.iter().map(joined)));
         let delimiter = self.text(delimiter);
         match (delimiter, parts) {
             (Ok(delimiter), Ok(parts)) => Ok(parts.join(&delimiter)),
@@ -111,11 +104,13 @@ impl Template<'_> {
         }
     }
 
-    fn joined(&self, node: &Node) -> Resolved<String> {
-        let value = super::whole(node.value.clone())?;
-        match scalar_text(&value) {
-            Some(text) => Ok(text.to_owned()),
-            None => missing("Fn::Join", "joins something else than texts"),
+    /// A list, of which items may be unknown.
+    fn list(&self, node: &Node, function: &str) -> Resolved<Vec<Node>> {
+        match self.tree_of(node) {
+            Value::List(nodes) => Ok(nodes),
+            other @ (Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Map(_)) => {
+                super::whole(other).and_then(|_| missing(function, "has no list as its argument"))
+            }
         }
     }
 
@@ -138,12 +133,7 @@ impl Template<'_> {
             return missing("Fn::Select", "has an index and a list as its arguments");
         };
         let index = self.text(index)?.parse::<usize>();
-        let nodes = match self.tree_of(list) {
-            Value::List(nodes) => nodes,
-            marked => {
-                return super::whole(marked).and_then(|_| missing("Fn::Select", "selects from no list"));
-            }
-        };
+        let nodes = self.list(list, "Fn::Select")?;
         match index.ok().and_then(|index| nodes.into_iter().nth(index)) {
             Some(node) => super::whole(node.value),
             None => missing("Fn::Select", "selects something that is not in its list"),
@@ -203,5 +193,13 @@ fn two(argument: &Node) -> Option<(&Node, &Node)> {
             _ => None,
         },
         Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Map(_) => None,
+    }
+}
+
+fn joined(node: &Node) -> Resolved<String> {
+    let value = super::whole(node.value.clone())?;
+    match scalar_text(&value) {
+        Some(text) => Ok(text.to_owned()),
+        None => missing("Fn::Join", "joins something else than texts"),
     }
 }

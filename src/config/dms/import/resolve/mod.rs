@@ -74,13 +74,12 @@ fn gather(value: &Value, found: &mut Vec<Reference>) {
         Value::List(nodes) => nodes.iter().for_each(|node| gather(&node.value, found)),
         Value::Map(entries) => {
             for entry in entries {
-                match &entry.node.value {
-                    Value::Map(marks) if entry.key == UNRESOLVED => {
-                        for mark in marks {
-                            add(found, reference(mark));
-                        }
+                if let (UNRESOLVED, Value::Map(marks)) = (entry.key.as_str(), &entry.node.value) {
+                    for mark in marks {
+                        add(found, reference(mark));
                     }
-                    below => gather(below, found),
+                } else {
+                    gather(&entry.node.value, found);
                 }
             }
         }

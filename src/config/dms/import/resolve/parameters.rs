@@ -30,10 +30,13 @@ impl Parameters {
         self.used.borrow_mut().insert(name.to_owned());
     }
 
-    /// The names that no document knows.
+    /// The names that no document knows. What is known of every stack may be given for nothing.
     pub(in super::super) fn unused(&self) -> Vec<&str> {
         let used = self.used.borrow();
         let names = self.given.keys().filter(|name| !used.contains(*name));
-        names.map(String::as_str).collect()
+        names
+            .map(String::as_str)
+            .filter(|name| !name.starts_with("AWS::"))
+            .collect()
     }
 }

@@ -162,10 +162,11 @@ impl<'a> Template<'a> {
     /// Works out a function.
     fn call(&self, name: &str, argument: &Node) -> Resolved {
         let value = self.guarded(name, || self.function(name, argument))?;
-        match self.counted(name, value)? {
-            Value::Text(text) => text::dynamic(&text, self.parameters).map(Value::Text),
-            other => Ok(other),
-        }
+        let value = self.counted(name, value)?;
+        let Value::Text(text) = value else {
+            return Ok(value);
+        };
+        text::dynamic(&text, self.parameters).map(Value::Text)
     }
 
     /// A value that is within what may be made in all.
@@ -218,7 +219,7 @@ impl<'a> Template<'a> {
         match kind {
             "AWS::DMS::Endpoint" => Ok(Value::Text(name.to_owned())),
             "AWS::S3::Bucket" => self.name_of(name, body, "BucketName", kind),
-            "AWS::Kinesis::Stream" => self.name_of(name, body, "Name", kind),
+            "AWS::Kinesis::Stream" | "AWS::SSM::Parameter" => self.name_of(name, body, "Name", kind),
             _ => missing(name, format!("known only once the {kind} was created")),
         }
     }
@@ -233,6 +234,7 @@ impl<'a> Template<'a> {
             return missing(full, "an attribute of a resource that is not in the template");
         };
         let name = match (kind, attribute) {
+            ("AWS::SSM::Parameter", "Value") => return self.name_of(&full, body, "Value", kind),
             ("AWS::S3::Bucket", "Arn") => self.name_of(&full, body, "BucketName", kind)?,
             ("AWS::Kinesis::Stream", "Arn") => self.name_of(&full, body, "Name", kind)?,
             _ => return missing(full, format!("known only once the {kind} was created")),

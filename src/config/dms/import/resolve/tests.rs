@@ -93,6 +93,25 @@ fn what_decides_a_condition_is_enough() {
 }
 
 #[test]
+fn names_and_values_of_resources_are_those_of_the_template() {
+    let others = r#","B":{"Type":"AWS::S3::Bucket","Properties":{"BucketName":"b"}},
+        "K":{"Type":"AWS::Kinesis::Stream","Properties":{"Name":"k"}},
+        "P":{"Type":"AWS::SSM::Parameter","Properties":{"Name":"/p","Value":{"Fn::Sub":"v-${B}"}}}"#;
+    for (text, expected) in [
+        ("${B}", "b"),
+        ("${B.Arn}", "arn:aws:s3:::b"),
+        ("${K}", "k"),
+        ("${K.Arn}", "arn:aws:kinesis:eu-west-1::stream/k"),
+        ("${P}", "/p"),
+        ("${P.Value}", "v-b"),
+    ] {
+        let template = resource(&format!(r#"{{"Fn::Sub":"{text}"}}"#), others, "");
+        let (found, names) = value(&template, &[("AWS::Region", "eu-west-1")]);
+        assert_eq!(found, Value::Text(expected.to_owned()), "{text}: {names:?}");
+    }
+}
+
+#[test]
 fn functions_give_what_cloudformation_gives() {
     let sections = r#","Mappings":{"M":{"a":{"b":"found"}}},"Parameters":{"L":{"Type":"List<Number>","Default":"1, 2"}}"#;
     for (function, expected) in [

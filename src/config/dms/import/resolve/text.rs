@@ -14,7 +14,6 @@ const TERRAFORM: &[&str] = &[
     "count.",
     "path.",
     "terraform.",
-    "aws_",
 ];
 
 /// Longest text that is made; DMS takes documents of 2 MB.
@@ -73,7 +72,7 @@ fn doubled(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(end + "{{".len() + "}}".len())
 }
 
-/// A text with the given values in the places of its references. In a document of DMS, `${column}` is no reference.
+/// A text with the given values in the places of its references. In a document of DMS, `${column}` is not a reference.
 pub(in super::super) fn plain(text: &str, is_document: bool, parameters: &Parameters) -> Resolved<String> {
     let is_document = is_document || text.trim_start().starts_with(['{', '[']) && !text.starts_with("{{");
     filled(text, |part| match part {
@@ -134,7 +133,10 @@ pub(in super::super) fn filled(
 /// Whether it cannot be a column: references of Terraform, of `CloudFormation` and of the Serverless Framework.
 fn is_foreign(inner: &str) -> bool {
     let inner = inner.trim();
-    inner.contains(':') || TERRAFORM.iter().any(|prefix| inner.starts_with(prefix))
+    let is_resource = inner
+        .strip_prefix("aws")
+        .is_some_and(|rest| rest.starts_with('_'));
+    is_resource || inner.contains(':') || TERRAFORM.iter().any(|prefix| inner.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -166,7 +168,6 @@ mod tests {
             "",
             "\\n",
             "{{",
-            "${{{x}",
             "{\"a\":{\"b\":1}}",
         ] {
             assert!(names(text, false).is_empty(), "{text}");
@@ -175,8 +176,11 @@ mod tests {
         assert!(names(mappings, false).is_empty(), "it is a document by its form");
         assert!(names("${Column}", true).is_empty(), "it is a column");
         assert_eq!(
-            names(r#"{"a":"${local.schema}","b":"{{resolve:ssm:x}}"}"#, false),
-            ["local.schema", "{{resolve:ssm:x}}"]
+            names(
+                r#"{"a":"${local.schema}${aws_x.y}","b":"{{resolve:ssm:x}}"}"#,
+                false
+            ),
+            ["local.schema", "aws_x.y", "{{resolve:ssm:x}}"]
         );
     }
 

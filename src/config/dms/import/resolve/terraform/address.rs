@@ -48,7 +48,11 @@ pub(super) fn split_modules(address: &str) -> (Vec<&str>, Vec<&str>) {
 
 /// Modules as an address begins with them.
 pub(super) fn prefix(modules: &[&str]) -> String {
-    modules.iter().map(|name| format!("module.{name}.")).collect()
+    let mut prefix = String::new();
+    for name in modules {
+        prefix.extend(["module.", name, "."]);
+    }
+    prefix
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod address;
 mod plan;
 pub(in super::super) mod source;
 
+use super::super::super::super::suggest::normalized;
 use super::super::super::super::tree::{Entry, Node, Value};
 use super::parameters::Parameters;
 use super::scalar_text;
@@ -107,6 +108,14 @@ fn list(value: Option<&Value>) -> &[Node] {
 
 fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     below(value, name).and_then(scalar_text)
+}
+
+fn is_stream(kind: &str) -> bool {
+    normalized(kind) == "awskinesisstream"
+}
+
+fn is_endpoint(kind: &str) -> bool {
+    ["awsdmsendpoint", "awsdmss3endpoint"].contains(&normalized(kind).as_str())
 }
 
 /// The ARN of a stream of which only the name is known.

@@ -8,7 +8,9 @@ use super::super::parameters::Parameters;
 use super::super::template::member;
 use super::super::{Resolved, entry, missing, node, or_marked};
 use super::address::{prefix, split_modules, without_index};
-use super::{TerraformResource, below, list, of_modules, of_root, stream_arn, text_of};
+use super::{
+    TerraformResource, below, is_endpoint, is_stream, list, of_modules, of_root, stream_arn, text_of,
+};
 
 /// References may lead through this many modules.
 const DEPTH_MAX: usize = 32;
@@ -207,13 +209,9 @@ impl Plan<'_> {
             ([], [kind, name, attribute]) => {
                 let address = format!("{}{kind}.{name}", prefix(modules));
                 let planned = self.planned.iter().find(|planned| planned.label == address)?;
-                match (*kind, *attribute) {
-                    ("aws_kinesis_stream", "arn") => {
-                        text_of_entries(&planned.entries, "name").map(stream_arn)
-                    }
-                    ("aws_dms_endpoint" | "aws_dms_s3_endpoint", "endpoint_arn") => {
-                        Some(Value::Text(planned.label.clone()))
-                    }
+                match *attribute {
+                    "arn" if is_stream(kind) => text_of_entries(&planned.entries, "name").map(stream_arn),
+                    "endpoint_arn" if is_endpoint(kind) => Some(Value::Text(planned.label.clone())),
                     _ => None,
                 }
             }

@@ -4,7 +4,7 @@ use super::super::super::super::super::tree::{Entry, Node, Value};
 use super::super::parameters::Parameters;
 use super::super::text::{self, Part};
 use super::super::{Resolved, plain_entries, scalar_text};
-use super::{TerraformResource, below, stream_arn};
+use super::{TerraformResource, below, is_endpoint, is_stream, stream_arn};
 
 /// The resources of some kinds.
 pub(in super::super::super) fn resources(
@@ -94,11 +94,9 @@ impl<'a> Source<'a> {
             .all()
             .into_iter()
             .find(|(of, called, _)| *of == kind && *called == name)?;
-        match (kind, attribute) {
-            ("aws_dms_endpoint" | "aws_dms_s3_endpoint", "endpoint_arn") => {
-                Some(Value::Text(address.to_owned()))
-            }
-            ("aws_kinesis_stream", "arn") => {
+        match attribute {
+            "endpoint_arn" if is_endpoint(kind) => Some(Value::Text(address.to_owned())),
+            "arn" if is_stream(kind) => {
                 let name = body.iter().find(|entry| entry.key == "name")?;
                 let name = self.with_variables(scalar_text(&name.node.value)?, false).ok()?;
                 Some(stream_arn(&name))
