@@ -45,7 +45,9 @@ pub(in super::super) fn state(resources: &[Node]) -> Vec<TerraformResource> {
                     String::new()
                 }
             };
-            if let Some(Value::Map(entries)) = below(&instance.value, "attributes") {
+            // One that was replaced, and could not be destroyed yet, is not the resource any more.
+            let is_deposed = below(&instance.value, "deposed").is_some();
+            if let (false, Some(Value::Map(entries))) = (is_deposed, below(&instance.value, "attributes")) {
                 found.push(TerraformResource {
                     kind: kind.to_owned(),
                     label: format!("{module}{data}{kind}.{name}{index}"),
@@ -121,4 +123,41 @@ fn is_endpoint(kind: &str) -> bool {
 /// The ARN of a stream of which only the name is known.
 fn stream_arn(name: &str) -> Value {
     Value::Text(format!("arn:aws:kinesis:::stream/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::json;
+    use super::*;
+    use crate::settings::problems::Report;
+
+    #[test]
+    fn what_was_replaced_is_not_the_resource_any_more() {
+        let read = |text: &str| json::read(text, &mut Report::new("t")).unwrap();
+        let state_file = read(
+            r#"[{"type":"aws_dms_endpoint","name":"in","instances":[
+                {"attributes":{"endpoint_id":"new"}},{"deposed":"5a","attributes":{"endpoint_id":"old"}}]}]"#,
+        );
+        let Value::List(resources) = &state_file.value else {
+            panic!("{state_file:?}");
+        };
+        let printed = read(
+            r#"{"values":{"root_module":{"resources":[
+                {"address":"aws_dms_endpoint.in","type":"aws_dms_endpoint","values":{"endpoint_id":"new"}},
+                {"address":"aws_dms_endpoint.in","type":"aws_dms_endpoint","deposed_key":"5a","values":{}}]}}}"#,
+        );
+        let Value::Map(entries) = &printed.value else {
+            panic!("{printed:?}");
+        };
+        for found in [state(resources), shown(entries, &Parameters::default())] {
+            let [only] = found.as_slice() else {
+                panic!("{found:?}");
+            };
+            assert_eq!(only.label, "aws_dms_endpoint.in");
+            assert_eq!(
+                only.entries.first().and_then(|id| scalar_text(&id.node.value)),
+                Some("new")
+            );
+        }
+    }
 }
