@@ -1,15 +1,16 @@
 //! `brigade import dms`: makes a configuration of a task of AWS DMS, and says what became of every setting.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::new_files::{CONFIGURATION_FILE, NewFiles};
-use super::text::{lines, table};
+use super::text::{counted, lines, table};
 use super::{Output, OutputFormat};
-use crate::config::dms::import::{self, Document, Fate, Finding, Imported};
+use crate::config::dms::import::{self, Document, Fate, Finding, Imported, Open, Options};
 use crate::config::{self, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 use crate::settings::Problem;
@@ -32,7 +33,8 @@ enum From {
 
 #[derive(Debug, Args)]
 struct DmsArgs {
-    /// What `aws dms describe-replication-tasks` or `terraform show -json` prints, or a CloudFormation template
+    /// What `aws dms describe-replication-tasks`, `describe-replication-configs` or `terraform show -json` prints, a
+    /// template of `CloudFormation` or the CDK, or a state file of Terraform
     #[arg(long, value_name = "FILE")]
     task: PathBuf,
     /// What `aws dms describe-endpoints` prints, if the endpoints are not in the file of the task
@@ -41,6 +43,12 @@ struct DmsArgs {
     /// Which task, if there are several
     #[arg(long)]
     name: Option<String>,
+    /// Value of a parameter of the template, of `AWS::Region`, or of any reference that the documents leave open
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Write the configuration although values are not known; they stand in it so that `validate` refuses it
+    #[arg(long)]
+    allow_unresolved: bool,
     /// Folder for the configuration and the documents it names
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -59,6 +67,8 @@ struct Report<'a> {
     files: Vec<String>,
     refused: usize,
     settings: &'a [Finding],
+    /// What shapes the data and is not known.
+    unresolved: &'a [Open],
     problems: Vec<String>,
 }
 
@@ -72,14 +82,23 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
     if let Some(endpoints) = &args.endpoints {
         documents.push(read(endpoints)?);
     }
-    let imported = import::import(&documents, args.name.as_deref())?;
-    let files = write(&imported, args)?;
-    let path = args.out.join(CONFIGURATION_FILE);
-    let problems = match config::load(&path, &SystemEnvironment) {
-        Ok(loaded) => loaded.warnings,
-        Err(problems) => problems.0,
+    let options = Options {
+        name: args.name.clone(),
+        parameters: args.parameters.clone(),
     };
-    let is_valid = !problems.iter().any(Problem::is_error);
+    let imported = import::import(&documents, &options)?;
+    let is_written = imported.unresolved.is_empty() || args.allow_unresolved;
+    let files = if is_written {
+        write(&imported, args)?
+    } else {
+        Vec::new()
+    };
+    let path = args.out.join(CONFIGURATION_FILE);
+    let problems = match is_written.then(|| config::load(&path, &SystemEnvironment)) {
+        None => Vec::new(),
+        Some(Ok(loaded)) => loaded.warnings,
+        Some(Err(problems)) => problems.0,
+    };
     let report = Report {
         schema_version: SCHEMA_VERSION,
         task: &imported.task,
@@ -90,13 +109,17 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
             .filter(|finding| finding.fate == Fate::Refused)
             .count(),
         settings: &imported.findings,
+        unresolved: &imported.unresolved,
         problems: problems.iter().map(ToString::to_string).collect(),
     };
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&report)?,
         OutputFormat::Text => report.text(),
     })?;
-    if is_valid {
+    if !is_written {
+        return Err(unresolved(&imported.unresolved));
+    }
+    if !problems.iter().any(Problem::is_error) {
         return Ok(0);
     }
     let message = format!(
@@ -106,9 +129,33 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
     Err(Fault::new(FaultKind::Configuration, message))
 }
 
+/// A name and a value; the name can be a reference, the value can be anything.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let owned = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    owned.ok_or_else(|| "is not NAME=VALUE".to_owned())
+}
+
+/// Everything that is not known, by its place.
+fn unresolved(open: &[Open]) -> Fault {
+    let count = counted(open.len().try_into().unwrap_or(u64::MAX), "setting");
+    let list: Vec<_> = open.iter().map(|one| format!("\n  {one}")).collect();
+    let list = list.concat();
+    let message = format!(
+        "nothing was written, because what shapes the data is not known ({count}):{list}\n\
+         give what is in quotes with --parameter NAME=VALUE, or write the rest by hand after --allow-unresolved"
+    );
+    Fault::new(FaultKind::Configuration, message)
+}
+
 fn read(path: &Path) -> Result<Document, Fault> {
     let text = fs::read_to_string(path).map_err(|error| {
-        let message = format!("cannot read {}: {error}", path.display());
+        let hint = if error.kind() == io::ErrorKind::InvalidData {
+            "; save it as UTF-8, and of a plan of Terraform give what `terraform show -json FILE` prints"
+        } else {
+            ""
+        };
+        let message = format!("cannot read {}: {error}{hint}", path.display());
         Fault::new(FaultKind::SourceMissing, message)
     })?;
     Ok(Document {
@@ -118,10 +165,10 @@ fn read(path: &Path) -> Result<Document, Fault> {
 }
 
 fn write(imported: &Imported, args: &DmsArgs) -> Result<Vec<String>, Fault> {
-    let mut files = vec![
-        (CONFIGURATION_FILE, imported.configuration.as_str()),
-        (import::TABLE_DEFINITION, imported.table_definition.as_str()),
-    ];
+    let mut files = vec![(CONFIGURATION_FILE, imported.configuration.as_str())];
+    if let Some(definition) = &imported.table_definition {
+        files.push((import::TABLE_DEFINITION, definition.as_str()));
+    }
     if let Some(mappings) = &imported.table_mappings {
         files.push((import::TABLE_MAPPINGS, mappings.as_str()));
     }
@@ -148,10 +195,11 @@ impl Report<'_> {
         text += &lines(self.problems.iter().cloned());
         text += &lines(self.files.iter().map(|file| format!("wrote {file}")));
         text += &lines([format!(
-            "task {}: {} settings, {} refused",
+            "task {}: {} settings, {} refused, {} unresolved",
             self.task,
             self.settings.len(),
-            self.refused
+            self.refused,
+            self.unresolved.len()
         )]);
         text
     }

@@ -6,6 +6,9 @@ use std::path::Path;
 use super::environment::Environment;
 use super::tree::quoted;
 
+/// How the mark of a value begins that `import dms` could not find out.
+pub(super) const LEFT_OPEN: &str = "unresolved:";
+
 /// Why a string could not be filled in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InterpolationError {
@@ -15,6 +18,9 @@ pub(super) enum InterpolationError {
     /// Not one of the forms.
     #[error("has `${{{0}}}`, which is not one of `${{VAR}}`, `${{VAR:-default}}`, `${{file:/path}}`")]
     Form(String),
+    /// What an import left open.
+    #[error("was left open by `brigade import dms`: {0}; write the value in its place")]
+    LeftOpen(String),
     /// The variable is not set.
     #[error("needs the environment variable {0}, which is not set; set it or write `${{{0}:-default}}`")]
     Undefined(String),
@@ -77,6 +83,9 @@ pub(super) fn interpolate(
 }
 
 fn value_of(inner: &str, environment: &dyn Environment) -> Result<String, InterpolationError> {
+    if let Some(what) = inner.strip_prefix(LEFT_OPEN) {
+        return Err(InterpolationError::LeftOpen(what.trim().to_owned()));
+    }
     let (value, origin) = match inner.strip_prefix("file:") {
         Some(path) => (read_file(path, environment)?, format!("the file {path}")),
         None => (variable(inner, environment)?, format!("`${{{inner}}}`")),
@@ -192,6 +201,10 @@ mod tests {
         check("${BAD}", "!control characters");
         check("${file:/run/two}", "!control characters");
         check("${file:/missing}", "!cannot be read");
+        check(
+            "${unresolved: Folder}",
+            "!left open by `brigade import dms`: Folder",
+        );
         check("${file:relative}", "!must be absolute");
     }
 

@@ -2,7 +2,7 @@
 //! where the configuration itself says nothing. What each member means is said in one place, for this and for
 //! `brigade import dms`. Pure: no I/O, no clock.
 
-use super::dms::import::{Fate, SettingKey, task_settings};
+use super::dms::import::{Fate, Finding, SettingKey, task_settings};
 use super::keys;
 use super::scalar;
 use super::tree::{Entry, Node, Value};
@@ -15,7 +15,8 @@ pub(super) fn overlay(root: &mut Node, text: &str, of_document: &mut Report, rep
     let Some((settings, findings)) = task_settings(text, of_document) else {
         return;
     };
-    for finding in findings.iter().filter(|finding| finding.fate == Fate::Refused) {
+    let is_not_done = |finding: &&Finding| matches!(finding.fate, Fate::Refused | Fate::Unresolved);
+    for finding in findings.iter().filter(is_not_done) {
         let message = format!("`{}` is {}: {}", finding.setting, finding.value, finding.reason);
         of_document.warning(None, message);
     }

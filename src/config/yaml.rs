@@ -211,11 +211,16 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
             let key = self.node(token, place, depth + 1)?.value;
             let (token, value_place) = self.next()?;
             let node = self.node(token, value_place, depth + 1)?;
-            if let Value::Text(key) = key {
-                push_entry(&mut entries, Entry { key, place, node }, self.report);
-            } else {
-                let message = format!("a key must be text, not {}; put it in quotes", key.describe());
-                self.report.error(place, message);
+            match key {
+                Value::Text(key) => push_entry(&mut entries, Entry { key, place, node }, self.report),
+                // An account, in the mappings of a template.
+                Value::Number(key) if self.tags == Tags::Functions => {
+                    push_entry(&mut entries, Entry { key, place, node }, self.report);
+                }
+                Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
+                    let message = format!("a key must be text, not {}; put it in quotes", key.describe());
+                    self.report.error(place, message);
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The real binary as a user runs it: its commands, exit codes, output and files.
 
+#[path = "../support/import_form.rs"]
+mod import_form;
 #[path = "../support/imported_task.rs"]
 mod imported_task;
 #[path = "../support/task_folder.rs"]
@@ -17,6 +19,9 @@ mod files;
 mod guide_examples;
 mod header;
 mod import;
+mod import_states;
+mod import_templates;
+mod import_unresolved;
 mod init;
 mod init_dialects;
 mod life;

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+use bucket_brigade::config::dms::import::{Document, Options, import};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::map::summary::summarize;
 use bucket_brigade::settings::problems::Problem;
@@ -103,6 +104,54 @@ fn the_documents_are_valid_before_anything_is_done_to_them() {
     let loaded = loaded(TASK.0, TASK.1, TASK.2).unwrap();
     assert_eq!(loaded.config.tables.len(), 2);
     assert!(loaded.config.mappings.tables.iter().all(Option::is_some));
+}
+
+/// Descriptions of tasks, each of another form.
+const FORMS: [&[u8]; 5] = [
+    include_bytes!("../data/import/cloudformation/conditions-and-mappings.yaml"),
+    include_bytes!("../data/import/cloudformation/split-and-select.yaml"),
+    include_bytes!("../data/import/cloudformation/cdk.json"),
+    include_bytes!("../data/import/terraform/plan-modules.json"),
+    include_bytes!("../data/import/terraform/cdktf.json"),
+];
+
+/// A description of a task is taken over, or refused with a reason.
+fn check_import(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let document = Document {
+        name: "task".to_owned(),
+        text: String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let options = Options {
+        name: None,
+        parameters: vec![("Tier".to_owned(), "gold".to_owned())],
+    };
+    match import(&[document], &options) {
+        Ok(imported) => {
+            for open in &imported.unresolved {
+                let is_marked = open.key.is_none() || imported.configuration.contains("${unresolved:");
+                prop_assert!(is_marked && !open.reason.is_empty(), "{}", open);
+            }
+        }
+        Err(problems) => prop_assert!(problems.0.iter().any(Problem::is_error), "refused for no reason"),
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn a_mutated_description_of_a_task_is_taken_or_refused(
+        yaml in mutated(FORMS[0]),
+        lists in mutated(FORMS[1]),
+        cdk in mutated(FORMS[2]),
+        plan in mutated(FORMS[3]),
+        cdktf in mutated(FORMS[4]),
+    ) {
+        for document in [yaml, lists, cdk, plan, cdktf] {
+            check_import(&document.0)?;
+        }
+    }
 }
 
 proptest! {

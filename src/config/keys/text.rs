@@ -35,10 +35,11 @@ pub static TASK: TextRule = TextRule {
 
 /// A bucket, or the ARN of an access point.
 pub static BUCKET: TextRule = TextRule {
-    allowed: "a bucket name (3 to 255 letters, digits, `.`, `-`, `_`; no `s3://`, no `/`) or an access point ARN",
-    pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{2,254}|arn:.+)$",
+    allowed: "a bucket name (3 to 255 letters, digits, `.`, `-`, `_`; no `s3://`, no `/`) or the ARN of \
+              an access point; of `arn:aws:s3:::NAME` write NAME alone",
+    pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{2,254}|arn:[^:]+:s3.*[:/]accesspoint[:/].+)$",
     accepts: |text| {
-        text.starts_with("arn:")
+        is_access_point(text)
             || ((3..=255).contains(&text.len()) && starts_alphanumeric(text) && only(text, b".-_"))
     },
 };
@@ -149,6 +150,17 @@ pub(crate) fn stream_of_arn(text: &str) -> Option<(&str, &str)> {
     is_arn.then_some((region, name))
 }
 
+fn is_access_point(text: &str) -> bool {
+    let service = text.strip_prefix("arn:").and_then(|rest| rest.split_once(':'));
+    service.is_some_and(|(partition, service)| {
+        !partition.is_empty()
+            && service.starts_with("s3")
+            && [":accesspoint/", ":accesspoint:", "/accesspoint/"]
+                .into_iter()
+                .any(|mark| service.split_once(mark).is_some_and(|(_, name)| !name.is_empty()))
+    })
+}
+
 fn only(text: &str, others: &[u8]) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
@@ -243,8 +255,17 @@ mod tests {
             &[
                 "blog-source",
                 "arn:aws:s3:eu-central-1:123456789012:accesspoint/a",
+                "arn:aws:s3::123456789012:accesspoint/m.mrap",
+                "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/a",
             ],
-            &["s3://b", "ab", "a/b"],
+            &[
+                "s3://b",
+                "ab",
+                "a/b",
+                "arn:aws:s3:::blog-source",
+                "arn:aws:s3:::accesspoint",
+                "arn:aws:kinesis:eu-west-1:1:stream/accesspoint/x",
+            ],
         );
         check(
             &STREAM,

@@ -3,11 +3,14 @@
 
 use super::super::super::suggest::normalized;
 use super::super::super::tree::{Entry, Node, Value};
+use super::resolve::parameters::Parameters;
+use super::resolve::template::Template;
+use super::resolve::{self, terraform};
 
 /// A task or an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resource {
-    /// Its name in a template, if it has one.
+    /// Its name in a template, or its address in Terraform, if it has one.
     label: Option<String>,
     /// Its members.
     pub(super) entries: Vec<Entry>,
@@ -26,38 +29,57 @@ impl Resource {
         get(&self.entries, name)
     }
 
-    /// A member that is text, or a reference to a resource by its name.
-    fn text(&self, name: &str) -> Option<&str> {
-        let value = self.get(name)?;
-        if let Value::Map(entries) = value {
-            return text(get(entries, "Ref"));
-        }
-        text(Some(value))
+    /// A member that is text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        text(self.get(name))
     }
 
     /// The name of a task.
     pub(super) fn task_name(&self) -> Option<&str> {
-        ["ReplicationTaskIdentifier", "ReplicationTaskId"]
-            .into_iter()
-            .find_map(|member| self.text(member))
-            .or(self.label.as_deref())
+        [
+            "ReplicationTaskIdentifier",
+            "ReplicationTaskId",
+            "ReplicationConfigIdentifier",
+        ]
+        .into_iter()
+        .find_map(|member| self.text(member))
+        .or(self.label.as_deref())
     }
 
-    fn endpoint_name(&self) -> &str {
-        ["EndpointIdentifier", "EndpointId"]
-            .into_iter()
-            .find_map(|member| self.text(member))
-            .or(self.label.as_deref())
+    fn is_named(&self, name: &str) -> bool {
+        self.task_name() == Some(name) || self.label.as_deref() == Some(name)
+    }
+
+    /// How people find it: by its place in a document, or by its name.
+    pub(super) fn shown_name(&self) -> &str {
+        let names = ["EndpointIdentifier", "EndpointId"];
+        let label = self.label.as_deref();
+        label
+            .or_else(|| names.into_iter().find_map(|member| self.text(member)))
+            .or_else(|| self.task_name())
             .unwrap_or("without a name")
     }
 
-    fn is(&self, direction: &str, engine: &str) -> bool {
+    /// Whether it is what a task needs; what is not known does not speak against it.
+    pub(super) fn is(&self, direction: &str, engine: &str) -> bool {
+        let is_open = |member: &str| self.get(member).is_some_and(resolve::is_marked);
         let matches = |member: &str, expected: &str| {
-            self.text(member)
-                .is_some_and(|text| text.eq_ignore_ascii_case(expected))
+            is_open(member)
+                || self
+                    .text(member)
+                    .is_some_and(|text| text.eq_ignore_ascii_case(expected))
         };
         matches("EndpointType", direction)
-            && (matches("EngineName", engine) || self.get("EngineName").is_none())
+            && (matches("EngineName", engine)
+                || self.get("EngineName").is_none_or(|name| *name == Value::Null))
+    }
+
+    /// Whether a task means it by an ARN, or by its name in the template.
+    pub(super) fn is_meant_by(&self, reference: &str) -> bool {
+        self.label.as_deref() == Some(reference)
+            || ["EndpointArn", "Arn"]
+                .into_iter()
+                .any(|arn| self.text(arn) == Some(reference))
     }
 }
 
@@ -83,72 +105,109 @@ pub(super) fn get<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Value> {
 
 impl Found {
     /// Adds what is in a document.
-    pub(super) fn collect(&mut self, node: &Node) {
+    ///
+    /// # Errors
+    /// If it is of a form that says too little.
+    pub(super) fn collect(&mut self, node: &Node, parameters: &Parameters) -> Result<(), String> {
+        let entries: &[Entry] = match &node.value {
+            Value::Map(entries) => entries,
+            Value::List(_) | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => &[],
+        };
+        let version = get(entries, "version").and_then(super::shown::scalar);
+        match (get(entries, "Resources"), get(entries, "TemplateBody"), version) {
+            (Some(Value::Map(_)), ..) => {
+                for found in Template::new(entries, parameters).resources(is_kind) {
+                    self.push(&found.kind, Some(&found.label), found.entries);
+                }
+            }
+            (_, Some(Value::Map(_)), _) => {
+                for body in entries
+                    .iter()
+                    .filter(|entry| normalized(&entry.key) == "templatebody")
+                {
+                    self.collect(&body.node, parameters)?;
+                }
+            }
+            (Some(Value::List(resources)), _, Some("4")) => self.add(terraform::state(resources)),
+            (_, _, Some("3")) if get(entries, "modules").is_some() => {
+                return Err(
+                    "is a state of Terraform before 0.12; give what `terraform show -json` prints".to_owned(),
+                );
+            }
+            _ if get(entries, "format_version").is_some() => self.add(terraform::shown(entries, parameters)),
+            _ if get(entries, "resource").is_some() => {
+                self.add(terraform::source::resources(node, is_kind, parameters));
+            }
+            _ if entries.iter().any(|entry| is_resource(&entry.node.value)) => {
+                // A part of a template: its resources alone.
+                let resources = Entry {
+                    key: "Resources".to_owned(),
+                    place: node.place,
+                    node: node.clone(),
+                };
+                for found in Template::new(&[resources], parameters).resources(is_kind) {
+                    self.push(&found.kind, Some(&found.label), found.entries);
+                }
+            }
+            _ => self.answer(node, parameters),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, resources: Vec<terraform::TerraformResource>) {
+        for found in resources.into_iter().filter(|found| is_kind(&found.kind)) {
+            self.push(&found.kind, Some(&found.label), found.entries);
+        }
+    }
+
+    /// What the API answers, or a part of any of the other forms.
+    fn answer(&mut self, node: &Node, parameters: &Parameters) {
         match &node.value {
-            Value::List(nodes) => nodes.iter().for_each(|node| self.collect(node)),
-            Value::Map(entries) => self.collect_map(entries),
+            Value::List(nodes) => nodes.iter().for_each(|node| self.answer(node, parameters)),
+            Value::Map(entries) => self.answer_map(entries, parameters),
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => {}
         }
     }
 
-    fn collect_map(&mut self, entries: &[Entry]) {
+    fn answer_map(&mut self, entries: &[Entry], parameters: &Parameters) {
         let kind = text(get(entries, "Type")).unwrap_or_default();
         for body in ["Properties", "Values"] {
             if let (true, Some(Value::Map(members))) = (is_kind(kind), get(entries, body)) {
                 let label = text(get(entries, "Name"));
-                self.push(kind, label, members);
-                return;
+                return self.push(kind, label, Template::new(&[], parameters).map_entries(members));
             }
         }
-        if get(entries, "EngineName").is_some() {
-            return self.push("AWS::DMS::Endpoint", None, entries);
-        }
-        if get(entries, "MigrationType").is_some() {
-            return self.push("AWS::DMS::ReplicationTask", None, entries);
-        }
-        // A plan of Terraform holds each resource several times; what is planned is what counts.
-        let planned = get(entries, "planned_values").or_else(|| get(entries, "values"));
-        if let (Some(Value::Map(planned)), true) = (planned, get(entries, "format_version").is_some()) {
-            return self.collect_map(planned);
-        }
-        for entry in entries {
-            self.collect_entry(entry);
-        }
-    }
-
-    /// A resource by its name in a template, or in the source form of Terraform.
-    fn collect_entry(&mut self, entry: &Entry) {
-        let Value::Map(members) = &entry.node.value else {
-            return self.collect(&entry.node);
-        };
-        if is_kind(&entry.key) {
-            for labelled in members {
-                if let Value::Map(body) = &labelled.node.value {
-                    self.push(&entry.key, Some(&labelled.key), body);
-                }
-            }
-            return;
-        }
-        if let (Some(kind), Some(Value::Map(body))) = (text(get(members, "Type")), get(members, "Properties"))
+        let bare = [
+            ("EngineName", "AWS::DMS::Endpoint"),
+            ("MigrationType", "AWS::DMS::ReplicationTask"),
+            ("ReplicationType", "AWS::DMS::ReplicationConfig"),
+        ];
+        match bare
+            .into_iter()
+            .find(|(member, _)| get(entries, member).is_some())
         {
-            if is_kind(kind) {
-                self.push(kind, Some(&entry.key), body);
-            }
-            return;
+            Some((_, kind)) => self.push(kind, None, Template::new(&[], parameters).map_entries(entries)),
+            None => entries
+                .iter()
+                .for_each(|entry| self.answer(&entry.node, parameters)),
         }
-        self.collect(&entry.node);
     }
 
-    fn push(&mut self, kind: &str, label: Option<&str>, entries: &[Entry]) {
+    fn push(&mut self, kind: &str, label: Option<&str>, entries: Vec<Entry>) {
         let resource = Resource {
             label: label.map(ToOwned::to_owned),
-            entries: entries.to_vec(),
+            entries,
         };
-        if normalized(kind).ends_with("task") {
-            self.tasks.push(resource);
-        } else {
+        if normalized(kind).ends_with("endpoint") {
             self.endpoints.push(resource);
+        } else {
+            self.tasks.push(resource);
         }
+    }
+
+    /// The endpoints of a direction and an engine.
+    pub(super) fn endpoints(&self) -> &[Resource] {
+        &self.endpoints
     }
 
     /// The named task, or the only one.
@@ -159,14 +218,14 @@ impl Found {
         let chosen: Vec<_> = self
             .tasks
             .iter()
-            .filter(|task| name.is_none() || task.task_name() == name)
+            .filter(|task| name.is_none_or(|name| task.is_named(name)))
             .collect();
         let names: Vec<_> = self.tasks.iter().filter_map(Resource::task_name).collect();
         match chosen.as_slice() {
             [only] => Ok(only),
             [] if self.tasks.is_empty() => Err(
-                "has no replication task; give what `aws dms describe-replication-tasks` prints, a CloudFormation \
-                 template or what `terraform show -json` prints"
+                "has no replication task; give what `aws dms describe-replication-tasks` or \
+                 `describe-replication-configs` prints, a CloudFormation template or what `terraform show -json` prints"
                     .to_owned(),
             ),
             _ => Err(format!(
@@ -175,57 +234,20 @@ impl Found {
             )),
         }
     }
+}
 
-    /// The endpoint of a task: the one it names, or the only one there is.
-    ///
-    /// # Errors
-    /// Which there are.
-    pub(super) fn endpoint(
-        &self,
-        task: &Resource,
-        direction: &str,
-        engine: &str,
-    ) -> Result<&Resource, String> {
-        let named = task.text(&format!("{direction}EndpointArn"));
-        let by_name = self.endpoints.iter().find(|endpoint| {
-            named.is_some() && (endpoint.text("EndpointArn") == named || endpoint.label.as_deref() == named)
-        });
-        if let Some(endpoint) = by_name {
-            return if endpoint.is(direction, engine) {
-                Ok(endpoint)
-            } else {
-                Err(format!(
-                    "the {direction} endpoint {} is not of the engine {engine}; brigade reads S3 and writes Kinesis only",
-                    endpoint.endpoint_name()
-                ))
-            };
-        }
-        let chosen: Vec<_> = self
-            .endpoints
-            .iter()
-            .filter(|endpoint| endpoint.is(direction, engine))
-            .collect();
-        match chosen.as_slice() {
-            [only] => Ok(only),
-            [] => Err(format!(
-                "has no {direction} endpoint of the engine {engine}; give what `aws dms describe-endpoints` prints \
-                 with --endpoints"
-            )),
-            _ => Err(format!(
-                "has several {direction} endpoints of the engine {engine}, and none is the task's {}: {}",
-                named.unwrap_or("(it names none)"),
-                chosen
-                    .iter()
-                    .map(|endpoint| endpoint.endpoint_name())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
-        }
-    }
+fn is_resource(value: &Value) -> bool {
+    matches!(value, Value::Map(body)
+        if is_kind(text(get(body, "Type")).unwrap_or_default()) && get(body, "Properties").is_some())
 }
 
 /// Whether a resource is one of those looked for; CloudFormation and Terraform differ in the separators alone.
 fn is_kind(kind: &str) -> bool {
-    ["awsdmsreplicationtask", "awsdmsendpoint", "awsdmss3endpoint"]
-        .contains(&normalized(&kind.replace(':', "")).as_str())
+    [
+        "awsdmsreplicationtask",
+        "awsdmsreplicationconfig",
+        "awsdmsendpoint",
+        "awsdmss3endpoint",
+    ]
+    .contains(&normalized(&kind.replace(':', "")).as_str())
 }

@@ -8,6 +8,7 @@ const STATE: Effect = Effect::Ignored("describes the endpoint; not a setting");
 const ENCRYPTION: Effect =
     Effect::Ignored("encrypts what DMS stores about the endpoint; nothing is stored here");
 const TLS: Effect = Effect::Ignored("S3 and Kinesis are always reached by TLS");
+const LOGIN: Effect = Effect::Ignored("nobody logs in to S3 or Kinesis");
 const ROLE: Effect =
     Effect::Ignored("credentials come from the SDK's provider chain; give the role to the process");
 
@@ -85,6 +86,7 @@ pub(super) static S3: &[Rule] = &[
     ("ParquetVersion", TARGET_ONLY),
     ("ParquetTimestampInMillisecond", TARGET_ONLY),
     ("GlueCatalogGeneration", TARGET_ONLY),
+    ("DetachTargetOnLobLookupFailureParquet", TARGET_ONLY),
 ];
 
 /// `KinesisSettings` and the attributes of a Kinesis target.
@@ -150,6 +152,15 @@ pub(super) static ENDPOINT: &[Rule] = &[
     ("Region", STATE),
     ("ResourceIdentifier", STATE),
     ("ExternalId", STATE),
+    ("Timeouts", STATE),
+    ("PauseReplicationTasks", STATE),
+    ("Username", LOGIN),
+    ("Password", LOGIN),
+    ("ServerName", LOGIN),
+    ("Port", LOGIN),
+    ("DatabaseName", LOGIN),
+    ("SecretsManagerArn", LOGIN),
+    ("SecretsManagerAccessRoleArn", LOGIN),
     ("KmsKeyId", ENCRYPTION),
     ("KmsKeyArn", ENCRYPTION),
     ("SslMode", TLS),

@@ -7,14 +7,23 @@ mod endpoint_rules;
 mod error_rules;
 mod judge;
 mod life_rules;
+mod one;
+mod open;
+mod pair;
+mod resolve;
 mod rules;
+mod shown;
 mod task_rules;
 mod write;
 
 use serde::Serialize;
 
-use self::document::{Found, Resource};
+use self::document::{Found, Resource, get};
 use self::judge::Judge;
+pub use self::open::Open;
+use self::pair::Choice;
+pub use self::resolve::Reference;
+use self::resolve::parameters::Parameters;
 use super::super::tree::{Node, Value};
 use super::super::yaml;
 use super::{json, table_definition};
@@ -35,6 +44,8 @@ pub struct Document {
 pub enum Fate {
     /// Nothing stands in for it: the task behaves differently from what the setting asks for.
     Refused,
+    /// It shapes the data, and what it says is not known.
+    Unresolved,
     /// A key of the configuration says the same.
     Mapped,
     /// It is done without a key.
@@ -66,11 +77,22 @@ pub struct Imported {
     /// `brigade.yaml`.
     pub configuration: String,
     /// The external table definition, as it was.
-    pub table_definition: String,
+    pub table_definition: Option<String>,
     /// The table mappings, as they were.
     pub table_mappings: Option<String>,
-    /// Every setting, in the order of the documents.
+    /// Every setting, in the order of the documents, but for those that are refused or not known: they come last.
     pub findings: Vec<Finding>,
+    /// What shapes the data and is not known. With any of it, the configuration is refused as it stands.
+    pub unresolved: Vec<Open>,
+}
+
+/// How an import is told what the documents leave open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which task, if there are several.
+    pub name: Option<String>,
+    /// Values of parameters and references, by name.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// Name of the table definition beside the configuration.
@@ -82,30 +104,113 @@ pub const TABLE_MAPPINGS: &str = "table-mappings.json";
 ///
 /// # Errors
 /// What cannot be read, what is missing, and which of several to choose.
-pub fn import(documents: &[Document], name: Option<&str>) -> Result<Imported, ConfigProblems> {
+pub fn import(documents: &[Document], options: &Options) -> Result<Imported, ConfigProblems> {
+    let parameters = Parameters::new(&options.parameters);
     let mut found = Found::default();
     for document in documents {
-        let mut report = Report::new(document.name.as_str());
-        let root = read(document, &mut report);
-        if report.has_errors() {
-            return Err(ConfigProblems(report.into_problems()));
-        }
-        if let Some(root) = root {
-            found.collect(&root);
-        }
+        collect(document, &parameters, &mut found)?;
     }
     let file = documents
         .first()
         .map_or_else(String::new, |document| document.name.clone());
-    let fail = |message: String| {
-        let mut report = Report::new(file.as_str());
-        report.error(None, message);
-        ConfigProblems(report.into_problems())
+    let fail = |message: String| problem(&file, message);
+    let task = found.task(options.name.as_deref()).map_err(&fail)?;
+    if let [first, ..] = parameters.unused().as_slice() {
+        return Err(fail(format!(
+            "has no parameter and no reference {first}; correct the name after --parameter"
+        )));
+    }
+    let mut judge = Judge::default();
+    judge.task(task).map_err(&fail)?;
+    let mut is_whole = true;
+    for (direction, engine) in [("source", "s3"), ("target", "kinesis")] {
+        let choice = pair::endpoint(&found, task, direction, engine);
+        is_whole &= choice.endpoint.is_some();
+        endpoint(&mut judge, task, direction, choice);
+    }
+    judge.habits();
+    if is_whole {
+        finish(judge, task)
+    } else {
+        // Without an endpoint there is nothing to write.
+        let all = judge.open.iter().map(ToString::to_string);
+        Err(fail(all.collect::<Vec<_>>().join("\n")))
+    }
+}
+
+fn problem(file: &str, message: String) -> ConfigProblems {
+    let mut report = Report::new(file);
+    report.error(None, message);
+    ConfigProblems(report.into_problems())
+}
+
+/// Adds the tasks and endpoints of a document.
+fn collect(document: &Document, parameters: &Parameters, found: &mut Found) -> Result<(), ConfigProblems> {
+    if is_hcl(&document.text) {
+        let message = "is in the language of Terraform; run `terraform show -json` and give what it prints";
+        return Err(problem(&document.name, message.to_owned()));
+    }
+    let mut report = Report::new(document.name.as_str());
+    let root = read(document, &mut report);
+    if report.has_errors() {
+        return Err(ConfigProblems(report.into_problems()));
+    }
+    let Some(root) = root else { return Ok(()) };
+    // What `aws cloudformation get-template` prints has a template in YAML as a text.
+    if let Value::Map(entries) = &root.value
+        && let Some(Value::Text(text)) = get(entries, "TemplateBody")
+    {
+        let body = Document {
+            name: document.name.clone(),
+            text: text.clone(),
+        };
+        return collect(&body, parameters, found);
+    }
+    found
+        .collect(&root, parameters)
+        .map_err(|message| problem(&document.name, message))
+}
+
+/// Whether a text is a configuration of Terraform, or what `terraform show` prints for people.
+fn is_hcl(text: &str) -> bool {
+    let is_block = |line: &str| {
+        let words = [
+            "resource \"",
+            "data \"",
+            "module \"",
+            "variable \"",
+            "provider \"",
+            "output \"",
+        ];
+        let is_labelled = words.iter().any(|word| line.starts_with(word)) && line.contains('{');
+        is_labelled
+            || ["terraform {", "locals {"]
+                .iter()
+                .any(|word| line.starts_with(word))
     };
-    let task = found.task(name).map_err(&fail)?;
-    let source = found.endpoint(task, "source", "s3").map_err(&fail)?;
-    let target = found.endpoint(task, "target", "kinesis").map_err(&fail)?;
-    finish(task, source, target, &fail)
+    !text.trim_start().starts_with(['{', '[']) && text.lines().any(is_block)
+}
+
+fn endpoint(judge: &mut Judge, task: &Resource, direction: &str, choice: Choice<'_>) {
+    if choice.doubt.is_some() || !choice.references.is_empty() {
+        task.shown_name().clone_into(&mut judge.resource);
+        let doubt = choice.doubt.unwrap_or_default();
+        let member = match direction {
+            "source" => "SourceEndpointArn",
+            _ => "TargetEndpointArn",
+        };
+        let needs = if choice.references.is_empty() {
+            ""
+        } else {
+            "; needs"
+        };
+        let reason = format!("is not settled: {doubt}{needs}");
+        judge.leave_open(member, None, choice.references, &reason);
+    }
+    if let Some(endpoint) = choice.endpoint {
+        judge.endpoint(direction, endpoint);
+        judge.require(direction);
+    }
 }
 
 /// A key of the configuration that a setting becomes.
@@ -152,44 +257,28 @@ fn read(document: &Document, report: &mut Report) -> Option<Node> {
     }
 }
 
-fn finish(
-    task: &Resource,
-    source: &Resource,
-    target: &Resource,
-    fail: &dyn Fn(String) -> ConfigProblems,
-) -> Result<Imported, ConfigProblems> {
-    let mut judge = Judge::default();
-    judge.task(task).map_err(fail)?;
-    judge.endpoint("source", source);
-    judge.endpoint("target", target);
-    judge.habits();
-    let missing = |what: &str, cure: &str| fail(format!("the task has no {what}; {cure}"));
-    let name = judge
-        .name
-        .clone()
-        .ok_or_else(|| missing("ReplicationTaskIdentifier", "add it, as the name of the task"))?;
-    let table_definition = judge
-        .table_definition
-        .clone()
-        .ok_or_else(|| missing("ExternalTableDefinition", "add it to S3Settings of the source"))?;
-    for (key, setting) in write::REQUIRED {
-        if judge.value(key).is_none() {
-            return Err(missing(
-                setting,
-                "add it as text: references are to be resolved first",
-            ));
+fn finish(mut judge: Judge, task: &Resource) -> Result<Imported, ConfigProblems> {
+    task.shown_name().clone_into(&mut judge.resource);
+    judge.require("task");
+    if let Some(definition) = &judge.table_definition {
+        let mut report = Report::new("ExternalTableDefinition");
+        if table_definition::parse(definition, &mut report).is_none() {
+            return Err(ConfigProblems(report.into_problems()));
         }
     }
-    let mut report = Report::new("ExternalTableDefinition");
-    if table_definition::parse(&table_definition, &mut report).is_none() {
-        return Err(ConfigProblems(report.into_problems()));
-    }
+    judge.mark_open();
+    judge.findings.sort_by_key(|finding| match finding.fate {
+        Fate::Mapped | Fate::Kept | Fate::Ignored => 0,
+        Fate::Refused => 1,
+        Fate::Unresolved => 2,
+    });
     Ok(Imported {
         configuration: write::configuration(&judge),
-        task: name,
-        table_definition,
-        table_mappings: judge.table_mappings.clone(),
+        task: judge.name.unwrap_or_default(),
+        table_definition: judge.table_definition,
+        table_mappings: judge.table_mappings,
         findings: judge.findings,
+        unresolved: judge.open,
     })
 }
 

@@ -22,6 +22,21 @@ pub(super) enum Effect {
     Ignored(&'static str),
     /// The named values are what is done anyway; all others are refused.
     Only(&'static [&'static str], &'static str, &'static str),
+    /// A group that is refused unless the named member switches it off.
+    Switch(&'static str, &'static str),
+}
+
+impl Effect {
+    /// The key it becomes.
+    pub(super) fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Key(key, _) | Self::Document(key, _) | Self::Read(key, ..) => Some(key),
+            Self::TaskName => Some("task"),
+            Self::StreamArn => Some("target.kinesis.stream"),
+            Self::RestartCount => Some("limits.restarts"),
+            Self::Ignored(_) | Self::Only(..) | Self::Switch(..) => None,
+        }
+    }
 }
 
 /// How a value is written in the configuration.

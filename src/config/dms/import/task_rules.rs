@@ -25,6 +25,7 @@ pub(super) const TRANSACTIONS: Effect = Effect::Ignored("files in S3 have no tra
 const MEMORY: Effect = Effect::Ignored("limits.in_flight bounds the memory; nothing is spilled to disk");
 const CHANGES_FOLLOW: &str = "changes follow the full load";
 const CHANGES_START: &str = "changes are read from the first file";
+const PHASES: Effect = Effect::Ignored("the migration type says what is loaded and what is followed");
 /// The groups of `ReplicationTaskSettings`, each with its members.
 pub(super) static GROUPS: &[(&str, &[Rule])] = &[
     ("TargetMetadata", TARGET_METADATA),
@@ -51,6 +52,7 @@ pub(super) static GROUPS: &[(&str, &[Rule])] = &[
             ("SuspendedTablesTableEnabled", CONTROL_TABLES),
             ("HistoryTableEnabled", CONTROL_TABLES),
             ("FullLoadExceptionTableEnabled", CONTROL_TABLES),
+            ("CommitPositionTableEnabled", CONTROL_TABLES),
         ],
     ),
     (
@@ -125,7 +127,10 @@ pub(super) static GROUPS: &[(&str, &[Rule])] = &[
 pub(super) static LONE: &[Rule] = &[
     (
         "BeforeImageSettings",
-        Effect::Only(&[], "", "there is no before image in a CSV file; remove it"),
+        Effect::Switch(
+            "EnableBeforeImage",
+            "there is no before image in a CSV file; remove it",
+        ),
     ),
     (
         "LoopbackPreventionSettings",
@@ -188,6 +193,8 @@ static TARGET_METADATA: &[Rule] = &[
 ];
 
 static FULL_LOAD: &[Rule] = &[
+    ("FullLoadEnabled", PHASES),
+    ("ApplyChangesEnabled", PHASES),
     (
         "TargetTablePrepMode",
         Effect::Key(
@@ -250,25 +257,26 @@ static CHANGE_PROCESSING: &[Rule] = &[
     ),
 ];
 
+const MIGRATION_TYPE: Effect = Effect::Key(
+    "migration_type",
+    Form::Words(&[
+        ("full-load", "full-load"),
+        ("cdc", "cdc"),
+        ("full-load-and-cdc", "full-load-and-cdc"),
+    ]),
+);
+
 /// The members of a task itself.
 pub(super) static TASK: &[Rule] = &[
     ("ReplicationTaskIdentifier", Effect::TaskName),
     ("ReplicationTaskId", Effect::TaskName),
+    ("ReplicationConfigIdentifier", Effect::TaskName),
     (
         "TableMappings",
         Effect::Document("table_mappings", TABLE_MAPPINGS),
     ),
-    (
-        "MigrationType",
-        Effect::Key(
-            "migration_type",
-            Form::Words(&[
-                ("full-load", "full-load"),
-                ("cdc", "cdc"),
-                ("full-load-and-cdc", "full-load-and-cdc"),
-            ]),
-        ),
-    ),
+    ("MigrationType", MIGRATION_TYPE),
+    ("ReplicationType", MIGRATION_TYPE),
     (
         "CdcStartPosition",
         Effect::Read("source.changes_from", life_rules::start_position, CHANGES_START),
@@ -317,4 +325,16 @@ pub(super) static TASK: &[Rule] = &[
     ("Region", STATE),
     ("ResourceIdentifier", STATE),
     ("StartReplicationTask", STATE),
+    ("StartReplication", STATE),
+    ("Timeouts", STATE),
+    ("Arn", STATE),
+    ("ReplicationConfigArn", STATE),
+    ("ReplicationConfigCreateTime", STATE),
+    ("ReplicationConfigUpdateTime", STATE),
+    ("SupplementalSettings", STATE),
+    ("IsReadOnly", STATE),
+    (
+        "ComputeConfig",
+        Effect::Ignored("there is no capacity to buy; limits bounds what a process takes"),
+    ),
 ];

@@ -10,6 +10,14 @@ fn document(text: &str) -> Document {
 
 const DEFINITION: &str = r#"{\"TableCount\":\"1\",\"Tables\":[{\"TableName\":\"orders\",\"TablePath\":\"shop/orders/\",\"TableOwner\":\"shop\",\"TableColumns\":[{\"ColumnName\":\"id\",\"ColumnType\":\"INT8\",\"ColumnIsPk\":\"true\"}],\"TableColumnsTotal\":\"1\"}]}"#;
 
+fn import(documents: &[Document], name: Option<&str>) -> Result<Imported, ConfigProblems> {
+    let options = Options {
+        name: name.map(ToOwned::to_owned),
+        ..Options::default()
+    };
+    super::import(documents, &options)
+}
+
 fn fate(imported: &Imported, setting: &str) -> Option<Fate> {
     let finding = imported
         .findings
@@ -24,7 +32,7 @@ fn a_cloudformation_template_is_read_by_its_references() {
         r#"{{"Resources":{{
         "Task":{{"Type":"AWS::DMS::ReplicationTask","Properties":{{"ReplicationTaskIdentifier":"orders","MigrationType":"full-load",
           "SourceEndpointArn":{{"Ref":"In"}},"TargetEndpointArn":{{"Ref":"Out"}},
-          "ReplicationTaskSettings":"{{\"FullLoadSettings\":{{\"MaxFullLoadSubTasks\":4,\"Odd\":1}},\"TargetMetadata\":{{\"ParallelApplyThreads\":null}},\"ErrorBehavior\":{{\"RecoverableErrorCount\":null}},\"Strange\":{{}}}}"}}}},
+          "ReplicationTaskSettings":"{{\"FullLoadSettings\":{{\"MaxFullLoadSubTasks\":4,\"Odd\":1}},\"TargetMetadata\":{{\"ParallelApplyThreads\":null}},\"ErrorBehavior\":{{\"RecoverableErrorCount\":null}},\"Strange\":{{\"A\":1}}}}"}}}},
         "In":{{"Type":"AWS::DMS::Endpoint","Properties":{{"EndpointType":"source","EngineName":"s3",
           "S3Settings":{{"BucketName":"blog-source","ExternalTableDefinition":"{DEFINITION}"}},
           "ExtraConnectionAttributes":"bucketName=other;csvDelimiter=;;rfc4180=y"}}}},
@@ -151,8 +159,13 @@ fn short_tags_of_a_template_are_its_functions() {
         [short, long].map(|functions| import(&[document(&template(functions))], None).unwrap());
     assert_eq!(short, long);
     assert_eq!(short.task, "Orders");
-    // What a function gives is not in the template.
-    assert_eq!(fate(&short, "S3Settings.BucketFolder"), Some(Fate::Refused));
+    // What a parameter without a default is, is not in the template.
+    assert_eq!(fate(&short, "S3Settings.BucketFolder"), Some(Fate::Unresolved));
+    // Of the role nothing becomes anything.
+    assert_eq!(
+        fate(&short, "S3Settings.ServiceAccessRoleArn"),
+        Some(Fate::Ignored)
+    );
 }
 
 #[test]
