@@ -230,7 +230,6 @@ fn quick_doors() -> Result<(), String> {
     println!("equal-rows: {equal}");
     let lagging = lagging_shard::run(&lagging_shard::Arguments { seed: 1, count: 1 })?;
     println!("lagging-shard: {lagging}");
-    println!("simulate: {}", simulate::quick()?);
     let restored = restore::run(&restore::Arguments {
         seed: 1,
         from: Some(restore::From::KilledImport),

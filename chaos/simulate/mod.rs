@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use bucket_brigade::flow::budget::Budget;
 use bucket_brigade::observe::object_trace::ObjectTrace;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::FutureExt;
 
 use self::history::{Name, Report};
@@ -61,36 +61,6 @@ pub(crate) struct Arguments {
     pub(crate) defect: Option<Defect>,
 }
 
-/// Histories that once failed, by mode, seed and number.
-const KEPT: [(Mode, u64, u64); 2] = [(Mode::Final, 101, 78_275), (Mode::Final, 5_512, 53_282)];
-
-/// The histories that once failed, and the first few of each mode.
-pub(crate) fn quick() -> Result<String, String> {
-    const HISTORIES: u64 = 2_000;
-    let arguments = |mode, seed| Arguments {
-        mode,
-        histories: HISTORIES,
-        seed,
-        history: None,
-        defect: None,
-    };
-    for (mode, seed, number) in KEPT {
-        let arguments = arguments(mode, seed);
-        let kept = Histories::new(&arguments)?;
-        let report = kept.report(number, false);
-        if let Some(problem) = report.problem {
-            return Err(format!("{}: {problem}", kept.command(number)));
-        }
-    }
-    for mode in Mode::value_variants() {
-        run(&arguments(*mode, 1))?;
-    }
-    Ok(format!(
-        "{} histories that once failed, and {HISTORIES} of each mode",
-        KEPT.len()
-    ))
-}
-
 /// Histories of one mode and seed.
 struct Histories<'a> {
     arguments: &'a Arguments,
@@ -100,27 +70,23 @@ struct Histories<'a> {
 
 /// Runs all histories, or prints one of them; the verdict in one line.
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
-    let histories = Histories::new(arguments)?;
+    let credit = Budget::new(1 << 20).acquire(1).now_or_never();
+    let histories = Histories {
+        arguments,
+        contents: Contents::new(),
+        baggage: Baggage {
+            credit: Arc::new(credit.ok_or("no credit in an empty budget")?),
+            trace: ObjectTrace::none(),
+            chain_task: Arc::new(ChainTask::new()?),
+        },
+    };
     match arguments.history {
         Some(number) => histories.tell(number),
         None => histories.judge(),
     }
 }
 
-impl<'a> Histories<'a> {
-    fn new(arguments: &'a Arguments) -> Result<Self, String> {
-        let credit = Budget::new(1 << 20).acquire(1).now_or_never();
-        Ok(Self {
-            arguments,
-            contents: Contents::new(),
-            baggage: Baggage {
-                credit: Arc::new(credit.ok_or("no credit in an empty budget")?),
-                trace: ObjectTrace::none(),
-                chain_task: Arc::new(ChainTask::new()?),
-            },
-        })
-    }
-
+impl Histories<'_> {
     fn report(&self, number: u64, is_traced: bool) -> Report {
         let name = Name {
             mode: self.arguments.mode,

@@ -57,6 +57,21 @@ fn aggregates_keep_the_promises_of_their_delivery_and_order() {
     holds(Mode::Kpl, HISTORIES_WRITTEN);
 }
 
+/// O2.
+#[test]
+fn histories_that_once_failed_pass() {
+    for (mode, seed, history) in [(Mode::Final, 101, 78_275), (Mode::Final, 5_512, 53_282)] {
+        let verdict = run(&Arguments {
+            mode,
+            histories: 1,
+            seed,
+            history: Some(history),
+            defect: None,
+        });
+        assert!(verdict.is_ok(), "{verdict:?}");
+    }
+}
+
 /// The judge of the histories can fail.
 #[test]
 fn what_is_taken_away_is_missed() {
