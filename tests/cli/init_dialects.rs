@@ -62,94 +62,80 @@ fn notes(report: &Value) -> String {
     all.map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
+fn latin_1(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|character| u8::try_from(u32::from(character)).unwrap())
+        .collect()
+}
+
 fn utf_16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
+/// Two rows in a dialect.
+struct Written {
+    by: &'static str,
+    text: &'static str,
+    bytes: fn(&str) -> Vec<u8>,
+    /// The second value of the first row.
+    value: &'static str,
+    /// A part of what is said about it.
+    note: &'static str,
+}
+
+const fn written(by: &'static str, text: &'static str, value: &'static str, note: &'static str) -> Written {
+    Written {
+        by,
+        text,
+        bytes: |text| text.as_bytes().to_vec(),
+        value,
+        note,
+    }
+}
+
+const TWO: &str = "a \"b\", c";
+const DIALECTS: [Written; 12] = [
+    written("excel, english", "1,\"a \"\"b\"\", c\",2\n2,x,3\n", TWO, ""),
+    Written {
+        bytes: latin_1,
+        ..written("excel, german", "1;Größe;2,5\n2;Straße;3,5\n", "Größe", "windows-1252")
+    },
+    written("tabs", "1\ta \"b\", c\t2\n2\tx\t3\n", TWO, "delimiter is a guess"),
+    written("hive", "1\x01a \"b\", c\x012\n2\x01x\x01\\N\n", TWO, "taken for NULL"),
+    written("mysql", "1\ta \"b\"\\, c\t2\n2\tx\\\ty\t3\n", "a \"b\"\\, c", "escapes"),
+    written("spark", "1,\"a \\\"b\\\", c\",2\n2,x,3\n", TWO, "backslashes"),
+    written("redshift", "1|a \"b\", c|2\n2|x\\|y|3\n", TWO, "backslashes"),
+    written("sas", "1,'a \"b\", c',2\n2,'x',3\n", TWO, "single quotes"),
+    written(
+        "inches",
+        "1,\"24\" monitor\",2\n2,\"27\" monitor\",3\n",
+        "\"24\" monitor\"",
+        "taken for text",
+    ),
+    Written {
+        bytes: utf_16,
+        ..written("sql server", "1\ta \"b\", c\t2\n2\tx\t3\n", TWO, "delimiter is a guess")
+    },
+    written("old mac", "1,\"a \"\"b\"\", c\",2\r2,x,3\r", TWO, "carriage return"),
+    written(
+        "quotes around everything",
+        "\"1\",\"a \"\"b\"\", c\",\"2\"\r\n\"2\",\"x\",\"\"\r\n",
+        TWO,
+        "",
+    ),
+];
+
 #[test]
 fn dialects_are_told_by_the_files_themselves() {
-    let latin: Vec<u8> = "1;Größe;2,5\n2;Straße;3,5\n"
-        .chars()
-        .map(|character| u8::try_from(u32::from(character)).unwrap())
-        .collect();
-    let two = "a \"b\", c";
-    let cases: [(&str, Vec<u8>, &str, &str); 12] = [
-        (
-            "excel, english",
-            b"1,\"a \"\"b\"\", c\",2\n2,x,3\n".to_vec(),
-            two,
-            "",
-        ),
-        ("excel, german", latin, "Größe", "windows-1252"),
-        (
-            "tabs",
-            b"1\ta \"b\", c\t2\n2\tx\t3\n".to_vec(),
-            two,
-            "delimiter is a guess",
-        ),
-        (
-            "hive",
-            b"1\x01a \"b\", c\x012\n2\x01x\x01\\N\n".to_vec(),
-            two,
-            "taken for NULL",
-        ),
-        (
-            "mysql",
-            b"1\ta \"b\"\\, c\t2\n2\tx\\\ty\t3\n".to_vec(),
-            "a \"b\"\\, c",
-            "escapes",
-        ),
-        (
-            "spark",
-            b"1,\"a \\\"b\\\", c\",2\n2,x,3\n".to_vec(),
-            two,
-            "backslashes",
-        ),
-        (
-            "redshift",
-            b"1|a \"b\", c|2\n2|x\\|y|3\n".to_vec(),
-            two,
-            "backslashes",
-        ),
-        (
-            "sas",
-            b"1,'a \"b\", c',2\n2,'x',3\n".to_vec(),
-            two,
-            "single quotes",
-        ),
-        (
-            "inches",
-            b"1,\"24\" monitor\",2\n2,\"27\" monitor\",3\n".to_vec(),
-            "\"24\" monitor\"",
-            "taken for text",
-        ),
-        (
-            "sql server",
-            utf_16("1\ta \"b\", c\t2\n2\tx\t3\n"),
-            two,
-            "delimiter is a guess",
-        ),
-        (
-            "old mac",
-            b"1,\"a \"\"b\"\", c\",2\r2,x,3\r".to_vec(),
-            two,
-            "carriage return",
-        ),
-        (
-            "quotes around everything",
-            b"\"1\",\"a \"\"b\"\", c\",\"2\"\r\n\"2\",\"x\",\"\"\r\n".to_vec(),
-            two,
-            "",
-        ),
-    ];
-    for (name, bytes, expected, note) in cases {
-        let (report, data) = proposed(&bytes, &[]);
+    for dialect in DIALECTS {
+        let Written { by, value, note, .. } = dialect;
+        let (report, data) = proposed(&(dialect.bytes)(dialect.text), &[]);
         let counts = (report["checked_rows"].as_u64(), report["rejected_rows"].as_u64());
-        assert_eq!(counts, (Some(2), Some(0)), "{name}: {report:#}");
-        assert_eq!(data.len(), 2, "{name}: {data:?}");
-        assert_eq!(data[0]["column_1"], 1, "{name}: {data:?}");
-        assert_eq!(data[0]["column_2"], expected, "{name}: {data:?}");
-        assert!(notes(&report).contains(note), "{name}: {}", notes(&report));
+        assert_eq!(counts, (Some(2), Some(0)), "{by}: {report:#}");
+        assert_eq!(data.len(), 2, "{by}: {data:?}");
+        assert_eq!(data[0]["column_1"], 1, "{by}: {data:?}");
+        assert_eq!(data[0]["column_2"], value, "{by}: {data:?}");
+        assert!(notes(&report).contains(note), "{by}: {}", notes(&report));
     }
 }
 
