@@ -70,6 +70,9 @@ fn of_root(root: Option<&Value>) -> Vec<TerraformResource> {
     while let Some(module) = modules.pop() {
         for resource in list(below(module, "resources")) {
             let text = |name: &str| text_of(&resource.value, name);
+            if text("deposed_key").is_some() {
+                continue;
+            }
             let (Some(kind), Some(Value::Map(entries))) = (text("type"), below(&resource.value, "values"))
             else {
                 continue;
