@@ -98,11 +98,26 @@ const DIALECTS: [Written; 12] = [
     written("excel, english", "1,\"a \"\"b\"\", c\",2\n2,x,3\n", TWO, ""),
     Written {
         bytes: latin_1,
-        ..written("excel, german", "1;Größe;2,5\n2;Straße;3,5\n", "Größe", "windows-1252")
+        ..written(
+            "excel, german",
+            "1;Größe;2,5\n2;Straße;3,5\n",
+            "Größe",
+            "windows-1252",
+        )
     },
     written("tabs", "1\ta \"b\", c\t2\n2\tx\t3\n", TWO, "delimiter is a guess"),
-    written("hive", "1\x01a \"b\", c\x012\n2\x01x\x01\\N\n", TWO, "taken for NULL"),
-    written("mysql", "1\ta \"b\"\\, c\t2\n2\tx\\\ty\t3\n", "a \"b\"\\, c", "escapes"),
+    written(
+        "hive",
+        "1\x01a \"b\", c\x012\n2\x01x\x01\\N\n",
+        TWO,
+        "taken for NULL",
+    ),
+    written(
+        "mysql",
+        "1\ta \"b\"\\, c\t2\n2\tx\\\ty\t3\n",
+        "a \"b\"\\, c",
+        "escapes",
+    ),
     written("spark", "1,\"a \\\"b\\\", c\",2\n2,x,3\n", TWO, "backslashes"),
     written("redshift", "1|a \"b\", c|2\n2|x\\|y|3\n", TWO, "backslashes"),
     written("sas", "1,'a \"b\", c',2\n2,'x',3\n", TWO, "single quotes"),
@@ -114,9 +129,19 @@ const DIALECTS: [Written; 12] = [
     ),
     Written {
         bytes: utf_16,
-        ..written("sql server", "1\ta \"b\", c\t2\n2\tx\t3\n", TWO, "delimiter is a guess")
+        ..written(
+            "sql server",
+            "1\ta \"b\", c\t2\n2\tx\t3\n",
+            TWO,
+            "delimiter is a guess",
+        )
     },
-    written("old mac", "1,\"a \"\"b\"\", c\",2\r2,x,3\r", TWO, "carriage return"),
+    written(
+        "old mac",
+        "1,\"a \"\"b\"\", c\",2\r2,x,3\r",
+        TWO,
+        "carriage return",
+    ),
     written(
         "quotes around everything",
         "\"1\",\"a \"\"b\"\", c\",\"2\"\r\n\"2\",\"x\",\"\"\r\n",
