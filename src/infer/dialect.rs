@@ -17,7 +17,7 @@ const DELIMITERS: [&[u8]; 9] = [b"\x01", b"\t", b"||", b"|", b";", b"~|~", b"^",
 const ROWS_MAX: usize = 1_000;
 /// Longest row that is looked at.
 const ROW_BYTES_MAX: usize = 256 * 1024;
-/// What programs of Hadoop and MySQL write for NULL.
+/// What Hive, Spark and `MySQL` write for NULL.
 const HADOOP_NULL: &str = "\\N";
 
 /// What was found, and what a person should look at.
@@ -98,7 +98,7 @@ impl DialectSeen {
         };
         let mut dialect = best.dialect.clone();
         if best.has_hadoop_null {
-            dialect.null_value = HADOOP_NULL.to_owned();
+            HADOOP_NULL.clone_into(&mut dialect.null_value);
         }
         Self {
             notes: notes(best, &trials, delimiter.is_some()),

@@ -194,8 +194,8 @@ impl RowRenderer {
         let names = self.column_names.get(table.0)?;
         let fields = self.splitter.split(text);
         let values = fields.skip(fields.count().saturating_sub(names.len()));
-        let mut named = values.iter().zip(names);
-        let is_header = named.any(|(field, name)| field.text.eq_ignore_ascii_case(name.as_bytes()));
+        let mut pairs = values.iter().zip(names);
+        let is_header = pairs.any(|(field, name)| field.text.eq_ignore_ascii_case(name.as_bytes()));
         (!is_header).then_some(table)
     }
 

@@ -301,10 +301,10 @@ impl ShardDelivery {
         let lanes = self.settled.entry(shard_id.clone()).or_default();
         let own = lanes.iter().find(|lane| lane.range == self.range);
         let known = own.map_or_else(KnownPlaces::default, |lane| lane.known.clone());
-        let begun = look_start(lanes, &self.range).map(str::to_owned);
+        let last_look = look_start(lanes, &self.range).map(str::to_owned);
         let (known, look_from) = self
             .sightings
-            .complete(&shard_id, places, known, begun.as_deref());
+            .complete(&shard_id, places, known, last_look.as_deref());
         if self.config.guarantee == Guarantee::Dedupe {
             let lane = LaneCut {
                 range: self.range,

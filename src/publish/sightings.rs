@@ -128,7 +128,7 @@ impl Sightings {
     /// A look takes everything unknown after its beginning for news. So whatever is settled after the first record of
     /// the batch stays known. And where a sighting is not matched yet, the look has to begin there.
     ///
-    /// In `final` order, as long as a sighting is open in any shard, the look begins where the one before `begun`: a known
+    /// In `final` order, as long as a sighting is open in any shard, the look begins where the last one did, `last_look`: a known
     /// record of a key, which a hole was closed with, says that a sighting of the key in a parent stands before it, and
     /// says it only as long as it is read.
     pub fn complete(
@@ -136,14 +136,14 @@ impl Sightings {
         shard_id: &str,
         places: Vec<String>,
         known: KnownPlaces,
-        begun: Option<&str>,
+        last_look: Option<&str>,
     ) -> (KnownPlaces, Option<String>) {
         let none = InDoubt::default();
         let open = self.open.get(shard_id).unwrap_or(&none);
         let is_any_open = self.open.values().any(|open| !open.is_empty());
-        let begun = begun.filter(|_| self.ordering == Ordering::Final && is_any_open);
+        let last_look = last_look.filter(|_| self.ordering == Ordering::Final && is_any_open);
         if open.is_empty()
-            && begun.is_none()
+            && last_look.is_none()
             && places.is_sorted_by(|left, right| !is_before(right, left))
             && let (Some(first), Some(last)) = (places.first(), places.last())
             && known.last().is_none_or(|known| is_before(known, first))
@@ -159,7 +159,7 @@ impl Sightings {
         let open_first = open.first();
         let places_or_open = places.iter().chain(&open_first).map(String::as_str);
         let begin = places_or_open
-            .chain(begun)
+            .chain(last_look)
             .min_by(|left, right| compare_sequence_numbers(left, right));
         let begin = begin.map(|begin| sequence_number_of(begin).to_owned());
         let mut joined = known;
