@@ -235,6 +235,28 @@ pub fn note_lane(lanes: &mut Vec<LaneCut>, new: LaneCut) {
     }
 }
 
+/// Where the last look for the keys of a lane began in a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastLook {
+    /// Nothing of them is known there.
+    Nowhere,
+    /// At this place.
+    At(String),
+    /// At a time: what is known is known of a part of the keys only.
+    ByTime,
+}
+
+impl LastLook {
+    /// In a shard of which this is known.
+    pub fn of(lanes: &[LaneCut], range: &HashRange) -> Self {
+        match look_start(lanes, range) {
+            Some(start) => Self::At(start.to_owned()),
+            None if lanes.iter().any(|lane| lane.range.intersection(range).is_some()) => Self::ByTime,
+            None => Self::Nowhere,
+        }
+    }
+}
+
 /// Where reading a shard has to begin for a lane with these keys; `None` if only a time is known.
 pub fn look_start<'l>(lanes: &'l [LaneCut], range: &HashRange) -> Option<&'l str> {
     let latest = |left: &&str, right: &&str| compare_sequence_numbers(left, right);

@@ -19,7 +19,7 @@ use super::planted;
 use super::sightings::Sightings;
 use crate::fault::{Fault, FaultKind};
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::model::places::{KnownPlaces, LaneCut, is_before, look_start, note_lane};
+use crate::model::places::{KnownPlaces, LaneCut, LastLook, is_before, look_start, note_lane};
 use crate::model::settle::{Lane, StoredIn};
 use crate::model::{AttemptCounts, ObjectId, Settled};
 use crate::route::shard_map::HashRange;
@@ -77,7 +77,9 @@ pub struct ShardDelivery {
     refused_in_a_row: u32,
     /// Whether records that are in doubt may be in the stream more than once.
     may_hold_copies: bool,
-    /// Whether that is durable.
+    /// Whether a look found less of a request than it saw of its keys.
+    makes_copies: bool,
+    /// Whether it is durable that there may be copies.
     is_noted: bool,
     /// Whether a request is one aggregated record, which is stored as a whole or not at all.
     is_atomic: bool,
@@ -101,6 +103,7 @@ impl ShardDelivery {
             window: BATCH_RECORDS_MAX,
             refused_in_a_row: 0,
             may_hold_copies: start.may_hold_copies,
+            makes_copies: false,
             // Without doubt the note was taken back at the start.
             is_noted: start.is_in_doubt && start.may_hold_copies,
             is_atomic: config.aggregation == Aggregation::Kpl,
@@ -249,6 +252,7 @@ impl ShardDelivery {
             return;
         };
         let verdict = attempt.resolve(proof_of, batch.key_of());
+        self.makes_copies |= proofs.are_overtaken();
         self.follow(verdict, now);
     }
 
@@ -271,19 +275,23 @@ impl ShardDelivery {
         self.refused_in_a_row = attempt.refused_in_a_row();
         let runs = std::mem::take(&mut batch.runs);
         let count = runs.iter().map(|run| run.records_count).sum();
-        let stored = attempt
+        let mut stored = attempt
             .settle(count)
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
-        let mut stored: Vec<_> = stored.into_iter().map(|group| self.note(group)).collect();
         for (shard_id, last) in self.sightings.take_done() {
-            if stored.iter().all(|group| group.shard_id != shard_id) {
-                stored.push(self.note(StoredPlaces {
+            match stored.iter_mut().find(|group| group.shard_id == shard_id) {
+                Some(group) if group.places.iter().all(|place| is_before(place, &last)) => {
+                    group.places.push(last);
+                }
+                Some(_) => {}
+                None => stored.push(StoredPlaces {
                     shard_id,
                     records_count: 0,
                     places: vec![last],
-                }));
+                }),
             }
         }
+        let stored = stored.into_iter().map(|group| self.note(group)).collect();
         Ok(Settled {
             lane: Lane::Shard(batch.shard),
             runs,
@@ -301,10 +309,13 @@ impl ShardDelivery {
         let lanes = self.settled.entry(shard_id.clone()).or_default();
         let own = lanes.iter().find(|lane| lane.range == self.range);
         let known = own.map_or_else(KnownPlaces::default, |lane| lane.known.clone());
-        let last_look = look_start(lanes, &self.range).map(str::to_owned);
-        let (known, look_from) = self
-            .sightings
-            .complete(&shard_id, places, known, last_look.as_deref());
+        // Only records that closed a hole say anything of sightings elsewhere.
+        let last_look = if self.is_noted || self.may_hold_copies {
+            LastLook::of(lanes, &self.range)
+        } else {
+            LastLook::Nowhere
+        };
+        let (known, look_from) = self.sightings.complete(&shard_id, places, known, last_look);
         if self.config.guarantee == Guarantee::Dedupe {
             let lane = LaneCut {
                 range: self.range,
@@ -360,7 +371,7 @@ impl ShardDelivery {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.counts().repeated > 0);
-        let makes_copies = has_overtaken || self.sightings.are_overtaken();
+        let makes_copies = has_overtaken || self.makes_copies || self.sightings.are_overtaken();
         let is_looked_at =
             self.config.guarantee == Guarantee::Dedupe && self.config.ordering == Ordering::Final;
         if makes_copies && is_looked_at && !self.is_noted {

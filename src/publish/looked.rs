@@ -273,19 +273,33 @@ pub struct Proofs {
     ordering: Ordering,
     /// Places before these do not count.
     floors: Floors,
+    /// How many unknown records of a key are not found for one of the request.
+    left_of: HashMap<Fingerprint, u32>,
+    are_overtaken: bool,
 }
 
 impl Proofs {
     /// What was seen, to be matched with the records of a request.
     pub fn new(looked: Looked, ordering: Ordering) -> Self {
         let News {
-            unmatched, floors, ..
+            unmatched,
+            floors,
+            left_of,
+            ..
         } = looked.split();
         Self {
             unmatched,
             ordering,
             floors,
+            left_of,
+            are_overtaken: false,
         }
+    }
+
+    /// Whether a record was not found of whose key there are others that nobody was found for: one of them may be that
+    /// record, in a place that does not count, and it is stored twice then.
+    pub fn are_overtaken(&self) -> bool {
+        self.are_overtaken
     }
 
     /// The proof that a record is stored, if one is left. Records come in the order in which they were sent.
@@ -301,7 +315,10 @@ impl Proofs {
         let found = alike.get(early).cloned();
         self.unmatched
             .take_first(fingerprint, early + usize::from(found.is_some()));
+        let left = self.left_of.entry(key).or_default();
+        self.are_overtaken |= found.is_none() && *left > 0;
         let found = found?;
+        *left = left.saturating_sub(1);
         self.floors.insert(key, found.place() + 1);
         Some(self.unmatched.acknowledged(&found))
     }

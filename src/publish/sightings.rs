@@ -10,7 +10,7 @@ use super::fingerprint::Fingerprint;
 use super::looked::{Floors, Looked, News, Seen, Unmatched, mark_of};
 use super::planted;
 use crate::limits::BATCH_RECORDS_MAX;
-use crate::model::places::{InDoubt, KnownPlaces, is_before};
+use crate::model::places::{InDoubt, KnownPlaces, LastLook, is_before};
 use crate::model::settle::{compare_sequence_numbers, sequence_number_of};
 use crate::model::{BatchRecord, ObjectId, QueueName};
 use crate::route::shard_map::HashKey;
@@ -130,20 +130,24 @@ impl Sightings {
     ///
     /// In `final` order, as long as a sighting is open in any shard, the look begins where the last one did, `last_look`: a known
     /// record of a key, which a hole was closed with, says that a sighting of the key in a parent stands before it, and
-    /// says it only as long as it is read.
+    /// says it only as long as it is read. Where nobody closed a hole, `last_look` may be [`LastLook::Nowhere`].
     pub fn complete(
         &self,
         shard_id: &str,
         places: Vec<String>,
         known: KnownPlaces,
-        last_look: Option<&str>,
+        last_look: LastLook,
     ) -> (KnownPlaces, Option<String>) {
         let none = InDoubt::default();
         let open = self.open.get(shard_id).unwrap_or(&none);
         let is_any_open = self.open.values().any(|open| !open.is_empty());
-        let last_look = last_look.filter(|_| self.ordering == Ordering::Final && is_any_open);
+        let last_look = if self.ordering == Ordering::Final && is_any_open {
+            last_look
+        } else {
+            LastLook::Nowhere
+        };
         if open.is_empty()
-            && last_look.is_none()
+            && last_look == LastLook::Nowhere
             && places.is_sorted_by(|left, right| !is_before(right, left))
             && let (Some(first), Some(last)) = (places.first(), places.last())
             && known.last().is_none_or(|known| is_before(known, first))
@@ -156,12 +160,13 @@ impl Sightings {
             };
             return (known, Some(number(first)));
         }
-        let open_first = open.first();
-        let places_or_open = places.iter().chain(&open_first).map(String::as_str);
-        let begin = places_or_open
-            .chain(last_look)
-            .min_by(|left, right| compare_sequence_numbers(left, right));
-        let begin = begin.map(|begin| sequence_number_of(begin).to_owned());
+        let numbers = places.iter().cloned().chain(open.first());
+        let begin = match last_look {
+            LastLook::Nowhere => earliest(numbers),
+            LastLook::At(start) => earliest(numbers.chain([start])),
+            LastLook::ByTime => None,
+        };
+        let begin = begin.map(|begin| sequence_number_of(&begin).to_owned());
         let mut joined = known;
         joined.extend(KnownPlaces::of(places));
         if let Some(begin) = &begin {
@@ -273,6 +278,10 @@ impl Sightings {
         }
         found.map(|found| self.unmatched.acknowledged(found))
     }
+}
+
+fn earliest(places: impl Iterator<Item = String>) -> Option<String> {
+    places.min_by(|left, right| compare_sequence_numbers(left, right))
 }
 
 #[cfg(test)]

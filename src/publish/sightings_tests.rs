@@ -125,7 +125,7 @@ fn what_a_later_look_would_meet_stays_known() {
     let completed = |sightings: &Sightings, new: &[&str], known: &[&str]| {
         let known = KnownPlaces::of(known.iter().map(ToString::to_string));
         let new = new.iter().map(ToString::to_string).collect();
-        let (known, look_from) = sightings.complete("s", new, known, None);
+        let (known, look_from) = sightings.complete("s", new, known, LastLook::Nowhere);
         (in_words(&known), look_from.unwrap())
     };
     let expect = |numbers: &str, look_from: &str| (numbers.to_owned(), look_from.to_owned());
@@ -165,7 +165,7 @@ fn the_members_of_a_record_stay_known_one_by_one_until_none_is_open() {
         let found: Vec<_> = payloads.iter().map(take).collect();
         let places = found.iter().map(|found| found.place().1.to_owned()).collect();
         let known = KnownPlaces::of(known.iter().map(ToString::to_string));
-        let (known, look_from) = sightings.complete("s", places, known, None);
+        let (known, look_from) = sightings.complete("s", places, known, LastLook::Nowhere);
         assert_eq!(look_from.as_deref(), Some("7"), "{payloads:?}");
         in_words(&known)
     };
@@ -242,7 +242,12 @@ fn a_later_object_ends_the_matching_of_the_ones_before_it() {
     sightings.pass(&object(1));
     assert_eq!(
         sightings
-            .complete("s", vec!["5".to_owned()], KnownPlaces::default(), None)
+            .complete(
+                "s",
+                vec!["5".to_owned()],
+                KnownPlaces::default(),
+                LastLook::Nowhere
+            )
             .1
             .as_deref(),
         Some("0")
@@ -251,7 +256,12 @@ fn a_later_object_ends_the_matching_of_the_ones_before_it() {
     assert!(!sightings.concern(&object(1)));
     assert_eq!(
         sightings
-            .complete("s", vec!["5".to_owned()], KnownPlaces::default(), None)
+            .complete(
+                "s",
+                vec!["5".to_owned()],
+                KnownPlaces::default(),
+                LastLook::Nowhere
+            )
             .1
             .as_deref(),
         Some("5")
@@ -301,16 +311,24 @@ fn a_look_begins_where_the_last_one_did_while_anything_is_open_in_any_shard() {
         acknowledged: Acknowledged::seen("parent", "5", None),
     };
     looked.note(&sighting, b"k", false);
-    let begins = |sightings: &Sightings| {
+    let begins = |sightings: &Sightings, last_look: LastLook| {
         let known = KnownPlaces::of(["10".to_owned()]);
-        let (known, begin) = sightings.complete("child", vec!["12".to_owned()], known, Some("10"));
-        (in_words(&known), begin.unwrap())
+        let (known, begin) = sightings.complete("child", vec!["12".to_owned()], known, last_look);
+        (in_words(&known), begin)
     };
-    let expect = |known: &str, begin: &str| (known.to_owned(), begin.to_owned());
+    let expect = |known: &str, begin: &str| (known.to_owned(), Some(begin.to_owned()));
+    let at = || LastLook::At("10".to_owned());
     let unordered = Sightings::new(looked.clone(), [object(1)], Ordering::None, false);
-    assert_eq!(begins(&unordered), expect("12-12", "12"));
+    assert_eq!(begins(&unordered, at()), expect("12-12", "12"));
     let mut ordered = Sightings::new(looked, [object(1)], Ordering::Final, true);
-    assert_eq!(begins(&ordered), expect("10-12", "10"));
+    assert_eq!(begins(&ordered, at()), expect("10-12", "10"));
+    // A child of two shards: of each parent a part of its keys is known.
+    assert_eq!(begins(&ordered, LastLook::ByTime), ("10-12".to_owned(), None));
+    assert_eq!(begins(&ordered, LastLook::Nowhere), expect("12-12", "12"));
     ordered.pass(&object(2));
-    assert_eq!(begins(&ordered), expect("12-12", "12"), "once nothing is open");
+    assert_eq!(
+        begins(&ordered, at()),
+        expect("12-12", "12"),
+        "once nothing is open"
+    );
 }
