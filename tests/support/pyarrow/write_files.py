@@ -46,7 +46,7 @@ COLUMNS = [
     ("ls", pa.large_string(), {"ColumnType": "CLOB"}, [("x" * 3000, json.dumps("x" * 3000)), ("", '""'), (None, "null"), ("\t", '"\\t"')]),
     ("dict", pa.dictionary(pa.int32(), pa.string()), {"ColumnType": "STRING", "ColumnLength": "10"},
      [("red", '"red"'), ("green", '"green"'), (None, "null"), ("red", '"red"')]),
-    ("bin", pa.binary(), {"ColumnType": "BLOB"}, [(b"\x00\xff", '"0x00ff"'), (b"", '""'), (None, "null"), (b"abc", '"0x616263"')]),
+    ("bin", pa.binary(), {"ColumnType": "BLOB"}, [(b"\x00\xff", '"0x00FF"'), (b"", '""'), (None, "null"), (b"abc", '"0x616263"')]),
     ("fix", pa.binary(4), {"ColumnType": "BYTE", "ColumnLength": "4"},
      [(b"\x01\x02\x03\x04", '"0x01020304"'), (b"\xde\xad\xbe\xef", '"0xdeadbeef"'), (None, "null"), (b"\x00" * 4, '"0x00000000"')]),
     ("txt", pa.binary(), {"ColumnType": "STRING", "ColumnLength": "20"}, [(b"as text", '"as text"'), (b"x", '"x"'), (None, "null"), (b"y", '"y"')]),
