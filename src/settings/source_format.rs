@@ -104,6 +104,11 @@ impl SourceFormat {
     /// What gzip reaches at most is about 1,030, so this stops nothing but what was made to be a bomb.
     pub const EXPANSION_MAX_DEFAULT: u32 = 1_000;
 
+    /// What positions in objects count, which another value makes worthless: bytes of the file, or of its text.
+    pub fn positions(&self) -> String {
+        format!("{:?} {}", self.compression, self.encoding.name())
+    }
+
     /// Whether each file says what it is.
     pub fn is_auto(&self) -> bool {
         self.data == DataFormat::Auto

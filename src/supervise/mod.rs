@@ -12,6 +12,7 @@ pub mod policy;
 mod pulse;
 mod put_back;
 pub mod recovery;
+mod relocate;
 pub mod spawn;
 mod wiring;
 pub mod events;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
 use super::put_back::register_unknown;
+use super::relocate::Positions;
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
 use crate::checkpoint::suspended::refuse_suspended;
@@ -149,6 +150,7 @@ pub(super) async fn begin(
         // first, and is stopped after it.
         refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
     }
+    let positions = Positions::of(config, backends.source.as_ref(), &checkpoint).await?;
     let life = decide(config, backends, &checkpoint).await?;
     let is_decided_now = checkpoint.life != life;
     let is_put_back = checkpoint.is_put_back;
@@ -160,6 +162,7 @@ pub(super) async fn begin(
             // Files may have been registered.
             checkpoint = store.load()?;
         }
+        let is_relocated = positions.put_in(&mut checkpoint);
         let circumstances = Circumstances {
             now_ms,
             fingerprint: &fingerprint,
@@ -169,6 +172,7 @@ pub(super) async fn begin(
             recreated,
         };
         let (mut delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
+        delta.is_relocated = is_relocated;
         if is_decided_now {
             delta.life = Some(life.clone());
             checkpoint.life = life;

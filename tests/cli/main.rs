@@ -7,6 +7,7 @@ mod imported_task;
 #[path = "../support/task_folder.rs"]
 mod task_folder;
 
+mod changed_encoding;
 mod data_files;
 mod data_files_parquet;
 mod demo;

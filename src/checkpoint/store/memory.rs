@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::rules::check_transition;
 use super::{
     Checkpoint, CheckpointDelta, CheckpointStore, ObjectEntry, ObjectState, ShardCut, StoreError,
     TableStatistics, TaskLife, TaskState,
@@ -161,7 +160,7 @@ impl Shared {
             let stored = self
                 .object(id)
                 .ok_or_else(|| StoreError::Unregistered { id: id.clone() })?;
-            check_transition(id, changed.get(id).copied().unwrap_or(&stored.state), state)?;
+            delta.check()(id, changed.get(id).copied().unwrap_or(&stored.state), state)?;
             changed.insert(id, state);
         }
         Ok(())

@@ -266,6 +266,9 @@ pub struct TaskState {
     /// were sent again.
     #[serde(default)]
     pub may_hold_copies: bool,
+    /// What positions in its files count ([`crate::settings::SourceFormat::positions`]); empty before the first start.
+    #[serde(default)]
+    pub positions: String,
     /// Number of the chain that its records belong to; a new one is greater.
     #[serde(default)]
     pub chain: Option<u64>,
@@ -290,6 +293,8 @@ pub struct CheckpointDelta {
     pub reload: Vec<QueueName>,
     /// Whether a checkpoint that was put back is taken up: every file that it did not know has a number.
     pub is_taken_up: bool,
+    /// Whether positions in files count something else from now on.
+    pub is_relocated: bool,
 }
 
 impl CheckpointDelta {
@@ -304,9 +309,20 @@ impl CheckpointDelta {
             life,
             reload,
             is_taken_up,
+            // It says how the objects of a delta are checked.
+            is_relocated: _,
         } = self;
         let is_task_same = task.is_none() && life.is_none() && reload.is_empty() && !is_taken_up;
         objects.is_empty() && cuts.is_empty() && tables.is_empty() && lanes.is_empty() && is_task_same
+    }
+
+    /// What refuses a change of an object's state (W1).
+    fn check(&self) -> fn(&ObjectId, &ObjectState, &ObjectState) -> Result<(), StoreError> {
+        if self.is_relocated {
+            rules::check_relocation
+        } else {
+            rules::check_transition
+        }
     }
 }
 

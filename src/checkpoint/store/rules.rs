@@ -49,6 +49,22 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
     }
 }
 
+/// The same of a change after which positions count something else, such as characters of another encoding: a watermark
+/// that stands before the same row may have any of them.
+///
+/// # Errors
+/// As [`check_transition`].
+pub fn check_relocation(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> Result<(), StoreError> {
+    match (from, to) {
+        (ObjectState::Open(before), ObjectState::Open(after))
+            if before.watermark.ordinal == after.watermark.ordinal =>
+        {
+            Ok(())
+        }
+        _ => check_transition(id, from, to),
+    }
+}
+
 fn watermark(state: &ObjectState) -> Option<Mark> {
     match state {
         ObjectState::Open(progress) => Some(progress.watermark),

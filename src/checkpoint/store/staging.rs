@@ -8,7 +8,6 @@ use super::database::Changes;
 use super::keys::{
     Namespace, ObjectPlace, QueueIndex, cut_key, first_key, lanes_key, object_key_key, queue_key, table_key,
 };
-use super::rules::check_transition;
 use super::state::{State, StoredObject, StoredQueue};
 use super::{CheckpointDelta, ObjectState, StoreError};
 use crate::model::{ObjectId, ObjectVersion, QueueName};
@@ -99,13 +98,14 @@ impl State {
         delta: &CheckpointDelta,
     ) -> Result<(), StoreError> {
         let mut objects: BTreeMap<ObjectPlace, StoredObject> = BTreeMap::new();
+        let check = delta.check();
         for (id, state) in &delta.objects {
             let place = self.place_of(id)?;
             let mut object = match objects.remove(&place) {
                 Some(object) => object,
                 None => self.stored(id, place)?,
             };
-            check_transition(id, &object.state, state)?;
+            check(id, &object.state, state)?;
             object.state = state.clone();
             objects.insert(place, object);
         }

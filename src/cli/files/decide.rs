@@ -82,10 +82,11 @@ pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
         Decision::RetryAtMark
     };
     let entries = found(&store, &args.key)?;
+    let positions = store.load().map_err(Fault::from)?.task.positions;
     let runtime = crate::cli::runtime()?;
     for entry in &entries {
         folder_of(&config, entry)?;
-        runtime.block_on(check_present(&config, entry, decision))?;
+        runtime.block_on(check_present(&config, &positions, entry, decision))?;
     }
     commit(&config, &store, &entries, decision, args.dry_run)?;
     let rows = settled_rows(&entries);
@@ -162,7 +163,12 @@ fn folder_of(config: &Config, entry: &ObjectEntry) -> Result<ObjectFolder, Fault
 }
 
 /// Checks that the file is there, and long enough to be read on.
-async fn check_present(config: &Config, entry: &ObjectEntry, decision: Decision) -> Result<(), Fault> {
+async fn check_present(
+    config: &Config,
+    positions: &str,
+    entry: &ObjectEntry,
+    decision: Decision,
+) -> Result<(), Fault> {
     let (key, source) = (&entry.version.key, backends::source(config).await?);
     let page = source.list(key, None).await.map_err(Fault::from)?;
     let Some(version) = page.objects.iter().find(|version| version.key == *key) else {
@@ -171,6 +177,15 @@ async fn check_present(config: &Config, entry: &ObjectEntry, decision: Decision)
     };
     let aside = entry.state.set_aside();
     let settled_bytes = aside.map_or(0, |aside| aside.watermark.position);
+    let is_counted_otherwise = !positions.is_empty() && positions != config.source.format.positions();
+    if decision == Decision::RetryAtMark && settled_bytes > 0 && is_counted_otherwise {
+        let message = format!(
+            "source.csv.encoding or source.csv.compression is another one than when {} was read, so the place at which it \
+             broke is another one too; read it with --from-beginning",
+            source.locate(key)
+        );
+        return Err(Fault::new(FaultKind::Usage, message));
+    }
     if decision == Decision::RetryAtMark
         && version.size_bytes < settled_bytes
         && is_text(config, source.as_ref(), version).await?

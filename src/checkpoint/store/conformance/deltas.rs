@@ -72,6 +72,7 @@ pub(super) fn a_commit_is_durable(backend: &mut dyn Backend) -> Result<()> {
         clean_stop: true,
         in_doubt_since_ms: Some(5),
         may_hold_copies: true,
+        positions: "Auto UTF-8".to_owned(),
         chain: Some(1_793_000_000_000),
     };
     let delta = CheckpointDelta {
