@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::attempt::{Attempt, InDoubt, NextAttempt, StoredPlaces};
+use super::copies::CopiesNote;
 use super::look_plan::{LookPlan, Start};
 use super::looked::{Looked, Proofs};
 use super::messages::Batch;
@@ -77,10 +78,7 @@ pub struct ShardDelivery {
     refused_in_a_row: u32,
     /// Whether records that are in doubt may be in the stream more than once.
     may_hold_copies: bool,
-    /// Whether a look found less of a request than it saw of its keys.
-    makes_copies: bool,
-    /// Whether it is durable that there may be copies.
-    is_noted: bool,
+    copies: CopiesNote,
     /// Whether a request is one aggregated record, which is stored as a whole or not at all.
     is_atomic: bool,
 }
@@ -103,9 +101,12 @@ impl ShardDelivery {
             window: BATCH_RECORDS_MAX,
             refused_in_a_row: 0,
             may_hold_copies: start.may_hold_copies,
-            makes_copies: false,
             // Without doubt the note was taken back at the start.
-            is_noted: start.is_in_doubt && start.may_hold_copies,
+            copies: if start.is_in_doubt && start.may_hold_copies {
+                CopiesNote::Durable
+            } else {
+                CopiesNote::None
+            },
             is_atomic: config.aggregation == Aggregation::Kpl,
         }
     }
@@ -190,7 +191,7 @@ impl ShardDelivery {
 
     /// Goes on after a [`DeliveryStep::NoteCopies`].
     pub fn noted(&mut self) {
-        self.is_noted = true;
+        self.copies = CopiesNote::Durable;
         self.step = DeliveryStep::Put;
     }
 
@@ -252,7 +253,9 @@ impl ShardDelivery {
             return;
         };
         let verdict = attempt.resolve(proof_of, batch.key_of());
-        self.makes_copies |= proofs.are_overtaken();
+        if proofs.are_overtaken() && self.copies == CopiesNote::None {
+            self.copies = CopiesNote::Due;
+        }
         self.follow(verdict, now);
     }
 
@@ -278,19 +281,7 @@ impl ShardDelivery {
         let mut stored = attempt
             .settle(count)
             .map_err(|attempt| unfinished(format!("{attempt:?}")))?;
-        for (shard_id, last) in self.sightings.take_done() {
-            match stored.iter_mut().find(|group| group.shard_id == shard_id) {
-                Some(group) if group.places.iter().all(|place| is_before(place, &last)) => {
-                    group.places.push(last);
-                }
-                Some(_) => {}
-                None => stored.push(StoredPlaces {
-                    shard_id,
-                    records_count: 0,
-                    places: vec![last],
-                }),
-            }
-        }
+        self.sightings.add_done(&mut stored);
         let stored = stored.into_iter().map(|group| self.note(group)).collect();
         Ok(Settled {
             lane: Lane::Shard(batch.shard),
@@ -310,7 +301,7 @@ impl ShardDelivery {
         let own = lanes.iter().find(|lane| lane.range == self.range);
         let known = own.map_or_else(KnownPlaces::default, |lane| lane.known.clone());
         // Only records that closed a hole say anything of sightings elsewhere.
-        let last_look = if self.is_noted || self.may_hold_copies {
+        let last_look = if self.copies == CopiesNote::Durable || self.may_hold_copies {
             LastLook::of(lanes, &self.range)
         } else {
             LastLook::Nowhere
@@ -371,10 +362,10 @@ impl ShardDelivery {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.counts().repeated > 0);
-        let makes_copies = has_overtaken || self.makes_copies || self.sightings.are_overtaken();
+        let makes_copies = has_overtaken || self.copies == CopiesNote::Due || self.sightings.are_overtaken();
         let is_looked_at =
             self.config.guarantee == Guarantee::Dedupe && self.config.ordering == Ordering::Final;
-        if makes_copies && is_looked_at && !self.is_noted {
+        if makes_copies && is_looked_at && self.copies != CopiesNote::Durable {
             return DeliveryStep::NoteCopies;
         }
         DeliveryStep::Put

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod attempt;
 mod batch_records;
 mod bisect;
+mod copies;
 pub mod delivery;
 pub mod fingerprint;
 pub mod found_log;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::attempt::Acknowledged;
+use super::attempt::{Acknowledged, StoredPlaces};
 use super::fingerprint::Fingerprint;
 use super::looked::{Floors, Looked, News, Seen, Unmatched, mark_of};
 use super::planted;
@@ -184,6 +184,23 @@ impl Sightings {
             return HashMap::new();
         }
         std::mem::take(&mut self.ends)
+    }
+
+    /// The same as places that a batch stored in those shards, or that it did not.
+    pub fn add_done(&mut self, stored: &mut Vec<StoredPlaces>) {
+        for (shard_id, last) in self.take_done() {
+            match stored.iter_mut().find(|group| group.shard_id == shard_id) {
+                Some(group) if group.places.iter().all(|place| is_before(place, &last)) => {
+                    group.places.push(last);
+                }
+                Some(_) => {}
+                None => stored.push(StoredPlaces {
+                    shard_id,
+                    records_count: 0,
+                    places: vec![last],
+                }),
+            }
+        }
     }
 
     /// Gives up on what is not matched yet: rows that it would prove are sent again.

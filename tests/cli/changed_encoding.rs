@@ -30,10 +30,10 @@ fn task_over(settings: &Settings, note: impl Fn(u64) -> &'static str) -> TaskFol
     std::fs::remove_dir_all(task.path().join("data/cdc")).unwrap();
     task.write("data/cdc/none.csv", "");
     let amount = |id| if id == BAD_ROW { "x" } else { "1.00" };
-    let rows: String = ROWS
+    let rows: Vec<_> = ROWS
         .map(|id| format!("{id},{},{}\n", amount(id), note(id)))
         .collect();
-    task.write("data/shop/orders/LOAD1.csv", &rows);
+    task.write("data/shop/orders/LOAD1.csv", &rows.concat());
     task
 }
 
