@@ -132,7 +132,7 @@ impl Conditions {
         let is_passed = output.status.success();
         if !is_passed {
             // It says where it left the evidence.
-            eprint!("{complaint}");
+            println!("{}", complaint.trim_end());
         }
         Ok(DemoResult { is_passed, report })
     }
