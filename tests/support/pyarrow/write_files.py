@@ -48,7 +48,7 @@ COLUMNS = [
      [("red", '"red"'), ("green", '"green"'), (None, "null"), ("red", '"red"')]),
     ("bin", pa.binary(), {"ColumnType": "BLOB"}, [(b"\x00\xff", '"0x00FF"'), (b"", '""'), (None, "null"), (b"abc", '"0x616263"')]),
     ("fix", pa.binary(4), {"ColumnType": "BYTE", "ColumnLength": "4"},
-     [(b"\x01\x02\x03\x04", '"0x01020304"'), (b"\xde\xad\xbe\xef", '"0xdeadbeef"'), (None, "null"), (b"\x00" * 4, '"0x00000000"')]),
+     [(b"\x01\x02\x03\x04", '"0x01020304"'), (b"\xde\xad\xbe\xef", '"0xDEADBEEF"'), (None, "null"), (b"\x00" * 4, '"0x00000000"')]),
     ("txt", pa.binary(), {"ColumnType": "STRING", "ColumnLength": "20"}, [(b"as text", '"as text"'), (b"x", '"x"'), (None, "null"), (b"y", '"y"')]),
     ("day", pa.date32(), {"ColumnType": "DATE"},
      [(date(2024, 2, 29), '"2024-02-29"'), (date(1, 1, 1), '"0001-01-01"'), (None, "null"), (date(9999, 12, 31), '"9999-12-31"')]),
