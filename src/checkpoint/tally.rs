@@ -133,9 +133,11 @@ impl ChunkTally {
         self.table(table).truncated += 1;
     }
 
-    /// Counts a row that was skipped as a header and reads like a row. It is none of the records.
-    pub fn skip_header(&mut self, table: TableIndex) {
-        self.table(table).skipped_headers += 1;
+    /// Counts a row of this table that was skipped as a header and reads like a row, if there is one. It is none of the records.
+    pub fn skip_header(&mut self, table: Option<TableIndex>) {
+        if let Some(table) = table {
+            self.table(table).skipped_headers += 1;
+        }
     }
 
     /// Counts a control record.

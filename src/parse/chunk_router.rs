@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::chunk_rows::{raw_length, rejected};
+use super::chunk_rows::{count_filtered, raw_length, rejected};
 use super::places::{LastKey, MessagePlace};
 use super::routing::Routing;
 pub use super::routing::{ChunkEnd, RoutedChunk};
@@ -133,9 +133,8 @@ impl ChunkRouter {
         let before = self.chain.as_ref().map(ChainWriter::ends);
         let linked = Vec::with_capacity(before.as_ref().map_or(0, |_| buffer.capacity()));
         let mut routing = Routing::new(chunk, table.is_some(), skip, linked);
-        if let Some(table) = self.rows.skipped_row(source, object, chunk) {
-            routing.tally.skip_header(table);
-        }
+        let header = self.rows.skipped_row(source, object, chunk);
+        routing.tally.skip_header(header);
         let (mut records, mut bad) = (records.into_iter().peekable(), rejected.into_iter().peekable());
         while routing.end == ChunkEnd::Whole {
             let next = records.peek().map_or(u64::MAX, |record| record.ordinal);
@@ -158,9 +157,7 @@ impl ChunkRouter {
         } = routing;
         (tally.bytes, tally.troubles) = (span.bytes_count(), self.judge.take_changed());
         let buffer = self.finish_links(buffer, linked, before, span.start.ordinal, &tally, now_us);
-        for record in filtered.iter().filter(|record| record.ordinal < span.end.ordinal) {
-            tally.filter(record.table, raw_length(chunk, record.ordinal));
-        }
+        count_filtered(&mut tally, chunk, &filtered, span.end.ordinal);
         let known = rejected.extract_if(.., |record| skip.is_dead_lettered(record.ordinal));
         skipped += saturate::to_u64(known.count());
         RoutedChunk {

@@ -1,6 +1,8 @@
 //! What is kept of a row that is not sent. Pure: no I/O, no clock.
 
+use super::row::FilteredRecord;
 use super::target::Rejection;
+use crate::checkpoint::tally::ChunkTally;
 use crate::limits::DEAD_LETTER_ROW_BYTES_MAX;
 use crate::model::{Chunk, RejectedRecord};
 
@@ -8,6 +10,13 @@ use crate::model::{Chunk, RejectedRecord};
 pub(super) fn raw_length(chunk: &Chunk, ordinal: u64) -> u64 {
     let record = chunk.record(ordinal);
     record.map_or(0, |raw| u64::from(raw.range.end - raw.range.start))
+}
+
+/// Counts the rows before an end that are not to be sent.
+pub(super) fn count_filtered(tally: &mut ChunkTally, chunk: &Chunk, filtered: &[FilteredRecord], end: u64) {
+    for record in filtered.iter().filter(|record| record.ordinal < end) {
+        tally.filter(record.table, raw_length(chunk, record.ordinal));
+    }
 }
 
 /// A row that is rejected, with its place and its text, or the beginning of it.

@@ -235,16 +235,17 @@ mod tests {
         }
     }
 
+    fn check(rule: &TextRule, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!((rule.accepts)(text), "{text}: {}", rule.allowed);
+        }
+        for text in bad {
+            assert!(!(rule.accepts)(text), "{text}: {}", rule.allowed);
+        }
+    }
+
     #[test]
     fn names_follow_the_rules_of_aws() {
-        let check = |rule: &TextRule, good: &[&str], bad: &[&str]| {
-            for text in good {
-                assert!((rule.accepts)(text), "{text}: {}", rule.allowed);
-            }
-            for text in bad {
-                assert!(!(rule.accepts)(text), "{text}: {}", rule.allowed);
-            }
-        };
         check(
             &TASK,
             &["orders", "a_1-b"],
@@ -267,6 +268,10 @@ mod tests {
                 "arn:aws:kinesis:eu-west-1:1:stream/accesspoint/x",
             ],
         );
+    }
+
+    #[test]
+    fn streams_urls_and_the_like_follow_the_rules_of_aws() {
         check(
             &STREAM,
             &[
