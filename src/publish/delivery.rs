@@ -76,8 +76,6 @@ pub struct ShardDelivery {
     window: usize,
     /// How many records were refused since one was stored.
     refused_in_a_row: u32,
-    /// Whether records that are in doubt may be in the stream more than once.
-    may_hold_copies: bool,
     copies: CopiesNote,
     /// Whether a request is one aggregated record, which is stored as a whole or not at all.
     is_atomic: bool,
@@ -100,7 +98,6 @@ impl ShardDelivery {
             step: DeliveryStep::Settle,
             window: BATCH_RECORDS_MAX,
             refused_in_a_row: 0,
-            may_hold_copies: start.may_hold_copies,
             // Without doubt the note was taken back at the start.
             copies: if start.is_in_doubt && start.may_hold_copies {
                 CopiesNote::Durable
@@ -240,7 +237,9 @@ impl ShardDelivery {
         }
         if self.doubtful_start.take().is_some() {
             let candidates = std::mem::take(&mut self.candidates);
-            self.sightings = Sightings::new(looked, candidates, self.config.ordering, self.may_hold_copies);
+            // Nothing was sent yet, so what is noted is of the process before.
+            let may_hold_copies = self.copies == CopiesNote::Durable;
+            self.sightings = Sightings::new(looked, candidates, self.config.ordering, may_hold_copies);
             self.take_out(batch);
             return;
         }
@@ -301,7 +300,7 @@ impl ShardDelivery {
         let own = lanes.iter().find(|lane| lane.range == self.range);
         let known = own.map_or_else(KnownPlaces::default, |lane| lane.known.clone());
         // Only records that closed a hole say anything of sightings elsewhere.
-        let last_look = if self.copies == CopiesNote::Durable || self.may_hold_copies {
+        let last_look = if self.copies == CopiesNote::Durable {
             LastLook::of(lanes, &self.range)
         } else {
             LastLook::Nowhere

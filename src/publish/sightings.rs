@@ -160,13 +160,17 @@ impl Sightings {
             };
             return (known, Some(number(first)));
         }
-        let numbers = places.iter().cloned().chain(open.first());
-        let begin = match last_look {
-            LastLook::Nowhere => earliest(numbers),
-            LastLook::At(start) => earliest(numbers.chain([start])),
-            LastLook::ByTime => None,
+        let open_first = open.first();
+        let last_start = match &last_look {
+            LastLook::At(start) => Some(start),
+            LastLook::Nowhere | LastLook::ByTime => None,
         };
-        let begin = begin.map(|begin| sequence_number_of(&begin).to_owned());
+        let begins = places.iter().chain(&open_first).chain(last_start);
+        let begin = begins
+            .map(String::as_str)
+            .min_by(|left, right| compare_sequence_numbers(left, right))
+            .filter(|_| last_look != LastLook::ByTime)
+            .map(|begin| sequence_number_of(begin).to_owned());
         let mut joined = known;
         joined.extend(KnownPlaces::of(places));
         if let Some(begin) = &begin {
@@ -295,10 +299,6 @@ impl Sightings {
         }
         found.map(|found| self.unmatched.acknowledged(found))
     }
-}
-
-fn earliest(places: impl Iterator<Item = String>) -> Option<String> {
-    places.min_by(|left, right| compare_sequence_numbers(left, right))
 }
 
 #[cfg(test)]
