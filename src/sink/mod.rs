@@ -115,14 +115,6 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     async fn check_writable(&self) -> Result<WriteRight, SinkError> {
         Ok(WriteRight::NotAsked)
     }
-
-    /// Checks that the stream exists and is active.
-    ///
-    /// # Errors
-    /// What is missing or not permitted.
-    async fn check(&self) -> Result<(), SinkError> {
-        self.describe().await.map(drop)
-    }
 }
 
 impl PutEntry {

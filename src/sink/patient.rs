@@ -101,10 +101,6 @@ impl RecordSink for PatientSink {
     async fn check_writable(&self) -> Result<WriteRight, SinkError> {
         self.inner.check_writable().await
     }
-
-    async fn check(&self) -> Result<(), SinkError> {
-        self.inner.check().await
-    }
 }
 
 #[async_trait]
