@@ -13,6 +13,7 @@ use super::{Output, OutputFormat};
 use crate::config::dms::import::{self, Document, Fate, Finding, Imported, Open, Options};
 use crate::config::{self, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
+use crate::saturate;
 use crate::settings::Problem;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -138,7 +139,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 /// Everything that is not known, by its place.
 fn unresolved(open: &[Open]) -> Fault {
-    let count = counted(open.len().try_into().unwrap_or(u64::MAX), "setting");
+    let count = counted(saturate::to_u64(open.len()), "setting");
     let list: Vec<_> = open.iter().map(|one| format!("\n  {one}")).collect();
     let list = list.concat();
     let message = format!(

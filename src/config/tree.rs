@@ -44,6 +44,16 @@ pub(super) struct Entry {
 }
 
 impl Value {
+    /// A scalar as its text; `None` of nothing, a list or a group.
+    pub(super) fn scalar_text(&self) -> Option<&str> {
+        match self {
+            Self::Boolean(true) => Some("true"),
+            Self::Boolean(false) => Some("false"),
+            Self::Number(text) | Self::Text(text) => Some(text),
+            Self::Null | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
     /// What it is and, for a scalar, how it was written: for messages.
     pub(super) fn describe(&self) -> String {
         match self {

@@ -113,7 +113,7 @@ impl Found {
             Value::Map(entries) => entries,
             Value::List(_) | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => &[],
         };
-        let version = get(entries, "version").and_then(super::shown::scalar);
+        let version = get(entries, "version").and_then(Value::scalar_text);
         match (get(entries, "Resources"), get(entries, "TemplateBody"), version) {
             (Some(Value::Map(_)), ..) => {
                 for found in Template::new(entries, parameters).resources(is_kind) {

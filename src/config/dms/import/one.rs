@@ -6,7 +6,7 @@ use super::judge::{Entered, Judge, path};
 use super::open::Open;
 use super::resolve::{self, Reference};
 use super::rules::{Effect, Form, Rule, find, quoted};
-use super::shown::{is_nothing, scalar, shown, to_json};
+use super::shown::{is_nothing, shown, to_json};
 use super::{Fate, Finding, TABLE_MAPPINGS};
 
 /// Restarts that `limits.restarts` can ask for.
@@ -79,7 +79,7 @@ impl Judge {
     }
 
     fn decide(&mut self, effect: Effect, setting: &str, value: &Value) {
-        match (effect, scalar(value)) {
+        match (effect, value.scalar_text()) {
             (Effect::TaskName, _) => {
                 self.note(setting, value, Fate::Mapped, Some("task"), "the name of the task");
             }
@@ -137,7 +137,10 @@ impl Judge {
     fn switch(&mut self, setting: &str, value: &Value, switch: &str, reason: &str) {
         let is_off = match value {
             Value::Map(entries) => get(entries, switch).is_none_or(|on| {
-                is_nothing(on) || scalar(on).is_some_and(|on| on.eq_ignore_ascii_case("false"))
+                is_nothing(on)
+                    || on
+                        .scalar_text()
+                        .is_some_and(|on| on.eq_ignore_ascii_case("false"))
             }),
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => false,
         };

@@ -20,16 +20,6 @@ const NO_SECRETS: &[&str] = &["secretsmanagerarn", "secretsmanageraccessrolearn"
 /// What stands in the place of a secret.
 const HIDDEN: &str = "(not shown)";
 
-/// A scalar as text.
-pub(super) fn scalar(value: &Value) -> Option<&str> {
-    match value {
-        Value::Boolean(true) => Some("true"),
-        Value::Boolean(false) => Some("false"),
-        Value::Number(text) | Value::Text(text) => Some(text),
-        Value::Null | Value::List(_) | Value::Map(_) => None,
-    }
-}
-
 /// Whether nothing is said: `null`, an empty text, or a group of nothing else.
 pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
@@ -47,7 +37,9 @@ pub(super) fn shown(name: &str, value: &Value) -> String {
         return HIDDEN.to_owned();
     }
     let hidden = without_secrets(value);
-    scalar(&hidden).map_or_else(|| to_json(&hidden).to_string(), ToOwned::to_owned)
+    hidden
+        .scalar_text()
+        .map_or_else(|| to_json(&hidden).to_string(), ToOwned::to_owned)
 }
 
 fn is_secret(name: &str) -> bool {
@@ -68,7 +60,7 @@ fn hide(value: &mut Value) {
         Value::Map(entries) => {
             // A tag has its name and its value in members of their own.
             let is_tag = |entry: &super::super::super::tree::Entry| {
-                normalized(&entry.key) == "key" && scalar(&entry.node.value).is_some_and(is_secret)
+                normalized(&entry.key) == "key" && entry.node.value.scalar_text().is_some_and(is_secret)
             };
             let is_secret_tag = entries.iter().any(is_tag);
             for entry in entries {

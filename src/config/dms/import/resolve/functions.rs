@@ -4,7 +4,7 @@ use super::super::super::super::tree::{Node, Value};
 use super::super::shown::to_json;
 use super::template::{Template, member, unknown};
 use super::text::{Part, filled};
-use super::{Resolved, all, missing, node, scalar_text};
+use super::{Resolved, all, missing, node};
 
 impl Template<'_> {
     /// Works out a function with its argument.
@@ -62,7 +62,7 @@ impl Template<'_> {
                 (argument, None)
             }
         };
-        let Some(text) = scalar_text(&text.value) else {
+        let Some(text) = text.value.scalar_text() else {
             return missing("Fn::Sub", "has no text as its argument");
         };
         filled(text, |part| match part {
@@ -85,7 +85,7 @@ impl Template<'_> {
             None => self.reference(name)?,
         };
         let value = self.counted(name, value)?;
-        match scalar_text(&value) {
+        match value.scalar_text() {
             Some(text) => Ok(text.to_owned()),
             None => missing(name, "is not text, so it cannot stand in a text"),
         }
@@ -198,7 +198,7 @@ fn two(argument: &Node) -> Option<(&Node, &Node)> {
 
 fn joined(node: &Node) -> Resolved<String> {
     let value = super::whole(node.value.clone())?;
-    match scalar_text(&value) {
+    match value.scalar_text() {
         Some(text) => Ok(text.to_owned()),
         None => missing("Fn::Join", "joins something else than texts"),
     }

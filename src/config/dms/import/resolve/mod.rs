@@ -143,16 +143,6 @@ fn node(value: Value) -> Node {
     }
 }
 
-/// A scalar as the text that functions join and compare.
-fn scalar_text(value: &Value) -> Option<&str> {
-    match value {
-        Value::Boolean(true) => Some("true"),
-        Value::Boolean(false) => Some("false"),
-        Value::Number(text) | Value::Text(text) => Some(text),
-        Value::Null | Value::List(_) | Value::Map(_) => None,
-    }
-}
-
 /// Whether texts below this member are documents of DMS, which have a `${…}` of their own.
 fn is_document_member(name: &str) -> bool {
     let name = super::super::super::suggest::normalized(name);

@@ -6,8 +6,7 @@ use std::cell::Cell;
 use super::super::super::super::tree::{Entry, Node, Value};
 use super::parameters::Parameters;
 use super::{
-    Resolved, is_document_member, is_left_out, is_marked, left_out, missing, node, or_marked, scalar_text,
-    text, whole,
+    Resolved, is_document_member, is_left_out, is_marked, left_out, missing, node, or_marked, text, whole,
 };
 
 /// References may lead to others this often.
@@ -78,7 +77,7 @@ impl<'a> Template<'a> {
             let Value::Map(body) = &entry.node.value else {
                 return None;
             };
-            let kind = member(body, "Type").and_then(|kind| scalar_text(&kind.value))?;
+            let kind = member(body, "Type").and_then(|kind| kind.value.scalar_text())?;
             if !is_wanted(kind) || !self.exists(body) {
                 return None;
             }
@@ -99,7 +98,7 @@ impl<'a> Template<'a> {
 
     /// One whose condition is not known is there: somebody asks for it.
     fn exists(&self, body: &[Entry]) -> bool {
-        let condition = member(body, "Condition").and_then(|name| scalar_text(&name.value));
+        let condition = member(body, "Condition").and_then(|name| name.value.scalar_text());
         condition.is_none_or(|name| self.condition(name) != Ok(false))
     }
 
@@ -153,7 +152,7 @@ impl<'a> Template<'a> {
     /// A value that is text, a number or a boolean.
     pub(super) fn text(&self, node: &Node) -> Resolved<String> {
         let value = self.value(node)?;
-        match scalar_text(&value) {
+        match value.scalar_text() {
             Some(text) => Ok(text.to_owned()),
             None => missing("text", "a function has something else than text as an argument"),
         }
@@ -239,7 +238,7 @@ impl<'a> Template<'a> {
             ("AWS::Kinesis::Stream", "Arn") => self.name_of(&full, body, "Name", kind)?,
             _ => return missing(full, format!("known only once the {kind} was created")),
         };
-        let name = scalar_text(&name).unwrap_or_default();
+        let name = name.scalar_text().unwrap_or_default();
         if kind == "AWS::S3::Bucket" {
             return Ok(Value::Text(format!("arn:aws:s3:::{name}")));
         }
@@ -264,7 +263,7 @@ impl<'a> Template<'a> {
 
     fn resource(&self, name: &str) -> Option<(&'a str, &'a [Entry])> {
         let body = members(Some(self.section("Resources", name)?));
-        let kind = member(body, "Type").and_then(|kind| scalar_text(&kind.value))?;
+        let kind = member(body, "Type").and_then(|kind| kind.value.scalar_text())?;
         Some((kind, body))
     }
 
@@ -295,7 +294,7 @@ pub(super) fn unknown(name: &str) -> Resolved {
 
 fn kind_of(parameter: &[Entry]) -> &str {
     member(parameter, "Type")
-        .and_then(|kind| scalar_text(&kind.value))
+        .and_then(|kind| kind.value.scalar_text())
         .unwrap_or_default()
 }
 
@@ -308,8 +307,8 @@ fn default_value(name: &str, parameter: &[Entry]) -> Resolved {
         );
     }
     match member(parameter, "Default").map(|default| &default.value) {
-        Some(default) if scalar_text(default).is_some() => {
-            Ok(typed(kind, scalar_text(default).unwrap_or_default()))
+        Some(default) if default.scalar_text().is_some() => {
+            Ok(typed(kind, default.scalar_text().unwrap_or_default()))
         }
         Some(_) | None => missing(name, "a parameter without a default"),
     }
@@ -317,7 +316,7 @@ fn default_value(name: &str, parameter: &[Entry]) -> Resolved {
 
 fn given_value(name: &str, given: &str, parameter: &[Entry]) -> Resolved {
     if let Some(Value::List(allowed)) = member(parameter, "AllowedValues").map(|allowed| &allowed.value) {
-        let is_allowed = allowed.iter().any(|one| scalar_text(&one.value) == Some(given));
+        let is_allowed = allowed.iter().any(|one| one.value.scalar_text() == Some(given));
         if !is_allowed {
             return missing(name, "the value given is none that the template allows");
         }

@@ -7,7 +7,6 @@ pub(in super::super) mod source;
 use super::super::super::super::suggest::normalized;
 use super::super::super::super::tree::{Entry, Node, Value};
 use super::parameters::Parameters;
-use super::scalar_text;
 use super::template::member;
 
 /// A resource with the values it has.
@@ -112,7 +111,7 @@ fn list(value: Option<&Value>) -> &[Node] {
 }
 
 fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    below(value, name).and_then(scalar_text)
+    below(value, name).and_then(Value::scalar_text)
 }
 
 fn is_stream(kind: &str) -> bool {
@@ -158,7 +157,7 @@ mod tests {
             };
             assert_eq!(only.label, "aws_dms_endpoint.in");
             assert_eq!(
-                only.entries.first().and_then(|id| scalar_text(&id.node.value)),
+                only.entries.first().and_then(|id| id.node.value.scalar_text()),
                 Some("new")
             );
         }

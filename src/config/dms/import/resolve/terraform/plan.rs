@@ -231,7 +231,7 @@ impl Plan<'_> {
 fn references(expression: &Value) -> Vec<&str> {
     let all: Vec<&str> = list(below(expression, "references"))
         .iter()
-        .filter_map(|node| super::scalar_text(&node.value))
+        .filter_map(|node| node.value.scalar_text())
         .collect();
     let is_part = |one: &&str| {
         all.iter().any(|other| {
@@ -253,7 +253,7 @@ fn has_unknown(value: &Value) -> bool {
 }
 
 fn text_of_entries<'a>(entries: &'a [Entry], name: &str) -> Option<&'a str> {
-    member(entries, name).and_then(|node| super::scalar_text(&node.value))
+    member(entries, name).and_then(|node| node.value.scalar_text())
 }
 
 /// The value of a member, which is made if it is not there.

@@ -3,7 +3,7 @@
 use super::super::super::super::super::tree::{Entry, Node, Value};
 use super::super::parameters::Parameters;
 use super::super::text::{self, Part};
-use super::super::{Resolved, plain_entries, scalar_text};
+use super::super::{Resolved, plain_entries};
 use super::{TerraformResource, below, is_endpoint, is_stream, stream_arn};
 
 /// The resources of some kinds.
@@ -83,7 +83,7 @@ impl<'a> Source<'a> {
                 .map(|member| &member.node.value)
                 .next()
         })?;
-        scalar_text(variable).map(ToOwned::to_owned)
+        variable.scalar_text().map(ToOwned::to_owned)
     }
 
     /// An endpoint by its address, or a stream by its name.
@@ -98,7 +98,7 @@ impl<'a> Source<'a> {
             "endpoint_arn" if is_endpoint(kind) => Some(Value::Text(address.to_owned())),
             "arn" if is_stream(kind) => {
                 let name = body.iter().find(|entry| entry.key == "name")?;
-                let name = self.with_variables(scalar_text(&name.node.value)?, false).ok()?;
+                let name = self.with_variables(name.node.value.scalar_text()?, false).ok()?;
                 Some(stream_arn(&name))
             }
             _ => None,
