@@ -35,29 +35,55 @@ pub(super) enum Beginning {
     },
 }
 
+/// A sample whose beginning was read.
+#[derive(Debug)]
+pub(super) struct Sample<'a> {
+    pub(super) place: &'a SamplePlace,
+    pub(super) version: ObjectVersion,
+    pub(super) beginning: Beginning,
+}
+
+impl<'a> Sample<'a> {
+    /// Reads the beginning of a sample; `delimiter` is one that is known.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not what its name says.
+    pub(super) async fn of(
+        source: &dyn ObjectSource,
+        place: &'a SamplePlace,
+        delimiter: Option<&[u8]>,
+    ) -> Result<Self, Fault> {
+        let version = task_files::find(source, &place.key).await?;
+        let beginning = Beginning::of(source, &version, delimiter).await?;
+        Ok(Self {
+            place,
+            version,
+            beginning,
+        })
+    }
+}
+
 impl Beginning {
     /// Whether its columns are declared.
     pub(super) fn is_parquet(&self) -> bool {
         matches!(self, Self::Parquet(_))
     }
 
-    /// Reads the beginning of a sample; `delimiter` is one that is known.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or is not what its name says.
-    pub(super) async fn of(place: &SamplePlace, delimiter: Option<&[u8]>) -> Result<Self, Fault> {
-        let source = place.source().await?;
-        let version = task_files::find(source.as_ref(), &place.key).await?;
-        let head = head_of(source.as_ref(), &version).await?;
+    async fn of(
+        source: &dyn ObjectSource,
+        version: &ObjectVersion,
+        delimiter: Option<&[u8]>,
+    ) -> Result<Self, Fault> {
+        let head = head_of(source, version).await?;
         let magic = head.get(..MAGIC_BYTES).unwrap_or(&head);
-        let format = judge_bytes(SourceFormat::default(), &place.key, magic).map_err(|reason| {
-            let location = source.locate(&place.key);
+        let format = judge_bytes(SourceFormat::default(), &version.key, magic).map_err(|reason| {
+            let location = source.locate(&version.key);
             Fault::new(FaultKind::Data, format!("{location}: {reason}"))
         })?;
         let is_head = version.size_bytes > saturate::to_u64(head.len());
         let (text, is_whole) = match format {
             Format::Parquet => {
-                let definition = footer::definition_of(source.as_ref(), &version).await;
+                let definition = footer::definition_of(source, version).await;
                 return Ok(Self::Parquet(definition.map_err(Fault::from)?));
             }
             Format::Text => (head, !is_head),
@@ -79,20 +105,18 @@ impl Beginning {
 
 /// The dialect and the encoding of a task, and what a person should look at: those of the sample with the most rows.
 pub(super) fn of_all(
-    beginnings: &[(&SamplePlace, Beginning)],
+    samples: &[Sample<'_>],
     usual: CsvDialect,
 ) -> Result<(CsvDialect, TextEncoding, Vec<String>), Fault> {
     let texts = || {
-        beginnings
-            .iter()
-            .filter_map(|(place, beginning)| match beginning {
-                Beginning::Text {
-                    encoding,
-                    dialect,
-                    note,
-                } => Some((*place, *encoding, dialect.as_ref(), note)),
-                Beginning::Parquet(_) => None,
-            })
+        samples.iter().filter_map(|sample| match &sample.beginning {
+            Beginning::Text {
+                encoding,
+                dialect,
+                note,
+            } => Some((sample.place, *encoding, dialect.as_ref(), note)),
+            Beginning::Parquet(_) => None,
+        })
     };
     let changes = texts().find(|(_, _, seen, _)| seen.first_field == FirstField::Change);
     if let Some((place, ..)) = changes {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use self::beginnings::{Beginning, of_all};
+use self::beginnings::{Beginning, Sample, of_all};
 use self::samples::{SamplePlace, SampleReading, read_sample};
 use super::new_files::{CONFIGURATION_FILE, NewFiles};
 use super::stream_view::StreamView;
@@ -29,6 +29,7 @@ use crate::infer::table::{Inferred, TableSeen};
 use crate::printable::printable;
 use crate::read::rendered_rows::{RenderedRow, RowOutcome, RowReader};
 use crate::settings::{CsvDialect, SourceLocation, is_side_file};
+use crate::source::ObjectSource;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
@@ -134,7 +135,8 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
     let places = data_of(places.collect::<Result<Vec<_>, _>>()?)?;
     let (location, bucket_folder) = common_place(&places)?;
     let runtime = super::runtime()?;
-    let (reading, notes, tables) = runtime.block_on(infer(args, &places))?;
+    let source = runtime.block_on(backends::source_at(&location, &bucket_folder))?;
+    let (reading, notes, tables) = runtime.block_on(infer(args, source.as_ref(), &places))?;
     let source = NewSource::of(&location, bucket_folder, &new_files.create_folder()?);
     let task = NewTask {
         name: task_name(&tables),
@@ -200,18 +202,19 @@ fn common_place(places: &[SamplePlace]) -> Result<(SourceLocation, String), Faul
 
 async fn infer(
     args: &InitArgs,
+    source: &dyn ObjectSource,
     places: &[SamplePlace],
 ) -> Result<(SampleReading, Vec<String>, Vec<Inferred>), Fault> {
     let known = args.delimiter.as_ref().map(|delimiter| delimiter.0.as_slice());
-    let mut beginnings = Vec::with_capacity(places.len());
+    let mut samples = Vec::with_capacity(places.len());
     for place in places {
-        beginnings.push((place, Beginning::of(place, known).await?));
+        samples.push(Sample::of(source, place, known).await?);
     }
     let mut usual = CsvDialect::default();
     if let Some(known) = known {
         usual.delimiter = known.to_vec();
     }
-    let (dialect, encoding, notes) = of_all(&beginnings, usual)?;
+    let (dialect, encoding, notes) = of_all(&samples, usual)?;
     let reading = SampleReading {
         dialect,
         encoding,
@@ -221,18 +224,22 @@ async fn infer(
     let mut tables: BTreeMap<(&str, &str, &str), TableSeen> = BTreeMap::new();
     let mut to_read = Vec::with_capacity(places.len());
     // All columns are known before the first row.
-    for (place, beginning) in beginnings {
+    for sample in samples {
+        let Sample {
+            place,
+            version,
+            beginning,
+        } = sample;
         let seen = tables.entry(place.table()).or_default();
-        to_read.push((place, beginning.is_parquet()));
+        to_read.push((place, version, beginning.is_parquet()));
         match beginning {
             Beginning::Parquet(definition) => seen.declare(definition),
             Beginning::Text { dialect, .. } => seen.expect(dialect.first_field, &reading.dialect.null_value),
         }
     }
-    for (place, is_parquet) in to_read {
+    for (place, version, is_parquet) in to_read {
         let seen = tables.entry(place.table()).or_default();
-        let source = place.source().await?;
-        read_sample(source.as_ref(), &place.key, &reading, is_parquet, seen).await?;
+        read_sample(source, &version, &reading, is_parquet, seen).await?;
     }
     let tables = tables.into_iter().map(|((owner, name, path), seen)| {
         seen.finish(owner, name, path).ok_or_else(|| {

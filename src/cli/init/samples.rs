@@ -3,11 +3,10 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use crate::cli::{backends, task_files};
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::model::{Chunk, Mark, RawRecordKind, Table, TableIndex};
+use crate::model::{Chunk, Mark, ObjectVersion, RawRecordKind, Table, TableIndex};
 use crate::read::framer::FramerConfig;
 use crate::read::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::settings::{CsvDialect, SourceFormat, SourceLocation, TextEncoding};
@@ -113,11 +112,6 @@ impl SamplePlace {
     pub(super) fn table(&self) -> (&str, &str, &str) {
         (&self.owner, &self.name, &self.table_path)
     }
-
-    /// Opens the source that the sample lies in.
-    pub(super) async fn source(&self) -> Result<Arc<dyn ObjectSource>, Fault> {
-        backends::source_at(&self.location, &self.bucket_folder).await
-    }
 }
 
 fn usage(sample: &str, what: &str) -> Fault {
@@ -145,12 +139,11 @@ pub(super) struct SampleReading {
 /// If the file cannot be read, or is none that can be understood.
 pub(super) async fn read_sample(
     source: &dyn ObjectSource,
-    key: &str,
+    version: &ObjectVersion,
     reading: &SampleReading,
     is_parquet: bool,
     seen: &mut TableSeen,
 ) -> Result<(), Fault> {
-    let version = task_files::find(source, key).await?;
     let tables: Arc<[Table]> = if is_parquet {
         Arc::new([seen.declared_table()])
     } else {
@@ -174,7 +167,7 @@ pub(super) async fn read_sample(
         left: reading.rows_max,
         broken: 0,
     };
-    let chunks = ObjectChunks::open(source, &version, Some(TableIndex(0)), &settings, Mark::START);
+    let chunks = ObjectChunks::open(source, version, Some(TableIndex(0)), &settings, Mark::START);
     let mut chunks = chunks.await.map_err(Fault::from)?;
     while rows.left > 0 {
         match chunks.next().await.map_err(Fault::from)? {
@@ -183,7 +176,7 @@ pub(super) async fn read_sample(
             NextChunk::End => break,
         }
     }
-    rows.check(&source.locate(key))
+    rows.check(&source.locate(&version.key))
 }
 
 struct SampleRows {
