@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::report::DemoReport;
 use crate::fault::{Fault, FaultKind};
 use crate::sandbox::blog_task::STREAM;
-use crate::sandbox::consumer::{ConsumedRecord, list_shards, read_shard};
+use crate::sandbox::consumer::{ConsumedShard, read_stream};
 
 /// The report, in the working folder.
 const REPORT_FILE: &str = "report.json";
@@ -35,29 +35,17 @@ pub(super) async fn keep_records(client: &aws_sdk_kinesis::Client, folder: &Path
     let path = folder.join(RECORDS_FILE);
     let refused = |error: std::io::Error| not_written(&path, &error);
     let mut file = BufWriter::new(File::create(&path).map_err(refused)?);
-    for shard in list_shards(client, STREAM).await? {
-        let mut written = Ok(());
-        let write = |page: Vec<_>| {
-            for record in &page {
-                let ConsumedRecord {
-                    sequence_number,
-                    partition_key,
-                    payload,
-                } = record;
-                let line = RecordLine {
-                    shard: &shard.shard_id,
-                    sequence_number,
-                    partition_key,
-                    payload: String::from_utf8_lossy(payload),
-                };
-                let line = serde_json::to_string(&line).map_err(std::io::Error::from);
-                if written.is_ok() {
-                    written = line.and_then(|line| writeln!(file, "{line}"));
-                }
-            }
-        };
-        read_shard(client, STREAM, &shard, write).await?;
-        written.map_err(refused)?;
+    for ConsumedShard { shard_id, records } in read_stream(client, STREAM).await? {
+        for record in &records {
+            let line = RecordLine {
+                shard: &shard_id,
+                sequence_number: &record.sequence_number,
+                partition_key: &record.partition_key,
+                payload: String::from_utf8_lossy(&record.payload),
+            };
+            let line = serde_json::to_string(&line).map_err(std::io::Error::from);
+            line.and_then(|line| writeln!(file, "{line}")).map_err(refused)?;
+        }
     }
     file.flush().map_err(refused)
 }
