@@ -14,6 +14,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::calls::{called, carried_out};
+
 /// Longest PutRecords answer that is read; 500 entries take a small part of it.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -92,15 +94,10 @@ impl Meter {
 }
 
 async fn measured(State(meter): State<Meter>, request: Request, next: Next) -> Response {
-    let target = request.headers().get("x-amz-target");
-    let is_put = target.is_some_and(|target| target.as_bytes().ends_with(b".PutRecords"));
-    if !is_put {
+    if called(request.headers()) != "PutRecords" {
         return next.run(request).await;
     }
-    // A task of its own: a call that arrived is carried out and counted even if its caller dies meanwhile.
-    let call = tokio::spawn(async move { count_answer(&meter, next.run(request).await).await });
-    call.await
-        .unwrap_or_else(|panicked| (StatusCode::INTERNAL_SERVER_ERROR, panicked.to_string()).into_response())
+    carried_out(async move { count_answer(&meter, next.run(request).await).await }).await
 }
 
 async fn count_answer(meter: &Meter, response: Response) -> Response {

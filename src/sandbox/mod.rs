@@ -12,6 +12,7 @@ pub mod allowance;
 pub mod blog_data;
 pub mod blog_row;
 pub mod blog_task;
+mod calls;
 pub mod clients;
 pub mod consumer;
 mod deaggregate;

@@ -20,6 +20,8 @@ use serde::Deserialize;
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep};
 
+use super::calls::{called, carried_out};
+
 /// Pause between two looks at a stream that changes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 /// Longest time that writers are held up; a step takes ten milliseconds.
@@ -104,9 +106,7 @@ impl ReshardGate {
 }
 
 async fn passed(State(gate): State<ReshardGate>, request: Request, next: Next) -> Response {
-    let target = request.headers().get("x-amz-target");
-    let target = target.and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let call = target.rsplit('.').next().unwrap_or_default();
+    let call = called(request.headers());
     if call.starts_with("PutRecord") {
         let _shared = gate.gate.read().await;
         return next.run(request).await;
@@ -114,9 +114,5 @@ async fn passed(State(gate): State<ReshardGate>, request: Request, next: Next) -
     if !CHANGES.contains(&call) {
         return next.run(request).await;
     }
-    // A task of its own: the change is carried out whole even if its caller dies meanwhile.
-    let change = tokio::spawn(async move { gate.change(request, next).await });
-    change
-        .await
-        .unwrap_or_else(|panicked| (StatusCode::INTERNAL_SERVER_ERROR, panicked.to_string()).into_response())
+    carried_out(async move { gate.change(request, next).await }).await
 }

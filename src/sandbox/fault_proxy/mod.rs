@@ -27,6 +27,7 @@ use self::call::{Answer, Call, CallCounts};
 pub use self::plan::{Fate, FaultPlan, FaultRates, HOLD_MAX_MS, Passage};
 use self::shards::ShardBook;
 use super::SandboxError;
+use super::calls::called;
 use super::hash_keys::HashKeys;
 use super::meter::Meter;
 use super::server::LocalServer;
@@ -199,8 +200,7 @@ async fn pass(
 }
 
 fn is_put_records(parts: &Parts) -> bool {
-    let target = parts.headers.get("x-amz-target");
-    target.is_some_and(|target| target.as_bytes().ends_with(b".PutRecords"))
+    called(&parts.headers) == "PutRecords"
 }
 
 async fn put_records(inner: Arc<Inner>, wire: &Wire, parts: Parts, body: &Bytes) -> Result<Response, String> {
