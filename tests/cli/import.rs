@@ -7,23 +7,11 @@ use std::{fs, iter};
 
 use serde_json::{Value, json};
 
-use crate::imported_task::{CONFIGURATION, IMPORT, brigade, expect, run_with_folders, write};
+use crate::imported_task::{
+    CONFIGURATION, IMPORT, brigade, definition, expect, mappings, run_with_folders, write,
+};
 
 const SETTINGS: &str = include_str!("../data/import/task-settings.json");
-
-fn definition() -> String {
-    json!({"TableCount": "1", "Tables": [{
-        "TableName": "orders", "TablePath": "shop/orders/", "TableOwner": "shop",
-        "TableColumns": [{"ColumnName": "id", "ColumnType": "INT8", "ColumnIsPk": "true"}], "TableColumnsTotal": "1"
-    }]})
-    .to_string()
-}
-
-fn mappings() -> String {
-    json!({"rules": [{"rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
-        "object-locator": {"schema-name": "shop", "table-name": "%"}}]})
-    .to_string()
-}
 
 fn prepare(folder: &Path) {
     let task = json!({"ReplicationTasks": [{

@@ -10,23 +10,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::imported_task::{CONFIGURATION, brigade, expect, write};
+use crate::imported_task::{CONFIGURATION, brigade, definition, expect, mappings, write};
 
 const CANARY: &str = "CANARY-hunter2";
-
-fn definition() -> String {
-    json!({"TableCount": "1", "Tables": [{
-        "TableName": "orders", "TablePath": "shop/orders/", "TableOwner": "shop",
-        "TableColumns": [{"ColumnName": "id", "ColumnType": "INT8", "ColumnIsPk": "true"}], "TableColumnsTotal": "1"
-    }]})
-    .to_string()
-}
-
-fn mappings() -> String {
-    json!({"rules": [{"rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
-        "object-locator": {"schema-name": "shop", "table-name": "%"}}]})
-    .to_string()
-}
 
 /// A template with one task, whose parts can be replaced.
 fn template() -> Value {

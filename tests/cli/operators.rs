@@ -6,11 +6,11 @@
     reason = "a test that cannot be set up has to fail"
 )]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::task_folder::{Ended, Settings, TaskFolder, wait_until};
+use crate::task_folder::{Ended, Running, Settings, TaskFolder, wait_until};
 
 /// Records of the task: two rows loaded, two changes, and three control records.
 const ALL: usize = 7;
@@ -56,10 +56,29 @@ fn a_failure_is_logged_as_an_error() {
     assert_eq!(event.expect("the task has failed")["level"], "ERROR", "{log}");
 }
 
+/// Starts the task by a program that runs the one it is given, with the arguments before that.
+fn started_by(program: &str, arguments: &[&str], task: &TaskFolder) -> Running {
+    let brigade = task.command(&["run"]);
+    let mut command = Command::new(program);
+    command.args(arguments).arg(brigade.get_program());
+    command
+        .args(brigade.get_args())
+        .current_dir(task.path())
+        .stdin(Stdio::null());
+    for (name, value) in brigade.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    TaskFolder::start_command(command)
+}
+
 #[test]
 fn a_closed_terminal_stops_the_task_cleanly() {
     let task = TaskFolder::new(&Settings::default());
-    let mut running = task.start();
+    // Whoever runs the tests may ignore the signal, and children inherit that.
+    let mut running = started_by("env", &["--default-signal=HUP"], &task);
     wait_until("all is sent", || task.records_count() == ALL);
     running.signal("-HUP");
     running.read_until("stopping");
@@ -70,17 +89,7 @@ fn a_closed_terminal_stops_the_task_cleanly() {
 #[test]
 fn under_nohup_a_closed_terminal_stops_nothing() {
     let task = TaskFolder::new(&Settings::default());
-    let brigade = task.command(&["run"]);
-    let mut command = Command::new("nohup");
-    command.arg(brigade.get_program()).args(brigade.get_args());
-    command.current_dir(task.path());
-    for (name, value) in brigade.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    let mut running = TaskFolder::start_command(command);
+    let mut running = started_by("nohup", &[], &task);
     wait_until("all is sent", || task.records_count() == ALL);
     running.signal("-HUP");
     task.write("data/cdc/d.csv", "DELETE,orders,shop,3,2.00,third\n");

@@ -17,14 +17,14 @@ use bucket_brigade::model::{BatchRecord, ObjectVersion};
 use bucket_brigade::settings::Aggregation;
 use bucket_brigade::sink::kinesis::{KinesisOptions, KinesisSink};
 use bucket_brigade::sink::{PutEntry, ReadStart, RecordSink, SinkError};
-use bucket_brigade::source::s3::{Patience, S3Options, S3Source};
+use bucket_brigade::source::s3::{S3Options, S3Source};
 use bucket_brigade::source::{ObjectSource, SourceError};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use tokio::runtime::Handle;
 
-use crate::servers;
 use crate::servers::scripted::{Reply, ScriptedServer};
+use crate::{servers, source_conformance};
 
 /// Another region than that of [`servers::shared_configuration`].
 const ELSEWHERE: &str = "ap-southeast-2";
@@ -32,14 +32,8 @@ const CONTENT: &[u8] = b"1,first\n2,second\n";
 
 fn options(endpoint: &str) -> S3Options {
     S3Options {
-        bucket: "elsewhere".to_owned(),
         region: Some(ELSEWHERE.to_owned()),
-        endpoint: Some(endpoint.to_owned()),
-        path_style: true,
-        requester_pays: false,
-        checked_prefix: "orders/".to_owned(),
-        expected_bucket_owner: None,
-        patience: Patience::default(),
+        ..source_conformance::options(endpoint, "elsewhere")
     }
 }
 

@@ -107,7 +107,8 @@ impl SourceStage for S3Stage {
     }
 }
 
-fn options(endpoint: &str, bucket: &str) -> S3Options {
+/// How a bucket of a test server is reached.
+pub(crate) fn options(endpoint: &str, bucket: &str) -> S3Options {
     S3Options {
         bucket: bucket.to_owned(),
         region: Some(servers::REGION.to_owned()),

@@ -11,6 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::json;
+
 /// The command that reads `task.json` and `endpoints.json`.
 pub const IMPORT: &[&str] = &[
     "import",
@@ -24,6 +26,22 @@ pub const IMPORT: &[&str] = &[
 ];
 /// What it writes.
 pub const CONFIGURATION: &str = "new/brigade.yaml";
+
+/// The definition of one table, as a document in a document.
+pub fn definition() -> String {
+    json!({"TableCount": "1", "Tables": [{
+        "TableName": "orders", "TablePath": "shop/orders/", "TableOwner": "shop",
+        "TableColumns": [{"ColumnName": "id", "ColumnType": "INT8", "ColumnIsPk": "true"}], "TableColumnsTotal": "1"
+    }]})
+    .to_string()
+}
+
+/// A rule that selects it.
+pub fn mappings() -> String {
+    json!({"rules": [{"rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
+        "object-locator": {"schema-name": "shop", "table-name": "%"}}]})
+    .to_string()
+}
 
 /// The binary with arguments.
 pub fn brigade(folder: &Path, arguments: &[&str]) -> Output {
