@@ -58,7 +58,7 @@ impl Look {
         }
         let Some(family) = &self.family else {
             let lineage = outside.stream.lineage();
-            let family = lineage.family_of(shard_id);
+            let family = self.plan.shards_of(&lineage, shard_id);
             let indexes = family
                 .iter()
                 .map(|known| outside.stream.index_of(&known.shard.id));

@@ -4,9 +4,10 @@
 //! look takes its time. A page without records is not the end, and neither is one that is not behind: an end counts
 //! only if it was seen several times after the time that the plan names, or if the pages are past that time.
 //!
-//! **What a look need not read.** A record that this process has in doubt was sent after its batch was begun, so it
-//! arrived after that. What arrived more than a margin earlier cannot be it, and is passed over. Of a process before
-//! this one no such time is known for certain: from its places on everything is read.
+//! **What a look need not read.** A record that this process has in doubt was sent after its batch was begun, to a shard
+//! that was open, so it arrived after that, and in none of the closed shards that this one came from. Those are not read,
+//! and what arrived more than a margin earlier is passed over. Of a process before this one neither is known for certain:
+//! from its places on everything is read.
 //!
 //! **What is gone.** A place is the number of a record that was stored, and reading begins at that record, itself
 //! included. If another one comes first, or none, the stream does not keep it any more. That is of no account as long
@@ -93,7 +94,7 @@ impl LookBack {
     pub async fn look(&self, question: &Question<'_>) -> Result<Looked, Fault> {
         tokio::time::sleep_until(question.not_before).await;
         let mut looked = Looked::for_rows(question.plan.wanted.clone());
-        for known in self.family().await? {
+        for known in self.shards(question.plan).await? {
             looked.note_shard(&known.shard.range);
             let mut next = Some(question.start_of(&known.shard.id));
             while let Some(start) = next {
@@ -103,14 +104,14 @@ impl LookBack {
         Ok(looked)
     }
 
-    /// The shard, what it came from and what came of it, parents first.
-    async fn family(&self) -> Result<Vec<KnownShard>, Fault> {
+    /// The shard and those of its family that are to be read, parents first.
+    async fn shards(&self, plan: &LookPlan) -> Result<Vec<KnownShard>, Fault> {
         let mut patience = Patience::default();
         loop {
             match self.sink.describe().await {
                 Ok(stream) => {
-                    let family = stream.lineage.family_of(&self.shard.id);
-                    return Ok(family.into_iter().cloned().collect());
+                    let shards = plan.shards_of(&stream.lineage, &self.shard.id);
+                    return Ok(shards.into_iter().cloned().collect());
                 }
                 Err(error) => patience.wait(error).await.map_err(Fault::from)?,
             }

@@ -9,6 +9,7 @@ use super::outcome::Acknowledged;
 use crate::model::ObjectId;
 use crate::model::places::{LaneCut, is_before};
 use crate::model::settle::sequence_number_of;
+use crate::route::lineage::{KnownShard, Lineage};
 use crate::route::shard_map::{HashKey, HashRange};
 
 /// What a shard's delivery starts from.
@@ -56,6 +57,19 @@ impl Default for LookPlan {
 }
 
 impl LookPlan {
+    /// The shards to read, parents before children.
+    ///
+    /// A process before this one may have sent to any shard that this one came from. This process knew the shard when it
+    /// sent the rows that it wants, and a shard is there only once its parents are closed: they hold none of those rows,
+    /// and whatever they hold stands before them. Without this, each request without an answer would lead through all
+    /// that is left of every reshard within the retention.
+    pub fn shards_of<'l>(&self, lineage: &'l Lineage, shard_id: &str) -> Vec<&'l KnownShard> {
+        match self.wanted {
+            Some(_) => lineage.issue_of(shard_id),
+            None => lineage.family_of(shard_id),
+        }
+    }
+
     /// Whether a record that was read back, with a key of this hash, is not news: it is known itself, or as a member of
     /// a record that is known as a whole.
     pub fn is_known(&self, record: &Acknowledged, hash_key: HashKey) -> bool {
@@ -74,5 +88,40 @@ impl LookPlan {
         }
         let seen = self.seen.get(shard_id);
         seen.is_some_and(|seen| seen.contains(place) || seen.contains(sequence_number_of(place)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::shard_map::Shard;
+
+    /// What is left of a stream that was resharded often stands before each shard.
+    #[test]
+    fn only_doubt_about_an_earlier_process_leads_through_the_shards_that_this_one_came_from() {
+        let known = |id: &str, parents: &[&str], is_open| KnownShard {
+            shard: Shard {
+                id: id.to_owned(),
+                range: HashRange::ALL,
+            },
+            parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+            is_open,
+        };
+        let lineage = Lineage::new(vec![
+            known("a", &[], false),
+            known("b", &["a"], false),
+            known("c", &["b"], false),
+            known("d", &["c"], true),
+        ]);
+        let shards = |wanted: Option<Wanted>| -> Vec<String> {
+            let plan = LookPlan {
+                wanted,
+                ..LookPlan::default()
+            };
+            let shards = plan.shards_of(&lineage, "c");
+            shards.into_iter().map(|known| known.shard.id.clone()).collect()
+        };
+        assert_eq!(shards(None), ["a", "b", "c", "d"]);
+        assert_eq!(shards(Some(Wanted::default())), ["c", "d"]);
     }
 }

@@ -55,14 +55,17 @@ impl Lineage {
         let mut family = self.reach(shard_id, |known, relative| {
             relative.parents.contains(&known.shard.id)
         });
-        for descendant in self.reach(shard_id, |known, relative| {
-            known.parents.contains(&relative.shard.id)
-        }) {
+        for descendant in self.reach(shard_id, is_child) {
             if !family.iter().any(|known| known.shard.id == descendant.shard.id) {
                 family.push(descendant);
             }
         }
         generations(family).concat()
+    }
+
+    /// A shard and everything that descends from it, parents before children.
+    pub fn issue_of(&self, shard_id: &str) -> Vec<&KnownShard> {
+        generations(self.reach(shard_id, is_child)).concat()
     }
 
     /// A shard and all that a relation leads to from it: whether the first shard is next after the second.
@@ -87,6 +90,10 @@ impl Lineage {
     pub fn generations(&self) -> Vec<Vec<&KnownShard>> {
         generations(self.shards.iter().collect())
     }
+}
+
+fn is_child(known: &KnownShard, relative: &KnownShard) -> bool {
+    known.parents.contains(&relative.shard.id)
 }
 
 /// Shards in groups, parents before children as far as both are there.
@@ -161,6 +168,20 @@ mod tests {
             "{of_merged:?}"
         );
         assert!(ids("unknown").is_empty());
+    }
+
+    #[test]
+    fn what_came_of_a_shard_is_without_what_it_came_from() {
+        let lineage = lineage();
+        let issue = |id: &str| -> Vec<&str> {
+            let found = lineage.issue_of(id);
+            found.into_iter().map(|known| known.shard.id.as_str()).collect()
+        };
+        assert_eq!(issue("e"), ["e"]);
+        let mut of_closed = issue("b");
+        assert_eq!(of_closed[..2], ["b", "d"]);
+        of_closed.sort_unstable();
+        assert_eq!(of_closed, ["b", "d", "e", "f"]);
     }
 
     #[test]
