@@ -104,6 +104,7 @@ impl Handler<TaskNotice> for Checkpointer {
                 left_out,
                 not_data,
                 unread_changes,
+                read_otherwise,
                 replaced,
                 replaced_first,
                 has_no_file,
@@ -123,6 +124,7 @@ impl Handler<TaskNotice> for Checkpointer {
                 counts.unread = unread;
                 counts.not_data = not_data;
                 counts.unread_changes = unread_changes;
+                counts.read_otherwise = read_otherwise;
                 counts.replaced = replaced;
                 counts.replaced_first = replaced_first;
                 counts.has_no_file = has_no_file;

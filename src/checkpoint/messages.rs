@@ -99,6 +99,8 @@ pub enum TaskNotice {
         not_data: SomeObjects,
         /// Objects named as change files that nobody reads.
         unread_changes: SomeObjects,
+        /// Load files that were found as change files before, or the other way about.
+        read_otherwise: SomeObjects,
         /// Finished objects that are other versions than the ones that were read.
         replaced: u64,
         /// The first of them.

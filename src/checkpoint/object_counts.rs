@@ -42,6 +42,10 @@ pub struct ObjectCounts {
     /// Objects that are named as DMS names change files, where no change files are read.
     #[serde(default)]
     pub unread_changes: SomeObjects,
+    /// Load files that were found as change files before the configuration changed, or the other way about: they are not
+    /// read as what they are now.
+    #[serde(default)]
+    pub read_otherwise: SomeObjects,
     /// Objects set aside since this process started.
     pub quarantined: u64,
     /// Size of the known objects that were opened, bytes.

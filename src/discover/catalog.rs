@@ -201,6 +201,7 @@ impl Catalog {
             left_out: alike().map(|queue| queue.not_read.left_out.count).sum(),
             not_data: SomeObjects::sum(alike().map(|queue| &queue.not_read.not_data)),
             unread_changes: SomeObjects::sum(alike().map(|queue| &queue.not_read.changes)),
+            read_otherwise: SomeObjects::sum(alike().map(|queue| &queue.not_read.read_otherwise)),
             replaced: alike().map(|queue| queue.not_read.replaced.count).sum(),
             replaced_first: alike()
                 .flat_map(|queue| queue.not_read.replaced.first_keys.iter())

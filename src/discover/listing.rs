@@ -81,6 +81,7 @@ pub(super) async fn list_page(
             }
         }
         not_read.replaced = SomeObjects::of(replaced.into_iter());
+        not_read.read_otherwise = remove_read_otherwise(store.as_ref(), &queue, &mut new)?;
         if is_loaded {
             not_read.left_out = SomeObjects::of(new.into_iter().map(|version| version.key));
             return Ok((Vec::new(), not_read));
@@ -161,6 +162,30 @@ fn is_replaced(version: &ObjectVersion, known: &ObjectEntry) -> bool {
         );
     }
     false
+}
+
+/// Takes out what has a number in another queue of the table: it was a load file and would be a change file now, or the
+/// other way about, because the configuration is another one. Its rows are sent, or will be; read again they would come
+/// twice.
+fn remove_read_otherwise(
+    store: &dyn CheckpointStore,
+    queue: &QueueName,
+    new: &mut Vec<ObjectVersion>,
+) -> Result<SomeObjects, Fault> {
+    let mut removed = SomeObjects::default();
+    for other in queue.others() {
+        let keys: Vec<_> = new.iter().map(|version| version.key.as_str()).collect();
+        let found = store.lookup(&other, &keys).map_err(Fault::from)?;
+        let mut is_known = found.iter().map(Option::is_some);
+        new.retain(|version| {
+            let is_known = is_known.next().unwrap_or(false);
+            if is_known {
+                removed.push(&version.key);
+            }
+            !is_known
+        });
+    }
+    Ok(removed)
 }
 
 /// Takes out what lies before the start; says how many that were.
@@ -246,6 +271,15 @@ fn report_left_out(
             then,
             "names sort as text and not by their numbers, and files are read in that order; write numbers with leading \
              zeros"
+        );
+    }
+    if before.read_otherwise.count == 0 && now.read_otherwise.count > 0 {
+        tracing::warn!(
+            %queue,
+            files = now.read_otherwise.count,
+            first = first(&now.read_otherwise),
+            "files were found as files of another kind, load or changes, before the configuration changed; they are not \
+             read again"
         );
     }
     if before.changes.count == 0 && now.changes.count > 0 {

@@ -26,6 +26,9 @@ pub struct NotRead {
     pub not_data: SomeObjects,
     /// Those that are named as change files, where nobody reads change files.
     pub changes: SomeObjects,
+    /// Load files that have a number as change files, or change files that have one as load files: the configuration was
+    /// another one when they were found.
+    pub read_otherwise: SomeObjects,
 }
 
 impl NotRead {
@@ -36,6 +39,7 @@ impl NotRead {
         self.out_of_order = self.out_of_order.take().or(more.out_of_order);
         self.not_data.add(more.not_data);
         self.changes.add(more.changes);
+        self.read_otherwise.add(more.read_otherwise);
     }
 
     /// Takes in a file of the folder that is left out.

@@ -56,6 +56,20 @@ impl QueueName {
         self.0.split_once(':').map(|(_, table)| table)
     }
 
+    /// The other queues in which a file of this queue's folder may have got a number, when the configuration was another
+    /// one.
+    pub fn others(&self) -> Vec<Self> {
+        let Some(table) = self.table_name() else {
+            return Vec::new();
+        };
+        let of_table = if self.is_of_load() {
+            Self::changes_of(table)
+        } else {
+            Self::load(table)
+        };
+        vec![of_table, Self::changes()]
+    }
+
     /// Where change files are registered that lie before the start of a task: they are never read.
     pub fn in_front() -> Self {
         Self("changes:in-front".into())

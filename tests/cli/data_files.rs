@@ -14,6 +14,12 @@ use crate::task_folder::{Settings, TaskFolder};
 pub(crate) fn task(migration_type: &str, source: &str) -> TaskFolder {
     let task = TaskFolder::new(&Settings::default());
     std::fs::remove_dir_all(task.path().join("data")).unwrap();
+    configure(&task, migration_type, source);
+    task
+}
+
+/// Writes its configuration, also over one that it had.
+pub(crate) fn configure(task: &TaskFolder, migration_type: &str, source: &str) {
     let text = format!(
         "version: 1\ntask: orders\nmigration_type: {migration_type}\nsource:\n  local: {{ directory: ./data{} }}\n  tables: \
          ./table-definition.json\n{source}target:\n  ndjson: {{ path: ./out, shards: 1, message_format: \
@@ -26,7 +32,6 @@ pub(crate) fn task(migration_type: &str, source: &str) -> TaskFolder {
         }
     );
     task.write("brigade.yaml", &text);
-    task
 }
 
 /// Operation and key of every message, in order.
@@ -40,7 +45,7 @@ pub(crate) fn sent(task: &TaskFolder) -> Vec<String> {
 }
 
 /// Runs a command with its log, which comes on standard error.
-fn logged(task: &TaskFolder, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn logged(task: &TaskFolder, arguments: &[&str]) -> (i32, String) {
     let mut command = task.command(arguments);
     command.env("BRIGADE_LOG", "info");
     let output = command.output().unwrap();

@@ -37,6 +37,7 @@ mod plan;
 mod policies;
 mod preview;
 mod privacy;
+mod read_otherwise;
 mod state;
 mod text_files;
 mod values;

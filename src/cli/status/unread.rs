@@ -2,6 +2,7 @@
 
 use crate::checkpoint::status::{ObjectCounts, TaskStatus};
 use crate::cli::text::{counted, grouped};
+use crate::discover::folders::CHANGE_FILES;
 use crate::model::trouble::Suspension;
 use crate::printable::printable;
 
@@ -50,8 +51,8 @@ pub(in crate::cli) fn unread_lines(status: &TaskStatus) -> Vec<String> {
         texts.extend(replaced_line(&name, load).map(|line| format!("{line}; {cure}")));
         texts.extend(left_out_lines(&name, load));
     }
-    texts.extend(left_out_lines("change files", &status.changes));
-    texts.extend(replaced_line("change files", &status.changes));
+    texts.extend(left_out_lines(CHANGE_FILES, &status.changes));
+    texts.extend(replaced_line(CHANGE_FILES, &status.changes));
     texts
 }
 
@@ -60,6 +61,7 @@ fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
     let ObjectCounts {
         not_data,
         unread_changes,
+        read_otherwise,
         ..
     } = counts;
     let mut texts = Vec::new();
@@ -72,6 +74,18 @@ fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
         texts.push(format!(
             "{name}: {}: {first}",
             unread_change_files(unread_changes.count)
+        ));
+    }
+    if read_otherwise.count > 0 {
+        let first = named(&read_otherwise.first_keys);
+        let (was, is) = if name == CHANGE_FILES {
+            ("load files", "change files")
+        } else {
+            ("change files", "load files")
+        };
+        let files = counted(read_otherwise.count, "file");
+        texts.push(format!(
+            "{name}: {files} found as {was} before the configuration changed, and not read again as {is}: {first}"
         ));
     }
     texts

@@ -1,0 +1,58 @@
+//! A configuration that makes change files of load files, or load files of change files, sends no row twice.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use crate::data_files::{configure, logged, sent, task};
+
+const LOADS: &str = "full-load";
+const BOTH: &str = "full-load-and-cdc";
+const MOMENTS_ARE_LOADS: &str = "  files: { named_by_time: load }\n";
+const CHANGES_BESIDE_LOADS: &str = "  files: { changes_beside_loads: true }\n";
+
+#[test]
+fn load_files_that_would_be_change_files_now_are_not_read_again() {
+    let task = task(LOADS, MOMENTS_ARE_LOADS);
+    task.write(
+        "data/shop/orders/20240102-030405678.csv",
+        "I,1,1.00,a\nI,2,1.00,b\n",
+    );
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(sent(&task), ["load 1", "load 2"]);
+
+    configure(&task, BOTH, CHANGES_BESIDE_LOADS);
+    task.write("data/shop/orders/20240103-030405678.csv", "I,3,1.00,c\n");
+    let (code, log) = logged(&task, &["run", "--once"]);
+    assert_eq!(code, 0, "{log}");
+    assert_eq!(sent(&task), ["load 1", "load 2", "insert 3"]);
+    let told = "change files: 1 file found as load files before the configuration changed";
+    assert!(log.contains("files were found as files of another kind"), "{log}");
+    let status = task.brigade(&["status"]).expect(0).stdout;
+    assert!(
+        status.contains(told) && status.contains("shop/orders/20240102-030405678.csv"),
+        "{status}"
+    );
+    task.brigade(&["verify"]).expect(0);
+}
+
+#[test]
+fn change_files_that_would_be_load_files_now_are_not_read_again() {
+    let task = task(BOTH, CHANGES_BESIDE_LOADS);
+    task.write("data/shop/orders/LOAD00000001.csv", "1,1.00,a\n");
+    task.write("data/shop/orders/20240102-030405678.csv", "I,2,1.00,b\n");
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(sent(&task), ["load 1", "insert 2"]);
+
+    configure(&task, LOADS, MOMENTS_ARE_LOADS);
+    task.brigade(&["reload", "--table", "shop.orders", "--yes"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(
+        sent(&task),
+        ["load 1", "insert 2", "load 1"],
+        "what was a change file is not a load file as well"
+    );
+}
