@@ -99,11 +99,13 @@ pub struct Pipeline {
 impl Pipeline {
     /// A task that has not started.
     pub fn new(config: Arc<Config>, backends: Backends, mode: RunMode) -> Self {
+        let started_ms = backends.clock.now_ms();
         let status = TaskStatus {
             schema_version: STATUS_SCHEMA_VERSION,
             task: config.task.clone(),
             process_id: std::process::id(),
-            started_ms: Some(backends.clock.now_ms()),
+            started_ms: Some(started_ms),
+            updated_ms: started_ms,
             ..TaskStatus::default()
         };
         let patience = config.limits.outage_patience(mode);
@@ -165,6 +167,7 @@ impl Pipeline {
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
             status.outages.clear();
+            status.updated_ms = at_ms;
             let life = &mut status.life;
             life.stop = Some(StopStatus { at_ms, reason });
             if let Err(fault) = &end {

@@ -12,6 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::data_files::logged;
 use crate::task_folder::{Settings, TaskFolder};
 
 /// The file that breaks: its name sorts after those that are there.
@@ -121,7 +122,12 @@ fn a_corrected_file_is_read_on_where_the_old_one_broke() {
     assert!(events(&task).contains("FILE_RETRY_REQUESTED"));
     let plan = task.json(&["plan"]);
     assert_eq!(plan["folders"][1]["files"]["new"], 1, "{plan:#}");
-    task.brigade(&["run", "--once"]).expect(0);
+    let (code, log) = logged(&task, &["run", "--once"]);
+    assert_eq!(code, 0, "{log}");
+    assert!(
+        !log.contains("files are set aside"),
+        "it is read, and was decided about: {log}"
+    );
     assert_eq!(task.records_count(), OTHERS + ROWS, "each row once");
     let report = task.json(&["verify"]);
     assert_eq!(report["verdict"], "complete", "{report:#}");

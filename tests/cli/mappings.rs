@@ -158,3 +158,33 @@ fn change_sequences_rise_in_the_order_of_reading_whatever_the_times_of_the_files
     assert!(sequences.iter().all(|sequence| sequence.len() == 35), "{read:?}");
     task.brigade(&["verify"]).expect(0);
 }
+
+/// What a stream per table is: each task selects its tables and sends them to its own stream, with a state of its own.
+#[test]
+fn two_tasks_send_the_tables_of_one_bucket_to_a_stream_each() {
+    let task = task();
+    let selection = |table: &str| {
+        json!({"rules": [
+            {"rule-type": "selection", "rule-id": 1, "rule-name": "1", "rule-action": "include",
+             "object-locator": {"schema-name": "shop", "table-name": table}},
+        ]})
+    };
+    // Of orders two loaded rows and three changes, of audit two and one.
+    for (table, name, state, rows) in [
+        ("orders", "to-orders", "./state-of-orders", 5),
+        ("audit", "to-audit", "./state-of-audit", 3),
+    ] {
+        task.write("mappings.json", &selection(table).to_string());
+        task.configure(&Settings {
+            task: name,
+            state,
+            target: format!(
+                "  ndjson:\n    path: ./stream-of-{table}\n    message_format: json-unformatted\n"
+            ),
+            limits: "  restarts: 0\ntable_mappings: ./mappings.json\n",
+            ..Settings::default()
+        });
+        assert_eq!(task.json(&["run", "--once"])["delivered_rows"], rows, "{table}");
+        task.brigade(&["verify"]).expect(0);
+    }
+}

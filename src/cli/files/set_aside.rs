@@ -57,7 +57,13 @@ impl SetAsideFiles {
         crate::saturate::to_u64(self.open().count())
     }
 
-    /// The newest of those, as a status shows them.
+    /// How many of them nobody decided about: the next run neither reads nor forgets them.
+    pub(in crate::cli) fn undecided_count(&self) -> u64 {
+        let aside = self.0.iter().filter_map(|entry| entry.state.set_aside());
+        crate::saturate::to_u64(aside.filter(|aside| aside.decision.is_none()).count())
+    }
+
+    /// The newest of those that are not sent, as a status shows them.
     pub(in crate::cli) fn newest(&self) -> VecDeque<QuarantinedObject> {
         let mut open: Vec<_> = self.open().collect();
         open.sort_by_key(|entry| entry.id.number);

@@ -141,7 +141,7 @@ fn execute(
     task_events::announce(&config, &TaskEvent::Started(flag))?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
     pipeline.show_checkpoint(&opened.store().load().map_err(Fault::from)?);
-    report_set_aside(show_set_aside(&pipeline, &opened.store())?);
+    report_set_aside(&show_set_aside(&pipeline, &opened.store())?);
     let stop = CancellationToken::new();
     signals::watch(runtime.handle(), stop.clone());
     let board = status_board(runtime, &config, &pipeline);
@@ -155,7 +155,7 @@ fn execute(
     // The fault that ended the task says more than one that may follow from it.
     let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
     let end = end.and_then(|end| stopped.map(|()| end));
-    let end = end.and_then(|end| set_aside.map(|_count| end));
+    let end = end.and_then(|end| set_aside.map(|_files| end));
     let event = match &end {
         Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
         Err(fault) => TaskEvent::Failed(failure_text(fault)),
@@ -196,14 +196,15 @@ async fn keep_up(store: Arc<SledStore>) {
     }
 }
 
-/// Shows which files are set aside and wait for a person, whichever run set them aside; says how many.
-fn show_set_aside(pipeline: &Pipeline, store: &SledStore) -> Result<u64, Fault> {
+/// Shows which files are set aside and wait for a person, whichever run set them aside; gives all of them.
+fn show_set_aside(pipeline: &Pipeline, store: &SledStore) -> Result<SetAsideFiles, Fault> {
     let files = SetAsideFiles::of(store).map_err(Fault::from)?;
     pipeline.show_set_aside(files.open_count(), files.newest());
-    Ok(files.open_count())
+    Ok(files)
 }
 
-fn report_set_aside(files: u64) {
+fn report_set_aside(files: &SetAsideFiles) {
+    let files = files.undecided_count();
     if files > 0 {
         tracing::warn!(
             files,

@@ -113,6 +113,12 @@ fn quoting(
     refuse: &mut impl FnMut(Option<DocumentPlace>, &str),
 ) -> Option<(u8, Option<u8>)> {
     let quote = character(csv, "quote", refuse)?.first().copied();
+    if csv.text("quote")?.is_empty() {
+        refuse(
+            csv.place("quote"),
+            "`source.csv.quote` is empty; for files without quotes set `source.csv.rfc4180` to false",
+        );
+    }
     // A quote before a quote means a quote anyway.
     let escape = character(csv, "escape", refuse)?.first().copied();
     let escape = escape.filter(|escape| Some(*escape) != quote);
@@ -142,10 +148,14 @@ fn character<'s>(
     let text = csv.text(name)?;
     match text.as_bytes() {
         [] => Some(&[]),
-        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(std::slice::from_ref(byte)),
-        _longer => {
-            let message =
-                format!("`source.csv.{name}` must be one ASCII character, and not the end of a line");
+        // A letter or a digit stands in values; whoever writes one has mistaken the key.
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'\n' | b'\r') => {
+            Some(std::slice::from_ref(byte))
+        }
+        _other => {
+            let message = format!(
+                "`source.csv.{name}` must be one ASCII character, and not a letter, a digit or the end of a line"
+            );
             refuse(csv.place(name), &message);
             Some(&[])
         }
