@@ -18,6 +18,15 @@ pub enum NotDecided {
         /// Its key.
         key: String,
     },
+    /// The place at which it broke is not known any more.
+    #[error(
+        "source.csv.encoding or source.csv.compression is another one than when {key} was read, so the place at which it \
+         broke is another one too; read it with --from-beginning"
+    )]
+    Unplaced {
+        /// Its key.
+        key: String,
+    },
     /// Rows may be in the stream that the checkpoint does not know.
     #[error(
         "the last run did not stop cleanly, so rows may be in doubt; let `brigade run` end by itself or stop it with \
@@ -44,6 +53,9 @@ pub fn decide(
     let aside = aside.ok_or_else(|| NotDecided::NotSetAside { key: key() })?;
     if decision.is_retry() && (checkpoint.is_put_back || !checkpoint.task.clean_stop) {
         return Err(NotDecided::InDoubt { key: key() });
+    }
+    if decision == Decision::RetryAtMark && aside.watermark.is_unplaced() {
+        return Err(NotDecided::Unplaced { key: key() });
     }
     let mut delta = CheckpointDelta {
         objects: vec![(entry.id.clone(), aside.decided(decision))],

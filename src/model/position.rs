@@ -21,6 +21,17 @@ impl Mark {
         ordinal: 0,
         line: 0,
     };
+
+    /// The same row, at a place that is not known any more: it has to be counted to.
+    #[must_use]
+    pub fn unplaced(self) -> Self {
+        Self { position: 0, ..self }
+    }
+
+    /// Whether the place is not known: no row but the first stands at the beginning.
+    pub fn is_unplaced(self) -> bool {
+        self.position == 0 && self.ordinal > 0
+    }
 }
 
 /// A half-open range of whole records, `[start, end)`.

@@ -150,7 +150,7 @@ pub(super) async fn begin(
         // first, and is stopped after it.
         refuse_suspended(&checkpoint.tables, config.errors.suspended_tables_max)?;
     }
-    let positions = Positions::of(config, backends.source.as_ref(), &checkpoint).await?;
+    let mut positions = Positions::of(config, backends, &checkpoint).await?;
     let life = decide(config, backends, &checkpoint).await?;
     let is_decided_now = checkpoint.life != life;
     let is_put_back = checkpoint.is_put_back;
@@ -173,6 +173,7 @@ pub(super) async fn begin(
         };
         let (mut delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
         delta.is_relocated = is_relocated;
+        delta.objects.extend(positions.unplaced());
         if is_decided_now {
             delta.life = Some(life.clone());
             checkpoint.life = life;

@@ -80,11 +80,39 @@ fn what_broke_for_its_encoding_is_read_from_the_beginning() {
     assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
     task.configure(&settings("utf-8", "./dead-letters"));
     let key = "shop/orders/LOAD1.csv";
-    let refused = task.brigade(&["files", "retry", key]).expect(64);
-    assert!(refused.stderr.contains("--from-beginning"), "{refused:?}");
+    // Before a run under the new encoding and after it.
+    for _ in 0..2 {
+        let refused = task.brigade(&["files", "retry", key]).expect(64);
+        assert!(refused.stderr.contains("--from-beginning"), "{refused:?}");
+        assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
+    }
     task.brigade(&["files", "retry", key, "--from-beginning"])
         .expect(0);
     task.brigade(&["run", "--once"]).expect(0);
     let (sent, expected) = (sent(&task), once_each());
     assert!(sent.keys().eq(expected.keys()), "{} rows", sent.len());
+}
+
+#[test]
+fn what_is_to_be_read_on_where_it_broke_is_not_read_at_that_place_under_another_encoding() {
+    let task = task_over(&settings("shift_jis", "./dead-letters"), |id| {
+        if id < 1_100 { "plain" } else { "voilà" }
+    });
+    assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
+    let before = sent(&task);
+    let key = "shop/orders/LOAD1.csv";
+    task.brigade(&["files", "retry", key]).expect(0);
+    task.configure(&settings("utf-8", "./dead-letters"));
+    let refused = task.brigade(&["run", "--once"]).expect(78);
+    assert!(
+        refused
+            .stderr
+            .contains(&format!("brigade files retry {key} --from-beginning")),
+        "{refused:?}"
+    );
+    assert_eq!(sent(&task), before, "nothing was sent");
+    task.brigade(&["files", "retry", key, "--from-beginning"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert!(sent(&task).keys().eq(once_each().keys()));
 }

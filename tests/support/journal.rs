@@ -290,6 +290,11 @@ impl CheckpointStore for WatchedStore {
         self.inner.lookup(queue, keys)
     }
 
+    fn set_aside(&self) -> Result<Vec<ObjectEntry>, StoreError> {
+        let _state = self.alive()?;
+        self.inner.set_aside()
+    }
+
     fn register_as(
         &self,
         queue: &QueueName,

@@ -86,6 +86,16 @@ impl ObjectState {
         }
     }
 
+    /// The same object, set aside before a row whose place is not known any more.
+    #[must_use]
+    pub fn unplaced(&self) -> Self {
+        let mut state = self.clone();
+        if let Self::Quarantined { watermark, .. } | Self::Decided { watermark, .. } = &mut state {
+            *watermark = watermark.unplaced();
+        }
+        state
+    }
+
     /// What the key of the object starts as under a new number, if it is to be read again.
     pub fn retried(&self) -> Option<Self> {
         let aside = self.set_aside()?;

@@ -247,6 +247,19 @@ impl CheckpointStore for MemoryStore {
         Ok(found.collect())
     }
 
+    fn set_aside(&self) -> Result<Vec<ObjectEntry>, StoreError> {
+        let shared = self.usable()?;
+        let newest = shared.numbers.iter().filter_map(|((queue, _), number)| {
+            let queue = queue.clone();
+            shared.object(&ObjectId {
+                queue,
+                number: *number,
+            })
+        });
+        let set_aside = newest.filter(|entry| entry.state.set_aside().is_some());
+        Ok(set_aside.cloned().collect())
+    }
+
     fn register_as(
         &self,
         queue: &QueueName,

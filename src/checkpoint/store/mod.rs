@@ -342,6 +342,13 @@ pub trait CheckpointStore: Debug + Display + Send + Sync {
     /// If the state cannot be read or does not decode.
     fn lookup(&self, queue: &QueueName, keys: &[&str]) -> Result<Vec<Option<ObjectEntry>>, StoreError>;
 
+    /// The objects that are set aside, whatever was decided of them, by queue and key. One whose key has a newer number is
+    /// not among them. It visits every object, so it is nothing for the path of a row.
+    ///
+    /// # Errors
+    /// If the state cannot be read or does not decode.
+    fn set_aside(&self) -> Result<Vec<ObjectEntry>, StoreError>;
+
     /// Gives each version the next number of the queue; durable when it returns. The keys must be new, or their
     /// objects were set aside and are to be read again.
     ///

@@ -50,7 +50,7 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
 }
 
 /// The same of a change after which positions count something else, such as characters of another encoding: a watermark
-/// that stands before the same row may have any of them.
+/// that stands before the same row may have any of them, and that of an object that is set aside none.
 ///
 /// # Errors
 /// As [`check_transition`].
@@ -58,6 +58,12 @@ pub fn check_relocation(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
     match (from, to) {
         (ObjectState::Open(before), ObjectState::Open(after))
             if before.watermark.ordinal == after.watermark.ordinal =>
+        {
+            Ok(())
+        }
+        (ObjectState::Quarantined { .. }, ObjectState::Quarantined { .. })
+        | (ObjectState::Decided { .. }, ObjectState::Decided { .. })
+            if *to == from.unplaced() =>
         {
             Ok(())
         }

@@ -2,6 +2,7 @@
 //!
 //! **Invariants:** C1 and C2 (a step is applied whole and durable, or the store refuses to go on).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -198,6 +199,23 @@ impl CheckpointStore for SledStore {
         let guarded = self.lock()?;
         guarded.check_usable()?;
         keys.iter().map(|key| guarded.state.lookup(queue, key)).collect()
+    }
+
+    fn set_aside(&self) -> Result<Vec<ObjectEntry>, StoreError> {
+        let mut objects = Vec::new();
+        for queue in self.queues()? {
+            let mut of_queue: BTreeMap<String, ObjectEntry> = BTreeMap::new();
+            self.for_each_object(&queue, &mut |entry| {
+                // Whatever was decided of the key before, this number is the one that counts.
+                of_queue.remove(&entry.version.key);
+                if entry.state.set_aside().is_some() {
+                    of_queue.insert(entry.version.key.clone(), entry);
+                }
+                ControlFlow::Continue(())
+            })?;
+            objects.extend(of_queue.into_values());
+        }
+        Ok(objects)
     }
 
     fn register_as(

@@ -179,12 +179,11 @@ async fn check_present(
     let settled_bytes = aside.map_or(0, |aside| aside.watermark.position);
     let is_counted_otherwise = !positions.is_empty() && positions != config.source.format.positions();
     if decision == Decision::RetryAtMark && settled_bytes > 0 && is_counted_otherwise {
-        let message = format!(
-            "source.csv.encoding or source.csv.compression is another one than when {} was read, so the place at which it \
-             broke is another one too; read it with --from-beginning",
-            source.locate(key)
-        );
-        return Err(Fault::new(FaultKind::Usage, message));
+        let key = printable(key).into_owned();
+        return Err(Fault::new(
+            FaultKind::Usage,
+            NotDecided::Unplaced { key }.to_string(),
+        ));
     }
     if decision == Decision::RetryAtMark
         && version.size_bytes < settled_bytes
@@ -222,7 +221,7 @@ fn commit(
         let table = load.and_then(|folder| config.tables.get(folder.table?.0));
         let delta = decide(&checkpoint, entry, table, decision).map_err(|error| {
             let kind = match error {
-                NotDecided::NotSetAside { .. } => FaultKind::Usage,
+                NotDecided::NotSetAside { .. } | NotDecided::Unplaced { .. } => FaultKind::Usage,
                 NotDecided::InDoubt { .. } => FaultKind::Data,
             };
             Fault::new(kind, error.to_string())

@@ -1,11 +1,10 @@
 //! Which files of a state are set aside, and what was decided of them.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::ControlFlow;
+use std::collections::VecDeque;
 
 use crate::checkpoint::status::{QuarantinedObject, remember};
 use crate::checkpoint::store::sled::SledStore;
-use crate::checkpoint::store::{Decision, ObjectEntry, StoreError};
+use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, StoreError};
 
 /// The files that are set aside, by queue and key. One that is read again under a new number is not among them.
 #[derive(Debug, Default)]
@@ -17,20 +16,7 @@ impl SetAsideFiles {
     /// # Errors
     /// If it cannot be read.
     pub(in crate::cli) fn of(store: &SledStore) -> Result<Self, StoreError> {
-        let mut files = Vec::new();
-        for queue in store.queues()? {
-            let mut of_queue: BTreeMap<String, ObjectEntry> = BTreeMap::new();
-            store.for_each_object(&queue, &mut |entry| {
-                // Whatever was decided of the key before, this number is the one that counts.
-                of_queue.remove(&entry.version.key);
-                if entry.state.set_aside().is_some() {
-                    of_queue.insert(entry.version.key.clone(), entry);
-                }
-                ControlFlow::Continue(())
-            })?;
-            files.extend(of_queue.into_values());
-        }
-        Ok(Self(files))
+        store.set_aside().map(Self)
     }
 
     /// All of them.

@@ -66,6 +66,10 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("finished_is_for_good", objects::finished_is_for_good),
     (
+        "an_object_that_is_set_aside_can_lose_its_place",
+        objects::an_object_that_is_set_aside_can_lose_its_place,
+    ),
+    (
         "a_key_to_be_read_again_gets_a_new_number",
         objects::a_key_to_be_read_again_gets_a_new_number,
     ),

@@ -202,6 +202,34 @@ pub(super) fn finished_is_for_good(backend: &mut dyn Backend) -> Result<()> {
     Ok(())
 }
 
+/// What positions count is another thing: an object that is set aside loses its place, and nothing else.
+pub(super) fn an_object_that_is_set_aside_can_lose_its_place(backend: &mut dyn Backend) -> Result<()> {
+    let quarantined = ObjectState::Quarantined {
+        reason: "not gzip".to_owned(),
+        watermark: mark(2),
+        totals: totals(2),
+    };
+    let id = register_one(backend, "a")?;
+    backend.store().commit(&object_delta(&id, quarantined.clone()))?;
+    let relocated = |state| CheckpointDelta {
+        is_relocated: true,
+        ..object_delta(&id, state)
+    };
+    let plain = backend.store().commit(&object_delta(&id, quarantined.unplaced()));
+    ensure!(plain.is_err(), "without a word positions do not change");
+    let reopened = backend.store().commit(&relocated(open(2)));
+    ensure!(reopened.is_err(), "it stays set aside");
+    backend.store().commit(&relocated(quarantined.unplaced()))?;
+    backend.reopen()?;
+    let found = state_of(backend, &id.queue, "a")?.context("it is there")?;
+    let aside = found.set_aside().context("it is set aside")?;
+    ensure!(
+        aside.watermark.is_unplaced() && aside.watermark.ordinal == mark(2).ordinal,
+        "{found:?}"
+    );
+    Ok(())
+}
+
 /// An object that was set aside keeps its number; its key gets another one only if it is to be read again.
 pub(super) fn a_key_to_be_read_again_gets_a_new_number(backend: &mut dyn Backend) -> Result<()> {
     let quarantined = ObjectState::Quarantined {
@@ -223,6 +251,11 @@ pub(super) fn a_key_to_be_read_again_gets_a_new_number(backend: &mut dyn Backend
             state_of(backend, &id.queue, "a")? == Some(state.clone()),
             "{state:?} is durable"
         );
+        let set_aside = backend.store().set_aside()?;
+        ensure!(
+            set_aside.iter().map(|entry| &entry.state).eq([&state]),
+            "{set_aside:?}"
+        );
         let again = backend.store().register_as(&id.queue, &[(version("a"), open(2))]);
         ensure!(again.is_ok() == is_free, "{state:?} gave {again:?}");
     }
@@ -233,6 +266,11 @@ pub(super) fn a_key_to_be_read_again_gets_a_new_number(backend: &mut dyn Backend
     ensure!(
         state_of(backend, &id.queue, "a")? == Some(open(2)),
         "the key leads to its new number"
+    );
+    let set_aside = backend.store().set_aside()?;
+    ensure!(
+        set_aside.is_empty(),
+        "the new number is the one that counts: {set_aside:?}"
     );
     let refused = backend.store().register(&id.queue, &[version("a")]);
     ensure!(refused.is_err(), "and only once");
