@@ -26,6 +26,7 @@ use crate::observe::object_trace::Destination;
 use crate::route::shard_map::Shard;
 use crate::settings::DeliveryConfig;
 use crate::sink::RecordSink;
+use crate::sink::pages::PagePermits;
 
 /// What a publisher is made of.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct ShardPublisherParts {
     pub start: Start,
     /// Shards without a known place are read back from this time on, in milliseconds since the epoch.
     pub since_ms: i64,
+    /// How many pages the looks of all shards have in memory.
+    pub look_permits: PagePermits,
     /// Whether the stream is away, and how long to try.
     pub outages: Outages,
     /// Cancelled when the stream turns out to have other shards.

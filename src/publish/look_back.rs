@@ -33,7 +33,7 @@ use crate::route::lineage::KnownShard;
 use crate::route::shard_map::{HashKey, Shard};
 use crate::saturate;
 use crate::settings::OutOfRetention;
-use crate::sink::pages::{Pages, Patience};
+use crate::sink::pages::{PagePermits, Pages, Patience};
 use crate::sink::{PageEdge, ReadPage, ReadStart, RecordSink, ShardReader, SinkError};
 
 /// How often the end of an open shard must be seen before it is believed.
@@ -50,6 +50,8 @@ pub struct LookBack {
     pub shard: Shard,
     /// Pause between two calls.
     pub pause: Duration,
+    /// How many pages the looks of all shards have in memory.
+    pub permits: PagePermits,
     /// What to do if a place is gone.
     pub out_of_retention: OutOfRetention,
     /// Whether records are sent to the points of lanes.
@@ -158,7 +160,8 @@ impl LookBack {
             ReadStart::Oldest | ReadStart::After(_) | ReadStart::Since(_) => None,
         };
         let empty_ends_min = known.is_open.then_some(ENDS_SEEN_MIN);
-        let mut pages = Pages::new(reader, self.pause, empty_ends_min);
+        let pages = Pages::new(reader, self.pause, empty_ends_min);
+        let mut pages = pages.within(self.permits.clone());
         let (begun, mut progress) = (Instant::now(), Progress::default());
         while let Some(page) = pages.next().await.map_err(Fault::from)? {
             self.tell(shard, &mut progress, begun.elapsed(), &page, question.note);

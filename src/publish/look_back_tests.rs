@@ -116,6 +116,7 @@ async fn look(case: Case) -> (Result<Vec<String>, Fault>, Vec<ReadStart>) {
         sink: Arc::<Scripted>::clone(&sink),
         shard: ShardMap::uniform(1).unwrap().shards()[0].clone(),
         pause: Duration::ZERO,
+        permits: PagePermits::of(0),
         out_of_retention: case.policy,
         is_chained: false,
         clock: Arc::new(SystemClock),

@@ -90,6 +90,7 @@ impl BatchSender {
                 Pace::Service | Pace::Custom { .. } => LOOK_PAUSE,
                 Pace::Off => LOOK_PAUSE_UNPACED,
             },
+            permits: parts.look_permits,
             out_of_retention: parts.delivery.out_of_retention,
             is_chained: parts.is_chained,
         };

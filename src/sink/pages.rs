@@ -1,13 +1,16 @@
 //! Reads a shard to its end, at a pace that leaves consumers their share, over trouble that passes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::{ReadPage, SeenRecord, ShardReader, SinkError};
 use crate::delays::Delays;
+use crate::saturate;
 
 /// Pages in a row at the end of a shard, with records or without, after which what still comes is newer than the
 /// question: others may write all the time. Servers that never say how far behind a page is end with an empty page.
@@ -30,6 +33,26 @@ const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest pause after a call that failed.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// Bytes in flight for which one page may be in memory: it has up to 10 MiB of records
+/// (<https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html>, read in November 2026), and its answer
+/// is there beside it for a moment.
+const BYTES_PER_PAGE: u64 = 32 << 20;
+/// Pages that may be in memory at a time at most: more are not read faster.
+const HELD_PAGES_MAX: usize = 16;
+
+/// How many pages of all shards together may be in memory at a time. After a crash every shard is read back at the same
+/// moment; without this, a stream of many shards needed more memory at every start than the process has.
+#[derive(Debug, Clone)]
+pub struct PagePermits(Arc<Semaphore>);
+
+impl PagePermits {
+    /// As many as fit a process that may have so many bytes in flight.
+    pub fn of(in_flight_bytes: u64) -> Self {
+        let count = saturate::to_usize(in_flight_bytes / BYTES_PER_PAGE);
+        Self(Arc::new(Semaphore::new(count.clamp(1, HELD_PAGES_MAX))))
+    }
+}
+
 /// The pages of one shard, one after another.
 #[derive(Debug)]
 pub struct Pages {
@@ -46,6 +69,9 @@ pub struct Pages {
     standstill: u32,
     nearest_ms: u64,
     is_done: bool,
+    permits: Option<PagePermits>,
+    /// For the page that was given last.
+    held: Option<OwnedSemaphorePermit>,
 }
 
 impl Pages {
@@ -64,6 +90,18 @@ impl Pages {
             standstill: 0,
             nearest_ms: u64::MAX,
             is_done: false,
+            permits: None,
+            held: None,
+        }
+    }
+
+    /// The same with as few pages in memory, together with all others that share these permits. A page counts until the
+    /// next one is asked for, or the pages are dropped.
+    #[must_use]
+    pub fn within(self, permits: PagePermits) -> Self {
+        Self {
+            permits: Some(permits),
+            ..self
         }
     }
 
@@ -78,6 +116,7 @@ impl Pages {
     /// # Errors
     /// If trying again cannot help, or did not help for too long, or the pages stand still.
     pub async fn next(&mut self) -> Result<Option<ReadPage>, SinkError> {
+        self.held = None;
         if self.is_done {
             return Ok(None);
         }
@@ -89,6 +128,7 @@ impl Pages {
             if let Some(next_at) = self.next_at {
                 tokio::time::sleep_until(next_at).await;
             }
+            self.held = self.permit().await;
             let now = Instant::now();
             let asked_at = *self.asked_at.get_or_insert(now);
             let answer = self.reader.next_page().await;
@@ -100,9 +140,19 @@ impl Pages {
             }
             match answer {
                 Ok(page) => return Ok(Some(page)),
-                Err(error) => patience.wait(error).await?,
+                Err(error) => {
+                    self.held = None;
+                    patience.wait(error).await?;
+                }
             }
         }
+    }
+
+    /// Waits until another page may be in memory.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = Arc::clone(&self.permits.as_ref()?.0);
+        // Nobody closes it.
+        permits.acquire_owned().await.ok()
     }
 
     /// All records up to the end.
@@ -199,137 +249,5 @@ impl Patience {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use async_trait::async_trait;
-    use bytes::Bytes;
-
-    use super::*;
-
-    /// Gives these pages, then the last of them again and again.
-    #[derive(Debug)]
-    struct Scripted(VecDeque<Result<ReadPage, SinkError>>);
-
-    #[async_trait]
-    impl ShardReader for Scripted {
-        async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
-            if self.0.len() > 1 {
-                return self.0.pop_front().unwrap();
-            }
-            self.0.front().cloned().unwrap()
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "a script holds pages and errors")]
-    fn page(records_count: usize, behind_ms: u64, is_last: bool) -> Result<ReadPage, SinkError> {
-        let record = SeenRecord {
-            sequence_number: "1".into(),
-            member: None,
-            partition_key: "k".into(),
-            payload: Bytes::new(),
-        };
-        Ok(ReadPage::of(vec![record; records_count], behind_ms, is_last))
-    }
-
-    async fn pages_count(script: Vec<Result<ReadPage, SinkError>>, empty_ends_min: Option<u32>) -> usize {
-        let reader = Box::new(Scripted(script.into()));
-        let mut pages = Pages::new(reader, Duration::ZERO, empty_ends_min);
-        let mut count = 0;
-        while pages.next().await.unwrap().is_some() {
-            count += 1;
-        }
-        count
-    }
-
-    #[tokio::test]
-    async fn an_end_is_believed_only_if_it_is_seen_often_enough_in_a_row() {
-        let script = || {
-            vec![
-                page(1, 5, false),
-                page(0, 0, false),
-                page(0, 9, false),
-                page(0, 0, false),
-            ]
-        };
-        assert_eq!(pages_count(script(), Some(1)).await, 2);
-        assert_eq!(pages_count(script(), Some(3)).await, 6);
-        assert_eq!(
-            pages_count(vec![page(0, 0, false), page(2, 0, true)], None).await,
-            2
-        );
-    }
-
-    #[tokio::test]
-    async fn a_shard_that_others_write_to_all_the_time_has_an_end_too() {
-        assert_eq!(pages_count(vec![page(1, 0, false)], Some(3)).await, 100);
-    }
-
-    /// A place that the service does not keep any more: it answers without an error and without a record, for ever.
-    #[tokio::test]
-    async fn pages_that_stand_still_are_told_asked_for_less_often_and_given_up() {
-        let reader = Box::new(Scripted([page(0, 86_400_000, false)].into()));
-        let mut pages = Pages::new(reader, Duration::ZERO, Some(3));
-        let (mut told_at, mut count) = (None, 0);
-        let error = loop {
-            match pages.next().await {
-                Ok(page) => assert!(page.is_some(), "this is not the end"),
-                Err(error) => break error,
-            }
-            count += 1;
-            if pages.stand_still() {
-                told_at.get_or_insert(count);
-            }
-        };
-        assert_eq!((told_at, count), (Some(31), 301));
-        assert!(error.to_string().contains("86400 s"), "{error}");
-        let pause = |standstill| pause_after(Duration::from_millis(250), standstill).as_millis();
-        assert_eq!([0, 4, 5, 30, 300].map(pause), [250, 250, 500, 1_750, 2_250]);
-    }
-
-    /// A shard with few records: the service looks through a part of it at a time.
-    #[tokio::test]
-    async fn empty_pages_that_get_nearer_to_the_end_are_read_to_it() {
-        let gap = (1..2_000).rev().map(|minutes| page(0, minutes * 60_000, false));
-        let script: Vec<_> = gap.chain([page(1, 0, false), page(0, 0, false)]).collect();
-        assert_eq!(pages_count(script, Some(3)).await, 1_999 + 1 + 3);
-    }
-
-    /// Others write faster than the shard may be read.
-    #[test]
-    fn what_arrived_after_the_question_is_not_read_for_ever() {
-        let is_last = |empty_ends_min, behind_ms, asked_for_s| {
-            let reader = Box::new(Scripted(VecDeque::new()));
-            let mut pages = Pages::new(reader, Duration::ZERO, empty_ends_min);
-            let page = page(5, behind_ms, false).unwrap();
-            pages.ends_with(&page, Duration::from_secs(asked_for_s))
-        };
-        assert!(
-            !is_last(Some(3), 20_000, 79) && is_last(Some(3), 20_000, 80),
-            "a minute later"
-        );
-        assert!(
-            !is_last(None, 20_000, 80),
-            "a closed shard says which page is its last"
-        );
-        assert!(
-            !is_last(Some(3), 0, 3_600),
-            "a server that always says that it is at the end"
-        );
-    }
-
-    #[tokio::test]
-    async fn trouble_that_passes_is_waited_out_and_the_rest_is_told() {
-        let throttled = SinkError::Throttled {
-            stream: "s".into(),
-            detail: "slow down".into(),
-        };
-        assert_eq!(
-            pages_count(vec![Err(throttled), page(1, 0, true)], Some(1)).await,
-            1
-        );
-        let missing = SinkError::Missing { stream: "s".into() };
-        let mut pages = Pages::new(Box::new(Scripted([Err(missing)].into())), Duration::ZERO, None);
-        assert!(pages.next().await.is_err());
-    }
-}
+#[path = "pages_tests.rs"]
+mod tests;

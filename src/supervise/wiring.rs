@@ -38,6 +38,7 @@ use crate::read::object_chunks::ReadSettings;
 use crate::route::shard_map::{Shard, ShardIndex};
 use crate::settings::{DeliveryConfig, Guarantee};
 use crate::sink::StreamDescription;
+use crate::sink::pages::PagePermits;
 use crate::source::ObjectPolicies;
 
 /// What all wiring needs.
@@ -67,12 +68,13 @@ impl Wiring<'_> {
         let mut batchers = Vec::new();
         let limits = BatchLimits::new(self.config.delivery.aggregation, self.stream.record_bytes_max);
         let linger = self.config.delivery.linger;
+        let look_permits = PagePermits::of(self.config.limits.in_flight_bytes);
         for (index, shard) in self.stream.shards.shards().iter().cloned().enumerate() {
             let arbiter = self.placement.sink(index);
             let (publisher, publisher_mailbox) = ActorSet::mailbox::<ShardPublisher>();
             let (batcher, batcher_mailbox) = ActorSet::mailbox::<ShardBatcher>();
             let name = shard.id.clone();
-            let parts = self.publisher_parts(shard, checkpointer, dead_letters);
+            let parts = self.publisher_parts(shard, look_permits.clone(), checkpointer, dead_letters);
             self.actors.spawn(
                 &arbiter,
                 format!("publisher {name}"),
@@ -94,6 +96,7 @@ impl Wiring<'_> {
     fn publisher_parts(
         &self,
         shard: Shard,
+        look_permits: PagePermits,
         checkpointer: &Addr<Checkpointer>,
         dead_letters: &Addr<DeadLetterWriter>,
     ) -> ShardPublisherParts {
@@ -103,6 +106,7 @@ impl Wiring<'_> {
             delivery: self.delivery,
             start: self.recovery.start.clone(),
             since_ms: self.recovery.since_ms,
+            look_permits,
             outages: self.lasting.outages.clone(),
             reshard: self.reshard.clone(),
             wind_down: self.wind_down.clone(),
