@@ -99,9 +99,8 @@ pub(super) async fn list_page(
         let entries = entries.map(|(id, (version, state))| ObjectEntry { id, version, state });
         Ok::<_, Fault>((entries.collect(), not_read))
     });
-    let (new, not_read): (Vec<ObjectEntry>, _) = work
-        .await
-        .map_err(|error| Fault::new(FaultKind::StateIo, format!("listing: {error}")))??;
+    let failed = |error| Fault::new(FaultKind::StateIo, format!("listing: {error}"));
+    let (new, not_read): (Vec<ObjectEntry>, _) = work.await.map_err(failed)??;
     tracing::Span::current()
         .record("seen", seen)
         .record("new", new.len());
