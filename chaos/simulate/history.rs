@@ -175,9 +175,14 @@ impl History<'_> {
 
     /// The store has done its work; says whether the task is at its end.
     fn finish_commit(&mut self) -> Result<bool, String> {
-        let Some(Commit { delta, is_last }) = self.process.commit.take() else {
+        let Some(commit) = self.process.commit.take() else {
             return Ok(false);
         };
+        let Commit {
+            delta,
+            finished,
+            is_last,
+        } = commit;
         self.outside.tally.commits += 1;
         self.outside.say(|| {
             format!(
@@ -187,6 +192,7 @@ impl History<'_> {
             )
         });
         self.store.commit(delta)?;
+        self.process.announce(&finished);
         judge_checkpoint(&self.outside, &self.store)?;
         if !is_last {
             return Ok(false);

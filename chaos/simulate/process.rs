@@ -53,6 +53,7 @@ struct Reader {
 #[derive(Debug)]
 pub(crate) struct Commit {
     pub(crate) delta: CheckpointDelta,
+    pub(crate) finished: Vec<ObjectId>,
     pub(crate) is_last: bool,
 }
 
@@ -219,21 +220,34 @@ impl Process {
             self.ledger.stop(is_clean);
         }
         let now_ms = i64::try_from(outside.now).expect("a time of this history");
-        let (delta, _finished) = self.ledger.take_delta(now_ms);
+        let (delta, finished) = self.ledger.take_delta(now_ms);
         if is_last || !delta.is_empty() {
-            self.commit = Some(Commit { delta, is_last });
+            self.commit = Some(Commit {
+                delta,
+                finished,
+                is_last,
+            });
+        }
+    }
+
+    /// Tells all senders of objects that are done, durably.
+    pub(crate) fn announce(&mut self, finished: &[ObjectId]) {
+        for sender in &mut self.senders {
+            finished.iter().for_each(|object| sender.finish(object));
         }
     }
 
     /// Makes it durable that records may be in the stream more than once, with whatever else changed.
     fn note_copies(&mut self, outside: &mut Outside<'_>, store: &mut Store) -> Result<(), String> {
         outside.say(|| "the process notes that there may be copies".to_owned());
-        if let Some(Commit { delta, .. }) = self.commit.take() {
-            store.commit(delta)?;
-        }
+        let begun = self.commit.take().map(|commit| (commit.delta, commit.finished));
         self.ledger.change_task(|task| task.may_hold_copies = true);
         let now_ms = i64::try_from(outside.now).expect("a time of this history");
-        store.commit(self.ledger.take_delta(now_ms).0)
+        for (delta, finished) in begun.into_iter().chain([self.ledger.take_delta(now_ms)]) {
+            store.commit(delta)?;
+            self.announce(&finished);
+        }
+        Ok(())
     }
 
     fn read(&mut self, outside: &mut Outside<'_>, store: &mut Store, index: usize) -> Result<(), String> {

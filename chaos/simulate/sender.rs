@@ -5,7 +5,7 @@ use std::time::Duration;
 use bucket_brigade::batch::packer::{BatchLimits, Packer};
 use bucket_brigade::limits::RECORD_BYTES_DEFAULT;
 use bucket_brigade::model::batch::LinkKind;
-use bucket_brigade::model::{BatchRecord, Settled};
+use bucket_brigade::model::{BatchRecord, ObjectId, Settled};
 use bucket_brigade::publish::delivery::{DeliveryStep, ShardDelivery};
 use bucket_brigade::publish::look_plan::Start;
 use bucket_brigade::publish::messages::Batch;
@@ -43,6 +43,7 @@ pub(crate) struct Sender {
     delivery: ShardDelivery,
     batch: Option<Batch>,
     contents: Vec<Option<ContentIndex>>,
+    done: Vec<ObjectId>,
     doing: Doing,
     since_ms: u64,
     /// When the batch was begun.
@@ -79,6 +80,7 @@ impl Sender {
             delivery: ShardDelivery::new(outside.plan.delivery, start, range, now),
             batch: None,
             contents: Vec::new(),
+            done: Vec::new(),
             doing: Doing::Next,
             since_ms,
             begun_ms: 0,
@@ -89,6 +91,11 @@ impl Sender {
             has_left_doubt: false,
             is_closed: false,
         }
+    }
+
+    /// An object is done; the sender learns it before its next batch.
+    pub(crate) fn finish(&mut self, object: &ObjectId) {
+        self.done.push(object.clone());
     }
 
     /// Whether it has to be made durable now that there may be copies; after that the delivery goes on.
@@ -196,6 +203,9 @@ impl Sender {
         }
         let (names, id) = (outside.names(self.contents.iter().copied()), &self.shard.id);
         outside.say(|| format!("{id}: takes on a batch [{names}]"));
+        for object in std::mem::take(&mut self.done) {
+            self.delivery.finish(&object);
+        }
         self.delivery.begin(&batch);
         self.begun_ms = outside.now;
         self.batch = Some(batch);

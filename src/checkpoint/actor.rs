@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tracing::Span;
 
+use super::done_objects::DoneObjects;
 use super::ledger::{Ledger, LedgerError};
 use super::messages::ObjectsDone;
 use super::status::{StatusBoard, TaskStatus};
@@ -43,6 +44,8 @@ pub struct CheckpointerParts {
     pub store: Arc<dyn CheckpointStore>,
     /// Who wants to know of finished objects.
     pub discoverer: Upstream<ObjectsDone>,
+    /// The same for objects that rows in doubt can belong to.
+    pub done: DoneObjects,
     /// Time between two commits.
     pub interval: Duration,
     /// The in-flight budget, for the status.
@@ -152,6 +155,7 @@ impl Checkpointer {
             self.urgent.remove(id);
         }
         if !finished.is_empty() {
+            self.parts.done.add(&finished);
             self.parts.discoverer.notify(ObjectsDone { ids: finished });
         }
     }

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod context;
 pub mod cut;
 pub mod decide;
+pub mod done_objects;
 mod handlers;
 pub mod ledger;
 #[cfg(test)]

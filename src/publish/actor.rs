@@ -14,6 +14,7 @@ use super::look_plan::Start;
 use super::messages::PublishBatch;
 use super::refusals::Refusals;
 use super::sender::BatchSender;
+use crate::checkpoint::done_objects::DoneObjects;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
@@ -43,6 +44,8 @@ pub struct ShardPublisherParts {
     pub since_ms: i64,
     /// How many pages the looks of all shards have in memory.
     pub look_permits: PagePermits,
+    /// Which objects that rows in doubt can belong to are done.
+    pub done: DoneObjects,
     /// Whether the stream is away, and how long to try.
     pub outages: Outages,
     /// Cancelled when the stream turns out to have other shards.

@@ -117,6 +117,12 @@ impl ShardDelivery {
         }
     }
 
+    /// An object is done, durably: nothing in the stream is kept for rows of it any more.
+    pub fn finish(&mut self, object: &ObjectId) {
+        self.candidates.retain(|candidate| candidate != object);
+        self.sightings.finish(object);
+    }
+
     /// Takes on a batch; the one before must be settled.
     pub fn begin(&mut self, batch: &Batch) {
         let (count, ordering) = (batch.records.len(), self.ordering());

@@ -18,6 +18,7 @@ use super::messages::Batch;
 use super::pacer::Pacer;
 use super::persistence::{Persistence, Sent, refused_count};
 use super::refusals::Refusals;
+use crate::checkpoint::done_objects::DoneObjects;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
@@ -52,6 +53,9 @@ pub(super) struct BatchSender {
     /// Nothing that a process before this one left in doubt is older than this, in milliseconds since the epoch.
     since_ms: i64,
     found_log: FoundLog,
+    done: DoneObjects,
+    /// How many of those the delivery knows of.
+    done_count: usize,
     outages: Outages,
     reshard: CancellationToken,
     wind_down: WindDown,
@@ -104,6 +108,8 @@ impl BatchSender {
             look_back,
             since_ms: parts.since_ms,
             found_log,
+            done: parts.done,
+            done_count: 0,
             outages: parts.outages,
             reshard: parts.reshard,
             finish_max: match parts.delivery.guarantee {
@@ -181,6 +187,10 @@ impl BatchSender {
     }
 
     async fn get_through(&mut self, batch: &mut Batch) -> Result<Through, Fault> {
+        for object in self.done.after(self.done_count) {
+            self.delivery.finish(&object);
+            self.done_count += 1;
+        }
         self.delivery.begin(batch);
         let begun = Instant::now();
         let wind_down = self.wind_down.clone();

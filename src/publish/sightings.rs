@@ -227,6 +227,14 @@ impl Sightings {
         }
     }
 
+    /// The object is done, so none of its rows comes any more. Without this, what others wrote into the stream is kept for
+    /// rows of the last file of a queue for ever, and every later look has to begin there.
+    pub fn finish(&mut self, object: &ObjectId) {
+        if self.candidates.remove(object).is_some() && self.candidates.is_empty() {
+            self.close();
+        }
+    }
+
     fn lane_of(&self, hash_key: HashKey) -> usize {
         planted::lane(self.lane_starts.partition_point(|start| *start <= hash_key.0))
     }

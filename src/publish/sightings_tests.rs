@@ -332,3 +332,21 @@ fn a_look_begins_where_the_last_one_did_while_anything_is_open_in_any_shard() {
         "once nothing is open"
     );
 }
+
+/// Others write into the stream too, and no file may come after the last one of a load.
+#[test]
+fn nothing_is_kept_for_rows_of_an_object_that_is_done() {
+    let seen = seen(&[("k", "a"), ("of others", "x")]);
+    let mut sightings = Sightings::new(seen, [object(1), object(2)], Ordering::Final, false);
+    assert!(takes(&mut sightings, 1, "k", "a"));
+    sightings.finish(&object(1));
+    assert_eq!(
+        sightings.take_done(),
+        HashMap::new(),
+        "the other object may have it"
+    );
+    sightings.finish(&object(2));
+    let ends = HashMap::from([("s".to_owned(), "1".to_owned())]);
+    assert_eq!(sightings.take_done(), ends);
+    assert!(!takes(&mut sightings, 2, "of others", "x"));
+}

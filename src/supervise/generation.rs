@@ -18,6 +18,7 @@ use super::recovery::{begin, ensure_writable, possible_delivery};
 use super::spawn::ActorSet;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
+use crate::checkpoint::done_objects::DoneObjects;
 use crate::checkpoint::messages::CommitNow;
 use crate::checkpoint::status::TaskStatus;
 use crate::config::Config;
@@ -135,6 +136,7 @@ impl Generation {
             config,
             backends,
             budget: Budget::new(config.limits.in_flight_bytes),
+            done: DoneObjects::of(&recovery.start.candidates),
             placement: Placement::new(config.limits.files_in_parallel, stream.shards.shards().len()),
             actors: ActorSet::default(),
             stream,

@@ -15,6 +15,7 @@ use super::spawn::{ActorSet, Mailbox};
 use crate::batch::actor::ShardBatcher;
 use crate::batch::packer::BatchLimits;
 use crate::checkpoint::actor::{Checkpointer, CheckpointerParts};
+use crate::checkpoint::done_objects::DoneObjects;
 use crate::checkpoint::ledger::Ledger;
 use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::Checkpoint;
@@ -54,6 +55,7 @@ pub(super) struct Wiring<'a> {
     pub(super) wind_down: WindDown,
     pub(super) lasting: Lasting,
     pub(super) budget: Budget,
+    pub(super) done: DoneObjects,
     pub(super) placement: Placement,
     pub(super) actors: ActorSet,
 }
@@ -107,6 +109,7 @@ impl Wiring<'_> {
             start: self.recovery.start.clone(),
             since_ms: self.recovery.since_ms,
             look_permits,
+            done: self.done.clone(),
             outages: self.lasting.outages.clone(),
             reshard: self.reshard.clone(),
             wind_down: self.wind_down.clone(),
@@ -203,13 +206,14 @@ impl Wiring<'_> {
             self.lasting.counters.shards().clone(),
         );
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
-        let discoverer = Upstream::to(discoverer.clone());
+        let (discoverer, done) = (Upstream::to(discoverer.clone()), self.done.clone());
         self.actors
             .spawn(&self.placement.control(), "checkpointer", mailbox, move |fuse| {
                 let parts = CheckpointerParts {
                     ledger,
                     store,
                     discoverer,
+                    done,
                     interval,
                     budget,
                     outages,
