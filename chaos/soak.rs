@@ -31,6 +31,8 @@ const RATES: FaultRates = FaultRates {
     late: 0,
 };
 const SHARDS_MAX: u32 = 6;
+/// Longer than the engine waits for any answer of one attempt.
+const FROZEN_LONG: Duration = Duration::from_secs(15);
 const SAVED: &str = "saved.jsonl";
 /// Folders that rows are in: the files, and nothing else that a value may be in.
 const WITH_ROWS: [&str; 2] = ["s3", "dead-letters"];
@@ -60,6 +62,8 @@ enum Act {
     File,
     Kill,
     Stop,
+    /// The process is stopped for a while as by the freezer of a container, and goes on.
+    Freeze,
     Away,
     Throttle,
     Reshard,
@@ -71,10 +75,11 @@ enum Act {
     PutBack,
 }
 
-const ACTS: [(Act, u8); 10] = [
+const ACTS: [(Act, u8); 11] = [
     (Act::File, 8),
     (Act::Kill, 4),
     (Act::Stop, 2),
+    (Act::Freeze, 2),
     (Act::Away, 3),
     (Act::Throttle, 2),
     (Act::Reshard, 2),
@@ -169,6 +174,7 @@ impl Soak {
                 self.stop()?;
                 self.start()
             }
+            Act::Freeze => self.freeze(),
             Act::Away => {
                 let weather = Weather::AWAY.choose(&mut self.rng);
                 let weather = weather.copied().unwrap_or(Weather::Closed);
@@ -234,6 +240,18 @@ impl Soak {
                 self.field.last_words()
             )),
         }
+    }
+
+    /// Answers arrive meanwhile, connections are closed, time passes; one in five times longer than a request may take.
+    fn freeze(&mut self) -> Result<(), String> {
+        self.engine.freeze()?;
+        let filed = self.file();
+        self.pause(2_000);
+        if self.rng.random_bool(0.2) {
+            sleep(FROZEN_LONG);
+        }
+        self.engine.thaw()?;
+        filed
     }
 
     /// One side, or both, has this weather for a while; files come, and perhaps a kill.

@@ -99,7 +99,21 @@ impl Engine {
         let status = format!("/proc/{}/status", self.child.id());
         let is_heard = || is_caught(&fs::read_to_string(&status).unwrap_or_default(), Signal::TERM);
         self.until("the engine hears SIGTERM", START_MAX, is_heard)?;
-        let sent = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        self.send(Signal::TERM)
+    }
+
+    /// SIGSTOP: it does nothing until it is thawed, and its connections stay.
+    pub(crate) fn freeze(&self) -> Result<(), String> {
+        self.send(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) -> Result<(), String> {
+        self.send(Signal::CONT)
+    }
+
+    fn send(&self, signal: Signal) -> Result<(), String> {
+        let sent = kill_process(Pid::from_child(&self.child), signal);
         sent.map_err(|error| error.to_string())
     }
 

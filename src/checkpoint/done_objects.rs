@@ -1,12 +1,13 @@
-//! Which objects are done, for whoever still looks for rows of them in the stream.
+//! Which objects have ended in this generation, for whoever still looks for rows of them in the stream.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::ObjectId;
 
-/// The objects of a checkpoint that rows in doubt can belong to, and those of them that are done by now. No row of one that
-/// is done comes any more, so nothing in the stream has to be kept for it.
+/// The objects of a checkpoint that rows in doubt can belong to, and those of them that ended since: all is settled of
+/// them, or up to where they are set aside or suspended. No row of those comes any more in this generation, so nothing in
+/// the stream has to be kept for them.
 #[derive(Debug, Clone, Default)]
 pub struct DoneObjects(Arc<Mutex<Inner>>);
 
@@ -17,7 +18,7 @@ struct Inner {
 }
 
 impl DoneObjects {
-    /// None is done yet of these.
+    /// None of these has ended yet.
     pub fn of(candidates: &[ObjectId]) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             awaited: candidates.iter().cloned().collect(),
@@ -25,7 +26,7 @@ impl DoneObjects {
         })))
     }
 
-    /// Objects are done, durably.
+    /// Objects have ended, durably.
     pub fn add(&self, ids: &[ObjectId]) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for id in ids {
@@ -35,7 +36,7 @@ impl DoneObjects {
         }
     }
 
-    /// Those after the first ones, in the order in which they were done.
+    /// Those after the first ones, in the order in which they ended.
     pub fn after(&self, count: usize) -> Vec<ObjectId> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.done.get(count..).unwrap_or_default().to_vec()

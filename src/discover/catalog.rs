@@ -12,6 +12,7 @@ use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, UNREAD_SHOWN
 pub use super::queue::ListedPage;
 use super::queue::Queue;
 pub use super::queue_start::{QueueStart, Watch};
+use super::read_otherwise::Others;
 use crate::checkpoint::messages::TaskNotice;
 pub use crate::model::control::{control_version, is_late};
 use crate::model::start::StartPoint;
@@ -32,6 +33,8 @@ pub struct ListRequest {
     pub late_files: LateFiles,
     /// Where the queue starts.
     pub from: StartPoint,
+    /// Where its files may have been read as files of another kind.
+    pub others: Others,
     /// Whether the load of the queue is complete: what is new came after it and is not read.
     pub is_loaded: bool,
     /// Where to start.
@@ -70,6 +73,7 @@ impl Catalog {
                 rule: queue.start.rule.clone(),
                 late_files: queue.start.late_files,
                 from: queue.start.from.clone(),
+                others: queue.start.others.clone(),
                 is_loaded: queue.start.is_loaded,
                 after,
             })

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::catalog::{Catalog, ListedPage, QueueStart, Watch, control_version, is_late};
 use super::folders::FileRule;
 use super::messages::{Assignment, NotRead, ObjectRead, SomeObjects, Work};
+use super::read_otherwise::Others;
 use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, ObjectTotals};
 use crate::model::control::{CONTROL_KEY, ControlPlan};
 use crate::model::start::StartPoint;
@@ -49,6 +50,7 @@ fn queue(table: Option<usize>, watch: Watch) -> QueueStart {
         is_suspended: false,
         unread: Vec::new(),
         from: StartPoint::Beginning,
+        others: Others::default(),
         list_after: None,
         watch,
         name,

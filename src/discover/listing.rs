@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::catalog::{ListRequest, ListedPage, is_late};
 use super::folders::{Belonging, FileRule};
 use super::messages::{NotRead, SomeObjects};
+use super::read_otherwise::Others;
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, ObjectState, ObjectTotals, SetAside};
 use crate::fault::{Fault, FaultKind};
 use crate::model::name_order::{NameOrder, OutOfOrder};
@@ -58,7 +59,7 @@ pub(super) async fn list_page(
     let left_out = left_out(&mut page, &request.rule);
     let out_of_order = out_of_order(&page, &left_out);
     let (queue, next, seen) = (request.name.clone(), page.next, page.objects.len());
-    let is_loaded = request.is_loaded;
+    let (is_loaded, others) = (request.is_loaded, request.others.clone());
     let work = tokio::task::spawn_blocking(move || {
         let keys: Vec<&str> = page.objects.iter().map(|version| version.key.as_str()).collect();
         let found = store.lookup(&queue, &keys).map_err(Fault::from)?;
@@ -81,7 +82,7 @@ pub(super) async fn list_page(
             }
         }
         not_read.replaced = SomeObjects::of(replaced.into_iter());
-        not_read.read_otherwise = remove_read_otherwise(store.as_ref(), &queue, &mut new)?;
+        not_read.read_otherwise = remove_read_otherwise(store.as_ref(), &others, &mut new)?;
         if is_loaded {
             not_read.left_out = SomeObjects::of(new.into_iter().map(|version| version.key));
             return Ok((Vec::new(), not_read));
@@ -164,26 +165,22 @@ fn is_replaced(version: &ObjectVersion, known: &ObjectEntry) -> bool {
 }
 
 /// Takes out what has a number in another queue of the table: it was a load file and would be a change file now, or the
-/// other way about, because the configuration is another one. Its rows are sent, or will be; read again they would come
-/// twice.
+/// other way about.
 fn remove_read_otherwise(
     store: &dyn CheckpointStore,
-    queue: &QueueName,
+    others: &Others,
     new: &mut Vec<ObjectVersion>,
 ) -> Result<SomeObjects, Fault> {
+    let keys: Vec<_> = new.iter().map(|version| version.key.as_str()).collect();
+    let mut have = others.have(store, &keys).map_err(Fault::from)?.into_iter();
     let mut removed = SomeObjects::default();
-    for other in queue.others() {
-        let keys: Vec<_> = new.iter().map(|version| version.key.as_str()).collect();
-        let found = store.lookup(&other, &keys).map_err(Fault::from)?;
-        let mut is_known = found.iter().map(Option::is_some);
-        new.retain(|version| {
-            let is_known = is_known.next().unwrap_or(false);
-            if is_known {
-                removed.push(&version.key);
-            }
-            !is_known
-        });
-    }
+    new.retain(|version| {
+        let is_read_otherwise = have.next().unwrap_or(false);
+        if is_read_otherwise {
+            removed.push(&version.key);
+        }
+        !is_read_otherwise
+    });
     Ok(removed)
 }
 
@@ -277,7 +274,7 @@ fn report_left_out(
             %queue,
             files = now.read_otherwise.count,
             first = first(&now.read_otherwise),
-            "files were found as files of another kind, load or changes, before the configuration changed; they are not \
+            "files were read as files of another kind, load or changes, before the configuration changed; they are not \
              read again"
         );
     }

@@ -15,3 +15,4 @@ pub mod messages;
 mod queue;
 mod queue_start;
 pub mod queues;
+pub mod read_otherwise;

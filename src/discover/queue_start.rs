@@ -1,6 +1,7 @@
 //! What a queue starts from. Pure: no I/O, no clock.
 
 use super::folders::FileRule;
+use super::read_otherwise::Others;
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::control::ControlPlan;
 use crate::model::start::StartPoint;
@@ -54,6 +55,8 @@ pub struct QueueStart {
     pub greatest_key: Option<String>,
     /// Which of its objects are not read because they lie before the start.
     pub from: StartPoint,
+    /// Where its files may have been read as files of another kind.
+    pub others: Others,
     /// Short listings begin after this key at least.
     pub list_after: Option<String>,
 }

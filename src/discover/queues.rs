@@ -6,6 +6,7 @@ use super::catalog::{ListRequest, QueueStart, Watch, control_version};
 use super::folders::{ObjectFolder, change_folders, load_folder};
 use super::listing::{Lateness, list_page};
 use super::messages::UNREAD_SHOWN_MAX;
+use super::read_otherwise::Others;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, ObjectEntry, ObjectState, TableStatistics};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
@@ -69,6 +70,7 @@ pub async fn register_present(
             late_files: start.late_files,
             is_loaded: false,
             from: start.from,
+            others: start.others,
             after: None,
         };
         loop {
@@ -247,6 +249,7 @@ fn queue_start(
         .collect();
     QueueStart {
         greatest_key: greatest_key(checkpoint, &folder.queue),
+        others: Others::of(config, checkpoint, &folder.queue),
         control: control.filter(|plan| config.message.control_records && !plan.0.is_empty()),
         name: folder.queue,
         table: folder.table,

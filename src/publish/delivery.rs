@@ -117,9 +117,13 @@ impl ShardDelivery {
         }
     }
 
-    /// An object is done, durably: nothing in the stream is kept for rows of it any more.
+    /// No row of an object comes any more, durably: nothing in the stream is kept for it.
     pub fn finish(&mut self, object: &ObjectId) {
         self.candidates.retain(|candidate| candidate != object);
+        if self.candidates.is_empty() {
+            // As at a start without a candidate: nothing that a process before this one sent can be a row to come.
+            self.doubtful_start = None;
+        }
         self.sightings.finish(object);
     }
 

@@ -227,8 +227,8 @@ impl Sightings {
         }
     }
 
-    /// The object is done, so none of its rows comes any more. Without this, what others wrote into the stream is kept for
-    /// rows of the last file of a queue for ever, and every later look has to begin there.
+    /// No row of the object comes any more. Without this, what others wrote into the stream is kept for rows of the last
+    /// file of a queue, and every later look has to begin there.
     pub fn finish(&mut self, object: &ObjectId) {
         if self.candidates.remove(object).is_some() && self.candidates.is_empty() {
             self.close();

@@ -40,16 +40,26 @@ const BYTES_PER_PAGE: u64 = 32 << 20;
 /// Pages that may be in memory at a time at most: more are not read faster.
 const HELD_PAGES_MAX: usize = 16;
 
+/// See [`PagePermits::answer_soon`].
+const ANSWER_SOON: Duration = Duration::from_secs(5);
+
 /// How many pages of all shards together may be in memory at a time. After a crash every shard is read back at the same
 /// moment; without this, a stream of many shards needed more memory at every start than the process has.
 #[derive(Debug, Clone)]
-pub struct PagePermits(Arc<Semaphore>);
+pub struct PagePermits {
+    pages: Arc<Semaphore>,
+    /// A call without an answer for so long waits for something else than the page.
+    answer_soon: Duration,
+}
 
 impl PagePermits {
     /// As many as fit a process that may have so many bytes in flight.
     pub fn of(in_flight_bytes: u64) -> Self {
         let count = saturate::to_usize(in_flight_bytes / BYTES_PER_PAGE);
-        Self(Arc::new(Semaphore::new(count.clamp(1, HELD_PAGES_MAX))))
+        Self {
+            pages: Arc::new(Semaphore::new(count.clamp(1, HELD_PAGES_MAX))),
+            answer_soon: ANSWER_SOON,
+        }
     }
 }
 
@@ -128,10 +138,9 @@ impl Pages {
             if let Some(next_at) = self.next_at {
                 tokio::time::sleep_until(next_at).await;
             }
-            self.held = self.permit().await;
             let now = Instant::now();
             let asked_at = *self.asked_at.get_or_insert(now);
-            let answer = self.reader.next_page().await;
+            let answer = self.answer().await;
             if let Ok(page) = &answer {
                 self.is_done = self.ends_with(page, now.duration_since(asked_at));
             }
@@ -148,11 +157,21 @@ impl Pages {
         }
     }
 
-    /// Waits until another page may be in memory.
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        let permits = Arc::clone(&self.permits.as_ref()?.0);
+    /// One call, once another page may be in memory. A call that waits out an outage holds up no other one meanwhile.
+    async fn answer(&mut self) -> Result<ReadPage, SinkError> {
+        let Some(PagePermits { pages, answer_soon }) = &self.permits else {
+            return self.reader.next_page().await;
+        };
         // Nobody closes it.
-        permits.acquire_owned().await.ok()
+        self.held = Arc::clone(pages).acquire_owned().await.ok();
+        let call = self.reader.next_page();
+        tokio::pin!(call);
+        tokio::select! {
+            answer = &mut call => return answer,
+            () = tokio::time::sleep(*answer_soon) => {}
+        }
+        self.held = None;
+        call.await
     }
 
     /// All records up to the end.

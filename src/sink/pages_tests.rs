@@ -99,8 +99,40 @@ async fn pages_of_many_shards_are_not_all_in_memory_at_a_time() {
     });
     futures_util::future::join_all(shards).await;
     assert_eq!(most.load(Ordering::SeqCst), 2);
-    let count = |in_flight_bytes| PagePermits::of(in_flight_bytes).0.available_permits();
+    let count = |in_flight_bytes| PagePermits::of(in_flight_bytes).pages.available_permits();
     assert_eq!([1 << 20, 256 << 20, 64 << 30].map(count), [1, 8, 16]);
+}
+
+/// Never answers, as a reader does that waits out an outage.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl ShardReader for Silent {
+    async fn next_page(&mut self) -> Result<ReadPage, SinkError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn shards_that_wait_out_an_outage_hold_up_no_other_one() {
+    let permits = PagePermits {
+        answer_soon: Duration::from_millis(20),
+        ..PagePermits::of(0)
+    };
+    let pages_of =
+        |reader: Box<dyn ShardReader>| Pages::new(reader, Duration::ZERO, Some(1)).within(permits.clone());
+    let silent = (0..3).map(|_shard| {
+        let mut pages = pages_of(Box::new(Silent));
+        tokio::spawn(async move { pages.next().await })
+    });
+    let silent: Vec<_> = silent.collect();
+    tokio::task::yield_now().await;
+    let mut other = pages_of(Box::new(Scripted([page(1, 1, false)].into())));
+    let patience = Duration::from_mins(1);
+    let given = tokio::time::timeout(patience, other.next()).await;
+    assert!(given.unwrap().unwrap().is_some());
+    assert!(silent.iter().all(|silent| !silent.is_finished()));
 }
 
 #[tokio::test]

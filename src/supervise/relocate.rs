@@ -84,8 +84,8 @@ fn unplaced(set_aside: Vec<ObjectEntry>) -> Result<Vec<(ObjectId, ObjectState)>,
         };
         match aside.decision {
             Some(Decision::RetryAtMark) => return Err(decided_before(&entry.version.key)),
-            Some(Decision::RetryFromBeginning) => {}
-            None | Some(Decision::Skip) => {
+            // What was decided of it may be decided anew.
+            None | Some(Decision::Skip | Decision::RetryFromBeginning) => {
                 let state = entry.state.unplaced();
                 unplaced.push((entry.id, state));
             }

@@ -116,3 +116,26 @@ fn what_is_to_be_read_on_where_it_broke_is_not_read_at_that_place_under_another_
     task.brigade(&["run", "--once"]).expect(0);
     assert!(sent(&task).keys().eq(once_each().keys()));
 }
+
+/// `retry` while the file is away, then another encoding, then the file and `retry` once more.
+#[test]
+fn what_was_decided_before_another_encoding_is_not_forgotten_with_its_place() {
+    let task = task_over(&settings("shift_jis", "./dead-letters"), |id| {
+        if id < 1_100 { "plain" } else { "voilà" }
+    });
+    assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
+    let key = "shop/orders/LOAD1.csv";
+    task.brigade(&["files", "retry", key, "--from-beginning"])
+        .expect(0);
+    let (file, away) = (task.path().join("data").join(key), task.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    task.configure(&settings("utf-8", "./dead-letters"));
+    task.brigade(&["run", "--once"]);
+    std::fs::rename(&away, &file).unwrap();
+    let refused = task.brigade(&["files", "retry", key]).expect(64);
+    assert!(refused.stderr.contains("--from-beginning"), "{refused:?}");
+    task.brigade(&["files", "retry", key, "--from-beginning"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert!(sent(&task).keys().eq(once_each().keys()));
+}

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::data_files::logged;
 use crate::task_folder::{Ended, Running, Settings, TaskFolder, wait_until};
 
 /// Records of the task: two rows loaded, two changes, and three control records.
@@ -217,4 +218,19 @@ fn an_interrupt_stops_the_task_cleanly() {
     running.signal("-INT");
     assert_eq!(running.exit_code(), Some(0));
     assert_eq!(task.json(&["status"])["clean_stop"], true);
+}
+
+/// Where there is a file system in memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_in_memory_is_a_warning() {
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = memory.path().join("state").display().to_string();
+    let task = TaskFolder::new(&Settings {
+        state: Box::leak(path.into_boxed_str()),
+        ..Settings::default()
+    });
+    let (code, log) = logged(&task, &["run", "--once"]);
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("the state is in memory (tmpfs)"), "{log}");
 }

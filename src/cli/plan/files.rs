@@ -9,6 +9,7 @@ use crate::cli::task_files::list;
 use crate::config::Config;
 use crate::discover::catalog::is_late;
 use crate::discover::folders::{Belonging, ObjectFolder};
+use crate::discover::read_otherwise::Others;
 use crate::fault::Fault;
 use crate::model::name_order::NameOrder;
 use crate::model::start::StartPoint;
@@ -56,6 +57,7 @@ pub(super) async fn list_folder(
         greatest_key: greatest_key(state, folder),
         is_loaded: is_loaded(config, state, folder),
         from: changes_start(config, state, folder),
+        others_have: Others::of(config, &state.checkpoint, &folder.queue),
         ..Listing::default()
     };
     let mut failure = None;
@@ -125,6 +127,7 @@ struct Listing {
     others: Vec<ObjectVersion>,
     greatest_key: Option<String>,
     is_loaded: bool,
+    others_have: Others,
     /// Where the changes begin; `None` after everything that is there now.
     from: Option<StartPoint>,
 }
@@ -142,17 +145,30 @@ impl Listing {
         let own = judged.filter(|(belonging, _)| *belonging != Belonging::Elsewhere);
         let (belongings, objects): (Vec<_>, Vec<_>) = own.unzip();
         let keys: Vec<_> = objects.iter().map(|object| object.key.as_str()).collect();
-        let known = match &state.store {
-            Some(store) => store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
-            None => vec![None; keys.len()],
+        let (known, read_otherwise) = match &state.store {
+            Some(store) => (
+                store.lookup(&folder.queue, &keys).map_err(Fault::from)?,
+                self.others_have.have(store, &keys).map_err(Fault::from)?,
+            ),
+            None => (vec![None; keys.len()], vec![false; keys.len()]),
         };
         let in_front = self.in_front(state, &objects)?;
-        let states = belongings.into_iter().zip(known).zip(in_front);
-        for (object, ((belonging, known), is_before)) in objects.into_iter().zip(states) {
+        let states = belongings
+            .into_iter()
+            .zip(known)
+            .zip(in_front)
+            .zip(read_otherwise);
+        for (object, (((belonging, known), is_before), is_read_otherwise)) in objects.into_iter().zip(states)
+        {
             let listed = &mut self.listed;
             // One that has a number is read, whatever the configuration says by now.
             if let (Belonging::LeftOut(why), None) = (belonging, &known) {
                 listed.leave(why, &object.key);
+                continue;
+            }
+            if is_read_otherwise && known.is_none() {
+                listed.files.all += 1;
+                listed.files.read_otherwise += 1;
                 continue;
             }
             listed.order.take(&object.key);

@@ -77,6 +77,8 @@ pub(super) struct FileCounts {
     /// Arrived after the full load of their table was complete, or lie before where the changes begin: they are
     /// not read.
     pub(super) not_read: u64,
+    /// Read as files of another kind, load or changes, before the configuration changed.
+    pub(super) read_otherwise: u64,
     /// Of the folder, and no data: side files, and what `source.files` leaves out. Not among all.
     pub(super) not_data: u64,
     /// Named as DMS names change files, where none are read. Not among all.

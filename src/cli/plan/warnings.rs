@@ -100,6 +100,12 @@ fn of_unread(folder: &FolderPlan) -> Vec<String> {
             files(folder.files.late)
         ));
     }
+    if folder.files.read_otherwise > 0 {
+        warnings.push(format!(
+            "{name}: {} read as files of another kind, load or changes, before the configuration changed, and not read again",
+            files(folder.files.read_otherwise)
+        ));
+    }
     if folder.files.set_aside > 0 {
         warnings.push(format!(
             "{name}: {} set aside, the rest of which is not sent; `brigade files list` names them",

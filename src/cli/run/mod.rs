@@ -4,6 +4,7 @@ mod open_files;
 mod progress;
 mod rates;
 mod signals;
+mod state_disk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +135,7 @@ fn execute(
 ) -> Result<Summary, Fault> {
     let config = Arc::new(config);
     let opened = runtime.block_on(backends::open(&config))?;
+    state_disk::warn_if_unsafe(&config.state.path);
     let flag = start_type::prepare(&config, &opened.store(), start_type)?;
     if flag == StartFlag::Fresh {
         task_events::announce(&config, &TaskEvent::Created)?;
