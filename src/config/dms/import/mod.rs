@@ -12,6 +12,7 @@ mod open;
 mod pair;
 mod resolve;
 mod rules;
+mod samples;
 mod shown;
 mod task_rules;
 mod write;
@@ -80,6 +81,9 @@ pub struct Imported {
     pub table_definition: Option<String>,
     /// The table mappings, as they were.
     pub table_mappings: Option<String>,
+    /// Of a task without a definition whose files say what their columns are: a file of each table, to make one of. Where
+    /// the mappings leave open which tables there are, `SCHEMA` and `TABLE` stand for their names.
+    pub samples: Vec<String>,
     /// Every setting, in the order of the documents, but for those that are refused or not known: they come last.
     pub findings: Vec<Finding>,
     /// What shapes the data and is not known. With any of it, the configuration is refused as it stands.
@@ -274,6 +278,7 @@ fn finish(mut judge: Judge, task: &Resource) -> Result<Imported, ConfigProblems>
     });
     Ok(Imported {
         configuration: write::configuration(&judge),
+        samples: samples::samples(&judge),
         task: judge.name.unwrap_or_default(),
         table_definition: judge.table_definition,
         table_mappings: judge.table_mappings,
