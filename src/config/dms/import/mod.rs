@@ -10,6 +10,7 @@ mod life_rules;
 mod one;
 mod open;
 mod pair;
+mod repeated;
 mod resolve;
 mod rules;
 mod samples;
@@ -155,7 +156,7 @@ fn collect(document: &Document, parameters: &Parameters, found: &mut Found) -> R
         return Err(problem(&document.name, message.to_owned()));
     }
     let mut report = Report::new(document.name.as_str());
-    let root = read(document, &mut report);
+    let root = read(document, &mut report).map(|root| repeated::settled(root, &mut report));
     if report.has_errors() {
         return Err(ConfigProblems(report.into_problems()));
     }
@@ -255,7 +256,7 @@ pub(in crate::config) fn task_settings(
 
 fn read(document: &Document, report: &mut Report) -> Option<Node> {
     if document.text.trim_start().starts_with(['{', '[']) {
-        json::read(&document.text, report)
+        json::read_template(&document.text, report)
     } else {
         yaml::read_template(&document.text, report)
     }
