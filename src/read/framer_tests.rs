@@ -94,11 +94,19 @@ fn assert_tiles(chunks: &[Chunk], start: Mark, input: &[u8]) {
     );
 }
 
+const TOKENS: &[&str] = &[
+    "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é", "'", "\\", "\\\"",
+    "\r",
+];
+
 fn tokens() -> impl Strategy<Value = Vec<u8>> {
-    let token = select(vec![
-        "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é", "'", "\\", "\\\"",
-    ]);
-    vec(token, 0..40).prop_map(|tokens| tokens.concat().into_bytes())
+    vec(select(TOKENS), 0..40).prop_map(|tokens| tokens.concat().into_bytes())
+}
+
+/// Without a `\r` alone, at which the `csv` crate ends a row.
+fn tokens_of_lines() -> impl Strategy<Value = Vec<u8>> {
+    let tokens = &TOKENS[..TOKENS.len() - 1];
+    vec(select(tokens), 0..40).prop_map(|tokens| tokens.concat().into_bytes())
 }
 
 fn dialects() -> impl Strategy<Value = CsvDialect> {
@@ -182,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_those_of_the_csv_crate(input in tokens()) {
+    fn rows_are_those_of_the_csv_crate(input in tokens_of_lines()) {
         let ours = seen(&frame(&config(CsvDialect::default(), 1_000, 16), Mark::START, [&input[..]]));
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)

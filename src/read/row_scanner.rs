@@ -324,7 +324,9 @@ impl RowScanner {
             b""
         };
         let delimiters = [&self.field_delimiter, &self.row_delimiter].map(Needle::bytes);
-        window.comes(after, delimiters.into_iter().chain([with_return]))
+        let comes = window.comes(after, delimiters.into_iter().chain([with_return]));
+        let is_cut = || window.buffer.get(after..) == Some(b"\r") && self.ends_in_feed();
+        comes.map(|comes| comes || (window.finished && is_cut()))
     }
 
     /// A quote does not close, which is known by the place where the scan stands: the first line alone is the row, and rows
@@ -360,6 +362,11 @@ impl RowScanner {
         }
     }
 
+    /// Whether a `\r` at the end of the input is what is left of the end of a line.
+    fn ends_in_feed(&self) -> bool {
+        matches!(self.row_delimiter.bytes(), b"\n" | b"\r\n")
+    }
+
     /// Whether the byte after this text is escaped.
     fn escapes_next(&self, text: &[u8]) -> bool {
         let Some(escape) = &self.escape else {
@@ -377,8 +384,8 @@ impl RowScanner {
             0
         };
         let is_terminated = next > end;
-        let drops_carriage_return = is_terminated
-            && self.row_delimiter.is_byte(b'\n')
+        let may_drop = self.row_delimiter.is_byte(b'\n') || (!is_terminated && self.ends_in_feed());
+        let drops_carriage_return = may_drop
             && content
                 .strip_suffix(b"\r")
                 .is_some_and(|before| !self.escapes_next(before));

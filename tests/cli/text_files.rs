@@ -74,6 +74,34 @@ fn notes<const N: usize>(notes: [(u64, &str); N]) -> BTreeMap<u64, String> {
 }
 
 #[test]
+fn a_file_cut_within_its_last_line_end_gives_its_last_row_without_the_return() {
+    let crlf = r#"row_delimiter: "\r\n""#;
+    let escape = r#"escape: "\\""#;
+    for (file, csv, last) in [
+        ("1,1.00,a\r\n2,1.00,b\r", "", "b"),
+        ("1,1.00,a\n2,1.00,b\r", "", "b"),
+        ("1,1.00,a\r\n2,1.00,\"b\"\r", "", "b"),
+        ("1,1.00,a\r\n2,1.00,b\r", crlf, "b"),
+        ("1,1.00,a\r\n2,1.00,\"b\"\r", crlf, "b"),
+        // One belongs to the line end, and only where it stands outside of quotes and nothing escapes it.
+        ("1,1.00,a\r\n2,1.00,b\r\r", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,b\rc", "", "b\rc"),
+        ("1,1.00,a\r\n2,1.00,\"b\r\"\r", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,\"b\r\"", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,b\\\r", escape, "b\r"),
+        ("1,1.00,a;2,1.00,b\r", r#"row_delimiter: ";""#, "b\r"),
+    ] {
+        let outcome = run(file, csv, None);
+        assert_eq!(outcome.code, Some(0), "{file:?}: {outcome:?}");
+        assert_eq!(
+            outcome.notes,
+            notes([(1, "a"), (2, last)]),
+            "{file:?}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
 fn a_quote_with_text_after_it_costs_its_line_and_no_value() {
     let file = r#"1,1.00,"a"b
 2,1.00,5" pipe

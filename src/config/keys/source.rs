@@ -231,7 +231,8 @@ static CSV: Group = Group {
             name: "row_delimiter",
             kind: Kind::Separator,
             presence: Presence::Default(r"\n"),
-            about: "Row delimiter. With a newline, one carriage return before it is dropped.",
+            about: "Row delimiter. With a newline, one carriage return before it is dropped. A carriage return at the\n\
+                    end of a file is what is left of a line end that was cut (also with \\r\\n), and dropped.",
         },
         Key {
             name: "null_value",
