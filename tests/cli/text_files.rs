@@ -74,6 +74,19 @@ fn notes<const N: usize>(notes: [(u64, &str); N]) -> BTreeMap<u64, String> {
 }
 
 #[test]
+fn an_escaped_null_marker_is_the_text_of_it() {
+    // As MySQL, Hive, PostgreSQL and Redshift write NULL and a text that looks like it.
+    let csv = r#"null_value: '\N', escape: "\\""#;
+    let outcome = run(
+        "1,1.00,\\N\n2,1.00,\\\\N\n3,1.00,\"\\N\"\n4,1.00,\\x\n",
+        csv,
+        None,
+    );
+    let expected = [(1, "NULL"), (2, "\\N"), (3, "\\N"), (4, "\\x")];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:?}");
+}
+
+#[test]
 fn a_file_cut_within_its_last_line_end_gives_its_last_row_without_the_return() {
     let crlf = r#"row_delimiter: "\r\n""#;
     let escape = r#"escape: "\\""#;

@@ -238,7 +238,8 @@ static CSV: Group = Group {
             name: "null_value",
             kind: Kind::Text(&text::ANY),
             presence: Presence::Default(""),
-            about: "A field with this text is NULL. If it is not empty, an empty field is an empty string.\n\
+            about: "A field with this text is NULL, unless it is in quotes or something in it is escaped. If it is not\n\
+                    empty, an empty field is an empty string.\n\
                     Write \\N in single quotes: '\\N'.",
         },
         Key {
