@@ -82,6 +82,45 @@ fn spark_folder(task: &TaskFolder) {
 }
 
 #[test]
+fn a_manifest_beside_the_data_is_set_aside_by_name_and_content() {
+    let unload = "{\n  \"entries\": [\n    {\"url\":\"s3://b/shop/orders/0000_part_00\", \"mandatory\":true, \"x\":1}\n  ]\n}\n";
+    for name in [
+        "manifest",
+        "orders_manifest",
+        "x.manifest",
+        "manifest.json",
+        "2026-11-30-00-00-Manifest",
+    ] {
+        let task = task("full-load", "");
+        task.write("data/shop/orders/0000_part_00", "1,1.00,a\n");
+        task.write(&format!("data/shop/orders/{name}"), unload);
+        assert_eq!(task.brigade(&["run", "--once"]).code, Some(65), "{name}");
+        assert_eq!(sent(&task), ["load 1"], "{name}");
+        assert_eq!(
+            task.json(&["dlq", "ls"])["dead_letters"],
+            serde_json::json!([]),
+            "{name}"
+        );
+        let listed = task.brigade(&["files", "list"]).stdout;
+        assert!(
+            listed.contains("manifest") && listed.contains("source.files.exclude"),
+            "{name}: {listed}"
+        );
+    }
+    // What only looks like one in one of both ways is data.
+    for (name, text, outcome) in [("manifest", "1,1.00,a\n", 0), ("a.csv", unload, 5)] {
+        let task = task("full-load", "");
+        task.write(&format!("data/shop/orders/{name}"), text);
+        task.brigade(&["run", "--once"]).expect(0);
+        let letters = task.json(&["dlq", "ls"])["dead_letters"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(letters, outcome, "{name}");
+    }
+}
+
+#[test]
 fn side_files_are_no_data_for_any_command_and_are_counted() {
     let task = task("full-load", "");
     spark_folder(&task);
