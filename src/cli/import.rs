@@ -230,10 +230,18 @@ impl Report<'_> {
         let mut text = table(&["setting", "value", "fate", "key", "reason"], &[], rows);
         text += &lines(self.problems.iter().cloned());
         text += &lines(self.files.iter().map(|file| format!("wrote {file}")));
+        if let Some(command) = self.definition_command {
+            text += &lines([
+                "the documents have no table definition; make it of one file of each table, which says what its columns \
+                 are (correct the names below if yours differ):"
+                    .to_owned(),
+                format!("  {command}"),
+            ]);
+        }
         text += &lines([format!(
-            "task {}: {} settings, {} refused, {} unresolved",
+            "task {}: {}, {} refused, {} unresolved",
             self.task,
-            self.settings.len(),
+            counted(saturate::to_u64(self.settings.len()), "setting"),
             self.refused,
             self.unresolved.len()
         )]);

@@ -372,12 +372,22 @@ impl InitReport {
         let files = self.files.iter().map(|file| format!("wrote {file}"));
         text += &lines(files);
         let good = counted(self.checked_rows, "row");
+        let become_records = if self.checked_rows == 1 {
+            "becomes a record"
+        } else {
+            "become records"
+        };
         let reason = self.first_reason.as_ref().map_or_else(String::new, |reason| {
             format!("; the first because {}", printable(reason))
         });
         text + &format!(
-            "checked: {good} of the samples become records, {} would be dead letters{reason}\n",
-            self.rejected_rows
+            "checked: {good} of the samples {become_records}, {} would be {}{reason}\n",
+            self.rejected_rows,
+            if self.rejected_rows == 1 {
+                "a dead letter"
+            } else {
+                "dead letters"
+            }
         )
     }
 }
