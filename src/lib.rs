@@ -121,3 +121,4 @@ pub mod delays;
 pub mod saturate;
 pub mod hex;
 pub mod printable;
+pub mod counted;

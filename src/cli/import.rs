@@ -71,6 +71,8 @@ struct Report<'a> {
     /// What shapes the data and is not known.
     unresolved: &'a [Open],
     problems: Vec<String>,
+    /// What makes the table definition, if none is in the documents and none is there.
+    definition_command: Option<&'a str>,
 }
 
 /// Runs the command.
@@ -100,6 +102,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
         Some(Ok(loaded)) => loaded.warnings,
         Some(Err(problems)) => problems.0,
     };
+    let definition_command = definition_command(&imported, args);
     let report = Report {
         schema_version: SCHEMA_VERSION,
         task: &imported.task,
@@ -112,6 +115,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
         settings: &imported.findings,
         unresolved: &imported.unresolved,
         problems: problems.iter().map(ToString::to_string).collect(),
+        definition_command: definition_command.as_deref(),
     };
     super::print(&match args.output.format {
         OutputFormat::Json => super::to_json(&report)?,
@@ -123,10 +127,13 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Fault> {
     if !problems.iter().any(Problem::is_error) {
         return Ok(0);
     }
-    let message = format!(
-        "{} was written, but is not valid yet; correct what is named above",
-        path.display()
-    );
+    let what = match &definition_command {
+        Some(command) => {
+            format!("make its table definition with `{command}`, and see to the rest that is named above")
+        }
+        None => "correct what is named above".to_owned(),
+    };
+    let message = format!("{} was written, but is not valid yet; {what}", path.display());
     Err(Fault::new(FaultKind::Configuration, message))
 }
 
@@ -147,6 +154,34 @@ fn unresolved(open: &[Open]) -> Fault {
          give what is in quotes with --parameter NAME=VALUE, or write the rest by hand after --allow-unresolved"
     );
     Fault::new(FaultKind::Configuration, message)
+}
+
+/// The command that makes the table definition of the files, unless it is there already.
+fn definition_command(imported: &Imported, args: &DmsArgs) -> Option<String> {
+    if imported.samples.is_empty() {
+        return None;
+    }
+    let path = args.out.join(import::TABLE_DEFINITION);
+    if path.exists() {
+        tracing::warn!(path = %path.display(), "the table definition that is there already is used: the documents have none");
+        return None;
+    }
+    let samples: Vec<_> = imported.samples.iter().map(|sample| word(sample)).collect();
+    let folder = word(&args.out.display().to_string());
+    let samples = samples.join(" ");
+    Some(format!(
+        "brigade init --definition-only --to {folder} --sample {samples}"
+    ))
+}
+
+/// A text as one word of a command.
+fn word(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/:._-=@+".contains(character);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 fn read(path: &Path) -> Result<Document, Fault> {
@@ -195,10 +230,18 @@ impl Report<'_> {
         let mut text = table(&["setting", "value", "fate", "key", "reason"], &[], rows);
         text += &lines(self.problems.iter().cloned());
         text += &lines(self.files.iter().map(|file| format!("wrote {file}")));
+        if let Some(command) = self.definition_command {
+            text += &lines([
+                "the documents have no table definition; make it of one file of each table, which says what its columns \
+                 are (correct the names below if yours differ):"
+                    .to_owned(),
+                format!("  {command}"),
+            ]);
+        }
         text += &lines([format!(
-            "task {}: {} settings, {} refused, {} unresolved",
+            "task {}: {}, {} refused, {} unresolved",
             self.task,
-            self.settings.len(),
+            counted(saturate::to_u64(self.settings.len()), "setting"),
             self.refused,
             self.unresolved.len()
         )]);

@@ -4,18 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// Digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::counted::{counted, grouped, is_or_are};
 
 /// Millions with one place, as in `12.3` of `12.3 MB`.
 pub(super) fn millions(number: u64) -> String {
@@ -40,12 +29,6 @@ pub(super) fn span(time: Duration) -> String {
 pub(super) fn moment(epoch_ms: i64) -> String {
     let time = jiff::Timestamp::from_millisecond(epoch_ms).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-/// A noun with its count: `1 row`, `2 rows`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
 }
 
 /// Lines, each with its end.
@@ -81,11 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_come_in_groups_of_three() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, expected) in cases {
-            assert_eq!(grouped(number), expected);
-        }
+    fn millions_have_one_place() {
         assert_eq!((millions(0), millions(12_345_678)), ("0.0".into(), "12.3".into()));
     }
 

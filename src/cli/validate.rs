@@ -8,7 +8,7 @@ use clap::Args;
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::text::{counted, lines};
+use super::text::{counted, is_or_are, lines};
 use super::{ConfigPath, Output, OutputFormat, backends};
 use crate::config::{self, Config, SystemEnvironment};
 use crate::discover::folders::{Belonging, ObjectFolder, folders};
@@ -262,8 +262,9 @@ async fn objects_in(
     let aside = match count_of(&|belonging| matches!(belonging, Belonging::LeftOut(_))) {
         0 => String::new(),
         left_out => format!(
-            ", and {} that are not data by their names",
-            counted(left_out, "file")
+            ", and {} that {} not data by name",
+            counted(left_out, "file"),
+            is_or_are(left_out)
         ),
     };
     let more = if page.next.is_some() { " or more" } else { "" };

@@ -28,7 +28,7 @@ pub(super) enum Value {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A mapping, in document order, without repeated keys.
+    /// A mapping, in document order; without repeated keys, unless these were to be kept.
     Map(Vec<Entry>),
 }
 
@@ -75,15 +75,28 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{shown:?}{rest}")
 }
 
-/// Adds an entry to a mapping, refusing a key that is there already.
-pub(super) fn push_entry(entries: &mut Vec<Entry>, entry: Entry, report: &mut Report) {
-    if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
-        let message = format!(
-            "`{}` is given twice, first at line {}; remove one of them",
-            entry.key, first.place.line
-        );
-        report.error(entry.place, message);
-    } else {
-        entries.push(entry);
+/// What becomes of a key that is given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// It is a mistake.
+    Refused,
+    /// Both stay, for somebody who knows which of them matter.
+    Kept,
+}
+
+/// Adds an entry to a mapping.
+pub(super) fn push_entry(entries: &mut Vec<Entry>, entry: Entry, repeats: Repeats, report: &mut Report) {
+    let first = entries.iter().find(|other| other.key == entry.key);
+    match first.filter(|_| repeats == Repeats::Refused) {
+        Some(first) => report.error(entry.place, given_twice(first)),
+        None => entries.push(entry),
     }
+}
+
+/// What is wrong with a key that is given once more.
+pub(super) fn given_twice(first: &Entry) -> String {
+    format!(
+        "`{}` is given twice, first at line {}; remove one of them",
+        first.key, first.place.line
+    )
 }

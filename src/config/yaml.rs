@@ -6,7 +6,7 @@
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
-use super::tree::{Entry, NESTING_MAX, Node, Value, push_entry};
+use super::tree::{Entry, NESTING_MAX, Node, Repeats, Value, push_entry};
 use crate::settings::problems::{DocumentPlace, Report};
 
 /// Reads a document; `None` if it is not YAML or empty, with the reason in the report.
@@ -14,7 +14,8 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
     read_with(Tags::Refused, text, report)
 }
 
-/// Reads a template of `CloudFormation`: `!Ref X` is `{ Ref: X }`, `!Sub X` is `{ Fn::Sub: X }`, and so on.
+/// Reads a template of `CloudFormation`: `!Ref X` is `{ Ref: X }`, `!Sub X` is `{ Fn::Sub: X }`, and so on. Keys that are
+/// given twice stay.
 pub(super) fn read_template(text: &str, report: &mut Report) -> Option<Node> {
     read_with(Tags::Functions, text, report)
 }
@@ -26,6 +27,15 @@ enum Tags {
     Refused,
     /// A function of a template.
     Functions,
+}
+
+impl Tags {
+    fn repeats(self) -> Repeats {
+        match self {
+            Self::Refused => Repeats::Refused,
+            Self::Functions => Repeats::Kept,
+        }
+    }
 }
 
 fn read_with(tags: Tags, text: &str, report: &mut Report) -> Option<Node> {
@@ -203,6 +213,7 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
 
     fn map(&mut self, depth: usize) -> Result<Value, ScanError> {
         let mut entries = Vec::new();
+        let repeats = self.tags.repeats();
         loop {
             let (token, place) = self.next()?;
             if matches!(token, Token::CollectionEnd | Token::StreamEnd) {
@@ -212,10 +223,12 @@ impl<'text, T: granit_parser::BorrowedInput<'text>> Reader<'text, '_, T> {
             let (token, value_place) = self.next()?;
             let node = self.node(token, value_place, depth + 1)?;
             match key {
-                Value::Text(key) => push_entry(&mut entries, Entry { key, place, node }, self.report),
+                Value::Text(key) => {
+                    push_entry(&mut entries, Entry { key, place, node }, repeats, self.report);
+                }
                 // An account, in the mappings of a template.
                 Value::Number(key) if self.tags == Tags::Functions => {
-                    push_entry(&mut entries, Entry { key, place, node }, self.report);
+                    push_entry(&mut entries, Entry { key, place, node }, repeats, self.report);
                 }
                 Value::Null | Value::Boolean(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
                     let message = format!("a key must be text, not {}; put it in quotes", key.describe());

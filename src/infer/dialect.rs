@@ -154,7 +154,7 @@ impl ColumnTrial {
         self.typed += usize::from(counts && (shape_of(text) != Shape::Text || is_comma_decimal(text)));
         let ends = [b'"', b'\'']
             .map(|quote| text.len() > 1 && text.starts_with(&[quote]) && text.ends_with(&[quote]));
-        self.in_foreign_quotes += usize::from(quoting == Quoting::Bare && ends.contains(&true));
+        self.in_foreign_quotes += usize::from(quoting != Quoting::Quoted && ends.contains(&true));
     }
 }
 

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::column::ColumnSeen;
 use super::table::Inferred;
+use crate::counted::counted;
 use crate::model::{Column, ColumnType, DateFormat};
 use crate::printable::printable;
+use crate::saturate;
 use crate::settings::{CsvDialect, TextEncoding};
 
 /// Name of the table definition beside the configuration.
@@ -220,13 +222,13 @@ pub fn configuration(task: &NewTask<'_>) -> String {
     }
     for inferred in task.tables {
         text.push_str("#\n");
-        let columns = inferred.table.columns.len();
+        let columns = counted(saturate::to_u64(inferred.table.columns.len()), "column");
         comment(
             &mut text,
             &format!(
-                "{}: {} rows, {columns} columns",
+                "{}: {}, {columns}",
                 inferred.table.full_name(),
-                inferred.rows
+                counted(inferred.rows, "row")
             ),
         );
         for (column, seen) in inferred.table.columns.iter().zip(&inferred.columns) {
@@ -302,7 +304,7 @@ pub fn column_line(column: &Column, seen: &ColumnSeen) -> String {
         line.push_str(", nullable");
     }
     // Writing to a String cannot fail.
-    let _written = write!(line, "; {} values", seen.values);
+    let _written = write!(line, "; {}", counted(seen.values, "value"));
     if seen.values > 0 {
         let _written = write!(line, " of {} to {} bytes", seen.bytes_min, seen.bytes_max);
     }

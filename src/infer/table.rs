@@ -7,6 +7,7 @@ use super::column::ColumnSeen;
 use super::declared::merge;
 use super::dialect::FirstField;
 use super::shape::{Shape, shape_of};
+use crate::counted::counted;
 use crate::model::{Column, ColumnType, Table, TypeClass};
 use crate::read::parquet::definition::FileDefinition;
 use crate::value::csv::{Field, Fields, Quoting};
@@ -190,13 +191,13 @@ impl TableSeen {
         let key = self.key(&types);
         match key.as_slice() {
             [] => notes.push(format!(
-                "no key was found in {} rows: set `ColumnIsPk`, or all rows of the table go to one shard",
-                self.rows
+                "no key was found in {}: set `ColumnIsPk`, or all rows of the table go to one shard",
+                counted(self.rows, "row")
             )),
             columns => notes.push(format!(
-                "the key is a guess: its {} unique in {} rows; check it, rows with the same key are one row to a consumer",
+                "the key is a guess: its {} unique in {}; check it, rows with the same key are one row to a consumer",
                 if columns.len() == 1 { "values are" } else { "columns together are" },
-                self.rows
+                counted(self.rows, "row")
             )),
         }
         let names = self.column_names(&mut notes);

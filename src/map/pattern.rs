@@ -54,6 +54,11 @@ impl Pattern {
         Self::new("%")
     }
 
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether several names fit it. A `_` does not count: many names have one, and it fits itself.
     pub fn has_wildcard(&self) -> bool {
         let is_wildcard = |part: &Part| matches!(part, Part::Any | Part::Within { .. });

@@ -1,15 +1,18 @@
 //! Which fields of a row are its columns. Pure: no I/O, no clock.
 
 use super::target::{Rejection, check_narrow_load};
+use crate::counted::counted;
 use crate::model::{ColumnOrder, ColumnType, FileColumns, RowSource, TableIndex};
+use crate::saturate;
 use crate::settings::{LoadOperationColumn, NarrowRows};
 use crate::value::convert::{FieldRules, FieldValue, Length, ValueProblem, read_field_as};
 use crate::value::csv::Fields;
 
 /// A row that has more or fewer values than its table has columns.
 pub(super) fn wrong_count(table: TableIndex, values_count: usize, columns_count: usize) -> Rejection {
-    let reason =
-        format!("the row has {values_count} values, the table definition has {columns_count} columns");
+    let values = counted(saturate::to_u64(values_count), "value");
+    let columns = counted(saturate::to_u64(columns_count), "column");
+    let reason = format!("the row has {values}, the table definition has {columns}");
     Rejection::of(Some(table), ValueProblem::new("field_count", reason))
 }
 

@@ -99,6 +99,18 @@ pub fn foreign(head: &[u8], encoding: TextEncoding) -> Option<String> {
     unmarked_utf_16(head).map(told)
 }
 
+/// Why a file is none of rows that its name and its beginning say to be a manifest: JSON that names the files of an export or
+/// of an inventory. Its lines can look like rows.
+pub fn manifest(key: &str, head: &[u8]) -> Option<String> {
+    let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
+    let is_named = name.strip_suffix(".json").unwrap_or(&name).ends_with("manifest");
+    let rest = head.trim_ascii_start().strip_prefix(b"{")?;
+    let is_object = rest.trim_ascii_start().starts_with(b"\"");
+    (is_named && is_object).then(|| {
+        "by its name and its content it is a manifest, and no rows; leave it out with source.files.exclude".to_owned()
+    })
+}
+
 /// Text in UTF-16 without a mark has a zero in every second byte, as long as it is in a Latin script.
 fn unmarked_utf_16(head: &[u8]) -> Option<(&'static str, &'static str)> {
     if head.len() < UNMARKED_BYTES_MIN {
@@ -164,6 +176,27 @@ mod tests {
         ] {
             let told = name_of(head);
             assert!(told.contains(name) && told.contains(cure), "{head:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_told_by_its_name_and_its_content() {
+        for (key, head, expected) in [
+            ("s3://b/t/manifest", "{ \"entries\": [", true),
+            ("t/000_MANIFEST", "\n{\n  \"entries\":[", true),
+            ("t/x.manifest", "{\"a\":1}", true),
+            ("t/manifest.json", "{\"sourceBucket\":\"b\"", true),
+            ("t/manifest", "1,{\"a\":1}\n", false),
+            ("t/manifest", "{a},1\n", false),
+            ("t/manifest", "", false),
+            ("t/manifest/a.csv", "{\"a\":1}\n", false),
+            ("t/a.json", "{\"a\":1}\n", false),
+        ] {
+            assert_eq!(
+                manifest(key, head.as_bytes()).is_some(),
+                expected,
+                "{key} {head:?}"
+            );
         }
     }
 

@@ -14,9 +14,19 @@ pub(super) struct Seen {
     pub(super) kind: RawRecordKind,
 }
 
-/// The content of a row that a delimiter ends.
-fn content(dialect: &CsvDialect, row: &[u8], is_last_escaped: bool) -> Vec<u8> {
-    let ends_in_return = dialect.row_delimiter[..] == *b"\n" && row.ends_with(b"\r") && !is_last_escaped;
+/// Whether a return at the end of the input is the beginning of the end of a line.
+fn ends_in_feed(dialect: &CsvDialect) -> bool {
+    matches!(&dialect.row_delimiter[..], b"\n" | b"\r\n")
+}
+
+/// The content of a row that a delimiter ends, or the input.
+fn content(dialect: &CsvDialect, row: &[u8], is_last: bool) -> Vec<u8> {
+    let may_end = if is_last {
+        ends_in_feed(dialect)
+    } else {
+        dialect.row_delimiter[..] == *b"\n"
+    };
+    let ends_in_return = may_end && row.ends_with(b"\r") && !is_last_escaped(dialect, row);
     row[..row.len() - usize::from(ends_in_return)].to_vec()
 }
 
@@ -40,7 +50,9 @@ fn closes(dialect: &CsvDialect, rest: &[u8], is_over: bool) -> bool {
     let ends = [&dialect.delimiter[..], &dialect.row_delimiter, with_return];
     let count = if with_return == b"\r\n" { 3 } else { 2 };
     let may_come = ends[..count].iter().any(|end| end.starts_with(rest));
-    rest.is_empty() || ends[..count].iter().any(|end| rest.starts_with(end)) || (is_over && may_come)
+    let is_cut = !is_over && rest == b"\r" && ends_in_feed(dialect);
+    let comes = ends[..count].iter().any(|end| rest.starts_with(end));
+    rest.is_empty() || is_cut || comes || (is_over && may_come)
 }
 
 /// Finds the rows byte by byte: slow, and plain to see. Gives a row as content, start of the next row, kind.
@@ -69,8 +81,7 @@ fn slow_row(
             }
             (false, _) if rest.starts_with(delimiter) => {
                 let next = at + delimiter.len();
-                let row = &window[start..at];
-                let row = content(dialect, row, is_last_escaped(dialect, row));
+                let row = content(dialect, &window[start..at], false);
                 return (row, next, RawRecordKind::Whole);
             }
             (false, _) if is_quote(at) && at_field_start => {
@@ -103,8 +114,7 @@ fn unended_row(
     let line_end = next_line(start, window).filter(|_| in_quotes);
     match line_end {
         Some(end) => {
-            let row = &window[start..end];
-            let text = content(dialect, row, is_last_escaped(dialect, row));
+            let text = content(dialect, &window[start..end], false);
             (text, end + delimiter.len(), RawRecordKind::UnclosedQuote)
         }
         None if is_over || window.len() - start > row_max => {
@@ -113,11 +123,14 @@ fn unended_row(
             (kept, next, RawRecordKind::TooLong)
         }
         None if in_quotes => (
-            window[start..].to_vec(),
+            content(dialect, &window[start..], true),
             input.len(),
             RawRecordKind::UnclosedQuote,
         ),
-        None => (window[start..].to_vec(), input.len(), RawRecordKind::Whole),
+        None => {
+            let row = content(dialect, &window[start..], true);
+            (row, input.len(), RawRecordKind::Whole)
+        }
     }
 }
 

@@ -94,11 +94,19 @@ fn assert_tiles(chunks: &[Chunk], start: Mark, input: &[u8]) {
     );
 }
 
+const TOKENS: &[&str] = &[
+    "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é", "'", "\\", "\\\"",
+    "\\\n", "\r",
+];
+
 fn tokens() -> impl Strategy<Value = Vec<u8>> {
-    let token = select(vec![
-        "a", "bc", "\"", "\"", "\"\"", ",", ",", "\n", "\n", "\r\n", " ", "||", "|", "é", "'", "\\", "\\\"",
-    ]);
-    vec(token, 0..40).prop_map(|tokens| tokens.concat().into_bytes())
+    vec(select(TOKENS), 0..40).prop_map(|tokens| tokens.concat().into_bytes())
+}
+
+/// Without a `\r` alone, at which the `csv` crate ends a row.
+fn tokens_of_lines() -> impl Strategy<Value = Vec<u8>> {
+    let tokens = &TOKENS[..TOKENS.len() - 1];
+    vec(select(tokens), 0..40).prop_map(|tokens| tokens.concat().into_bytes())
 }
 
 fn dialects() -> impl Strategy<Value = CsvDialect> {
@@ -182,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_those_of_the_csv_crate(input in tokens()) {
+    fn rows_are_those_of_the_csv_crate(input in tokens_of_lines()) {
         let ours = seen(&frame(&config(CsvDialect::default(), 1_000, 16), Mark::START, [&input[..]]));
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -348,4 +356,36 @@ fn many_stray_quotes_before_one_with_text_after_it_take_linear_time() {
     assert_eq!(rows.len(), 60_002);
     let open = rows.iter().filter(|row| row.kind == RawRecordKind::UnclosedQuote);
     assert_eq!(open.count(), 60_001);
+}
+
+#[test]
+fn an_escaped_line_end_outside_of_quotes_is_no_way_to_an_earlier_open_quote() {
+    let escaped = config(
+        CsvDialect {
+            escape: Some(b'\\'),
+            ..CsvDialect::default()
+        },
+        1_000,
+        1_000,
+    );
+    // The first line opens a quote in vain; what it takes for an escaped line end is in quotes for the second one.
+    let mut expected = whole(&["\"", "\",\\\n,\""]);
+    expected[0].1 = RawRecordKind::UnclosedQuote;
+    assert_eq!(texts(&escaped, b"\"\n\",\\\n,\""), expected);
+}
+
+#[test]
+fn many_stray_quotes_among_escaped_line_ends_take_linear_time() {
+    let input = b"a,\\\nb\",\"x\n".repeat(60_000);
+    let dialect = CsvDialect {
+        escape: Some(b'\\'),
+        ..CsvDialect::default()
+    };
+    let rows = seen(&frame(
+        &config(dialect, 200_000, 4_096),
+        Mark::START,
+        input.chunks(8_192),
+    ));
+    assert_eq!(rows.len(), 120_000);
+    assert!(rows.iter().all(|row| row.kind == RawRecordKind::UnclosedQuote));
 }

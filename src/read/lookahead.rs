@@ -1,6 +1,8 @@
 //! Where the row scanner may look: the window of a row, and searches that run ahead of it over a growing buffer, so that no
 //! byte is searched twice. Pure: no I/O, no clock.
 
+use std::collections::VecDeque;
+
 use crate::value::needle::Needle;
 
 /// The bytes a row may be decided on.
@@ -87,5 +89,54 @@ impl Searches {
         self.row_delimiters.shift(bytes_count);
         self.quotes.shift(bytes_count);
         self.escapes.shift(bytes_count);
+    }
+}
+
+/// How far a row with an unclosed quote was followed. At each row delimiter up to `until` it was inside quotes, but for those
+/// in `escaped`. A later row that is inside quotes at one of these delimiters is in the same state there, so it may jump to
+/// `until`; without the jump, a file full of stray quotes would take quadratic time.
+#[derive(Debug, Default)]
+pub(super) struct OpenQuote {
+    pub(super) until: usize,
+    /// The searches as they stood at `until`.
+    pub(super) searches: Searches,
+    /// Row delimiters that an escape made text outside of quotes, in ascending order.
+    pub(super) escaped: VecDeque<usize>,
+}
+
+impl OpenQuote {
+    /// Follows the buffer, which lost this many bytes at its front.
+    pub(super) fn shift(&mut self, bytes_count: usize) {
+        self.until = self.until.saturating_sub(bytes_count);
+        self.searches.shift(bytes_count);
+        shift_places(&mut self.escaped, bytes_count);
+    }
+
+    /// Whether the row was inside quotes at a row delimiter before `until`.
+    pub(super) fn is_inside_at(&self, line_end: usize) -> bool {
+        self.escaped.binary_search(&line_end).is_err()
+    }
+
+    /// A later row, with the delimiters that were escaped in it so far, is the same from a row delimiter on: takes over what
+    /// comes after it.
+    pub(super) fn join(&mut self, line_end: usize, escaped: &mut VecDeque<usize>) {
+        let mut later = std::mem::take(&mut self.escaped);
+        while later.front().is_some_and(|place| *place <= line_end) {
+            later.pop_front();
+        }
+        for place in escaped.drain(..).rev() {
+            later.push_front(place);
+        }
+        *escaped = later;
+    }
+}
+
+/// Moves places with the buffer; those before its front are gone.
+pub(super) fn shift_places(places: &mut VecDeque<usize>, bytes_count: usize) {
+    while places.front().is_some_and(|place| *place < bytes_count) {
+        places.pop_front();
+    }
+    for place in places {
+        *place -= bytes_count;
     }
 }

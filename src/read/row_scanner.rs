@@ -10,9 +10,10 @@
 //! quoted, and its quote closes before a delimiter or the end of the input only. One with anything else after it does
 //! not close: text that has quotes in the middle may have delimiters there too, and nothing says what they are.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::lookahead::{Searches, Window};
+use super::lookahead::{OpenQuote, Searches, Window, shift_places};
 use crate::model::RawRecordKind;
 use crate::settings::CsvDialect;
 use crate::value::needle::Needle;
@@ -70,18 +71,10 @@ pub(super) struct RowScanner {
     place: ScanPosition,
     has_quotes: bool,
     searches: Searches,
-    /// How far the last row with an unclosed quote was followed.
+    /// Row delimiters in this row that an escape made text outside of quotes.
+    escaped: VecDeque<usize>,
+    /// The last row with an unclosed quote.
     open: OpenQuote,
-}
-
-/// Up to `until` an earlier row was inside one open quote, its row delimiters included. A later row that is
-/// inside quotes at one of those delimiters is in the same state there, so it may jump to `until`; without
-/// the jump, a file full of stray quotes would take quadratic time.
-#[derive(Debug, Clone, Default)]
-struct OpenQuote {
-    until: usize,
-    /// The searches as they stood at `until`.
-    searches: Searches,
 }
 
 impl RowScanner {
@@ -97,6 +90,7 @@ impl RowScanner {
             place: ScanPosition::FieldStart,
             has_quotes: false,
             searches: Searches::default(),
+            escaped: VecDeque::new(),
             open: OpenQuote::default(),
         }
     }
@@ -127,6 +121,7 @@ impl RowScanner {
         self.at = start;
         self.place = ScanPosition::FieldStart;
         self.has_quotes = false;
+        self.escaped.clear();
     }
 
     /// Starts over at the beginning of another buffer.
@@ -141,8 +136,8 @@ impl RowScanner {
         self.start = self.start.saturating_sub(bytes_count);
         self.at = self.at.saturating_sub(bytes_count);
         self.searches.shift(bytes_count);
-        self.open.until = self.open.until.saturating_sub(bytes_count);
-        self.open.searches.shift(bytes_count);
+        shift_places(&mut self.escaped, bytes_count);
+        self.open.shift(bytes_count);
     }
 
     /// The end of the current row; moves to the next one if there is an end.
@@ -200,6 +195,9 @@ impl RowScanner {
             self.place = ScanPosition::InField;
             // An end of a line may be part of the field.
             self.has_quotes = true;
+            if line_end == Some(escape + 1) {
+                self.escaped.extend(line_end);
+            }
             return self.skip_escaped(window, escape);
         }
         if let Some(end) = line_end {
@@ -283,7 +281,9 @@ impl RowScanner {
                 .searches
                 .row_delimiters
                 .next(&self.row_delimiter, window.buffer, self.at);
-            if line_end.is_some_and(|end| end < seen_to) {
+            let line_end = line_end.filter(|end| *end < seen_to && self.open.is_inside_at(*end));
+            if let Some(end) = line_end {
+                self.open.join(end, &mut self.escaped);
                 self.at = self.open.until;
                 self.searches = self.open.searches.clone();
                 return ScanStep::Again;
@@ -324,7 +324,9 @@ impl RowScanner {
             b""
         };
         let delimiters = [&self.field_delimiter, &self.row_delimiter].map(Needle::bytes);
-        window.comes(after, delimiters.into_iter().chain([with_return]))
+        let comes = window.comes(after, delimiters.into_iter().chain([with_return]));
+        let is_cut = || window.buffer.get(after..) == Some(b"\r") && self.ends_in_feed();
+        comes.map(|comes| comes || (window.finished && is_cut()))
     }
 
     /// A quote does not close, which is known by the place where the scan stands: the first line alone is the row, and rows
@@ -345,6 +347,7 @@ impl RowScanner {
                 self.open = OpenQuote {
                     until: self.at,
                     searches: std::mem::take(&mut self.searches),
+                    escaped: std::mem::take(&mut self.escaped),
                 };
                 let next = end + self.row_delimiter.bytes_count();
                 self.row(window, end, next, RawRecordKind::UnclosedQuote)
@@ -358,6 +361,11 @@ impl RowScanner {
             }
             None => self.row(window, window.end, window.end, RawRecordKind::UnclosedQuote),
         }
+    }
+
+    /// Whether a `\r` at the end of the input is what is left of the end of a line.
+    fn ends_in_feed(&self) -> bool {
+        matches!(self.row_delimiter.bytes(), b"\n" | b"\r\n")
     }
 
     /// Whether the byte after this text is escaped.
@@ -377,8 +385,8 @@ impl RowScanner {
             0
         };
         let is_terminated = next > end;
-        let drops_carriage_return = is_terminated
-            && self.row_delimiter.is_byte(b'\n')
+        let may_drop = self.row_delimiter.is_byte(b'\n') || (!is_terminated && self.ends_in_feed());
+        let drops_carriage_return = may_drop
             && content
                 .strip_suffix(b"\r")
                 .is_some_and(|before| !self.escapes_next(before));

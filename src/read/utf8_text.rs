@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::foreign::{HEAD_BYTES, foreign};
+use super::foreign::{HEAD_BYTES, foreign, manifest};
 use super::object_text::{ObjectText, damaged, ends_early};
 use super::transcoder::{NoCharacter, Transcoder};
 use crate::saturate;
@@ -134,7 +134,8 @@ impl Utf8Text {
         }
         self.is_unknown = false;
         let head = self.head.get(..HEAD_BYTES).unwrap_or(&self.head);
-        match foreign(head, self.encoding) {
+        let told = foreign(head, self.encoding).or_else(|| manifest(&self.location, head));
+        match told {
             Some(problem) => Err(damaged(self.location.clone(), &problem)),
             None => Ok(()),
         }

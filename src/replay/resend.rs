@@ -100,7 +100,7 @@ impl Resender<'_> {
         };
         let (stored, count) = (sent.len(), refused.len());
         let message = format!(
-            "{stored} rows were sent again, and {count} are refused by the stream and stay dead letters: {first}"
+            "rows that were sent again: {stored}; rows that the stream refuses, which stay dead letters: {count}: {first}"
         );
         Err(Fault::new(FaultKind::Data, message))
     }

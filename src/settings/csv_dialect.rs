@@ -7,7 +7,8 @@ use serde::Serialize;
 pub struct CsvDialect {
     /// Field delimiter, one or more bytes.
     pub delimiter: Vec<u8>,
-    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped.
+    /// Row delimiter, one or more bytes. With `\n` one `\r` before it is dropped; with `\n` and `\r\n` one at the end of
+    /// the file, which was cut there.
     pub row_delimiter: Vec<u8>,
     /// A bare field with this text is NULL; empty by default.
     pub null_value: String,

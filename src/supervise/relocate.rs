@@ -10,6 +10,7 @@ use super::beginning::blocking;
 use super::pipeline::Backends;
 use crate::checkpoint::store::{Checkpoint, Decision, ObjectEntry, ObjectState};
 use crate::config::Config;
+use crate::counted::counted;
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Mark, ObjectId, QueueName, TableIndex};
 use crate::printable::printable;
@@ -153,8 +154,9 @@ async fn mark_of(mut chunks: ObjectChunks<'_>, row: u64) -> Result<Option<Mark>,
 
 fn not_found(key: &str, rows: u64, why: &str) -> Fault {
     let message = format!(
-        "source.csv.encoding or source.csv.compression changed after {rows} rows of {} were read, and the row after them is \
+        "source.csv.encoding or source.csv.compression changed after reading {} of {}, and the row after them is \
          not found with the new one: {why}; set it back until the file is read, or load the table again (`brigade reload`)",
+        counted(rows, "row"),
         printable(key)
     );
     Fault::new(FaultKind::Configuration, message)

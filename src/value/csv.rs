@@ -18,11 +18,14 @@ pub struct Field<'a> {
     pub quoting: Quoting,
 }
 
-/// Whether a field was quoted: a bare empty field is NULL, a quoted one is an empty string.
+/// Whether a field was quoted: a bare empty field is NULL, a quoted one is an empty string. `\\N` is the text `\N` where `\N`
+/// is NULL and `\` the escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quoting {
-    /// Without quotes.
+    /// Without quotes, as it stands in the file.
     Bare,
+    /// Without quotes, and an escape took the meaning of something in it.
+    Escaped,
     /// In quotes.
     Quoted,
 }
@@ -172,7 +175,7 @@ impl FieldSplitter {
                     self.add_bare(start..end);
                 } else {
                     self.resolve(record, from..end);
-                    self.add_resolved(resolved_start, Quoting::Bare);
+                    self.add_resolved(resolved_start, Quoting::Escaped);
                 }
                 return end;
             };

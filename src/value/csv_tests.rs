@@ -139,17 +139,21 @@ proptest! {
                 let is_plain = !text.bytes().any(|byte| dialect.is_escapable(byte));
                 let is_quoted = is_quoted || (escape.is_none() && !is_plain);
                 let quoting = if is_quoted { Quoting::Quoted } else { Quoting::Bare };
-                (text, quoting, doubles || escape.is_none())
+                (text, quoting, is_plain, doubles || escape.is_none())
             })
             .collect();
         let record: Vec<_> = fields
             .iter()
-            .map(|(text, quoting, doubles)| written(&dialect, text, *quoting, *doubles))
+            .map(|(text, quoting, _, doubles)| written(&dialect, text, *quoting, *doubles))
             .collect();
         let record = record.join(delimiter.as_bytes());
         let expected: Vec<_> = fields
             .into_iter()
-            .map(|(text, quoting, _)| (text.into_bytes(), quoting))
+            .map(|(text, quoting, is_plain, _)| {
+                let is_escaped = quoting == Quoting::Bare && !is_plain;
+                let quoting = if is_escaped { Quoting::Escaped } else { quoting };
+                (text.into_bytes(), quoting)
+            })
             .collect();
         prop_assert_eq!(split(&dialect, &record), expected, "{:?}", String::from_utf8_lossy(&record));
     }
@@ -177,7 +181,7 @@ fn quotes_decide_between_empty_and_null_and_are_plain_without_rfc4180() {
 
 #[test]
 fn an_escape_takes_the_meaning_of_what_is_special_and_is_text_before_anything_else() {
-    use Quoting::{Bare, Quoted};
+    use Quoting::{Bare, Escaped, Quoted};
     let backslash = CsvDialect {
         escape: Some(b'\\'),
         ..dialect(",", true)
@@ -185,10 +189,13 @@ fn an_escape_takes_the_meaning_of_what_is_special_and_is_text_before_anything_el
     for (record, expected) in [
         (r#"1,"{\"a\":1}""#, vec![("1", Bare), (r#"{"a":1}"#, Quoted)]),
         (r#""C:\\dir\\""#, vec![(r"C:\dir\", Quoted)]),
-        (r"a\,b,\N", vec![("a,b", Bare), (r"\N", Bare)]),
-        (r"a\\,b\", vec![(r"a\", Bare), (r"b\", Bare)]),
-        ("a\\\nb", vec![("a\nb", Bare)]),
-        (r#"\"a\",""""#, vec![(r#""a""#, Bare), ("\"", Quoted)]),
+        (
+            r"a\,b,\N,\\N",
+            vec![("a,b", Escaped), (r"\N", Bare), (r"\N", Escaped)],
+        ),
+        (r"a\\,b\", vec![(r"a\", Escaped), (r"b\", Bare)]),
+        ("a\\\nb", vec![("a\nb", Escaped)]),
+        (r#"\"a\",""""#, vec![(r#""a""#, Escaped), ("\"", Quoted)]),
         (r#"C:\new,"\t""#, vec![(r"C:\new", Bare), (r"\t", Quoted)]),
     ] {
         let expected: Vec<_> = expected

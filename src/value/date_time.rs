@@ -149,8 +149,13 @@ pub(super) fn write_date_time(
 
 fn too_many_digits(text: &[u8], scale: u8) -> String {
     format!(
-        "the value ({}) has more digits after its second than the {scale} that the column has room for (ColumnScale)",
-        Length(text)
+        "the value ({}) has more digits after its second than the {scale} that the column has room for{}",
+        Length(text),
+        if scale == 0 {
+            " (ColumnScale, 0 unless it is set)"
+        } else {
+            ""
+        }
     )
 }
 

@@ -82,6 +82,73 @@ fn spark_folder(task: &TaskFolder) {
 }
 
 #[test]
+fn a_manifest_beside_the_data_is_set_aside_by_name_and_content() {
+    let unload = "{\n  \"entries\": [\n    {\"url\":\"s3://b/shop/orders/0000_part_00\", \"mandatory\":true, \"x\":1}\n  ]\n}\n";
+    for name in [
+        "manifest",
+        "orders_manifest",
+        "x.manifest",
+        "manifest.json",
+        "2026-11-30-00-00-Manifest",
+    ] {
+        let task = task("full-load", "");
+        task.write("data/shop/orders/0000_part_00", "1,1.00,a\n");
+        task.write(&format!("data/shop/orders/{name}"), unload);
+        assert_eq!(task.brigade(&["run", "--once"]).code, Some(65), "{name}");
+        assert_eq!(sent(&task), ["load 1"], "{name}");
+        assert_eq!(
+            task.json(&["dlq", "ls"])["dead_letters"],
+            serde_json::json!([]),
+            "{name}"
+        );
+        let listed = task.brigade(&["files", "list"]).stdout;
+        assert!(
+            listed.contains("manifest") && listed.contains("source.files.exclude"),
+            "{name}: {listed}"
+        );
+    }
+    // What only looks like one in one of both ways is data.
+    for (name, text, outcome) in [("manifest", "1,1.00,a\n", 0), ("a.csv", unload, 5)] {
+        let task = task("full-load", "");
+        task.write(&format!("data/shop/orders/{name}"), text);
+        task.brigade(&["run", "--once"]).expect(0);
+        let letters = task.json(&["dlq", "ls"])["dead_letters"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(letters, outcome, "{name}");
+    }
+}
+
+#[test]
+fn one_is_said_as_one() {
+    let task = task("full-load", "");
+    task.write("data/shop/orders/a.csv", "1\n");
+    task.write("data/shop/orders/_SUCCESS", "");
+    let checked = task.brigade(&["validate", "--online"]).expect(0).stdout;
+    assert!(
+        checked.contains("1 file under \"shop/orders/\", and 1 file that is not data"),
+        "{checked}"
+    );
+    let plan = task.brigade(&["plan"]).expect(0).stdout;
+    assert!(plan.contains("1 file, 2 bytes, about 0 records, "), "{plan}");
+    task.brigade(&["run", "--once"]).expect(0);
+    let letters = task.brigade(&["dlq", "ls"]).expect(0).stdout;
+    assert!(
+        letters.contains("the row has 1 value, the table definition has 3 columns"),
+        "{letters}"
+    );
+    let made = ["init", "--force", "--sample", "data/shop/orders/a.csv"];
+    let made = task.brigade(&made).expect(0).stdout;
+    for text in [
+        "shop.orders, from 1 row\n",
+        "checked: 1 row of the samples becomes a record, 0 would be dead letters",
+    ] {
+        assert!(made.contains(text), "{text}: {made}");
+    }
+}
+
+#[test]
 fn side_files_are_no_data_for_any_command_and_are_counted() {
     let task = task("full-load", "");
     spark_folder(&task);
@@ -161,7 +228,7 @@ fn change_files_of_dms_beside_csv_loads_are_the_changes_of_their_table() {
     assert_eq!(found[..2], ["load 1", "load 2"], "loads come first: {found:?}");
     assert_eq!(found[2..], all);
     let letters = task.brigade(&["dlq", "ls"]).expect(0).stdout;
-    for text in ["the operation field is empty", "the row has 1 values"] {
+    for text in ["the operation field is empty", "the row has 1 value,"] {
         assert!(letters.contains(text), "{text}: {letters}");
     }
     task.brigade(&["verify"]).expect(0);

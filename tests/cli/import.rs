@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::imported_task::{
     CONFIGURATION, IMPORT, brigade, definition, expect, mappings, run_with_folders, write,
 };
+use crate::init::write_parquet;
 
 const SETTINGS: &str = include_str!("../data/import/task-settings.json");
 
@@ -131,4 +132,93 @@ fn nothing_is_overwritten_without_force() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     expect(&brigade(folder.path(), &[IMPORT, &["--force"]].concat()), 0);
     assert_ne!(fs::read_to_string(&path).unwrap(), "mine");
+}
+
+/// The documents of a task that reads Parquet and has no table definition.
+fn prepare_parquet(folder: &Path, settings: &Value, tables: &[(&str, &str)]) {
+    let rules = (1..).zip(tables).map(|(number, (schema, table))| {
+        let id = i32::to_string(&number);
+        json!({"rule-type": "selection", "rule-id": id, "rule-name": id, "rule-action": "include",
+               "object-locator": {"schema-name": schema, "table-name": table}})
+    });
+    let rules: Vec<_> = rules.collect();
+    let task = json!({"ReplicationTasks": [{"ReplicationTaskIdentifier": "orders", "MigrationType": "full-load-and-cdc",
+        "SourceEndpointArn": "in", "TargetEndpointArn": "out", "TableMappings": json!({"rules": rules}).to_string()}]});
+    let mut source = json!({"BucketName": "invented-bucket", "DataFormat": "parquet"});
+    source
+        .as_object_mut()
+        .unwrap()
+        .extend(settings.as_object().unwrap().clone());
+    let endpoints = json!({"Endpoints": [
+        {"EndpointType": "SOURCE", "EngineName": "s3", "EndpointArn": "in", "S3Settings": source},
+        {"EndpointType": "TARGET", "EngineName": "kinesis", "EndpointArn": "out",
+         "KinesisSettings": {"StreamArn": "arn:aws:kinesis:eu-west-1:111122223333:stream/orders",
+                             "MessageFormat": "json-unformatted"}}
+    ]});
+    write(folder, "task.json", &task.to_string());
+    write(folder, "endpoints.json", &endpoints.to_string());
+}
+
+#[test]
+fn a_parquet_task_without_a_definition_gets_one_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare_parquet(folder.path(), &json!({}), &[("shop", "orders")]);
+    let output = brigade(folder.path(), &[IMPORT, &["--output", "json"]].concat());
+    let report: Value = serde_json::from_str(&expect(&output, 78)).unwrap();
+    assert_eq!(report["unresolved"], json!([]), "{report:#}");
+    let command = "brigade init --definition-only --to new --sample \
+                   s3://invented-bucket/shop/orders/LOAD00000001.parquet";
+    assert_eq!(report["definition_command"], command, "{report:#}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(command), "{said}");
+    // Nothing that runs was written.
+    let written = fs::read_to_string(folder.path().join(CONFIGURATION)).unwrap();
+    assert!(written.contains("  data_format: parquet"), "{written}");
+    let validate = ["validate", "--config", CONFIGURATION];
+    expect(&brigade(folder.path(), &validate), 78);
+
+    write(folder.path(), "data/shop/orders/.keep", "");
+    let sample = "data/shop/orders/LOAD00000001.parquet";
+    write_parquet(&folder.path().join(sample));
+    let init = ["init", "--definition-only", "--to", "new", "--sample", sample];
+    let made = expect(&brigade(folder.path(), &init), 0);
+    assert!(made.contains("wrote new/table-definition.json"), "{made}");
+    assert!(!made.contains("brigade.yaml"), "{made}");
+    assert_eq!(
+        fs::read_to_string(folder.path().join(CONFIGURATION)).unwrap(),
+        written
+    );
+    expect(&brigade(folder.path(), &validate), 0);
+    let records = run_with_folders(folder.path()).concat();
+    assert_eq!(
+        records.matches(r#"\"operation\":\"load\""#).count(),
+        3,
+        "{records}"
+    );
+
+    // With a definition there, an import is whole.
+    expect(&brigade(folder.path(), &[IMPORT, &["--force"]].concat()), 0);
+}
+
+#[test]
+fn samples_are_named_by_folder_and_mappings() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = [
+        ("shop", "order_items"),
+        ("shop", "a b"),
+        ("%", "%"),
+        ("shop", "order_items"),
+    ];
+    prepare_parquet(folder.path(), &json!({"BucketFolder": "/exports/"}), &tables);
+    let said = String::from_utf8(brigade(folder.path(), IMPORT).stdout).unwrap();
+    let samples = "--sample s3://invented-bucket/exports/shop/order_items/LOAD00000001.parquet \
+                   's3://invented-bucket/exports/shop/a b/LOAD00000001.parquet' \
+                   s3://invented-bucket/exports/SCHEMA/TABLE/LOAD00000001.parquet\n";
+    assert!(said.contains(samples), "{said}");
+    // CSV says nothing of types: there a definition has to come with the task.
+    prepare_parquet(folder.path(), &json!({"DataFormat": "csv"}), &tables);
+    let output = brigade(folder.path(), &[IMPORT, &["--force"]].concat());
+    expect(&output, 78);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("ExternalTableDefinition is not set"), "{said}");
 }

@@ -197,7 +197,7 @@ fn a_compressed_sample_is_its_text() {
 }
 
 /// Three rows with columns of some types, a list among them.
-fn write_parquet(path: &std::path::Path) {
+pub(crate) fn write_parquet(path: &std::path::Path) {
     use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
     use parquet::file::writer::SerializedFileWriter;
 

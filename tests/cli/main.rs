@@ -20,6 +20,7 @@ mod files;
 mod guide_examples;
 mod header;
 mod import;
+mod import_repeated;
 mod import_states;
 mod import_templates;
 mod import_unresolved;

@@ -74,6 +74,47 @@ fn notes<const N: usize>(notes: [(u64, &str); N]) -> BTreeMap<u64, String> {
 }
 
 #[test]
+fn an_escaped_null_marker_is_the_text_of_it() {
+    // As MySQL, Hive, PostgreSQL and Redshift write NULL and a text that looks like it.
+    let csv = r#"null_value: '\N', escape: "\\""#;
+    let outcome = run(
+        "1,1.00,\\N\n2,1.00,\\\\N\n3,1.00,\"\\N\"\n4,1.00,\\x\n",
+        csv,
+        None,
+    );
+    let expected = [(1, "NULL"), (2, "\\N"), (3, "\\N"), (4, "\\x")];
+    assert_eq!(outcome.notes, notes(expected), "{outcome:?}");
+}
+
+#[test]
+fn a_file_cut_within_its_last_line_end_gives_its_last_row_without_the_return() {
+    let crlf = r#"row_delimiter: "\r\n""#;
+    let escape = r#"escape: "\\""#;
+    for (file, csv, last) in [
+        ("1,1.00,a\r\n2,1.00,b\r", "", "b"),
+        ("1,1.00,a\n2,1.00,b\r", "", "b"),
+        ("1,1.00,a\r\n2,1.00,\"b\"\r", "", "b"),
+        ("1,1.00,a\r\n2,1.00,b\r", crlf, "b"),
+        ("1,1.00,a\r\n2,1.00,\"b\"\r", crlf, "b"),
+        // One belongs to the line end, and only where it stands outside of quotes and nothing escapes it.
+        ("1,1.00,a\r\n2,1.00,b\r\r", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,b\rc", "", "b\rc"),
+        ("1,1.00,a\r\n2,1.00,\"b\r\"\r", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,\"b\r\"", "", "b\r"),
+        ("1,1.00,a\r\n2,1.00,b\\\r", escape, "b\r"),
+        ("1,1.00,a;2,1.00,b\r", r#"row_delimiter: ";""#, "b\r"),
+    ] {
+        let outcome = run(file, csv, None);
+        assert_eq!(outcome.code, Some(0), "{file:?}: {outcome:?}");
+        assert_eq!(
+            outcome.notes,
+            notes([(1, "a"), (2, last)]),
+            "{file:?}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
 fn a_quote_with_text_after_it_costs_its_line_and_no_value() {
     let file = r#"1,1.00,"a"b
 2,1.00,5" pipe

@@ -23,7 +23,7 @@ use proptest::sample::select;
 
 use crate::fuzz::{CONFIGURATION, TABLE_DEFINITION, TABLE_MAPPINGS, cases, loaded, mutated};
 
-const LOADS: &[u8] =
+pub(crate) const LOADS: &[u8] =
     b"1,abc,3.25,00ff,4111 1111 1111 1111,06/04/2014 00:00:00,2020-08-03 22:05:57.5,1.5e-3,true\n\
     2,\"a \"\"b\"\", c\",-7,0x1A2B,\\N,12/31/1999,2020-08-03,0,F\nI,3,,12.30,\\N,\\N,\\N,\\N,\\N,\\N\n\
     4,\"two\nlines\",2000,,,,,,\n\n9007199254740993,\xC3\xA9,0,\\N,x,02/29/2024,\\N,1e308,1\n";
@@ -40,7 +40,7 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 });
 
 prop_compose! {
-    fn dialects()(
+    pub(crate) fn dialects()(
         delimiter in select(vec![",", ",", ",", ";", "\t", "||", "\u{1}"]),
         row_delimiter in select(vec!["\n", "\n", "\n", "\r\n", "\r", "~~"]),
         null_value in select(vec!["", "\\N", "\\N", "NULL"]),

@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | nothing between two delimiters | empty text (`DuckDB`: NULL) | NULL | `CsvNullValue` of DMS is empty by default; `""` is the empty text |
 //! | an empty line, or one of white space | a row without fields, or with one | no row | DMS skips them, and most files end in one |
-//! | `\r` without `\n` | ends a row | part of the value | a row ends where the configuration says, or rows could not be counted from the middle of a file |
+//! | `\r` without `\n` | ends a row | part of the value, unless the file ends there | a row ends where the configuration says, or rows could not be counted from the middle of a file |
 //! | a quote that never closes | the rest of the file is one value | that line alone is set aside, reading goes on | one stray quote must not swallow a file |
 #![allow(
     clippy::unwrap_used,

@@ -65,6 +65,9 @@ pub(super) struct InitArgs {
     /// Where the two files are written
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     to: PathBuf,
+    /// Write the table definition alone, for a configuration that there is already
+    #[arg(long, conflicts_with = "stream")]
+    definition_only: bool,
     /// Replace existing files
     #[arg(long)]
     force: bool,
@@ -126,7 +129,14 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
         folder_option: "--to",
         is_forced: args.force,
     };
-    new_files.check([CONFIGURATION_FILE, TABLE_DEFINITION_FILE])?;
+    let definition_alone = [TABLE_DEFINITION_FILE];
+    let both = [CONFIGURATION_FILE, TABLE_DEFINITION_FILE];
+    let names = if args.definition_only {
+        &definition_alone[..]
+    } else {
+        &both
+    };
+    new_files.check(names.iter().copied())?;
     let table = args
         .table
         .as_ref()
@@ -148,8 +158,10 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Fault> {
         stream: args.stream.clone(),
         tables: &tables,
     };
-    let files = write(new_files, &task)?;
-    let loaded = config::load(&args.to.join(CONFIGURATION_FILE), &SystemEnvironment).map_err(Fault::from)?;
+    let text = configuration(&task);
+    let files = write(new_files, (!args.definition_only).then_some(&text), &tables)?;
+    let path = args.to.join(CONFIGURATION_FILE);
+    let loaded = config::load_str(&text, &path, &SystemEnvironment).map_err(Fault::from)?;
     let mut outcome = InitReport {
         schema_version: SCHEMA_VERSION,
         tables: tables.iter().map(TableReport::of).collect(),
@@ -269,13 +281,18 @@ impl NewSource {
     }
 }
 
-fn write(new_files: NewFiles<'_>, task: &NewTask<'_>) -> Result<Vec<String>, Fault> {
+fn write(
+    new_files: NewFiles<'_>,
+    configuration: Option<&String>,
+    tables: &[Inferred],
+) -> Result<Vec<String>, Fault> {
     let definition =
-        table_definition(task.tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
-    new_files.write(&[
-        (CONFIGURATION_FILE, &configuration(task)),
-        (TABLE_DEFINITION_FILE, &definition),
-    ])
+        table_definition(tables).map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+    let configuration = configuration.map(|text| (CONFIGURATION_FILE, text.as_str()));
+    let files = configuration
+        .into_iter()
+        .chain([(TABLE_DEFINITION_FILE, definition.as_str())]);
+    new_files.write(&files.collect::<Vec<_>>())
 }
 
 /// The name of the only table, or of the schema, as far as it can name a task.
@@ -355,12 +372,22 @@ impl InitReport {
         let files = self.files.iter().map(|file| format!("wrote {file}"));
         text += &lines(files);
         let good = counted(self.checked_rows, "row");
+        let become_records = if self.checked_rows == 1 {
+            "becomes a record"
+        } else {
+            "become records"
+        };
         let reason = self.first_reason.as_ref().map_or_else(String::new, |reason| {
             format!("; the first because {}", printable(reason))
         });
         text + &format!(
-            "checked: {good} of the samples become records, {} would be dead letters{reason}\n",
-            self.rejected_rows
+            "checked: {good} of the samples {become_records}, {} would be {}{reason}\n",
+            self.rejected_rows,
+            if self.rejected_rows == 1 {
+                "a dead letter"
+            } else {
+                "dead letters"
+            }
         )
     }
 }

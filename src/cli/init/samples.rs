@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use crate::counted::counted;
 use crate::fault::{Fault, FaultKind};
 use crate::infer::table::TableSeen;
 use crate::limits::CHUNK_BYTES_MAX;
@@ -213,8 +214,8 @@ impl SampleRows {
             return Ok(());
         }
         let message = format!(
-            "{location}: {} rows have a quote that does not close or are too long; is it a CSV file?",
-            self.broken
+            "{location}: {} with a quote that does not close, or too long; is it a CSV file?",
+            counted(self.broken, "row")
         );
         Err(Fault::new(FaultKind::Data, message))
     }

@@ -152,12 +152,13 @@ impl fmt::Display for Plan {
             StateOrigin::Checkpoint => "by the checkpoint",
             StateOrigin::Unknown => "a running process has the checkpoint: every file counts as new",
         };
+        let records = self.total.records;
         writeln!(
             f,
-            "left ({state}): {}, {} bytes, about {} records, {} with {shards}",
+            "left ({state}): {}, {}, about {}, {} with {shards}",
             counted(self.total.files, "file"),
-            grouped(self.total.bytes),
-            count(self.total.records),
+            counted(self.total.bytes, "byte"),
+            records.map_or_else(|| "? records".to_owned(), |records| counted(records, "record")),
             time(self.total.seconds)
         )?;
         let warnings = self.warnings.iter();

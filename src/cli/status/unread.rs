@@ -1,7 +1,7 @@
 //! What a task does not read, and how it would. Pure: no I/O, no clock.
 
 use crate::checkpoint::status::{ObjectCounts, TaskStatus};
-use crate::cli::text::{counted, grouped};
+use crate::cli::text::{counted, grouped, is_or_are};
 use crate::discover::folders::CHANGE_FILES;
 use crate::model::trouble::Suspension;
 use crate::printable::printable;
@@ -93,7 +93,7 @@ fn left_out_lines(name: &str, counts: &ObjectCounts) -> Vec<String> {
 
 /// Side files, and files that the configuration leaves out.
 pub(in crate::cli) fn not_data_files(count: u64) -> String {
-    let is = if count == 1 { "is" } else { "are" };
+    let is = is_or_are(count);
     format!(
         "{} {is} not data, by name (`_*`, `.*`) or by `source.files`",
         counted(count, "file")
@@ -102,7 +102,7 @@ pub(in crate::cli) fn not_data_files(count: u64) -> String {
 
 /// Files named as change files in a folder where none are read.
 pub(in crate::cli) fn unread_change_files(count: u64) -> String {
-    let is = if count == 1 { "is" } else { "are" };
+    let is = is_or_are(count);
     format!(
         "{} {is} named as DMS names change files and not read as load files",
         counted(count, "file")

@@ -174,10 +174,10 @@ impl ProgressLine {
         let count = |count: usize| grouped(saturate::to_u64(count));
         match progress {
             VerifyProgress::Objects { done, all, rows } => self.0.set_message(format!(
-                "reading objects: {} of {}, {} rows",
+                "reading objects: {} of {}, {}",
                 count(done),
                 count(all),
-                count(rows)
+                counted(saturate::to_u64(rows), "row")
             )),
             // One message for a few thousand records: they come fast.
             VerifyProgress::Stream { records } if records.is_multiple_of(4_096) => {

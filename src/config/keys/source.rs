@@ -231,13 +231,15 @@ static CSV: Group = Group {
             name: "row_delimiter",
             kind: Kind::Separator,
             presence: Presence::Default(r"\n"),
-            about: "Row delimiter. With a newline, one carriage return before it is dropped.",
+            about: "Row delimiter. With a newline, one carriage return before it is dropped. A carriage return at the\n\
+                    end of a file is what is left of a line end that was cut (also with \\r\\n), and dropped.",
         },
         Key {
             name: "null_value",
             kind: Kind::Text(&text::ANY),
             presence: Presence::Default(""),
-            about: "A field with this text is NULL. If it is not empty, an empty field is an empty string.\n\
+            about: "A field with this text is NULL, unless it is in quotes or something in it is escaped. If it is not\n\
+                    empty, an empty field is an empty string.\n\
                     Write \\N in single quotes: '\\N'.",
         },
         Key {

@@ -242,7 +242,7 @@ fn is_resource(value: &Value) -> bool {
 }
 
 /// Whether a resource is one of those looked for; CloudFormation and Terraform differ in the separators alone.
-fn is_kind(kind: &str) -> bool {
+pub(super) fn is_kind(kind: &str) -> bool {
     [
         "awsdmsreplicationtask",
         "awsdmsreplicationconfig",

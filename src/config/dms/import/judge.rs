@@ -26,6 +26,8 @@ pub(super) struct Judge {
     pub(super) name: Option<String>,
     pub(super) table_definition: Option<String>,
     pub(super) table_mappings: Option<String>,
+    /// Whether nobody defined the tables, and the files can.
+    pub(super) is_defined_by_files: bool,
     pub(super) entered: Vec<Entered>,
     pub(super) findings: Vec<Finding>,
     /// What shapes the data, and is not known.
@@ -60,10 +62,26 @@ impl Judge {
         };
         for (setting, key, is_there) in required {
             let is_open = self.open.iter().any(|open| open.key == Some(key));
-            if !is_there && !is_open && self.value(key).is_none() {
+            let is_missing = !is_there && !is_open && self.value(key).is_none();
+            if is_missing && *key == "source.tables" && self.reads_parquet() {
+                self.note(
+                    setting,
+                    &Value::Null,
+                    Fate::Ignored,
+                    Some(key),
+                    "not set: Parquet files say what their columns are; `brigade init` reads it from them",
+                );
+                self.is_defined_by_files = true;
+            } else if is_missing {
                 self.leave_open(setting, Some(key), Vec::new(), "is not set");
             }
         }
+    }
+
+    /// Whether the files are Parquet, of which DMS needs no definition.
+    fn reads_parquet(&self) -> bool {
+        self.value("source.data_format")
+            .is_some_and(|format| format.value == "parquet")
     }
 
     /// Puts a value that nothing takes in the place of each that is not known.

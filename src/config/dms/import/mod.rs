@@ -10,8 +10,10 @@ mod life_rules;
 mod one;
 mod open;
 mod pair;
+mod repeated;
 mod resolve;
 mod rules;
+mod samples;
 mod shown;
 mod task_rules;
 mod write;
@@ -80,6 +82,9 @@ pub struct Imported {
     pub table_definition: Option<String>,
     /// The table mappings, as they were.
     pub table_mappings: Option<String>,
+    /// Of a task without a definition whose files say what their columns are: a file of each table, to make one of. Where
+    /// the mappings leave open which tables there are, `SCHEMA` and `TABLE` stand for their names.
+    pub samples: Vec<String>,
     /// Every setting, in the order of the documents, but for those that are refused or not known: they come last.
     pub findings: Vec<Finding>,
     /// What shapes the data and is not known. With any of it, the configuration is refused as it stands.
@@ -151,7 +156,7 @@ fn collect(document: &Document, parameters: &Parameters, found: &mut Found) -> R
         return Err(problem(&document.name, message.to_owned()));
     }
     let mut report = Report::new(document.name.as_str());
-    let root = read(document, &mut report);
+    let root = read(document, &mut report).map(|root| repeated::settled(root, &mut report));
     if report.has_errors() {
         return Err(ConfigProblems(report.into_problems()));
     }
@@ -251,7 +256,7 @@ pub(in crate::config) fn task_settings(
 
 fn read(document: &Document, report: &mut Report) -> Option<Node> {
     if document.text.trim_start().starts_with(['{', '[']) {
-        json::read(&document.text, report)
+        json::read_template(&document.text, report)
     } else {
         yaml::read_template(&document.text, report)
     }
@@ -274,6 +279,7 @@ fn finish(mut judge: Judge, task: &Resource) -> Result<Imported, ConfigProblems>
     });
     Ok(Imported {
         configuration: write::configuration(&judge),
+        samples: samples::samples(&judge),
         task: judge.name.unwrap_or_default(),
         table_definition: judge.table_definition,
         table_mappings: judge.table_mappings,

@@ -19,7 +19,12 @@ pub(super) fn configuration(judge: &Judge) -> String {
     text += "\nsource:\n  s3:\n";
     keys(judge, "source.s3.", &mut text);
     if judge.value("source.tables").is_none() {
-        line(&mut text, "  tables", TABLE_DEFINITION, "ExternalTableDefinition");
+        let origin = if judge.is_defined_by_files {
+            "to be made by `brigade init --definition-only`: the task has no ExternalTableDefinition"
+        } else {
+            "ExternalTableDefinition"
+        };
+        line(&mut text, "  tables", TABLE_DEFINITION, origin);
     }
     keys(judge, "source.", &mut text);
     group(judge, "source.csv.", "  csv:\n", &mut text);

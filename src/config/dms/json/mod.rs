@@ -8,17 +8,27 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::super::tree::{Entry, NESTING_MAX, Node, Value, push_entry, quoted};
+use super::super::tree::{Entry, NESTING_MAX, Node, Repeats, Value, push_entry, quoted};
 use crate::settings::problems::{DocumentPlace, Report};
 
 /// Reads a document; `None` if it cannot be read any further, with the reason in the report.
 pub(super) fn read(text: &str, report: &mut Report) -> Option<Node> {
+    read_with(Repeats::Refused, text, report)
+}
+
+/// The same of a document that has more in it than is asked for: members that are given twice stay.
+pub(super) fn read_template(text: &str, report: &mut Report) -> Option<Node> {
+    read_with(Repeats::Kept, text, report)
+}
+
+fn read_with(repeats: Repeats, text: &str, report: &mut Report) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         characters: text.chars().peekable(),
         place: DocumentPlace { line: 1, column: 1 },
         curly_quotes: Vec::new(),
         odd_spaces: Vec::new(),
+        repeats,
         report,
     };
     let node = reader.document();
@@ -40,6 +50,7 @@ struct Reader<'text, 'report> {
     place: DocumentPlace,
     curly_quotes: Vec<DocumentPlace>,
     odd_spaces: Vec<DocumentPlace>,
+    repeats: Repeats,
     report: &'report mut Report,
 }
 
@@ -107,7 +118,8 @@ impl Reader<'_, '_> {
             }
             self.advance();
             let node = self.node(depth + 1)?;
-            push_entry(&mut entries, Entry { key, place, node }, self.report);
+            let entry = Entry { key, place, node };
+            push_entry(&mut entries, entry, self.repeats, self.report);
             self.comma('}')?;
         }
         Ok(Value::Map(entries))

@@ -202,11 +202,16 @@ impl<'a> Template<'a> {
         if name == "AWS::NoValue" {
             return Ok(left_out());
         }
-        let parameter = self.section("Parameters", name).map(|node| members(Some(node)));
+        let parameter = self.section("Parameters", name);
+        let is_known = parameter.is_none_or(|node| !is_marked(&node.value));
+        let parameter = parameter.map(|node| members(Some(node)));
         if let Some(given) = self.parameters.get(name) {
             return given_value(name, given, parameter.unwrap_or_default());
         }
         if let Some(parameter) = parameter {
+            if !is_known {
+                return missing(name, "a parameter that is given twice");
+            }
             return default_value(name, parameter);
         }
         if name.starts_with("AWS::") {
@@ -310,6 +315,7 @@ fn default_value(name: &str, parameter: &[Entry]) -> Resolved {
         Some(default) if default.scalar_text().is_some() => {
             Ok(typed(kind, default.scalar_text().unwrap_or_default()))
         }
+        Some(default) if is_marked(default) => missing(name, "a parameter whose default is given twice"),
         Some(_) | None => missing(name, "a parameter without a default"),
     }
 }
