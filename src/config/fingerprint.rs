@@ -15,7 +15,7 @@ use crate::settings::{
 
 /// Version of what cuts text into records. Another one gives records other ordinals, and with them every cut in the
 /// field another meaning: raise it with any change after which a file has other records than before.
-const FRAMING_VERSION: u32 = 2;
+const FRAMING_VERSION: u32 = 3;
 
 /// Everything that changes what is sent. Serialized in this order, so the order is part of the format.
 #[derive(Serialize)]
