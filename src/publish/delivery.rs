@@ -3,8 +3,7 @@
 //!
 //! With `delivery: dedupe` the stream itself is asked about everything that is in doubt, whether a request of this
 //! process ended without an answer or a process before it was killed. A request can outlive whoever sent it, so
-//! looking begins only after the settle time, and only with what lies after the last records that are known for
-//! certain.
+//! looking begins only after the settle time, with what lies after the last records that are certainly known.
 //!
 //! **Invariants:** D1, D3, O1 (one request at a time), O2.
 
@@ -120,10 +119,8 @@ impl ShardDelivery {
     /// No row of an object comes any more, durably: nothing in the stream is kept for it.
     pub fn finish(&mut self, object: &ObjectId) {
         self.candidates.retain(|candidate| candidate != object);
-        if self.candidates.is_empty() {
-            // As at a start without a candidate: nothing that a process before this one sent can be a row to come.
-            self.doubtful_start = None;
-        }
+        // As at a start without candidates: nothing that an earlier process sent can be a row to come.
+        self.doubtful_start = self.doubtful_start.filter(|_| !self.candidates.is_empty());
         self.sightings.finish(object);
     }
 

@@ -85,7 +85,7 @@ fn unplaced(set_aside: Vec<ObjectEntry>) -> Result<Vec<(ObjectId, ObjectState)>,
         };
         match aside.decision {
             Some(Decision::RetryAtMark) => return Err(decided_before(&entry.version.key)),
-            // What was decided of it may be decided anew.
+            // Another decision may follow.
             None | Some(Decision::Skip | Decision::RetryFromBeginning) => {
                 let state = entry.state.unplaced();
                 unplaced.push((entry.id, state));

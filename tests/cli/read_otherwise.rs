@@ -29,7 +29,7 @@ fn load_files_that_would_be_change_files_now_are_not_read_again() {
     assert_eq!(code, 0, "{log}");
     assert_eq!(sent(&task), ["load 1", "load 2", "insert 3"]);
     let told = "change files: 1 file found as load files before the configuration changed";
-    assert!(log.contains("files were found as files of another kind"), "{log}");
+    assert!(log.contains("files were read as files of another kind"), "{log}");
     let status = task.brigade(&["status"]).expect(0).stdout;
     assert!(
         status.contains(told) && status.contains("shop/orders/20240102-030405678.csv"),
