@@ -233,7 +233,7 @@ impl Process {
     /// Tells all senders of objects that are done, durably.
     pub(crate) fn announce(&mut self, finished: &[ObjectId]) {
         for sender in &mut self.senders {
-            finished.iter().for_each(|object| sender.finish(object));
+            sender.finish(finished);
         }
     }
 

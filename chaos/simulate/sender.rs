@@ -93,9 +93,9 @@ impl Sender {
         }
     }
 
-    /// An object is done; the sender learns it before its next batch.
-    pub(crate) fn finish(&mut self, object: &ObjectId) {
-        self.done.push(object.clone());
+    /// These objects have ended; the sender learns it before its next batch.
+    pub(crate) fn finish(&mut self, objects: &[ObjectId]) {
+        self.done.extend_from_slice(objects);
     }
 
     /// Whether it has to be made durable now that there may be copies; after that the delivery goes on.
