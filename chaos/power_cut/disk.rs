@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Much more than a run writes.
-const IMAGE_BYTES: u64 = 256 << 20;
+const IMAGE_BYTES: u64 = 1 << 30;
 /// How long the journal waits for somebody to sync, in seconds.
 const COMMIT_S: &str = "600";
 

@@ -41,6 +41,8 @@ const EARLY_OF: u32 = 4;
 const END_MAX: Duration = Duration::from_secs(20);
 /// Within what time a restarted engine has to load the rest.
 const LOAD_MAX: Duration = Duration::from_mins(2);
+/// A load of so many is not over before the next cut.
+const ROWS_PER_CUT: u64 = 25_000;
 const LOOK: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Clone, Args)]
@@ -51,9 +53,9 @@ pub(crate) struct Arguments {
     /// How often to cut
     #[arg(long, default_value_t = 6)]
     pub(crate) count: u64,
-    /// Rows of the data set
-    #[arg(long, default_value_t = 150_000)]
-    pub(crate) rows: u64,
+    /// Rows of the data set, enough that some are left for the last cut [default: 25000 for each cut]
+    #[arg(long)]
+    pub(crate) rows: Option<u64>,
 }
 
 impl Default for Arguments {
@@ -61,7 +63,7 @@ impl Default for Arguments {
         Self {
             seed: 1,
             count: 6,
-            rows: 150_000,
+            rows: None,
         }
     }
 }
@@ -124,7 +126,7 @@ impl Machine {
         let task = LocalTask::new(TABLE_DEFINITION)?;
         let rows = NumberedRows {
             files_count: 6,
-            rows_per_file: arguments.rows / 6,
+            rows_per_file: arguments.rows.unwrap_or(arguments.count * ROWS_PER_CUT) / 6,
         };
         rows.write(&task.data(TABLE_PATH)?)?;
         Ok(Self {
