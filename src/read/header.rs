@@ -99,6 +99,16 @@ fn unknown_names(names: &[String], leading: usize, known: &[usize]) -> Option<St
 /// What is to be done about a header that is not that of its table.
 const CURE: &str = "correct the file or the definition, or accept it with source.csv.header_drift";
 
+/// Whether a row is a header of a table: at least half of its fields are names of columns.
+pub fn names_columns(row: &[u8], dialect: &CsvDialect, table: &Table) -> bool {
+    let is_column = |name: &&String| {
+        let mut columns = table.columns.iter();
+        columns.any(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let names = names_of(row, dialect).unwrap_or_default();
+    !names.is_empty() && names.iter().filter(is_column).count() * 2 >= names.len()
+}
+
 /// The names in a header, without the blanks around them.
 fn names_of(header: &[u8], dialect: &CsvDialect) -> Result<Vec<String>, String> {
     let mut splitter = FieldSplitter::new(dialect);

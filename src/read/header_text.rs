@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::format::{Compression, Format};
 use super::framer::{Framer, FramerConfig};
-use super::header::{Header, read_header};
+use super::header::{Header, names_columns, read_header};
 use super::line_ends::{LineEnds, RETURNS_ALONE};
 use super::object_text::{ObjectText, Peeked, damaged};
 use super::operation_column::first_row;
@@ -169,6 +169,11 @@ impl FirstRow {
             Self::None(reason) => Err((*reason).to_owned()),
             Self::Text(header) => read_header(header, rows, dialect, tables),
         }
+    }
+
+    /// Whether it names columns of the table, as a header does.
+    pub(super) fn names_columns(&self, dialect: &CsvDialect, table: &Table) -> bool {
+        matches!(self, Self::Text(row) if names_columns(row, dialect, table))
     }
 
     /// That of a text; `None` if there is nothing in it.

@@ -62,6 +62,12 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
+/// A place where no header is looked for.
+const WITHOUT_HEADER: Mark = Mark {
+    position: 1,
+    ..Mark::START
+};
+
 /// Takes rows, until it breaks.
 pub type TakeRow<'t> = dyn FnMut(RenderedRow<'_>) -> ControlFlow<()> + 't;
 
@@ -164,7 +170,18 @@ impl RowReader {
         Some(Arc::new(columns))
     }
 
-    /// Reads a text as if it were an object of this name, header rows included.
+    /// Whether columns go by their places, and a text does not begin with their names.
+    fn begins_with_row(&self, text: &[u8], rows: RowSource) -> bool {
+        let framing = &self.settings.framing;
+        let table = rows.table().and_then(|table| self.settings.tables.get(table.0));
+        let first_row = FirstRow::of_text(text, framing);
+        let is_header =
+            |row: &FirstRow| table.is_some_and(|table| row.names_columns(&framing.dialect, table));
+        framing.dialect.columns.is_by_position() && first_row.is_some_and(|row| !is_header(&row))
+    }
+
+    /// Reads a text as if it were an object of this name. Rows that somebody took out of a file may come without its header:
+    /// the first one is skipped only if it is one.
     pub fn read_text(&mut self, text: &[u8], name: &str, rows: RowSource, take: &mut TakeRow<'_>) {
         let object = ObjectVersion {
             key: name.to_owned(),
@@ -175,7 +192,12 @@ impl RowReader {
         // It has no number in any queue: the time stands after all of them, and after texts that were read earlier.
         self.enter_object(u64::try_from(object.modified_ms).unwrap_or_default());
         let columns = self.columns_of_text(text, rows);
-        let mut framer = self.framer(Mark::START, rows, columns.as_ref());
+        let start = if self.begins_with_row(text, rows) {
+            WITHOUT_HEADER
+        } else {
+            Mark::START
+        };
+        let mut framer = self.framer(start, rows, columns.as_ref());
         framer.push(text);
         framer.finish();
         let place = (&object, columns.as_ref());

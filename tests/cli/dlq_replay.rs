@@ -207,3 +207,23 @@ fn what_cannot_be_replayed_says_why() {
     running.terminate();
     assert_eq!(running.exit_code(), Some(0));
 }
+
+/// What an operator takes out of a file has no header, or has kept it.
+#[test]
+fn the_first_corrected_row_is_skipped_only_if_it_is_a_header() {
+    let task = TaskFolder::new(&Settings {
+        late_files: "process\n  csv: { ignore_header_rows: 1 }",
+        ..Settings::default()
+    });
+    task.brigade(&["run", "--once"]).expect(0);
+    let file = ["--file", "corrected.csv", "--table", "shop.orders"];
+    for (text, rows) in [
+        ("8,3.00,corrected\n", 1),
+        ("ID,amount,note\n9,4.00,corrected\n", 1),
+        ("10,4.00,note\n11,5.00,x\n", 2),
+    ] {
+        task.write("corrected.csv", text);
+        let outcome = replay(&task, &file, 0);
+        assert_eq!(counts(&outcome), (rows, 0, 0), "{text}: {outcome:#}");
+    }
+}
