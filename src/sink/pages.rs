@@ -61,6 +61,12 @@ impl PagePermits {
             answer_soon: ANSWER_SOON,
         }
     }
+
+    /// Waits until another page may be in memory.
+    async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        Arc::clone(&self.pages).acquire_owned().await.ok()
+    }
 }
 
 /// The pages of one shard, one after another.
@@ -138,6 +144,10 @@ impl Pages {
             if let Some(next_at) = self.next_at {
                 tokio::time::sleep_until(next_at).await;
             }
+            self.held = match &self.permits {
+                Some(permits) => permits.next().await,
+                None => None,
+            };
             let now = Instant::now();
             let asked_at = *self.asked_at.get_or_insert(now);
             let answer = self.answer().await;
@@ -157,13 +167,11 @@ impl Pages {
         }
     }
 
-    /// One call, once another page may be in memory. A call that waits out an outage holds up no other one meanwhile.
+    /// One call. If it waits out an outage, it holds up no other one meanwhile.
     async fn answer(&mut self) -> Result<ReadPage, SinkError> {
-        let Some(PagePermits { pages, answer_soon }) = &self.permits else {
+        let Some(PagePermits { answer_soon, .. }) = &self.permits else {
             return self.reader.next_page().await;
         };
-        // Nobody closes it.
-        self.held = Arc::clone(pages).acquire_owned().await.ok();
         let call = self.reader.next_page();
         tokio::pin!(call);
         tokio::select! {
