@@ -99,6 +99,15 @@ pub fn folders(config: &Config) -> Vec<ObjectFolder> {
     folders
 }
 
+/// Whether the task reads a queue of one of its tables, or that of the change files of all.
+pub fn reads_queue(config: &Config, queue: &QueueName) -> bool {
+    if queue.is_of_load() {
+        return config.migration_type.has_full_load();
+    }
+    let is_of_all = *queue == QueueName::changes();
+    config.migration_type.has_changes() && is_of_all == config.source.cdc_path.is_some()
+}
+
 /// The folder of a table's full load.
 pub fn load_folder(config: &Config, index: TableIndex, table: &Table) -> ObjectFolder {
     let source = &config.source;
@@ -158,6 +167,20 @@ fn rule_of(config: &Config, table: &Table, takes: Takes) -> FileRule {
 mod tests {
     use super::*;
     use crate::config::tests::loaded_with;
+
+    #[test]
+    fn a_queue_is_read_if_it_has_a_folder() {
+        let beside = loaded_with(", cdc_path: /cdc }", " }\n  data_format: parquet");
+        for config in [loaded_with("cdc_path: /cdc", "cdc_path: cdc"), beside] {
+            let folders = folders(&config);
+            let own = config.tables.iter().map(Table::stored_name);
+            let queues = own.flat_map(|name| [QueueName::load(&name), QueueName::changes_of(&name)]);
+            for queue in queues.chain([QueueName::changes()]) {
+                let is_there = folders.iter().any(|folder| folder.queue == queue);
+                assert_eq!(reads_queue(&config, &queue), is_there, "{queue}");
+            }
+        }
+    }
 
     fn shown(config: &Config) -> Vec<String> {
         let folders = folders(config);

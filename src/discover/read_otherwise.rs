@@ -1,7 +1,7 @@
 //! Files that were found as files of another kind before the configuration changed: change files that are load files now,
 //! or the other way about.
 
-use super::folders::folders;
+use super::folders::reads_queue;
 use crate::checkpoint::store::{Checkpoint, CheckpointStore, Decision, ObjectEntry, ObjectState, StoreError};
 use crate::config::Config;
 use crate::model::QueueName;
@@ -24,9 +24,8 @@ impl Others {
         if checkpoint.reloaded.contains(queue) {
             return Self::default();
         }
-        let read = folders(config);
         let others = queue.others().into_iter().map(|queue| Other {
-            is_read: read.iter().any(|folder| folder.queue == queue),
+            is_read: reads_queue(config, &queue),
             queue,
         });
         Self(others.collect())
