@@ -9,6 +9,8 @@ mod batch_records;
 mod bisect;
 mod copies;
 pub mod delivery;
+#[cfg(test)]
+mod delivery_tests;
 pub mod fingerprint;
 pub mod found_log;
 mod lane_order;
