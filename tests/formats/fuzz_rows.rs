@@ -12,7 +12,7 @@
 use std::sync::LazyLock;
 
 use bucket_brigade::config::Config;
-use bucket_brigade::model::{Chunk, Mark, ObjectVersion, RowSource, TableIndex};
+use bucket_brigade::model::{Chunk, Mark, RowSource, TableIndex};
 use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
 use bucket_brigade::settings::{CsvColumns, CsvDialect, LoadOperationColumn, NarrowRows};
@@ -21,7 +21,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::fuzz::{CONFIGURATION, TABLE_DEFINITION, TABLE_MAPPINGS, cases, loaded, mutated};
+use crate::fuzz::{CONFIGURATION, TABLE_DEFINITION, TABLE_MAPPINGS, cases, loaded, mutated, object};
 
 pub(crate) const LOADS: &[u8] =
     b"1,abc,3.25,00ff,4111 1111 1111 1111,06/04/2014 00:00:00,2020-08-03 22:05:57.5,1.5e-3,true\n\
@@ -89,12 +89,7 @@ fn check(
     source: RowSource,
 ) -> Result<[usize; 3], TestCaseError> {
     let mut rows = RowRenderer::new(&config.tables, &config.mappings, dialect, &config.message);
-    let object = ObjectVersion {
-        key: "k".to_owned(),
-        etag: "e".to_owned(),
-        size_bytes: 1,
-        modified_ms: 1,
-    };
+    let object = object();
     let lines = text.split(|byte| *byte == dialect.row_delimiter[0]).count();
     let (mut counts, mut end) = ([0; 3], Mark::START);
     for chunk in chunks(text, dialect) {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bucket_brigade::config::Config;
-use bucket_brigade::model::{Mark, ObjectVersion, RowSource, TableIndex};
+use bucket_brigade::model::{Mark, RowSource, TableIndex};
 use bucket_brigade::parse::row::RowRenderer;
 use bucket_brigade::read::framer::{Framer, FramerConfig};
 use bucket_brigade::settings::{CsvDialect, LoadOperationColumn, NarrowRows};
@@ -19,7 +19,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::fuzz::{Shown, cases, loaded, mutated};
+use crate::fuzz::{Shown, cases, loaded, mutated, object};
 use crate::fuzz_rows::{LOADS, dialects};
 use crate::slow_csv::{Field, rows};
 
@@ -158,12 +158,7 @@ fn rendered(text: &[u8], dialect: &CsvDialect, table: usize, cuts: &Cuts) -> Vec
         framer = framer.with_blank_rows();
     }
     let mut rows = RowRenderer::new(&config.tables, &config.mappings, dialect, &config.message);
-    let object = ObjectVersion {
-        key: "k".to_owned(),
-        etag: "e".to_owned(),
-        size_bytes: 1,
-        modified_ms: 1,
-    };
+    let object = object();
     let source = RowSource::Load(TableIndex(table));
     let mut outcomes = BTreeMap::new();
     let mut take = |framer: &mut Framer| {

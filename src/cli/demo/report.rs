@@ -208,14 +208,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_come_in_groups_of_three() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, expected) in cases {
-            assert_eq!(grouped(number), expected);
-        }
-    }
-
-    #[test]
     fn rates_are_per_second() {
         let elapsed = Duration::from_millis(2_500);
         assert_eq!(per_second(5_000, elapsed), 2_000);

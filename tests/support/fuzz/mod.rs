@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bucket_brigade::config::{Environment, Loaded, load};
+use bucket_brigade::model::ObjectVersion;
 use bucket_brigade::settings::ConfigProblems;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,6 +35,16 @@ pub(crate) fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(usual * factor)
+    }
+}
+
+/// An object that rows are said to be of.
+pub(crate) fn object() -> ObjectVersion {
+    ObjectVersion {
+        key: "k".to_owned(),
+        etag: "e".to_owned(),
+        size_bytes: 1,
+        modified_ms: 1,
     }
 }
 
