@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use std::sync::Arc;
 
-use super::framer::Framer;
+use super::framer::{Framer, FramerConfig};
 use super::header_text::FirstRow;
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::config::Config;
@@ -61,12 +61,6 @@ pub struct Message<'a> {
     /// The message.
     pub payload: &'a [u8],
 }
-
-/// A place where no header is looked for.
-const WITHOUT_HEADER: Mark = Mark {
-    position: 1,
-    ..Mark::START
-};
 
 /// Takes rows, until it breaks.
 pub type TakeRow<'t> = dyn FnMut(RenderedRow<'_>) -> ControlFlow<()> + 't;
@@ -192,12 +186,11 @@ impl RowReader {
         // It has no number in any queue: the time stands after all of them, and after texts that were read earlier.
         self.enter_object(u64::try_from(object.modified_ms).unwrap_or_default());
         let columns = self.columns_of_text(text, rows);
-        let start = if self.begins_with_row(text, rows) {
-            WITHOUT_HEADER
-        } else {
-            Mark::START
-        };
-        let mut framer = self.framer(start, rows, columns.as_ref());
+        let mut framing = self.settings.framing_of(rows.table());
+        if framing.dialect.ignore_header_rows > 0 && self.begins_with_row(text, rows) {
+            framing.dialect.ignore_header_rows = 0;
+        }
+        let mut framer = self.framer(&framing, Mark::START, rows, columns.as_ref());
         framer.push(text);
         framer.finish();
         let place = (&object, columns.as_ref());
@@ -219,7 +212,8 @@ impl RowReader {
             ordinal: place.ordinal,
             line: place.line.saturating_sub(1),
         };
-        let mut framer = self.framer(start, rows, columns);
+        let framing = self.settings.framing_of(rows.table());
+        let mut framer = self.framer(&framing, start, rows, columns);
         framer.push(text);
         if text.is_empty() {
             // Without its delimiter a blank row would be nothing.
@@ -237,8 +231,14 @@ impl RowReader {
         count
     }
 
-    fn framer(&self, start: Mark, rows: RowSource, columns: Option<&Arc<FileColumns>>) -> Framer {
-        let framer = Framer::new(&self.settings.framing_of(rows.table()), start);
+    fn framer(
+        &self,
+        framing: &FramerConfig,
+        start: Mark,
+        rows: RowSource,
+        columns: Option<&Arc<FileColumns>>,
+    ) -> Framer {
+        let framer = Framer::new(framing, start);
         let columns = columns.map(Arc::as_ref);
         if self.settings.has_blank_rows(rows.table(), columns) {
             framer.with_blank_rows()

@@ -219,6 +219,8 @@ fn the_first_corrected_row_is_skipped_only_if_it_is_a_header() {
     let file = ["--file", "corrected.csv", "--table", "shop.orders"];
     for (text, rows) in [
         ("8,3.00,corrected\n", 1),
+        // Spreadsheets put a byte order mark in front.
+        ("\u{feff}12,3.00,corrected\n", 1),
         ("ID,amount,note\n9,4.00,corrected\n", 1),
         ("10,4.00,note\n11,5.00,x\n", 2),
     ] {
