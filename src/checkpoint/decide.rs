@@ -7,6 +7,7 @@
 //! **Invariants:** D3 (nothing is read again while it is unknown what was sent).
 
 use super::store::{Checkpoint, CheckpointDelta, Decision, ObjectEntry, Phase, TableStatistics, TaskState};
+use crate::counted::counted;
 use crate::model::Table;
 
 /// Why nothing can be decided.
@@ -36,9 +37,22 @@ pub enum NotDecided {
         /// Its key.
         key: String,
     },
+    /// Rows of it may be in the stream that the checkpoint does not know, and nobody can find out.
+    #[error(
+        "rows of {key} after its first {settled} may be in the stream already: a process that was killed sent them, and \
+         the version that it read was gone when the next one came to compare them; `--allow-repeats` sends them again, \
+         `brigade files skip` leaves them out"
+    )]
+    Repeats {
+        /// Its key.
+        key: String,
+        /// How many rows are settled, with their unit.
+        settled: String,
+    },
 }
 
-/// The step that makes a decision durable. `table` is that of a load file.
+/// The step that makes a decision durable. `table` is that of a load file; `may_repeat` says whether rows may be sent that
+/// may be in the stream already.
 ///
 /// # Errors
 /// If the object is not set aside, or is to be read again while something is in doubt.
@@ -47,6 +61,7 @@ pub fn decide(
     entry: &ObjectEntry,
     table: Option<&Table>,
     decision: Decision,
+    may_repeat: bool,
 ) -> Result<CheckpointDelta, NotDecided> {
     let key = || entry.version.key.clone();
     let aside = entry.state.set_aside();
@@ -56,6 +71,13 @@ pub fn decide(
     }
     if decision == Decision::RetryAtMark && aside.watermark.is_unplaced() {
         return Err(NotDecided::Unplaced { key: key() });
+    }
+    // From the beginning all is sent again, as it was asked for.
+    if decision == Decision::RetryAtMark && aside.is_in_doubt && !may_repeat {
+        return Err(NotDecided::Repeats {
+            key: key(),
+            settled: counted(aside.watermark.ordinal, "row"),
+        });
     }
     let mut delta = CheckpointDelta {
         objects: vec![(entry.id.clone(), aside.decided(decision))],
@@ -121,6 +143,7 @@ mod tests {
                 records: 2,
                 ..ObjectTotals::default()
             },
+            is_in_doubt: false,
         }
     }
 
@@ -151,7 +174,7 @@ mod tests {
             columns: Vec::new(),
         };
         let of = |state, decision| {
-            let delta = decide(&checkpoint(true), &entry(state), Some(&table), decision).unwrap();
+            let delta = decide(&checkpoint(true), &entry(state), Some(&table), decision, false).unwrap();
             let statistics = &delta.tables[0];
             (
                 statistics.objects_quarantined,
@@ -176,7 +199,7 @@ mod tests {
     #[test]
     fn what_is_read_again_starts_at_the_mark_or_at_the_beginning() {
         let after = |decision| {
-            let delta = decide(&checkpoint(true), &entry(quarantined()), None, decision).unwrap();
+            let delta = decide(&checkpoint(true), &entry(quarantined()), None, decision, false).unwrap();
             assert_eq!((delta.tables.len(), delta.task), (0, None));
             delta.objects[0].1.retried()
         };
@@ -188,17 +211,32 @@ mod tests {
         assert_eq!(after(Decision::Skip), None);
     }
 
+    /// What a killed process sent of a version that is gone cannot be looked for.
+    #[test]
+    fn what_may_be_in_the_stream_is_read_again_only_if_it_may_repeat() {
+        let aside = entry(quarantined().doubted());
+        let of = |decision, may_repeat| decide(&checkpoint(true), &aside, None, decision, may_repeat);
+        let refused = of(Decision::RetryAtMark, false);
+        assert!(matches!(refused, Err(NotDecided::Repeats { .. })), "{refused:?}");
+        let delta = of(Decision::Skip, false).unwrap();
+        let skipped = entry(delta.objects[0].1.clone());
+        let refused = decide(&checkpoint(true), &skipped, None, Decision::RetryAtMark, false);
+        assert!(matches!(refused, Err(NotDecided::Repeats { .. })), "{refused:?}");
+        assert!(of(Decision::RetryAtMark, true).is_ok());
+        assert!(of(Decision::RetryFromBeginning, false).is_ok());
+    }
+
     #[test]
     fn what_is_in_doubt_or_not_set_aside_is_left_alone() {
         let done = entry(ObjectState::Done(ObjectTotals::default()));
-        let refused = decide(&checkpoint(true), &done, None, Decision::Skip);
+        let refused = decide(&checkpoint(true), &done, None, Decision::Skip, false);
         assert!(
             matches!(refused, Err(NotDecided::NotSetAside { .. })),
             "{refused:?}"
         );
         let aside = entry(quarantined());
-        let refused = decide(&checkpoint(false), &aside, None, Decision::RetryAtMark);
+        let refused = decide(&checkpoint(false), &aside, None, Decision::RetryAtMark, false);
         assert!(matches!(refused, Err(NotDecided::InDoubt { .. })), "{refused:?}");
-        assert!(decide(&checkpoint(false), &aside, None, Decision::Skip).is_ok());
+        assert!(decide(&checkpoint(false), &aside, None, Decision::Skip, false).is_ok());
     }
 }

@@ -238,11 +238,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::NotOpen`].
-    pub fn ended(&mut self, id: &ObjectId, end: ObjectEnd) -> Result<(), LedgerError> {
+    pub fn ended(&mut self, id: &ObjectId, mut end: ObjectEnd) -> Result<(), LedgerError> {
         let object = Self::object(&mut self.objects, id)?;
         if matches!(end, ObjectEnd::Quarantined { .. }) && !object.was_set_aside {
             self.ends.set_aside(id);
         }
+        end.doubt_only_if(self.doubtful.contains(id));
         object.end = Some(end);
         // Also because of what comes after it: where its chain goes on has to be durable no later than that.
         object.is_changed = true;

@@ -249,6 +249,7 @@ fn what_is_set_aside_keeps_what_was_delivered() {
     let reason = "it changed".to_owned();
     let end = ObjectEnd::Quarantined {
         reason: reason.clone(),
+        is_in_doubt: true,
     };
     ledger.ended(&id(0), end).unwrap();
     assert_eq!(ledger.take_delta(1).1, [], "a record is outstanding");
@@ -258,6 +259,7 @@ fn what_is_set_aside_keeps_what_was_delivered() {
         reason: found,
         watermark,
         totals,
+        is_in_doubt: false,
     }) = state_in(&delta, 0)
     else {
         panic!("{delta:?}");
@@ -337,4 +339,28 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!((found.watermark, found.totals.records), (mark(5), 5));
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
+}
+
+/// What was sent of an object by a process that was killed is known once it was read up to where it breaks.
+#[test]
+fn what_is_set_aside_is_in_doubt_only_if_more_of_it_can_have_been_sent_and_its_version_is_gone() {
+    let ended = |is_candidate: bool, is_gone: bool| {
+        let mut ledger = ledger(&Checkpoint::default());
+        let candidates: &[ObjectId] = if is_candidate { &[id(0)] } else { &[] };
+        ledger.start_in_doubt(candidates);
+        ledger
+            .open(&entry(0, ObjectState::Registered), Some(TableIndex(0)), 0)
+            .unwrap();
+        let end = ObjectEnd::Quarantined {
+            reason: "it broke".to_owned(),
+            is_in_doubt: is_gone,
+        };
+        ledger.ended(&id(0), end).unwrap();
+        let (delta, _finished) = ledger.take_delta(1);
+        let state = state_in(&delta, 0).unwrap();
+        (state.set_aside().unwrap().is_in_doubt, ledger.is_in_doubt())
+    };
+    assert_eq!(ended(true, true), (true, false));
+    assert_eq!(ended(true, false), (false, false));
+    assert_eq!(ended(false, true), (false, false));
 }

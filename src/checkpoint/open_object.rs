@@ -19,10 +19,24 @@ pub enum ObjectEnd {
     Quarantined {
         /// Why, one sentence.
         reason: String,
+        /// Whether what an earlier process may have sent of it could not be compared with it.
+        is_in_doubt: bool,
     },
     /// Its table is suspended, so that it is not read on: by a row of it, or by the object itself, which then is said
     /// here.
     Suspended(Option<Box<Suspension>>),
+}
+
+impl ObjectEnd {
+    /// Nothing is in doubt of an object of which no earlier process can have sent more than is known.
+    pub(super) fn doubt_only_if(&mut self, may_be: bool) {
+        let is_in_doubt = match self {
+            Self::Quarantined { is_in_doubt, .. } => is_in_doubt,
+            Self::Suspended(Some(suspension)) => &mut suspension.is_in_doubt,
+            Self::Suspended(None) | Self::Complete => return,
+        };
+        *is_in_doubt &= may_be;
+    }
 }
 
 /// An object between its opening and the commit that finishes it.
@@ -53,16 +67,14 @@ impl OpenObject {
             Some(ObjectEnd::Complete) if self.watermark.is_settled() => {
                 (ObjectState::Done(self.totals), true)
             }
-            Some(ObjectEnd::Quarantined { reason }) if self.watermark.is_settled() => {
-                let reason = reason.clone();
-                (
-                    ObjectState::Quarantined {
-                        reason,
-                        watermark,
-                        totals: self.totals,
-                    },
-                    true,
-                )
+            Some(ObjectEnd::Quarantined { reason, is_in_doubt }) if self.watermark.is_settled() => {
+                let aside = ObjectState::Quarantined {
+                    reason: reason.clone(),
+                    watermark,
+                    totals: self.totals,
+                    is_in_doubt: *is_in_doubt,
+                };
+                (aside, true)
             }
             Some(ObjectEnd::Suspended(by_object)) if self.watermark.is_settled() => {
                 let mut progress = self.progress();

@@ -96,6 +96,7 @@ mod tests {
             key: number.to_string(),
             row: None,
             reason: String::new(),
+            is_in_doubt: false,
         });
         let trouble = Trouble {
             bad_rows,

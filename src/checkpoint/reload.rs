@@ -283,6 +283,7 @@ mod tests {
                 key: "cdc/3".to_owned(),
                 row: None,
                 reason: String::new(),
+                is_in_doubt: false,
             }),
         };
         let progress = ObjectProgress {

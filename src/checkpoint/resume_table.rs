@@ -132,6 +132,7 @@ fn set_aside(
         reason: suspension.reason.clone(),
         watermark: progress.watermark,
         totals: progress.totals,
+        is_in_doubt: suspension.is_in_doubt,
     }
 }
 

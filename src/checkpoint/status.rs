@@ -191,7 +191,7 @@ impl StatusBoard {
             ObjectEnd::Complete => counts.ended += 1,
             // It is neither read to its end nor set aside for good: the table says where it stands.
             ObjectEnd::Suspended(_) => {}
-            ObjectEnd::Quarantined { reason } => {
+            ObjectEnd::Quarantined { reason, .. } => {
                 counts.quarantined += 1;
                 self.set_aside += 1;
                 let object = QuarantinedObject {
@@ -299,7 +299,11 @@ mod tests {
         let entry = entry(number, &format!("cdc/{number}"));
         board.opened(&entry, None);
         let reason = "late".to_owned();
-        board.ended(&entry.id, &ObjectEnd::Quarantined { reason });
+        let end = ObjectEnd::Quarantined {
+            reason,
+            is_in_doubt: false,
+        };
+        board.ended(&entry.id, &end);
     }
 
     #[test]

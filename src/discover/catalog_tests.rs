@@ -361,6 +361,7 @@ fn what_was_registered_as_set_aside_is_handed_out_to_be_set_aside() {
         reason: "late".to_owned(),
         watermark: Mark::START,
         totals: ObjectTotals::default(),
+        is_in_doubt: false,
     };
     catalog.listed(request.queue, page(vec![late], None), 0);
     let work = catalog.assign(0).unwrap().work;

@@ -40,6 +40,7 @@ impl Lateness {
                 ),
                 watermark: Mark::START,
                 totals: ObjectTotals::default(),
+                is_in_doubt: false,
             };
         }
         ObjectState::Registered

@@ -22,6 +22,9 @@ pub struct Suspension {
     pub row: Option<SuspendedRow>,
     /// What was wrong, one sentence.
     pub reason: String,
+    /// Whether what an earlier process sent of the object could not be compared with it.
+    #[serde(default)]
+    pub is_in_doubt: bool,
 }
 
 /// The row that suspended a table; it is a dead letter.
@@ -169,6 +172,7 @@ mod tests {
             key: "cdc/3.csv".to_owned(),
             row,
             reason: "`x` is not a number".to_owned(),
+            is_in_doubt: false,
         }
     }
 

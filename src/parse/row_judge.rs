@@ -120,6 +120,7 @@ impl RowJudge {
                 key: object.key.clone(),
                 row: Some(suspended_row(row)),
                 reason: row.reason.clone(),
+                is_in_doubt: false,
             });
             self.has_suspended = true;
         }

@@ -157,7 +157,10 @@ impl FileReaderParts {
             trace,
         });
         match work {
-            Work::Quarantine(reason) => Ok(Reading::End(ObjectEnd::Quarantined { reason })),
+            Work::Quarantine(reason) => Ok(Reading::End(ObjectEnd::Quarantined {
+                reason,
+                is_in_doubt: false,
+            })),
             Work::Control(plan) => {
                 let credit = Arc::new(self.budget.acquire(self.cost.of_control()).await);
                 let mark = resume.mark;

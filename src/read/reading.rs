@@ -85,6 +85,7 @@ pub(super) fn judge(
         return Err(Ending::Fault(Fault::from(error)));
     }
     let (object, reason) = (&context.location, error.to_string());
+    let is_in_doubt = error.withholds_version();
     // What follows from another header is said by a policy of its own.
     let of_table = context
         .table
@@ -101,6 +102,7 @@ pub(super) fn judge(
                 key: context.version.key.clone(),
                 row: None,
                 reason,
+                is_in_doubt,
             };
             Ok(Reading::End(ObjectEnd::Suspended(Some(Box::new(suspension)))))
         }
@@ -111,7 +113,7 @@ pub(super) fn judge(
                 error = reason,
                 "object set aside; its remaining rows are not sent"
             );
-            Ok(Reading::End(ObjectEnd::Quarantined { reason }))
+            Ok(Reading::End(ObjectEnd::Quarantined { reason, is_in_doubt }))
         }
     }
 }

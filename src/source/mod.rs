@@ -198,6 +198,12 @@ impl SourceError {
         )
     }
 
+    /// Whether the version that was listed cannot be had any more, as opposed to one that was read up to where it is broken:
+    /// then whoever reads it in vain cannot tell what an earlier process sent of it.
+    pub fn withholds_version(&self) -> bool {
+        self.concerns_one_object() && !matches!(self, Self::Damaged { .. } | Self::Drifted { .. })
+    }
+
     /// Whether it is about one object and not about the place it lies in, so that others can be shown. A task may have to
     /// stop all the same: what it may not read, or cannot, it has to read one day.
     pub fn spares_others(&self) -> bool {
@@ -288,5 +294,21 @@ mod tests {
             location: "s3://b".to_owned(),
         };
         assert!(!missing.spares_others());
+    }
+
+    #[test]
+    fn a_version_that_is_broken_was_had_and_one_that_is_gone_was_not() {
+        let location = || "s3://b/k".to_owned();
+        let changed = SourceError::Changed {
+            location: location(),
+            expected_etag: "e".to_owned(),
+        };
+        let damaged = SourceError::Damaged {
+            location: location(),
+            detail: "not gzip".to_owned(),
+        };
+        assert!(changed.withholds_version() && !damaged.withholds_version());
+        let vanished = SourceError::Vanished { location: location() };
+        assert!(vanished.withholds_version());
     }
 }

@@ -4,10 +4,11 @@
 //! file has a number, so every file that is there gets one before the task begins.
 
 use super::pipeline::Backends;
-use crate::checkpoint::store::{Checkpoint, TaskLife};
+use crate::checkpoint::store::{Checkpoint, CheckpointStore, Decision, ObjectState, StoreError, TaskLife};
 use crate::config::Config;
 use crate::discover::queues::register_present;
 use crate::fault::Fault;
+use crate::model::ObjectId;
 use crate::settings::Guarantee;
 
 /// Gives every file that a checkpoint of an earlier time does not know its number, under the decisions of this start.
@@ -40,13 +41,35 @@ pub(super) async fn register_unknown(
     register_present(config, &checkpoint, &backends.source, &backends.store).await
 }
 
+/// The objects that are set aside, as `changed` leaves them: a person may have had them read since, so rows of them may be
+/// in the stream. Those that are to be read have a number now and are looked for.
+///
+/// # Errors
+/// As the store says.
+pub(super) fn doubted(
+    store: &dyn CheckpointStore,
+    mut changed: Vec<(ObjectId, ObjectState)>,
+) -> Result<Vec<(ObjectId, ObjectState)>, StoreError> {
+    for entry in store.set_aside()? {
+        let decision = entry.state.set_aside().and_then(|aside| aside.decision);
+        if decision.is_some_and(Decision::is_retry) {
+            continue;
+        }
+        match changed.iter_mut().find(|(id, _)| *id == entry.id) {
+            Some((_, state)) => *state = state.doubted(),
+            None => changed.push((entry.id, entry.state.doubted())),
+        }
+    }
+    Ok(changed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chain::ends::LaneEnds;
     use crate::chain::position::ChainPosition;
-    use crate::checkpoint::store::{ObjectEntry, ObjectProgress, ObjectState, RangeThrough, TaskState};
-    use crate::model::{ObjectId, ObjectVersion, QueueName};
+    use crate::checkpoint::store::{ObjectEntry, ObjectProgress, RangeThrough, TaskState};
+    use crate::model::{ObjectVersion, QueueName};
     use crate::route::shard_map::HashRange;
     use crate::settings::RecreatedStream;
     use crate::supervise::recovery::{Circumstances, take_up};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::beginning::{blocking, decide};
 use super::pipeline::Backends;
-use super::put_back::register_unknown;
+use super::put_back::{doubted, register_unknown};
 use super::relocate::Positions;
 use crate::chain::ends::LaneEnds;
 use crate::checkpoint::store::{Checkpoint, CheckpointDelta, ObjectEntry, ObjectState, TaskState};
@@ -134,13 +134,9 @@ pub(super) async fn begin(
 ) -> Result<(Checkpoint, Recovery), Fault> {
     let (store, now_ms) = (Arc::clone(&backends.store), backends.clock.now_ms());
     let is_chained = config.message.source_position == SourcePosition::Chain;
-    if is_chained {
-        warn_about_lanes(stream.shards.shards().len());
-    }
-    let (fingerprint, identity) = (
-        config.fingerprint(stream.record_bytes_max),
-        stream.identity.clone(),
-    );
+    warn_about_lanes(is_chained, stream.shards.shards().len());
+    let fingerprint = config.fingerprint(stream.record_bytes_max);
+    let identity = stream.identity.clone();
     let recreated = config.delivery.recreated_stream;
     let looks = delivery.guarantee == Guarantee::Dedupe;
     let loading = Arc::clone(&store);
@@ -173,7 +169,13 @@ pub(super) async fn begin(
         };
         let (mut delta, recovery) = take_up(&mut checkpoint, &circumstances)?;
         delta.is_relocated = is_relocated;
-        delta.objects.extend(positions.unplaced());
+        let unplaced = positions.unplaced();
+        let aside = if is_put_back {
+            doubted(&*store, unplaced)?
+        } else {
+            unplaced
+        };
+        delta.objects.extend(aside);
         if is_decided_now {
             delta.life = Some(life.clone());
             checkpoint.life = life;
@@ -278,8 +280,8 @@ fn mark_running(task: &mut TaskState, now_ms: i64, fingerprint: &str, identity: 
     task.in_doubt_since_ms = recovery.start.is_in_doubt.then_some(recovery.since_ms);
 }
 
-fn warn_about_lanes(shards_count: usize) {
-    if shards_count > usize::from(LANES_COUNT) {
+fn warn_about_lanes(is_chained: bool, shards_count: usize) {
+    if is_chained && shards_count > usize::from(LANES_COUNT) {
         tracing::warn!(
             shards_count,
             "a queue has {LANES_COUNT} lanes with source_position: chain, so not all shards of the stream are used"

@@ -7,10 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use bucket_brigade::checkpoint::store::CheckpointStore;
 use bucket_brigade::checkpoint::store::import::import;
 use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore, reset};
 use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::settings::{Guarantee, RunMode};
+use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd};
 use tokio_util::sync::CancellationToken;
 
@@ -147,4 +149,26 @@ fn a_copy_of_the_folder_that_is_put_back_repeats_nothing() {
         fs::remove_dir_all(&folder).unwrap();
         copy_folder(&copy, &folder);
     });
+}
+
+/// Whether somebody had it read since, the state does not know.
+#[test]
+fn a_file_that_is_set_aside_in_a_state_of_an_earlier_time_is_in_doubt() {
+    let (world, folder) = (world(), tempfile::tempdir().unwrap());
+    let key = change_file(&world, 0);
+    let whole = world.data.file(&key).bytes.clone();
+    world.source.inject(&key, 1_000, BodyFault::Replaced(whole));
+    run(&world, folder.path(), false);
+    let aside = || {
+        let found = open(folder.path()).set_aside().unwrap();
+        found.first().unwrap().state.set_aside().unwrap().is_in_doubt
+    };
+    assert!(!aside(), "nobody can have read it");
+    let saved = exported(folder.path());
+    reset(folder.path(), OpenOptions::new(TASK).lock_wait).unwrap();
+    import(folder.path(), &OpenOptions::new(TASK), &mut saved.as_slice()).unwrap();
+    for _ in 0..2 {
+        run(&world, folder.path(), false);
+        assert!(aside(), "somebody may have read it");
+    }
 }

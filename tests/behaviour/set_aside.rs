@@ -1,8 +1,12 @@
 //! Files that were set aside, and what a person decides of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
-use bucket_brigade::checkpoint::store::{Decision, ObjectState};
-use bucket_brigade::settings::{LateFiles, RunMode};
+use std::time::Duration;
+
+use bucket_brigade::checkpoint::decide::{NotDecided, decide};
+use bucket_brigade::checkpoint::resume_table::resume_table;
+use bucket_brigade::checkpoint::store::{CheckpointStore, Decision, ObjectEntry, ObjectState};
+use bucket_brigade::settings::{ChangedObjects, Guarantee, LateFiles, RunMode};
 use bucket_brigade::source::memory::BodyFault;
 use bucket_brigade::supervise::pipeline::RunEnd;
 
@@ -136,4 +140,57 @@ fn a_file_that_breaks_again_is_set_aside_again_where_it_broke() {
     world.decide(&key, Decision::RetryAtMark);
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     judge(&world, &read_again(&key));
+}
+
+/// A task that was killed in the middle of a load file, which another version took the place of then.
+fn world_with_a_file_replaced_after_a_kill(changed: ChangedObjects) -> (World, String) {
+    let (data, key) = Data::of_three_files();
+    let mut world = World::busy(data, 2);
+    world.config.delivery.guarantee = Guarantee::Dedupe;
+    world.config.source.changed_objects = changed;
+    // Nothing is committed in the middle of the file, so all that was sent of it is in doubt.
+    world.config.state.commit_interval = Duration::from_mins(1);
+    let kill = Kill {
+        steps_before: 6,
+        is_applied: true,
+    };
+    assert!(world.run_until(kill).is_killed, "it ended before the kill");
+    assert!(!world.stream().stored_in_all().is_empty(), "nothing was sent");
+    let mut text = world.data.file(&key).bytes.to_vec();
+    text.extend_from_slice(b"1,2,3\n");
+    world.source.put(&key, text);
+    (world, key)
+}
+
+fn refusal(world: &World, entry: &ObjectEntry) -> Option<NotDecided> {
+    let checkpoint = world.store.reopen().unwrap().load().unwrap();
+    decide(&checkpoint, entry, None, Decision::RetryAtMark, false).err()
+}
+
+/// Otherwise a retry would send what is there already, in silence.
+#[test]
+fn what_a_killed_process_sent_of_a_version_that_is_gone_stays_in_doubt_over_clean_stops() {
+    let (world, key) = world_with_a_file_replaced_after_a_kill(ChangedObjects::Quarantine);
+    for _ in 0..2 {
+        world.run(RunMode::Once).assert_ended(RunEnd::Finished);
+        let entry = world.entry(&key).unwrap();
+        let refused = refusal(&world, &entry);
+        assert!(matches!(refused, Some(NotDecided::Repeats { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_table_that_such_a_file_suspended_leaves_it_in_doubt_too() {
+    let (world, key) = world_with_a_file_replaced_after_a_kill(ChangedObjects::SuspendTable);
+    // Files after it are not read any more, and nothing of them is in doubt from the next start on.
+    world.run(RunMode::Once);
+    let ended = world.run(RunMode::Once);
+    assert!(ended.status.clean_stop, "{:?}", ended.end);
+    let store = world.store.reopen().unwrap();
+    let entry = world.entry(&key).unwrap();
+    let table = entry.id.queue.as_str().trim_start_matches("load:").to_owned();
+    let resumed = resume_table(&store.load().unwrap(), &table).unwrap();
+    store.commit(&resumed.delta).unwrap();
+    let refused = refusal(&world, &world.entry(&key).unwrap());
+    assert!(matches!(refused, Some(NotDecided::Repeats { .. })), "{refused:?}");
 }

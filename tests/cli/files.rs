@@ -165,3 +165,34 @@ fn a_file_that_is_read_again_has_to_be_there_and_to_reach_the_mark() {
     task.brigade(&["run", "--once"]).expect(0);
     assert_eq!(task.records_count(), OTHERS + sent + 1);
 }
+
+/// A state of an earlier time does not know whether somebody had the file read since; nor can a run tell what a killed one
+/// sent of a version that is gone.
+#[test]
+fn rows_that_may_be_in_the_stream_are_sent_again_only_if_somebody_says_so() {
+    let (task, sent) = task_with_a_broken_file();
+    put(&task, &rows(), |_bytes| {});
+    task.brigade(&["checkpoint", "export", "backup.jsonl"]).expect(0);
+    task.brigade(&["checkpoint", "reset", "--yes"]).expect(0);
+    task.brigade(&["checkpoint", "import", "backup.jsonl", "--yes"])
+        .expect(0);
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "{ended:?}");
+    assert_eq!(files(&task)[0]["in_doubt"], true);
+    let ended = task.brigade(&["files", "list"]).expect(0);
+    assert!(
+        ended.stdout.contains("more of it may be in the stream"),
+        "{ended:?}"
+    );
+    for more in [&[][..], &["--dry-run"]] {
+        let ended = task
+            .brigade(&[&["files", "retry", KEY], more].concat())
+            .expect(65);
+        assert!(ended.stderr.contains("--allow-repeats"), "{ended:?}");
+        assert_eq!(files(&task)[0]["decision"], Value::Null);
+    }
+    task.brigade(&["files", "retry", KEY, "--allow-repeats"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(task.records_count(), OTHERS + ROWS, "{sent} were sent before");
+}

@@ -353,7 +353,7 @@ impl World {
         let entry = self.entry(key).unwrap();
         let mut tables = self.data.tables.iter();
         let table = tables.find(|table| QueueName::load(&table.full_name()) == entry.id.queue);
-        let delta = decide(&store.load().unwrap(), &entry, table, decision).unwrap();
+        let delta = decide(&store.load().unwrap(), &entry, table, decision, false).unwrap();
         store.commit(&delta).unwrap();
     }
 

@@ -35,6 +35,8 @@ pub struct SetAside<'a> {
     pub watermark: Mark,
     /// Totals up to there.
     pub totals: ObjectTotals,
+    /// Whether more of it may be in the stream.
+    pub is_in_doubt: bool,
     /// What was decided; `None` as long as it waits for a person.
     pub decision: Option<Decision>,
 }
@@ -46,6 +48,7 @@ impl SetAside<'_> {
             reason: self.reason.to_owned(),
             watermark: self.watermark,
             totals: self.totals,
+            is_in_doubt: self.is_in_doubt,
             decision,
         }
     }
@@ -65,21 +68,25 @@ impl ObjectState {
                 reason,
                 watermark,
                 totals,
+                is_in_doubt,
             } => Some(SetAside {
                 reason,
                 watermark: *watermark,
                 totals: *totals,
+                is_in_doubt: *is_in_doubt,
                 decision: None,
             }),
             Self::Decided {
                 reason,
                 watermark,
                 totals,
+                is_in_doubt,
                 decision,
             } => Some(SetAside {
                 reason,
                 watermark: *watermark,
                 totals: *totals,
+                is_in_doubt: *is_in_doubt,
                 decision: Some(*decision),
             }),
             Self::Registered | Self::Open(_) | Self::Done(_) => None,
@@ -92,6 +99,16 @@ impl ObjectState {
         let mut state = self.clone();
         if let Self::Quarantined { watermark, .. } | Self::Decided { watermark, .. } = &mut state {
             *watermark = watermark.unplaced();
+        }
+        state
+    }
+
+    /// The same object, set aside, of which more may be in the stream.
+    #[must_use]
+    pub fn doubted(&self) -> Self {
+        let mut state = self.clone();
+        if let Self::Quarantined { is_in_doubt, .. } | Self::Decided { is_in_doubt, .. } = &mut state {
+            *is_in_doubt = true;
         }
         state
     }

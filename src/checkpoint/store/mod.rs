@@ -135,6 +135,10 @@ pub enum ObjectState {
         watermark: Mark,
         /// Totals up to there.
         totals: ObjectTotals,
+        /// Whether more of it may be in the stream: what a process sent of it before it was killed, from a version that
+        /// nobody can compare with any more.
+        #[serde(default)]
+        is_in_doubt: bool,
     },
     /// It was set aside, and a person decided what becomes of the rest.
     Decided {
@@ -144,6 +148,9 @@ pub enum ObjectState {
         watermark: Mark,
         /// Totals up to there.
         totals: ObjectTotals,
+        /// Whether more of it may be in the stream.
+        #[serde(default)]
+        is_in_doubt: bool,
         /// What was decided.
         decision: Decision,
     },

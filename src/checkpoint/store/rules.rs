@@ -25,7 +25,8 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
             detail,
         })
     };
-    if from == to {
+    // What is set aside may come to be doubted, by a checkpoint that was put back.
+    if from == to || (from.set_aside().is_some() && *to == from.doubted()) {
         return Ok(());
     }
     let (aside, decided) = (from.set_aside(), to.set_aside());
@@ -63,7 +64,7 @@ pub fn check_relocation(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
         }
         (ObjectState::Quarantined { .. }, ObjectState::Quarantined { .. })
         | (ObjectState::Decided { .. }, ObjectState::Decided { .. })
-            if *to == from.unplaced() =>
+            if *to == from.unplaced() || *to == from.unplaced().doubted() =>
         {
             Ok(())
         }
@@ -129,6 +130,7 @@ mod tests {
             reason,
             watermark: mark(step),
             totals,
+            is_in_doubt: false,
         }
     }
 

@@ -20,6 +20,7 @@ use crate::model::ObjectVersion;
 use crate::printable::printable;
 use crate::read::format::Format;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings};
+use crate::settings::Guarantee;
 use crate::source::ObjectSource;
 use crate::supervise::events::TaskEvent;
 
@@ -37,6 +38,9 @@ pub(super) struct RetryArgs {
     /// Read it from its first row, which sends the rows before the break once more
     #[arg(long)]
     from_beginning: bool,
+    /// Send rows again that may be in the stream already, where a killed run had sent more than its state knows
+    #[arg(long)]
+    allow_repeats: bool,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +60,25 @@ pub(super) struct SkipArgs {
     consent: Consent,
     #[command(flatten)]
     output: Output,
+}
+
+/// What is to become of files.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    decision: Decision,
+    /// Whether rows may be sent that may be in the stream already.
+    may_repeat: bool,
+    is_dry_run: bool,
+}
+
+impl From<NotDecided> for Fault {
+    fn from(error: NotDecided) -> Self {
+        let kind = match error {
+            NotDecided::NotSetAside { .. } | NotDecided::Unplaced { .. } => FaultKind::Usage,
+            NotDecided::InDoubt { .. } | NotDecided::Repeats { .. } => FaultKind::Data,
+        };
+        Self::new(kind, error.to_string())
+    }
 }
 
 /// What `files retry` and `files skip` print with `--output json`.
@@ -88,7 +111,12 @@ pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
         folder_of(&config, entry)?;
         runtime.block_on(check_present(&config, &positions, entry, decision))?;
     }
-    commit(&config, &store, &entries, decision, args.dry_run)?;
+    let plan = Plan {
+        decision,
+        may_repeat: args.allow_repeats || config.delivery.guarantee == Guarantee::AtLeastOnce,
+        is_dry_run: args.dry_run,
+    };
+    commit(&config, &store, &entries, plan)?;
     let rows = settled_rows(&entries);
     let verb = if args.dry_run { "would read" } else { "reads" };
     let from = match decision {
@@ -121,7 +149,12 @@ pub(super) fn skip(args: &SkipArgs) -> Result<u8, Fault> {
     if !dry_run && !args.consent.given(&what)? {
         return Ok(not_done());
     }
-    commit(&config, &store, &entries, Decision::Skip, dry_run)?;
+    let plan = Plan {
+        decision: Decision::Skip,
+        may_repeat: false,
+        is_dry_run: dry_run,
+    };
+    commit(&config, &store, &entries, plan)?;
     let verb = if dry_run { "would be" } else { "is" };
     let text = format!("{key} {verb} left out after its first {rows_text}\n");
     print(&args.key, Decision::Skip, rows, dry_run, args.output, text)
@@ -133,10 +166,7 @@ fn found(store: &SledStore, key: &str) -> Result<Vec<ObjectEntry>, Fault> {
     let found: Vec<_> = files.with_key(key).into_iter().cloned().collect();
     if found.is_empty() {
         let key = printable(key).into_owned();
-        return Err(Fault::new(
-            FaultKind::Usage,
-            NotDecided::NotSetAside { key }.to_string(),
-        ));
+        return Err(NotDecided::NotSetAside { key }.into());
     }
     Ok(found)
 }
@@ -180,10 +210,7 @@ async fn check_present(
     let is_counted_otherwise = !positions.is_empty() && positions != config.source.format.positions();
     if decision == Decision::RetryAtMark && settled_bytes > 0 && is_counted_otherwise {
         let key = printable(key).into_owned();
-        return Err(Fault::new(
-            FaultKind::Usage,
-            NotDecided::Unplaced { key }.to_string(),
-        ));
+        return Err(NotDecided::Unplaced { key }.into());
     }
     if decision == Decision::RetryAtMark
         && version.size_bytes < settled_bytes
@@ -207,26 +234,19 @@ async fn is_text(config: &Config, source: &dyn ObjectSource, version: &ObjectVer
 }
 
 /// Makes the decision durable, and says so in the events and the status; a dry run only finds out whether that can be.
-fn commit(
-    config: &Config,
-    store: &SledStore,
-    entries: &[ObjectEntry],
-    decision: Decision,
-    dry_run: bool,
-) -> Result<(), Fault> {
+fn commit(config: &Config, store: &SledStore, entries: &[ObjectEntry], plan: Plan) -> Result<(), Fault> {
+    let Plan {
+        decision,
+        may_repeat,
+        is_dry_run,
+    } = plan;
     for entry in entries {
         let checkpoint = store.load().map_err(Fault::from)?;
         let mut loads = folders(config).into_iter();
         let load = loads.find(|folder| folder.queue == entry.id.queue);
         let table = load.and_then(|folder| config.tables.get(folder.table?.0));
-        let delta = decide(&checkpoint, entry, table, decision).map_err(|error| {
-            let kind = match error {
-                NotDecided::NotSetAside { .. } | NotDecided::Unplaced { .. } => FaultKind::Usage,
-                NotDecided::InDoubt { .. } => FaultKind::Data,
-            };
-            Fault::new(kind, error.to_string())
-        })?;
-        if dry_run {
+        let delta = decide(&checkpoint, entry, table, decision, may_repeat)?;
+        if is_dry_run {
             continue;
         }
         store.commit(&delta).map_err(Fault::from)?;
@@ -238,7 +258,7 @@ fn commit(
         };
         task_events::announce(config, &event)?;
     }
-    if dry_run {
+    if is_dry_run {
         return Ok(());
     }
     status_file::refresh(&config.state.path, store)?;

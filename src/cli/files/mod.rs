@@ -63,6 +63,8 @@ struct FileReport<'a> {
     line: u64,
     /// The byte after them, in the text of the file.
     byte: u64,
+    /// Whether rows after them may be in the stream already.
+    in_doubt: bool,
     /// The version that was set aside.
     etag: &'a str,
     /// `null` as long as it waits for a person.
@@ -109,6 +111,7 @@ fn report<'a>(entry: &'a ObjectEntry, aside: &SetAside<'a>) -> FileReport<'a> {
         rows_settled: aside.watermark.ordinal,
         line: aside.watermark.line.saturating_add(1),
         byte: aside.watermark.position,
+        in_doubt: aside.is_in_doubt,
         etag: &entry.version.etag,
         decision: aside.decision,
     }
@@ -121,8 +124,13 @@ fn text(entry: &ObjectEntry, aside: &SetAside<'_>) -> String {
         Some(Decision::RetryAtMark) => "the next run reads it from there",
         Some(Decision::RetryFromBeginning) => "the next run reads it from its first row",
     };
+    let doubt = if aside.is_in_doubt {
+        ", more of it may be in the stream"
+    } else {
+        ""
+    };
     format!(
-        "{}: {}; {} of it settled, line {}, byte {}: {decided}",
+        "{}: {}; {} of it settled, line {}, byte {}{doubt}: {decided}",
         printable(&entry.version.key),
         printable(aside.reason),
         counted(aside.watermark.ordinal, "row"),

@@ -142,6 +142,7 @@ pub fn troubles(records: u64) -> Troubles {
             column: Some("id".to_owned()),
         }),
         reason: "\"x\" is not a number".to_owned(),
+        is_in_doubt: records % 2 == 1,
     };
     let trouble = Trouble {
         bad_rows: records,

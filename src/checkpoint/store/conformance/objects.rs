@@ -56,6 +56,7 @@ pub(super) fn an_object_can_start_as_set_aside(backend: &mut dyn Backend) -> Res
         reason: "late".to_owned(),
         watermark: Mark::START,
         totals: totals(0),
+        is_in_doubt: false,
     };
     let objects = [
         (version("b"), ObjectState::Registered),
@@ -180,6 +181,7 @@ pub(super) fn finished_is_for_good(backend: &mut dyn Backend) -> Result<()> {
         reason: "not gzip".to_owned(),
         watermark: mark(2),
         totals: totals(2),
+        is_in_doubt: false,
     };
     for (key, finished) in [("a", ObjectState::Done(totals(2))), ("b", quarantined)] {
         let id = register_one(backend, key)?;
@@ -208,6 +210,7 @@ pub(super) fn an_object_that_is_set_aside_can_lose_its_place(backend: &mut dyn B
         reason: "not gzip".to_owned(),
         watermark: mark(2),
         totals: totals(2),
+        is_in_doubt: false,
     };
     let id = register_one(backend, "a")?;
     backend.store().commit(&object_delta(&id, quarantined.clone()))?;
@@ -236,6 +239,7 @@ pub(super) fn a_key_to_be_read_again_gets_a_new_number(backend: &mut dyn Backend
         reason: "not gzip".to_owned(),
         watermark: mark(2),
         totals: totals(2),
+        is_in_doubt: false,
     };
     let aside = quarantined.set_aside().context("it is set aside")?;
     let id = register_one(backend, "a")?;
