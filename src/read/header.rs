@@ -31,7 +31,7 @@ pub fn read_header(
 ) -> Result<Header, String> {
     let names = names_of(header, dialect)?;
     let policy = match dialect.columns {
-        CsvColumns::ByPosition => HeaderDrift::Accept,
+        CsvColumns::ByPosition { .. } => HeaderDrift::Accept,
         CsvColumns::ByHeader { drift } => drift,
     };
     let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
@@ -101,12 +101,62 @@ const CURE: &str = "correct the file or the definition, or accept it with source
 
 /// Whether a row is a header of a table: at least half of its fields are names of columns.
 pub fn names_columns(row: &[u8], dialect: &CsvDialect, table: &Table) -> bool {
+    is_header_of(&names_of(row, dialect).unwrap_or_default(), table)
+}
+
+fn is_header_of(names: &[String], table: &Table) -> bool {
     let is_column = |name: &&String| {
         let mut columns = table.columns.iter();
         columns.any(|column| column.name.eq_ignore_ascii_case(name))
     };
-    let names = names_of(row, dialect).unwrap_or_default();
     !names.is_empty() && names.iter().filter(is_column).count() * 2 >= names.len()
+}
+
+/// Why fields cannot stand in the order of the definition, if the header that is skipped says that they do not: each table
+/// whose columns it names has one that it names elsewhere only.
+pub fn misplaced(header: &[u8], rows: RowSource, dialect: &CsvDialect, tables: &[Table]) -> Option<String> {
+    let names = names_of(header, dialect).ok()?;
+    let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
+    let own = tables.iter().zip(0..);
+    let own = own.filter(|(_, index)| rows.table().is_none_or(|table| table == TableIndex(*index)));
+    let misplaced = own.filter_map(|(table, _)| {
+        let names = names.get(leading..).unwrap_or_default();
+        // Rows that begin with an operation may have a header that calls it anything.
+        let first = table.columns.first().map(|column| column.name.as_str());
+        let is_wider = leading == 0 && names.len() == table.columns.len() + 1;
+        let later = names.get(1..).filter(|later| {
+            let second = later.first().map(String::as_str).unwrap_or_default();
+            is_wider && first.is_some_and(|first| first.eq_ignore_ascii_case(second))
+        });
+        let place = || {
+            let place = elsewhere(names, table)?;
+            let is_later_too = later.is_none_or(|later| elsewhere(later, table).is_some());
+            is_later_too.then_some((table, place))
+        };
+        is_header_of(names, table).then(place)
+    });
+    let misplaced: Option<Vec<_>> = misplaced.collect();
+    let (table, (column, place)) = misplaced?.into_iter().next()?;
+    let expected = table.columns.iter().position(|known| known.name == column)?;
+    Some(format!(
+        "{column} is column {} of {}, and its header has it as name {} of its columns; read files by their headers with \
+         source.csv.columns: by_header, or say that the header is wrong with source.csv.header_drift: accept",
+        expected + 1,
+        table.full_name(),
+        place + 1
+    ))
+}
+
+/// The first column that is named, and not where it stands in the definition, with its first place among the names.
+fn elsewhere<'t>(names: &[String], table: &'t Table) -> Option<(&'t str, usize)> {
+    let columns = table.columns.iter().enumerate();
+    let mut misplaced = columns.filter_map(|(index, column)| {
+        let is_name = |name: &String| column.name.eq_ignore_ascii_case(name);
+        let place = names.iter().position(is_name)?;
+        let is_in_place = names.get(index).is_some_and(is_name);
+        (!is_in_place).then_some((column.name.as_str(), place))
+    });
+    misplaced.next()
 }
 
 /// The names in a header, without the blanks around them.

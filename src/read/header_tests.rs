@@ -190,3 +190,43 @@ fn the_columns_of_a_table_that_is_refused_are_known_all_the_same() {
         assert!(refused.contains("no \"name\" of s.t"), "{refused}");
     }
 }
+
+/// What a header that is skipped says of fields that go by position.
+#[test]
+fn a_header_that_names_the_columns_in_another_order_is_told_from_one_that_says_nothing() {
+    let of = |header: &str, rows| misplaced(header.as_bytes(), rows, &CsvDialect::default(), &tables());
+    let load = |header| of(header, RowSource::Load(T));
+    for fine in [
+        "id,name,note",
+        "ID, Name ,\"note\"",
+        "Op,id,name,note",
+        "kind,id,name,note",
+        "key,name,text",
+        "id,id,note",
+        "1,some,text",
+        "a,b,c",
+        "x,y,id",
+        "id,name",
+        "",
+    ] {
+        assert_eq!(load(fine), None, "{fine}");
+    }
+    for (swapped, column) in [
+        ("name,id,note", "id is column 1"),
+        ("id,note,name", "name is column 2"),
+        ("Op,id,note,name", "name is column 2"),
+        ("kind,id,note,name", "id is column 1"),
+        ("id,extra,name,note", "name is column 2"),
+    ] {
+        let told = load(swapped).unwrap();
+        assert!(told.contains(column), "{swapped}: {told}");
+    }
+    let changes = |header| of(header, RowSource::Changes);
+    assert_eq!(changes("op,table,schema,id,name,note"), None);
+    assert_eq!(
+        changes("op,table,schema,id,amount"),
+        None,
+        "it is that of the other table"
+    );
+    assert!(changes("op,table,schema,name,id,note").is_some());
+}

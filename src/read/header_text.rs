@@ -190,7 +190,7 @@ fn one_row(framing: &FramerConfig) -> FramerConfig {
     FramerConfig {
         dialect: CsvDialect {
             ignore_header_rows: 0,
-            columns: CsvColumns::ByPosition,
+            columns: CsvColumns::default(),
             ..framing.dialect.clone()
         },
         chunk_bytes_max: 1,

@@ -20,6 +20,7 @@ pub mod parquet;
 mod reading;
 pub mod rendered_rows;
 mod row_scanner;
+mod skipped_header;
 pub mod text_rows;
 pub mod transcoder;
 pub mod utf8_text;

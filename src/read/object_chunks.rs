@@ -7,6 +7,7 @@ use super::framer::FramerConfig;
 use super::opening::{Opened, Opening};
 use super::operation_column::OperationColumn;
 use super::parquet::rows::ParquetRows;
+use super::skipped_header::SkippedHeader;
 use super::text_rows::TextRows;
 use crate::config::Config;
 use crate::limits::CHUNK_BYTES_MAX;
@@ -77,6 +78,8 @@ pub struct ObjectChunks<'a> {
     /// Travels with each chunk.
     columns: Option<Arc<FileColumns>>,
     operation: OperationColumn,
+    /// Until the header was skipped.
+    header: Option<SkippedHeader>,
     mark: Mark,
 }
 
@@ -115,10 +118,12 @@ impl<'a> ObjectChunks<'a> {
             columns,
             operation,
         } = opening.open().await?;
+        let header = SkippedHeader::expected(&opening);
         Ok(Self {
             rows,
             columns,
             operation,
+            header,
             mark: start,
         })
     }
@@ -173,13 +178,17 @@ impl<'a> ObjectChunks<'a> {
     /// What comes next. After the end, and after an error, nothing does.
     ///
     /// # Errors
-    /// As the stream of [`ObjectSource::read`], and [`SourceError::Damaged`] after the last whole row before damage.
+    /// As the stream of [`ObjectSource::read`], [`SourceError::Damaged`] after the last whole row before damage, and
+    /// [`SourceError::Drifted`] if a header that is skipped names its columns in another order.
     pub async fn next(&mut self) -> Result<NextChunk, SourceError> {
         let mut step = match &mut self.rows {
             Rows::Text(rows) => rows.next().await,
             Rows::Parquet(rows) => rows.next().await,
         }?;
         if let NextChunk::Chunk(chunk) = &mut step {
+            if let Some(header) = self.header.take() {
+                header.check(chunk)?;
+            }
             chunk.columns.clone_from(&self.columns);
             self.operation.mark(chunk);
             self.mark = chunk.span.end;

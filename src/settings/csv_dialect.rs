@@ -80,7 +80,7 @@ impl Default for CsvDialect {
             escape: None,
             load_operation_column: LoadOperationColumn::Detect,
             narrow_rows: NarrowRows::Reject,
-            columns: CsvColumns::ByPosition,
+            columns: CsvColumns::default(),
         }
     }
 }
@@ -125,11 +125,14 @@ impl LoadOperationColumn {
 }
 
 /// How the fields of a CSV row find their columns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum CsvColumns {
     /// By their position, as with DMS.
-    #[default]
-    ByPosition,
+    ByPosition {
+        /// What to do with a file whose header, which is skipped, says that they stand elsewhere. As below.
+        #[serde(skip)]
+        drift: HeaderDrift,
+    },
     /// By the names in the first row of each file.
     ByHeader {
         /// What to do with a file whose header is not that of its table. Not part of what is sent: a file that is not
@@ -151,9 +154,17 @@ pub enum HeaderDrift {
     Stop,
 }
 
+impl Default for CsvColumns {
+    fn default() -> Self {
+        Self::ByPosition {
+            drift: HeaderDrift::default(),
+        }
+    }
+}
+
 impl CsvColumns {
     /// Whether they go by position.
     pub fn is_by_position(&self) -> bool {
-        matches!(self, Self::ByPosition)
+        matches!(self, Self::ByPosition { .. })
     }
 }

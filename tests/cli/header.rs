@@ -170,3 +170,54 @@ fn a_header_with_other_columns_is_told_by_every_command() {
         "{ended:?}"
     );
 }
+
+/// By position, values would be sent under the names of other columns.
+#[test]
+fn a_header_that_is_skipped_and_names_another_order_sets_its_file_aside() {
+    let with = |more: &str| {
+        let csv = format!("process\n  csv: {{ ignore_header_rows: 1{more} }}");
+        let task = TaskFolder::new(&Settings {
+            late_files: csv.leak(),
+            ..Settings::default()
+        });
+        task.write(&format!("data/{LOAD}"), "id,amount,note\n1,10.50,first\n");
+        task.write("data/shop/orders/LOAD2.csv", "amount,id,note\n20.00,2,second\n");
+        task
+    };
+    let task = with("");
+    let preview = task.brigade(&["preview"]);
+    assert!(preview.stdout.contains("LOAD2.csv cannot be read"), "{preview:?}");
+    let ended = task.brigade(&["run", "--once"]);
+    assert_eq!(ended.code, Some(65), "{ended:?}");
+    assert!(ended.stdout.contains("1 object set aside"), "{ended:?}");
+    let aside = task.json(&["files", "list"])["files"][0].take();
+    let reason = aside["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("id is column 1 of shop.orders") && reason.contains("by_header"),
+        "{reason}"
+    );
+    let loaded = |task: &TaskFolder| -> Vec<Value> {
+        let sent = sent(task).into_iter();
+        sent.filter(|data| data["note"] != "third")
+            .map(|mut data| data["id"].take())
+            .collect()
+    };
+    assert_eq!(loaded(&task), [json!(1)]);
+    // The cure that the reason names.
+    let text = fs::read_to_string(task.path().join("brigade.yaml")).unwrap();
+    task.write(
+        "brigade.yaml",
+        &text.replace("ignore_header_rows: 1", "columns: by_header"),
+    );
+    task.brigade(&["files", "retry", "shop/orders/LOAD2.csv"])
+        .expect(0);
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(loaded(&task), [json!(1), json!(2)]);
+
+    let task = with(", header_drift: stop");
+    let ended = task.brigade(&["run", "--once"]).expect(65);
+    assert!(ended.stderr.contains("LOAD2.csv"), "{ended:?}");
+    let task = with(", header_drift: accept");
+    task.brigade(&["run", "--once"]).expect(0);
+    assert_eq!(loaded(&task), [json!(1), json!(20)], "as DMS does");
+}

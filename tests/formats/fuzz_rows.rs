@@ -64,7 +64,7 @@ prop_compose! {
             escape,
             load_operation_column,
             narrow_rows,
-            columns: CsvColumns::ByPosition,
+            columns: CsvColumns::default(),
         }
     }
 }

@@ -325,7 +325,10 @@ static CSV: Group = Group {
                 unavailable: &[],
             }),
             presence: Presence::Default("quarantine"),
-            about: "With `columns: by_header`, a file whose header has other columns than the definition. accept: those that\n\
+            about: "A file whose header is not that of its table. With `columns: by_position` and a header that is skipped, that\n\
+                    is one that names its columns in another order, so that values would go out under wrong names:\n\
+                    accept sends them by position all the same. With `columns: by_header`, it is one with other columns\n\
+                    than the definition. accept: those that\n\
                     only the file has are left out, those that only the definition has are NULL; both are logged.\n\
                     quarantine: the file is set aside visibly. stop: the task ends. A column that may not be NULL has to be\n\
                     there, and once: accept sets such a file aside. Of a change file with columns of other tables, rows of a\n\

@@ -174,7 +174,7 @@ fn columns(csv: &Section<'_>) -> Option<CsvColumns> {
     csv.choice(
         "columns",
         &[
-            ("by_position", CsvColumns::ByPosition),
+            ("by_position", CsvColumns::ByPosition { drift }),
             ("by_header", CsvColumns::ByHeader { drift }),
         ],
     )

@@ -343,13 +343,13 @@ mod tests {
             let csv = format!("  csv: {{ {words} }}\n  tables:");
             loaded_with("  tables:", &csv).source.csv.columns
         };
-        assert_eq!(columns("columns: by_position"), CsvColumns::ByPosition);
         for (word, drift) in [
             ("accept", HeaderDrift::Accept),
             ("quarantine", HeaderDrift::Quarantine),
         ] {
-            let words = format!("columns: by_header, header_drift: {word}");
-            assert_eq!(columns(&words), CsvColumns::ByHeader { drift });
+            let words = |columns: &str| format!("columns: {columns}, header_drift: {word}");
+            assert_eq!(columns(&words("by_header")), CsvColumns::ByHeader { drift });
+            assert_eq!(columns(&words("by_position")), CsvColumns::ByPosition { drift });
         }
         let column = |word: &str| {
             let csv = format!("  csv: {{ load_operation_column: {word} }}\n  tables:");
