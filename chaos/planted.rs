@@ -21,7 +21,7 @@ const SIMULATED: [(&str, &str); 11] = [
     ("doubt-resent-blindly", "kpl"),
 ];
 /// Planted defects, and the door that shows each of them.
-const DOORS: [(&str, &[&str]); 8] = [
+const DOORS: [(&str, &[&str]); 9] = [
     ("state-not-synced", &["power-cut", "--count", "24"]),
     ("doubt-resent-blindly", &["nth-call", "--kind", "put"]),
     ("read-back-too-late", &["foreign-traffic", "--records", "20000"]),
@@ -33,6 +33,7 @@ const DOORS: [(&str, &[&str]); 8] = [
     ("misses-of-all-shards", &["lagging-shard"]),
     ("identity-behind", &["live-damage", "--count", "400"]),
     ("look-without-new-files", &["restore", "--from", "export"]),
+    ("gone-place-believed", &["retention"]),
 ];
 /// Seeds that a defect may take to be found.
 const SEEDS_MAX: u64 = 4;

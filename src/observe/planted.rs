@@ -29,6 +29,8 @@ pub enum Defect {
     IdentityBehind,
     /// `look-without-new-files`: after a state of an earlier time rows are looked for in the files alone that it knows.
     LookWithoutNewFiles,
+    /// `gone-place-believed`: a look goes on as if nothing were missing where the stream no longer keeps its place.
+    GonePlaceBelieved,
 }
 
 /// Whether this process contains the defect.
@@ -45,6 +47,7 @@ pub fn is_planted(defect: Defect) -> bool {
         Ok("misses-of-all-shards") => Some(Defect::MissesOfAllShards),
         Ok("identity-behind") => Some(Defect::IdentityBehind),
         Ok("look-without-new-files") => Some(Defect::LookWithoutNewFiles),
+        Ok("gone-place-believed") => Some(Defect::GonePlaceBelieved),
         Ok(_) | Err(_) => None,
     });
     *planted == Some(defect)

@@ -1,10 +1,10 @@
-//! Planted defects: doubt that is not looked into, reading that begins one record too late, and matching that knows one
-//! lane only. Pure: no I/O, no clock.
+//! Planted defects: doubt that is not looked into, reading that begins one record too late, places that are gone and not
+//! missed, and matching that knows one lane only. Pure: no I/O, no clock.
 
 #[cfg(feature = "planted-defects")]
-pub(super) use with_defects::{in_doubt, lane, read};
+pub(super) use with_defects::{in_doubt, is_place_believed, lane, read};
 #[cfg(not(feature = "planted-defects"))]
-pub(super) use without_defects::{in_doubt, lane, read};
+pub(super) use without_defects::{in_doubt, is_place_believed, lane, read};
 
 #[cfg(feature = "planted-defects")]
 mod with_defects {
@@ -27,6 +27,10 @@ mod with_defects {
         looked
     }
 
+    pub(in crate::publish) fn is_place_believed() -> bool {
+        is_planted(Defect::GonePlaceBelieved)
+    }
+
     pub(in crate::publish) fn lane(index: usize) -> usize {
         if is_planted(Defect::MissesOfAllShards) {
             0
@@ -47,6 +51,10 @@ mod without_defects {
 
     pub(in crate::publish) fn read(looked: Looked) -> Looked {
         looked
+    }
+
+    pub(in crate::publish) fn is_place_believed() -> bool {
+        false
     }
 
     pub(in crate::publish) fn lane(index: usize) -> usize {
