@@ -69,7 +69,7 @@ impl LocalTask {
             "version: 1\ntask: {TASK}\nmigration_type: full-load\nsource:\n  local: {{ directory: ./data }}\n  \
              tables: ./table-definition.json\ntarget:\n  ndjson:\n    path: ./out\n    shards: {shards}\n\
              {target}\n    control_records: false\n\
-             errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: {}\n",
+             errors: {{ dead_letters: ./dead-letters }}\nstate:\n  sled: {{ path: ./state }}\n  commit_interval: {}\napi: {{ listen: off }}\n",
             self.commit_interval
         );
         self.write("brigade.yaml", &configuration)

@@ -69,8 +69,9 @@
 // The command line.
 pub mod cli;
 
-// Is everything there?
+// Is everything there? How is it?
 pub mod verify;
+pub mod serve;
 
 // What holds it together, sends it again, and proposes a configuration for it.
 pub mod supervise;

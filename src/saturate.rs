@@ -23,9 +23,23 @@ saturating! {
     to_i64: i64,
 }
 
+/// As a float: exact up to 2^53, and near above it.
+pub fn to_f64(value: u64) -> f64 {
+    let (high, low) = (to_u32(value >> 32), to_u32(value & u64::from(u32::MAX)));
+    f64::from(high).mul_add(4_294_967_296.0, f64::from(low))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_are_exact_as_far_as_they_can_be() {
+        for exact in [0, 1, u64::from(u32::MAX), 1 << 32, (1 << 53) - 1] {
+            assert_eq!(format!("{:.0}", to_f64(exact)), exact.to_string());
+        }
+        assert!(to_f64(u64::MAX) > 1.8e19, "it is near");
+    }
 
     #[test]
     fn what_fits_stays_and_what_does_not_ends_at_the_maximum() {

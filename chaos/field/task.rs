@@ -70,6 +70,7 @@ impl TaskConfig {
         format!(
             r#"version: 1
 task: {TASK}
+api: {{ listen: off }}
 migration_type: full-load-and-cdc
 source:
   s3:

@@ -13,6 +13,7 @@ use actix::prelude::*;
 use opentelemetry::trace::SpanContext;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::Span;
 
 use super::done_objects::DoneObjects;
@@ -29,8 +30,8 @@ use crate::flow::fuse::Fuse;
 use crate::flow::halt::Halt;
 use crate::flow::outage::Outages;
 use crate::model::ObjectId;
+use crate::observe::counters::Counters;
 use crate::observe::object_trace::commit_span;
-use crate::observe::shards::ShardBoard;
 
 /// Time between two statuses; what a person sees as steady.
 const STATUS_INTERVAL: Duration = Duration::from_millis(200);
@@ -52,8 +53,8 @@ pub struct CheckpointerParts {
     pub budget: Budget,
     /// What is away, for the status.
     pub outages: Outages,
-    /// What the shards are doing, for the status.
-    pub shards: ShardBoard,
+    /// What the shards are doing, for the status, and how long commits take.
+    pub counters: Arc<Counters>,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
     /// Where the status is published.
@@ -112,11 +113,14 @@ impl Checkpointer {
     pub(super) fn publish_status(&mut self) {
         let now_ms = self.parts.clock.now_ms();
         let in_flight_bytes = self.parts.budget.in_flight_bytes();
-        let mut status = self
-            .board
-            .render(&self.parts.ledger, &self.parts.shards, in_flight_bytes, now_ms);
+        let mut status = self.board.render(
+            &self.parts.ledger,
+            self.parts.counters.shards(),
+            in_flight_bytes,
+            now_ms,
+        );
         status.outages = self.parts.outages.current();
-        for (shard, stall) in self.parts.shards.take_untold_stalls() {
+        for (shard, stall) in self.parts.counters.shards().take_untold_stalls() {
             let seconds = stall.lasted_ms / 1000;
             tracing::warn!(shard, cause = %stall.waits_for, "nothing was stored for {seconds} s");
         }
@@ -133,7 +137,7 @@ impl Checkpointer {
             return;
         }
         let span = self.commit_span(&delta, &finished);
-        let commit = start_commit(Arc::clone(&self.parts.store), delta, span, turn);
+        let commit = self.commits().start(delta, span, turn);
         let commit = outcome(commit).into_actor(self);
         context.spawn(commit.map(move |result, actor, context| match result {
             Ok(()) => {
@@ -143,6 +147,13 @@ impl Checkpointer {
             }
             Err(fault) => actor.fail(fault, context),
         }));
+    }
+
+    pub(super) fn commits(&self) -> Commits {
+        Commits {
+            store: Arc::clone(&self.parts.store),
+            counters: Arc::clone(&self.parts.counters),
+        }
     }
 
     pub(super) fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
@@ -188,18 +199,31 @@ impl Checkpointer {
     }
 }
 
-/// Starts at once, polled or not: the turn must come back even while the actor waits for something else.
-pub(super) fn start_commit(
+/// What commits go through; clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Commits {
     store: Arc<dyn CheckpointStore>,
-    delta: CheckpointDelta,
-    span: Span,
-    turn: OwnedMutexGuard<()>,
-) -> JoinHandle<Result<(), StoreError>> {
-    tokio::task::spawn_blocking(move || {
-        let result = span.in_scope(|| store.commit(&delta));
-        drop(turn);
-        result
-    })
+    counters: Arc<Counters>,
+}
+
+impl Commits {
+    /// Starts at once, polled or not: the turn must come back even while the actor waits for something else.
+    pub(super) fn start(
+        self,
+        delta: CheckpointDelta,
+        span: Span,
+        turn: OwnedMutexGuard<()>,
+    ) -> JoinHandle<Result<(), StoreError>> {
+        tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            let result = span.in_scope(|| self.store.commit(&delta));
+            if result.is_ok() {
+                self.counters.committed(begun.elapsed());
+            }
+            drop(turn);
+            result
+        })
+    }
 }
 
 pub(super) async fn outcome(commit: JoinHandle<Result<(), StoreError>>) -> Result<(), Fault> {

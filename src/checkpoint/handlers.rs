@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::actor::{Checkpointer, outcome, start_commit};
+use super::actor::{Checkpointer, outcome};
 use super::ledger::ResumePoint;
 use super::messages::{
     ChunkParsed, CommitNow, NoteCopies, ObjectEnded, OpenObject, RecordsSettled, RowsRefused, TaskNotice,
@@ -157,11 +157,11 @@ impl Checkpointer {
     /// holds only what the other did not.
     fn commit_awaited(&mut self) -> AtomicResponse<Self, Result<(), Fault>> {
         let (delta, finished) = self.parts.ledger.take_delta(self.parts.clock.now_ms());
-        let (store, turn) = (Arc::clone(&self.parts.store), Arc::clone(&self.turn));
+        let (commits, turn) = (self.commits(), Arc::clone(&self.turn));
         let span = self.commit_span(&delta, &finished);
         let work = async move {
             let turn = turn.lock_owned().await;
-            outcome(start_commit(store, delta, span, turn)).await
+            outcome(commits.start(delta, span, turn)).await
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             move |result, actor, _context| {

@@ -51,6 +51,8 @@ pub struct Ledger {
     tables: Vec<TableStatistics>,
     tables_changed: Vec<bool>,
     in_flight: Vec<u64>,
+    /// Rows of each table that were read, counted for themselves (Q1).
+    read: Vec<u64>,
     task: TaskState,
     is_task_changed: bool,
     /// Objects that a process before this one may have sent more of than is known; until they are finished.
@@ -78,6 +80,7 @@ impl Ledger {
         Self {
             tables_changed: vec![true; tables.len()],
             in_flight: vec![0; tables.len()],
+            read: tables.iter().map(TableStatistics::settled_rows).collect(),
             troubles: ParsedTroubles::new(&tables),
             objects: BTreeMap::new(),
             ends: QueueEnds::new(checkpoint),
@@ -167,8 +170,10 @@ impl Ledger {
         tally: ChunkTally,
     ) -> Result<(), LedgerError> {
         for table in &tally.tables {
-            if let Some(in_flight) = self.in_flight.get_mut(table.table.0) {
+            let index = table.table.0;
+            if let (Some(in_flight), Some(read)) = (self.in_flight.get_mut(index), self.read.get_mut(index)) {
                 *in_flight += table.records();
+                *read += table.records();
             }
         }
         self.ends.parsed(&chunk.object.queue, &tally.ends);

@@ -15,6 +15,11 @@ impl Ledger {
         &self.in_flight
     }
 
+    /// Records read, by table: those settled when it began, and those parsed since.
+    pub fn read(&self) -> &[u64] {
+        &self.read
+    }
+
     /// What is stored of the task as a whole.
     pub fn task(&self) -> &TaskState {
         &self.task

@@ -12,6 +12,7 @@ use crate::flow::outage::Outage;
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
 use crate::observe::shards::{ShardActivity, ShardBoard};
+use crate::saturate;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
 pub const STATUS_SCHEMA_VERSION: u32 = 1;
@@ -74,6 +75,9 @@ pub struct TableStatus {
     pub statistics: TableStatistics,
     /// Records parsed and not yet settled.
     pub in_flight_records: u64,
+    /// Records read: those that were settled when the data path was last started, and those parsed since.
+    #[serde(default)]
+    pub read_records: u64,
     /// Its load files.
     pub load: ObjectCounts,
     /// Bytes of the known load files that are not settled yet.
@@ -107,12 +111,21 @@ impl TaskStatus {
         let tables = checkpoint.tables.iter().cloned();
         self.tables = tables
             .map(|statistics| TableStatus {
+                read_records: statistics.settled_rows(),
                 statistics,
                 ..TableStatus::default()
             })
             .collect();
         let idle = |cut| ShardStatus::of(cut, ShardActivity::default());
         self.shards = checkpoint.cuts.iter().map(idle).collect();
+    }
+}
+
+impl TableStatus {
+    /// Rows read less those that are settled or in flight (Q1): anything but 0 is a defect.
+    pub fn identity_difference(&self) -> i64 {
+        let known = self.statistics.settled_rows() + self.in_flight_records;
+        saturate::to_i64(self.read_records) - saturate::to_i64(known)
     }
 }
 
@@ -249,19 +262,22 @@ impl StatusBoard {
         let bytes_before = self
             .bytes_before
             .get_or_insert_with(|| ledger.tables().iter().map(|table| table.bytes).collect());
-        let tables = ledger.tables().iter().zip(ledger.in_flight());
-        let tables = tables.zip(bytes_before.iter()).enumerate();
-        let render =
-            |(index, ((statistics, in_flight), before)): (usize, ((&TableStatistics, &u64), &u64))| {
-                let load = self.loads.get(&TableIndex(index)).cloned().unwrap_or_default();
+        let counts = ledger.in_flight().iter().zip(ledger.read());
+        let tables = ledger.tables().iter().zip(counts).zip(bytes_before.iter());
+        let indexes = (0..).map(TableIndex);
+        let tables = tables
+            .zip(indexes)
+            .map(|(((statistics, (in_flight, read)), before), index)| {
+                let load = self.loads.get(&index).cloned().unwrap_or_default();
                 TableStatus {
                     in_flight_records: *in_flight,
+                    read_records: *read,
                     load_bytes_left: load.bytes_left(statistics.bytes.saturating_sub(*before)),
                     load,
                     statistics: statistics.clone(),
                 }
-            };
-        tables.map(render).collect()
+            });
+        tables.collect()
     }
 
     /// Counts of the load files of a table, or of the change files.

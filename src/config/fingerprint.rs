@@ -103,6 +103,7 @@ impl Config {
             errors,
             state: _,
             limits,
+            api: _,
             otlp_endpoint: _,
         } = self;
         let ErrorsConfig {
@@ -253,6 +254,7 @@ mod tests {
         other.migration_type = MigrationType::FullLoad;
         other.source.late_files = LateFiles::Stop;
         other.source.format.expansion_max = 1;
+        other.api.listen = None;
         other.otlp_endpoint = Some("http://x".into());
         assert_eq!(of(&other), of(&config));
     }

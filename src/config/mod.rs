@@ -29,8 +29,8 @@ pub use self::schema::json_schema;
 use crate::map::Mappings;
 use crate::model::Table;
 use crate::settings::{
-    DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, SourceConfig, StateConfig,
-    StopConfig, TargetConfig,
+    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, SourceConfig,
+    StateConfig, StopConfig, TargetConfig,
 };
 
 /// A task, ready to run.
@@ -60,6 +60,8 @@ pub struct Config {
     pub state: StateConfig,
     /// Limits on memory and parallelism.
     pub limits: LimitsConfig,
+    /// What is served over HTTP.
+    pub api: ApiConfig,
     /// OTLP over HTTP/protobuf endpoint, without a path; `None` sends nothing.
     pub otlp_endpoint: Option<String>,
 }

@@ -1,7 +1,12 @@
 //! Counts of the whole process, for summaries and tests: plain atomics, added to per request or chunk, never per row.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::metrics::instruments::{Instruments, PutOutcome};
 use super::shards::ShardBoard;
 use crate::model::AttemptCounts;
 use crate::saturate;
@@ -20,6 +25,8 @@ pub struct Counters {
     inversions: AtomicU64,
     skipped: AtomicU64,
     shards: ShardBoard,
+    last_commit: Mutex<Option<Instant>>,
+    instruments: OnceLock<Instruments>,
 }
 
 /// The counts at one moment.
@@ -61,7 +68,10 @@ impl CountersSnapshot {
 
 impl Counters {
     /// A request was acknowledged.
-    pub fn published(&self, counts: AttemptCounts, records: usize, bytes: usize) {
+    pub fn published(&self, shard_id: &str, counts: AttemptCounts, records: usize, bytes: usize) {
+        let own = saturate::to_u64(records).saturating_sub(counts.recovered);
+        self.shards
+            .stored(shard_id, own, saturate::to_u64(bytes), counts.refused);
         self.requests.fetch_add(counts.requests, Ordering::Relaxed);
         self.refused.fetch_add(counts.refused, Ordering::Relaxed);
         self.doubtful.fetch_add(counts.doubtful, Ordering::Relaxed);
@@ -77,6 +87,32 @@ impl Counters {
     /// Records of a chunk were skipped with a proof (D3).
     pub fn skipped(&self, records: u64) {
         self.skipped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// From now on requests and commits are timed.
+    pub fn time_with(&self, instruments: Instruments) {
+        self.instruments.get_or_init(|| instruments);
+    }
+
+    /// A PutRecords request ended.
+    pub fn put_ended(&self, lasted: Duration, outcome: PutOutcome) {
+        if let Some(instruments) = self.instruments.get() {
+            instruments.put(lasted, outcome);
+        }
+    }
+
+    /// A commit is durable.
+    pub fn committed(&self, lasted: Duration) {
+        *self.last_commit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let Some(instruments) = self.instruments.get() {
+            instruments.commit(lasted);
+        }
+    }
+
+    /// Time since the last commit; `None` before the first of the process.
+    pub fn since_commit(&self) -> Option<Duration> {
+        let last = *self.last_commit.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
     }
 
     /// What each shard is doing.
@@ -114,7 +150,7 @@ mod tests {
             recovered: 3,
             ..AttemptCounts::default()
         };
-        counters.published(counts, 10, 100);
+        counters.published("s", counts, 10, 100);
         let snapshot = counters.snapshot();
         assert_eq!((snapshot.records, snapshot.sent()), (10, 7));
     }

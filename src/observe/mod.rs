@@ -4,6 +4,7 @@
 //! the events of a task (`supervise`).
 
 pub mod counters;
+pub mod metrics;
 pub mod object_trace;
 mod otlp;
 #[cfg(feature = "planted-defects")]
@@ -12,3 +13,4 @@ pub mod shards;
 pub mod stall;
 pub mod terminal;
 pub mod tracing;
+mod traffic;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::stall::{BatchNote, Stall, Waiting};
+use super::traffic::Traffic;
 
 /// A shard is hot if it spends at least this share of its time waiting for its pace, in per cent.
 const HOT_PERCENT: u64 = 50;
@@ -69,13 +70,34 @@ pub struct PageRead {
 }
 
 /// What all shards are doing. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct ShardBoard(Arc<Mutex<BTreeMap<String, ShardNotes>>>);
+#[derive(Debug, Clone)]
+pub struct ShardBoard(Arc<Mutex<BTreeMap<String, ShardNotes>>>, Instant);
+
+impl Default for ShardBoard {
+    fn default() -> Self {
+        Self(Arc::default(), Instant::now())
+    }
+}
+
+/// What a shard took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardUse {
+    /// Records a second, lately.
+    pub records_rate: u64,
+    /// Bytes a second, lately.
+    pub bytes_rate: u64,
+    /// Records that it refused, since the process started.
+    pub refused: u64,
+    /// Share of its time that its sender waits for its pace, in per cent.
+    pub paced_percent: u64,
+}
 
 /// What is known of a shard.
 #[derive(Debug, Default)]
 pub(super) struct ShardNotes {
     activity: ShardActivity,
+    traffic: Traffic,
+    refused: u64,
     /// The batch that is under way.
     pub(super) batch: Option<Waiting>,
 }
@@ -92,6 +114,31 @@ impl ShardBoard {
             stall,
             ..shard.activity
         }
+    }
+
+    /// A shard stored records of a batch, after it had refused some.
+    pub fn stored(&self, shard_id: &str, records: u64, bytes: u64, refused: u64) {
+        let now = self.1.elapsed();
+        self.change(shard_id, |shard| {
+            shard.traffic.add(now, records, bytes);
+            shard.refused += refused;
+        });
+    }
+
+    /// What each shard took.
+    pub fn uses(&self) -> Vec<(String, ShardUse)> {
+        let (now, shards) = (self.1.elapsed(), self.lock());
+        let uses = shards.iter().map(|(shard_id, shard)| {
+            let (records_rate, bytes_rate) = shard.traffic.rates(now);
+            let taken = ShardUse {
+                records_rate,
+                bytes_rate,
+                refused: shard.refused,
+                paced_percent: shard.activity.paced_percent,
+            };
+            (shard_id.clone(), taken)
+        });
+        uses.collect()
     }
 
     /// A batch of a shard is under way until what this gives is dropped.

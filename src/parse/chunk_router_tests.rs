@@ -20,10 +20,10 @@ use crate::route::lineage::Lineage;
 use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::settings::problems::Report;
 use crate::settings::{
-    Aggregation, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig,
-    FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention,
-    Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat, SourceLocation, StateConfig,
-    StopConfig, TargetConfig,
+    Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
+    ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
+    OutOfRetention, Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat, SourceLocation,
+    StateConfig, StopConfig, TargetConfig,
 };
 use crate::sink::StreamDescription;
 
@@ -114,6 +114,7 @@ pub(super) fn config() -> Config {
             restarts_max: 0,
             restart: RestartDelays::default(),
         },
+        api: ApiConfig::default(),
         otlp_endpoint: None,
     }
 }

@@ -10,6 +10,7 @@ use super::pacer::Refused;
 use crate::delays::Delays;
 use crate::fault::Certainty;
 use crate::flow::outage::{Outages, Outlasted, Side, Trial};
+use crate::observe::metrics::instruments::PutOutcome;
 use crate::observe::stall::{BatchNote, WaitsFor};
 use crate::sink::{PutEntry, SinkError};
 
@@ -42,6 +43,22 @@ impl Sent {
                 may_be_stored: matches!(error, SinkError::Doubtful { .. }),
             },
         }
+    }
+}
+
+/// How a request ended, for the metrics.
+pub(super) fn outcome_of(answer: &Result<Vec<PutEntry>, SinkError>) -> PutOutcome {
+    match answer {
+        Ok(entries) => {
+            let refused = entries.iter().filter(|entry| is_refused(entry)).count();
+            match refused {
+                0 => PutOutcome::Ok,
+                count if count == entries.len() => PutOutcome::Throttled,
+                _some => PutOutcome::Partial,
+            }
+        }
+        Err(SinkError::Throttled { .. }) => PutOutcome::Throttled,
+        Err(_) => PutOutcome::Failed,
     }
 }
 

@@ -16,7 +16,7 @@ use super::found_log::FoundLog;
 use super::look_back::{LookBack, Question};
 use super::messages::Batch;
 use super::pacer::Pacer;
-use super::persistence::{Persistence, Sent, refused_count};
+use super::persistence::{Persistence, Sent, outcome_of, refused_count};
 use super::refusals::Refusals;
 use crate::checkpoint::done_objects::DoneObjects;
 use crate::checkpoint::messages::{NoteCopies, RecordsSettled};
@@ -177,7 +177,7 @@ impl BatchSender {
         let bytes: usize = sent.map(|(_, record)| record.bytes_count()).sum();
         span.settled(counts, bytes);
         let records = batch.records.len().saturating_sub(refused.len());
-        self.counters.published(counts, records, bytes);
+        self.counters.published(&self.shard.id, counts, records, bytes);
         let settled = self.delivery.settle(&mut batch)?;
         // First: what a checkpoint says, the log says too, whenever the process is killed.
         self.found_log.settled(counts);
@@ -293,7 +293,9 @@ impl BatchSender {
 
     /// Sends one request.
     async fn put(&mut self, records: &[BatchRecord], batch: &Batch) -> Sent {
+        let begun = Instant::now();
         let answer = self.sink.put(&self.shard, records).await;
+        self.counters.put_ended(begun.elapsed(), outcome_of(&answer));
         let sent = Sent::of(&answer);
         self.notice_reshard(&answer);
         self.pacer

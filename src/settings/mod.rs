@@ -3,6 +3,7 @@
 //!
 //! They stand far down, so that a stage can name a setting without knowing how a document is read.
 
+mod api;
 mod csv_dialect;
 mod delivery;
 mod error_policies;
@@ -21,6 +22,7 @@ mod state;
 mod stream_change;
 mod target;
 
+pub use self::api::{ApiConfig, ApiToken, HealthConfig};
 pub use self::csv_dialect::{CsvColumns, CsvDialect, HeaderDrift, LoadOperationColumn, NarrowRows};
 pub use self::delivery::{Aggregation, DeliveryConfig, Guarantee, Ordering, Pace};
 pub use self::error_policies::{DataErrorPolicy, ErrorsConfig, Escalation, RowPolicies};

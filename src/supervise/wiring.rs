@@ -201,10 +201,7 @@ impl Wiring<'_> {
         }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());
-        let (outages, shards) = (
-            self.lasting.outages.clone(),
-            self.lasting.counters.shards().clone(),
-        );
+        let (outages, counters) = (self.lasting.outages.clone(), Arc::clone(&self.lasting.counters));
         let (halt, suspended_max) = (self.halt.clone(), self.config.errors.suspended_tables_max);
         let (discoverer, done) = (Upstream::to(discoverer.clone()), self.done.clone());
         self.actors
@@ -217,7 +214,7 @@ impl Wiring<'_> {
                     interval,
                     budget,
                     outages,
-                    shards,
+                    counters,
                     clock,
                     status,
                     halt,

@@ -39,6 +39,7 @@ mod policies;
 mod preview;
 mod privacy;
 mod read_otherwise;
+mod serve;
 mod state;
 mod text_files;
 mod values;

@@ -19,10 +19,10 @@ use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{
-    Aggregation, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig, ErrorsConfig,
-    FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering, OutOfRetention,
-    Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat, SourceLocation, StateConfig,
-    StopConfig, TargetConfig,
+    Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
+    ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
+    OutOfRetention, Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat,
+    SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::memory::MemorySource;
@@ -127,17 +127,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             shards: 1,
         },
         message: MessageConfig::default(),
-        delivery: DeliveryConfig {
-            guarantee: Guarantee::AtLeastOnce,
-            is_guarantee_chosen: true,
-            settle: Duration::from_millis(20),
-            out_of_retention: OutOfRetention::Resend,
-            recreated_stream: RecreatedStream::Continue,
-            ordering: Ordering::Final,
-            pace: Pace::Off,
-            linger: Duration::from_millis(2),
-            aggregation: Aggregation::None,
-        },
+        delivery: delivery(),
         errors: ErrorsConfig {
             dead_letters: folder.join("dead-letters"),
             ..ErrorsConfig::default()
@@ -156,7 +146,22 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
             restarts_max: 5,
             restart: RestartDelays::default(),
         },
+        api: ApiConfig::default(),
         otlp_endpoint: None,
+    }
+}
+
+fn delivery() -> DeliveryConfig {
+    DeliveryConfig {
+        guarantee: Guarantee::AtLeastOnce,
+        is_guarantee_chosen: true,
+        settle: Duration::from_millis(20),
+        out_of_retention: OutOfRetention::Resend,
+        recreated_stream: RecreatedStream::Continue,
+        ordering: Ordering::Final,
+        pace: Pace::Off,
+        linger: Duration::from_millis(2),
+        aggregation: Aggregation::None,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Settings {
     pub state: &'static str,
     pub commit_interval: &'static str,
     pub limits: &'static str,
+    /// Where it is served: nowhere, because tests run side by side.
+    pub listen: String,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             state: "./state",
             commit_interval: "100ms",
             limits: "  restarts: 0\n",
+            listen: "off".to_owned(),
         }
     }
 }
@@ -92,12 +95,13 @@ impl TaskFolder {
             state,
             commit_interval,
             limits,
+            listen,
         } = settings;
         let text = format!(
             "version: 1\ntask: {task}\nmigration_type: full-load-and-cdc\nsource:\n  local:\n    \
              directory: {source}\n    cdc_path: cdc\n  tables: ./table-definition.json\n  late_files: {late_files}\n  \
              poll_interval: 100ms\ntarget:\n{target}errors:\n  dead_letters: {dead_letters}\nstate:\n  sled:\n    \
-             path: {state}\n  commit_interval: {commit_interval}\nlimits:\n{limits}"
+             path: {state}\n  commit_interval: {commit_interval}\napi: {{ listen: \"{listen}\" }}\nlimits:\n{limits}"
         );
         self.write("brigade.yaml", &text);
     }

@@ -63,6 +63,22 @@ impl TableStatistics {
         }
     }
 
+    /// Rows that a shard acknowledged, with control records.
+    pub fn delivered_rows(&self) -> u64 {
+        let changes = self.applied_inserts + self.applied_updates + self.applied_deletes;
+        self.full_load_rows + changes + self.applied_ddls
+    }
+
+    /// Rows that are dead letters.
+    pub fn dead_lettered_rows(&self) -> u64 {
+        self.full_load_error_rows + self.change_error_rows
+    }
+
+    /// Rows that are settled, one way or another.
+    pub fn settled_rows(&self) -> u64 {
+        self.delivered_rows() + self.dead_lettered_rows() + self.filtered_rows
+    }
+
     /// Whether a file of it was set aside, or it is suspended: the state that DMS calls `Table error`.
     pub fn has_error(&self) -> bool {
         self.objects_quarantined > 0 || self.trouble.suspension.is_some()

@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
+use crate::serve::{Beat, Serving, View};
 use crate::settings::life::parse_moment;
 use crate::settings::{MigrationType, RunMode};
 use crate::source::ObjectSource;
@@ -149,7 +150,11 @@ fn execute(
     let board = status_board(runtime, &config, &pipeline);
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
-    let end = run_in_system(&pipeline, stop);
+    let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
+    let beat = view.beat();
+    let serving = Serving::start(runtime.handle(), view)?;
+    let end = run_in_system(&pipeline, stop, beat);
+    runtime.block_on(serving.stop());
     progress.finish(runtime.handle());
     let set_aside = show_set_aside(&pipeline, &opened.store());
     runtime.block_on(board);
@@ -177,8 +182,31 @@ fn moment(text: &str) -> Result<i64, String> {
 }
 
 /// The actors live in an actix system of their own; the SDK's connections live on the outer runtime.
-fn run_in_system(pipeline: &Pipeline, stop: CancellationToken) -> Result<RunEnd, Fault> {
-    actix::System::new().block_on(pipeline.run(stop))
+fn run_in_system(pipeline: &Pipeline, stop: CancellationToken, beat: Beat) -> Result<RunEnd, Fault> {
+    actix::System::new().block_on(async {
+        tokio::select! {
+            end = pipeline.run(stop) => end,
+            () = beat.keep() => Err(Fault::new(FaultKind::Internal, "a beat that ends")),
+        }
+    })
+}
+
+/// The task as it is served.
+fn view_of(
+    config: &Arc<Config>,
+    pipeline: &Pipeline,
+    source: Arc<dyn ObjectSource>,
+    stop: CancellationToken,
+) -> View {
+    let (status, counters) = (pipeline.status(), pipeline.counters());
+    View::new(
+        Arc::clone(config),
+        status,
+        counters,
+        source,
+        Arc::new(SystemClock),
+        stop,
+    )
 }
 
 /// Exports the checkpoint and renews its identity file now and then.

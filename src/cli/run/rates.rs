@@ -145,6 +145,7 @@ mod tests {
     fn loading(rows: u64, bytes: u64, is_complete: bool) -> TaskStatus {
         TaskStatus {
             tables: vec![TableStatus {
+                read_records: 0,
                 statistics: TableStatistics {
                     schema_name: "shop".into(),
                     table_name: "orders".into(),

@@ -82,6 +82,12 @@ pub(super) const TAIL: &[Key] = &[
         about: "Limits on memory, parallelism and time.",
     },
     Key {
+        name: "api",
+        kind: Kind::Group(&API),
+        presence: Presence::Optional(""),
+        about: "Metrics, health and the state of the task over HTTP, while it runs.",
+    },
+    Key {
         name: "telemetry",
         kind: Kind::Group(&TELEMETRY),
         presence: Presence::Optional(""),
@@ -251,6 +257,56 @@ static LIMITS: Group = Group {
             kind: Kind::Boolean,
             presence: Presence::Default("false"),
             about: "The process gives up when a restart after the longest pause fails.",
+        },
+    ]],
+};
+
+static API: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "listen",
+            kind: Kind::Text(&text::LISTEN),
+            presence: Presence::Optional("127.0.0.1:8686"),
+            about: "Address and port, or off. Without it 127.0.0.1:8686, unless that is taken: then the log says so and nothing is\n\
+                    served. A task that is given an address it cannot have does not start.",
+        },
+        Key {
+            name: "token",
+            kind: Kind::Text(&text::TOKEN),
+            presence: Presence::Optional("${file:/run/secrets/brigade-token}"),
+            about: "Who sends it (`Authorization: Bearer`) may read everything. At an address that is not of this machine alone,\n\
+                    nothing but health is served without it.",
+        },
+        Key {
+            name: "health",
+            kind: Kind::Group(&HEALTH),
+            presence: Presence::Optional(""),
+            about: "When /healthz says that the task is not well.",
+        },
+    ]],
+};
+
+static HEALTH: Group = Group {
+    exactly_one_of: &[],
+    parts: &[&[
+        Key {
+            name: "no_progress",
+            kind: Kind::Duration {
+                minimum: Duration::from_secs(1),
+                maximum: Duration::from_hours(24),
+            },
+            presence: Presence::Default("10m"),
+            about: "Nothing was settled for this long, and there is work.",
+        },
+        Key {
+            name: "dead_letters",
+            kind: Kind::Integer {
+                minimum: 0,
+                maximum: 1_000_000_000_000,
+            },
+            presence: Presence::Optional("1000"),
+            about: "More rows than this are dead letters. Without it any number is fine.",
         },
     ]],
 };

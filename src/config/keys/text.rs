@@ -87,6 +87,20 @@ pub static COLLECTOR: TextRule = TextRule {
     accepts: |text| !text.starts_with("https://") && (URL.accepts)(text),
 };
 
+/// Where to listen, or nowhere.
+pub static LISTEN: TextRule = TextRule {
+    allowed: "an IP address with a port, such as `127.0.0.1:8686` or `[::1]:8686`, or `off`",
+    pattern: r"^(off|[0-9.]+:[0-9]+|\[[0-9a-fA-F:.]+\]:[0-9]+)?$",
+    accepts: |text| text.is_empty() || text == "off" || text.parse::<core::net::SocketAddr>().is_ok(),
+};
+
+/// A secret that can stand in a header.
+pub static TOKEN: TextRule = TextRule {
+    allowed: "at least 16 visible ASCII characters, without blanks",
+    pattern: "^([!-~]{16,})?$",
+    accepts: |text| text.is_empty() || (text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic())),
+};
+
 /// A moment; without an offset it is UTC.
 pub static MOMENT: TextRule = TextRule {
     allowed: "a time such as `2026-11-23T20:00:00Z`; without an offset it is UTC",

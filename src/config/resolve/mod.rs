@@ -1,6 +1,7 @@
 //! Makes the configuration out of checked values: words become types, keys that contradict each other become
 //! problems. Pure: no I/O, no clock.
 
+mod api;
 mod endpoint;
 mod errors;
 mod files;
@@ -99,6 +100,7 @@ pub(super) fn resolve(
         errors: errors?,
         state: state?,
         limits: limits?,
+        api: api::api(&root)?,
         otlp_endpoint: root
             .section("telemetry")?
             .section("otlp")?

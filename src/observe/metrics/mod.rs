@@ -1,0 +1,111 @@
+//! Metrics: what there is ([`catalog`]), what is timed where it happens ([`instruments`]), and the way out.
+//!
+//! One definition, one reading, in OpenTelemetry; Prometheus gets the same.
+
+pub mod catalog;
+pub mod instruments;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Registry, TextEncoder};
+
+use self::catalog::{Kind, Metric};
+use crate::fault::{Fault, FaultKind};
+
+/// Tables that are told apart; the others are one.
+pub const TABLES_MAX: usize = 500;
+/// The table of all others.
+pub const OTHER_TABLES: &str = "__other__";
+
+/// A metric now: one value for each set of labels.
+pub type Values = Vec<(f64, Vec<KeyValue>)>;
+
+/// The metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    provider: SdkMeterProvider,
+    meter: Meter,
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Without a metric.
+    ///
+    /// # Errors
+    /// If they cannot be collected, which is a defect.
+    pub fn new() -> Result<Self, Fault> {
+        let failed =
+            |error: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, format!("metrics: {error}"));
+        let registry = Registry::new();
+        let exporter = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .without_target_info()
+            .scope_info_enabled(false)
+            .build()
+            .map_err(|error| failed(&error))?;
+        let resource = Resource::builder().with_service_name("bucket-brigade").build();
+        let provider = SdkMeterProvider::builder()
+            .with_reader(exporter)
+            .with_resource(resource)
+            .build();
+        let meter = provider.meter("brigade");
+        Ok(Self {
+            provider,
+            meter,
+            registry,
+        })
+    }
+
+    /// Asks for a counter or a gauge whenever somebody looks.
+    pub fn observe(&self, metric: &'static Metric, read: impl Fn() -> Values + Send + Sync + 'static) {
+        let meter = &self.meter;
+        match metric.kind {
+            Kind::Counter => {
+                let counter = meter.f64_observable_counter(metric.name);
+                let counter = counter.with_unit(metric.unit).with_description(metric.about);
+                counter
+                    .with_callback(move |observer| {
+                        for (value, labels) in read() {
+                            observer.observe(value, &labels);
+                        }
+                    })
+                    .build();
+            }
+            Kind::Gauge | Kind::Histogram => {
+                let gauge = meter.f64_observable_gauge(metric.name);
+                let gauge = gauge.with_unit(metric.unit).with_description(metric.about);
+                gauge
+                    .with_callback(move |observer| {
+                        for (value, labels) in read() {
+                            observer.observe(value, &labels);
+                        }
+                    })
+                    .build();
+            }
+        }
+    }
+
+    /// What is timed where it happens.
+    pub fn instruments(&self, task: &str) -> instruments::Instruments {
+        instruments::Instruments::new(&self.meter, task)
+    }
+
+    /// All of them as Prometheus reads them.
+    ///
+    /// # Errors
+    /// If one cannot be said, which is a defect.
+    pub fn prometheus_text(&self) -> Result<String, Fault> {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .map_err(|error| Fault::new(FaultKind::Internal, format!("metrics: {error}")))
+    }
+
+    /// Ends the exits that send by themselves.
+    pub fn stop(&self) {
+        if let Err(error) = self.provider.shutdown() {
+            tracing::debug!(%error, "metrics ended with an error");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The HTTP server: one listener, a handful of routes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::access::{Access, Refusal};
+use super::health::{self, Check, Vitals};
+use super::readings;
+use super::view::View;
+use crate::checkpoint::status::TaskStatus;
+use crate::fault::{Fault, FaultKind};
+use crate::observe::metrics::Metrics;
+
+/// How long requests that are open at the end may take.
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
+/// What Prometheus calls its text.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A server that runs, or none.
+#[derive(Debug)]
+pub struct Serving {
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    follower: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    view: View,
+    metrics: Metrics,
+    access: Access,
+}
+
+impl Serving {
+    /// Serves a task where its configuration says. A task that may be served anywhere and finds the usual address taken is
+    /// not served.
+    ///
+    /// # Errors
+    /// If it cannot have the address that it is given.
+    pub fn start(runtime: &Handle, view: View) -> Result<Self, Fault> {
+        let api = view.config.api.clone();
+        let Some(listen) = api.listen else {
+            return Ok(Self { running: None });
+        };
+        let listener = match runtime.block_on(TcpListener::bind(listen)) {
+            Ok(listener) => listener,
+            Err(error) if api.is_listen_chosen => {
+                let message = format!("api.listen {listen}: {error}; choose another address, or off");
+                return Err(Fault::new(FaultKind::Configuration, message));
+            }
+            Err(error) => {
+                tracing::warn!(
+                    address = %listen,
+                    %error,
+                    "metrics and health are not served, because the usual address cannot be had; set api.listen"
+                );
+                return Ok(Self { running: None });
+            }
+        };
+        let address = listener.local_addr().unwrap_or(listen);
+        let metrics = Metrics::new()?;
+        readings::register(&metrics, &view);
+        view.counters.time_with(metrics.instruments(&view.config.task));
+        let follower = runtime.spawn(view.clone().follow());
+        let shared = Arc::new(Shared {
+            view,
+            metrics,
+            access: Access::new(address, api.token),
+        });
+        let stop = CancellationToken::new();
+        let server = runtime.spawn(serve(listener, routes(&shared), stop.clone()));
+        tell(address, &shared);
+        let running = Running {
+            stop,
+            server,
+            follower,
+            shared,
+        };
+        Ok(Self {
+            running: Some(running),
+        })
+    }
+
+    /// Takes no more requests, and gives those that are open a moment.
+    pub async fn stop(self) {
+        let Some(running) = self.running else {
+            return;
+        };
+        running.stop.cancel();
+        running.follower.abort();
+        let abort = running.server.abort_handle();
+        if tokio::time::timeout(STOP_TIMEOUT, running.server).await.is_err() {
+            abort.abort();
+        }
+        running.shared.metrics.stop();
+    }
+}
+
+fn tell(address: SocketAddr, shared: &Shared) {
+    tracing::info!(%address, "serving /metrics, /livez, /readyz, /healthz and /api/v1/snapshot");
+    if shared.access.check_read(None) == Err(Refusal::NoToken) {
+        tracing::warn!(%address, "{}", Refusal::NoToken);
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = server.await {
+        tracing::warn!(%error, "metrics and health are not served any more");
+    }
+}
+
+fn routes(shared: &Arc<Shared>) -> Router {
+    let read = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/api/v1/snapshot", get(snapshot))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_read));
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/healthz", get(healthz))
+        .merge(read)
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), is_own_host))
+        .with_state(Arc::clone(shared))
+}
+
+async fn is_own_host(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let host = text_of(request.headers(), &header::HOST);
+    let authority = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    match shared.access.check_host(host.or(authority).as_deref()) {
+        Ok(()) => {
+            let mut response = next.run(request).await;
+            let headers = response.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(
+                header::X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            );
+            response
+        }
+        Err(refusal) => refused(StatusCode::MISDIRECTED_REQUEST, refusal),
+    }
+}
+
+async fn may_read(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let authorization = text_of(request.headers(), &header::AUTHORIZATION);
+    match shared.access.check_read(authorization.as_deref()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal @ Refusal::Token) => {
+            let mut response = refused(StatusCode::UNAUTHORIZED, refusal);
+            let challenge = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Err(refusal) => refused(StatusCode::FORBIDDEN, refusal),
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+}
+
+#[derive(Serialize)]
+struct Problem {
+    error: String,
+}
+
+fn refused(status: StatusCode, refusal: Refusal) -> Response {
+    let problem = Problem {
+        error: refusal.to_string(),
+    };
+    (status, axum::Json(problem)).into_response()
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.metrics.prometheus_text() {
+        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Err(fault) => {
+            let problem = Problem {
+                error: fault.to_string(),
+            };
+            (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(problem)).into_response()
+        }
+    }
+}
+
+/// The whole state of the task; with `since` only if it changed after that.
+#[derive(Debug, Deserialize)]
+struct SnapshotQuery {
+    since: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Snapshot<'s> {
+    schema_version: u32,
+    /// To be handed back as `since`.
+    seq: i64,
+    version: &'static str,
+    status: &'s TaskStatus,
+    counters: crate::observe::counters::CountersSnapshot,
+}
+
+async fn snapshot(State(shared): State<Arc<Shared>>, Query(query): Query<SnapshotQuery>) -> Response {
+    let status = shared.view.now();
+    if query.since == Some(status.updated_ms) {
+        return StatusCode::NOT_MODIFIED.into_response();
+    }
+    let snapshot = Snapshot {
+        schema_version: 1,
+        seq: status.updated_ms,
+        version: env!("CARGO_PKG_VERSION"),
+        status: &status,
+        counters: shared.view.counters.snapshot(),
+    };
+    axum::Json(snapshot).into_response()
+}
+
+async fn livez(State(shared): State<Arc<Shared>>, Query(query): Query<HealthQuery>) -> Response {
+    judge(&shared.view, &query, health::live)
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>, Query(query): Query<HealthQuery>) -> Response {
+    judge(&shared.view, &query, health::ready)
+}
+
+/// For people and load balancers: always with all that was looked at.
+async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
+    let status = shared.view.now();
+    let checks = health::well(&vitals(&shared.view, &status));
+    let health = Health {
+        ok: checks.iter().all(|check| check.ok),
+        task: &status.task,
+        checks: &checks,
+    };
+    (code_of(&checks), axum::Json(health)).into_response()
+}
+
+#[derive(Serialize)]
+struct Health<'h> {
+    ok: bool,
+    task: &'h str,
+    checks: &'h [Check],
+}
+
+/// `?verbose` names each part, as Kubernetes does it.
+#[derive(Debug, Deserialize)]
+struct HealthQuery {
+    verbose: Option<String>,
+}
+
+fn judge(view: &View, query: &HealthQuery, judge: fn(&Vitals<'_>) -> Vec<Check>) -> Response {
+    let status = view.now();
+    let checks = judge(&vitals(view, &status));
+    let code = code_of(&checks);
+    let mut text = String::new();
+    if query.verbose.is_some() || code != StatusCode::OK {
+        for check in &checks {
+            let sign = if check.ok { "+" } else { "-" };
+            for part in ["[", sign, "]", check.name, " ", &check.detail, "\n"] {
+                text.push_str(part);
+            }
+        }
+    }
+    text.push_str(if code == StatusCode::OK {
+        "ok\n"
+    } else {
+        "failed\n"
+    });
+    (code, text).into_response()
+}
+
+fn vitals<'s>(view: &View, status: &'s TaskStatus) -> Vitals<'s> {
+    Vitals {
+        status,
+        silent_for: view.beat.silent_for(),
+        is_stopping: view.stop.is_cancelled(),
+        standstill: view.progress.standstill(status, Instant::now()),
+        limits: view.config.api.health,
+    }
+}
+
+fn code_of(checks: &[Check]) -> StatusCode {
+    if checks.iter().all(|check| check.ok) {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}

@@ -1,0 +1,67 @@
+//! What is known of a running task, for whoever asks.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{Beat, Progress};
+use crate::checkpoint::status::TaskStatus;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::observe::counters::Counters;
+use crate::source::ObjectSource;
+
+/// A running task, seen from outside. Clones share it.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub(super) config: Arc<Config>,
+    pub(super) status: watch::Receiver<Arc<TaskStatus>>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) source: Arc<dyn ObjectSource>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stop: CancellationToken,
+    pub(super) beat: Beat,
+    pub(super) progress: Progress,
+}
+
+impl View {
+    /// A task that publishes this, stops with this token, and whose thread beats.
+    pub fn new(
+        config: Arc<Config>,
+        status: watch::Receiver<Arc<TaskStatus>>,
+        counters: Arc<Counters>,
+        source: Arc<dyn ObjectSource>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            config,
+            status,
+            counters,
+            source,
+            clock,
+            stop,
+            beat: Beat::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// To be kept beating on the thread of the actors.
+    pub fn beat(&self) -> Beat {
+        self.beat.clone()
+    }
+
+    pub(super) fn now(&self) -> Arc<TaskStatus> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// Takes note of every status, until the task is gone.
+    pub(super) async fn follow(mut self) {
+        while self.status.changed().await.is_ok() {
+            let status = Arc::clone(&self.status.borrow_and_update());
+            self.progress.note(&status, Instant::now());
+        }
+    }
+}
