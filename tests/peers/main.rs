@@ -20,6 +20,7 @@ mod kcl;
 mod other_places;
 mod otlp;
 mod parquet_pyarrow;
+mod prometheus;
 mod sandbox;
 mod sandbox_reshard;
 mod sandbox_faults;

@@ -48,6 +48,7 @@ fn task(folder: &Path, otlp: &str, files: &[(&str, usize)]) {
     let configuration = format!(
         "version: 1
 task: traced
+api: {{ listen: off }}
 migration_type: full-load
 source:
   local:

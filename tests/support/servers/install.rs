@@ -89,6 +89,21 @@ pub fn minio() -> Result<PathBuf, String> {
     Ok(folder.join("minio"))
 }
 
+/// The folder with `prometheus` and `promtool`, taken out of the package of Debian and not installed.
+pub fn prometheus() -> Result<PathBuf, String> {
+    let folder = once("prometheus-debian", |folder| {
+        run(Command::new("apt-get")
+            .args(["download", "--quiet", "prometheus"])
+            .current_dir(folder))?;
+        let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
+        let mut paths = entries.flatten().map(|entry| entry.path());
+        let package = paths.find(|path| path.extension().is_some_and(|kind| kind == "deb"));
+        let package = package.ok_or("apt-get left no package")?;
+        run(Command::new("dpkg").arg("-x").arg(package).arg(folder))
+    })?;
+    Ok(folder.join("usr/bin"))
+}
+
 /// The folder of the libraries that a `pom.xml` names.
 pub fn kcl(pom: &Path) -> Result<PathBuf, String> {
     let folder = once(&format!("amazon-kinesis-client-{KCL}"), |folder| {

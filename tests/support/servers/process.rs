@@ -123,6 +123,26 @@ pub fn start_minio(program: &Path) -> Result<ServerProcess, String> {
     Err(last)
 }
 
+/// Starts Prometheus with a configuration; its data goes with it.
+pub fn start_prometheus(program: &Path, configuration: &Path) -> Result<ServerProcess, String> {
+    let data = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let port = free_port()?;
+    let mut command = Command::new(program);
+    command
+        .arg(format!("--config.file={}", configuration.display()))
+        .arg(format!("--storage.tsdb.path={}", data.path().display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(["--log.level=error"]);
+    let child = spawn(command.stdout(Stdio::null()))?;
+    let mut server = ServerProcess {
+        child,
+        endpoint: format!("http://127.0.0.1:{port}"),
+        _data: Some(data),
+    };
+    wait_for_port(&mut server.child, port)?;
+    Ok(server)
+}
+
 /// Starts a program that prints its port as its first line.
 fn start_announced(command: &mut Command) -> Result<ServerProcess, String> {
     let child = spawn(command.stdout(Stdio::piped()))?;
