@@ -104,7 +104,7 @@ impl Process {
             recreated: RecreatedStream::Stop,
         };
         let taken_up = take_up(&mut checkpoint, &circumstances).map_err(|fault| fault.to_string());
-        let (delta, Recovery { start, since_ms }) = taken_up?;
+        let (delta, Recovery { start, since_ms, .. }) = taken_up?;
         store.commit(delta)?;
         let map = outside.stream.map();
         let since_ms = u64::try_from(since_ms).unwrap_or(0);
@@ -122,7 +122,7 @@ impl Process {
         let tables = (0..QUEUES_MAX).map(|queue| (SCHEMA.to_owned(), table_name(queue)));
         let mut ledger = Ledger::new(&checkpoint, &tables.collect::<Vec<_>>(), map.clone());
         if start.is_in_doubt && outside.plan.delivery.guarantee == Guarantee::Dedupe {
-            ledger.start_in_doubt(&start.candidates);
+            ledger.start_in_doubt(&start.candidates, true);
         }
         let readers = readers(outside, &checkpoint);
         let chain = checkpoint.task.chain;

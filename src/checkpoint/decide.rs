@@ -39,14 +39,14 @@ pub enum NotDecided {
     },
     /// Rows of it may be in the stream that the checkpoint does not know, and nobody can find out.
     #[error(
-        "rows of {key} after its first {settled} may be in the stream already: a process that was killed sent them, and \
-         the version that it read was gone when the next one came to compare them; `--allow-repeats` sends them again, \
-         `brigade files skip` leaves them out"
+        "rows of {key} after {settled} may be in the stream already, and nobody can tell which: they were sent before a \
+         stop, or after this state was saved, and the version that they came from cannot be compared with the stream any \
+         more; `--allow-repeats` sends them again, `brigade files skip` leaves them out"
     )]
     Repeats {
         /// Its key.
         key: String,
-        /// How many rows are settled, with their unit.
+        /// Up to where it is settled.
         settled: String,
     },
 }
@@ -76,7 +76,10 @@ pub fn decide(
     if decision == Decision::RetryAtMark && aside.is_in_doubt && !may_repeat {
         return Err(NotDecided::Repeats {
             key: key(),
-            settled: counted(aside.watermark.ordinal, "row"),
+            settled: match aside.watermark.ordinal {
+                0 => "its beginning".to_owned(),
+                rows => format!("its first {}", counted(rows, "row")),
+            },
         });
     }
     let mut delta = CheckpointDelta {
@@ -222,7 +225,11 @@ mod tests {
         let skipped = entry(delta.objects[0].1.clone());
         let refused = decide(&checkpoint(true), &skipped, None, Decision::RetryAtMark, false);
         assert!(matches!(refused, Err(NotDecided::Repeats { .. })), "{refused:?}");
-        assert!(of(Decision::RetryAtMark, true).is_ok());
+        let delta = of(Decision::RetryAtMark, true).unwrap();
+        let Some(ObjectState::Open(progress)) = delta.objects[0].1.retried() else {
+            panic!("{delta:?}");
+        };
+        assert!(progress.is_in_doubt, "one consent is for one try");
         assert!(of(Decision::RetryFromBeginning, false).is_ok());
     }
 

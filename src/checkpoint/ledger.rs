@@ -24,6 +24,8 @@ use crate::model::trouble::{Trouble, Troubles};
 use crate::model::{Mark, ObjectId, Span, TableIndex};
 use crate::route::shard_map::ShardMap;
 
+#[path = "ledger_doubt.rs"]
+mod doubt;
 #[path = "ledger_views.rs"]
 mod views;
 
@@ -57,6 +59,7 @@ pub struct Ledger {
     is_task_changed: bool,
     /// Objects that a process before this one may have sent more of than is known; until they are finished.
     doubtful: BTreeSet<ObjectId>,
+    is_looked_for: bool,
 }
 
 impl Ledger {
@@ -90,24 +93,8 @@ impl Ledger {
             task: checkpoint.task.clone(),
             is_task_changed: false,
             doubtful: BTreeSet::new(),
+            is_looked_for: false,
         }
-    }
-
-    /// Notes of which objects there may be more in the stream than is known.
-    pub fn start_in_doubt(&mut self, candidates: &[ObjectId]) {
-        self.doubtful = candidates.iter().cloned().collect();
-    }
-
-    /// Notes how the process ends: cleanly only if nothing of what it found in doubt is left (D3).
-    pub fn stop(&mut self, is_clean: bool) {
-        let is_certain = !self.is_in_doubt();
-        self.change_task(|task| task.clean_stop = is_clean && is_certain);
-    }
-
-    /// Whether something is left of what the process found in doubt when it started.
-    pub fn is_in_doubt(&self) -> bool {
-        let is_finished = |id| self.objects.get(id).is_some_and(|object| object.state().1);
-        !self.doubtful.iter().all(is_finished)
     }
 
     /// Opens an object where its checkpoint left it.
@@ -148,6 +135,7 @@ impl Ledger {
             troubles: troubles.clone(),
             table_name,
             was_set_aside,
+            is_in_doubt: progress.is_in_doubt,
         };
         self.objects.insert(entry.id.clone(), object);
         Ok(ResumePoint {
@@ -248,7 +236,7 @@ impl Ledger {
         if matches!(end, ObjectEnd::Quarantined { .. }) && !object.was_set_aside {
             self.ends.set_aside(id);
         }
-        end.doubt_only_if(self.doubtful.contains(id));
+        end.doubt(id, &self.doubtful);
         object.end = Some(end);
         // Also because of what comes after it: where its chain goes on has to be durable no later than that.
         object.is_changed = true;

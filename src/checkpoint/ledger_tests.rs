@@ -23,7 +23,7 @@ pub(super) const LANES: [Lane; 3] = [
 /// Bytes of a record.
 const RECORD_BYTES: u64 = 10;
 
-fn mark(ordinal: u64) -> Mark {
+pub(super) fn mark(ordinal: u64) -> Mark {
     Mark {
         position: ordinal * RECORD_BYTES,
         ordinal,
@@ -120,7 +120,7 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap()
 }
 
-fn state_in(delta: &CheckpointDelta, object: u64) -> Option<ObjectState> {
+pub(super) fn state_in(delta: &CheckpointDelta, object: u64) -> Option<ObjectState> {
     let found = delta.objects.iter().find(|(of, _)| *of == id(object));
     found.map(|(_, state)| state.clone())
 }
@@ -323,6 +323,7 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
         },
         lanes: None,
         troubles: Troubles::default(),
+        is_in_doubt: false,
     };
     let mut ledger = ledger(&Checkpoint::default());
     let resume = ledger
@@ -339,28 +340,4 @@ fn an_object_goes_on_where_its_checkpoint_left_it() {
     assert_eq!((found.watermark, found.totals.records), (mark(5), 5));
     assert_eq!(found.through, progress.through, "a cut never goes back");
     assert_eq!(found.dead_letters_through, 5);
-}
-
-/// What was sent of an object by a process that was killed is known once it was read up to where it breaks.
-#[test]
-fn what_is_set_aside_is_in_doubt_only_if_more_of_it_can_have_been_sent_and_its_version_is_gone() {
-    let ended = |is_candidate: bool, is_gone: bool| {
-        let mut ledger = ledger(&Checkpoint::default());
-        let candidates: &[ObjectId] = if is_candidate { &[id(0)] } else { &[] };
-        ledger.start_in_doubt(candidates);
-        ledger
-            .open(&entry(0, ObjectState::Registered), Some(TableIndex(0)), 0)
-            .unwrap();
-        let end = ObjectEnd::Quarantined {
-            reason: "it broke".to_owned(),
-            is_in_doubt: is_gone,
-        };
-        ledger.ended(&id(0), end).unwrap();
-        let (delta, _finished) = ledger.take_delta(1);
-        let state = state_in(&delta, 0).unwrap();
-        (state.set_aside().unwrap().is_in_doubt, ledger.is_in_doubt())
-    };
-    assert_eq!(ended(true, true), (true, false));
-    assert_eq!(ended(true, false), (false, false));
-    assert_eq!(ended(false, true), (false, false));
 }

@@ -2,13 +2,15 @@
 //!
 //! **Invariants:** C2 (an object ends only when every record of it is settled).
 
+use std::collections::BTreeSet;
+
 use super::cut::ObjectCut;
 use super::store::{ObjectProgress, ObjectState, ObjectTotals};
 use super::tally::ChunkTally;
 use super::watermark::Watermark;
 use crate::chain::ends::LaneEnds;
-use crate::model::TableIndex;
 use crate::model::trouble::{Suspension, Troubles};
+use crate::model::{ObjectId, TableIndex};
 
 /// How reading an object ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +30,17 @@ pub enum ObjectEnd {
 }
 
 impl ObjectEnd {
-    /// Nothing is in doubt of an object of which no earlier process can have sent more than is known.
-    pub(super) fn doubt_only_if(&mut self, may_be: bool) {
-        let is_in_doubt = match self {
-            Self::Quarantined { is_in_doubt, .. } => is_in_doubt,
-            Self::Suspended(Some(suspension)) => &mut suspension.is_in_doubt,
-            Self::Suspended(None) | Self::Complete => return,
-        };
-        *is_in_doubt &= may_be;
+    /// Says whether something is in doubt: of an object that is set aside what an earlier process may have sent of it; of
+    /// one that suspends its table also what it may have sent of those after it, which nobody reads now.
+    pub(super) fn doubt(&mut self, id: &ObjectId, doubtful: &BTreeSet<ObjectId>) {
+        match self {
+            Self::Quarantined { is_in_doubt, .. } => *is_in_doubt &= doubtful.contains(id),
+            Self::Suspended(Some(suspension)) => {
+                let mut from_here = doubtful.iter().filter(|other| other.queue == id.queue);
+                suspension.is_in_doubt = from_here.any(|other| other.number >= id.number);
+            }
+            Self::Suspended(None) | Self::Complete => {}
+        }
     }
 }
 
@@ -55,6 +60,8 @@ pub(super) struct OpenObject {
     pub(super) table_name: Option<String>,
     /// Whether it had been set aside before it was opened, so that nothing of it was ever sent.
     pub(super) was_set_aside: bool,
+    /// Whether more of it may be in the stream than is known, whatever becomes of it.
+    pub(super) is_in_doubt: bool,
     pub(super) end: Option<ObjectEnd>,
     pub(super) is_changed: bool,
 }
@@ -72,19 +79,30 @@ impl OpenObject {
                     reason: reason.clone(),
                     watermark,
                     totals: self.totals,
-                    is_in_doubt: *is_in_doubt,
+                    is_in_doubt: *is_in_doubt || self.has_more(),
                 };
                 (aside, true)
             }
             Some(ObjectEnd::Suspended(by_object)) if self.watermark.is_settled() => {
                 let mut progress = self.progress();
                 if let (Some(suspension), Some(table)) = (by_object, &self.table_name) {
-                    progress.troubles.of_mut(table).suspension = Some(suspension.as_ref().clone());
+                    let is_in_doubt = suspension.is_in_doubt || self.has_more();
+                    progress.troubles.of_mut(table).suspension = Some(Suspension {
+                        is_in_doubt,
+                        ..suspension.as_ref().clone()
+                    });
                 }
                 (ObjectState::Open(progress), true)
             }
             Some(_) | None => (ObjectState::Open(self.progress()), false),
         }
+    }
+
+    /// Whether rows after the watermark are settled, or may be: of a version that cannot be read on, nobody can tell which.
+    fn has_more(&self) -> bool {
+        let ordinal = self.watermark.mark().ordinal;
+        let is_ahead = !self.cut.ahead_of(ordinal).is_empty() || self.dead_letters_through > ordinal;
+        self.is_in_doubt || is_ahead
     }
 
     fn progress(&self) -> ObjectProgress {
@@ -96,6 +114,7 @@ impl OpenObject {
             totals: self.totals,
             lanes: self.lanes.clone(),
             troubles: self.troubles.clone(),
+            is_in_doubt: self.is_in_doubt,
         }
     }
 }

@@ -20,6 +20,18 @@ pub enum NotResumed {
         /// The tables that are, or nothing.
         others: String,
     },
+    /// Rows may be in the stream that the checkpoint does not know, and nobody can find out.
+    #[error(
+        "rows of {table} in {key} and in its later load files may be in the stream already: they were sent before a \
+         stop, and the version of {key} that they came from cannot be compared with the stream any more; `--allow-repeats` sends them again, \
+         `brigade reload --table {table}` loads the table from its beginning"
+    )]
+    Repeats {
+        /// The table.
+        table: String,
+        /// The file that suspended it.
+        key: String,
+    },
     /// What is in doubt was decided while the table was suspended, so it has to be settled like that (D3).
     #[error(
         "the last run did not stop cleanly, so rows after the place where {table} was suspended may be in doubt; let \
@@ -42,11 +54,12 @@ pub struct Resumed {
     pub delta: CheckpointDelta,
 }
 
-/// Lifts the suspension of a table, given its stored name.
+/// Lifts the suspension of a table, given its stored name; `may_repeat` says whether rows may be sent that may be in the
+/// stream already.
 ///
 /// # Errors
 /// If it is not suspended, or if the last run left something in doubt.
-pub fn resume_table(checkpoint: &Checkpoint, table: &str) -> Result<Resumed, NotResumed> {
+pub fn resume_table(checkpoint: &Checkpoint, table: &str, may_repeat: bool) -> Result<Resumed, NotResumed> {
     let known = checkpoint
         .tables
         .iter()
@@ -61,6 +74,12 @@ pub fn resume_table(checkpoint: &Checkpoint, table: &str) -> Result<Resumed, Not
     if !checkpoint.task.clean_stop {
         return Err(NotResumed::InDoubt {
             table: table.to_owned(),
+        });
+    }
+    if suspension.is_in_doubt && !may_repeat {
+        return Err(NotResumed::Repeats {
+            table: table.to_owned(),
+            key: suspension.key,
         });
     }
     let mut statistics = known.clone();

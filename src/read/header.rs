@@ -112,39 +112,62 @@ fn is_header_of(names: &[String], table: &Table) -> bool {
     !names.is_empty() && names.iter().filter(is_column).count() * 2 >= names.len()
 }
 
-/// Why fields cannot stand in the order of the definition, if the header that is skipped says that they do not: each table
-/// whose columns it names has one that it names elsewhere only.
+/// Why fields cannot stand in the order of the definition, if the header that is skipped says that they do not: a table
+/// of which it names as many columns as of any has one that it names elsewhere only, and each such table has.
 pub fn misplaced(header: &[u8], rows: RowSource, dialect: &CsvDialect, tables: &[Table]) -> Option<String> {
-    let names = names_of(header, dialect).ok()?;
+    let names = bare_names(header, dialect);
     let leading = leading_fields(&names, rows, dialect.load_operation_column, tables);
+    let columns = names.get(leading..).unwrap_or_default();
     let own = tables.iter().zip(0..);
     let own = own.filter(|(_, index)| rows.table().is_none_or(|table| table == TableIndex(*index)));
-    let misplaced = own.filter_map(|(table, _)| {
-        let names = names.get(leading..).unwrap_or_default();
-        // Rows that begin with an operation may have a header that calls it anything.
-        let first = table.columns.first().map(|column| column.name.as_str());
-        let is_wider = leading == 0 && names.len() == table.columns.len() + 1;
-        let later = names.get(1..).filter(|later| {
-            let second = later.first().map(String::as_str).unwrap_or_default();
-            is_wider && first.is_some_and(|first| first.eq_ignore_ascii_case(second))
-        });
-        let place = || {
-            let place = elsewhere(names, table)?;
-            let is_later_too = later.is_none_or(|later| elsewhere(later, table).is_some());
-            is_later_too.then_some((table, place))
-        };
-        is_header_of(names, table).then(place)
-    });
-    let misplaced: Option<Vec<_>> = misplaced.collect();
+    let own = own.map(|(table, _)| (table, named_count(columns, table)));
+    let own: Vec<_> = own.filter(|(table, _)| is_header_of(columns, table)).collect();
+    let most = own.iter().map(|(_, count)| *count).max()?;
+    let named_most = own.iter().filter(|(_, count)| *count == most);
+    let misplaced: Option<Vec<_>> = named_most
+        .map(|(table, _)| Some((*table, misplaced_in(columns, leading, table)?)))
+        .collect();
     let (table, (column, place)) = misplaced?.into_iter().next()?;
     let expected = table.columns.iter().position(|known| known.name == column)?;
     Some(format!(
         "{column} is column {} of {}, and its header has it as name {} of its columns; read files by their headers with \
-         source.csv.columns: by_header, or say that the header is wrong with source.csv.header_drift: accept",
+         source.csv.columns: by_header (then change files need headers too), or say that the header is wrong with source.csv.header_drift: accept",
         expected + 1,
         table.full_name(),
         place + 1
     ))
+}
+
+/// The first column of a table that stands elsewhere, with its place among the names.
+fn misplaced_in<'t>(names: &[String], leading: usize, table: &'t Table) -> Option<(&'t str, usize)> {
+    let place = elsewhere(names, table)?;
+    // Rows that begin with an operation may have a header that calls it anything.
+    let first = table.columns.first().map(|column| column.name.as_str());
+    let is_wider = leading == 0 && names.len() == table.columns.len() + 1;
+    let later = names.get(1..).filter(|later| {
+        let second = later.first().map(String::as_str).unwrap_or_default();
+        is_wider && first.is_some_and(|first| first.eq_ignore_ascii_case(second))
+    });
+    let is_later_too = later.is_none_or(|later| elsewhere(later, table).is_some());
+    is_later_too.then_some(place)
+}
+
+/// How many columns of a table are named.
+fn named_count(names: &[String], table: &Table) -> usize {
+    let is_named = |name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let columns = table.columns.iter();
+    columns.filter(|column| is_named(&column.name)).count()
+}
+
+/// The names in a header that need not be one: whatever else is wrong with it, names are to be known.
+fn bare_names(header: &[u8], dialect: &CsvDialect) -> Vec<String> {
+    let mut splitter = FieldSplitter::new(dialect);
+    let names = splitter.split(header).iter().map(|field| {
+        let name = String::from_utf8_lossy(field.text);
+        name.trim_matches(|c: char| c.is_whitespace() || "\"'`[]".contains(c))
+            .to_owned()
+    });
+    names.collect()
 }
 
 /// The first column that is named, and not where it stands in the definition, with its first place among the names.

@@ -229,4 +229,30 @@ fn a_header_that_names_the_columns_in_another_order_is_told_from_one_that_says_n
         "it is that of the other table"
     );
     assert!(changes("op,table,schema,name,id,note").is_some());
+    // It names more columns of the first table than of the other, whose columns would be in place.
+    let both = [
+        table("t", &[("id", false), ("amount", false), ("note", true)]),
+        table("u", &[("amount", false), ("id", true)]),
+    ];
+    let told = misplaced(
+        b"op,table,schema,amount,id,note",
+        RowSource::Changes,
+        &CsvDialect::default(),
+        &both,
+    );
+    assert!(told.unwrap().contains("id is column 1 of"));
+}
+
+#[test]
+fn names_are_known_whatever_stands_around_them() {
+    let load = |header: &[u8]| misplaced(header, RowSource::Load(T), &CsvDialect::default(), &tables());
+    for header in [
+        &b"'name','id','note'"[..],
+        b"`name`,`id`,`note`",
+        b"[name],[id],[note]",
+        b"name,id,n\xf6te",
+        b"name,id,\"note",
+    ] {
+        assert!(load(header).is_some(), "{}", String::from_utf8_lossy(header));
+    }
 }

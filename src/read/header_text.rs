@@ -171,6 +171,14 @@ impl FirstRow {
         }
     }
 
+    /// Its text, if it has one.
+    pub(super) fn text(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::None(_) => None,
+        }
+    }
+
     /// Whether it names columns of the table, as a header does.
     pub(super) fn names_columns(&self, dialect: &CsvDialect, table: &Table) -> bool {
         matches!(self, Self::Text(row) if names_columns(row, dialect, table))

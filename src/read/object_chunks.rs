@@ -78,7 +78,7 @@ pub struct ObjectChunks<'a> {
     /// Travels with each chunk.
     columns: Option<Arc<FileColumns>>,
     operation: OperationColumn,
-    /// Until the header was skipped.
+    /// What the header has to be like that is skipped.
     header: Option<SkippedHeader>,
     mark: Mark,
 }
@@ -117,8 +117,8 @@ impl<'a> ObjectChunks<'a> {
             rows,
             columns,
             operation,
+            header,
         } = opening.open().await?;
-        let header = SkippedHeader::expected(&opening);
         Ok(Self {
             rows,
             columns,
@@ -186,7 +186,7 @@ impl<'a> ObjectChunks<'a> {
             Rows::Parquet(rows) => rows.next().await,
         }?;
         if let NextChunk::Chunk(chunk) = &mut step {
-            if let Some(header) = self.header.take() {
+            if let Some(header) = &mut self.header {
                 header.check(chunk)?;
             }
             chunk.columns.clone_from(&self.columns);

@@ -12,6 +12,7 @@ use super::operation_column::OperationColumn;
 use super::parquet::columns::table_of_key;
 use super::parquet::rows::ParquetRows;
 use super::parquet::worker::Job;
+use super::skipped_header::SkippedHeader;
 use super::text_rows::TextRows;
 use super::utf8_text::Utf8Text;
 use crate::model::{FileColumns, Mark, ObjectVersion, RowSource, TableIndex};
@@ -23,6 +24,7 @@ pub(super) struct Opened<'a> {
     pub(super) rows: Rows<'a>,
     pub(super) columns: Option<Arc<FileColumns>>,
     pub(super) operation: OperationColumn,
+    pub(super) header: Option<SkippedHeader>,
 }
 
 /// An object that is being opened.
@@ -43,6 +45,7 @@ impl<'a> Opening<'_, 'a> {
         let (format, peeked) = self.format().await?;
         let columns = self.columns(format).await?;
         let operation = self.operation(format).await?;
+        let header = self.skipped_header(format).await?;
         let rows = match self.rows(format, peeked).await? {
             Rows::Text(text) if self.settings.has_blank_rows(self.table, columns.as_deref()) => {
                 Rows::Text(Box::new(text.with_blank_rows()))
@@ -53,7 +56,22 @@ impl<'a> Opening<'_, 'a> {
             rows,
             columns,
             operation,
+            header,
         })
+    }
+
+    /// What the header has to be like that is skipped. One of an object that is read on is looked at here: it may be another
+    /// version, whose beginning nobody has read.
+    async fn skipped_header(self, format: Format) -> Result<Option<SkippedHeader>, SourceError> {
+        let mut header = SkippedHeader::expected(&self);
+        if self.start != Mark::START
+            && let Some(expected) = &mut header
+            && let Some(first_row) = self.head().header(format).await?
+            && let Some(text) = first_row.text()
+        {
+            expected.check_resumed(text)?;
+        }
+        Ok(header)
     }
 
     /// Whether rows begin with an operation. What was read in part was decided by its first row, and still is.

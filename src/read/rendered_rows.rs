@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::framer::{Framer, FramerConfig};
+use super::header::misplaced;
 use super::header_text::FirstRow;
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
 use crate::config::Config;
 use crate::model::{Chunk, FileColumns, Mark, ObjectVersion, Operation, RowSource, TableIndex};
 use crate::parse::row::{RenderedChunk, RowRenderer};
 use crate::saturate;
-use crate::settings::CsvColumns;
+use crate::settings::{CsvColumns, HeaderDrift};
 use crate::source::{ObjectSource, SourceError};
 use crate::value::timestamp::MessageTimestamp;
 
@@ -150,13 +151,19 @@ impl RowReader {
         ObjectChunks::columns_of(source, version, rows.table(), &self.settings).await
     }
 
-    /// What the header of a text says of its columns, if they go by it. If it is not one, no row can be read.
+    /// What the header of a text says of its columns, if they go by it. If it is not one, or one that is skipped says that
+    /// they stand elsewhere, no row can be read.
     fn columns_of_text(&self, text: &[u8], rows: RowSource) -> Option<Arc<FileColumns>> {
         let framing = &self.settings.framing;
-        let CsvColumns::ByHeader { .. } = framing.dialect.columns else {
-            return None;
-        };
         let first_row = FirstRow::of_text(text, framing)?;
+        if let CsvColumns::ByPosition { drift } = framing.dialect.columns {
+            let has_header = self.settings.framing_of(rows.table()).dialect.ignore_header_rows > 0;
+            let header = first_row
+                .text()
+                .filter(|_| has_header && drift != HeaderDrift::Accept)?;
+            let reason = misplaced(header, rows, &framing.dialect, &self.settings.tables)?;
+            return Some(Arc::new(FileColumns::refused(rows.table(), &reason)));
+        }
         let columns = match first_row.header(rows, &framing.dialect, &self.settings.tables) {
             Ok(header) => header.columns,
             Err(reason) => FileColumns::refused(rows.table(), &reason),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::header::misplaced;
 use super::opening::Opening;
-use crate::model::{Chunk, Mark, RowSource, Table};
+use crate::model::{Chunk, RowSource, Table};
 use crate::settings::{CsvColumns, CsvDialect, HeaderDrift};
 use crate::source::SourceError;
 
@@ -17,49 +17,68 @@ pub(super) struct SkippedHeader {
     rows: RowSource,
     tables: Arc<[Table]>,
     policy: HeaderDrift,
+    /// What is wrong with it, as soon as it was seen. A file without a row has nothing to be sent under wrong names.
+    trouble: Option<SourceError>,
 }
 
 impl SkippedHeader {
-    /// That of an object that is read from its beginning; `None` if none is skipped.
+    /// That of an object; `None` if none is skipped.
     pub(super) fn expected(opening: &Opening<'_, '_>) -> Option<Self> {
         let dialect = &opening.framing.dialect;
         let CsvColumns::ByPosition { drift } = dialect.columns else {
             return None;
         };
-        let is_skipped = dialect.ignore_header_rows > 0 && opening.start == Mark::START;
-        is_skipped.then(|| Self {
+        (dialect.ignore_header_rows > 0).then(|| Self {
             location: opening.location.to_owned(),
             dialect: dialect.clone(),
             rows: opening.table.map_or(RowSource::Changes, RowSource::Load),
             tables: Arc::clone(&opening.settings.tables),
             policy: drift,
+            trouble: None,
         })
     }
 
-    /// Checks the first chunk.
+    /// Checks the next chunk.
     ///
     /// # Errors
-    /// [`SourceError::Drifted`] if fields do not stand where their columns do, and that is not accepted.
-    pub(super) fn check(self, chunk: &Chunk) -> Result<(), SourceError> {
-        let header = chunk.header_text();
-        let detail = header.and_then(|header| misplaced(header, self.rows, &self.dialect, &self.tables));
-        match (detail, self.policy) {
-            (None, _) => Ok(()),
-            (Some(detail), HeaderDrift::Accept) => {
-                tracing::warn!(
-                    object = self.location,
-                    detail,
-                    "read by position, against its header"
-                );
-                Ok(())
+    /// [`SourceError::Drifted`] if it has rows, and fields do not stand where their columns do, and that is not accepted.
+    pub(super) fn check(&mut self, chunk: &Chunk) -> Result<(), SourceError> {
+        if let Some(header) = chunk.header_text() {
+            self.look_at(header);
+        }
+        match self.trouble.take_if(|_| !chunk.records.is_empty()) {
+            Some(trouble) => Err(trouble),
+            None => Ok(()),
+        }
+    }
+
+    /// The same of an object that is read on, of which this is the header.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(super) fn check_resumed(&mut self, header: &[u8]) -> Result<(), SourceError> {
+        self.look_at(header);
+        match self.trouble.take() {
+            Some(trouble) => Err(trouble),
+            None => Ok(()),
+        }
+    }
+
+    fn look_at(&mut self, header: &[u8]) {
+        let Some(detail) = misplaced(header, self.rows, &self.dialect, &self.tables) else {
+            return;
+        };
+        let location = self.location.clone();
+        match self.policy {
+            HeaderDrift::Accept => {
+                tracing::warn!(object = location, detail, "read by position, against its header");
             }
-            (Some(detail), policy @ (HeaderDrift::Quarantine | HeaderDrift::Stop)) => {
-                let location = self.location;
-                Err(SourceError::Drifted {
+            policy @ (HeaderDrift::Quarantine | HeaderDrift::Stop) => {
+                self.trouble = Some(SourceError::Drifted {
                     location,
                     detail,
                     policy,
-                })
+                });
             }
         }
     }

@@ -42,7 +42,8 @@ pub(super) async fn register_unknown(
 }
 
 /// The objects that are set aside, as `changed` leaves them: a person may have had them read since, so rows of them may be
-/// in the stream. Those that are to be read have a number now and are looked for.
+/// in the stream. Those that are to be read have a number by now and are looked for, if they are there; if not, a person
+/// has to decide again when they are.
 ///
 /// # Errors
 /// As the store says.
@@ -52,12 +53,13 @@ pub(super) fn doubted(
 ) -> Result<Vec<(ObjectId, ObjectState)>, StoreError> {
     for entry in store.set_aside()? {
         let decision = entry.state.set_aside().and_then(|aside| aside.decision);
-        if decision.is_some_and(Decision::is_retry) {
-            continue;
-        }
+        let doubted = |state: &ObjectState| match decision {
+            Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => state.undecided(),
+            Some(Decision::Skip) | None => state.doubted(),
+        };
         match changed.iter_mut().find(|(id, _)| *id == entry.id) {
-            Some((_, state)) => *state = state.doubted(),
-            None => changed.push((entry.id, entry.state.doubted())),
+            Some((_, state)) => *state = doubted(state),
+            None => changed.push((entry.id, doubted(&entry.state))),
         }
     }
     Ok(changed)

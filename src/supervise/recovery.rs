@@ -25,6 +25,8 @@ const EARLIEST_MS: i64 = 24 * 60 * 60 * 1_000;
 pub struct Recovery {
     /// What the delivery of each shard starts from.
     pub start: Start,
+    /// Whether a process before this one left something in doubt, looked for or not.
+    pub was_in_doubt: bool,
     /// Nothing in doubt is older than this, in milliseconds since the epoch.
     pub since_ms: i64,
 }
@@ -40,12 +42,15 @@ impl Recovery {
             .max();
         let cuts = checkpoint.cuts.iter();
         let shards = cuts.map(|cut| (cut.shard_id.clone(), cut.lanes.clone()));
-        // Nothing after the place where a table was suspended was ever sent.
+        // Nothing after the row that suspended a table was ever sent; what may have been sent after a file that did so is
+        // said with the suspension.
         let open = checkpoint.unfinished.iter().map(|entry| &entry.id);
         let open = open.filter(|id| !checkpoint.is_held_back(id)).cloned();
+        let was_in_doubt = checkpoint.is_put_back || (task.fresh_start_ms.is_some() && !task.clean_stop);
         Self {
+            was_in_doubt,
             start: Start {
-                is_in_doubt: checkpoint.is_put_back || (task.fresh_start_ms.is_some() && !task.clean_stop),
+                is_in_doubt: was_in_doubt,
                 // What was sent since then may have been sent again, and nothing here says so.
                 may_hold_copies: checkpoint.is_put_back || task.may_hold_copies,
                 candidates: open.collect(),
@@ -222,7 +227,7 @@ pub fn take_up(
         recreated,
     } = *circumstances;
     let mut recovery = Recovery::of(checkpoint);
-    let was_in_doubt = recovery.start.is_in_doubt;
+    let was_in_doubt = recovery.was_in_doubt;
     let mut delta = CheckpointDelta::default();
     let Checkpoint {
         task,

@@ -191,13 +191,14 @@ impl Wiring<'_> {
             .map(|table| (table.owner.clone(), table.name.clone()))
             .collect();
         let mut ledger = Ledger::new(&self.checkpoint, &names, self.stream.shards.clone());
-        let Start {
-            is_in_doubt,
-            candidates,
-            ..
-        } = &self.recovery.start;
-        if *is_in_doubt && self.delivery.guarantee == Guarantee::Dedupe {
-            ledger.start_in_doubt(candidates);
+        if self.recovery.was_in_doubt {
+            let Start {
+                is_in_doubt,
+                candidates,
+                ..
+            } = &self.recovery.start;
+            let is_looked_for = *is_in_doubt && self.delivery.guarantee == Guarantee::Dedupe;
+            ledger.start_in_doubt(candidates, is_looked_for);
         }
         let (store, clock) = (Arc::clone(&self.backends.store), Arc::clone(&self.backends.clock));
         let (interval, budget) = (self.config.state.commit_interval, self.budget.clone());

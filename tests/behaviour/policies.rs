@@ -161,7 +161,7 @@ fn a_table_that_is_not_suspended_cannot_be_resumed() {
     let (world, ..) = load_world();
     world.run(RunMode::Once).assert_ended(RunEnd::Finished);
     let store = world.store.reopen().unwrap();
-    let refused = resume_table(&store.load().unwrap(), "sales.t1").unwrap_err();
+    let refused = resume_table(&store.load().unwrap(), "sales.t1", false).unwrap_err();
     let others = "; suspended: sales.t0".to_owned();
     let table = "sales.t1".to_owned();
     assert_eq!(refused, NotResumed::NotSuspended { table, others });
@@ -276,7 +276,7 @@ fn so_many_suspended_tables_stop_the_task_until_one_is_resumed() {
         judge(&world, &Expectation::flawless().unfinished());
         let checkpoint = world.store.reopen().unwrap().load().unwrap();
         assert!(checkpoint.task.clean_stop, "{:?}", checkpoint.task);
-        let resumed = resume_table(&checkpoint, "sales.t0");
+        let resumed = resume_table(&checkpoint, "sales.t0", false);
         assert!(
             resumed.is_ok(),
             "a start that is refused leaves no doubt: {resumed:?}"
@@ -368,7 +368,7 @@ fn a_table_is_not_resumed_while_something_is_in_doubt() {
     checkpoint.task.clean_stop = false;
     let table = "sales.t0".to_owned();
     assert_eq!(
-        resume_table(&checkpoint, "sales.t0").unwrap_err(),
+        resume_table(&checkpoint, "sales.t0", false).unwrap_err(),
         NotResumed::InDoubt { table }
     );
 }

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use bucket_brigade::checkpoint::store::CheckpointStore;
+use bucket_brigade::checkpoint::decide::decide;
 use bucket_brigade::checkpoint::store::import::import;
 use bucket_brigade::checkpoint::store::sled::{OpenOptions, SledStore, reset};
+use bucket_brigade::checkpoint::store::{CheckpointStore, Decision};
 use bucket_brigade::observe::counters::CountersSnapshot;
 use bucket_brigade::settings::{Guarantee, RunMode};
 use bucket_brigade::source::memory::BodyFault;
@@ -171,4 +172,28 @@ fn a_file_that_is_set_aside_in_a_state_of_an_earlier_time_is_in_doubt() {
         run(&world, folder.path(), false);
         assert!(aside(), "somebody may have read it");
     }
+}
+
+/// It may have been read since, so what was decided before does not count if it is not there to be compared.
+#[test]
+fn a_file_that_was_to_be_read_again_and_is_not_there_is_decided_again() {
+    let (world, folder) = (world(), tempfile::tempdir().unwrap());
+    let key = change_file(&world, 0);
+    let whole = world.data.file(&key).bytes.clone();
+    world.source.inject(&key, 1_000, BodyFault::Replaced(whole));
+    run(&world, folder.path(), false);
+    let store = open(folder.path());
+    let entry = store.set_aside().unwrap().remove(0);
+    let delta = decide(&store.load().unwrap(), &entry, None, Decision::RetryAtMark, false).unwrap();
+    store.commit(&delta).unwrap();
+    store.stop(0).unwrap();
+    drop(store);
+    let saved = exported(folder.path());
+    reset(folder.path(), OpenOptions::new(TASK).lock_wait).unwrap();
+    import(folder.path(), &OpenOptions::new(TASK), &mut saved.as_slice()).unwrap();
+    world.source.remove(&key);
+    run(&world, folder.path(), false);
+    let found = open(folder.path()).set_aside().unwrap().remove(0);
+    let aside = found.state.set_aside().unwrap();
+    assert_eq!((aside.decision, aside.is_in_doubt), (None, true), "{found:?}");
 }

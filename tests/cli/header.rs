@@ -7,6 +7,10 @@
 )]
 
 use std::fs;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use serde_json::{Value, json};
 
@@ -171,20 +175,31 @@ fn a_header_with_other_columns_is_told_by_every_command() {
     );
 }
 
+/// Writes the beginning of a compressed file: all of it, or a part.
+fn put_gzip(task: &TaskFolder, key: &str, text: &str, parts: usize) {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let path = task.path().join("data").join(key);
+    fs::write(path, bytes.get(..bytes.len() / parts).unwrap()).unwrap();
+}
+
+/// A task of two load files, of which one has a header in another order.
+fn swapped(more: &str) -> TaskFolder {
+    let csv = format!("process\n  csv: {{ ignore_header_rows: 1{more} }}");
+    let task = TaskFolder::new(&Settings {
+        late_files: csv.leak(),
+        ..Settings::default()
+    });
+    task.write(&format!("data/{LOAD}"), "id,amount,note\n1,10.50,first\n");
+    task.write("data/shop/orders/LOAD2.csv", "amount,id,note\n20.00,2,second\n");
+    task
+}
+
 /// By position, values would be sent under the names of other columns.
 #[test]
 fn a_header_that_is_skipped_and_names_another_order_sets_its_file_aside() {
-    let with = |more: &str| {
-        let csv = format!("process\n  csv: {{ ignore_header_rows: 1{more} }}");
-        let task = TaskFolder::new(&Settings {
-            late_files: csv.leak(),
-            ..Settings::default()
-        });
-        task.write(&format!("data/{LOAD}"), "id,amount,note\n1,10.50,first\n");
-        task.write("data/shop/orders/LOAD2.csv", "amount,id,note\n20.00,2,second\n");
-        task
-    };
-    let task = with("");
+    let task = swapped("");
     let preview = task.brigade(&["preview"]);
     assert!(preview.stdout.contains("LOAD2.csv cannot be read"), "{preview:?}");
     let ended = task.brigade(&["run", "--once"]);
@@ -214,10 +229,51 @@ fn a_header_that_is_skipped_and_names_another_order_sets_its_file_aside() {
     task.brigade(&["run", "--once"]).expect(0);
     assert_eq!(loaded(&task), [json!(1), json!(2)]);
 
-    let task = with(", header_drift: stop");
+    let task = swapped(", header_drift: stop");
     let ended = task.brigade(&["run", "--once"]).expect(65);
     assert!(ended.stderr.contains("LOAD2.csv"), "{ended:?}");
-    let task = with(", header_drift: accept");
+    let task = swapped(", header_drift: accept");
     task.brigade(&["run", "--once"]).expect(0);
     assert_eq!(loaded(&task), [json!(1), json!(20)], "as DMS does");
+}
+
+/// Of a corrected file that is read on at a row nobody has read the header.
+#[test]
+fn the_header_of_a_corrected_file_is_looked_at_before_it_is_read_on() {
+    let task = swapped("");
+    let rows: Vec<_> = (0..20_000).map(|id| format!("{id},1.00,row {id}\n")).collect();
+    let rows = rows.concat();
+    let whole = format!("id,amount,note\n{rows}");
+    put_gzip(&task, "shop/orders/LOAD2.csv", &whole, 2);
+    assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
+    let before = task.records_count();
+    put_gzip(
+        &task,
+        "shop/orders/LOAD2.csv",
+        &whole.replacen("id,amount", "amount,id", 1),
+        1,
+    );
+    task.brigade(&["files", "retry", "shop/orders/LOAD2.csv"])
+        .expect(0);
+    assert_eq!(task.brigade(&["run", "--once"]).code, Some(65));
+    assert_eq!(
+        task.records_count(),
+        before,
+        "nothing more is sent under wrong names"
+    );
+}
+
+/// Rows that somebody corrected go by the header that they come with, if it speaks of another order.
+#[test]
+fn corrected_rows_are_not_sent_under_the_names_of_other_columns() {
+    let task = swapped(", header_drift: stop");
+    fs::remove_file(task.path().join("data/shop/orders/LOAD2.csv")).unwrap();
+    task.brigade(&["run", "--once"]).expect(0);
+    let before = task.records_count();
+    task.write("fixed.csv", "amount,id,note\n100,55,fixed\n");
+    let ended = task.brigade(&["dlq", "replay", "--file", "fixed.csv", "--table", "shop.orders"]);
+    assert_ne!(ended.code, Some(0), "{ended:?}");
+    let told = [ended.stdout.as_str(), ended.stderr.as_str()].concat();
+    assert!(told.contains("id is column 1 of shop.orders"), "{ended:?}");
+    assert_eq!(task.records_count(), before, "nothing was sent");
 }

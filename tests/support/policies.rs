@@ -42,7 +42,7 @@ pub(crate) fn suspensions(run: &Run) -> Vec<(String, Suspension)> {
 /// Lifts a suspension, as `brigade tables resume` does.
 pub(crate) fn resume(world: &World, table: &str) {
     let store = world.watched_store();
-    let resumed = resume_table(&world.store.reopen().unwrap().load().unwrap(), table).unwrap();
+    let resumed = resume_table(&world.store.reopen().unwrap().load().unwrap(), table, false).unwrap();
     store.commit(&resumed.delta).unwrap();
 }
 

@@ -169,6 +169,7 @@ mod tests {
                         totals,
                         lanes: (dead_letters_through % 2 == 0).then(|| ends_of(&[(1, 2, 3), (63, 4, 5)])),
                         troubles: troubles(dead_letters_through % 3),
+                        is_in_doubt: dead_letters_through % 5 == 0,
                     })
                 }
             ),
@@ -236,6 +237,7 @@ mod tests {
             },
             lanes: Some(ends_of(&[(5, 3, 12)])),
             troubles: troubles(1),
+            is_in_doubt: true,
         });
         let cut = ShardCut {
             shard_id: "shardId-000000000001".to_owned(),
@@ -259,7 +261,7 @@ mod tests {
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 1, 0, 1, 17, 108, 111, 97, 100, 58,
                 115, 97, 108, 101, 115, 46, 111, 114, 100, 101, 114, 115, 7, 12, 111, 114, 100, 101, 114,
                 115, 47, 55, 46, 99, 115, 118, 1, 1, 2, 10, 1, 2, 105, 100, 19, 34, 120, 34, 32, 105, 115,
-                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 1, 55, 79, 244, 34
+                32, 110, 111, 116, 32, 97, 32, 110, 117, 109, 98, 101, 114, 1, 1, 112, 82, 209, 11
             ],
             "changed shape needs a new version"
         );

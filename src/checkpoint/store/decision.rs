@@ -103,6 +103,20 @@ impl ObjectState {
         state
     }
 
+    /// The same object, set aside, as if nobody had decided; more of it may be in the stream.
+    #[must_use]
+    pub fn undecided(&self) -> Self {
+        self.set_aside().map_or_else(
+            || self.clone(),
+            |aside| Self::Quarantined {
+                reason: aside.reason.to_owned(),
+                watermark: aside.watermark,
+                totals: aside.totals,
+                is_in_doubt: true,
+            },
+        )
+    }
+
     /// The same object, set aside, of which more may be in the stream.
     #[must_use]
     pub fn doubted(&self) -> Self {
@@ -118,12 +132,16 @@ impl ObjectState {
         let aside = self.set_aside()?;
         match aside.decision? {
             Decision::Skip => None,
-            Decision::RetryAtMark if aside.watermark != Mark::START => Some(Self::Open(ObjectProgress {
-                watermark: aside.watermark,
-                dead_letters_through: aside.watermark.ordinal,
-                totals: aside.totals,
-                ..ObjectProgress::default()
-            })),
+            Decision::RetryAtMark if aside.watermark != Mark::START || aside.is_in_doubt => {
+                Some(Self::Open(ObjectProgress {
+                    watermark: aside.watermark,
+                    dead_letters_through: aside.watermark.ordinal,
+                    totals: aside.totals,
+                    // One consent is for one try.
+                    is_in_doubt: aside.is_in_doubt,
+                    ..ObjectProgress::default()
+                }))
+            }
             Decision::RetryAtMark | Decision::RetryFromBeginning => Some(Self::Registered),
         }
     }

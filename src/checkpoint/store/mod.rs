@@ -184,6 +184,9 @@ pub struct ObjectProgress {
     /// What went wrong with tables before the watermark, in reading order: of a load file with its own table only.
     #[serde(default)]
     pub troubles: Troubles,
+    /// Whether more of it may be in the stream than is known, because it is read again after that was said of it.
+    #[serde(default)]
+    pub is_in_doubt: bool,
 }
 
 /// One range of a cut.

@@ -25,8 +25,9 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
             detail,
         })
     };
-    // What is set aside may come to be doubted, by a checkpoint that was put back.
-    if from == to || (from.set_aside().is_some() && *to == from.doubted()) {
+    // What is set aside may come to be doubted, by a checkpoint that was put back; what was decided of it is void then.
+    let is_doubted = || *to == from.doubted() || *to == from.undecided();
+    if from == to || (from.set_aside().is_some() && is_doubted()) {
         return Ok(());
     }
     let (aside, decided) = (from.set_aside(), to.set_aside());

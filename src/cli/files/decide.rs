@@ -20,7 +20,6 @@ use crate::model::ObjectVersion;
 use crate::printable::printable;
 use crate::read::format::Format;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings};
-use crate::settings::Guarantee;
 use crate::source::ObjectSource;
 use crate::supervise::events::TaskEvent;
 
@@ -113,7 +112,7 @@ pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
     }
     let plan = Plan {
         decision,
-        may_repeat: args.allow_repeats || config.delivery.guarantee == Guarantee::AtLeastOnce,
+        may_repeat: args.allow_repeats,
         is_dry_run: args.dry_run,
     };
     commit(&config, &store, &entries, plan)?;
@@ -130,7 +129,16 @@ pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
             "from its first row".to_owned()
         }
     };
-    let text = format!("the next `brigade run` {verb} {} {from}\n", printable(&args.key));
+    let is_in_doubt = |entry: &ObjectEntry| entry.state.set_aside().is_some_and(|aside| aside.is_in_doubt);
+    let repeats = if decision == Decision::RetryAtMark && entries.iter().any(is_in_doubt) {
+        "; rows that are in the stream already come twice"
+    } else {
+        ""
+    };
+    let text = format!(
+        "the next `brigade run` {verb} {} {from}{repeats}\n",
+        printable(&args.key)
+    );
     print(&args.key, decision, rows, args.dry_run, args.output, text)
 }
 

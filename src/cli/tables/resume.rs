@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::checkpoint::resume_table::{Resumed, resume_table};
+use crate::checkpoint::resume_table::{NotResumed, Resumed, resume_table};
 use crate::checkpoint::store::CheckpointStore;
 use crate::cli::checkpoint::open_existing;
 use crate::cli::status::file as status_file;
@@ -26,6 +26,9 @@ pub(super) struct ResumeArgs {
     /// The table, as `brigade tables` names it
     #[arg(value_name = "SCHEMA.TABLE")]
     table: String,
+    /// Send rows again that may be in the stream already, where a killed run had sent more than its state knows
+    #[arg(long)]
+    allow_repeats: bool,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -55,8 +58,13 @@ pub(super) fn run(args: &ResumeArgs) -> Result<u8, Fault> {
     let table = table_of(&config, &args.table).ok();
     let table = table.and_then(|index| config.tables.get(index.0));
     let table = table.map_or_else(|| args.table.clone(), Table::stored_name);
-    let resumed =
-        resume_table(&checkpoint, &table).map_err(|error| Fault::new(FaultKind::Usage, error.to_string()))?;
+    let resumed = resume_table(&checkpoint, &table, args.allow_repeats).map_err(|error| {
+        let kind = match error {
+            NotResumed::NotSuspended { .. } => FaultKind::Usage,
+            NotResumed::InDoubt { .. } | NotResumed::Repeats { .. } => FaultKind::Data,
+        };
+        Fault::new(kind, error.to_string())
+    })?;
     if !args.dry_run {
         store.commit(&resumed.delta).map_err(Fault::from)?;
         status_file::refresh(&config.state.path, &store)?;

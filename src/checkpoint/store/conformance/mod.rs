@@ -126,6 +126,7 @@ pub fn open(records: u64) -> ObjectState {
         totals: totals(records),
         lanes: Some(lanes(records)),
         troubles: troubles(records),
+        is_in_doubt: records.is_multiple_of(2),
     })
 }
 
@@ -142,7 +143,7 @@ pub fn troubles(records: u64) -> Troubles {
             column: Some("id".to_owned()),
         }),
         reason: "\"x\" is not a number".to_owned(),
-        is_in_doubt: records % 2 == 1,
+        is_in_doubt: !records.is_multiple_of(2),
     };
     let trouble = Trouble {
         bad_rows: records,
