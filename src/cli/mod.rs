@@ -20,6 +20,7 @@ mod dead_letters;
 pub mod demo;
 mod files;
 mod first_rows;
+mod iam;
 mod import;
 mod init;
 mod logging;
@@ -85,6 +86,8 @@ enum Command {
     Dlq(dead_letters::DeadLettersArgs),
     /// Convert a task of another tool into a configuration
     Import(import::ImportArgs),
+    /// Print the policy of IAM with exactly the rights that the task needs
+    Iam(iam::IamArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
@@ -168,6 +171,7 @@ impl Cli {
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),
             Command::Import(args) => import::run(args),
+            Command::Iam(args) => iam::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),
             #[cfg(feature = "sandbox")]

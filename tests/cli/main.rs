@@ -19,6 +19,7 @@ mod file_modes;
 mod files;
 mod guide_examples;
 mod header;
+mod iam;
 mod import;
 mod import_repeated;
 mod import_states;
