@@ -3,6 +3,7 @@
 
 mod access;
 pub mod health;
+mod page;
 mod process;
 mod progress;
 mod readings;

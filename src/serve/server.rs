@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
 use super::health::{self, Check, Vitals};
+use super::page;
 use super::readings;
 use super::view::View;
 use crate::checkpoint::status::TaskStatus;
@@ -117,7 +118,7 @@ impl Serving {
 }
 
 fn tell(address: SocketAddr, shared: &Shared) {
-    tracing::info!(%address, "serving /metrics, /livez, /readyz, /healthz and /api/v1/snapshot");
+    tracing::info!(%address, "serving a page at /, /metrics, /livez, /readyz, /healthz and /api/v1/snapshot");
     if shared.access.check_read(None) == Err(Refusal::NoToken) {
         tracing::warn!(%address, "{}", Refusal::NoToken);
     }
@@ -134,6 +135,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
     let read = Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/snapshot", get(snapshot))
+        .merge(page::routes())
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_read));
     Router::new()
         .route("/livez", get(livez))

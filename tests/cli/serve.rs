@@ -163,6 +163,10 @@ fn health_and_the_snapshot_say_what_the_task_does() {
         code == 304
     });
     assert_eq!(body("/nothing").0, 404);
+    for path in ["/", "/page.js", "/page.css"] {
+        let (code, text) = body(path);
+        assert!(code == 200 && !text.is_empty(), "{path}: {code}");
+    }
     assert_eq!(
         ask_with(address, "/metrics", "Host: evil.example\r\n").unwrap().0,
         421

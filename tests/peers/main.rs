@@ -19,6 +19,7 @@ mod expressions_sqlite;
 mod kcl;
 mod other_places;
 mod otlp;
+mod page;
 mod parquet_pyarrow;
 mod prometheus;
 mod sandbox;

@@ -17,6 +17,8 @@ const KINESIS_AGG_NODE: &str = "4.2.8";
 /// As in its `pom.xml`.
 const KCL: &str = "3.5.1";
 const MAVEN_DEPENDENCY: &str = "3.8.1";
+const PLAYWRIGHT: &str = "1.65.1";
+const AXE: &str = "4.14.1";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 /// The Python of this machine, if it has a module of its standard library.
@@ -76,6 +78,27 @@ pub fn kinesis_agg_node() -> Result<PathBuf, String> {
 /// The folder of Node modules that has kinesalite.
 pub fn kinesalite() -> Result<PathBuf, String> {
     node_modules("kinesalite", KINESALITE)
+}
+
+/// The folder in which Node finds what drives a browser and what judges a page.
+pub fn browser_driver() -> Result<PathBuf, String> {
+    once(&format!("playwright-{PLAYWRIGHT}-axe-{AXE}"), |folder| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
+            .arg(folder);
+        npm.arg(format!("playwright-core@{PLAYWRIGHT}"));
+        run(npm.arg(format!("axe-core@{AXE}")))
+    })
+}
+
+/// The browser of this machine.
+pub fn chromium() -> Result<PathBuf, String> {
+    let path = std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("there is no {}; CHROMIUM names another", path.display()))
+    }
 }
 
 /// The `minio` program.

@@ -1,0 +1,217 @@
+// What the figures mean, in words. Pure: no DOM, no clock. Foreign text comes out printable.
+//
+// A line is a list of parts: a text, or `{ code }` for a key, a name or a command.
+
+import { about, counted, grouped, isOrAre, percent, printable, span } from "./format.js";
+import * as figures from "./figures.js";
+
+const code = (text) => ({ code: printable(text) });
+const named = (keys, max = 5) =>
+  keys.slice(0, max).flatMap((key, index) => [index > 0 ? ", " : "", code(key)]).concat(keys.length > max ? " and more" : "");
+
+const STOPPED = {
+  NORMAL: "Stopped, as it was asked to, or because nothing was left to do.",
+  RECOVERABLE_ERROR: "Failed. A start may cure it.",
+  FATAL_ERROR: "Failed. It needs a person.",
+  FULL_LOAD_ONLY_FINISHED: "Finished: every table is loaded.",
+  STOPPED_AFTER_FULL_LOAD: "Stopped after the full load, as it was told to.",
+  STOPPED_AFTER_CACHED_EVENTS: "Stopped after the changes that were there, as it was told to.",
+  STOPPED_AT_SERVER_TIME: "Stopped at its time.",
+};
+
+/** What the task is doing and how far it is. Without numbers that change at every look: it is read out. */
+export function sentence(status, leftMs) {
+  if (status.stop) return STOPPED[status.stop.reason] ?? `Stopped: ${printable(status.stop.reason)}.`;
+  if (status.generation === 0) return "Starting.";
+  const away = status.outages.map((outage) => outage.side);
+  const what = status.phase === "full_load" ? load(status, leftMs) : changes(status);
+  return away.length > 0 ? `Waiting for the ${away.join(" and the ")}, which ${isOrAre(away.length)} away. ${what}` : what;
+}
+
+function load(status, leftMs) {
+  const { settled, left } = figures.loadBytes(status);
+  if (!status.tables.every((table) => table.load.is_complete || table.full_load_end_ms != null)) {
+    return "Full load; the files are still being listed.";
+  }
+  const share = Math.min(99, percent(settled, settled + left));
+  return leftMs == null ? `Full load: ${share} % done.` : `Full load: ${share} %, done in about ${about(leftMs)}.`;
+}
+
+function changes(status) {
+  if (!figures.hasChanges(status)) return "Full load complete.";
+  const { waiting, open, known, isComplete } = figures.changeFiles(status);
+  if (!isComplete && known === 0) return "Reading changes; the files are still being listed.";
+  if (waiting > 0) return "Reading changes; more files wait.";
+  if (open > 0 || status.in_flight_bytes > 0) return "Reading changes; no file waits.";
+  return "Up to date: no change file waits.";
+}
+
+/** What a person should look at, worst first; empty if there is nothing. */
+export function concerns(status) {
+  const broken = figures.identity(status).broken.length;
+  const suspended = status.tables.filter(figures.suspension).length;
+  const stalled = status.shards.filter(({ activity }) => activity.stall).length;
+  const doubtful = status.shards.filter(({ activity }) => activity.doubt).length;
+  const texts = [];
+  const tell = (count, noun, what) => count > 0 && texts.push(`${counted(count, noun)} ${isOrAre(count)} ${what}`);
+  if (broken > 0) texts.push(`the rows of ${counted(broken, "table")} do not add up`);
+  tell(suspended, "table", "suspended");
+  tell(stalled, "shard", "stalled");
+  tell(doubtful, "shard", "in doubt");
+  tell(status.set_aside, "file", "set aside");
+  if (texts.length === 0) return "";
+  const text = texts.length > 1 ? `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}` : texts[0];
+  return `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
+/** Whether the rows add up. */
+export function identityText({ broken }) {
+  if (broken.length === 0) return "Adds up";
+  const names = broken.slice(0, 3).map((table) => `${printable(figures.fullName(table))} by ${grouped(figures.difference(table))} rows`);
+  return `Does not add up: ${names.join(", ")}${broken.length > 3 ? " and more" : ""}. This is a defect of brigade; please report it.`;
+}
+
+// ---------------------------------------------------------------- tables
+
+/** Why a table is in the state `Table error`. */
+export function tableTroubles(table) {
+  const aside = table.objects_quarantined;
+  return [figures.suspension(table) && "suspended", aside > 0 && `${counted(aside, "file")} set aside`].filter(Boolean);
+}
+
+/** What the columns of a table have no room for. */
+export function tableLines(status) {
+  const lines = status.tables.flatMap(remarks);
+  if (status.unassigned_error_rows > 0) {
+    lines.push([`${counted(status.unassigned_error_rows, "dead letter")} of no table`]);
+  }
+  if (status.unselected_rows > 0) {
+    lines.push([`${counted(status.unselected_rows, "change row")} of tables that no rule of the table mappings selects`]);
+  }
+  return lines;
+}
+
+function remarks(table) {
+  const name = code(figures.fullName(table));
+  const lines = [];
+  const tell = (count, text) => count > 0 && lines.push([name, `: ${counted(count, "row")} ${text}`]);
+  const suspended = figures.suspension(table);
+  if (suspended) {
+    lines.push([name, " is suspended since ", ...place(suspended), ". Nothing after that is sent. Stop the task, then run ",
+      code(`brigade tables resume ${figures.storedName(table)}`)]);
+    if (table.load.unread.length > 0) lines.push([name, ": load files not read yet: ", ...named(table.load.unread)]);
+  }
+  tell(table.filtered_rows, "left out by a filter of the table mappings");
+  tell(table.truncated_rows, "sent with a value that was cut or rounded to fit");
+  tell(table.skipped_header_rows, "skipped as headers of files that read like rows of the table");
+  return lines;
+}
+
+function place({ key, row, reason }) {
+  const column = row?.column ? `, column ${printable(row.column)}` : "";
+  const at = row ? `, line ${grouped(row.line)}, byte ${grouped(row.byte)}${column}` : "";
+  return [code(key), `${at}: ${printable(reason)}`];
+}
+
+// ---------------------------------------------------------------- shards
+
+const WAITS_FOR = {
+  answer: "a request has no answer yet",
+  pace: "it waits for its turn at the pace of the configuration",
+  throughput: "the service refuses its records, because the throughput of the shard is exceeded",
+  service: "requests fail",
+  doubt: "records are in doubt, and the stream is read back",
+  state: "the state is not written yet",
+};
+
+/** What a shard is doing: a word, the same in full, and how bad that is. */
+export function shardState({ activity }, nowMs, isHot) {
+  const { stall, doubt } = activity;
+  if (doubt) return { word: "in doubt", text: `in doubt: ${readBack(doubt, nowMs)}`, tone: "warn" };
+  if (stall) {
+    const cause = WAITS_FOR[stall.waits_for] ?? printable(stall.waits_for);
+    return { word: "stalled", text: `stalled: nothing stored for ${span(stall.lasted_ms)}: ${cause}`, tone: "bad" };
+  }
+  const slowed = activity.rate_percent > 0 && activity.rate_percent < 100 ? `, slowed to ${activity.rate_percent} % after refusals` : "";
+  if (isHot) return { word: "hot", text: `hot${slowed}`, tone: "warn" };
+  return { word: "ok", text: `ok${slowed}`, tone: "" };
+}
+
+function readBack(doubt, nowMs) {
+  const waitMs = doubt.settled_at_ms - nowMs;
+  if (doubt.behind_ms == null) return waitMs > 0 ? `reading back starts in ${span(waitMs)}` : "reading back";
+  const left = `${counted(doubt.records_read, "record")} read back, ${span(doubt.behind_ms)} of the shard left`;
+  return doubt.remaining_ms != null && doubt.behind_ms > 0 ? `${left}, done in about ${span(doubt.remaining_ms)}` : left;
+}
+
+/** Whether shards are what holds records up, and why. */
+export function shardCause(status, rate) {
+  const { shards } = status;
+  if (shards.length === 0) return "No shard is known yet.";
+  const hot = shards.filter((shard) => figures.isHot(shard, status)).length;
+  const texts = [];
+  if (hot === 0) texts.push("No shard is hot.");
+  else if (hot === shards.length) texts.push(`${hot === 1 ? "The only shard is" : `All ${grouped(hot)} shards are`} hot: the pace of the shards is the limit.`);
+  else texts.push(`${grouped(hot)} of ${grouped(shards.length)} shards ${isOrAre(hot)} hot; the others could take more.`);
+  const perShard = shards.map((shard) => [shard.shard_id, rate?.shard(shard.shard_id) ?? 0]);
+  // A share of a moment says little: a shard is written to in turns.
+  const total = (rate?.overMs ?? 0) < figures.LONG_MS / 2 ? 0 : perShard.reduce((all, [, one]) => all + one, 0);
+  const [id, most] = perShard.reduce((best, one) => (one[1] > best[1] ? one : best), ["", 0]);
+  if (shards.length > 1 && total > 0 && most / total >= Math.max(0.5, 2 / shards.length)) {
+    texts.push(`${printable(id)} takes ${percent(most, total)} % of all records.`);
+  }
+  return texts.join(" ");
+}
+
+// ---------------------------------------------------------------- files
+
+/** Files that are not read, and how they would be. */
+export function unreadLines(status) {
+  const lines = [];
+  if (status.changes.in_front > 0) {
+    lines.push([`${counted(status.changes.in_front, "change file")} before the start ${isOrAre(status.changes.in_front)} not read`]);
+  }
+  for (const table of status.tables) {
+    const cure = ["; ", code(`brigade reload --table ${figures.storedName(table)}`), " loads the table again"];
+    const name = code(figures.fullName(table));
+    if (table.load.has_no_file) lines.push([name, ": the load was complete without a file", ...cure]);
+    if (table.load.after_load > 0) {
+      lines.push([name, `: ${counted(table.load.after_load, "load file")} came after the load was complete: `, ...named(table.load.unread), ...cure]);
+    }
+    lines.push(...leftOut(name, table.load, cure));
+  }
+  return [...lines, ...leftOut("Change files", status.changes, [])];
+}
+
+function leftOut(name, counts, cure) {
+  const lines = [];
+  const tell = (count, what, keys, more = []) =>
+    count > 0 && lines.push([name, `: ${counted(count, "file")} ${isOrAre(count)} ${what}${keys.length > 0 ? ": " : ""}`, ...named(keys), ...more]);
+  tell(counts.replaced, "replaced by another version after it was read, and not read again", counts.replaced_first, cure);
+  tell(counts.not_data?.count, "not data, by name or by `source.files`", counts.not_data?.first_keys ?? []);
+  tell(counts.unread_changes?.count, "named as change files and not read as load files", counts.unread_changes?.first_keys ?? []);
+  tell(counts.read_otherwise?.count, "read as another kind before the configuration changed", counts.read_otherwise?.first_keys ?? []);
+  return lines;
+}
+
+/** The newest files that are set aside. */
+export const setAsideLines = ({ quarantined }) =>
+  [...quarantined].reverse().map(({ key, reason }) => [code(key), `: ${printable(reason)}`]);
+
+// ---------------------------------------------------------------- repairs
+
+/** What was repaired, with what each count means. */
+export function repairs(counts) {
+  const again = counts.refused + counts.repeated + Math.max(0, counts.doubtful - counts.found);
+  return [
+    ["Refused", counts.refused, "a shard took no more, and they were sent again"],
+    ["In doubt", counts.doubtful, "their request ended without an answer"],
+    ["Found", counts.found + counts.recovered, counts.recovered > 0
+      ? `in the stream when it was read back, ${grouped(counts.recovered)} of them of a process before this one`
+      : "in the stream when it was read back"],
+    ["Sent for order", counts.repeated, "were stored, and went again after a refused one of their key"],
+    ["Sent again in all", again, "refused, for order, or in doubt and not found"],
+    ["Out of order", counts.inversions, "were stored in another order than they were sent in"],
+    ["Skipped", counts.skipped, "the checkpoint proved that they were stored already"],
+  ];
+}
