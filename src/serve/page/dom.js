@@ -54,9 +54,13 @@ export function keyed(parent, items, keyOf, create, update) {
   });
 }
 
-/** Lines of parts, as the module `words` makes them. */
+const LINES_MAX = 30;
+
+/** Lines of parts, as the module `words` makes them: the first ones. */
 export function setLines(list, lines) {
-  const numbered = lines.map((parts, index) => ({ parts, key: index }));
+  const first = lines.slice(0, LINES_MAX);
+  if (lines.length > LINES_MAX) first.push([`and ${lines.length - LINES_MAX} more`]);
+  const numbered = first.map((parts, index) => ({ parts, key: index }));
   const write = (item, { parts }) => {
     const content = JSON.stringify(parts);
     if (item.content === content) return;
@@ -76,7 +80,7 @@ function breakable(name) {
  * A table that can be sorted. A column is `{ name, title?, number?, own?, meter?, value(row), show(row) }`: `show` gives a
  * text or `{ text, title, tone, share }`; `value` is what it is sorted by, and a column without one is not.
  */
-export function grid({ label, columns, keyOf, rowsMax = 1000 }) {
+export function grid({ parent, label, columns, keyOf, rowsMax = 1000 }) {
   const body = el("tbody");
   const buttons = columns.map((column) => column.value && el("button", { type: "button" }, ...breakable(column.name)));
   const heads = columns.map((column, index) =>
@@ -111,7 +115,8 @@ export function grid({ label, columns, keyOf, rowsMax = 1000 }) {
     rows = next;
     render();
   };
-  return { elements: [scroller, more], update };
+  parent.append(scroller, more);
+  return { update };
 }
 
 const classOf = ({ number, own, meter, name }) =>
@@ -146,7 +151,7 @@ function fillRow(row, columns, item) {
     setTitle(cell, title);
     if (column.meter) {
       show(cell.firstChild, share != null);
-      cell.firstChild.firstChild.style.inlineSize = `${Math.round((share ?? 0) * 1000) / 10}%`;
+      cell.firstChild.firstChild.style.width = `${Math.round((share ?? 0) * 1000) / 10}%`;
     }
   });
 }

@@ -2,12 +2,12 @@
 
 const sum = (items, of) => items.reduce((total, item) => total + (of(item) || 0), 0);
 
-// ---------------------------------------------------------------- one table
+// --- one table
 
 export const delivered = (table) =>
   table.full_load_rows + table.applied_inserts + table.applied_updates + table.applied_deletes + table.applied_ddls;
 export const deadLetters = (table) => table.full_load_error_rows + table.change_error_rows;
-export const suspension = (table) => table.trouble?.suspension ?? null;
+export const suspension = (table) => table.trouble.suspension;
 export const fullName = (table) => `${table.schema_name}.${table.table_name}`;
 
 /** The name of a table in commands: dots and backslashes of the schema are escaped. */
@@ -22,7 +22,7 @@ export const difference = (table) =>
 export function tableState(table, status) {
   if (table.objects_quarantined > 0 || suspension(table)) return "Table error";
   if (table.full_load_end_ms != null || status.phase === "changes") return "Table completed";
-  if ((status.reloaded ?? []).includes(`load:${storedName(table)}`)) return "Table is being reloaded";
+  if (status.reloaded.includes(`load:${storedName(table)}`)) return "Table is being reloaded";
   return table.full_load_start_ms != null ? "Full load" : "Before load";
 }
 
@@ -36,7 +36,7 @@ export function loadShare(table, status) {
   return total > 0 ? Math.min(0.99, table.bytes / total) : 0;
 }
 
-// ---------------------------------------------------------------- the task
+// --- the task
 
 /** Read = delivered + dead + filtered + in flight. Rows of no table and of unselected tables are on both sides. */
 export function identity(status) {
@@ -69,7 +69,6 @@ export function loadFiles(status) {
     done: going.done + held.done,
     setAside: going.setAside + held.setAside,
     held: Math.max(0, held.known - held.done - held.setAside),
-    lastKey: null,
   };
 }
 
@@ -87,24 +86,20 @@ export function changeFiles({ changes }) {
   };
 }
 
-export const hasChanges = ({ phase, changes, changes_start: start }) =>
-  phase === "changes" && (changes.known > 0 || changes.is_complete || start != null);
-
 /** Bytes of the load files of a table that are not settled. Those of the last files are in flight when they are read. */
 function bytesLeft(table) {
-  if (!isLoading(table)) return 0;
   const settledRows = delivered(table) + deadLetters(table) + table.filtered_rows;
   const perRow = settledRows > 0 ? table.bytes / settledRows : table.load.opened_bytes / Math.max(1, table.read_records);
   return Math.max(table.load_bytes_left, table.in_flight_records * perRow);
 }
 
 /** Bytes of the load that are settled, and those that are left of tables that go on. */
-export const loadBytes = (status) => ({ settled: sum(status.tables, (table) => table.bytes), left: sum(status.tables, bytesLeft) });
+export const loadBytes = (status) => ({ settled: sum(status.tables, (table) => table.bytes), left: sum(status.tables.filter(isLoading), bytesLeft) });
 
 /** Whether a shard is what holds its records up. What it said last stays, so it means nothing with nothing in flight. */
 export const isHot = (shard, status) => status.in_flight_bytes > 0 && shard.activity.paced_percent >= 50;
 
-// ---------------------------------------------------------------- rates
+// --- rates
 
 /** What rates are made of, out of one complete snapshot. */
 export function sample(snapshot, atMs) {

@@ -65,12 +65,7 @@ export function about(ms) {
   if (ms < MINUTE) return "a minute";
   if (ms < 10 * MINUTE) return `${to(MINUTE) / MINUTE} min`;
   if (ms < HOUR) return `${to(5 * MINUTE) / MINUTE} min`;
-  if (ms < DAY) {
-    const time = to(10 * MINUTE);
-    const minutes = (time % HOUR) / MINUTE;
-    return `${Math.floor(time / HOUR)} h${minutes > 0 ? ` ${minutes} min` : ""}`;
-  }
-  return `${(to(HOUR * 6) / DAY).toFixed(1)} days`;
+  return ms < DAY ? `${(to(HOUR / 2) / HOUR).toFixed(1)} h` : `${(to(DAY / 2) / DAY).toFixed(1)} days`;
 }
 
 /** A moment, milliseconds since the epoch, in RFC 3339. */
@@ -81,11 +76,9 @@ export function moment(ms) {
 
 // What steers a terminal or the direction of text, and what shows nothing. The program escapes the same.
 const UNPRINTABLE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/gu;
-const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** Text from outside: characters that could make it read as another text are shown as `\u202e`. */
 export function printable(text) {
-  const escaped = (character) =>
-    SHORT[character] ?? `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`;
+  const escaped = (character) => `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`;
   return String(text).replace(UNPRINTABLE, escaped);
 }

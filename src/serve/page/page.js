@@ -1,6 +1,6 @@
 // The page of a running task: asks it for its whole state, again and again, and shows that. It writes nothing.
 
-import { byId, setOptional, setText } from "./dom.js";
+import { byId, el, setOptional, setText } from "./dom.js";
 import { printable, span } from "./format.js";
 import * as figures from "./figures.js";
 import * as sections from "./sections.js";
@@ -30,7 +30,7 @@ const state = {
 
 const nowMs = () => Date.now() + state.skewMs;
 
-// ---------------------------------------------------------------- asking
+// --- asking
 
 async function ask(path) {
   const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
@@ -88,7 +88,7 @@ async function look() {
   render();
 }
 
-// ---------------------------------------------------------------- showing
+// --- showing
 
 const silentMs = () => performance.now() - state.answeredAt;
 const isStale = () => state.failures > 0 ? silentMs() > 1000 : !document.hidden && silentMs() > STALE_AFTER_MS;
@@ -130,6 +130,10 @@ function renderSnapshot(snapshot, stale) {
   sections.failure(status.last_failure);
 }
 
+for (const title of document.querySelectorAll(".title")) {
+  const name = `JSON of ${title.firstElementChild.textContent.toLowerCase()}`;
+  title.append(el("a", { class: "json", href: title.dataset.json ?? "/api/v1/snapshot", "aria-label": name }, "JSON"));
+}
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) look();
 });

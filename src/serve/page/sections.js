@@ -6,12 +6,15 @@ import * as figures from "./figures.js";
 import * as words from "./words.js";
 
 const DASH = "–";
-const name = (text) => ({ text: printable(text), title: printable(text) });
+const UNKNOWN = { text: DASH, tone: "zero" };
+const named = (column, of, head = false) => ({ name: column, head, value: of, show: (row) => printable(of(row)) });
 const count = (number, tone = "") => ({ text: grouped(number), tone: number > 0 ? tone : "zero" });
+const numeric = (column, of, { tone, ...more } = {}) =>
+  ({ name: column, number: true, value: of, show: (row) => count(of(row), tone), ...more });
 /** A moment says how long ago it is; what is exact is in the title. */
-const since = (ms, nowMs) => (ms == null ? { text: DASH, tone: "zero" } : { text: ago(nowMs - ms), title: moment(ms) });
+const since = (ms, nowMs) => (ms == null ? UNKNOWN : { text: ago(nowMs - ms), title: moment(ms) });
 
-// ---------------------------------------------------------------- the identity
+// --- the identity
 
 const PARTS = [
   ["delivered", "delivered"],
@@ -54,7 +57,7 @@ function shareText(part, whole) {
   return share > 99.9 && part < whole ? "> 99.9 %" : `${share.toFixed(1)} %`;
 }
 
-// ---------------------------------------------------------------- rates
+// --- rates
 
 export function pace(status, rate) {
   const load = figures.loadFiles(status);
@@ -88,46 +91,44 @@ export function outages(status, nowMs) {
     [`The ${printable(side)} does not answer for ${span(nowMs - sinceMs)}, since ${moment(sinceMs)}: `, { code: printable(error) }]));
 }
 
-// ---------------------------------------------------------------- tables
+// --- tables
 
-const STATE_MARKS = {
-  "Before load": "○",
-  "Full load": "◐",
-  "Table is being reloaded": "◐",
-  "Table completed": "●",
-  "Table error": "▲",
+const STATES = {
+  "Before load": { mark: "○", noun: "before load" },
+  "Full load": { mark: "◐", noun: "loading" },
+  "Table is being reloaded": { mark: "◐", noun: "being reloaded" },
+  "Table completed": { mark: "●", noun: "completed", tone: "good" },
+  "Table error": { mark: "▲", noun: "with an error", tone: "bad" },
 };
-const STATE_TONES = { "Table completed": "good", "Table error": "bad" };
-const dms = (column, of, tone) => ({ name: column, number: true, value: ({ table }) => of(table), show: ({ table }) => count(of(table), tone) });
-const time = (column, of) => ({ name: column, number: true, value: ({ table }) => of(table), show: ({ table, nowMs }) => since(of(table), nowMs) });
+const dms = (column, key, more) => numeric(column, ({ table }) => table[key], more);
+const time = (column, key) => ({ name: column, number: true, value: ({ table }) => table[key], show: ({ table, nowMs }) => since(table[key], nowMs) });
 
 const TABLE_COLUMNS = [
-  { name: "SchemaName", value: ({ table }) => table.schema_name, show: ({ table }) => name(table.schema_name) },
-  { name: "TableName", head: true, value: ({ table }) => table.table_name, show: ({ table }) => name(table.table_name) },
+  named("SchemaName", ({ table }) => table.schema_name),
+  named("TableName", ({ table }) => table.table_name, true),
   {
     name: "TableState", value: ({ state }) => state,
     show: ({ state, table }) => ({
-      text: `${STATE_MARKS[state]} ${[state, ...words.tableTroubles(table)].join(", ")}`, tone: STATE_TONES[state] ?? "",
+      text: `${STATES[state].mark}\u00a0${[state, ...words.tableTroubles(table)].join(", ")}`, tone: STATES[state].tone,
     }),
   },
   {
-    name: "load", own: true, number: true, meter: true, title: "Share of the bytes of the load files that is settled",
-    value: ({ share }) => share, show: ({ share }) => (share == null ? { text: DASH, tone: "zero" } : { text: `${percent(share, 1)} %`, share }),
+    name: "load", own: true, number: true, meter: true, title: "Settled share of the bytes of its load files",
+    value: ({ share }) => share, show: ({ share }) => (share == null ? UNKNOWN : { text: `${percent(share, 1)} %`, share }),
   },
-  dms("FullLoadRows", (table) => table.full_load_rows),
-  dms("FullLoadErrorRows", (table) => table.full_load_error_rows),
-  dms("Inserts", (table) => table.applied_inserts),
-  dms("Updates", (table) => table.applied_updates),
-  dms("Deletes", (table) => table.applied_deletes),
-  dms("Ddls", (table) => table.applied_ddls),
-  { ...dms("in flight", (table) => table.in_flight_records), own: true, title: "Rows that are read and not settled" },
-  { ...dms("dead letters", figures.deadLetters, "bad"), own: true, title: "Rows of the load and of changes that were dead-lettered" },
-  time("FullLoadStartTime", (table) => table.full_load_start_ms),
-  time("LastUpdateTime", (table) => table.last_update_ms),
+  dms("FullLoadRows", "full_load_rows"),
+  dms("FullLoadErrorRows", "full_load_error_rows"),
+  dms("Inserts", "applied_inserts"),
+  dms("Updates", "applied_updates"),
+  dms("Deletes", "applied_deletes"),
+  dms("Ddls", "applied_ddls"),
+  dms("in flight", "in_flight_records", { own: true, title: "Rows that are read and not settled" }),
+  numeric("dead letters", ({ table }) => figures.deadLetters(table), { tone: "bad", own: true, title: "Of the load and of changes" }),
+  time("FullLoadStartTime", "full_load_start_ms"),
+  time("LastUpdateTime", "last_update_ms"),
 ];
 
-const tableGrid = grid({ label: "Tables", columns: TABLE_COLUMNS, keyOf: ({ table }) => figures.storedName(table) });
-byId("tables-grid").append(...tableGrid.elements);
+const tableGrid = grid({ parent: byId("tables-grid"), label: "Tables", columns: TABLE_COLUMNS, keyOf: ({ table }) => figures.storedName(table) });
 
 const FILTER_FROM = 12;
 
@@ -138,64 +139,65 @@ export function tables(status, nowMs) {
     .map((table) => ({ table, nowMs, state: figures.tableState(table, status), share: figures.loadShare(table, status) }));
   show(byId("filter-label"), status.tables.length >= FILTER_FROM || wanted !== "");
   tableGrid.update(rows);
-  const of = (state) => status.tables.filter((table) => figures.tableState(table, status) === state).length;
-  const parts = [["loading", of("Full load")], ["being reloaded", of("Table is being reloaded")], ["before load", of("Before load")],
-    ["completed", of("Table completed")], ["with an error", of("Table error")]];
-  const told = parts.filter(([, number]) => number > 0).map(([word, number]) => `${grouped(number)} ${word}`);
+  const states = status.tables.map((table) => figures.tableState(table, status));
+  const told = Object.entries(STATES).flatMap(([state, { noun }]) => {
+    const number = states.filter((one) => one === state).length;
+    return number > 0 ? [`${grouped(number)} ${noun}`] : [];
+  });
   setText(byId("tables-note"), told.length > 0 ? `${grouped(status.tables.length)}: ${told.join(", ")}` : "none known yet");
   setLines(byId("tables-lines"), words.tableLines(status));
 }
 
-// ---------------------------------------------------------------- shards
+// --- shards
 
 const SHARD_COLUMNS = [
-  { name: "shard", head: true, value: ({ shard }) => shard.shard_id, show: ({ shard }) => name(shard.shard_id) },
+  named("shard", ({ shard }) => shard.shard_id, true),
   {
     name: "state", value: ({ state }) => state.word,
-    show: ({ state }) => ({ text: `${{ ok: "●", hot: "◆" }[state.word] ?? "▲"} ${state.text}`, tone: state.tone }),
+    show: ({ state }) => ({ text: `${{ ok: "●", hot: "◆" }[state.word] ?? "▲"}\u00a0${state.word}${state.slowed ?? ""}`, tone: state.tone }),
   },
-  { name: "records", number: true, value: ({ shard }) => shard.records, show: ({ shard }) => count(shard.records) },
+  numeric("records", ({ shard }) => shard.records),
   {
     name: "records/s", number: true, value: ({ perSecond }) => perSecond,
-    show: ({ perSecond }) => (perSecond == null ? { text: DASH, tone: "zero" } : { text: rateText(perSecond), tone: perSecond > 0 ? "" : "zero" }),
+    show: ({ perSecond }) => (perSecond == null ? UNKNOWN : { text: rateText(perSecond), tone: perSecond > 0 ? "" : "zero" }),
   },
   {
-    name: "time paced", number: true, meter: true, title: "Share of its time that its sender waits because the shard takes no more",
+    name: "time paced", number: true, meter: true, title: "Share of the time that its sender waits for it",
     value: ({ shard }) => shard.activity.paced_percent,
     show: ({ shard }) => ({ text: `${shard.activity.paced_percent} %`, share: Math.min(1, shard.activity.paced_percent / 100) }),
   },
 ];
 const SHARDS_MAX = 200;
-const shardGrid = grid({ label: "Shards", columns: SHARD_COLUMNS, keyOf: ({ shard }) => shard.shard_id, rowsMax: SHARDS_MAX });
-byId("shards-grid").append(...shardGrid.elements);
+const shardGrid = grid({ parent: byId("shards-grid"), label: "Shards", columns: SHARD_COLUMNS, keyOf: ({ shard }) => shard.shard_id, rowsMax: SHARDS_MAX });
 
 export function shards(status, rate, steady, nowMs) {
   const rows = status.shards.map((shard) => ({
     shard, perSecond: rate ? rate.shard(shard.shard_id) : null, state: words.shardState(shard, nowMs, figures.isHot(shard, status)),
   }));
+  const stories = rows.filter(({ state }) => state.story);
+  setLines(byId("shards-lines"), stories.map(({ shard, state }) => [{ code: printable(shard.shard_id) }, `: ${state.story}`]));
   // Of very many, those in trouble have to be among the ones that are shown.
   const badness = ({ state }) => ["stalled", "in doubt", "hot", "ok"].indexOf(state.word);
   shardGrid.update(rows.length > SHARDS_MAX ? rows.sort((one, other) => badness(one) - badness(other)) : rows);
   setText(byId("shards-note"), words.shardCause(status, steady));
 }
 
-// ---------------------------------------------------------------- files
+// --- files
 
-const fileColumn = (label, of, tone) => ({ name: label, number: true, show: (row) => count(of(row), tone) });
+const fileColumn = (label, key, tone) => ({ name: label, number: true, show: (row) => count(row[key], tone) });
 const knownFiles = ({ known, isComplete }) =>
-  known === 0 && !isComplete ? { text: DASH, tone: "zero", title: "not listed yet" } : { ...count(known), text: `${grouped(known)}${isComplete ? "" : "+"}` };
+  known === 0 && !isComplete ? { ...UNKNOWN, title: "not listed yet" } : { ...count(known), text: `${grouped(known)}${isComplete ? "" : "+"}` };
 const FILE_COLUMNS = [
   { name: "files of", head: true, show: ({ queue }) => queue },
   { name: "known", number: true, show: knownFiles },
-  fileColumn("waiting", ({ waiting }) => waiting),
-  fileColumn("open", ({ open }) => open),
-  fileColumn("done", ({ done }) => done),
-  fileColumn("set aside", ({ setAside }) => setAside, "bad"),
-  fileColumn("held back", ({ held }) => held, "bad"),
+  fileColumn("waiting", "waiting"),
+  fileColumn("open", "open"),
+  fileColumn("done", "done"),
+  fileColumn("set aside", "setAside", "bad"),
+  fileColumn("held back", "held", "bad"),
 ];
-FILE_COLUMNS.at(-1).title = "Files of suspended tables, which are not read until the table is resumed";
-const fileGrid = grid({ label: "Files", columns: FILE_COLUMNS, keyOf: ({ queue }) => queue });
-byId("files-grid").append(...fileGrid.elements);
+FILE_COLUMNS.at(-1).title = "Files of suspended tables, not read before those are resumed";
+const fileGrid = grid({ parent: byId("files-grid"), label: "Files", columns: FILE_COLUMNS, keyOf: ({ queue }) => queue });
 
 export function files(status) {
   const changes = figures.changeFiles(status);
@@ -210,17 +212,15 @@ export function files(status) {
   setLines(byId("unread"), unread);
 }
 
-// ---------------------------------------------------------------- repairs, health
+// --- repairs, health
 
-const repairGrid = grid({
-  label: "Repairs", keyOf: ([what]) => what,
+const repairGrid = grid({ parent: byId("repairs-grid"), label: "Repairs", keyOf: ([what]) => what,
   columns: [
     { name: "records", head: true, show: ([what]) => what },
     { name: "count", number: true, show: ([, number]) => count(number) },
     { name: "meaning", show: ([, , meaning]) => meaning },
   ],
 });
-byId("repairs-grid").append(...repairGrid.elements);
 
 export function repairs(counters) {
   repairGrid.update(words.repairs(counters));

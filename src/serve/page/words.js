@@ -9,23 +9,13 @@ const code = (text) => ({ code: printable(text) });
 const named = (keys, max = 5) =>
   keys.slice(0, max).flatMap((key, index) => [index > 0 ? ", " : "", code(key)]).concat(keys.length > max ? " and more" : "");
 
-const STOPPED = {
-  NORMAL: "Stopped, as it was asked to, or because nothing was left to do.",
-  RECOVERABLE_ERROR: "Failed. A start may cure it.",
-  FATAL_ERROR: "Failed. It needs a person.",
-  FULL_LOAD_ONLY_FINISHED: "Finished: every table is loaded.",
-  STOPPED_AFTER_FULL_LOAD: "Stopped after the full load, as it was told to.",
-  STOPPED_AFTER_CACHED_EVENTS: "Stopped after the changes that were there, as it was told to.",
-  STOPPED_AT_SERVER_TIME: "Stopped at its time.",
-};
-
 /** What the task is doing and how far it is. Without numbers that change at every look: it is read out. */
 export function sentence(status, leftMs) {
-  if (status.stop) return STOPPED[status.stop.reason] ?? `Stopped: ${printable(status.stop.reason)}.`;
+  if (status.stop) return `Stopped: ${printable(status.stop.reason).toLowerCase().replaceAll("_", " ")}.`;
   if (status.generation === 0) return "Starting.";
   const away = status.outages.map((outage) => outage.side);
-  const what = status.phase === "full_load" ? load(status, leftMs) : changes(status);
-  return away.length > 0 ? `Waiting for the ${away.join(" and the ")}, which ${isOrAre(away.length)} away. ${what}` : what;
+  const what = status.phase === "full_load" ? load(status, leftMs) : changes(status, away.length > 0);
+  return away.length > 0 ? `Waiting for the ${away.join(" and the ")}, which ${isOrAre(away.length)} away. ${what}`.trim() : what;
 }
 
 function load(status, leftMs) {
@@ -37,11 +27,13 @@ function load(status, leftMs) {
   return leftMs == null ? `Full load: ${share} % done.` : `Full load: ${share} %, done in about ${about(leftMs)}.`;
 }
 
-function changes(status) {
-  if (!figures.hasChanges(status)) return "Full load complete.";
+function changes(status, isAway) {
   const { waiting, open, known, isComplete } = figures.changeFiles(status);
-  if (!isComplete && known === 0) return "Reading changes; the files are still being listed.";
+  if (known === 0 && !isComplete && status.changes_start == null) return "Full load complete.";
+  if (known === 0 && !isComplete) return "Reading changes; the files are still being listed.";
   if (waiting > 0) return "Reading changes; more files wait.";
+  // Nobody knows then whether there are more.
+  if (isAway) return "";
   if (open > 0 || status.in_flight_bytes > 0) return "Reading changes; no file waits.";
   return "Up to date: no change file waits.";
 }
@@ -71,7 +63,7 @@ export function identityText({ broken }) {
   return `Does not add up: ${names.join(", ")}${broken.length > 3 ? " and more" : ""}. This is a defect of brigade; please report it.`;
 }
 
-// ---------------------------------------------------------------- tables
+// --- tables
 
 /** Why a table is in the state `Table error`. */
 export function tableTroubles(table) {
@@ -81,7 +73,8 @@ export function tableTroubles(table) {
 
 /** What the columns of a table have no room for. */
 export function tableLines(status) {
-  const lines = status.tables.flatMap(remarks);
+  // Suspended tables come first, because only the first lines are shown.
+  const lines = [...status.tables.filter(figures.suspension), ...status.tables.filter((table) => !figures.suspension(table))].flatMap(remarks);
   if (status.unassigned_error_rows > 0) {
     lines.push([`${counted(status.unassigned_error_rows, "dead letter")} of no table`]);
   }
@@ -113,7 +106,7 @@ function place({ key, row, reason }) {
   return [code(key), `${at}: ${printable(reason)}`];
 }
 
-// ---------------------------------------------------------------- shards
+// --- shards
 
 const WAITS_FOR = {
   answer: "a request has no answer yet",
@@ -124,17 +117,17 @@ const WAITS_FOR = {
   state: "the state is not written yet",
 };
 
-/** What a shard is doing: a word, the same in full, and how bad that is. */
+/** What a shard is doing: a word, the whole story if it is in trouble, and how bad that is. */
 export function shardState({ activity }, nowMs, isHot) {
   const { stall, doubt } = activity;
-  if (doubt) return { word: "in doubt", text: `in doubt: ${readBack(doubt, nowMs)}`, tone: "warn" };
+  if (doubt) return { word: "in doubt", story: `in doubt, ${readBack(doubt, nowMs)}`, tone: "warn" };
   if (stall) {
     const cause = WAITS_FOR[stall.waits_for] ?? printable(stall.waits_for);
-    return { word: "stalled", text: `stalled: nothing stored for ${span(stall.lasted_ms)}: ${cause}`, tone: "bad" };
+    return { word: "stalled", story: `nothing stored for ${span(stall.lasted_ms)}: ${cause}`, tone: "bad" };
   }
-  const slowed = activity.rate_percent > 0 && activity.rate_percent < 100 ? `, slowed to ${activity.rate_percent} % after refusals` : "";
-  if (isHot) return { word: "hot", text: `hot${slowed}`, tone: "warn" };
-  return { word: "ok", text: `ok${slowed}`, tone: "" };
+  const slowed = activity.rate_percent > 0 && activity.rate_percent < 100 ? `, slowed to ${activity.rate_percent} %` : "";
+  if (isHot) return { word: "hot", slowed, tone: "warn" };
+  return { word: "ok", slowed };
 }
 
 function readBack(doubt, nowMs) {
@@ -163,7 +156,7 @@ export function shardCause(status, rate) {
   return texts.join(" ");
 }
 
-// ---------------------------------------------------------------- files
+// --- files
 
 /** Files that are not read, and how they would be. */
 export function unreadLines(status) {
@@ -184,21 +177,21 @@ export function unreadLines(status) {
 }
 
 function leftOut(name, counts, cure) {
-  const lines = [];
-  const tell = (count, what, keys, more = []) =>
-    count > 0 && lines.push([name, `: ${counted(count, "file")} ${isOrAre(count)} ${what}${keys.length > 0 ? ": " : ""}`, ...named(keys), ...more]);
-  tell(counts.replaced, "replaced by another version after it was read, and not read again", counts.replaced_first, cure);
-  tell(counts.not_data?.count, "not data, by name or by `source.files`", counts.not_data?.first_keys ?? []);
-  tell(counts.unread_changes?.count, "named as change files and not read as load files", counts.unread_changes?.first_keys ?? []);
-  tell(counts.read_otherwise?.count, "read as another kind before the configuration changed", counts.read_otherwise?.first_keys ?? []);
-  return lines;
+  const kinds = [
+    [{ count: counts.replaced, first_keys: counts.replaced_first }, "replaced after being read, and not read again", cure],
+    [counts.not_data, "not data, by name or by `source.files`", []],
+    [counts.unread_changes, "named as change files and not read as load files", []],
+    [counts.read_otherwise, "read as another kind before the configuration changed", []],
+  ];
+  return kinds.filter(([some]) => some.count > 0).map(([{ count, first_keys: keys }, what, more]) =>
+    [name, `: ${counted(count, "file")} ${isOrAre(count)} ${what}${keys.length > 0 ? ": " : ""}`, ...named(keys), ...more]);
 }
 
 /** The newest files that are set aside. */
 export const setAsideLines = ({ quarantined }) =>
   [...quarantined].reverse().map(({ key, reason }) => [code(key), `: ${printable(reason)}`]);
 
-// ---------------------------------------------------------------- repairs
+// --- repairs
 
 /** What was repaired, with what each count means. */
 export function repairs(counts) {

@@ -1,19 +1,19 @@
 // The page in a real browser. Usage: node page_test.mjs BASE_URL [SCREENSHOT_FOLDER]
 //
-// Needs playwright-core and axe-core (npm) where node finds them, and Chromium at CHROMIUM or /usr/bin/chromium. Ends with
+// Needs playwright-core and axe-core (npm) installed in the folder it is started in, and Chromium at CHROMIUM or /usr/bin/chromium. Ends with
 // 0, or with 1 and a message for each thing that is not as it should be. Reads only; BASE_URL has to serve a running task.
 
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 
-const require = createRequire(import.meta.url.startsWith("file:") ? `${process.cwd()}/` : import.meta.url);
+const require = createRequire(`${process.cwd()}/`);
 const { chromium } = require("playwright-core");
 const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const base = new URL(process.argv[2] ?? "http://127.0.0.1:8686/");
 const shots = process.argv[3];
-const failures = [];
-const fail = (message) => failures.push(message);
+const failures = new Set();
+const fail = (message) => failures.add(message);
 const check = (isSo, message) => isSo || fail(message);
 const grouped = (number) => new Intl.NumberFormat("en-US").format(number);
 
@@ -21,7 +21,6 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 
 /** A page that tells whatever it should not do. With `answers`, the API is what that gives. */
 async function open(name, options = {}, answers) {
-  // The tests look into the page, which its policy forbids; that the policy holds is tested without this.
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   // A browser reports each answer with 503 (which `/healthz` gives if the task is not well) and each refused connection.
@@ -217,10 +216,11 @@ async function accessible(page, name) {
 }
 
 for (const [name, test] of Object.entries(tests)) {
-  const before = failures.length;
+  const before = failures.size;
   await test().catch((error) => fail(`${name}: ${error.message}`));
-  console.log(`${failures.length === before ? "ok  " : "FAIL"} ${name}`);
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  console.log(`${failures.size === before ? "ok  " : "FAIL"} ${name}`);
 }
 await browser.close();
 failures.forEach((failure) => console.error(`error: ${failure}`));
-process.exit(failures.length > 0 ? 1 : 0);
+process.exit(failures.size > 0 ? 1 : 0);
