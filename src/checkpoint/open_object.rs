@@ -36,8 +36,9 @@ impl ObjectEnd {
         match self {
             Self::Quarantined { is_in_doubt, .. } => *is_in_doubt &= doubtful.contains(id),
             Self::Suspended(Some(suspension)) => {
-                let mut from_here = doubtful.iter().filter(|other| other.queue == id.queue);
-                suspension.is_in_doubt = from_here.any(|other| other.number >= id.number);
+                let mut of_queue = doubtful.iter().filter(|other| other.queue == id.queue);
+                suspension.is_in_doubt &= doubtful.contains(id);
+                suspension.is_in_doubt |= of_queue.any(|other| other.number > id.number);
             }
             Self::Suspended(None) | Self::Complete => {}
         }

@@ -121,6 +121,20 @@ impl TaskStatus {
     }
 }
 
+impl TaskStatus {
+    /// Rows of all tables and of none that were dead-lettered.
+    pub fn dead_lettered_rows(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| &table.statistics);
+        tables.map(TableStatistics::dead_lettered_rows).sum::<u64>() + self.unassigned_error_rows
+    }
+
+    /// Rows that the table mappings leave out: by a filter, or because no rule selects their table.
+    pub fn filtered_rows(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| &table.statistics);
+        tables.map(|table| table.filtered_rows).sum::<u64>() + self.unselected_rows
+    }
+}
+
 impl TableStatus {
     /// Rows read less those that are settled or in flight (Q1): anything but 0 is a defect.
     pub fn identity_difference(&self) -> i64 {

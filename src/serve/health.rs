@@ -94,12 +94,7 @@ pub fn well(vitals: &Vitals<'_>) -> Vec<Check> {
         format!("nothing was settled for {seconds}, and there is work")
     });
     checks.push(Check::new("progress", standstill));
-    let dead: u64 = status
-        .tables
-        .iter()
-        .map(|table| table.statistics.dead_lettered_rows())
-        .sum();
-    let dead = dead + status.unassigned_error_rows;
+    let dead = status.dead_lettered_rows();
     let too_many = limits.dead_letters_max.is_some_and(|max| dead > max);
     let told = too_many.then(|| format!("{} dead-lettered", counted(dead, "row")));
     checks.push(Check::new("dead_letters", told));

@@ -152,14 +152,20 @@ fn a_copy_of_the_folder_that_is_put_back_repeats_nothing() {
     });
 }
 
-/// Whether somebody had it read since, the state does not know.
-#[test]
-fn a_file_that_is_set_aside_in_a_state_of_an_earlier_time_is_in_doubt() {
+/// A task that has set its change file aside, because it was replaced while it was read.
+fn world_with_a_file_set_aside() -> (World, tempfile::TempDir, String) {
     let (world, folder) = (world(), tempfile::tempdir().unwrap());
     let key = change_file(&world, 0);
     let whole = world.data.file(&key).bytes.clone();
     world.source.inject(&key, 1_000, BodyFault::Replaced(whole));
     run(&world, folder.path(), false);
+    (world, folder, key)
+}
+
+/// Whether somebody had it read since, the state does not know.
+#[test]
+fn a_file_that_is_set_aside_in_a_state_of_an_earlier_time_is_in_doubt() {
+    let (world, folder, _key) = world_with_a_file_set_aside();
     let aside = || {
         let found = open(folder.path()).set_aside().unwrap();
         found.first().unwrap().state.set_aside().unwrap().is_in_doubt
@@ -177,11 +183,7 @@ fn a_file_that_is_set_aside_in_a_state_of_an_earlier_time_is_in_doubt() {
 /// It may have been read since, so what was decided before does not count if it is not there to be compared.
 #[test]
 fn a_file_that_was_to_be_read_again_and_is_not_there_is_decided_again() {
-    let (world, folder) = (world(), tempfile::tempdir().unwrap());
-    let key = change_file(&world, 0);
-    let whole = world.data.file(&key).bytes.clone();
-    world.source.inject(&key, 1_000, BodyFault::Replaced(whole));
-    run(&world, folder.path(), false);
+    let (world, folder, key) = world_with_a_file_set_aside();
     let store = open(folder.path());
     let entry = store.set_aside().unwrap().remove(0);
     let delta = decide(&store.load().unwrap(), &entry, None, Decision::RetryAtMark, false).unwrap();

@@ -25,9 +25,7 @@ pub fn check_transition(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
             detail,
         })
     };
-    // What is set aside may come to be doubted, by a checkpoint that was put back; what was decided of it is void then.
-    let is_doubted = || *to == from.doubted() || *to == from.undecided();
-    if from == to || (from.set_aside().is_some() && is_doubted()) {
+    if from == to || becomes_doubted(from, to) {
         return Ok(());
     }
     let (aside, decided) = (from.set_aside(), to.set_aside());
@@ -63,14 +61,18 @@ pub fn check_relocation(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
         {
             Ok(())
         }
-        (ObjectState::Quarantined { .. }, ObjectState::Quarantined { .. })
-        | (ObjectState::Decided { .. }, ObjectState::Decided { .. })
-            if *to == from.unplaced() || *to == from.unplaced().doubted() =>
+        _ if from.set_aside().is_some()
+            && (*to == from.unplaced() || becomes_doubted(&from.unplaced(), to)) =>
         {
             Ok(())
         }
         _ => check_transition(id, from, to),
     }
+}
+
+/// Whether what is set aside comes to be doubted, by a checkpoint that was put back; what was decided of it is void then.
+fn becomes_doubted(from: &ObjectState, to: &ObjectState) -> bool {
+    from.set_aside().is_some() && (*to == from.doubted() || *to == from.undecided())
 }
 
 fn watermark(state: &ObjectState) -> Option<Mark> {
@@ -224,6 +226,38 @@ mod tests {
                 })
             };
             assert!(!is_allowed(&state(before), &state(after)), "to {after:?}");
+        }
+    }
+
+    /// Also if its place is another one at the same time.
+    #[test]
+    fn what_is_set_aside_may_come_to_be_doubted_and_then_nobody_has_decided() {
+        let check =
+            |from: &ObjectState, to: &ObjectState, check: fn(&ObjectId, &ObjectState, &ObjectState) -> _| {
+                let id = ObjectId {
+                    queue: QueueName::changes(),
+                    number: 1,
+                };
+                let checked: Result<(), StoreError> = check(&id, from, to);
+                checked.is_ok()
+            };
+        for from in [
+            quarantined(2),
+            decided(2, Decision::RetryAtMark),
+            decided(2, Decision::Skip),
+        ] {
+            for to in [from.doubted(), from.undecided()] {
+                assert!(check(&from, &to, check_transition), "{from:?}, {to:?}");
+                let moved = to.unplaced();
+                assert!(check(&from, &moved, check_relocation), "{from:?}, {moved:?}");
+                assert!(!check(&from, &moved, check_transition), "{from:?}, {moved:?}");
+                if to != from {
+                    assert!(
+                        !check(&to, &from, check_transition),
+                        "doubt does not go by itself"
+                    );
+                }
+            }
         }
     }
 }

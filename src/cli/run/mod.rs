@@ -19,8 +19,8 @@ use super::backends;
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
 use super::start_type::{self, StartType};
+use super::status::file as status_file;
 use super::status::unread::{suspension_lines, unread_lines};
-use super::status::{dead_lettered_rows, file as status_file, filtered_rows};
 use super::text::{counted, lines};
 use super::{ConfigPath, Output, OutputFormat, task_events};
 use crate::checkpoint::life_status::{StopReason, failure_text};
@@ -282,8 +282,8 @@ fn summarize(
         stop_reason: end.reason(migration_type),
         bytes_read: source.bytes_read(),
         delivered_rows: delivered,
-        dead_lettered_rows: dead_lettered_rows(&status),
-        filtered_rows: filtered_rows(&status),
+        dead_lettered_rows: status.dead_lettered_rows(),
+        filtered_rows: status.filtered_rows(),
         quarantined_objects: status.set_aside,
         not_read: unread_lines(&status),
         suspended_tables: suspended_tables(&status),

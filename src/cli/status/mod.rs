@@ -121,10 +121,10 @@ impl fmt::Display for StatusReport {
         )?;
         self.write_outages(f)?;
         self.write_doubt(f)?;
-        let dead = dead_lettered_rows(status);
+        let dead = status.dead_lettered_rows();
         let hint = if dead > 0 { "; see `brigade dlq ls`" } else { "" };
         writeln!(f, "dead letters  {}{hint}", grouped(dead))?;
-        let filtered = filtered_rows(status);
+        let filtered = status.filtered_rows();
         if filtered > 0 {
             writeln!(
                 f,
@@ -298,21 +298,6 @@ fn read_back(doubt: &Doubt, behind_ms: u64) -> String {
 
 /// Age from which on a status is not that of a healthy process.
 const STALE_AGE_MS: i64 = 10_000;
-
-/// Rows of all tables and of none that were dead-lettered.
-pub(super) fn dead_lettered_rows(status: &TaskStatus) -> u64 {
-    let tables = status.tables.iter().map(|table| &table.statistics);
-    let rows: u64 = tables
-        .map(|table| table.full_load_error_rows + table.change_error_rows)
-        .sum();
-    rows + status.unassigned_error_rows
-}
-
-/// Rows that the table mappings leave out: by a filter, or because no rule selects their table.
-pub(super) fn filtered_rows(status: &TaskStatus) -> u64 {
-    let tables = status.tables.iter().map(|table| &table.statistics);
-    tables.map(|table| table.filtered_rows).sum::<u64>() + status.unselected_rows
-}
 
 fn tables_text(status: &TaskStatus) -> String {
     let of = |wanted: fn(bool, bool) -> bool| {

@@ -6,7 +6,7 @@ pub mod catalog;
 pub mod instruments;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::metrics::{AsyncInstrument, Meter, MeterProvider};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
@@ -60,29 +60,22 @@ impl Metrics {
 
     /// Asks for a counter or a gauge whenever somebody looks.
     pub fn observe(&self, metric: &'static Metric, read: impl Fn() -> Values + Send + Sync + 'static) {
-        let meter = &self.meter;
+        let report = move |observer: &dyn AsyncInstrument<f64>| {
+            for (value, labels) in read() {
+                observer.observe(value, &labels);
+            }
+        };
+        let (name, unit, about) = (metric.name, metric.unit, metric.about);
         match metric.kind {
             Kind::Counter => {
-                let counter = meter.f64_observable_counter(metric.name);
-                let counter = counter.with_unit(metric.unit).with_description(metric.about);
-                counter
-                    .with_callback(move |observer| {
-                        for (value, labels) in read() {
-                            observer.observe(value, &labels);
-                        }
-                    })
-                    .build();
+                let counter = self.meter.f64_observable_counter(name);
+                let counter = counter.with_unit(unit).with_description(about);
+                counter.with_callback(report).build();
             }
             Kind::Gauge | Kind::Histogram => {
-                let gauge = meter.f64_observable_gauge(metric.name);
-                let gauge = gauge.with_unit(metric.unit).with_description(metric.about);
-                gauge
-                    .with_callback(move |observer| {
-                        for (value, labels) in read() {
-                            observer.observe(value, &labels);
-                        }
-                    })
-                    .build();
+                let gauge = self.meter.f64_observable_gauge(name);
+                let gauge = gauge.with_unit(unit).with_description(about);
+                gauge.with_callback(report).build();
             }
         }
     }
