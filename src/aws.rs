@@ -1,9 +1,20 @@
-//! What the S3 source and the Kinesis sink share: reading errors of the SDK.
+//! What is known of AWS in more than one place: how errors of the SDK are read, and which partition a region is in.
 
 use std::error::Error;
 use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
+
+/// The partition that a region is in.
+pub(crate) fn partition_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
 
 /// An error and what caused it, outermost first.
 pub(crate) fn causes<'a>(

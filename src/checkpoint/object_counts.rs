@@ -61,6 +61,11 @@ pub struct ObjectCounts {
 }
 
 impl ObjectCounts {
+    /// Objects that are known and not opened.
+    pub fn waiting(&self) -> u64 {
+        self.known.saturating_sub(self.opened)
+    }
+
     /// How much is left if rows of so many bytes are settled. What stands between rows belongs to no row, so of
     /// objects that were read to their end nothing is left.
     pub(super) fn bytes_left(&self, settled_bytes: u64) -> u64 {

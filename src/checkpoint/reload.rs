@@ -52,7 +52,7 @@ pub fn reload(
         let of_table =
             |known: &&TableStatistics| known.schema_name == table.owner && known.table_name == table.name;
         let known = checkpoint.tables.iter().find(of_table);
-        let is_suspended = known.is_some_and(|known| known.trouble.suspension.is_some());
+        let is_suspended = known.is_some_and(TableStatistics::is_suspended);
         if !checkpoint.task.clean_stop && (is_suspended || unfinished().next().is_some()) {
             return Err(InDoubt {
                 table: table.full_name(),

@@ -157,7 +157,7 @@ fn set_aside(
 
 /// Names the tables that are suspended.
 fn others(tables: &[TableStatistics]) -> String {
-    let suspended = tables.iter().filter(|table| table.trouble.suspension.is_some());
+    let suspended = tables.iter().filter(|table| table.is_suspended());
     let names: Vec<_> = suspended.map(TableStatistics::stored_name).collect();
     if names.is_empty() {
         "; no table is".to_owned()

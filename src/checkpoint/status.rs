@@ -8,7 +8,7 @@ use super::life_status::LifeStatus;
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 pub use crate::checkpoint::object_counts::{ObjectCounts, QuarantinedObject, remember};
 use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableStatistics};
-use crate::flow::outage::Outage;
+use crate::flow::outage::{Outage, Side};
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
 use crate::observe::shards::{ShardActivity, ShardBoard};
@@ -41,6 +41,9 @@ pub struct TaskStatus {
     pub phase: Phase,
     /// Lives of the data path since the process started, from 1.
     pub generation: u32,
+    /// Whether there is a data path: source, target and state were reached, and rows can flow.
+    #[serde(default)]
+    pub has_data_path: bool,
     /// Whether the task ended with nothing in flight.
     pub clean_stop: bool,
     /// Bytes of rendered records in flight.
@@ -126,6 +129,11 @@ impl TaskStatus {
     pub fn dead_lettered_rows(&self) -> u64 {
         let tables = self.tables.iter().map(|table| &table.statistics);
         tables.map(TableStatistics::dead_lettered_rows).sum::<u64>() + self.unassigned_error_rows
+    }
+
+    /// Why a side does not answer, if it does not.
+    pub fn outage(&self, side: Side) -> Option<&Outage> {
+        self.outages.iter().find(|outage| outage.side == side)
     }
 
     /// Rows that the table mappings leave out: by a filter, or because no rule selects their table.
@@ -259,6 +267,7 @@ impl StatusBoard {
             life: self.life.clone(),
             phase: ledger.task().phase,
             generation: self.generation,
+            has_data_path: true,
             clean_stop: ledger.task().clean_stop,
             in_flight_bytes,
             unassigned_error_rows: ledger.task().unassigned_error_rows,

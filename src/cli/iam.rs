@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::ConfigPath;
+use crate::aws::partition_of;
 use crate::config::Config;
 use crate::discover::folders::folders;
 use crate::fault::{Fault, FaultKind};
@@ -47,8 +48,8 @@ pub(super) fn run(args: &IamArgs) -> Result<u8, Fault> {
     let policy = json!({ "Version": POLICY_VERSION, "Statement": statements });
     super::print(&super::to_json(&policy)?)?;
     super::report(
-        "note: a bucket or stream that is encrypted with a key of KMS also takes kms:Decrypt (bucket) and \
-         kms:GenerateDataKey (stream) on that key",
+        "note: if the bucket or the stream is encrypted with a key of KMS, the role also needs that key: kms:Decrypt to read \
+         either of them, and kms:GenerateDataKey to write the stream",
     );
     Ok(0)
 }
@@ -105,13 +106,9 @@ fn target(config: &Config, reads_back: bool) -> Vec<Value> {
     statements
 }
 
-/// The partition of AWS that a region is in.
+/// The partition of a region; that of most where it is not known.
 fn partition(region: Option<&str>) -> &'static str {
-    match region {
-        Some(region) if region.starts_with("cn-") => "aws-cn",
-        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
-        Some(_) | None => "aws",
-    }
+    region.map_or("aws", partition_of)
 }
 
 /// A text of which no character stands for others in a policy.

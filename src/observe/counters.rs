@@ -25,8 +25,18 @@ pub struct Counters {
     inversions: AtomicU64,
     skipped: AtomicU64,
     shards: ShardBoard,
-    last_commit: Mutex<Option<Instant>>,
+    last_commit: LastCommit,
     instruments: OnceLock<Instruments>,
+}
+
+/// When something was last committed; at first, when the process began to count.
+#[derive(Debug)]
+struct LastCommit(Mutex<Instant>);
+
+impl Default for LastCommit {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
 }
 
 /// The counts at one moment.
@@ -103,16 +113,16 @@ impl Counters {
 
     /// A commit is durable.
     pub fn committed(&self, lasted: Duration) {
-        *self.last_commit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.last_commit.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if let Some(instruments) = self.instruments.get() {
             instruments.commit(lasted);
         }
     }
 
-    /// Time since the last commit; `None` before the first of the process.
-    pub fn since_commit(&self) -> Option<Duration> {
-        let last = *self.last_commit.lock().unwrap_or_else(PoisonError::into_inner);
-        last.map(|last| last.elapsed())
+    /// Time since the last commit; before the first one since the process started.
+    pub fn since_commit(&self) -> Duration {
+        let last = *self.last_commit.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.elapsed()
     }
 
     /// What each shard is doing.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 /// How far back it goes, in seconds.
-const SECONDS: usize = 10;
 const SPAN: u64 = 10;
+/// Seconds that are kept: those, and the one that is under way.
+const SECONDS: usize = 11;
 
 /// Records and bytes of each of the last seconds.
 #[derive(Debug, Default)]
@@ -66,7 +67,7 @@ mod tests {
             traffic.add(at(second), 500, 5_000);
         }
         // The second that is under way does not count yet.
-        assert_eq!(traffic.rates(at(119)), (900, 9_000));
+        assert_eq!(traffic.rates(at(119)), (1_000, 10_000));
         assert_eq!(traffic.rates(at(120)), (1_000, 10_000));
         assert_eq!(traffic.rates(at(125)), (500, 5_000));
         assert_eq!(traffic.rates(at(200)), (0, 0));

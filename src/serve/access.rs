@@ -55,11 +55,9 @@ impl Access {
     /// # Errors
     /// Why not.
     pub(super) fn check_read(&self, authorization: Option<&str>) -> Result<(), Refusal> {
-        if self.listen.ip().is_loopback() {
-            return Ok(());
-        }
         let Some(token) = &self.token else {
-            return Err(Refusal::NoToken);
+            let is_own = self.listen.ip().is_loopback();
+            return if is_own { Ok(()) } else { Err(Refusal::NoToken) };
         };
         let given = authorization.and_then(|text| text.strip_prefix("Bearer "));
         if given.is_some_and(|given| token.is(given.trim())) {
@@ -116,8 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_health_takes_a_token_where_others_can_ask() {
-        assert_eq!(access("127.0.0.1:1", Some("a")).check_read(None), Ok(()));
+    fn everything_but_health_takes_the_token_and_one_where_others_can_ask() {
+        assert_eq!(access("127.0.0.1:1", None).check_read(None), Ok(()));
+        // Whoever sets a token means it: a proxy on this machine lets others ask.
+        let behind_proxy = access("127.0.0.1:1", Some("sixteen-letters!"));
+        assert_eq!(behind_proxy.check_read(None), Err(Refusal::Token));
+        assert_eq!(behind_proxy.check_read(Some("Bearer sixteen-letters!")), Ok(()));
         assert_eq!(
             access("0.0.0.0:1", None).check_read(Some("Bearer x")),
             Err(Refusal::NoToken)

@@ -63,8 +63,8 @@ pub fn ready(vitals: &Vitals<'_>) -> Vec<Check> {
     let is_over = status.life.stop.is_some();
     let task = if vitals.is_stopping || is_over {
         Some("it is stopping".to_owned())
-    } else if status.generation == 0 {
-        Some("it has not begun".to_owned())
+    } else if !status.has_data_path {
+        Some("its data path is not there yet, or is being built again".to_owned())
     } else {
         None
     };
@@ -79,7 +79,7 @@ fn sides(status: &TaskStatus) -> impl Iterator<Item = Check> + '_ {
     [(Side::Source, "source"), (Side::Target, "target")]
         .into_iter()
         .map(|(side, name)| {
-            let outage = status.outages.iter().find(|outage| outage.side == side);
+            let outage = status.outage(side);
             Check::new(name, outage.map(|outage| outage.last_error.clone()))
         })
 }
@@ -99,7 +99,7 @@ pub fn well(vitals: &Vitals<'_>) -> Vec<Check> {
     let told = too_many.then(|| format!("{} dead-lettered", counted(dead, "row")));
     checks.push(Check::new("dead_letters", told));
     let suspended = status.tables.iter();
-    let suspended = suspended.filter(|table| table.statistics.trouble.suspension.is_some());
+    let suspended = suspended.filter(|table| table.statistics.is_suspended());
     let names: Vec<_> = suspended.map(|table| table.statistics.full_name()).collect();
     let told = (!names.is_empty()).then(|| format!("suspended: {}", names.join(", ")));
     checks.push(Check::new("tables", told));
@@ -131,7 +131,7 @@ mod tests {
 
     fn running() -> TaskStatus {
         TaskStatus {
-            generation: 1,
+            has_data_path: true,
             tables: vec![TableStatus::default()],
             ..TaskStatus::default()
         }

@@ -11,5 +11,5 @@ mod server;
 mod view;
 
 pub use self::progress::Beat;
-pub use self::server::Serving;
+pub use self::server::{Listening, Serving};
 pub use self::view::View;

@@ -104,11 +104,9 @@ pub(super) fn has_work(status: &TaskStatus) -> bool {
 /// Objects that are known and not opened. Those of a suspended table wait for a person.
 pub(super) fn waiting_objects(status: &TaskStatus) -> u64 {
     let tables = status.tables.iter();
-    let tables = tables.filter(|table| table.statistics.trouble.suspension.is_none());
-    let loads: u64 = tables
-        .map(|table| table.load.known.saturating_sub(table.load.opened))
-        .sum();
-    loads + status.changes.known.saturating_sub(status.changes.opened)
+    let tables = tables.filter(|table| !table.statistics.is_suspended());
+    let loads: u64 = tables.map(|table| table.load.waiting()).sum();
+    loads + status.changes.waiting()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::checkpoint::status::{ObjectCounts, TableStatus, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::flow::outage::Side;
 use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
-use crate::observe::metrics::catalog::{self, Metric};
+use crate::observe::metrics::catalog::{self, Kind, Metric};
 use crate::observe::metrics::{Metrics, OTHER_TABLES, TABLES_MAX, Values};
 use crate::saturate::to_f64 as number;
 
@@ -23,25 +23,22 @@ const NO_TABLE: &str = "__none__";
 /// Gives every metric its reading.
 pub(super) fn register(metrics: &Metrics, view: &View) {
     let task = KeyValue::new("task", view.config.task.clone());
-    let add = |metric: &'static Metric, read: fn(&View, &TaskStatus) -> Readings| {
-        let (view, task) = (view.clone(), task.clone());
-        metrics.observe(metric, move || {
-            let status = view.now();
-            with_task(read(&view, &status), &task)
-        });
-    };
     for (metric, read) in READINGS {
-        add(metric, *read);
+        let (view, task, high) = (view.clone(), task.clone(), HighWater::default());
+        metrics.observe(metric, move || {
+            let readings = read(&view, &view.now());
+            let readings = match metric.kind {
+                Kind::Counter => high.raise(readings),
+                Kind::Gauge | Kind::Histogram => readings,
+            };
+            with_task(readings, &task)
+        });
     }
-    let (read_so_far, view) = (HighWater::default(), view.clone());
-    metrics.observe(&catalog::ROWS_READ, move || {
-        let status = view.now();
-        with_task(read_so_far.read(&status), &task)
-    });
 }
 
 /// Values with the labels of their own.
-type Readings = Vec<(f64, Vec<(&'static str, String)>)>;
+type Readings = Vec<(f64, Labels)>;
+type Labels = Vec<(&'static str, String)>;
 
 fn with_task(readings: Readings, task: &KeyValue) -> Values {
     let readings = readings.into_iter().map(|(value, labels)| {
@@ -54,8 +51,11 @@ fn with_task(readings: Readings, task: &KeyValue) -> Values {
 /// A reading of a metric.
 type Read = fn(&View, &TaskStatus) -> Readings;
 
-/// All but the rows that were read, which have a memory.
+/// All that are not timed where they happen.
 const READINGS: &[(&Metric, Read)] = &[
+    (&catalog::ROWS_READ, |_, status| {
+        by_table(status, |table| table.read_records)
+    }),
     (&catalog::ROWS_DELIVERED, |_, status| {
         by_table(status, |table| table.statistics.delivered_rows())
     }),
@@ -127,10 +127,8 @@ const READINGS: &[(&Metric, Read)] = &[
         one(u64::try_from(count).unwrap_or(u64::MAX))
     }),
     (&catalog::CHECKPOINT_AGE, |view, status| {
-        let age = view
-            .counters
-            .since_commit()
-            .filter(|_| status.in_flight_bytes > 0);
+        let is_due = status.in_flight_bytes > 0;
+        let age = is_due.then(|| view.counters.since_commit());
         plain(age.unwrap_or_default().as_secs_f64())
     }),
     (&catalog::STATE_DISK_FREE, |view, _| {
@@ -148,7 +146,7 @@ const READINGS: &[(&Metric, Read)] = &[
     (&catalog::SIDE_AWAY, |view, status| sides(view, status)),
     (&catalog::TABLES_SUSPENDED, |_, status| {
         let tables = status.tables.iter();
-        let suspended = tables.filter(|table| table.statistics.trouble.suspension.is_some());
+        let suspended = tables.filter(|table| table.statistics.is_suspended());
         one(u64::try_from(suspended.count()).unwrap_or(u64::MAX))
     }),
     (&catalog::OBJECTS_SET_ASIDE, |_, status| one(status.set_aside)),
@@ -217,7 +215,7 @@ fn objects(status: &TaskStatus) -> Readings {
     let of = |queue: &'static str, counts: &ObjectCounts| {
         let over = counts.ended + counts.quarantined;
         [
-            ("waiting", counts.known.saturating_sub(counts.opened)),
+            ("waiting", counts.waiting()),
             ("open", counts.opened.saturating_sub(over)),
             ("done", counts.ended),
             ("set_aside", counts.quarantined),
@@ -246,7 +244,7 @@ fn shard_use(view: &View) -> Readings {
 
 fn sides(view: &View, status: &TaskStatus) -> Readings {
     let away = |side: Side| {
-        let outage = status.outages.iter().find(|outage| outage.side == side);
+        let outage = status.outage(side);
         let away_ms = outage.map(|outage| view.clock.now_ms().saturating_sub(outage.since_ms));
         let away_ms = away_ms.and_then(|away_ms| u64::try_from(away_ms).ok());
         (
@@ -268,30 +266,26 @@ fn state(view: &View, status: &TaskStatus) -> &'static str {
     }
 }
 
-/// How many rows of each table were read at most: a restart of the data path reads rows again that were in flight, and
-/// those are not read twice.
+/// A counter never goes back: what a restart of the data path does again, because no commit had it, counts once.
 #[derive(Debug, Clone, Default)]
-struct HighWater(Arc<Mutex<HashMap<String, u64>>>);
+struct HighWater(Arc<Mutex<HashMap<Labels, f64>>>);
 
 impl HighWater {
-    fn read(&self, status: &TaskStatus) -> Readings {
+    fn raise(&self, mut readings: Readings) -> Readings {
         let mut most = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for table in &status.tables {
-            let known = most.entry(table.statistics.full_name()).or_default();
-            *known = table.read_records.max(*known);
+        for (value, labels) in &mut readings {
+            let known = most.entry(labels.clone()).or_default();
+            *known = known.max(*value);
+            *value = *known;
         }
-        by_table(status, |table| {
-            most.get(&table.statistics.full_name())
-                .copied()
-                .unwrap_or_default()
-        })
+        readings
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::metrics::catalog::{Kind, METRICS};
+    use crate::observe::metrics::catalog::METRICS;
 
     fn table(name: &str, read: u64) -> TableStatus {
         let mut table = TableStatus {
@@ -311,8 +305,7 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_catalogue_is_read_once() {
-        let read = READINGS.iter().map(|(metric, _)| metric.name);
-        let mut read: Vec<_> = read.chain([catalog::ROWS_READ.name]).collect();
+        let mut read: Vec<_> = READINGS.iter().map(|(metric, _)| metric.name).collect();
         let timed = METRICS.iter().filter(|metric| metric.kind == Kind::Histogram);
         read.extend(timed.map(|metric| metric.name));
         let mut all: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
@@ -322,12 +315,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_a_restart_reads_again_are_not_read_twice() {
+    fn what_a_restart_does_again_is_counted_once() {
         let high = HighWater::default();
         let read = |count| {
-            high.read(&status(vec![table("t", count)]))
-                .first()
-                .map(|(value, _)| *value)
+            let readings = by_table(&status(vec![table("t", count)]), |table| table.read_records);
+            high.raise(readings).first().map(|(value, _)| *value)
         };
         assert_eq!(read(100), Some(100.0));
         assert_eq!(read(40), Some(100.0), "the data path was built again");

@@ -25,6 +25,7 @@ use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::metrics::Metrics;
+use crate::settings::ApiConfig;
 
 /// How long requests that are open at the end may take.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -52,22 +53,25 @@ struct Shared {
     access: Access,
 }
 
-impl Serving {
-    /// Serves a task where its configuration says. A task that may be served anywhere and finds the usual address taken is
-    /// not served.
+/// An address that is had.
+#[derive(Debug)]
+pub struct Listening(TcpListener, SocketAddr);
+
+impl Listening {
+    /// Takes the address that a configuration names; `None` if nothing is to be served. A task that may be served anywhere and
+    /// finds the usual address taken is not served.
     ///
     /// # Errors
     /// If it cannot have the address that it is given.
-    pub fn start(runtime: &Handle, view: View) -> Result<Self, Fault> {
-        let api = view.config.api.clone();
+    pub async fn bind(api: &ApiConfig) -> Result<Option<Self>, Fault> {
         let Some(listen) = api.listen else {
-            return Ok(Self { running: None });
+            return Ok(None);
         };
-        let listener = match runtime.block_on(TcpListener::bind(listen)) {
-            Ok(listener) => listener,
+        match TcpListener::bind(listen).await {
+            Ok(listener) => Ok(Some(Self(listener, listen))),
             Err(error) if api.is_listen_chosen => {
                 let message = format!("api.listen {listen}: {error}; choose another address, or off");
-                return Err(Fault::new(FaultKind::Configuration, message));
+                Err(Fault::new(FaultKind::Configuration, message))
             }
             Err(error) => {
                 tracing::warn!(
@@ -75,9 +79,22 @@ impl Serving {
                     %error,
                     "metrics and health are not served, because the usual address cannot be had; set api.listen"
                 );
-                return Ok(Self { running: None });
+                Ok(None)
             }
+        }
+    }
+}
+
+impl Serving {
+    /// Serves a task where its configuration says, if there is a listener.
+    ///
+    /// # Errors
+    /// If metrics cannot be collected, which is a defect.
+    pub fn start(runtime: &Handle, listening: Option<Listening>, view: View) -> Result<Self, Fault> {
+        let Some(Listening(listener, listen)) = listening else {
+            return Ok(Self { running: None });
         };
+        let api = view.config.api.clone();
         let address = listener.local_addr().unwrap_or(listen);
         let metrics = Metrics::new()?;
         readings::register(&metrics, &view);
@@ -201,7 +218,10 @@ fn refused(status: StatusCode, refusal: Refusal) -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.metrics.prometheus_text() {
+    // The disk of the state is asked how full it is, and may not answer.
+    let text = tokio::task::spawn_blocking(move || shared.metrics.prometheus_text()).await;
+    let text = text.unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())));
+    match text {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(fault) => {
             let problem = Problem {

@@ -293,9 +293,11 @@ impl Pipeline {
         } = generation.tear_down(patience).await;
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
-            status.in_flight_bytes = in_flight_bytes;
+            (status.has_data_path, status.in_flight_bytes) = (false, in_flight_bytes);
             for table in &mut status.tables {
+                // They will be read again.
                 table.in_flight_records = 0;
+                table.read_records = table.statistics.settled_rows();
             }
         });
         match end {

@@ -54,7 +54,7 @@ pub(super) fn doubted(
     for entry in store.set_aside()? {
         let decision = entry.state.set_aside().and_then(|aside| aside.decision);
         let doubted = |state: &ObjectState| match decision {
-            Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => state.undecided(),
+            Some(Decision::RetryAtMark | Decision::RetryFromBeginning) => state.undecided().doubted(),
             Some(Decision::Skip) | None => state.doubted(),
         };
         match changed.iter_mut().find(|(id, _)| *id == entry.id) {

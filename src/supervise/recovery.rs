@@ -249,7 +249,7 @@ pub fn take_up(
     }
     if !is_fresh && is_changed {
         tracing::warn!(
-            "the configuration changed since the last run; rows after the watermark are sent in the new form"
+            "the configuration changed since the last run; rows after the watermark are sent in the new form, and may come twice"
         );
         delta.objects = forget_cuts(unfinished);
         recovery.start.is_in_doubt = false;

@@ -205,4 +205,5 @@ fn a_task_that_is_given_an_address_it_cannot_have_does_not_start() {
     let ended = task.brigade(&["run", "--once"]).expect(78);
     assert!(ended.stderr.contains("api.listen"), "{ended:?}");
     assert_eq!(task.records_count(), 0, "nothing was sent");
+    assert!(!task.path().join("state").exists(), "nothing was begun");
 }

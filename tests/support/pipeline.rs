@@ -389,6 +389,7 @@ impl Run {
         assert_eq!(self.status.in_flight_bytes, 0, "a credit did not come home (F2)");
         for table in &self.status.tables {
             assert_eq!(table.in_flight_records, 0, "{table:?}");
+            assert_eq!(table.identity_difference(), 0, "Q1: {table:?}");
         }
     }
 }

@@ -103,7 +103,7 @@ impl ObjectState {
         state
     }
 
-    /// The same object, set aside, as if nobody had decided; more of it may be in the stream.
+    /// The same object, set aside, as if nobody had decided.
     #[must_use]
     pub fn undecided(&self) -> Self {
         self.set_aside().map_or_else(
@@ -112,7 +112,7 @@ impl ObjectState {
                 reason: aside.reason.to_owned(),
                 watermark: aside.watermark,
                 totals: aside.totals,
-                is_in_doubt: true,
+                is_in_doubt: aside.is_in_doubt,
             },
         )
     }

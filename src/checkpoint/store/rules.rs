@@ -72,7 +72,7 @@ pub fn check_relocation(id: &ObjectId, from: &ObjectState, to: &ObjectState) -> 
 
 /// Whether what is set aside comes to be doubted, by a checkpoint that was put back; what was decided of it is void then.
 fn becomes_doubted(from: &ObjectState, to: &ObjectState) -> bool {
-    from.set_aside().is_some() && (*to == from.doubted() || *to == from.undecided())
+    from.set_aside().is_some() && (*to == from.doubted() || *to == from.undecided().doubted())
 }
 
 fn watermark(state: &ObjectState) -> Option<Mark> {
@@ -246,7 +246,7 @@ mod tests {
             decided(2, Decision::RetryAtMark),
             decided(2, Decision::Skip),
         ] {
-            for to in [from.doubted(), from.undecided()] {
+            for to in [from.doubted(), from.undecided().doubted()] {
                 assert!(check(&from, &to, check_transition), "{from:?}, {to:?}");
                 let moved = to.unplaced();
                 assert!(check(&from, &moved, check_relocation), "{from:?}, {moved:?}");

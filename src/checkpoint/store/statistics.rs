@@ -81,7 +81,12 @@ impl TableStatistics {
 
     /// Whether a file of it was set aside, or it is suspended: the state that DMS calls `Table error`.
     pub fn has_error(&self) -> bool {
-        self.objects_quarantined > 0 || self.trouble.suspension.is_some()
+        self.objects_quarantined > 0 || self.is_suspended()
+    }
+
+    /// Whether nothing more of it is sent until it is resumed.
+    pub fn is_suspended(&self) -> bool {
+        self.trouble.suspension.is_some()
     }
 
     /// `schema.table`.

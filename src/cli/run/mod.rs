@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
-use crate::serve::{Beat, Serving, View};
+use crate::serve::{Beat, Listening, Serving, View};
 use crate::settings::life::parse_moment;
 use crate::settings::{MigrationType, RunMode};
 use crate::source::ObjectSource;
@@ -135,6 +135,8 @@ fn execute(
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Summary, Fault> {
     let config = Arc::new(config);
+    // Before anything is written: a task that cannot have its address does not start.
+    let listening = runtime.block_on(Listening::bind(&config.api))?;
     let opened = runtime.block_on(backends::open(&config))?;
     state_disk::warn_if_unsafe(&config.state.path);
     let flag = start_type::prepare(&config, &opened.store(), start_type)?;
@@ -152,7 +154,7 @@ fn execute(
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
     let beat = view.beat();
-    let serving = Serving::start(runtime.handle(), view)?;
+    let serving = Serving::start(runtime.handle(), listening, view)?;
     let end = run_in_system(&pipeline, stop, beat);
     runtime.block_on(serving.stop());
     progress.finish(runtime.handle());

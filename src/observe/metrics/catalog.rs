@@ -63,7 +63,7 @@ macro_rules! metrics {
 
 metrics! {
     ROWS_READ = Counter "brigade.rows_read" "{row}" ["table"]
-        "Rows read, each once, since the task began. Rows that a restart reads again count when they are new.";
+        "Rows read, and control records made, each once, since the task began. What a restart reads again counts when it is new.";
     ROWS_DELIVERED = Counter "brigade.rows_delivered" "{row}" ["table"]
         "Rows and control records that a shard acknowledged, since the task began.";
     ROWS_DEAD_LETTERED = Counter "brigade.rows_dead_lettered" "{row}" ["table"]

@@ -1,6 +1,7 @@
 //! A template of `CloudFormation`, as people write it or as the CDK does: its parameters, what it knows of its resources,
 //! and its properties with everything worked out that can be. Pure: no I/O, no clock.
 
+use crate::aws::partition_of;
 use std::cell::Cell;
 
 use super::super::super::super::tree::{Entry, Node, Value};
@@ -275,9 +276,7 @@ impl<'a> Template<'a> {
     fn pseudo(&self, name: &str) -> Resolved<String> {
         let region = self.parameters.get("AWS::Region");
         match (name, region) {
-            ("AWS::Partition", Some(region)) if region.starts_with("cn-") => Ok("aws-cn".to_owned()),
-            ("AWS::Partition", Some(region)) if region.starts_with("us-gov-") => Ok("aws-us-gov".to_owned()),
-            ("AWS::Partition", Some(_)) => Ok("aws".to_owned()),
+            ("AWS::Partition", Some(region)) => Ok(partition_of(region).to_owned()),
             ("AWS::Partition", None) => missing("AWS::Region", "where the stack is put"),
             _ => missing(name, "where and as what the stack is put"),
         }
