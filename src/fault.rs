@@ -64,6 +64,24 @@ impl FaultKind {
         }
     }
 
+    /// A kind with an exit code: what another process tells of its fault.
+    pub fn of_exit_code(code: u8) -> Self {
+        match code {
+            64 => Self::Usage,
+            65 => Self::Data,
+            66 => Self::SourceMissing,
+            69 => Self::Unreachable,
+            70 => Self::Panic,
+            73 => Self::StateCreate,
+            74 => Self::StateIo,
+            75 => Self::StateLocked,
+            76 => Self::StateDamaged,
+            77 => Self::PermissionDenied,
+            78 => Self::Configuration,
+            _ => Self::Internal,
+        }
+    }
+
     /// What to do about it in general; `None` where each message says it.
     pub fn help(self) -> Option<&'static str> {
         match self {

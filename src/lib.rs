@@ -61,6 +61,8 @@
 //! | F2 | All credits are home after a drain or a teardown | [`flow::budget`], [`supervise::generation`] |
 //! | F3 | After a wind-down nothing is sent any more | [`flow::wind_down`] |
 //! | G1 | No message crosses from one generation into the next | [`supervise::pipeline`], [`supervise::spawn`] |
+//! | G2 | Nobody changes the checkpoint while a data path lives on it | [`supervise::turns`] |
+//! | R1 | A row that a dead replay stored is logged, not sent again | [`replay::pending`] |
 //! | Q1 | Rows read = delivered + dead-lettered + filtered + in flight, per table, at every moment | [`parse::chunk_router`], [`checkpoint::ledger`] |
 
 // The floors of the house, from top to bottom. An empty line ends a floor. A room imports rooms of lower floors only,

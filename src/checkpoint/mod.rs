@@ -25,6 +25,7 @@ pub mod reload;
 pub mod resume_table;
 mod shard_cuts;
 pub mod status;
+pub mod status_board;
 pub mod store;
 pub mod suspended;
 pub mod tally;

@@ -9,6 +9,7 @@ use crate::config::{self, Config, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::terminal::StandardError;
 use crate::printable::printable_lines;
+use crate::serve::desk::Order;
 
 pub mod backends;
 mod ca_bundle;
@@ -25,6 +26,7 @@ mod import;
 mod init;
 mod logging;
 mod new_files;
+mod orders;
 mod own_files;
 mod plan;
 mod preview;
@@ -33,6 +35,7 @@ mod run;
 mod schema;
 mod start_type;
 pub mod status;
+mod steer;
 mod stream_view;
 mod tables;
 mod task_events;
@@ -78,6 +81,12 @@ enum Command {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Load tables again: the next run sends every row of them once more
     Reload(reload::ReloadArgs),
+    /// Let a running task read and send nothing more until it is resumed
+    Pause(steer::SteerArgs),
+    /// Let a paused task go on
+    Resume(steer::SteerArgs),
+    /// Let a running task end once its requests in flight have, and wait until it has
+    Stop(steer::SteerArgs),
     /// List the files that are set aside, read one again, or leave its rest out
     Files(files::FilesArgs),
     /// Compare the stream with the files: every row reported as delivered must be there
@@ -167,6 +176,9 @@ impl Cli {
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),
+            Command::Pause(args) => steer::run(args, &Order::Pause),
+            Command::Resume(args) => steer::run(args, &Order::Resume),
+            Command::Stop(args) => steer::stop(args),
             Command::Files(args) => files::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Dlq(args) => dead_letters::run(args),

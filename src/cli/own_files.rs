@@ -8,6 +8,7 @@ use crate::checkpoint::store::folder::StateFolder;
 use crate::config::Config;
 use crate::durable::tighten::{Tightened, tighten, with_entries};
 use crate::replay::log::REPLAYS_FILE;
+use crate::replay::pending::PENDING_FILE;
 use crate::supervise::events::{EVENTS_FILE, EVENTS_FILE_BEFORE};
 
 /// Closes state and dead letters of a task, and says so once if there was anything to close.
@@ -48,6 +49,7 @@ fn paths(config: &Config) -> Vec<PathBuf> {
     let is_own = |path: &PathBuf| {
         path == dead_letters
             || path.ends_with(REPLAYS_FILE)
+            || path.ends_with(PENDING_FILE)
             || path.extension().is_some_and(|extension| extension == "ndjson")
     };
     paths.extend(with_entries(dead_letters).into_iter().filter(is_own));

@@ -3,18 +3,18 @@
 use clap::Args;
 use serde_json::json;
 
-use super::checkpoint::{not_done, open_existing};
+use super::checkpoint::not_done;
 use super::confirm::Consent;
+use super::orders::{self, Clerk};
 use super::start_type::restart_loads;
-use super::status::file as status_file;
 use super::text::{counted, lines};
 use super::verify::tables_of;
-use super::{ConfigPath, Output, OutputFormat, task_events};
+use super::{ConfigPath, Output, task_events};
 use crate::checkpoint::reload::Extent;
 use crate::checkpoint::store::CheckpointStore;
-use crate::clock::{Clock, SystemClock};
 use crate::fault::{Fault, FaultKind};
 use crate::saturate;
+use crate::serve::desk::{Order, Outcome, ReloadOrder};
 use crate::supervise::events::TaskEvent;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -37,14 +37,43 @@ pub(super) struct ReloadArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If a process has the state, if there is none, or if a table cannot be loaded again.
+/// If there is no state, if a table cannot be loaded again, or if a running task takes no orders.
 pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    let indexes = tables_of(&config, &args.tables)?;
+    let mut order = ReloadOrder {
+        tables: args.tables.clone(),
+        dry_run: true,
+    };
+    let trial = orders::give(&config, &Order::Reload(order.clone()))?;
+    if args.consent.dry_run {
+        return orders::print(&trial, args.output);
+    }
+    let names = tables_of(&config, &args.tables)?;
+    let names = names.iter().filter_map(|index| config.tables.get(index.0));
+    let names: Vec<_> = names.map(|table| table.stored_name()).collect();
+    let what = format!(
+        "{} of task {} will be loaded again from the first row, after a drop-table and a create-table record: {}",
+        counted(saturate::to_u64(names.len()), "table"),
+        config.task,
+        names.join(", ")
+    );
+    if !args.consent.given(&what)? {
+        return Ok(not_done());
+    }
+    order.dry_run = false;
+    orders::print(&orders::give(&config, &Order::Reload(order))?, args.output)
+}
+
+/// Has tables loaded again by the next data path.
+///
+/// # Errors
+/// If the task has not run, or a table cannot be loaded again.
+pub(super) fn carry_out(clerk: &Clerk<'_>, order: &ReloadOrder) -> Result<Outcome, Fault> {
+    let Clerk { config, store, .. } = *clerk;
+    let indexes = tables_of(config, &order.tables)?;
     let tables = indexes.iter().filter_map(|index| config.tables.get(index.0));
     let tables: Vec<_> = tables.collect();
     let names: Vec<_> = tables.iter().map(|table| table.stored_name()).collect();
-    let store = open_existing(&config)?;
     let checkpoint = store.load().map_err(Fault::from)?;
     if checkpoint.task.fresh_start_ms.is_none() {
         let message = format!(
@@ -53,40 +82,20 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
         );
         return Err(Fault::new(FaultKind::Usage, message));
     }
-    if args.consent.dry_run {
-        return print(&names, args);
+    if !order.dry_run {
+        restart_loads(config, store, &checkpoint, &tables, Extent::Some)?;
+        task_events::announce(config, &TaskEvent::ReloadRequested(names.clone()))?;
     }
-    let what = format!(
-        "{} of task {} will be loaded again from the first row by the next run, after a drop-table and a \
-        create-table record: {}",
-        counted(saturate::to_u64(names.len()), "table"),
-        config.task,
-        names.join(", ")
-    );
-    if !args.consent.given(&what)? {
-        return Ok(not_done());
-    }
-    restart_loads(&config, &store, &checkpoint, &tables, Extent::Some)?;
-    status_file::refresh(&config.state.path, &store)?;
-    task_events::announce(&config, &TaskEvent::ReloadRequested(names.clone()))?;
-    store.stop(SystemClock.now_ms()).map_err(Fault::from)?;
-    print(&names, args)
-}
-
-fn print(names: &[String], args: &ReloadArgs) -> Result<u8, Fault> {
-    let verb = if args.consent.dry_run {
-        "would reload"
+    let verb = if order.dry_run {
+        "would reload".to_owned()
     } else {
-        "the next run reloads"
+        format!("{} reloads", clerk.doer())
     };
-    let text = match args.output.format {
-        OutputFormat::Json => super::to_json(&json!({
-            "schema_version": SCHEMA_VERSION,
-            "dry_run": args.consent.dry_run,
-            "reloaded": names,
-        }))?,
-        OutputFormat::Text => lines(names.iter().map(|name| format!("{verb} {name}"))),
-    };
-    super::print(&text)?;
-    Ok(0)
+    let message = lines(names.iter().map(|name| format!("{verb} {name}")));
+    let report = json!({
+        "schema_version": SCHEMA_VERSION,
+        "dry_run": order.dry_run,
+        "reloaded": names,
+    });
+    orders::done(message, &report)
 }

@@ -1,8 +1,8 @@
 //! What was sent again: one line of JSON per row in `replays.jsonl` beside the dead letters, synced before the command
 //! goes on.
 //!
-//! A line is written when the record is stored. A crash between the two leaves a record without a line: the row can be
-//! sent once more, and `verify` counts the copy as foreign.
+//! A line is written when the record is stored. A crash between the two leaves a record without a line; what
+//! [`pending`](super::pending) has of it tells the next replay where to look.
 
 use std::io;
 use std::path::Path;

@@ -9,6 +9,7 @@ use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
 use super::log::{Replay, ReplayLog, SCHEMA_VERSION};
+use super::pending::{Pending, PendingFile};
 use super::plan::ReplayRow;
 use crate::clock::Clock;
 use crate::delays::Delays;
@@ -38,6 +39,8 @@ pub struct Resender<'a> {
     pub delivery: DeliveryConfig,
     /// Where stored rows are recorded.
     pub log: ReplayLog,
+    /// Where a request is noted while it is sent.
+    pub pending: PendingFile,
     /// Time of day.
     pub clock: &'a dyn Clock,
     /// How long nothing may be stored before it gives up.
@@ -121,6 +124,14 @@ impl Resender<'_> {
                 BatchRecord::new(ordinal, row.payload.as_bytes(), row.partition_key.as_bytes())
             })
             .collect();
+        let pending = Pending {
+            begun_ms: self.clock.now_ms(),
+            rows: rows.clone(),
+        };
+        self.pending.note(&pending).map_err(|error| {
+            let message = format!("cannot note which rows are sent, so none is: {error}");
+            Fault::new(FaultKind::StateIo, message)
+        })?;
         let attempt = self.attempt(&shard, &records).await?;
         let details: HashMap<usize, &str> = attempt.refused().collect();
         let rows: Vec<_> = (0..)
@@ -155,11 +166,15 @@ impl Resender<'_> {
             .collect();
         self.log.append(&replays).map_err(|error| {
             let message = format!(
-                "{} rows were stored and could not be recorded: {error}; they would be sent once more",
+                "{} rows were stored and could not be recorded: {error}; the next replay looks for them in the stream",
                 replays.len()
             );
             Fault::new(FaultKind::StateIo, message)
         })?;
+        if let Err(error) = self.pending.forget() {
+            // The next replay finds its rows in the log.
+            (self.tell)(&format!("a note of rows that were sent stays: {error}"));
+        }
         Ok(replays)
     }
 
@@ -248,6 +263,7 @@ mod tests {
                 linger: Duration::ZERO,
             },
             log: ReplayLog::open(folder).unwrap(),
+            pending: PendingFile::of(folder),
             clock: &SystemClock,
             patience: Duration::from_millis(300),
             tell: &|_| told.set(told.get() + 1),

@@ -16,6 +16,12 @@ pub(super) enum Refusal {
     /// The token is missing or another one.
     #[error("send the token of api.token as `Authorization: Bearer TOKEN`")]
     Token,
+    /// There is no token to know, and something would change.
+    #[error("set api.token: orders are taken only from who knows it")]
+    NoOrders,
+    /// A page of another origin asks.
+    #[error("orders are not taken from pages of another origin")]
+    Origin,
     /// There is no token to know.
     #[error(
         "at an address that is not of this machine alone only health is served; set api.token for the rest"
@@ -68,6 +74,31 @@ impl Access {
     }
 }
 
+impl Access {
+    /// Whether something may be changed: only with the token, and by no page of another origin.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn check_order(
+        &self,
+        authorization: Option<&str>,
+        origin: Option<&str>,
+        host: Option<&str>,
+    ) -> Result<(), Refusal> {
+        if self.token.is_none() {
+            return Err(Refusal::NoOrders);
+        }
+        self.check_read(authorization)?;
+        let Some(origin) = origin else {
+            return Ok(());
+        };
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        let is_own =
+            authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)));
+        if is_own { Ok(()) } else { Err(Refusal::Origin) }
+    }
+}
+
 /// The name in a `Host`, without the port.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
@@ -110,6 +141,32 @@ mod tests {
         assert_eq!(
             access("0.0.0.0:8686", None).check_host(Some("brigade.internal")),
             Ok(())
+        );
+    }
+
+    #[test]
+    fn orders_take_the_token_and_no_page_of_another_origin() {
+        let open = access("127.0.0.1:1", None);
+        assert_eq!(open.check_order(None, None, None), Err(Refusal::NoOrders));
+        let access = access("127.0.0.1:1", Some("sixteen-letters!"));
+        let right = Some("Bearer sixteen-letters!");
+        let host = Some("127.0.0.1:1");
+        assert_eq!(access.check_order(right, None, host), Ok(()));
+        assert_eq!(
+            access.check_order(right, Some("http://127.0.0.1:1"), host),
+            Ok(())
+        );
+        for foreign in ["http://evil.example", "null", "http://127.0.0.1:2", ""] {
+            assert_eq!(
+                access.check_order(right, Some(foreign), host),
+                Err(Refusal::Origin),
+                "{foreign}"
+            );
+        }
+        assert_eq!(access.check_order(None, None, host), Err(Refusal::Token));
+        assert_eq!(
+            access.check_order(Some("Bearer x"), None, host),
+            Err(Refusal::Token)
         );
     }
 

@@ -63,6 +63,8 @@ pub fn ready(vitals: &Vitals<'_>) -> Vec<Check> {
     let is_over = status.life.stop.is_some();
     let task = if vitals.is_stopping || is_over {
         Some("it is stopping".to_owned())
+    } else if status.paused {
+        Some("it is paused; `brigade resume` lets it go on".to_owned())
     } else if !status.has_data_path {
         Some("its data path is not there yet, or is being built again".to_owned())
     } else {

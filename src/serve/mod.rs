@@ -1,12 +1,15 @@
-//! What a running task serves over HTTP: metrics, health, and its state. It reads what the task publishes anyway, and
-//! holds nothing up: no request reaches an actor, the source or the target.
+//! What a running task serves over HTTP: metrics, health, its state, and orders to it. Reading takes what the task
+//! publishes anyway, and holds nothing up: no request reaches an actor. Orders go to the [`desk`].
 
 mod access;
+mod api;
+pub mod desk;
 pub mod health;
 mod page;
 mod process;
 mod progress;
 mod readings;
+pub mod routes;
 mod server;
 mod view;
 

@@ -97,7 +97,7 @@ fn settled(status: &TaskStatus) -> u64 {
 
 /// Whether something is in flight, or known and not read.
 pub(super) fn has_work(status: &TaskStatus) -> bool {
-    let is_running = status.life.stop.is_none() && !status.clean_stop;
+    let is_running = status.life.stop.is_none() && !status.clean_stop && !status.paused;
     is_running && (status.in_flight_bytes > 0 || waiting_objects(status) > 0)
 }
 

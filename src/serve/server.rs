@@ -1,6 +1,6 @@
 //! The HTTP server: one listener, a handful of routes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +18,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
+use super::api::{self, Problem};
+use super::desk::Desk;
 use super::health::{self, Check, Vitals};
 use super::page;
 use super::readings;
+use super::routes;
 use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
@@ -47,10 +50,11 @@ struct Running {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     view: View,
     metrics: Metrics,
     access: Access,
+    pub(super) desk: Arc<dyn Desk>,
 }
 
 /// An address that is had.
@@ -85,17 +89,41 @@ impl Listening {
     }
 }
 
+impl Listening {
+    /// The address itself; its port also where any was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap_or(self.1)
+    }
+
+    /// The address at which commands on this machine reach it.
+    pub fn own_address(&self) -> SocketAddr {
+        let address = self.address();
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        SocketAddr::new(ip, address.port())
+    }
+}
+
 impl Serving {
     /// Serves a task where its configuration says, if there is a listener.
     ///
     /// # Errors
     /// If metrics cannot be collected, which is a defect.
-    pub fn start(runtime: &Handle, listening: Option<Listening>, view: View) -> Result<Self, Fault> {
-        let Some(Listening(listener, listen)) = listening else {
+    pub fn start(
+        runtime: &Handle,
+        listening: Option<Listening>,
+        view: View,
+        desk: Arc<dyn Desk>,
+    ) -> Result<Self, Fault> {
+        let Some(listening) = listening else {
             return Ok(Self { running: None });
         };
         let api = view.config.api.clone();
-        let address = listener.local_addr().unwrap_or(listen);
+        let address = listening.address();
+        let Listening(listener, _) = listening;
         let metrics = Metrics::new()?;
         readings::register(&metrics, &view);
         view.counters.time_with(metrics.instruments(&view.config.task));
@@ -104,9 +132,10 @@ impl Serving {
             view,
             metrics,
             access: Access::new(address, api.token),
+            desk,
         });
         let stop = CancellationToken::new();
-        let server = runtime.spawn(serve(listener, routes(&shared), stop.clone()));
+        let server = runtime.spawn(serve(listener, router(&shared), stop.clone()));
         tell(address, &shared);
         let running = Running {
             stop,
@@ -135,36 +164,41 @@ impl Serving {
 }
 
 fn tell(address: SocketAddr, shared: &Shared) {
-    tracing::info!(%address, "serving a page at /, /metrics, /livez, /readyz, /healthz and /api/v1/snapshot");
+    tracing::info!(%address, "serving a page at /, /metrics, /livez, /readyz, /healthz and /api/v1");
     if shared.access.check_read(None) == Err(Refusal::NoToken) {
         tracing::warn!(%address, "{}", Refusal::NoToken);
     }
 }
 
-async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = server.await {
         tracing::warn!(%error, "metrics and health are not served any more");
     }
 }
 
-fn routes(shared: &Arc<Shared>) -> Router {
+fn router(shared: &Arc<Shared>) -> Router {
     let read = Router::new()
         .route("/metrics", get(metrics))
-        .route("/api/v1/snapshot", get(snapshot))
-        .merge(page::routes())
+        .route(routes::SNAPSHOT, get(snapshot))
+        .merge(api::subjects())
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_read));
+    let orders = api::orders().route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_order));
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/healthz", get(healthz))
+        // It holds nothing of the task: it asks for that as everybody does.
+        .merge(page::routes())
         .merge(read)
+        .merge(orders)
         .layer(middleware::from_fn_with_state(Arc::clone(shared), is_own_host))
         .with_state(Arc::clone(shared))
 }
 
 async fn is_own_host(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let host = text_of(request.headers(), &header::HOST);
+    let host = text_of(request.headers(), header::HOST.as_str());
     let authority = request
         .uri()
         .authority()
@@ -185,34 +219,45 @@ async fn is_own_host(State(shared): State<Arc<Shared>>, request: Request, next: 
 }
 
 async fn may_read(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let authorization = text_of(request.headers(), &header::AUTHORIZATION);
+    let authorization = text_of(request.headers(), header::AUTHORIZATION.as_str());
     match shared.access.check_read(authorization.as_deref()) {
         Ok(()) => next.run(request).await,
-        Err(refusal @ Refusal::Token) => {
-            let mut response = refused(StatusCode::UNAUTHORIZED, refusal);
-            let challenge = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            response
-        }
-        Err(refusal) => refused(StatusCode::FORBIDDEN, refusal),
+        Err(refusal) => not_allowed(refusal),
     }
 }
 
-fn text_of(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+async fn may_order(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let [authorization, origin, host] = [header::AUTHORIZATION, header::ORIGIN, header::HOST]
+        .map(|name| text_of(request.headers(), name.as_str()));
+    let access = &shared.access;
+    match access.check_order(authorization.as_deref(), origin.as_deref(), host.as_deref()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => not_allowed(refusal),
+    }
+}
+
+fn not_allowed(refusal: Refusal) -> Response {
+    if refusal != Refusal::Token {
+        return refused(StatusCode::FORBIDDEN, refusal);
+    }
+    let mut response = refused(StatusCode::UNAUTHORIZED, refusal);
+    let challenge = HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// A header as text.
+pub(super) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned)
 }
 
-#[derive(Serialize)]
-struct Problem {
-    error: String,
-}
-
 fn refused(status: StatusCode, refusal: Refusal) -> Response {
     let problem = Problem {
         error: refusal.to_string(),
+        exit_code: None,
     };
     (status, axum::Json(problem)).into_response()
 }
@@ -226,6 +271,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
         Err(fault) => {
             let problem = Problem {
                 error: fault.to_string(),
+                exit_code: None,
             };
             (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(problem)).into_response()
         }

@@ -50,6 +50,11 @@ impl ApiToken {
         Self(text)
     }
 
+    /// The text itself, for the header of a request.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a text is the token; takes as long whatever differs.
     pub fn is(&self, text: &str) -> bool {
         let (own, other) = (self.0.as_bytes(), text.as_bytes());

@@ -35,6 +35,13 @@ pub enum TaskEvent {
     FileRetried(String),
     /// The rest of a file that was set aside is left out for good; its key.
     FileSkipped(String),
+    /// Somebody ordered something that changes the task.
+    Ordered {
+        /// What.
+        title: String,
+        /// Who.
+        by: String,
+    },
     /// A run ended as it should.
     Stopped(StopReason),
     /// A run ended with a fault, in the words of `LastFailureMessage`.
@@ -96,6 +103,12 @@ impl TaskEvent {
                 "FILE_SKIPPED",
                 "StateChange",
                 format!("The rest of a file that was set aside is left out: {key}"),
+            ),
+            Self::Ordered { title, by } => (
+                "BRIGADE-EVENT-0003",
+                "OPERATION_ORDERED",
+                "StateChange",
+                format!("Ordered by {by}: {title}"),
             ),
             Self::Stopped(reason) => (
                 "DMS-EVENT-0079",
@@ -236,6 +249,10 @@ mod tests {
             TaskEvent::Failed("why".to_owned()),
             TaskEvent::FileRetried("a".to_owned()),
             TaskEvent::FileSkipped("a".to_owned()),
+            TaskEvent::Ordered {
+                title: "pause".to_owned(),
+                by: "ana".to_owned(),
+            },
         ];
         let words: Vec<_> = events.iter().map(TaskEvent::words).collect();
         let ids: std::collections::BTreeSet<_> = words.iter().map(|words| words.0).collect();

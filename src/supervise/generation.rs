@@ -16,6 +16,7 @@ use super::policy::fault_of;
 use super::pulse::Pulse;
 use super::recovery::{begin, ensure_writable, possible_delivery};
 use super::spawn::ActorSet;
+use super::turns::Turns;
 use super::wiring::Wiring;
 use crate::checkpoint::actor::Checkpointer;
 use crate::checkpoint::done_objects::DoneObjects;
@@ -48,19 +49,33 @@ pub enum GenerationEnd {
     Stopped,
     /// The stream has other shards now; everything that was sent is settled and committed, or in doubt.
     Resharded,
+    /// Somebody wants the state for a turn; everything that was sent is settled and committed, or in doubt.
+    Interrupted,
 }
 
-/// Requests to stop.
+impl GenerationEnd {
+    /// Whether another data path follows.
+    fn goes_on(self) -> bool {
+        match self {
+            Self::Resharded | Self::Interrupted => true,
+            Self::Finished | Self::PastLoad(_) | Self::Stopped => false,
+        }
+    }
+}
+
+/// Requests to stop, for good or for a turn.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     /// As soon as nothing is being sent.
     pub now: CancellationToken,
     /// Once everything that was read is sent, so that not even another configuration would send any of it again.
     pub drained: CancellationToken,
+    /// For as long as somebody else wants the state.
+    pub turns: Turns,
 }
 
 impl Stop {
-    /// Waits for either.
+    /// Waits for a request to stop for good.
     pub async fn requested(&self) {
         tokio::select! {
             () = self.now.cancelled() => {}
@@ -212,6 +227,7 @@ impl Generation {
                 () = self.reshard.cancelled() => return self.end(GenerationEnd::Resharded).await,
                 () = stop.now.cancelled() => return self.end(GenerationEnd::Stopped).await,
                 () = stop.drained.cancelled() => return self.drain(GenerationEnd::Stopped, stop).await,
+                () = stop.turns.wanted() => return self.end(GenerationEnd::Interrupted).await,
             }
         }
     }
@@ -275,8 +291,8 @@ impl Generation {
         self.stop_assigning.notify(StopAssigning);
     }
 
-    /// The last commit. If something stops the task, it fails with that, unless it goes on with other shards and gets
-    /// to that place again.
+    /// The last commit. If something stops the task, it fails with that, unless another data path follows and gets to that
+    /// place again.
     async fn commit(&mut self, end: GenerationEnd, is_clean_stop: bool) -> Result<GenerationEnd, Fault> {
         // Who failed has let go of its work, and its end may not be reported yet.
         if let Some(fault) = self.wind_down.fault() {
@@ -285,7 +301,7 @@ impl Generation {
         let committed = self.commit.push(CommitNow { is_clean_stop }).await;
         committed.map_err(|closed| Fault::new(FaultKind::Internal, closed.to_string()))??;
         // Also if it was requested only now, or something else ended the generation first.
-        if let (true, Some(reason)) = (end != GenerationEnd::Resharded, self.halt.reason()) {
+        if let (false, Some(reason)) = (end.goes_on(), self.halt.reason()) {
             return Err(reason);
         }
         self.past_load.ended(end).await

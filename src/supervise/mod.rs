@@ -5,6 +5,7 @@
 
 pub mod beginning;
 pub mod generation;
+pub mod noticeboard;
 mod past_load;
 pub mod pipeline;
 pub mod placement;
@@ -14,6 +15,7 @@ mod put_back;
 pub mod recovery;
 mod relocate;
 pub mod spawn;
+pub mod turns;
 mod wiring;
 pub mod events;
 mod shard_watcher;

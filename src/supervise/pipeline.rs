@@ -7,20 +7,21 @@
 //! **Invariants:** F2 (all credits home after a drain), G1 (no message crosses generations: addresses die with
 //! theirs).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::generation::{Generation, GenerationEnd, Lasting, Remains, Stop};
+use super::noticeboard::Noticeboard;
 use super::policy::{Decision, RestartPolicy};
+use super::turns::Turns;
 use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
-use crate::checkpoint::status::{QuarantinedObject, STATUS_SCHEMA_VERSION, TaskStatus};
-use crate::checkpoint::store::{Checkpoint, CheckpointStore};
+use crate::checkpoint::status::{STATUS_SCHEMA_VERSION, TaskStatus};
+use crate::checkpoint::store::CheckpointStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delays::Delays;
@@ -94,6 +95,7 @@ pub struct Pipeline {
     mode: RunMode,
     lasting: Lasting,
     status: watch::Sender<Arc<TaskStatus>>,
+    turns: Turns,
 }
 
 impl Pipeline {
@@ -124,22 +126,18 @@ impl Pipeline {
             },
             mode,
             status: watch::Sender::new(Arc::new(status)),
+            turns: Turns::default(),
         }
     }
 
-    /// Shows what earlier runs left, until the first generation has a status of its own. To be called before the
-    /// run.
-    pub fn show_checkpoint(&self, checkpoint: &Checkpoint) {
-        self.status
-            .send_modify(|status| Arc::make_mut(status).show(checkpoint));
+    /// Where the status is shown.
+    pub fn noticeboard(&self) -> Noticeboard {
+        Noticeboard::new(self.status.clone())
     }
 
-    /// Shows how many objects are set aside and wait for a person, and the newest of them.
-    pub fn show_set_aside(&self, count: u64, newest: VecDeque<QuarantinedObject>) {
-        self.status.send_modify(|status| {
-            let status = Arc::make_mut(status);
-            (status.set_aside, status.quarantined) = (count, newest);
-        });
+    /// How others get a turn with the state while the task runs.
+    pub fn turns(&self) -> Turns {
+        self.turns.clone()
     }
 
     /// The status, published several times a second.
@@ -181,6 +179,7 @@ impl Pipeline {
         let stop = Stop {
             now,
             drained: CancellationToken::new(),
+            turns: self.turns.clone(),
         };
         let Some(at_ms) = self.config.stop.at_ms else {
             return self.lives(&stop).await;
@@ -218,10 +217,15 @@ impl Pipeline {
         let epoch = Instant::now();
         let mut reshard_delays = RESHARD_DELAYS.start();
         for number in 1.. {
+            let Some(turn) = self.own_turn(stop).await else {
+                return Ok(RunEnd::Stopped);
+            };
             let began = Instant::now();
             self.status
                 .send_modify(|status| Arc::make_mut(status).generation = number);
-            let fault = match self.live(number, stop).await {
+            let end = self.live(number, stop).await;
+            drop(turn);
+            let fault = match end {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
                 Ok(GenerationEnd::Stopped) => return Ok(RunEnd::Stopped),
                 Ok(GenerationEnd::PastLoad(after)) => return Ok(RunEnd::PastLoad(after)),
@@ -235,6 +239,7 @@ impl Pipeline {
                         .await;
                     continue;
                 }
+                Ok(GenerationEnd::Interrupted) => continue,
                 Err(fault) => fault,
             };
             if stop.is_requested() {
@@ -259,6 +264,28 @@ impl Pipeline {
         Err(Fault::new(FaultKind::Internal, "ran out of generation numbers"))
     }
 
+    /// Waits for the turn of the data path; `None` if it is to stop instead.
+    async fn own_turn(&self, stop: &Stop) -> Option<OwnedMutexGuard<()>> {
+        tokio::select! {
+            biased;
+            turn = self.turns.own() => Some(turn),
+            () = stop.requested() => None,
+            () = self.show_pause() => None,
+        }
+    }
+
+    /// Shows for ever that the task waits for somebody else.
+    async fn show_pause(&self) {
+        loop {
+            let now_ms = self.backends.clock.now_ms();
+            self.status.send_modify(|status| {
+                let status = Arc::make_mut(status);
+                (status.paused, status.updated_ms) = (self.turns.is_paused(), now_ms);
+            });
+            tokio::time::sleep(SHOW_INTERVAL).await;
+        }
+    }
+
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
         let next = async {
@@ -278,6 +305,7 @@ impl Pipeline {
             built = next => built?,
             // A side that is away may be waited for without an end. No actor has started yet, so nothing was sent.
             () = stop.requested() => return Ok(GenerationEnd::Stopped),
+            () = stop.turns.wanted() => return Ok(GenerationEnd::Interrupted),
             () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
         };
         tracing::info!(generation = number, "started");
@@ -306,9 +334,9 @@ impl Pipeline {
                 FaultKind::Hang,
                 format!("{fault}; a thread hangs, which only another process is rid of"),
             )),
-            Ok(GenerationEnd::Resharded) if has_threads => Err(Fault::new(
+            Ok(GenerationEnd::Resharded | GenerationEnd::Interrupted) if has_threads => Err(Fault::new(
                 FaultKind::Hang,
-                "a thread did not end when the stream had other shards; only another process is rid of it",
+                "a thread did not end with its data path; only another process is rid of it",
             )),
             end => end,
         }

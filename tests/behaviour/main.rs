@@ -28,3 +28,4 @@ mod retention;
 mod set_aside;
 mod side_files;
 mod stop;
+mod turns;

@@ -33,6 +33,7 @@ mod mappings;
 mod names;
 mod not_read;
 mod operators;
+mod orders;
 mod panics;
 mod parquet_values;
 mod plan;

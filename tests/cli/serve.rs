@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::task_folder::{Running, Settings, TaskFolder};
 
 /// An address that nobody has.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -50,12 +50,18 @@ fn wait(mut is_done: impl FnMut() -> bool) {
 }
 
 /// The answer to a request; `None` if nobody listens.
-fn ask_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
+pub(crate) fn ask_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
@@ -65,8 +71,12 @@ fn ask_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, Stri
     Some((code, body.to_owned()))
 }
 
-fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    ask_with(address, path, &format!("Host: {address}\r\n"))
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
+    ask_with(address, "GET", path, headers, "")
+}
+
+pub(crate) fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    get_with(address, path, &format!("Host: {address}\r\n"))
 }
 
 /// The sum of the whole numbers in the lines that begin so.
@@ -117,7 +127,7 @@ fn every_metric_is_there_and_the_rows_add_up() {
     end(running);
 }
 
-fn end(mut running: Running) {
+pub(crate) fn end(mut running: Running) {
     running.terminate();
     assert_eq!(running.exit_code(), Some(0), "SIGTERM is a clean stop");
 }
@@ -168,7 +178,7 @@ fn health_and_the_snapshot_say_what_the_task_does() {
         assert!(code == 200 && !text.is_empty(), "{path}: {code}");
     }
     assert_eq!(
-        ask_with(address, "/metrics", "Host: evil.example\r\n").unwrap().0,
+        get_with(address, "/metrics", "Host: evil.example\r\n").unwrap().0,
         421
     );
     end(running);
@@ -185,12 +195,12 @@ fn elsewhere_everything_but_health_takes_a_token() {
     let running = task.start();
     wait(|| ask(address, "/readyz").is_some_and(|(code, _)| code == 200));
     let host = "Host: brigade.internal\r\n";
-    assert_eq!(ask_with(address, "/healthz", host).unwrap().0, 200);
+    assert_eq!(get_with(address, "/healthz", host).unwrap().0, 200);
     for path in ["/metrics", "/api/v1/snapshot"] {
-        let (code, text) = ask_with(address, path, host).unwrap();
+        let (code, text) = get_with(address, path, host).unwrap();
         assert_eq!(code, 401, "{text}");
         let with = format!("{host}Authorization: Bearer a-token-of-16-letters\r\n");
-        assert_eq!(ask_with(address, path, &with).unwrap().0, 200);
+        assert_eq!(get_with(address, path, &with).unwrap().0, 200);
     }
     end(running);
 }

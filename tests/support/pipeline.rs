@@ -27,6 +27,7 @@ use bucket_brigade::settings::{
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::memory::MemorySource;
 use bucket_brigade::supervise::pipeline::{Backends, Pipeline, RunEnd};
+use bucket_brigade::supervise::turns::Turns;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +62,7 @@ pub(crate) struct World {
 pub(crate) struct Running {
     pub(crate) status: watch::Receiver<Arc<TaskStatus>>,
     pub(crate) stop: CancellationToken,
+    pub(crate) turns: Turns,
     stored_count: watch::Receiver<usize>,
 }
 
@@ -304,6 +306,7 @@ impl World {
         let running = Running {
             status: pipeline.status(),
             stop: CancellationToken::new(),
+            turns: pipeline.turns(),
             stored_count: self.journal.stored_count(),
         };
         let stop = running.stop.clone();

@@ -1,6 +1,6 @@
 //! `brigade checkpoint`: looks at the durable state of a task, saves it, puts it back, removes it.
 
-mod report;
+pub(super) mod report;
 
 use std::fs::File;
 use std::io::{self, BufReader};

@@ -21,7 +21,7 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// What is durable of a task.
 #[derive(Debug, Serialize)]
-pub(super) struct CheckpointReport {
+pub(in crate::cli) struct CheckpointReport {
     schema_version: u32,
     state: String,
     task: TaskState,
@@ -46,7 +46,7 @@ struct QueueReport {
 
 impl CheckpointReport {
     /// Reads the checkpoint, with up to `limit` objects of each list.
-    pub(super) fn of(store: &SledStore, limit: usize) -> Result<Self, StoreError> {
+    pub(in crate::cli) fn of(store: &SledStore, limit: usize) -> Result<Self, StoreError> {
         let mut checkpoint = store.load()?;
         checkpoint.unfinished.truncate(limit);
         let mut report = Self {

@@ -1,16 +1,18 @@
 //! `brigade dlq`: the rows that were set aside, with their place and the reason.
 
-mod replay;
+pub(super) mod replay;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::Value;
 
 use self::replay::ReplayArgs;
 use super::text::{counted, lines, table};
 use super::{ConfigPath, OutputFormat};
+use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
 use crate::deadletter::files;
 use crate::fault::{Fault, FaultKind};
@@ -99,35 +101,23 @@ pub(super) fn run(args: &DeadLettersArgs) -> Result<u8, Fault> {
 
 fn list(args: &ListArgs) -> Result<String, Fault> {
     let (config, _) = args.config.load()?;
-    let mut listing = Listing {
-        schema_version: SCHEMA_VERSION,
-        total: 0,
-        dead_letters: VecDeque::new(),
-        corrected_rows: 0,
-    };
-    let is_wanted = |table: Option<&String>| args.table.is_none() || args.table.as_ref() == table;
-    let folder = &config.errors.dead_letters;
-    let mut replayed = HashMap::new();
-    visit_replays(folder, |replay| {
-        let is_correction = replay.row.id.starts_with(CORRECTED);
-        listing.corrected_rows += u64::from(is_correction && is_wanted(Some(&replay.row.table)));
-        replayed.insert(replay.row.id, replay.time);
-    })?;
-    visit(folder, |letter| {
-        if !is_wanted(letter.table.as_ref()) {
-            return;
-        }
-        listing.total += 1;
-        let replayed = replayed.get(&letter.id).cloned();
-        listing.dead_letters.push_back(Listed { letter, replayed });
-        if listing.dead_letters.len() > args.limit {
-            listing.dead_letters.pop_front();
-        }
-    })?;
+    let listing = Listing::of(&config, args.table.as_ref(), args.limit)?;
     match args.output.format {
         OutputFormat::Json => super::to_json(&listing),
         OutputFormat::Text => Ok(listing.text()),
     }
+}
+
+/// The newest dead letters as `dlq ls --output json` prints them, without what holds values of their rows.
+///
+/// # Errors
+/// If they cannot be read.
+pub(super) fn without_rows(config: &Config, limit: usize) -> Result<Value, Fault> {
+    let mut listing = Listing::of(config, None, limit)?;
+    for Listed { letter, .. } in &mut listing.dead_letters {
+        (letter.row, letter.row_hex, letter.message) = (None, None, None);
+    }
+    super::orders::value(&listing)
 }
 
 fn show(args: &ShowArgs) -> Result<String, Fault> {
@@ -175,6 +165,36 @@ pub(super) fn unreadable(folder: &Path, error: &std::io::Error) -> Fault {
 }
 
 impl Listing {
+    /// The newest dead letters, of one table or of all.
+    fn of(config: &Config, of_table: Option<&String>, limit: usize) -> Result<Self, Fault> {
+        let mut listing = Self {
+            schema_version: SCHEMA_VERSION,
+            total: 0,
+            dead_letters: VecDeque::new(),
+            corrected_rows: 0,
+        };
+        let is_wanted = |table: Option<&String>| of_table.is_none() || of_table == table;
+        let folder = &config.errors.dead_letters;
+        let mut replayed = HashMap::new();
+        visit_replays(folder, |replay| {
+            let is_correction = replay.row.id.starts_with(CORRECTED);
+            listing.corrected_rows += u64::from(is_correction && is_wanted(Some(&replay.row.table)));
+            replayed.insert(replay.row.id, replay.time);
+        })?;
+        visit(folder, |letter| {
+            if !is_wanted(letter.table.as_ref()) {
+                return;
+            }
+            listing.total += 1;
+            let replayed = replayed.get(&letter.id).cloned();
+            listing.dead_letters.push_back(Listed { letter, replayed });
+            if listing.dead_letters.len() > limit {
+                listing.dead_letters.pop_front();
+            }
+        })?;
+        Ok(listing)
+    }
+
     fn text(&self) -> String {
         let corrected = counted(self.corrected_rows, "row");
         let corrected = (self.corrected_rows > 0).then(|| format!("{corrected} of corrected files sent"));

@@ -4,26 +4,31 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
 use super::{unreadable, visit, visit_replays};
 use crate::checkpoint::store::CheckpointStore;
-use crate::cli::checkpoint::open_existing;
+use crate::cli::orders::{self, Clerk};
 use crate::cli::text::{counted, lines};
-use crate::cli::{ConfigPath, Output, OutputFormat, backends};
+use crate::cli::{ConfigPath, Output, backends};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
 use crate::fault::{Fault, FaultKind};
+use crate::limits::READ_INTERVAL;
 use crate::model::{Operation, TableIndex};
 use crate::printable::printable;
 use crate::read::rendered_rows::RowReader;
 use crate::replay::log::{Replay, ReplayLog};
+use crate::replay::pending::{PendingFile, Search};
 use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow, StillRejected};
 use crate::replay::resend::{PATIENCE, Resender};
 use crate::saturate;
+use crate::serve::desk::{Order, Outcome, ReplayOrder};
+use crate::settings::{Guarantee, TargetConfig};
 use crate::sink::{RecordSink, StreamDescription};
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -104,6 +109,21 @@ impl FromStr for Ordinals {
     }
 }
 
+/// A CSV file of corrected rows.
+#[derive(Debug)]
+pub(in crate::cli) struct CorrectedFile {
+    path: PathBuf,
+    table: TableIndex,
+    operation: Operation,
+}
+
+impl CorrectedFile {
+    /// What is asked, for the events of the task.
+    pub(in crate::cli) fn title(&self) -> String {
+        format!("replay of corrected rows in {}", self.path.display())
+    }
+}
+
 /// What `dlq replay --output json` prints.
 #[derive(Debug, Serialize)]
 struct ReplayReport {
@@ -136,82 +156,149 @@ struct Sent {
 /// [`FaultKind::Data`] if a row is still no message, or what keeps rows from being sent.
 pub(super) fn run(args: &ReplayArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    // Held to the end: no engine may send meanwhile, or rows of one key could overtake each other.
-    let store = open_existing(&config)?;
-    let outcome = crate::cli::runtime()?.block_on(async {
-        let sink = backends::sink(&config).await?;
-        let stream = sink.describe().await.map_err(Fault::from)?;
-        let plan = plan(args, &config, &store, &stream).await?;
-        let ReplayPlan {
-            rows,
-            rejected,
-            sent_before,
-        } = plan;
-        let rows = if args.dry_run {
-            rows.into_iter().map(Sent::not_yet).collect()
-        } else {
-            send(&config, sink.as_ref(), stream, rows).await?
-        };
-        Ok::<_, Fault>(ReplayReport {
-            schema_version: SCHEMA_VERSION,
-            dry_run: args.dry_run,
-            rows,
-            still_rejected: rejected,
-            sent_before,
-        })
-    })?;
-    crate::cli::print(&match args.output.format {
-        OutputFormat::Json => crate::cli::to_json(&outcome)?,
-        OutputFormat::Text => outcome.text(),
-    })?;
-    match u64::try_from(outcome.still_rejected.len()) {
-        Ok(0) => Ok(0),
-        count => {
-            let rows = counted(count.unwrap_or(u64::MAX), "row");
-            Err(Fault::new(
-                FaultKind::Data,
-                format!("{rows} cannot be sent with the current definition"),
-            ))
-        }
+    let order = ReplayOrder {
+        object: args.object.clone().unwrap_or_default(),
+        ordinals: args
+            .ordinals
+            .as_ref()
+            .map(|Ordinals(range)| format!("{}..{}", range.start, range.end)),
+        again: args.again,
+        dry_run: args.dry_run,
+    };
+    let corrected = match &args.file {
+        Some(file) => Some(CorrectedFile {
+            path: file.clone(),
+            table: table(&config, args.table.as_deref().unwrap_or_default())?,
+            operation: args.operation.into(),
+        }),
+        None => None,
+    };
+    let outcome = match corrected {
+        None => orders::give(&config, &Order::Replay(order))?,
+        Some(file) => orders::send_corrected(&config, &file, &order)?,
+    };
+    orders::print(&outcome, args.output)
+}
+
+/// Sends dead letters of an object again.
+///
+/// # Errors
+/// What keeps rows from being sent.
+pub(in crate::cli) async fn carry_out(clerk: &Clerk<'_>, order: &ReplayOrder) -> Result<Outcome, Fault> {
+    replay(clerk, order, None).await
+}
+
+/// Sends rows again, dead letters or corrected ones, while the state is held to the end: no engine may send meanwhile, or
+/// rows of one key could overtake each other.
+///
+/// # Errors
+/// What keeps rows from being sent.
+pub(in crate::cli) async fn replay(
+    clerk: &Clerk<'_>,
+    order: &ReplayOrder,
+    corrected: Option<&CorrectedFile>,
+) -> Result<Outcome, Fault> {
+    let config = clerk.config;
+    let sink = backends::sink(config).await?;
+    let stream = sink.describe().await.map_err(Fault::from)?;
+    if !order.dry_run {
+        settle(config, sink.as_ref(), &stream).await?;
     }
+    let ReplayPlan {
+        rows,
+        rejected,
+        sent_before,
+    } = plan(clerk, order, corrected, &stream).await?;
+    let rows = if order.dry_run {
+        rows.into_iter()
+            .map(|row| Sent::not_yet(row, clerk.is_running))
+            .collect()
+    } else {
+        send(config, sink.as_ref(), stream, rows).await?
+    };
+    let report = ReplayReport {
+        schema_version: SCHEMA_VERSION,
+        dry_run: order.dry_run,
+        rows,
+        still_rejected: rejected,
+        sent_before,
+    };
+    let mut outcome = orders::done(report.text(), &report)?;
+    if !report.still_rejected.is_empty() {
+        let rows = counted(saturate::to_u64(report.still_rejected.len()), "row");
+        outcome.problem = Some(format!("{rows} cannot be sent with the current definition"));
+    }
+    Ok(outcome)
 }
 
 async fn plan(
-    args: &ReplayArgs,
-    config: &Config,
-    store: &dyn CheckpointStore,
+    clerk: &Clerk<'_>,
+    order: &ReplayOrder,
+    corrected: Option<&CorrectedFile>,
     stream: &StreamDescription,
 ) -> Result<ReplayPlan, Fault> {
+    let config = clerk.config;
     let folder = &config.errors.dead_letters;
     let mut sent = HashSet::new();
-    if !args.again {
+    if !order.again {
         visit_replays(folder, |replay| {
             sent.insert(replay.row.id);
         })?;
     }
     let reader = RowReader::new(config, stream.record_bytes_max, SystemClock.now_us());
     let mut replanner = Replanner { config, reader, sent };
-    match (&args.object, &args.file) {
-        (Some(key), _) => {
-            let letters = letters(config, key, args.ordinals.as_ref())?;
-            let source = backends::source(config).await?;
-            replanner.letters(letters, source.as_ref(), store).await
-        }
-        (None, Some(file)) => {
-            let table = table(config, args.table.as_deref().unwrap_or_default())?;
-            let content = std::fs::read(file).map_err(|error| {
-                let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
-                    FaultKind::PermissionDenied
-                } else {
-                    FaultKind::SourceMissing
-                };
-                Fault::new(kind, format!("cannot read {}: {error}", file.display()))
-            })?;
-            let name = file.display().to_string();
-            Ok(replanner.file(&name, &content, table, args.operation.into()))
-        }
-        (None, None) => Err(Fault::new(FaultKind::Usage, "give --object or --file")),
+    let Some(file) = corrected else {
+        let ordinals = order.ordinals.as_deref().map(str::parse).transpose();
+        let ordinals: Option<Ordinals> = ordinals.map_err(|error| Fault::new(FaultKind::Usage, error))?;
+        let letters = letters(config, &order.object, ordinals.as_ref())?;
+        let source = backends::source(config).await?;
+        let store: &dyn CheckpointStore = clerk.store;
+        return replanner.letters(letters, source.as_ref(), store).await;
+    };
+    let content = std::fs::read(&file.path).map_err(|error| {
+        let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
+            FaultKind::PermissionDenied
+        } else {
+            FaultKind::SourceMissing
+        };
+        Fault::new(kind, format!("cannot read {}: {error}", file.path.display()))
+    })?;
+    let name = file.path.display().to_string();
+    Ok(replanner.file(&name, &content, file.table, file.operation))
+}
+
+/// Finds out what a replay that died has sent.
+async fn settle(config: &Config, sink: &dyn RecordSink, stream: &StreamDescription) -> Result<(), Fault> {
+    let folder = &config.errors.dead_letters;
+    let file = PendingFile::of(folder);
+    if config.delivery.guarantee != Guarantee::Dedupe {
+        // Rows may come twice then, and the stream need not be readable.
+        return file.forget().map_err(|error| unreadable(folder, &error));
     }
+    let mut logged = HashSet::new();
+    visit_replays(folder, |replay| {
+        logged.insert(replay.row.id);
+    })?;
+    let mut log = ReplayLog::open(folder).map_err(|error| unreadable(folder, &error))?;
+    let page_pause = match config.target {
+        TargetConfig::Kinesis { .. } => READ_INTERVAL,
+        TargetConfig::Ndjson { .. } => Duration::ZERO,
+    };
+    let search = Search {
+        sink,
+        stream,
+        clock: &SystemClock,
+        settle: config.delivery.settle,
+        page_pause,
+    };
+    let found = search.settle(&file, &mut log, &logged).await?;
+    if found > 0 {
+        let rows = counted(found, "row");
+        crate::cli::report(&format!(
+            "{rows} of a replay that did not end are in the stream already"
+        ));
+    }
+    Ok(())
 }
 
 /// The dead letters that are asked for, in file order.
@@ -256,6 +343,7 @@ async fn send(
         stream,
         delivery: config.delivery,
         log,
+        pending: PendingFile::of(folder),
         clock: &SystemClock,
         patience: PATIENCE,
         tell: &crate::cli::report,
@@ -265,10 +353,12 @@ async fn send(
 }
 
 impl Sent {
-    fn not_yet(row: ReplayRow) -> Self {
+    /// A row that would be sent; without its values where others could read them.
+    fn not_yet(row: ReplayRow, is_masked: bool) -> Self {
+        let shown = |value| (!is_masked).then_some(value);
         Self {
-            partition_key: Some(row.partition_key),
-            payload: Some(row.payload),
+            partition_key: shown(row.partition_key),
+            payload: shown(row.payload),
             id: row.id,
             table: row.table,
             object: row.object,

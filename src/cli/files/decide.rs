@@ -5,14 +5,12 @@ use serde::Serialize;
 
 use super::set_aside::SetAsideFiles;
 use crate::checkpoint::decide::{NotDecided, decide};
-use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry};
-use crate::cli::checkpoint::{not_done, open_existing};
+use crate::cli::checkpoint::not_done;
 use crate::cli::confirm::Consent;
-use crate::cli::status::file as status_file;
+use crate::cli::orders::{self, Clerk};
 use crate::cli::text::counted;
-use crate::cli::{ConfigPath, Output, OutputFormat, backends, task_events};
-use crate::clock::{Clock, SystemClock};
+use crate::cli::{ConfigPath, Output, backends, task_events};
 use crate::config::Config;
 use crate::discover::folders::{Belonging, ObjectFolder, folders};
 use crate::fault::{Fault, FaultKind};
@@ -20,6 +18,7 @@ use crate::model::ObjectVersion;
 use crate::printable::printable;
 use crate::read::format::Format;
 use crate::read::object_chunks::{ObjectChunks, ReadSettings};
+use crate::serve::desk::{DecideFileOrder, Order, Outcome};
 use crate::source::ObjectSource;
 use crate::supervise::events::TaskEvent;
 
@@ -61,15 +60,6 @@ pub(super) struct SkipArgs {
     output: Output,
 }
 
-/// What is to become of files.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    decision: Decision,
-    /// Whether rows may be sent that may be in the stream already.
-    may_repeat: bool,
-    is_dry_run: bool,
-}
-
 impl From<NotDecided> for Fault {
     fn from(error: NotDecided) -> Self {
         let kind = match error {
@@ -91,55 +81,24 @@ struct DecisionReport<'a> {
     rows_settled: u64,
 }
 
-/// Has a file read again by the next run.
+/// Has a file read again.
 ///
 /// # Errors
 /// If it is not set aside, not there, or shorter than what was sent of it; if a run left something in doubt.
 pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    let store = open_existing(&config)?;
     let decision = if args.from_beginning {
         Decision::RetryFromBeginning
     } else {
         Decision::RetryAtMark
     };
-    let entries = found(&store, &args.key)?;
-    let positions = store.load().map_err(Fault::from)?.task.positions;
-    let runtime = crate::cli::runtime()?;
-    for entry in &entries {
-        folder_of(&config, entry)?;
-        runtime.block_on(check_present(&config, &positions, entry, decision))?;
-    }
-    let plan = Plan {
+    let order = DecideFileOrder {
+        key: args.key.clone(),
         decision,
-        may_repeat: args.allow_repeats,
-        is_dry_run: args.dry_run,
+        allow_repeats: args.allow_repeats,
+        dry_run: args.dry_run,
     };
-    commit(&config, &store, &entries, plan)?;
-    let rows = settled_rows(&entries);
-    let verb = if args.dry_run { "would read" } else { "reads" };
-    let from = match decision {
-        Decision::RetryAtMark if rows > 0 => {
-            format!(
-                "after its first {}; that these are the same as before is for you to know",
-                counted(rows, "row")
-            )
-        }
-        Decision::RetryAtMark | Decision::RetryFromBeginning | Decision::Skip => {
-            "from its first row".to_owned()
-        }
-    };
-    let is_in_doubt = |entry: &ObjectEntry| entry.state.set_aside().is_some_and(|aside| aside.is_in_doubt);
-    let repeats = if decision == Decision::RetryAtMark && entries.iter().any(is_in_doubt) {
-        "; rows that are in the stream already come twice"
-    } else {
-        ""
-    };
-    let text = format!(
-        "the next `brigade run` {verb} {} {from}{repeats}\n",
-        printable(&args.key)
-    );
-    print(&args.key, decision, rows, args.dry_run, args.output, text)
+    orders::print(&orders::give(&config, &Order::DecideFile(order))?, args.output)
 }
 
 /// Leaves the rest of a file out for good.
@@ -148,29 +107,95 @@ pub(super) fn retry(args: &RetryArgs) -> Result<u8, Fault> {
 /// If it is not set aside.
 pub(super) fn skip(args: &SkipArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    let store = open_existing(&config)?;
-    let entries = found(&store, &args.key)?;
-    let (rows, key) = (settled_rows(&entries), printable(&args.key));
-    let rows_text = counted(rows, "row");
-    let what = format!("what comes after the first {rows_text} of {key} will not be sent");
-    let dry_run = args.consent.dry_run;
-    if !dry_run && !args.consent.given(&what)? {
+    let mut order = DecideFileOrder {
+        key: args.key.clone(),
+        decision: Decision::Skip,
+        allow_repeats: false,
+        dry_run: true,
+    };
+    let trial = orders::give(&config, &Order::DecideFile(order.clone()))?;
+    if args.consent.dry_run {
+        return orders::print(&trial, args.output);
+    }
+    if !args.consent.given(trial.message.trim_end())? {
         return Ok(not_done());
     }
-    let plan = Plan {
-        decision: Decision::Skip,
-        may_repeat: false,
-        is_dry_run: dry_run,
+    order.dry_run = false;
+    orders::print(&orders::give(&config, &Order::DecideFile(order))?, args.output)
+}
+
+/// Makes a decision durable, for every queue that has the file, and says so in the events.
+///
+/// # Errors
+/// If the file is not set aside, or cannot be read again.
+pub(in crate::cli) async fn carry_out(clerk: &Clerk<'_>, order: &DecideFileOrder) -> Result<Outcome, Fault> {
+    let Clerk { config, store, .. } = *clerk;
+    let decision = order.decision;
+    let entries = found(clerk, &order.key)?;
+    if decision.is_retry() {
+        let positions = store.load().map_err(Fault::from)?.task.positions;
+        for entry in &entries {
+            folder_of(config, entry)?;
+            check_present(config, &positions, entry, decision).await?;
+        }
+    }
+    for entry in &entries {
+        let checkpoint = store.load().map_err(Fault::from)?;
+        let mut loads = folders(config).into_iter();
+        let load = loads.find(|folder| folder.queue == entry.id.queue);
+        let table = load.and_then(|folder| config.tables.get(folder.table?.0));
+        let delta = decide(&checkpoint, entry, table, decision, order.allow_repeats)?;
+        if order.dry_run {
+            continue;
+        }
+        store.commit(&delta).map_err(Fault::from)?;
+        let key = entry.version.key.clone();
+        let event = if decision.is_retry() {
+            TaskEvent::FileRetried(key)
+        } else {
+            TaskEvent::FileSkipped(key)
+        };
+        task_events::announce(config, &event)?;
+    }
+    let rows_settled = settled_rows(&entries);
+    let report = DecisionReport {
+        schema_version: SCHEMA_VERSION,
+        dry_run: order.dry_run,
+        key: &order.key,
+        decision,
+        rows_settled,
     };
-    commit(&config, &store, &entries, plan)?;
-    let verb = if dry_run { "would be" } else { "is" };
-    let text = format!("{key} {verb} left out after its first {rows_text}\n");
-    print(&args.key, Decision::Skip, rows, dry_run, args.output, text)
+    orders::done(text(clerk, order, &entries, rows_settled), &report)
+}
+
+fn text(clerk: &Clerk<'_>, order: &DecideFileOrder, entries: &[ObjectEntry], rows: u64) -> String {
+    let (key, rows_text) = (printable(&order.key), counted(rows, "row"));
+    let (doer, is_trial) = (clerk.doer(), order.dry_run);
+    let reads = if is_trial { "would read" } else { "reads" };
+    let is_in_doubt = |entry: &ObjectEntry| entry.state.set_aside().is_some_and(|aside| aside.is_in_doubt);
+    let repeats = if order.decision == Decision::RetryAtMark && entries.iter().any(is_in_doubt) {
+        "; rows that are in the stream already come twice"
+    } else {
+        ""
+    };
+    match order.decision {
+        Decision::Skip => {
+            let verb = if is_trial { "would be" } else { "is" };
+            format!("{key} {verb} left out after its first {rows_text}; what comes after them is not sent\n")
+        }
+        Decision::RetryAtMark if rows > 0 => format!(
+            "{doer} {reads} {key} after its first {rows_text}; that these are the same as before is for you to \
+             know{repeats}\n"
+        ),
+        Decision::RetryAtMark | Decision::RetryFromBeginning => {
+            format!("{doer} {reads} {key} from its first row{repeats}\n")
+        }
+    }
 }
 
 /// What is set aside under a key, once for each queue that read it.
-fn found(store: &SledStore, key: &str) -> Result<Vec<ObjectEntry>, Fault> {
-    let files = SetAsideFiles::of(store).map_err(Fault::from)?;
+fn found(clerk: &Clerk<'_>, key: &str) -> Result<Vec<ObjectEntry>, Fault> {
+    let files = SetAsideFiles::of(clerk.store).map_err(Fault::from)?;
     let found: Vec<_> = files.with_key(key).into_iter().cloned().collect();
     if found.is_empty() {
         let key = printable(key).into_owned();
@@ -239,57 +264,4 @@ async fn check_present(
 async fn is_text(config: &Config, source: &dyn ObjectSource, version: &ObjectVersion) -> Result<bool, Fault> {
     let format = ObjectChunks::format_of(source, version, &ReadSettings::new(config)).await;
     format.map(|format| format == Format::Text).map_err(Fault::from)
-}
-
-/// Makes the decision durable, and says so in the events and the status; a dry run only finds out whether that can be.
-fn commit(config: &Config, store: &SledStore, entries: &[ObjectEntry], plan: Plan) -> Result<(), Fault> {
-    let Plan {
-        decision,
-        may_repeat,
-        is_dry_run,
-    } = plan;
-    for entry in entries {
-        let checkpoint = store.load().map_err(Fault::from)?;
-        let mut loads = folders(config).into_iter();
-        let load = loads.find(|folder| folder.queue == entry.id.queue);
-        let table = load.and_then(|folder| config.tables.get(folder.table?.0));
-        let delta = decide(&checkpoint, entry, table, decision, may_repeat)?;
-        if is_dry_run {
-            continue;
-        }
-        store.commit(&delta).map_err(Fault::from)?;
-        let key = entry.version.key.clone();
-        let event = if decision.is_retry() {
-            TaskEvent::FileRetried(key)
-        } else {
-            TaskEvent::FileSkipped(key)
-        };
-        task_events::announce(config, &event)?;
-    }
-    if is_dry_run {
-        return Ok(());
-    }
-    status_file::refresh(&config.state.path, store)?;
-    store.stop(SystemClock.now_ms()).map_err(Fault::from)
-}
-
-fn print(
-    key: &str,
-    decision: Decision,
-    rows_settled: u64,
-    dry_run: bool,
-    output: Output,
-    text: String,
-) -> Result<u8, Fault> {
-    crate::cli::print(&match output.format {
-        OutputFormat::Json => crate::cli::to_json(&DecisionReport {
-            schema_version: SCHEMA_VERSION,
-            dry_run,
-            key,
-            decision,
-            rows_settled,
-        })?,
-        OutputFormat::Text => text,
-    })?;
-    Ok(0)
 }

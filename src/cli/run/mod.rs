@@ -18,6 +18,7 @@ use self::progress::ProgressLines;
 use super::backends;
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
+use super::orders::desk::TaskDesk;
 use super::start_type::{self, StartType};
 use super::status::file as status_file;
 use super::status::unread::{suspension_lines, unread_lines};
@@ -37,6 +38,7 @@ use crate::settings::life::parse_moment;
 use crate::settings::{MigrationType, RunMode};
 use crate::source::ObjectSource;
 use crate::supervise::events::{StartFlag, TaskEvent};
+use crate::supervise::noticeboard::Noticeboard;
 use crate::supervise::pipeline::{Pipeline, RunEnd};
 
 /// How often the state is looked after.
@@ -145,8 +147,9 @@ fn execute(
     }
     task_events::announce(&config, &TaskEvent::Started(flag))?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
-    pipeline.show_checkpoint(&opened.store().load().map_err(Fault::from)?);
-    report_set_aside(&show_set_aside(&pipeline, &opened.store())?);
+    let noticeboard = pipeline.noticeboard();
+    noticeboard.show_checkpoint(&opened.store().load().map_err(Fault::from)?);
+    report_set_aside(&show_set_aside(&noticeboard, &opened.store())?);
     let stop = CancellationToken::new();
     signals::watch(runtime.handle(), stop.clone());
     let board = status_board(runtime, &config, &pipeline);
@@ -154,11 +157,21 @@ fn execute(
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
     let beat = view.beat();
-    let serving = Serving::start(runtime.handle(), listening, view)?;
+    if let Some(listening) = &listening {
+        noticeboard.show_api(listening.own_address().to_string());
+    }
+    let desk = TaskDesk {
+        config: Arc::clone(&config),
+        store: opened.store(),
+        turns: pipeline.turns(),
+        noticeboard: noticeboard.clone(),
+        stop: stop.clone(),
+    };
+    let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
     let end = run_in_system(&pipeline, stop, beat);
     runtime.block_on(serving.stop());
     progress.finish(runtime.handle());
-    let set_aside = show_set_aside(&pipeline, &opened.store());
+    let set_aside = show_set_aside(&noticeboard, &opened.store());
     runtime.block_on(board);
     upkeep.abort();
     // The fault that ended the task says more than one that may follow from it.
@@ -229,9 +242,9 @@ async fn keep_up(store: Arc<SledStore>) {
 }
 
 /// Shows which files are set aside and wait for a person, whichever run set them aside; gives all of them.
-fn show_set_aside(pipeline: &Pipeline, store: &SledStore) -> Result<SetAsideFiles, Fault> {
+fn show_set_aside(noticeboard: &Noticeboard, store: &SledStore) -> Result<SetAsideFiles, Fault> {
     let files = SetAsideFiles::of(store).map_err(Fault::from)?;
-    pipeline.show_set_aside(files.open_count(), files.newest());
+    noticeboard.show_set_aside(files.open_count(), files.newest());
     Ok(files)
 }
 

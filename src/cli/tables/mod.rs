@@ -8,7 +8,7 @@
 //! `Validation…Records` and `Resync…` (`brigade verify` compares, and changes nothing). With a reload the counts of
 //! the load and the source bytes of a table start over; those of its changes, `x.filtered_rows` and `x.truncated_rows` go on.
 
-mod resume;
+pub(super) mod resume;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -137,6 +137,11 @@ pub(super) fn run(args: &TablesArgs) -> Result<u8, Fault> {
         OutputFormat::Text => report.text(),
     })?;
     Ok(0)
+}
+
+/// What `tables --output json` prints, of a task that runs and has this status.
+pub(super) fn report(config: &Config, status: &TaskStatus) -> impl Serialize {
+    TablesReport::of(config, Some(status), Activity::Running)
 }
 
 impl TablesReport {
