@@ -16,18 +16,18 @@ use crate::data_files::logged;
 use crate::task_folder::{Settings, TaskFolder};
 
 /// The file that breaks: its name sorts after those that are there.
-const KEY: &str = "cdc/d.csv.gz";
+pub(crate) const KEY: &str = "cdc/d.csv.gz";
 /// Its rows.
-const ROWS: usize = 20_000;
+pub(crate) const ROWS: usize = 20_000;
 /// Records of everything else: two loaded rows, two changes, three control records.
 const OTHERS: usize = 7;
 
-fn rows() -> String {
+pub(crate) fn rows() -> String {
     let rows = (0..ROWS).map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100));
     rows.collect()
 }
 
-fn put(task: &TaskFolder, text: &str, cut: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn put(task: &TaskFolder, text: &str, cut: impl FnOnce(&mut Vec<u8>)) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     let mut bytes = encoder.finish().unwrap();
