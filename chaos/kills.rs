@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::ScenarioResult;
 use crate::demo::Conditions;
 use crate::planted::DEFECT_VARIABLE;
+use crate::scraper::Scraper;
 
 /// Planted defects and the count that shows each of them.
 const DEFECTS: [&str; 2] = ["refused-counted-as-sent", "watermark-runs-ahead"];
@@ -35,7 +36,14 @@ impl Default for Arguments {
 pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     let Arguments { count, conditions } = arguments;
     println!("kills: {count} kills, {}", conditions.describe());
-    let outcome = conditions.run(&["--crash", "--kills", &count.to_string()], None)?;
+    let scraper = Scraper::start()?;
+    let address = scraper.address.to_string();
+    let outcome = conditions.run(
+        &["--crash", "--kills", &count.to_string(), "--listen", &address],
+        None,
+    );
+    let scraped = scraper.stop()?;
+    let outcome = outcome?;
     for (number, kill) in (1..).zip(outcome.list("/kills")) {
         println!("{}", describe(number, kill));
     }
@@ -48,6 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
         outcome.recovery(),
     );
     let finding = outcome.judge(finding)?;
+    // At least one for each life.
+    let finding = format!("{finding}; {}", scraped.judge(*count)?);
     if saturate::to_u64(kills) < *count {
         return Err(format!(
             "{finding}: the load was over before {count} kills; give it more --rows"

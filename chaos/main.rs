@@ -33,6 +33,7 @@ mod simulate;
 #[expect(dead_code, reason = "the tests in `tests/state` use all of it")]
 #[path = "../tests/state/snapshot.rs"]
 mod snapshot;
+mod scraper;
 mod soak;
 mod stored_row;
 mod window;

@@ -42,7 +42,7 @@ pub(super) fn announce(config: &Config, event: &TaskEvent) -> Result<(), Fault> 
 ///
 /// # Errors
 /// If they cannot be read.
-pub(super) fn newest(config: &Config, limit: usize) -> Result<Value, Fault> {
+pub(super) fn newest(config: &Config, limit: usize) -> Result<String, Fault> {
     let folder = &config.state.path;
     let mut events: VecDeque<Value> = VecDeque::new();
     for name in [EVENTS_FILE_BEFORE, EVENTS_FILE] {
@@ -58,5 +58,5 @@ pub(super) fn newest(config: &Config, limit: usize) -> Result<Value, Fault> {
             Fault::new(FaultKind::StateIo, message)
         })?;
     }
-    Ok(json!({ "schema_version": SCHEMA_VERSION, "events": events }))
+    super::to_json(&json!({ "schema_version": SCHEMA_VERSION, "events": events }))
 }

@@ -124,14 +124,7 @@ impl Resender<'_> {
                 BatchRecord::new(ordinal, row.payload.as_bytes(), row.partition_key.as_bytes())
             })
             .collect();
-        let pending = Pending {
-            begun_ms: self.clock.now_ms(),
-            rows: rows.clone(),
-        };
-        self.pending.note(&pending).map_err(|error| {
-            let message = format!("cannot note which rows are sent, so none is: {error}");
-            Fault::new(FaultKind::StateIo, message)
-        })?;
+        self.note(&rows)?;
         let attempt = self.attempt(&shard, &records).await?;
         let details: HashMap<usize, &str> = attempt.refused().collect();
         let rows: Vec<_> = (0..)
@@ -152,10 +145,28 @@ impl Resender<'_> {
         attempt
             .settle(saturate::to_u64(records.len()))
             .map_err(|_attempt| internal("an unacknowledged record at settlement (D1)"))?;
+        self.record(rows.into_iter().zip(places))
+    }
+
+    /// Notes what is about to be sent.
+    fn note(&self, rows: &[ReplayRow]) -> Result<(), Fault> {
+        let pending = Pending {
+            begun_ms: self.clock.now_ms(),
+            rows: rows.to_vec(),
+        };
+        self.pending.note(&pending).map_err(|error| {
+            let message = format!("cannot note which rows are sent, so none is: {error}");
+            Fault::new(FaultKind::StateIo, message)
+        })
+    }
+
+    /// Records rows with their places in the stream.
+    fn record(
+        &mut self,
+        stored: impl Iterator<Item = (ReplayRow, (String, String))>,
+    ) -> Result<Vec<Replay>, Fault> {
         let time = jiff::Timestamp::from_microsecond(self.clock.now_us()).unwrap_or_default();
-        let replays: Vec<_> = rows
-            .into_iter()
-            .zip(places)
+        let replays: Vec<_> = stored
             .map(|(row, (shard_id, sequence_number))| Replay {
                 schema_version: SCHEMA_VERSION,
                 time: time.to_string(),

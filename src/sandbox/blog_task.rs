@@ -70,6 +70,10 @@ pub struct BlogTask<'a> {
     pub s3_endpoint: &'a str,
     /// Base URL of the Kinesis server.
     pub kinesis_endpoint: &'a str,
+    /// Where metrics, page and API are served, if not anywhere.
+    pub listen: Option<&'a str>,
+    /// Who knows it may give orders; none are taken without one.
+    pub token: Option<&'a str>,
     /// Folder that gets the state.
     pub state: &'a Path,
     /// Folder that gets the dead letters.
@@ -98,6 +102,7 @@ impl BlogTask<'_> {
             commit_interval_ms,
             ..
         } = self;
+        let api = self.api();
         let promises = self.promises();
         let state = quoted(self.state);
         let dead_letters = quoted(self.dead_letters);
@@ -126,12 +131,22 @@ state:
   sled:
     path: {state}
   commit_interval: {commit_interval_ms}ms
-"#
+{api}"#
         )
     }
 }
 
 impl BlogTask<'_> {
+    /// The lines about what is served.
+    fn api(&self) -> String {
+        let listen = self.listen.map(|listen| format!("  listen: \"{listen}\"\n"));
+        let token = self.token.map(|token| format!("  token: \"{token}\"\n"));
+        match (listen, token) {
+            (None, None) => String::new(),
+            (listen, token) => ["api:\n", &listen.unwrap_or_default(), &token.unwrap_or_default()].concat(),
+        }
+    }
+
     /// The lines about repeats, order and records.
     fn promises(&self) -> String {
         let delivery = match self.delivery {
@@ -173,6 +188,8 @@ mod tests {
         BlogTask {
             s3_endpoint: "http://127.0.0.1:1",
             kinesis_endpoint: "http://127.0.0.1:2",
+            listen: Some("127.0.0.1:0"),
+            token: Some("a-token-of-16-letters"),
             state,
             dead_letters: Path::new("/tmp/d"),
             pace: "off",

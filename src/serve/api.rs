@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::desk::{Order, Requester, Subject};
+use super::openapi;
 use super::routes;
 use super::server::{Shared, text_of};
 use crate::fault::{Fault, FaultKind};
@@ -23,7 +26,7 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 const NAME_CHARS_MAX: usize = 100;
 
 /// What a request that is not answered is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
     /// Why, one sentence.
     pub(super) error: String,
@@ -41,6 +44,7 @@ pub(super) fn subjects() -> Router<Arc<Shared>> {
         .route(routes::CHECKPOINT, look_up(Subject::Checkpoint))
         .route(routes::DEAD_LETTERS, look_up(Subject::DeadLetters))
         .route(routes::EVENTS, look_up(Subject::Events))
+        .route(routes::OPENAPI, get(async || axum::Json(openapi::document())))
 }
 
 /// What is ordered.
@@ -62,40 +66,48 @@ fn plain(order: Order) -> Route {
     post(
         move |State(shared): State<Arc<Shared>>,
               ConnectInfo(from): ConnectInfo<SocketAddr>,
-              headers: HeaderMap| { carry_out(shared, Ok(order), from, headers) },
+              headers: HeaderMap| { carry_out(shared, order, from, headers) },
     )
 }
 
 fn with_body<T: DeserializeOwned + Send + 'static>(order: fn(T) -> Order) -> Route {
     post(
-        move |State(shared): State<Arc<Shared>>,
-              ConnectInfo(from): ConnectInfo<SocketAddr>,
-              headers: HeaderMap,
-              body: Bytes| {
-            let parsed: Result<T, Fault> = serde_json::from_slice(&body).map_err(|error| {
-                Fault::new(
-                    FaultKind::Usage,
-                    format!("the body is not as it should be: {error}"),
-                )
-            });
-            carry_out(shared, parsed.map(order), from, headers)
+        async move |State(shared): State<Arc<Shared>>,
+                    ConnectInfo(from): ConnectInfo<SocketAddr>,
+                    headers: HeaderMap,
+                    body: Result<Bytes, BytesRejection>| {
+            let body = match body {
+                Ok(body) => body,
+                Err(rejection) => return wrong(rejection.status(), rejection.body_text()),
+            };
+            match serde_json::from_slice(&body) {
+                Ok(parsed) => carry_out(shared, order(parsed), from, headers).await,
+                Err(error) => {
+                    let error = format!("the body is not as it should be: {error}");
+                    wrong(StatusCode::BAD_REQUEST, error)
+                }
+            }
         },
     )
 }
 
+/// The answer to a request that cannot be understood.
+pub(super) fn wrong(status: StatusCode, error: String) -> Response {
+    let problem = Problem {
+        error,
+        exit_code: Some(FaultKind::Usage.exit_code()),
+    };
+    (status, axum::Json(problem)).into_response()
+}
+
 async fn look_up(shared: Arc<Shared>, subject: Subject) -> Response {
     match shared.desk.look_up(subject).await {
-        Ok(value) => axum::Json(value).into_response(),
+        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         Err(fault) => failed(&fault),
     }
 }
 
-async fn carry_out(
-    shared: Arc<Shared>,
-    order: Result<Order, Fault>,
-    address: SocketAddr,
-    headers: HeaderMap,
-) -> Response {
+async fn carry_out(shared: Arc<Shared>, order: Order, address: SocketAddr, headers: HeaderMap) -> Response {
     let name = text_of(&headers, routes::REQUESTER_HEADER);
     let name = name.map(|name| {
         name.chars()
@@ -103,11 +115,7 @@ async fn carry_out(
             .take(NAME_CHARS_MAX)
             .collect()
     });
-    let outcome = match order {
-        Ok(order) => shared.desk.carry_out(order, Requester { name, address }).await,
-        Err(fault) => Err(fault),
-    };
-    match outcome {
+    match shared.desk.carry_out(order, Requester { name, address }).await {
         Ok(outcome) => axum::Json(outcome).into_response(),
         Err(fault) => failed(&fault),
     }
@@ -116,9 +124,10 @@ async fn carry_out(
 /// A fault, as HTTP has it.
 fn failed(fault: &Fault) -> Response {
     let status = match fault.kind {
-        FaultKind::Usage | FaultKind::Configuration => StatusCode::BAD_REQUEST,
         FaultKind::SourceMissing => StatusCode::NOT_FOUND,
-        FaultKind::Data | FaultKind::StateLocked => StatusCode::CONFLICT,
+        FaultKind::Usage | FaultKind::Configuration | FaultKind::Data | FaultKind::StateLocked => {
+            StatusCode::CONFLICT
+        }
         FaultKind::Unreachable | FaultKind::Outlasted => StatusCode::SERVICE_UNAVAILABLE,
         FaultKind::Internal
         | FaultKind::Panic

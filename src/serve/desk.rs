@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::checkpoint::store::Decision;
 use crate::fault::Fault;
@@ -19,11 +20,11 @@ pub trait Desk: fmt::Debug + Send + Sync {
     /// Why it cannot be.
     async fn carry_out(&self, order: Order, by: Requester) -> Result<Outcome, Fault>;
 
-    /// Looks something up.
+    /// Looks something up; gives JSON.
     ///
     /// # Errors
     /// Why it cannot be.
-    async fn look_up(&self, subject: Subject) -> Result<Value, Fault>;
+    async fn look_up(&self, subject: Subject) -> Result<String, Fault>;
 }
 
 /// Who asks.
@@ -64,7 +65,7 @@ pub enum Order {
 }
 
 /// Tables to load again, from the first row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadOrder {
     /// Their names, `schema.table`.
@@ -75,7 +76,7 @@ pub struct ReloadOrder {
 }
 
 /// A suspended table to go on with.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeTableOrder {
     /// Its name, `schema.table`.
@@ -89,12 +90,13 @@ pub struct ResumeTableOrder {
 }
 
 /// A file that is set aside, and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecideFileOrder {
     /// Its key.
     pub key: String,
     /// Read it again from the row at which it broke, or from its first row, or leave its rest out for good.
+    #[schema(inline)]
     pub decision: Decision,
     /// Send rows again that may be in the stream already.
     #[serde(default)]
@@ -105,7 +107,7 @@ pub struct DecideFileOrder {
 }
 
 /// Dead letters to send again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayOrder {
     /// The key of the file that the rows are from.
@@ -122,11 +124,12 @@ pub struct ReplayOrder {
 }
 
 /// What came of an order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
     /// What was done, for people; one or more lines.
     pub message: String,
     /// The same for programs: what the command prints as JSON.
+    #[schema(value_type = Object)]
     pub report: Value,
     /// What went wrong all the same, if something did.
     pub problem: Option<String>,

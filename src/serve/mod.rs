@@ -3,8 +3,10 @@
 
 mod access;
 mod api;
+mod connections;
 pub mod desk;
 pub mod health;
+pub mod openapi;
 mod page;
 mod process;
 mod progress;

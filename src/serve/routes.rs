@@ -28,6 +28,8 @@ pub const FILES: &str = "/api/v1/files";
 pub const CHECKPOINT: &str = "/api/v1/checkpoint";
 /// Dead letters.
 pub const DEAD_LETTERS: &str = "/api/v1/dead-letters";
+/// The API itself, described.
+pub const OPENAPI: &str = "/api/v1/openapi.json";
 /// Events.
 pub const EVENTS: &str = "/api/v1/events";
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
 use super::api::{self, Problem};
+use super::connections;
 use super::desk::Desk;
 use super::health::{self, Check, Vitals};
 use super::page;
@@ -135,7 +137,7 @@ impl Serving {
             desk,
         });
         let stop = CancellationToken::new();
-        let server = runtime.spawn(serve(listener, router(&shared), stop.clone()));
+        let server = runtime.spawn(connections::serve(listener, router(&shared), stop.clone()));
         tell(address, &shared);
         let running = Running {
             stop,
@@ -167,14 +169,6 @@ fn tell(address: SocketAddr, shared: &Shared) {
     tracing::info!(%address, "serving a page at /, /metrics, /livez, /readyz, /healthz and /api/v1");
     if shared.access.check_read(None) == Err(Refusal::NoToken) {
         tracing::warn!(%address, "{}", Refusal::NoToken);
-    }
-}
-
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = server.await {
-        tracing::warn!(%error, "metrics and health are not served any more");
     }
 }
 
@@ -281,7 +275,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 /// The whole state of the task; with `since` only if it changed after that.
 #[derive(Debug, Deserialize)]
 struct SnapshotQuery {
-    since: Option<i64>,
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -294,9 +288,17 @@ struct Snapshot<'s> {
     counters: crate::observe::counters::CountersSnapshot,
 }
 
-async fn snapshot(State(shared): State<Arc<Shared>>, Query(query): Query<SnapshotQuery>) -> Response {
+async fn snapshot(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<SnapshotQuery>, QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return api::wrong(rejection.status(), rejection.body_text()),
+    };
     let status = shared.view.now();
-    if query.since == Some(status.updated_ms) {
+    // A number that no status has, however large, is one that is not the newest.
+    if query.since == Some(status.updated_ms.to_string()) {
         return StatusCode::NOT_MODIFIED.into_response();
     }
     let snapshot = Snapshot {

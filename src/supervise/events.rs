@@ -91,25 +91,6 @@ impl TaskEvent {
                     tables.join(", ")
                 ),
             ),
-            // DMS has no such events, so these have ids of their own.
-            Self::FileRetried(key) => (
-                "BRIGADE-EVENT-0001",
-                "FILE_RETRY_REQUESTED",
-                "StateChange",
-                format!("A file that was set aside is to be read again: {key}"),
-            ),
-            Self::FileSkipped(key) => (
-                "BRIGADE-EVENT-0002",
-                "FILE_SKIPPED",
-                "StateChange",
-                format!("The rest of a file that was set aside is left out: {key}"),
-            ),
-            Self::Ordered { title, by } => (
-                "BRIGADE-EVENT-0003",
-                "OPERATION_ORDERED",
-                "StateChange",
-                format!("Ordered by {by}: {title}"),
-            ),
             Self::Stopped(reason) => (
                 "DMS-EVENT-0079",
                 "REPLICATION_TASK_STOPPED",
@@ -122,8 +103,32 @@ impl TaskEvent {
                 "Failure",
                 format!("Replication task has failed. {text}"),
             ),
+            Self::FileRetried(key) => own(
+                "BRIGADE-EVENT-0001",
+                "FILE_RETRY_REQUESTED",
+                format!("A file that was set aside is to be read again: {key}"),
+            ),
+            Self::FileSkipped(key) => own(
+                "BRIGADE-EVENT-0002",
+                "FILE_SKIPPED",
+                format!("The rest of a file that was set aside is left out: {key}"),
+            ),
+            Self::Ordered { title, by } => own(
+                "BRIGADE-EVENT-0003",
+                "OPERATION_ORDERED",
+                format!("Ordered by {by}: {title}"),
+            ),
         }
     }
+}
+
+/// What DMS has no event for has an id of its own.
+fn own(
+    id: &'static str,
+    kind: &'static str,
+    message: String,
+) -> (&'static str, &'static str, &'static str, String) {
+    (id, kind, "StateChange", message)
 }
 
 #[derive(Serialize)]

@@ -42,6 +42,7 @@ async fn until_percent(world: &World, running: &mut Running, percent: usize) {
     running.until_stored(count).await;
 }
 
+/// G2.
 #[test]
 fn nothing_is_in_flight_in_a_turn_and_the_task_goes_on_at_the_row() {
     let mut world = World::busy(data_of(8_000), 3);

@@ -34,6 +34,7 @@ mod names;
 mod not_read;
 mod operators;
 mod orders;
+mod orders_killed;
 mod panics;
 mod parquet_values;
 mod plan;

@@ -26,7 +26,7 @@ fn running_task() -> (TaskFolder, Running, SocketAddr) {
     (task, running, address)
 }
 
-fn task_with_orders() -> (TaskFolder, SocketAddr) {
+pub(crate) fn task_with_orders() -> (TaskFolder, SocketAddr) {
     let address = free_address();
     let task = TaskFolder::new(&Settings {
         listen: format!("{address}\", token: \"{TOKEN}"),
@@ -36,19 +36,20 @@ fn task_with_orders() -> (TaskFolder, SocketAddr) {
 }
 
 /// The answer to an order.
-fn post(address: SocketAddr, path: &str, body: &str, headers: &str) -> (u16, Value) {
+fn post(address: SocketAddr, path: &str, body: &str, headers: &str) -> Option<(u16, Value)> {
     let length = body.len();
     let headers = format!("Host: {address}\r\nContent-Length: {length}\r\n{headers}");
-    let (code, text) = ask_with(address, "POST", path, &headers, body).unwrap();
-    (code, serde_json::from_str(&text).unwrap_or(Value::Null))
+    let (code, text) = ask_with(address, "POST", path, &headers, body)?;
+    Some((code, serde_json::from_str(&text).unwrap_or(Value::Null)))
 }
 
-fn order(address: SocketAddr, path: &str, body: &Value) -> (u16, Value) {
+/// The same with the token, `None` if the process is gone.
+pub(crate) fn order(address: SocketAddr, path: &str, body: &Value) -> Option<(u16, Value)> {
     let headers = format!("Authorization: Bearer {TOKEN}\r\nBrigade-Requester: ana\r\n");
     post(address, path, &body.to_string(), &headers)
 }
 
-fn snapshot(address: SocketAddr) -> Value {
+pub(crate) fn snapshot(address: SocketAddr) -> Value {
     let headers = format!("Host: {address}\r\nAuthorization: Bearer {TOKEN}\r\n");
     let (code, text) = ask_with(address, "GET", "/api/v1/snapshot", &headers, "").unwrap();
     assert_eq!(code, 200, "{text}");
@@ -100,7 +101,7 @@ fn a_running_task_is_stopped_by_a_command_also_while_it_is_paused() {
 }
 
 #[test]
-fn orders_take_the_token_and_are_journaled_with_who_gave_them() {
+fn orders_take_the_token_and_no_page_of_another_origin() {
     let (task, running, address) = running_task();
     let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
     let paths = [
@@ -114,10 +115,14 @@ fn orders_take_the_token_and_are_journaled_with_who_gave_them() {
     ];
     for path in paths.map(|path| format!("/api/v1/{path}")) {
         for headers in ["", "Authorization: Bearer another-token-here\r\n"] {
-            assert_eq!(post(address, &path, "{}", headers).0, 401, "{path} {headers}");
+            assert_eq!(
+                post(address, &path, "{}", headers).unwrap().0,
+                401,
+                "{path} {headers}"
+            );
         }
         let foreign = format!("{bearer}Origin: http://evil.example\r\n");
-        assert_eq!(post(address, &path, "{}", &foreign).0, 403, "{path}");
+        assert_eq!(post(address, &path, "{}", &foreign).unwrap().0, 403, "{path}");
         let headers = format!("Host: {address}\r\n{bearer}");
         assert_eq!(
             ask_with(address, "GET", &path, &headers, "").unwrap().0,
@@ -126,22 +131,31 @@ fn orders_take_the_token_and_are_journaled_with_who_gave_them() {
         );
     }
     assert!(!events(&task).contains("OPERATION_ORDERED"), "nothing was taken");
+    end(running);
+}
+
+#[test]
+fn an_order_is_journaled_with_who_gave_it_and_one_that_is_wrong_says_why() {
+    let (task, running, address) = running_task();
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
     let (code, answer) = order(
         address,
         "/api/v1/tables/reload",
         &json!({ "tables": ["shop.none"] }),
-    );
-    assert_eq!((code, &answer["exit_code"]), (400, &json!(64)), "{answer}");
+    )
+    .unwrap();
+    assert_eq!((code, &answer["exit_code"]), (409, &json!(64)), "{answer}");
     let (code, answer) = order(
         address,
         "/api/v1/tables/reload",
         &json!({ "table": "shop.orders" }),
-    );
+    )
+    .unwrap();
     assert!(
         code == 400 && answer["error"].as_str().unwrap().contains("table"),
         "{answer}"
     );
-    let (code, answer) = order(address, "/api/v1/pause", &json!({}));
+    let (code, answer) = order(address, "/api/v1/pause", &json!({})).unwrap();
     assert_eq!(
         (code, &answer["report"]["changed"]),
         (200, &json!(true)),
@@ -174,7 +188,7 @@ fn a_task_without_a_token_takes_no_orders_and_says_so() {
     });
     let running = task.start();
     wait_until("all is sent", || task.records_count() == RECORDS);
-    assert_eq!(post(address, "/api/v1/pause", "", "").0, 403);
+    assert_eq!(post(address, "/api/v1/pause", "", "").unwrap().0, 403);
     wait_until("the address is known", || {
         task.json(&["status"])["api_address"].is_string()
     });

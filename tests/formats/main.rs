@@ -13,6 +13,7 @@ mod fuzz_rows;
 mod fuzz_values;
 mod golden;
 mod mapping_forms;
+mod api_reference;
 mod metrics_reference;
 mod object_mapping;
 mod slow_csv;

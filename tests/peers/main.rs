@@ -25,6 +25,7 @@ mod prometheus;
 mod sandbox;
 mod sandbox_reshard;
 mod sandbox_faults;
+mod schemathesis;
 mod sink_conformance;
 mod sink_kinesis_faults;
 mod source_conformance;

@@ -8,7 +8,7 @@ use super::{ObjectProgress, ObjectState, ObjectTotals};
 use crate::model::Mark;
 
 /// What becomes of the rest of an object that was set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Nothing: it is left out for good.

@@ -1,13 +1,13 @@
 //! `brigade dlq`: the rows that were set aside, with their place and the reason.
 
 pub(super) mod replay;
+mod replayed;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::Value;
 
 use self::replay::ReplayArgs;
 use super::text::{counted, lines, table};
@@ -112,12 +112,12 @@ fn list(args: &ListArgs) -> Result<String, Fault> {
 ///
 /// # Errors
 /// If they cannot be read.
-pub(super) fn without_rows(config: &Config, limit: usize) -> Result<Value, Fault> {
+pub(super) fn without_rows(config: &Config, limit: usize) -> Result<String, Fault> {
     let mut listing = Listing::of(config, None, limit)?;
     for Listed { letter, .. } in &mut listing.dead_letters {
         (letter.row, letter.row_hex, letter.message) = (None, None, None);
     }
-    super::orders::value(&listing)
+    super::to_json(&listing)
 }
 
 fn show(args: &ShowArgs) -> Result<String, Fault> {

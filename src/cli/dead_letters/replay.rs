@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use serde::Serialize;
 
+use super::replayed::{ReplayReport, SCHEMA_VERSION, Sent};
 use super::{unreadable, visit, visit_replays};
 use crate::checkpoint::store::CheckpointStore;
 use crate::cli::orders::{self, Clerk};
-use crate::cli::text::{counted, lines};
+use crate::cli::text::counted;
 use crate::cli::{ConfigPath, Output, backends};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -22,17 +22,14 @@ use crate::limits::READ_INTERVAL;
 use crate::model::{Operation, TableIndex};
 use crate::printable::printable;
 use crate::read::rendered_rows::RowReader;
-use crate::replay::log::{Replay, ReplayLog};
+use crate::replay::log::ReplayLog;
 use crate::replay::pending::{PendingFile, Search};
-use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow, StillRejected};
+use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow};
 use crate::replay::resend::{PATIENCE, Resender};
 use crate::saturate;
 use crate::serve::desk::{Order, Outcome, ReplayOrder};
 use crate::settings::{Guarantee, TargetConfig};
 use crate::sink::{RecordSink, StreamDescription};
-
-/// Version of the JSON shape; consumers ignore members they do not know.
-const SCHEMA_VERSION: u32 = 1;
 
 /// Arguments of `dlq replay`.
 #[derive(Debug, Args)]
@@ -122,32 +119,6 @@ impl CorrectedFile {
     pub(in crate::cli) fn title(&self) -> String {
         format!("replay of corrected rows in {}", self.path.display())
     }
-}
-
-/// What `dlq replay --output json` prints.
-#[derive(Debug, Serialize)]
-struct ReplayReport {
-    schema_version: u32,
-    dry_run: bool,
-    /// Rows that were sent, or would be.
-    rows: Vec<Sent>,
-    still_rejected: Vec<StillRejected>,
-    sent_before: u64,
-}
-
-/// A row that was sent, or would be.
-#[derive(Debug, Serialize)]
-struct Sent {
-    id: String,
-    table: String,
-    object: String,
-    ordinal: u64,
-    /// Only of a row that would be sent: who tries it asks for its values.
-    partition_key: Option<String>,
-    /// The same of its message.
-    payload: Option<String>,
-    shard_id: Option<String>,
-    sequence_number: Option<String>,
 }
 
 /// Runs the command.
@@ -275,6 +246,9 @@ async fn settle(config: &Config, sink: &dyn RecordSink, stream: &StreamDescripti
         // Rows may come twice then, and the stream need not be readable.
         return file.forget().map_err(|error| unreadable(folder, &error));
     }
+    if file.left().map_err(|error| unreadable(folder, &error))?.is_none() {
+        return Ok(());
+    }
     let mut logged = HashSet::new();
     visit_replays(folder, |replay| {
         logged.insert(replay.row.id);
@@ -350,73 +324,6 @@ async fn send(
     };
     let sent = resender.send(rows).await?;
     Ok(sent.into_iter().map(Sent::from).collect())
-}
-
-impl Sent {
-    /// A row that would be sent; without its values where others could read them.
-    fn not_yet(row: ReplayRow, is_masked: bool) -> Self {
-        let shown = |value| (!is_masked).then_some(value);
-        Self {
-            partition_key: shown(row.partition_key),
-            payload: shown(row.payload),
-            id: row.id,
-            table: row.table,
-            object: row.object,
-            ordinal: row.ordinal,
-            shard_id: None,
-            sequence_number: None,
-        }
-    }
-}
-
-impl From<Replay> for Sent {
-    fn from(replay: Replay) -> Self {
-        Self {
-            partition_key: None,
-            payload: None,
-            id: replay.row.id,
-            table: replay.row.table,
-            object: replay.row.object,
-            ordinal: replay.row.ordinal,
-            shard_id: Some(replay.shard_id),
-            sequence_number: Some(replay.sequence_number),
-        }
-    }
-}
-
-impl ReplayReport {
-    fn text(&self) -> String {
-        let verb = if self.dry_run { "would send" } else { "sent" };
-        let rows = self.rows.iter().map(|row| {
-            let key = row.partition_key.as_deref().map(printable);
-            let payload = row
-                .payload
-                .as_deref()
-                .map(|payload| printable(payload.trim_end()));
-            let values = key.zip(payload);
-            let values = values.map_or_else(String::new, |(key, payload)| format!(", key {key}: {payload}"));
-            format!("{verb} {}{values}", printable(&row.id))
-        });
-        let rejected = self
-            .still_rejected
-            .iter()
-            .map(|row| format!("not {}: {}", printable(&row.id), printable(&row.reason)));
-        let count = |length: usize| counted(saturate::to_u64(length), "row");
-        let before = if self.sent_before > 0 {
-            format!(
-                ", {} sent before (--again sends them once more)",
-                self.sent_before
-            )
-        } else {
-            String::new()
-        };
-        let sum = format!(
-            "{verb} {}, {} still rejected{before}",
-            count(self.rows.len()),
-            self.still_rejected.len()
-        );
-        lines(rows.chain(rejected).chain([sum]))
-    }
 }
 
 #[cfg(test)]

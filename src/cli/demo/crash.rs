@@ -48,7 +48,7 @@ pub(super) struct Kill {
 }
 
 /// All lives of an engine, from the first start to the end of its work.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lives {
     /// What ended each of them but the last.
     pub(super) kills: Vec<Kill>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::doubt::FoundInStream;
@@ -17,6 +18,8 @@ use crate::sandbox::clients::child_environment;
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(2);
 /// Longest time one life of the engine may take; a task that hangs must not hang the demo.
 const LIFE_MAX: Duration = Duration::from_mins(15);
+/// The same where somebody watches it.
+const WATCHED_MAX: Duration = Duration::from_hours(24);
 /// Lines of the engine's output that are shown if it fails.
 const LOG_LINES_SHOWN: usize = 20;
 
@@ -33,6 +36,17 @@ pub(super) struct Engine {
 impl Engine {
     /// Starts the engine on the configuration of the working folder. Its output is appended to the log.
     pub(super) fn start(folder: &WorkFolder) -> Result<Self, Fault> {
+        Self::start_with(folder, &["run", "--once", "--config"])
+    }
+
+    /// The same of one that goes on without an end.
+    pub(super) fn start_to_go_on(folder: &WorkFolder) -> Result<Self, Fault> {
+        let mut engine = Self::start_with(folder, &["run", "--config"])?;
+        engine.deadline += WATCHED_MAX;
+        Ok(engine)
+    }
+
+    fn start_with(folder: &WorkFolder, arguments: &[&str]) -> Result<Self, Fault> {
         let failed = |what: &str, error: std::io::Error| {
             Fault::new(FaultKind::Internal, format!("cannot {what}: {error}"))
         };
@@ -44,7 +58,7 @@ impl Engine {
         let stdout = open().map_err(|error| failed("write the log of the engine", error))?;
         let stderr = open().map_err(|error| failed("write the log of the engine", error))?;
         let child = Command::new(&program)
-            .args(["run", "--once", "--config"])
+            .args(arguments)
             .arg(folder.configuration())
             .current_dir(folder.path())
             .envs(child_environment())
@@ -80,6 +94,18 @@ impl Engine {
             }
             None => Ok(false),
         }
+    }
+
+    /// Sends SIGTERM, unless it has ended, and waits until the process is gone.
+    pub(super) async fn end(&mut self) -> Result<(), Fault> {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let (false, Some(id)) = (self.has_ended()?, id) {
+            kill_process(id, Signal::TERM).map_err(|error| self.lost(&error.into()))?;
+        }
+        while !self.has_ended()? {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+        Ok(())
     }
 
     /// Sends SIGKILL and waits until the process is gone.

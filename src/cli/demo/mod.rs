@@ -10,24 +10,22 @@ mod evidence;
 pub mod faults;
 mod folder;
 mod report;
+mod scene;
 pub mod reshard;
 mod stream;
-
-use std::io::{self, IsTerminal};
+mod ui;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use self::crash::{KillPlan, Lives, mid_load_count, run_over_kills};
 use self::faults::FaultArgs;
 use self::folder::WorkFolder;
 use self::report::{DemoReport, SCHEMA_VERSION, milliseconds, seconds};
-use self::reshard::{Reshard, Resharder};
+use self::scene::Scene;
 use self::stream::DemoStream;
 use super::text::grouped;
 use super::{OutputFormat, print, to_json};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::sandbox::blog_data::{BlogData, BlogSize, TABLE_DEFINITION};
 use crate::sandbox::blog_task::{BUCKET, BlogTask, SHARDS_COUNT, STREAM, TABLE_DEFINITION_FILE};
 use crate::sandbox::consumer::{list_shards, read_shard};
@@ -45,6 +43,10 @@ const ROWS_CRASH: u64 = 180_000;
 /// Rows of a demo at the pace of the service. Two shards take 2,000 loaded rows a second, and all changes of the
 /// table go to one of them: about seven seconds.
 const ROWS_REAL_LIMITS: u64 = 9_000;
+/// Rows of a demo to look at: the load takes about fifteen seconds at the pace of the service.
+const ROWS_UI: u64 = 60_000;
+/// Where a demo to look at is served.
+const ADDRESS: &str = "127.0.0.1:8686";
 /// Pause between two checkpoints of a demo with kills: short, so that there is something to resume from.
 const CRASH_COMMIT_INTERVAL_MS: u64 = 200;
 /// Pause between two checkpoints otherwise: the default of the engine.
@@ -77,6 +79,13 @@ pub struct DemoArgs {
     /// How often to kill it
     #[arg(long, default_value_t = 5, requires = "crash", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub kills: u64,
+    /// Go on until somebody ends it, with a page to watch and steer it: change files land one after another, and lines typed here
+    /// split or merge shards; at the pace of the service
+    #[arg(long, conflicts_with_all = ["crash", "reshard"])]
+    pub ui: bool,
+    /// Where page, metrics and API are served meanwhile [default with --ui: 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// Keep the working folder: objects, configuration, state, log, report; it is kept anyway if the verdict is not
     /// passed, with all records of the stream
     #[arg(long)]
@@ -126,26 +135,27 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     let (s3, stream) = start_servers(args, seed, &folder).await?;
     let (source, target) = (s3.endpoint(), stream.engine_endpoint());
     steps.tell(&format!("S3 on {source}, Kinesis on {target}"));
-    let source_bytes = upload(&data, &s3).await?;
-    write_configuration(args, &folder, &s3, &stream)?;
+    let (source_bytes, token) = (upload(&data, &s3, args.ui).await?, args.ui.then(ui::drawn_token));
+    write_configuration(args, &folder, &s3, &stream, token.as_deref())?;
     let files = data.files().len();
-    steps.tell(&format!("{files} files in s3://{BUCKET}, the engine starts"));
+    steps.tell(&format!("{files} files for s3://{BUCKET}, the engine starts"));
 
     let started = Instant::now();
-    let run = run_engine(args, &folder, &stream, &data, seed).await?;
+    let scene = Scene::of(args, (&folder, &s3, &stream), &data, seed);
+    let run = scene.play(token.as_deref()).await?;
     let engine_ms = milliseconds(started.elapsed());
     steps.tell("the engine has ended, the stream is read back");
     let verdict = read_and_judge(&stream, &data, args).await?;
     let (tally, faults) = (stream.tally(), stream.faults());
-    let allowance = args.faults.allowance(args.real_limits, &run.lives.kills, tally);
+    let allowance = args
+        .faults
+        .allowance(args.has_real_limits(), &run.lives.kills, tally);
     let passed = verdict.passed(allowance);
     if !passed {
         folder.keep();
         evidence::keep_records(stream.client(), folder.path()).await?;
     }
-    s3.stop().await?;
-    stream.stop().await?;
-    steps.tell("judged");
+    stop(s3, stream, &steps).await?;
 
     let report = DemoReport {
         schema_version: SCHEMA_VERSION,
@@ -153,7 +163,7 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
         files: saturate::to_u64(files),
         source_bytes,
         shards: SHARDS_COUNT,
-        real_limits: args.real_limits,
+        real_limits: args.has_real_limits(),
         engine_ms,
         refused: tally.refused,
         delivery: args.faults.chaos.delivery,
@@ -174,12 +184,23 @@ async fn demonstrate(args: &DemoArgs) -> Result<u8, Fault> {
     give(&report, run.too_early, args.output)
 }
 
-/// What became of the engine.
-struct Run {
-    lives: Lives,
-    reshards: Vec<Reshard>,
-    /// What it was too fast for.
-    too_early: Option<Fault>,
+impl DemoArgs {
+    /// Whether the server enforces the limits of shards. A page shows nothing of interest without them.
+    fn has_real_limits(&self) -> bool {
+        self.real_limits || self.ui
+    }
+
+    /// Where it is to be served for certain.
+    fn address(&self) -> Option<&str> {
+        self.listen.as_deref().or_else(|| self.ui.then_some(ADDRESS))
+    }
+}
+
+async fn stop(s3: SandboxS3, stream: DemoStream, steps: &StepLog) -> Result<(), Fault> {
+    s3.stop().await?;
+    stream.stop().await?;
+    steps.tell("judged");
+    Ok(())
 }
 
 /// Prints the verdict and gives its exit code. A failure is worth more than what the run did not get to.
@@ -198,6 +219,7 @@ fn size_of(args: &DemoArgs) -> BlogSize {
     match (args.rows, args.size) {
         (Some(rows), DemoSize::Small | DemoSize::Blog) => BlogSize::Rows(rows),
         (None, DemoSize::Blog) => BlogSize::Post,
+        (None, DemoSize::Small) if args.ui => BlogSize::Rows(ROWS_UI),
         (None, DemoSize::Small) if args.real_limits => BlogSize::Rows(ROWS_REAL_LIMITS),
         (None, DemoSize::Small) if args.crash => BlogSize::Rows(ROWS_CRASH),
         (None, DemoSize::Small) => BlogSize::Rows(ROWS_SMALL),
@@ -209,7 +231,7 @@ async fn start_servers(
     seed: u64,
     folder: &WorkFolder,
 ) -> Result<(SandboxS3, DemoStream), Fault> {
-    let limits = if args.real_limits {
+    let limits = if args.has_real_limits() {
         ShardLimits::Enforced
     } else {
         ShardLimits::Off
@@ -220,9 +242,11 @@ async fn start_servers(
     Ok((s3, stream))
 }
 
-async fn upload(data: &BlogData, s3: &SandboxS3) -> Result<u64, Fault> {
+/// Puts the files into the bucket; those of changes may come later.
+async fn upload(data: &BlogData, s3: &SandboxS3, only_load: bool) -> Result<u64, Fault> {
     let mut bytes_count = 0;
-    for file in data.files() {
+    let changes = data.change_files().filter(|_| !only_load);
+    for file in data.load_files().chain(changes) {
         let content = data.content(file);
         bytes_count += saturate::to_u64(content.len());
         s3.put(BUCKET, &file.key, content).await?;
@@ -235,13 +259,16 @@ fn write_configuration(
     folder: &WorkFolder,
     s3: &SandboxS3,
     stream: &DemoStream,
+    token: Option<&str>,
 ) -> Result<(), Fault> {
     let task = BlogTask {
+        listen: args.address(),
+        token,
         s3_endpoint: &s3.endpoint(),
         kinesis_endpoint: stream.engine_endpoint(),
         state: &folder.state(),
         dead_letters: &folder.dead_letters(),
-        pace: if args.real_limits { "service" } else { "off" },
+        pace: if args.has_real_limits() { "service" } else { "off" },
         commit_interval_ms: if args.crash {
             CRASH_COMMIT_INTERVAL_MS
         } else {
@@ -254,59 +281,6 @@ fn write_configuration(
     };
     folder.write(TABLE_DEFINITION_FILE, TABLE_DEFINITION)?;
     folder.write(WorkFolder::CONFIGURATION_FILE, &task.configuration())
-}
-
-/// Runs the engine to its end, with kills and changes of the shards if they are asked for.
-async fn run_engine(
-    args: &DemoArgs,
-    folder: &WorkFolder,
-    stream: &DemoStream,
-    data: &BlogData,
-    seed: u64,
-) -> Result<Run, Fault> {
-    let rows_count = data.rows_count();
-    let bar = progress_bar(rows_count)?;
-    let progress = || bar.set_position(stream.tally().stored.min(rows_count));
-    let plan = KillPlan {
-        seed,
-        kills_max: if args.crash { args.kills } else { 0 },
-        rows_count,
-        delivery: args.faults.chaos.delivery,
-        recovery_max_ms: args.faults.recovery_max_ms(),
-    };
-    let mut resharder = Resharder::new(&args.faults, seed, rows_count);
-    let lives = run_over_kills(folder, stream, plan, &mut resharder, progress).await?;
-    bar.finish_and_clear();
-    let missed = if args.crash && mid_load_count(&lives.kills, rows_count) == 0 {
-        Some("it could be killed")
-    } else {
-        (resharder.left_count() > 0).then_some("all shards were split and merged")
-    };
-    let too_early = missed.map(|what| {
-        let message = format!("the engine finished before {what}; give it more --rows");
-        Fault::new(FaultKind::Usage, message)
-    });
-    Ok(Run {
-        lives,
-        reshards: resharder.into_done(),
-        too_early,
-    })
-}
-
-fn progress_bar(rows_count: u64) -> Result<ProgressBar, Fault> {
-    let template = "  {wide_bar} {human_pos}/{human_len} records";
-    let style = ProgressStyle::with_template(template).map_err(|error| {
-        Fault::new(
-            FaultKind::Internal,
-            format!("the progress bar is broken: {error}"),
-        )
-    })?;
-    let bar = if io::stderr().is_terminal() {
-        ProgressBar::new(rows_count)
-    } else {
-        ProgressBar::hidden()
-    };
-    Ok(bar.with_style(style))
 }
 
 async fn read_and_judge(

@@ -5,7 +5,6 @@ pub(super) mod set_aside;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use self::decide::{RetryArgs, SkipArgs};
 use self::set_aside::SetAsideFiles;
@@ -103,8 +102,8 @@ fn list(args: &ListArgs) -> Result<u8, Fault> {
 ///
 /// # Errors
 /// If the state cannot be read.
-pub(super) fn listing(config: &Config, store: &SledStore) -> Result<Value, Fault> {
-    orders::value(&FilesReport::of(config, store)?)
+pub(super) fn listing(config: &Config, store: &SledStore) -> Result<String, Fault> {
+    super::to_json(&FilesReport::of(config, store)?)
 }
 
 impl FilesReport {

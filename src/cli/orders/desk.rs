@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::serve::desk::{Desk, Order, Outcome, Requester, Subject};
 use crate::supervise::events::TaskEvent;
 use crate::supervise::noticeboard::Noticeboard;
+use crate::supervise::pipeline::Pipeline;
 use crate::supervise::turns::Turns;
 
 /// Version of the JSON shapes; consumers ignore members they do not know.
@@ -25,11 +26,11 @@ const SCHEMA_VERSION: u32 = 1;
 /// The task of this process. Clones share it.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct TaskDesk {
-    pub(in crate::cli) config: Arc<Config>,
-    pub(in crate::cli) store: Arc<SledStore>,
-    pub(in crate::cli) turns: Turns,
-    pub(in crate::cli) noticeboard: Noticeboard,
-    pub(in crate::cli) stop: CancellationToken,
+    pub(super) config: Arc<Config>,
+    pub(super) store: Arc<SledStore>,
+    turns: Turns,
+    pub(super) noticeboard: Noticeboard,
+    stop: CancellationToken,
 }
 
 #[async_trait]
@@ -43,7 +44,7 @@ impl Desk for TaskDesk {
             .unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())))
     }
 
-    async fn look_up(&self, subject: Subject) -> Result<Value, Fault> {
+    async fn look_up(&self, subject: Subject) -> Result<String, Fault> {
         let desk = self.clone();
         let work = tokio::task::spawn_blocking(move || look_up::look_up(&desk, &subject));
         work.await
@@ -52,6 +53,22 @@ impl Desk for TaskDesk {
 }
 
 impl TaskDesk {
+    /// The desk of a task that has this state and stops with this token.
+    pub(in crate::cli) fn of(
+        config: &Arc<Config>,
+        store: Arc<SledStore>,
+        pipeline: &Pipeline,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            config: Arc::clone(config),
+            store,
+            turns: pipeline.turns(),
+            noticeboard: pipeline.noticeboard(),
+            stop,
+        }
+    }
+
     async fn obey(&self, order: &Order, by: &str) -> Result<Outcome, Fault> {
         match order {
             Order::Pause | Order::Resume | Order::Stop => {

@@ -6,7 +6,6 @@ mod look_up;
 mod remote;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use self::remote::Remote;
 use super::checkpoint::open_existing;
@@ -169,15 +168,11 @@ pub(super) fn print(outcome: &Outcome, output: Output) -> Result<u8, Fault> {
 /// # Errors
 /// If it cannot be written as JSON, which is a defect.
 pub(super) fn done(message: String, report: &impl serde::Serialize) -> Result<Outcome, Fault> {
-    Ok(Outcome {
-        message,
-        report: value(report)?,
-        problem: None,
-    })
-}
-
-pub(super) fn value(report: &impl serde::Serialize) -> Result<Value, Fault> {
     let failed =
         |error: serde_json::Error| Fault::new(FaultKind::Internal, format!("cannot write JSON: {error}"));
-    serde_json::to_value(report).map_err(failed)
+    Ok(Outcome {
+        message,
+        report: serde_json::to_value(report).map_err(failed)?,
+        problem: None,
+    })
 }

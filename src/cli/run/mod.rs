@@ -160,13 +160,7 @@ fn execute(
     if let Some(listening) = &listening {
         noticeboard.show_api(listening.own_address().to_string());
     }
-    let desk = TaskDesk {
-        config: Arc::clone(&config),
-        store: opened.store(),
-        turns: pipeline.turns(),
-        noticeboard: noticeboard.clone(),
-        stop: stop.clone(),
-    };
+    let desk = TaskDesk::of(&config, opened.store(), &pipeline, stop.clone());
     let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
     let end = run_in_system(&pipeline, stop, beat);
     runtime.block_on(serving.stop());

@@ -19,6 +19,7 @@ const KCL: &str = "3.5.1";
 const MAVEN_DEPENDENCY: &str = "3.8.1";
 const PLAYWRIGHT: &str = "1.65.1";
 const AXE: &str = "4.14.1";
+const SCHEMATHESIS: &str = "4.32.5";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 /// The Python of this machine, if it has a module of its standard library.
@@ -42,6 +43,14 @@ pub fn moto() -> Result<PathBuf, String> {
 /// The Python interpreter that has oteltap.
 pub fn oteltap() -> Result<PathBuf, String> {
     python(&format!("oteltap-{OTELTAP}"), &[format!("oteltap=={OTELTAP}")])
+}
+
+/// The Python interpreter that has schemathesis.
+pub fn schemathesis() -> Result<PathBuf, String> {
+    python(
+        &format!("schemathesis-{SCHEMATHESIS}"),
+        &[format!("schemathesis=={SCHEMATHESIS}")],
+    )
 }
 
 /// The Python interpreter that has pyarrow.
