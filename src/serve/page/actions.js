@@ -30,12 +30,12 @@ const mayOrder = () => state.isLive && !state.isBusy;
 
 /** Makes the buttons in an element those of orders; who has the focus keeps it. */
 export function setButtons(parent, wanted) {
-  keyed(parent, wanted, ({ slot, verb }) => slot ?? verb, () => el("button", { type: "button", class: "order", "aria-disabled": String(!mayOrder()) }),
-    (button, order) => {
-      button.order = order;
-      setText(button, order.verb);
-      if (button.getAttribute("aria-label") !== order.name) button.setAttribute("aria-label", order.name);
-    });
+  const create = () => el("button", { type: "button", class: "order", "aria-disabled": String(!mayOrder()) });
+  keyed(parent, wanted, ({ slot, verb }) => slot ?? verb, create, (button, order) => {
+    button.order = order;
+    setText(button, order.verb);
+    if (button.getAttribute("aria-label") !== order.name) button.setAttribute("aria-label", order.name);
+  });
 }
 
 let focused = null;
@@ -174,7 +174,8 @@ async function carryOut(order) {
   setBusy(true);
   try {
     const { message, problem } = await api.give(order);
-    say({ what: problem ? "Done in part" : "Done", text: orders.message(message), problem: printable(problem ?? ""), tone: problem ? "partly" : "well" });
+    const [what, tone] = problem ? ["Done in part", "partly"] : ["Done", "well"];
+    say({ what, tone, text: orders.message(message), problem: printable(problem ?? "") });
     state.done(order);
   } catch (error) {
     if (api.isTokenRefused(error)) {

@@ -16,7 +16,8 @@ export const resume = () =>
 export const stop = (task) => ({
   path: "/api/v1/stop", isDangerous: true, isEnd: true, verb: "Stop", name: "Stop the task", doing: "Stopping the task",
   question: `Stop task ${printable(task)}?`,
-  note: "The requests in flight end, the state is kept, and the process exits; this page goes with it. The next start goes on from there. A supervisor may start it at once.",
+  note: "The requests in flight end, the state is kept, and the process exits; this page goes with it. The next start goes on from " +
+    "there. A supervisor may start it at once.",
 });
 
 export function reload(table) {

@@ -81,7 +81,8 @@ export function deadLetters(status) {
   const newest = letters.length < total ? `; the newest ${grouped(letters.length)} are shown` : "";
   setText(byId("letters-note"), problem || (value ? `${counted(total, "row")}${newest}` : ""));
   keyed(byId("letters"), words.lettersByCode(letters), ({ code }) => code,
-    () => el("li", {}, el("h3", {}, el("code"), " ", el("span", { class: "quiet count" })), el("ul", { class: "lines" }), el("p", { class: "quiet" })),
+    () => el("li", {},
+      el("h3", {}, el("code"), " ", el("span", { class: "quiet count" })), el("ul", { class: "lines" }), el("p", { class: "quiet" })),
     (item, { code, count, objects }) => {
       const [head, list, more] = item.children;
       setText(head.firstChild, printable(code));
@@ -92,7 +93,8 @@ export function deadLetters(status) {
 }
 
 const newObject = () =>
-  el("li", { class: "object" }, el("p", { class: "head" }, el("code"), " ", el("span", { class: "quiet" })), el("p", { class: "orders" }), el("ul", { class: "rows" }));
+  el("li", { class: "object" },
+    el("p", {}, el("code"), " ", el("span", { class: "quiet" })), el("p", { class: "orders" }), el("ul", { class: "rows" }));
 
 function fillObject(item, { key, table, letters }) {
   const [head, buttons, rows] = item.children;

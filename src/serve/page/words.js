@@ -199,14 +199,16 @@ export function setAsideFiles(status, listing) {
   const known = new Set(newest.map(({ id }) => id));
   // Only where the state has no room for all of them: what is missing there otherwise was decided since.
   const older = status.set_aside > newest.length ? [...listed].reverse().filter(([id]) => !known.has(id)) : [];
-  return [...newest, ...older.map(([id, { key, reason }]) => ({ id, key, reason }))].map((file) => ({ ...file, read: readPart(listed.get(file.id)) }));
+  const all = [...newest, ...older.map(([id, { key, reason }]) => ({ id, key, reason }))];
+  return all.map((file) => ({ ...file, read: readPart(listed.get(file.id)) }));
 }
 
 function readPart(file) {
   if (!file) return "";
   const doubt = file.in_doubt ? "; more of it may be in the stream" : "";
   if (file.rows_settled === 0) return `None of its rows is settled${doubt}.`;
-  return `${counted(file.rows_settled, "row")} of it ${isOrAre(file.rows_settled)} settled; it goes on at line ${grouped(file.line)}, byte ${grouped(file.byte)}${doubt}.`;
+  const rows = `${counted(file.rows_settled, "row")} of it ${isOrAre(file.rows_settled)} settled`;
+  return `${rows}; it goes on at line ${grouped(file.line)}, byte ${grouped(file.byte)}${doubt}.`;
 }
 
 // --- dead letters, events, checkpoint
@@ -223,7 +225,8 @@ export function lettersByCode(letters) {
 /** Where a dead letter is, why, and whether its row was sent since. No value of the row is known here. */
 export function letterLine({ ordinal, line, column, reason, replayed }) {
   const at = `Row ${grouped(ordinal)}, line ${grouped(line)}`;
-  return [at, ...(column ? [", column ", code(column)] : []), `: ${printable(reason)}`, ...(replayed ? [`; sent again ${printable(replayed)}`] : [])];
+  const sent = replayed ? `; sent again ${printable(replayed)}` : "";
+  return [at, ...(column ? [", column ", code(column)] : []), `: ${printable(reason)}${sent}`];
 }
 
 const EVENT_NOUNS = { OPERATION_ORDERED: "order", FILE_RETRY_REQUESTED: "file", FILE_SKIPPED: "file" };
