@@ -25,7 +25,7 @@ export const isTokenRefused = (error) => error instanceof Refusal && error.statu
 export function ask(path, { held = token, signals = [], withinMs = ANSWER_WITHIN_MS, ...options } = {}) {
   const headers = { ...options.headers, ...(held && { authorization: `Bearer ${held}` }) };
   const signal = AbortSignal.any([...signals, AbortSignal.timeout(withinMs)]);
-  return fetch(path, { cache: "no-store", credentials: "omit", ...options, headers, signal });
+  return fetch(path, { cache: "no-store", ...options, headers, signal });
 }
 
 /** What an answer says; throws a `Refusal` if that is a no. */

@@ -295,7 +295,12 @@ const tests = {
     const refusal = [409, { error: "rows may be in the stream; `--allow-repeats` sends them again", exit_code: 65 }];
     const page = await open("repeats", {}, {
       snapshot: () => ({ ...snapshot, seq: Date.now() }),
-      order: (_, body) => (body.allow_repeats ? done(`reads ${body.key}, trial ${body.dry_run}\n`, body.dry_run ? null : "1 row is bad") : refusal),
+      order: (_, body) => {
+        if (!body.allow_repeats) return refusal;
+        if (body.dry_run) return done(`reads ${body.key}, trial true\n`);
+        Object.assign(snapshot.status, { quarantined: [], set_aside: 0 });
+        return done(`reads ${body.key}, trial false\n`, "1 row is bad");
+      },
     });
     await hasState(page);
     await press(page, `Retry ${key}`);
@@ -308,6 +313,9 @@ const tests = {
     await press(page, "Retry, allow repeats");
     await shows(page, "#outcome-problem", "1 row is bad");
     await shows(page, "#outcome-message", "trial false");
+    await page.locator("#set-aside-part").waitFor({ state: "hidden" });
+    await page.waitForFunction(() => document.activeElement.id === "outcome-dismiss", null, { timeout: 3000 })
+      .catch(async () => fail(`the focus went with the file: ${await focusedId(page)}`));
     await accessible(page, "problem");
     const sent = page.orders.map(({ body }) => [body.allow_repeats, body.dry_run].join());
     check(sent.join(" ") === "false,true true,true true,false", `other orders: ${sent.join(" ")}`);
