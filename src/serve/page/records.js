@@ -34,7 +34,7 @@ async function lookAt(one) {
     one.problem = "";
   } catch (error) {
     if (api.isTokenRefused(error)) throw error;
-    one.problem = error instanceof api.Refusal ? printable(error.message) : "";
+    one.problem = error instanceof api.Refusal ? `cannot be shown: ${printable(error.message)}` : "no answer yet";
   } finally {
     one.isAsking = false;
     const lastedMs = performance.now() - begunMs;
