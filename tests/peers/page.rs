@@ -13,6 +13,10 @@ use tokio::time::Instant;
 use crate::servers::install;
 use crate::task_folder::{Settings, TaskFolder};
 
+const TOKEN: &str = "a-token-of-16-letters";
+/// In the values of a row that is a dead letter, which the page must not show.
+const CANARY: &str = "c4n4ry";
+
 #[test]
 fn the_page_works_in_a_browser() {
     let tools = install::chromium().and_then(|chromium| Ok((chromium, install::browser_driver()?)));
@@ -28,10 +32,10 @@ fn the_page_works_in_a_browser() {
     };
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let task = TaskFolder::new(&Settings {
-        listen: address.to_string(),
+        listen: format!("{address}\", token: \"{TOKEN}"),
         ..Settings::default()
     });
-    task.write("data/cdc/d.csv", "INSERT,orders,shop,not a number,1.00,bad\n");
+    task.write("data/cdc/d.csv", &format!("INSERT,orders,shop,{CANARY},1.00,{CANARY}\n"));
     fs::write(task.path().join("data/cdc/e.csv.gz"), "this is not gzip").unwrap();
     let mut running = task.start();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -43,6 +47,7 @@ fn the_page_works_in_a_browser() {
     let output = Command::new("node")
         .arg(script)
         .arg(format!("http://{address}/"))
+        .envs([("PAGE_TOKEN", TOKEN), ("PAGE_CANARY", CANARY)])
         .env("CHROMIUM", chromium)
         .current_dir(driver)
         .output()

@@ -78,7 +78,8 @@ function breakable(name) {
 
 /**
  * A table that can be sorted. A column is `{ name, title?, number?, own?, meter?, value(row), show(row) }`: `show` gives a
- * text or `{ text, title, tone, share }`; `value` is what it is sorted by, and a column without one is not.
+ * text or `{ text, title, tone, share }`; `value` is what it is sorted by, and a column without one is not. A column with
+ * `fill(cell, row)` fills its cells itself.
  */
 export function grid({ parent, label, columns, keyOf, rowsMax = 1000 }) {
   const body = el("tbody");
@@ -133,6 +134,7 @@ function order({ value }, direction) {
 
 function newRow(columns) {
   const cells = columns.map((column, index) => {
+    if (column.fill) return el("td", { class: classOf(column) });
     const text = el("span", { class: "text" });
     const meter = column.meter ? [el("span", { class: "meter", "aria-hidden": "true" }, el("span"))] : [];
     return el(index === columns.findIndex(({ head }) => head) ? "th" : "td", { class: classOf(column), scope: column.head && "row" }, ...meter, text);
@@ -142,6 +144,10 @@ function newRow(columns) {
 
 function fillRow(row, columns, item) {
   columns.forEach((column, index) => {
+    if (column.fill) {
+      column.fill(row.children[index], item);
+      return;
+    }
     const shown = column.show(item);
     const { text, title, tone = "", share } = typeof shown === "string" ? { text: shown } : shown;
     const cell = row.children[index];

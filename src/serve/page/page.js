@@ -1,15 +1,17 @@
-// The page of a running task: asks it for its whole state, again and again, and shows that. It writes nothing.
+// The page of a running task: asks it for its whole state, again and again, and shows that. Orders are in `actions.js`.
 
 import { byId, el, setOptional, setText } from "./dom.js";
 import { printable, span } from "./format.js";
+import * as actions from "./actions.js";
+import * as api from "./api.js";
 import * as figures from "./figures.js";
+import * as records from "./records.js";
 import * as sections from "./sections.js";
 import * as words from "./words.js";
 
 const POLL_MS = 2000;
 const POLL_MAX_MS = 30_000;
 const HEALTH_EVERY_MS = 10_000;
-const ANSWER_WITHIN_MS = 10_000;
 /** Without an answer for this long, what is shown is stale. */
 const STALE_AFTER_MS = 6000;
 
@@ -26,14 +28,19 @@ const state = {
   delayMs: POLL_MS,
   timer: 0,
   isAsking: false,
+  /** Whether the task shows itself only with a token that is not known here. */
+  isLocked: false,
+  /** The process that was told to stop. */
+  stopped: "",
 };
 
+const lifeOf = ({ status }) => `${status.process_id}/${status.started_ms}`;
 const nowMs = () => Date.now() + state.skewMs;
 
 // --- asking
 
 async function ask(path) {
-  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  const answer = await api.ask(path);
   const date = Date.parse(answer.headers.get("date") ?? "");
   // The header has whole seconds only: a small difference says nothing.
   if (!Number.isNaN(date)) state.skewMs = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
@@ -43,18 +50,15 @@ async function ask(path) {
 /** The whole state, unless it is the one that is shown. */
 async function askSnapshot() {
   const since = state.snapshot ? `?since=${state.snapshot.seq}` : "";
-  const answer = await ask(`/api/v1/snapshot${since}`);
+  const answer = await ask(`${api.SNAPSHOT}${since}`);
   if (answer.status === 304) {
     // Nothing changed from then until now, which is a sample too.
     const last = state.samples.at(-1);
     const next = figures.sample(state.snapshot, last.atMs + (performance.now() - state.lookedAt));
     state.samples = figures.withSample(state.samples, next);
-  } else if (answer.ok) {
-    state.snapshot = await answer.json();
-    state.samples = figures.withSample(state.samples, figures.sample(state.snapshot, state.snapshot.seq));
   } else {
-    const { error } = await answer.json().catch(() => ({}));
-    throw new Error(error ?? `the answer is ${answer.status}`);
+    state.snapshot = await api.read(answer);
+    state.samples = figures.withSample(state.samples, figures.sample(state.snapshot, state.snapshot.seq));
   }
   state.lookedAt = performance.now();
 }
@@ -67,19 +71,24 @@ async function askHealth() {
   state.healthAt = performance.now();
 }
 
+function noAnswer(error) {
+  // What a browser calls a failed request differs; what the server says is worth showing.
+  state.failures += 1;
+  state.problem = error instanceof api.Refusal ? printable(error.message) : "";
+  state.healthAt = -Infinity;
+}
+
 async function look() {
   if (state.isAsking) return;
   clearTimeout(state.timer);
   state.isAsking = true;
   try {
-    await Promise.all([askSnapshot(), askHealth()]);
+    await Promise.all([state.isLocked || askSnapshot(), askHealth()]);
     Object.assign(state, { failures: 0, problem: "", answeredAt: performance.now(), delayMs: POLL_MS });
+    if (!state.isLocked && !document.hidden) lookUp();
   } catch (error) {
-    // What a browser calls a failed request differs; what the server says is worth showing.
-    const isNetwork = error instanceof TypeError || error.name === "TimeoutError";
-    state.failures += 1;
-    state.problem = isNetwork ? "" : printable(error.message);
-    state.healthAt = -Infinity;
+    if (api.isTokenRefused(error)) lock();
+    else noAnswer(error);
   }
   state.isAsking = false;
   const isSlow = state.failures > 0 || document.hidden;
@@ -88,16 +97,60 @@ async function look() {
   render();
 }
 
+/** On its own: what is looked up may take longer than the state. */
+function lookUp() {
+  records.look(state.snapshot.status).then(renderRecords, lock);
+}
+
+/** Without the right token there is nothing to ask for but health. */
+function lock() {
+  state.isLocked = true;
+  document.body.classList.add("locked");
+  actions.askToken({ isWrong: api.hasToken(), isLocked: true });
+  render();
+}
+
+async function unlock() {
+  state.isLocked = false;
+  document.body.classList.remove("locked");
+  records.expire();
+  await lookAgain();
+}
+
+/** At once, also if an answer is awaited: it may be from before. */
+async function lookAgain() {
+  while (state.isAsking) await new Promise((resolve) => setTimeout(resolve, 50));
+  await look();
+}
+
+actions.onEvents({
+  admitted: unlock,
+  done: (order) => {
+    if (order?.isEnd) state.stopped = lifeOf(state.snapshot);
+    records.expire();
+    lookAgain();
+  },
+});
+
 // --- showing
 
 const silentMs = () => performance.now() - state.answeredAt;
 const isStale = () => state.failures > 0 ? silentMs() > 1000 : !document.hidden && silentMs() > STALE_AFTER_MS;
 
+/** Why there is nothing newer to show. */
+function silence() {
+  if (state.isLocked) return "This task asks for its token.";
+  if (state.problem) return `The task refuses: ${state.problem}`;
+  const isStopped = state.stopped !== "" && state.stopped === lifeOf(state.snapshot);
+  return isStopped ? "The task was stopped and does not answer any more." : "The task does not answer.";
+}
+
 function render() {
   const stale = isStale();
   renderStale(stale);
+  actions.setLive(Boolean(state.snapshot) && !stale && !state.isLocked);
   if (!state.snapshot) {
-    if (stale) setText(byId("sentence"), state.problem ? `The task refuses: ${state.problem}` : "The task does not answer.");
+    if (stale || state.isLocked) setText(byId("sentence"), silence());
   } else {
     renderSnapshot(state.snapshot, stale);
   }
@@ -109,6 +162,14 @@ function renderStale(stale) {
   setOptional(byId("stale"), stale ? `stale for ${span(silentMs())}` : "");
 }
 
+function renderRecords() {
+  const { status } = state.snapshot;
+  records.setAside(status);
+  records.deadLetters(status);
+  records.events(nowMs());
+  records.checkpoint();
+}
+
 function renderSnapshot(snapshot, stale) {
   const { status, counters } = snapshot;
   // An old state has no rates and no time left.
@@ -116,7 +177,7 @@ function renderSnapshot(snapshot, stale) {
   const steady = stale ? null : figures.rates(state.samples, figures.LONG_MS);
   const time = nowMs();
   const sentence = words.sentence(status, figures.loadLeftMs(status, steady));
-  setText(byId("sentence"), stale ? `${state.problem ? `The task refuses: ${state.problem}` : "The task does not answer."} Last known: ${sentence}` : sentence);
+  setText(byId("sentence"), stale || state.isLocked ? `${silence()} Last known: ${sentence}` : sentence);
   setOptional(byId("concerns"), words.concerns(status));
   document.title = `${stale ? "(stale) " : ""}${printable(status.task)} · Bucket Brigade`;
   sections.masthead(snapshot, time);
@@ -128,6 +189,7 @@ function renderSnapshot(snapshot, stale) {
   sections.files(status);
   sections.repairs(counters);
   sections.failure(status.last_failure);
+  renderRecords();
 }
 
 for (const title of document.querySelectorAll(".title")) {
@@ -137,6 +199,7 @@ for (const title of document.querySelectorAll(".title")) {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) look();
 });
+byId("checkpoint-part").addEventListener("toggle", () => state.snapshot && !state.isLocked && lookUp());
 byId("filter").addEventListener("input", () => state.snapshot && sections.tables(state.snapshot.status, nowMs()));
 // Times go on between two answers, and without any.
 setInterval(() => {

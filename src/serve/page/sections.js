@@ -2,7 +2,9 @@
 
 import { byId, el, grid, keyed, setClass, setLines, setOptional, setText, setTitle, show } from "./dom.js";
 import { ago, bytes, counted, grouped, moment, percent, printable, rate as rateText, span } from "./format.js";
+import { setButtons } from "./actions.js";
 import * as figures from "./figures.js";
+import * as orders from "./orders.js";
 import * as words from "./words.js";
 
 const DASH = "–";
@@ -126,7 +128,10 @@ const TABLE_COLUMNS = [
   numeric("dead letters", ({ table }) => figures.deadLetters(table), { tone: "bad", own: true, title: "Of the load and of changes" }),
   time("FullLoadStartTime", "full_load_start_ms"),
   time("LastUpdateTime", "last_update_ms"),
+  { name: "order", own: true, fill: (cell, { table }) => setButtons(cell, tableOrders(table)) },
 ];
+
+const tableOrders = (table) => [...(figures.suspension(table) ? [orders.resumeTable(table)] : []), orders.reload(table)];
 
 const tableGrid = grid({ parent: byId("tables-grid"), label: "Tables", columns: TABLE_COLUMNS, keyOf: ({ table }) => figures.storedName(table) });
 
@@ -203,10 +208,6 @@ export function files(status) {
   const changes = figures.changeFiles(status);
   fileGrid.update([{ queue: "load", ...figures.loadFiles(status) }, { queue: "changes", ...changes }]);
   setOptional(byId("last-key"), changes.lastKey ? `Newest change file opened: ${printable(changes.lastKey)}` : "");
-  const asideLines = words.setAsideLines(status);
-  show(byId("set-aside-part"), asideLines.length > 0);
-  setText(byId("set-aside-title"), `${counted(status.set_aside, "file")} set aside`);
-  setLines(byId("set-aside"), asideLines);
   const unread = words.unreadLines(status);
   show(byId("unread-part"), unread.length > 0);
   setLines(byId("unread"), unread);
@@ -255,4 +256,5 @@ export function masthead(snapshot, nowMs) {
   setText(life, `process ${status.process_id} ${up}${restarts}`);
   setTitle(life, status.started_ms != null ? `started ${moment(status.started_ms)}, state of ${moment(status.updated_ms)}` : "");
   setText(byId("program"), `Bucket Brigade ${printable(version)}`);
+  setButtons(byId("task-orders"), status.stop ? [] : [status.paused ? orders.resume() : orders.pause(), orders.stop(status.task)]);
 }

@@ -12,6 +12,7 @@ const named = (keys, max = 5) =>
 /** What the task is doing and how far it is. Without numbers that change at every look: it is read out. */
 export function sentence(status, leftMs) {
   if (status.stop) return `Stopped: ${printable(status.stop.reason).toLowerCase().replaceAll("_", " ")}.`;
+  if (status.paused) return "Paused: nothing is read or sent.";
   if (status.generation === 0) return "Starting.";
   const away = status.outages.map((outage) => outage.side);
   const what = status.phase === "full_load" ? load(status, leftMs) : changes(status, away.length > 0);
@@ -90,7 +91,7 @@ function remarks(table) {
   const tell = (count, text) => count > 0 && lines.push([name, `: ${counted(count, "row")} ${text}`]);
   const suspended = figures.suspension(table);
   if (suspended) {
-    lines.push([name, " is suspended since ", ...place(suspended), ". Nothing after that is sent. Stop the task, then run ",
+    lines.push([name, " is suspended since ", ...place(suspended), ". Nothing after that is sent until it is resumed, here or by ",
       code(`brigade tables resume ${figures.storedName(table)}`)]);
     if (table.load.unread.length > 0) lines.push([name, ": load files not read yet: ", ...named(table.load.unread)]);
   }
@@ -187,9 +188,66 @@ function leftOut(name, counts, cure) {
     [name, `: ${counted(count, "file")} ${isOrAre(count)} ${what}${keys.length > 0 ? ": " : ""}`, ...named(keys), ...more]);
 }
 
-/** The newest files that are set aside. */
-export const setAsideLines = ({ quarantined }) =>
-  [...quarantined].reverse().map(({ key, reason }) => [code(key), `: ${printable(reason)}`]);
+/**
+ * Files that are set aside and wait for somebody, newest first. The state is the newest word on which they are; the list of
+ * all of them, which may be older or not there yet, says how far each was read.
+ */
+export function setAsideFiles(status, listing) {
+  const idOf = (queue, key) => `${queue} ${key}`;
+  const listed = new Map((listing?.files ?? []).filter(({ decision }) => decision === null).map((file) => [idOf(file.queue, file.key), file]));
+  const newest = [...status.quarantined].reverse().map(({ id, key, reason }) => ({ id: idOf(id.queue, key), key, reason }));
+  const known = new Set(newest.map(({ id }) => id));
+  // Only where the state has no room for all of them: what is missing there otherwise was decided since.
+  const older = status.set_aside > newest.length ? [...listed].reverse().filter(([id]) => !known.has(id)) : [];
+  const all = [...newest, ...older.map(([id, { key, reason }]) => ({ id, key, reason }))];
+  return all.map((file) => ({ ...file, read: readPart(listed.get(file.id)) }));
+}
+
+function readPart(file) {
+  if (!file) return "";
+  const doubt = file.in_doubt ? "; more of it may be in the stream" : "";
+  if (file.rows_settled === 0) return `None of its rows is settled${doubt}.`;
+  const rows = `${counted(file.rows_settled, "row")} of it ${isOrAre(file.rows_settled)} settled`;
+  return `${rows}; it goes on at line ${grouped(file.line)}, byte ${grouped(file.byte)}${doubt}.`;
+}
+
+// --- dead letters, events, checkpoint
+
+/** Dead letters by code and, in each, by object: the codes with most of them first. */
+export function lettersByCode(letters) {
+  const groups = Map.groupBy(letters, ({ code: one }) => one);
+  return [...groups].sort(([, one], [, other]) => other.length - one.length).map(([name, ofCode]) => ({
+    code: name, count: ofCode.length,
+    objects: [...Map.groupBy(ofCode, ({ key }) => key)].map(([key, ofObject]) => ({ key, letters: ofObject, table: ofObject[0].table })),
+  }));
+}
+
+/** Where a dead letter is, why, and whether its row was sent since. No value of the row is known here. */
+export function letterLine({ ordinal, line, column, reason, replayed }) {
+  const at = `Row ${grouped(ordinal)}, line ${grouped(line)}`;
+  const sent = replayed ? `; sent again ${printable(replayed)}` : "";
+  return [at, ...(column ? [", column ", code(column)] : []), `: ${printable(reason)}${sent}`];
+}
+
+const EVENT_NOUNS = { OPERATION_ORDERED: "order", FILE_RETRY_REQUESTED: "file", FILE_SKIPPED: "file" };
+
+/** What kind an event is: `REPLICATION_TASK_STARTED` is `started`. */
+export const eventKind = (type) => EVENT_NOUNS[type] ?? printable(type).replace("REPLICATION_TASK_", "").toLowerCase().replaceAll("_", " ");
+
+/** What the tables below do not say: how far each open file is settled. */
+export function openFiles({ unfinished }) {
+  const files = unfinished.filter(({ state }) => state.open);
+  const waiting = unfinished.filter(({ state }) => state === "registered").length;
+  const lines = files.map(({ version, state }) => {
+    const { ordinal, line } = state.open.watermark;
+    const doubt = state.open.is_in_doubt ? "; more of it may be in the stream" : "";
+    const settled = ordinal === 0 ? "no row is settled" : `${counted(ordinal, "row")} settled, the next is on line ${grouped(line + 1)}`;
+    return [code(version.key), `: ${settled}${doubt}`];
+  });
+  if (lines.length === 0) lines.push(["No file is open."]);
+  if (waiting > 0) lines.push([`${counted(waiting, "file")} not begun`]);
+  return lines;
+}
 
 // --- repairs
 
