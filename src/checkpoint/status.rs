@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::freshness::Freshness;
 use super::life_status::LifeStatus;
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
 pub use crate::checkpoint::object_counts::{ObjectCounts, QuarantinedObject, remember};
@@ -11,6 +12,7 @@ use crate::checkpoint::store::{Checkpoint, ObjectEntry, Phase, ShardCut, TableSt
 use crate::flow::outage::{Outage, Side};
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
+use crate::observe::facts::QueueKind;
 use crate::observe::shards::{ShardActivity, ShardBoard};
 use crate::saturate;
 
@@ -175,6 +177,8 @@ pub struct StatusBoard {
     set_aside: u64,
     quarantined: VecDeque<QuarantinedObject>,
     open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
+    /// How old the objects are.
+    pub(super) freshness: Freshness,
     /// Bytes settled per table when the generation started.
     bytes_before: Option<Vec<u64>>,
 }
@@ -199,6 +203,7 @@ impl StatusBoard {
             set_aside: previous.set_aside,
             quarantined: previous.quarantined.clone(),
             open: BTreeMap::new(),
+            freshness: Freshness::default(),
             bytes_before: None,
         }
     }
@@ -210,6 +215,8 @@ impl StatusBoard {
         }
         self.open
             .insert(entry.id.clone(), (table, entry.version.key.clone()));
+        let kind = table.map_or(QueueKind::Changes, |_| QueueKind::Load);
+        self.freshness.opened(&entry.id, &entry.version, kind);
         let counts = self.counts(table);
         counts.opened += 1;
         counts.opened_bytes += entry.version.size_bytes;
@@ -225,7 +232,7 @@ impl StatusBoard {
         match end {
             ObjectEnd::Complete => counts.ended += 1,
             // It is neither read to its end nor set aside for good: the table says where it stands.
-            ObjectEnd::Suspended(_) => {}
+            ObjectEnd::Suspended(_) => self.freshness.left(id),
             ObjectEnd::Quarantined { reason, .. } => {
                 counts.quarantined += 1;
                 self.set_aside += 1;
@@ -235,6 +242,7 @@ impl StatusBoard {
                     reason: reason.clone(),
                 };
                 remember(&mut self.quarantined, object);
+                self.freshness.left(id);
             }
         }
     }

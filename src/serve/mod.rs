@@ -3,6 +3,8 @@
 
 mod access;
 pub mod health;
+mod figures;
+mod pace;
 mod page;
 mod process;
 mod progress;

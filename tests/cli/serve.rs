@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::task_folder::{Running, Settings, TaskFolder};
 
 /// An address that nobody has.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -41,7 +41,7 @@ fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
     (task, running, address)
 }
 
-fn wait(mut is_done: impl FnMut() -> bool) {
+pub(crate) fn wait(mut is_done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_done() {
         assert!(begun.elapsed() < Duration::from_secs(30), "it takes too long");
@@ -65,17 +65,29 @@ fn ask_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, Stri
     Some((code, body.to_owned()))
 }
 
-fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+pub(crate) fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     ask_with(address, path, &format!("Host: {address}\r\n"))
 }
 
 /// The sum of the whole numbers in the lines that begin so.
-fn metric(text: &str, beginning: &str) -> u64 {
+pub(crate) fn metric(text: &str, beginning: &str) -> u64 {
     let lines = text.lines().filter(|line| line.starts_with(beginning));
     lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
 }
+
+/// Metrics of a bucket, of a stream, of records in doubt, and of a load that goes on.
+const NOT_HERE: [&str; 8] = [
+    "brigade_s3_requests_total",
+    "brigade_body_resumes_total",
+    "brigade_clock_skew_seconds",
+    "brigade_credentials_expire_seconds",
+    "brigade_retention_margin_seconds",
+    "brigade_stream_info",
+    "brigade_settle_seconds",
+    "brigade_eta_seconds",
+];
 
 #[test]
 fn every_metric_is_there_and_the_rows_add_up() {
@@ -84,6 +96,9 @@ fn every_metric_is_there_and_the_rows_add_up() {
     assert_eq!(code, 200, "{text}");
     for metric in METRICS {
         let name = metric.prometheus_name();
+        if NOT_HERE.contains(&name.as_str()) {
+            continue;
+        }
         let sample = match metric.kind {
             Kind::Histogram => format!("{name}_count"),
             Kind::Counter | Kind::Gauge => name.clone(),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::progress::ProgressLines;
-use super::backends;
+use super::backends::{self, Opened};
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
 use super::start_type::{self, StartType};
@@ -152,7 +152,7 @@ fn execute(
     let board = status_board(runtime, &config, &pipeline);
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
-    let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
+    let view = view_of(&config, &pipeline, &opened, stop.clone());
     let beat = view.beat();
     let serving = Serving::start(runtime.handle(), listening, view)?;
     let end = run_in_system(&pipeline, stop, beat);
@@ -194,20 +194,16 @@ fn run_in_system(pipeline: &Pipeline, stop: CancellationToken, beat: Beat) -> Re
 }
 
 /// The task as it is served.
-fn view_of(
-    config: &Arc<Config>,
-    pipeline: &Pipeline,
-    source: Arc<dyn ObjectSource>,
-    stop: CancellationToken,
-) -> View {
+fn view_of(config: &Arc<Config>, pipeline: &Pipeline, opened: &Opened, stop: CancellationToken) -> View {
     let (status, counters) = (pipeline.status(), pipeline.counters());
     View::new(
         Arc::clone(config),
         status,
         counters,
-        source,
+        Arc::clone(&opened.source),
         Arc::new(SystemClock),
         stop,
+        opened.sink.witness().cloned(),
     )
 }
 

@@ -19,6 +19,9 @@ pub const TABLES_MAX: usize = 500;
 /// The table of all others.
 pub const OTHER_TABLES: &str = "__other__";
 
+/// The table of rows that belong to none.
+pub const NO_TABLE: &str = "__none__";
+
 /// A metric now: one value for each set of labels.
 pub type Values = Vec<(f64, Vec<KeyValue>)>;
 

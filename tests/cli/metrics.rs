@@ -1,0 +1,206 @@
+//! What the metrics of a running task say: that each of them moves.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use crate::serve::{ask, free_address, metric, wait};
+use crate::task_folder::{Settings, TaskFolder};
+
+#[test]
+fn a_side_that_is_away_is_seen() {
+    let (address, nobody) = (free_address(), free_address());
+    let task = TaskFolder::new(&Settings {
+        listen: address.to_string(),
+        target: format!(
+            "  kinesis:\n    stream: s\n    region: eu-west-1\n    endpoint: http://{nobody}\n    \
+             message_format: json-unformatted\n"
+        ),
+        ..Settings::default()
+    });
+    let mut running = task.start();
+    wait(|| {
+        let text = ask(address, "/metrics").map(|(_, text)| text).unwrap_or_default();
+        let errors = metric(&text, "brigade_consecutive_errors{stage=\"target\"");
+        let away = text.lines().find_map(|line| {
+            let value = line.strip_prefix("brigade_side_away_seconds{side=\"target\"")?;
+            value.rsplit(' ').next()?.parse::<f64>().ok()
+        });
+        errors >= 2 && away.is_some_and(|seconds| seconds > 0.0)
+    });
+    running.terminate();
+    running.exit_code();
+}
+
+#[cfg(feature = "sandbox")]
+mod moving {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+
+    use bucket_brigade::observe::metrics::catalog::METRICS;
+    use bucket_brigade::sandbox::clients::child_environment;
+    use bucket_brigade::sandbox::fault_proxy::{FaultPlan, FaultProxy, FaultRates};
+    use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
+    use bucket_brigade::sandbox::reshard::{ReshardStep, reshard};
+    use bucket_brigade::sandbox::s3::SandboxS3;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const BUCKET: &str = "orders-export";
+    const STREAM: &str = "orders";
+    /// Rows of each load file; there are four. The shards take 2,000 a second.
+    const FILE_ROWS: u32 = 2_000;
+    /// Metrics that stay at 0 here, with what shows that they can do otherwise.
+    const ELSEWHERE: [&str; 6] = [
+        // It is 0, or there is a defect.
+        "brigade_identity_difference",
+        // a_side_that_is_away_is_seen
+        "brigade_side_away_seconds",
+        "brigade_consecutive_errors",
+        // tests/peers/source_s3_faults.rs
+        "brigade_body_resumes_total",
+        // src/aws/witness.rs: the credentials of a test do not expire.
+        "brigade_credentials_expire_seconds",
+        // tests/cli/policies.rs; a suspended table would end everything else.
+        "brigade_tables_suspended",
+    ];
+
+    struct World {
+        s3: SandboxS3,
+        kinesis: SandboxKinesis,
+        proxy: FaultProxy,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A bucket with files, good and bad, and a stream that refuses some records and does not answer to some requests.
+    async fn world() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let s3 = SandboxS3::start(folder.path()).await.unwrap();
+        s3.create_bucket(BUCKET).await.unwrap();
+        for file in 0..4 {
+            let mut text = String::new();
+            for row in file * FILE_ROWS..(file + 1) * FILE_ROWS {
+                writeln!(text, "{row},{row}.00,some text that is not too short").unwrap();
+            }
+            put(&s3, &format!("shop/orders/LOAD{file}.csv"), &text).await;
+        }
+        put(&s3, "cdc/_SUCCESS", "").await;
+        put(&s3, "cdc/a.csv.gz", "this is not gzip").await;
+        put(
+            &s3,
+            "cdc/b.csv",
+            "INSERT,orders,shop,not a number,1.00,bad\nINSERT,orders,shop,90001,-1.00,left out\n",
+        )
+        .await;
+        let kinesis = SandboxKinesis::start(ShardLimits::Enforced).await.unwrap();
+        kinesis.create_stream(STREAM, 2).await.unwrap();
+        let rates = FaultRates {
+            throttle: 2,
+            swallow: 5,
+            ..FaultRates::default()
+        };
+        let plan = FaultPlan { rates, seed: 7 };
+        let proxy = FaultProxy::start(&kinesis.endpoint(), plan).await.unwrap();
+        World {
+            s3,
+            kinesis,
+            proxy,
+            _folder: folder,
+        }
+    }
+
+    async fn put(s3: &SandboxS3, key: &str, text: &str) {
+        s3.put(BUCKET, key, text.to_owned().into()).await.unwrap();
+    }
+
+    /// A task from the bucket to the stream. Rows with a negative amount are left out.
+    fn configure(task: &TaskFolder, world: &World, listen: &str) {
+        task.write(
+            "mappings.json",
+            r#"{"rules": [{"rule-type": "selection", "rule-id": 1, "rule-name": "1", "rule-action": "include",
+            "object-locator": {"schema-name": "shop", "table-name": "orders"},
+            "filters": [{"filter-type": "source", "column-name": "amount",
+            "filter-conditions": [{"filter-operator": "gte", "value": "0"}]}]}]}"#,
+        );
+        let (s3, kinesis) = (world.s3.endpoint(), world.proxy.endpoint());
+        task.write(
+            "brigade.yaml",
+            &format!(
+                "version: 1\ntask: orders\nmigration_type: full-load-and-cdc\nsource:\n  s3:\n    bucket: {BUCKET}\n    \
+                 cdc_path: cdc\n    region: eu-west-1\n    endpoint: \"{s3}\"\n    path_style: true\n  \
+                 tables: ./table-definition.json\n  poll_interval: 100ms\ntable_mappings: ./mappings.json\ntarget:\n  \
+                 kinesis:\n    stream: {STREAM}\n    region: eu-west-1\n    endpoint: \"{kinesis}\"\n    \
+                 message_format: json-unformatted\n    delivery: dedupe\n    settle: 500ms\nerrors:\n  \
+                 dead_letters: ./dead-letters\nstate:\n  sled:\n    path: ./state\n  commit_interval: 200ms\n\
+                 limits: {{ row: 256KiB, in_flight: 1MiB }}\napi: {{ listen: \"{listen}\" }}\n"
+            ),
+        );
+    }
+
+    /// The greatest amount that each family was seen with.
+    fn note(most: &mut BTreeMap<String, f64>, text: &str) {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        for line in samples {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let value: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            let name = name.strip_suffix("_count").unwrap_or(name);
+            let known = most.entry(name.to_owned()).or_default();
+            *known = known.max(value.abs());
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn every_metric_moves_in_one_run() {
+        let (world, task, address) = (
+            world().await,
+            TaskFolder::new(&Settings::default()),
+            free_address(),
+        );
+        configure(&task, &world, &address.to_string());
+        let mut command = task.command(&["run"]);
+        command.envs(child_environment());
+        let mut running = TaskFolder::start_command(command);
+        let (mut most, mut text, mut is_resharded) = (BTreeMap::new(), String::new(), false);
+        let delivered = |text: &str| metric(text, "brigade_rows_delivered_total{");
+        let rows = u64::from(FILE_ROWS) * 4;
+        let begun = tokio::time::Instant::now();
+        let is_done = |text: &str| {
+            // With the control records of the table; the row that is bad, and the one that is left out.
+            let (dead, filtered) = (
+                "brigade_rows_dead_lettered_total{",
+                "brigade_rows_filtered_total{",
+            );
+            delivered(text) >= rows + 2 && metric(text, dead) == 1 && metric(text, filtered) == 1
+        };
+        while !(is_resharded && is_done(&text)) {
+            assert!(begun.elapsed().as_secs() < 90, "it takes too long: {text}");
+            if let Some((_, answer)) = ask(address, "/metrics") {
+                note(&mut most, &answer);
+                text = answer;
+            }
+            if !is_resharded && delivered(&text) > rows / 2 {
+                is_resharded = true;
+                let client = world.kinesis.client();
+                let mut rng = StdRng::seed_from_u64(7);
+                reshard(client, STREAM, ReshardStep::Split, &mut rng)
+                    .await
+                    .unwrap();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        running.terminate();
+        running.exit_code();
+        let names = METRICS.iter().map(|metric| metric.prometheus_name());
+        let wrong = names.filter(|name| {
+            let has_moved = most.get(name).copied().unwrap_or(0.0) > 0.0;
+            has_moved == ELSEWHERE.contains(&name.as_str())
+        });
+        let wrong: Vec<_> = wrong.collect();
+        assert!(wrong.is_empty(), "{wrong:?} of {most:#?}");
+    }
+}
