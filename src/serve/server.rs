@@ -25,6 +25,7 @@ use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::metrics::Metrics;
+use crate::observe::metrics::open_metrics::{self, OPEN_METRICS_TYPE};
 use crate::settings::ApiConfig;
 
 /// How long requests that are open at the end may take.
@@ -217,12 +218,26 @@ fn refused(status: StatusCode, refusal: Refusal) -> Response {
     (status, axum::Json(problem)).into_response()
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let accept = text_of(&headers, &header::ACCEPT).unwrap_or_default();
+    let is_open = open_metrics::is_accepted(&accept);
+    let content_type = if is_open {
+        OPEN_METRICS_TYPE
+    } else {
+        PROMETHEUS_TEXT
+    };
     // The disk of the state is asked how full it is, and may not answer.
-    let text = tokio::task::spawn_blocking(move || shared.metrics.prometheus_text()).await;
+    let text = tokio::task::spawn_blocking(move || {
+        if is_open {
+            shared.metrics.open_metrics_text()
+        } else {
+            shared.metrics.prometheus_text()
+        }
+    });
+    let text = text.await;
     let text = text.unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())));
     match text {
-        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         Err(fault) => {
             let problem = Problem {
                 error: fault.to_string(),

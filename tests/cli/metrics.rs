@@ -1,4 +1,5 @@
-//! What the metrics of a running task say: that each of them moves.
+//! What the metrics of a running task say: that each of them moves, in both texts of Prometheus, and the lines for
+//! CloudWatch.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -7,8 +8,39 @@
     reason = "a test fails by panicking"
 )]
 
-use crate::serve::{ask, free_address, metric, wait};
+use crate::serve::{ask, ask_with, end, free_address, metric, settled_task, wait};
 use crate::task_folder::{Settings, TaskFolder};
+
+#[test]
+fn who_asks_for_open_metrics_gets_them() {
+    let (_task, running, address) = settled_task("");
+    let host = format!("Host: {address}\r\n");
+    let accept =
+        "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3\r\n";
+    let (code, open) = ask_with(address, "/metrics", &format!("{host}{accept}")).unwrap();
+    assert_eq!(code, 200, "{open}");
+    assert!(open.ends_with("# EOF\n"), "{open}");
+    for line in [
+        "# TYPE brigade_rows_read counter\n",
+        "# TYPE brigade_rows_in_flight gauge\n",
+        "# TYPE brigade_freshness_seconds histogram\n",
+    ] {
+        assert!(open.contains(line), "no {line} in {open}");
+    }
+    assert!(
+        open.contains("le=\"1.0\"") && !open.contains("le=\"1\""),
+        "{open}"
+    );
+    let (_, text) = ask(address, "/metrics").unwrap();
+    assert!(
+        text.contains("# TYPE brigade_rows_read_total counter\n"),
+        "{text}"
+    );
+    assert!(!text.contains("# EOF"), "{text}");
+    let read = |text: &str| metric(text, "brigade_rows_read_total{");
+    assert_eq!(read(&open), read(&text), "both say the same");
+    end(running);
+}
 
 #[test]
 fn a_side_that_is_away_is_seen() {

@@ -23,7 +23,7 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// A running task of which everything is settled, at an address.
-fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
+pub(crate) fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
     let address = free_address();
     let task = TaskFolder::new(&Settings {
         listen: format!("{address}\"{more}, token: \""),
@@ -50,7 +50,7 @@ pub(crate) fn wait(mut is_done: impl FnMut() -> bool) {
 }
 
 /// The answer to a request; `None` if nobody listens.
-fn ask_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
+pub(crate) fn ask_with(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     write!(
@@ -132,7 +132,7 @@ fn every_metric_is_there_and_the_rows_add_up() {
     end(running);
 }
 
-fn end(mut running: Running) {
+pub(crate) fn end(mut running: Running) {
     running.terminate();
     assert_eq!(running.exit_code(), Some(0), "SIGTERM is a clean stop");
 }

@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod instruments;
+pub mod open_metrics;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter, MeterProvider};
@@ -96,6 +97,14 @@ impl Metrics {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .map_err(|error| Fault::new(FaultKind::Internal, format!("metrics: {error}")))
+    }
+
+    /// All of them as OpenMetrics.
+    ///
+    /// # Errors
+    /// As [`Self::prometheus_text`].
+    pub fn open_metrics_text(&self) -> Result<String, Fault> {
+        Ok(open_metrics::of_prometheus_text(&self.prometheus_text()?))
     }
 
     /// Ends the exits that send by themselves.
