@@ -4,6 +4,7 @@
 mod access;
 pub mod health;
 mod figures;
+mod measuring;
 mod pace;
 mod page;
 mod process;

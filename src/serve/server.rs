@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
 use super::health::{self, Check, Vitals};
+use super::measuring::Measuring;
 use super::page;
-use super::readings;
 use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
@@ -37,20 +37,19 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug)]
 pub struct Serving {
     running: Option<Running>,
+    measuring: Option<Measuring>,
 }
 
 #[derive(Debug)]
 struct Running {
     stop: CancellationToken,
     server: JoinHandle<()>,
-    follower: JoinHandle<()>,
-    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     view: View,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     access: Access,
 }
 
@@ -87,20 +86,21 @@ impl Listening {
 }
 
 impl Serving {
-    /// Serves a task where its configuration says, if there is a listener.
+    /// Serves a task where its configuration says, if there is a listener, and sends its metrics where that says.
     ///
     /// # Errors
-    /// If metrics cannot be collected, which is a defect.
+    /// If the endpoint for metrics is none; if metrics cannot be collected, which is a defect.
     pub fn start(runtime: &Handle, listening: Option<Listening>, view: View) -> Result<Self, Fault> {
-        let Some(Listening(listener, listen)) = listening else {
-            return Ok(Self { running: None });
+        let measuring = Measuring::start(runtime, &view, listening.is_some())?;
+        let metrics = measuring.as_ref().map(Measuring::metrics);
+        let (Some(Listening(listener, listen)), Some(metrics)) = (listening, metrics) else {
+            return Ok(Self {
+                running: None,
+                measuring,
+            });
         };
         let api = view.config.api.clone();
         let address = listener.local_addr().unwrap_or(listen);
-        let metrics = Metrics::new()?;
-        readings::register(&metrics, &view);
-        view.counters.time_with(metrics.instruments(&view.config.task));
-        let follower = runtime.spawn(view.clone().follow());
         let shared = Arc::new(Shared {
             view,
             metrics,
@@ -109,29 +109,24 @@ impl Serving {
         let stop = CancellationToken::new();
         let server = runtime.spawn(serve(listener, routes(&shared), stop.clone()));
         tell(address, &shared);
-        let running = Running {
-            stop,
-            server,
-            follower,
-            shared,
-        };
         Ok(Self {
-            running: Some(running),
+            running: Some(Running { stop, server }),
+            measuring,
         })
     }
 
-    /// Takes no more requests, and gives those that are open a moment.
+    /// Takes no more requests, gives those that are open a moment, and sends the last metrics.
     pub async fn stop(self) {
-        let Some(running) = self.running else {
-            return;
-        };
-        running.stop.cancel();
-        running.follower.abort();
-        let abort = running.server.abort_handle();
-        if tokio::time::timeout(STOP_TIMEOUT, running.server).await.is_err() {
-            abort.abort();
+        if let Some(Running { stop, server }) = self.running {
+            stop.cancel();
+            let abort = server.abort_handle();
+            if tokio::time::timeout(STOP_TIMEOUT, server).await.is_err() {
+                abort.abort();
+            }
         }
-        running.shared.metrics.stop();
+        if let Some(measuring) = self.measuring {
+            measuring.stop();
+        }
     }
 }
 

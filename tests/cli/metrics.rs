@@ -8,8 +8,16 @@
     reason = "a test fails by panicking"
 )]
 
-use crate::serve::{ask, ask_with, end, free_address, metric, settled_task, wait};
-use crate::task_folder::{Settings, TaskFolder};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bucket_brigade::observe::metrics::catalog::METRICS;
+use tokio::time::Instant;
+
+use crate::serve::{NOT_HERE, ask, ask_with, end, free_address, metric, settled_task, wait};
+use crate::task_folder::{Ended, Settings, TaskFolder};
 
 #[test]
 fn who_asks_for_open_metrics_gets_them() {
@@ -67,12 +75,117 @@ fn a_side_that_is_away_is_seen() {
     running.exit_code();
 }
 
+/// What an endpoint does with a request.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    Takes,
+    Refuses,
+    IsMute,
+}
+
+/// An endpoint for telemetry; what it was sent, by path.
+fn endpoint(manner: Manner) -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let taken = Arc::clone(&sent);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (connection, taken) = (connection.unwrap(), Arc::clone(&taken));
+            std::thread::spawn(move || serve_one(connection, manner, &taken));
+        }
+    });
+    (format!("http://{address}"), sent)
+}
+
+fn serve_one(connection: TcpStream, manner: Manner, taken: &Mutex<Vec<(String, Vec<u8>)>>) {
+    let mut reader = BufReader::new(connection);
+    loop {
+        let (mut path, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if let Some(rest) = line.strip_prefix("POST ") {
+                rest.split(' ').next().unwrap().clone_into(&mut path);
+            }
+            if let Some(rest) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = rest.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        taken.lock().unwrap().push((path, body));
+        let status = match manner {
+            Manner::Takes => "200 OK",
+            Manner::Refuses => "403 Forbidden",
+            Manner::IsMute => continue,
+        };
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs a task to its end that sends its metrics to an endpoint, several times.
+fn run_with(endpoint: &str) -> (Ended, Duration) {
+    let limits = format!("  restarts: 0\ntelemetry: {{ otlp: {{ endpoint: \"{endpoint}\" }} }}\n");
+    let task = TaskFolder::new(&Settings {
+        limits: limits.leak(),
+        ..Settings::default()
+    });
+    task.write("data/cdc/d.csv", "INSERT,orders,shop,not a number,1.00,bad\n");
+    let mut command = task.command(&["run", "--once", "--log-format", "json"]);
+    command.env("BRIGADE_LOG", "info").env("NO_PROXY", "127.0.0.1");
+    command.env("OTEL_METRIC_EXPORT_INTERVAL", "50");
+    let since = Instant::now();
+    (Ended::from(command.output().unwrap()), since.elapsed())
+}
+
+#[test]
+fn metrics_are_sent_over_otlp_though_nothing_is_served() {
+    let (endpoint, sent) = endpoint(Manner::Takes);
+    let (ended, _) = run_with(&endpoint);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.stderr.contains("cannot be delivered"), "{ended:?}");
+    let sent = sent.lock().unwrap();
+    let last = sent.iter().rfind(|(path, _)| path == "/v1/metrics");
+    let (_, last) = last.unwrap_or_else(|| panic!("no metrics came: {ended:?}"));
+    let has = |text: &str| last.windows(text.len()).any(|part| part == text.as_bytes());
+    for metric in METRICS {
+        let is_here = !NOT_HERE.contains(&metric.prometheus_name().as_str());
+        assert!(!is_here || has(metric.name), "{} did not come", metric.name);
+    }
+    for text in ["bucket-brigade", "shop.orders", "{row}", "brigade.task"] {
+        assert!(has(text), "{text} did not come");
+    }
+    assert!(!has("not a number") && !has("LOAD1"), "no value of a row, no key");
+}
+
+#[test]
+fn an_endpoint_that_does_not_take_metrics_holds_nothing_up() {
+    let nobody = format!("http://{}", free_address());
+    let endpoints = [nobody, endpoint(Manner::Refuses).0, endpoint(Manner::IsMute).0];
+    for endpoint in endpoints {
+        let (ended, lasted) = run_with(&endpoint);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        // A second for the run; two requests of 2 s each at the end, for metrics and for spans, and a busy machine.
+        assert!(lasted < Duration::from_secs(15), "{lasted:?}: {ended:?}");
+        let told = ended.stderr.matches("metrics cannot be delivered").count();
+        assert!(told <= 1, "it says so once: {ended:?}");
+    }
+}
+
 #[cfg(feature = "sandbox")]
 mod moving {
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
-    use bucket_brigade::observe::metrics::catalog::METRICS;
     use bucket_brigade::sandbox::clients::child_environment;
     use bucket_brigade::sandbox::fault_proxy::{FaultPlan, FaultProxy, FaultRates};
     use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};

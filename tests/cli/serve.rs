@@ -78,7 +78,7 @@ pub(crate) fn metric(text: &str, beginning: &str) -> u64 {
 }
 
 /// Metrics of a bucket, of a stream, of records in doubt, and of a load that goes on.
-const NOT_HERE: [&str; 8] = [
+pub(crate) const NOT_HERE: [&str; 8] = [
     "brigade_s3_requests_total",
     "brigade_body_resumes_total",
     "brigade_clock_skew_seconds",

@@ -327,6 +327,6 @@ static OTLP: Group = Group {
         name: "endpoint",
         kind: Kind::Text(&text::COLLECTOR),
         presence: Presence::Optional("http://127.0.0.1:4318"),
-        about: "Endpoint without a path. Without it nothing is sent.",
+        about: "Endpoint without a path, for traces and metrics. Without it nothing is sent.",
     }]],
 };
