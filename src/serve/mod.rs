@@ -3,6 +3,7 @@
 
 mod access;
 pub mod health;
+mod emf;
 mod figures;
 mod measuring;
 mod pace;
@@ -13,6 +14,7 @@ mod readings;
 mod server;
 mod view;
 
+pub use self::emf::EmfMeter;
 pub use self::progress::Beat;
 pub use self::server::{Listening, Serving};
 pub use self::view::View;

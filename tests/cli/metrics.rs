@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bucket_brigade::observe::metrics::catalog::METRICS;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::serve::{NOT_HERE, ask, ask_with, end, free_address, metric, settled_task, wait};
@@ -73,6 +74,38 @@ fn a_side_that_is_away_is_seen() {
     });
     running.terminate();
     running.exit_code();
+}
+
+#[test]
+fn lines_for_cloudwatch_have_the_names_of_dms_and_what_was_done() {
+    let task = TaskFolder::new(&Settings {
+        limits: "  restarts: 0\ntelemetry: { emf: true }\n",
+        ..Settings::default()
+    });
+    let ended = task.brigade(&["run", "--once", "--output", "json"]).expect(0);
+    let lines: Vec<Value> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains("\"_aws\""))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [of_task, of_table] = lines.as_slice() else {
+        panic!("a run of less than a minute has one line for the task and one for its table: {ended:?}");
+    };
+    assert_eq!(of_task["Task"], "orders", "{of_task}");
+    assert_eq!(of_table["Table"], "shop.orders", "{of_table}");
+    for name in ["FullLoadThroughputRowsTarget", "CDCThroughputRowsTarget"] {
+        for line in &lines {
+            assert!(line[name].as_f64().unwrap() >= 0.0, "{name}: {line}");
+        }
+    }
+    let sum = |name: &str| of_task[name].as_f64().unwrap();
+    let rows = sum("FullLoadThroughputRowsTarget") + sum("CDCThroughputRowsTarget");
+    assert!(rows > 0.0, "{of_task}");
+    assert_eq!(sum("CDCLatencyTarget"), 0.0, "everything is settled: {of_task}");
+    let task = TaskFolder::new(&Settings::default());
+    let ended = task.brigade(&["run", "--once"]).expect(0);
+    assert!(!ended.stdout.contains("_aws"), "not without the key: {ended:?}");
 }
 
 /// What an endpoint does with a request.

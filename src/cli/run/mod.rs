@@ -1,5 +1,6 @@
 //! `brigade run`: runs a task until it is done or stopped.
 
+mod emf;
 mod open_files;
 mod progress;
 mod rates;
@@ -14,6 +15,7 @@ use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use self::emf::EmfLines;
 use self::progress::ProgressLines;
 use super::backends::{self, Opened};
 use super::files::set_aside::SetAsideFiles;
@@ -154,9 +156,11 @@ fn execute(
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, &opened, stop.clone());
     let beat = view.beat();
+    let emf = EmfLines::start(runtime.handle(), &view, config.is_emf);
     let serving = Serving::start(runtime.handle(), listening, view)?;
     let end = run_in_system(&pipeline, stop, beat);
     runtime.block_on(serving.stop());
+    emf.finish(runtime.handle());
     progress.finish(runtime.handle());
     let set_aside = show_set_aside(&pipeline, &opened.store());
     runtime.block_on(board);

@@ -313,12 +313,21 @@ static HEALTH: Group = Group {
 
 static TELEMETRY: Group = Group {
     exactly_one_of: &[],
-    parts: &[&[Key {
-        name: "otlp",
-        kind: Kind::Group(&OTLP),
-        presence: Presence::Optional(""),
-        about: "OpenTelemetry over HTTP/protobuf.",
-    }]],
+    parts: &[&[
+        Key {
+            name: "otlp",
+            kind: Kind::Group(&OTLP),
+            presence: Presence::Optional(""),
+            about: "OpenTelemetry over HTTP/protobuf.",
+        },
+        Key {
+            name: "emf",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Whether a line a minute goes to standard output in the embedded metric format of CloudWatch, with the names\n\
+                of DMS's metrics.",
+        },
+    ]],
 };
 
 static OTLP: Group = Group {
