@@ -126,6 +126,7 @@ impl Checkpointer {
             tracing::warn!(shard, cause = %stall.waits_for, "nothing was stored for {seconds} s");
         }
         self.parts.status.send_replace(Arc::new(status));
+        self.note_ages();
     }
 
     /// Commits in the background; a second commit waits for the next tick.
@@ -163,9 +164,7 @@ impl Checkpointer {
     }
 
     pub(super) fn announce(&mut self, finished: Vec<ObjectId>) {
-        for id in &finished {
-            self.urgent.remove(id);
-        }
+        self.note_fresh(&finished);
         if !finished.is_empty() {
             self.parts.done.add(&finished);
             self.parts.discoverer.notify(ObjectsDone { ids: finished });

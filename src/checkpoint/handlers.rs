@@ -1,6 +1,7 @@
 //! What the checkpointer does with each message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -10,6 +11,8 @@ use super::messages::{
     ChunkParsed, CommitNow, NoteCopies, ObjectEnded, OpenObject, RecordsSettled, RowsRefused, TaskNotice,
 };
 use crate::fault::Fault;
+use crate::model::ObjectId;
+use crate::observe::facts::QueueKind;
 
 impl Handler<OpenObject> for Checkpointer {
     type Result = Option<ResumePoint>;
@@ -153,6 +156,26 @@ impl Handler<CommitNow> for Checkpointer {
 }
 
 impl Checkpointer {
+    /// Says how old the oldest objects are that are not settled.
+    pub(super) fn note_ages(&self) {
+        let facts = self.parts.counters.facts();
+        for kind in QueueKind::ALL {
+            facts.open(kind, self.board.freshness.oldest_ms(kind));
+        }
+    }
+
+    /// Objects are durably settled.
+    pub(super) fn note_fresh(&mut self, finished: &[ObjectId]) {
+        let now_ms = self.parts.clock.now_ms();
+        for id in finished {
+            self.urgent.remove(id);
+            if let Some((kind, age_ms)) = self.board.freshness.settled(id, now_ms) {
+                let age = Duration::from_millis(age_ms);
+                self.parts.counters.settled_object(kind, age);
+            }
+        }
+    }
+
     /// A background commit that is under way finishes first: the store takes one commit at a time, and this one
     /// holds only what the other did not.
     fn commit_awaited(&mut self) -> AtomicResponse<Self, Result<(), Fault>> {

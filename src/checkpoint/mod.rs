@@ -8,6 +8,7 @@ pub mod context;
 pub mod cut;
 pub mod decide;
 pub mod done_objects;
+mod freshness;
 mod handlers;
 pub mod ledger;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::freshness::Freshness;
 use super::life_status::LifeStatus;
 use super::status::{STATUS_SCHEMA_VERSION, ShardStatus, TableStatus, TaskStatus};
 use crate::checkpoint::ledger::{Ledger, ObjectEnd};
@@ -9,6 +10,7 @@ use crate::checkpoint::object_counts::{ObjectCounts, QuarantinedObject, remember
 use crate::checkpoint::store::ObjectEntry;
 use crate::model::control::CONTROL_KEY;
 use crate::model::{ObjectId, TableIndex};
+use crate::observe::facts::QueueKind;
 use crate::observe::shards::{ShardActivity, ShardBoard};
 use crate::saturate;
 
@@ -26,6 +28,8 @@ pub struct StatusBoard {
     set_aside: u64,
     quarantined: VecDeque<QuarantinedObject>,
     open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
+    /// How old the objects are.
+    pub(super) freshness: Freshness,
     /// Bytes settled per table when the generation started.
     bytes_before: Option<Vec<u64>>,
 }
@@ -51,6 +55,7 @@ impl StatusBoard {
             set_aside: previous.set_aside,
             quarantined: previous.quarantined.clone(),
             open: BTreeMap::new(),
+            freshness: Freshness::default(),
             bytes_before: None,
         }
     }
@@ -63,6 +68,8 @@ impl StatusBoard {
         self.open
             .insert(entry.id.clone(), (table, entry.version.key.clone()));
         self.taken_up(entry);
+        let kind = table.map_or(QueueKind::Changes, |_| QueueKind::Load);
+        self.freshness.opened(&entry.id, &entry.version, kind);
         let counts = self.counts(table);
         counts.opened += 1;
         counts.opened_bytes += entry.version.size_bytes;
@@ -88,7 +95,7 @@ impl StatusBoard {
         match end {
             ObjectEnd::Complete => counts.ended += 1,
             // It is neither read to its end nor set aside for good: the table says where it stands.
-            ObjectEnd::Suspended(_) => {}
+            ObjectEnd::Suspended(_) => self.freshness.left(id),
             ObjectEnd::Quarantined { reason, .. } => {
                 counts.quarantined += 1;
                 self.set_aside += 1;
@@ -98,6 +105,7 @@ impl StatusBoard {
                     reason: reason.clone(),
                 };
                 remember(&mut self.quarantined, object);
+                self.freshness.left(id);
             }
         }
     }

@@ -105,6 +105,7 @@ impl Config {
             limits,
             api: _,
             otlp_endpoint: _,
+            is_emf: _,
         } = self;
         let ErrorsConfig {
             dead_letters_max: _,
@@ -256,6 +257,7 @@ mod tests {
         other.source.format.expansion_max = 1;
         other.api.listen = None;
         other.otlp_endpoint = Some("http://x".into());
+        other.is_emf = true;
         assert_eq!(of(&other), of(&config));
     }
 

@@ -64,6 +64,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// OTLP over HTTP/protobuf endpoint, without a path; `None` sends nothing.
     pub otlp_endpoint: Option<String>,
+    /// Whether metrics are printed for CloudWatch.
+    pub is_emf: bool,
 }
 
 #[cfg(test)]

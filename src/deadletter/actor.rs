@@ -1,6 +1,6 @@
 //! `DeadLetterWriter`: makes rejected rows durable, then settles them (D2).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -20,6 +20,8 @@ use crate::flow::fuse::Fuse;
 use crate::flow::wind_down::WindDown;
 use crate::model::settle::Lane;
 use crate::model::{QueueName, RejectedRecord, Settled};
+use crate::observe::counters::Counters;
+use crate::observe::metrics::NO_TABLE;
 use crate::saturate;
 
 /// What a dead-letter writer is made of.
@@ -33,6 +35,8 @@ pub struct DeadLetterWriterParts {
     pub bytes_max: u64,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
+    /// Counts them by reason.
+    pub counters: Arc<Counters>,
     /// Who wants to know of settled records.
     pub checkpointer: Upstream<RecordsSettled>,
     /// Ends the generation.
@@ -190,16 +194,29 @@ impl DeadLetterWriter {
         let kept = self.judge(context, records, bytes);
         self.report(context, records);
         let files = self.files.take();
+        let (counts, counters) = (self.counts(records), Arc::clone(&self.parts.counters));
         let write = async move {
             let (day, lines) = rendered.map_err(|error| error.to_string())?;
             let mut files = files.ok_or("an earlier write failed")?;
             let work = tokio::task::spawn_blocking(move || files.append(&day, &lines).map(|()| files));
-            match work.await {
-                Ok(result) => result.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
+            let files = work.await.map_err(|error| error.to_string())?;
+            let files = files.map_err(|error| error.to_string())?;
+            for ((table, code), rows) in counts {
+                counters.facts().dead_lettered(&table, code, rows);
             }
+            Ok(files)
         };
         (kept, write)
+    }
+
+    /// How many of the rows there are by table and reason.
+    fn counts(&self, records: &[RejectedRecord]) -> BTreeMap<(String, &'static str), u64> {
+        let mut counts = BTreeMap::new();
+        for record in records {
+            let table = self.table_of(record).map_or(NO_TABLE, String::as_str);
+            *counts.entry((table.to_owned(), record.code)).or_default() += 1;
+        }
+        counts
     }
 
     /// Takes the files back, or ends the generation.

@@ -16,15 +16,19 @@ use tracing::Instrument;
 use super::catalog::{Catalog, ListRequest};
 use super::listing::{Lateness, list_page, report_not_read};
 use super::messages::{Assignment, NextObject, StopAssigning};
+use super::timing::Timing;
 use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
 use crate::checkpoint::store::{CheckpointStore, Phase};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
+use crate::observe::counters::Counters;
 use crate::saturate;
 use crate::source::ObjectSource;
 
 /// How often the catalogue is asked whether a listing is due.
 const HEARTBEAT: Duration = Duration::from_millis(100);
+/// How often it says how old is what waits.
+const AGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a discoverer is made of.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub struct DiscovererParts {
     pub checkpointer: Upstream<TaskNotice>,
     /// How many readers there are.
     pub readers_count: usize,
+    /// Told of listings, and of how old is what waits.
+    pub counters: Arc<Counters>,
     /// Cancelled when everything present is settled and no more is expected.
     pub finished: CancellationToken,
     /// Ends the actor with a fault.
@@ -62,12 +68,14 @@ pub struct Discoverer {
     is_past_load: bool,
     is_listing: bool,
     is_stopping: bool,
+    timing: Timing,
 }
 
 impl Discoverer {
     /// A discoverer with nobody waiting.
     pub fn new(parts: DiscovererParts) -> Self {
         Self {
+            timing: Timing::new(Arc::clone(&parts.counters)),
             parts,
             epoch: Instant::now(),
             waiting: VecDeque::new(),
@@ -154,12 +162,14 @@ impl Discoverer {
             seen = tracing::field::Empty,
             new = tracing::field::Empty,
         );
-        let (queue, asked) = (request.queue, request.clone());
+        let (queue, asked, begun) = (request.queue, request.clone(), Instant::now());
         let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
             actor.is_listing = false;
             match result {
                 Ok(page) => {
+                    let (catalog, is_last) = (&actor.parts.catalog, page.next.is_none());
+                    actor.timing.page(catalog, queue, begun.elapsed(), is_last);
                     let now_ms = actor.now_ms();
                     let before = actor.parts.catalog.not_read(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);
@@ -168,6 +178,7 @@ impl Discoverer {
                         actor.parts.checkpointer.notify(notice);
                     }
                     actor.drive(context);
+                    actor.timing.tell_ages(&actor.parts.catalog);
                 }
                 Err(fault) => {
                     actor.parts.fuse.blow(fault);
@@ -183,6 +194,9 @@ impl Actor for Discoverer {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(HEARTBEAT, Self::drive);
+        context.run_interval(AGE_INTERVAL, |actor, _context| {
+            actor.timing.tell_ages(&actor.parts.catalog);
+        });
         self.drive(context);
     }
 }

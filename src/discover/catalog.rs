@@ -87,6 +87,19 @@ impl Catalog {
         }
     }
 
+    /// Whether a queue is one of load files.
+    pub fn is_load(&self, index: usize) -> bool {
+        let queue = self.queues.get(index);
+        queue.is_some_and(|queue| queue.start.table.is_some())
+    }
+
+    /// When the oldest object was written that waits, of all load files or of all changes.
+    pub fn oldest_waiting_ms(&self, is_load: bool) -> Option<i64> {
+        let queues = self.queues.iter();
+        let queues = queues.filter(|queue| queue.start.table.is_some() == is_load);
+        queues.filter_map(Queue::oldest_waiting_ms).min()
+    }
+
     /// The greatest key of a queue that has a number.
     pub fn greatest_key(&self, index: usize) -> Option<&str> {
         self.queues

@@ -16,3 +16,4 @@ mod queue;
 mod queue_start;
 pub mod queues;
 pub mod read_otherwise;
+mod timing;

@@ -264,6 +264,12 @@ impl Queue {
         self.start.is_loaded && self.start.greatest_key.is_none()
     }
 
+    /// When the oldest object that waits was written.
+    pub(super) fn oldest_waiting_ms(&self) -> Option<i64> {
+        let waiting = self.pending.iter().filter(|(_, work)| *work == Work::Read);
+        waiting.map(|(entry, _)| entry.version.modified_ms).min()
+    }
+
     fn is_settled(&self) -> bool {
         self.pending.is_empty() && self.taken.is_empty()
     }

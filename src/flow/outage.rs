@@ -69,6 +69,9 @@ pub struct Outage {
     pub since_ms: i64,
     /// What the last attempt said.
     pub last_error: String,
+    /// Attempts that failed since it last answered.
+    #[serde(default)]
+    pub errors: u64,
 }
 
 /// A side was away for longer than the patience.
@@ -111,6 +114,7 @@ struct Away {
     since: Instant,
     since_ms: i64,
     last_error: String,
+    errors: u64,
     is_told: bool,
     /// Trials that fail now. What ends without an answer leaves 0 behind, and the next answer ends the outage.
     failing: usize,
@@ -152,6 +156,7 @@ impl Outages {
                 side,
                 since_ms: away.since_ms,
                 last_error: away.last_error.clone(),
+                errors: away.errors,
             })
         };
         [Side::Source, Side::Target]
@@ -174,10 +179,12 @@ impl Outages {
             since: Instant::now(),
             since_ms: self.0.clock.now_ms(),
             last_error: String::new(),
+            errors: 0,
             is_told: false,
             failing: 0,
         });
         away.failing += usize::from(is_first);
+        away.errors += 1;
         error.clone_into(&mut away.last_error);
         if !away.is_told && away.since.elapsed() >= self.0.timing.told_after {
             away.is_told = true;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::facts::{Facts, QueueKind};
 use super::metrics::instruments::{Instruments, PutOutcome};
 use super::shards::ShardBoard;
 use crate::model::AttemptCounts;
@@ -25,6 +26,7 @@ pub struct Counters {
     inversions: AtomicU64,
     skipped: AtomicU64,
     shards: ShardBoard,
+    facts: Facts,
     last_commit: LastCommit,
     instruments: OnceLock<Instruments>,
 }
@@ -111,6 +113,28 @@ impl Counters {
         }
     }
 
+    /// A folder was listed to its end, with so much time spent on its pages.
+    pub fn listed(&self, kind: QueueKind, lasted: Duration) {
+        self.facts.listed(kind);
+        if let Some(instruments) = self.instruments.get() {
+            instruments.listed(kind, lasted);
+        }
+    }
+
+    /// An object of this age is durably settled.
+    pub fn settled_object(&self, kind: QueueKind, age: Duration) {
+        if let Some(instruments) = self.instruments.get() {
+            instruments.fresh(kind, age);
+        }
+    }
+
+    /// Records were in doubt for this long.
+    pub fn doubt_ended(&self, lasted: Duration) {
+        if let Some(instruments) = self.instruments.get() {
+            instruments.doubt(lasted);
+        }
+    }
+
     /// A commit is durable.
     pub fn committed(&self, lasted: Duration) {
         *self.last_commit.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -123,6 +147,11 @@ impl Counters {
     pub fn since_commit(&self) -> Duration {
         let last = *self.last_commit.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.elapsed()
+    }
+
+    /// What else is known.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// What each shard is doing.

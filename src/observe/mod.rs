@@ -4,6 +4,8 @@
 //! the events of a task (`supervise`).
 
 pub mod counters;
+pub mod facts;
+mod hot_key;
 pub mod metrics;
 pub mod object_trace;
 mod otlp;

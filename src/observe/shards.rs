@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::hot_key::{HotKeys, sample};
 use super::stall::{BatchNote, Stall, Waiting};
 use super::traffic::Traffic;
 
@@ -90,6 +91,8 @@ pub struct ShardUse {
     pub refused: u64,
     /// Share of its time that its sender waits for its pace, in per cent.
     pub paced_percent: u64,
+    /// At least this share of its records has the same partition key, in thousandths.
+    pub hot_key_thousandths: u64,
 }
 
 /// What is known of a shard.
@@ -97,6 +100,7 @@ pub struct ShardUse {
 pub(super) struct ShardNotes {
     activity: ShardActivity,
     traffic: Traffic,
+    keys: HotKeys,
     refused: u64,
     /// The batch that is under way.
     pub(super) batch: Option<Waiting>,
@@ -125,6 +129,12 @@ impl ShardBoard {
         });
     }
 
+    /// A request has these partition keys, of which some are looked at.
+    pub fn keys<'k>(&self, shard_id: &str, keys: impl ExactSizeIterator<Item = &'k [u8]>) {
+        let sample = sample(keys);
+        self.change(shard_id, |shard| shard.keys.add(&sample));
+    }
+
     /// What each shard took.
     pub fn uses(&self) -> Vec<(String, ShardUse)> {
         let (now, shards) = (self.1.elapsed(), self.lock());
@@ -135,6 +145,7 @@ impl ShardBoard {
                 bytes_rate,
                 refused: shard.refused,
                 paced_percent: shard.activity.paced_percent,
+                hot_key_thousandths: shard.keys.share_thousandths(),
             };
             (shard_id.clone(), taken)
         });

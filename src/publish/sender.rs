@@ -178,6 +178,8 @@ impl BatchSender {
         span.settled(counts, bytes);
         let records = batch.records.len().saturating_sub(refused.len());
         self.counters.published(&self.shard.id, counts, records, bytes);
+        let keys = batch.records.iter().map(BatchRecord::partition_key);
+        self.counters.shards().keys(&self.shard.id, keys);
         let settled = self.delivery.settle(&mut batch)?;
         // First: what a checkpoint says, the log says too, whenever the process is killed.
         self.found_log.settled(counts);
@@ -336,8 +338,9 @@ impl BatchSender {
             not_before: self.epoch + not_before,
             note: &note,
         };
-        let looked = self.look_back.look(&question).await?;
+        let (doubtful_since, looked) = (Instant::now(), self.look_back.look(&question).await?);
         drop(note);
+        self.counters.doubt_ended(doubtful_since.elapsed());
         tracing::info!(shard, news = looked.news_count(), "the stream was read back");
         self.delivery.looked(self.epoch.elapsed(), looked, batch);
         Ok(())

@@ -164,6 +164,7 @@ mod tests {
             side: Side::Target,
             since_ms: 0,
             last_error: "connection refused".to_owned(),
+            errors: 1,
         });
         let vitals = vitals(&status);
         assert_eq!(failing(&live(&vitals)), [""; 0]);

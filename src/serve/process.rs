@@ -1,7 +1,7 @@
 //! What the system says of this process. Linux tells it in `/proc`; elsewhere it is not known.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use crate::saturate::to_f64;
 
@@ -36,6 +36,28 @@ pub(super) fn free_bytes(folder: &Path) -> Option<f64> {
     Some(to_f64(disk.f_bavail.saturating_mul(disk.f_frsize)))
 }
 
+/// Bytes of the files in a folder and below it, but for those in another one.
+pub(super) fn folder_bytes(folder: &Path, except: Option<&Path>) -> Option<f64> {
+    bytes_of(folder, except).ok().map(to_f64)
+}
+
+fn bytes_of(folder: &Path, except: Option<&Path>) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // A link is counted for itself, and leads nowhere.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            bytes += metadata.len();
+        } else if except != Some(entry.path().as_path()) {
+            bytes += bytes_of(&entry.path(), except).unwrap_or(0);
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -46,5 +68,20 @@ mod tests {
         assert!(resident_bytes().is_some_and(|bytes| bytes > 1_000_000.0));
         assert!(open_files().is_some_and(|count| count >= 3.0));
         assert!(free_bytes(Path::new("/")).is_some_and(|bytes| bytes > 0.0));
+    }
+
+    #[test]
+    fn a_folder_is_as_large_as_its_files() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path();
+        fs::create_dir_all(path.join("a/b"))?;
+        fs::create_dir_all(path.join("c"))?;
+        for (file, size) in [("x", 3), ("a/y", 40), ("a/b/z", 500), ("c/w", 6_000)] {
+            fs::write(path.join(file), vec![0; size])?;
+        }
+        assert_eq!(folder_bytes(path, None), Some(6_543.0));
+        assert_eq!(folder_bytes(path, Some(&path.join("c"))), Some(543.0));
+        assert_eq!(folder_bytes(&path.join("nothing"), None), None);
+        Ok(())
     }
 }

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
+use super::figures::{
+    Labels, Readings, age, by_queue, by_shard, by_table, checkpoint_age, clock_skew, consecutive_errors,
+    credentials_expire, dead_letters, known, labelled, not_read, objects, one, plain, retention_margin,
+    s3_requests, shard_use, sides, state, stream_info,
+};
 use super::process;
 use super::progress::waiting_objects;
 use super::view::View;
-use crate::checkpoint::status::{ObjectCounts, TableStatus, TaskStatus};
-use crate::checkpoint::store::Phase;
-use crate::flow::outage::Side;
-use crate::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::checkpoint::status::TaskStatus;
+use crate::observe::facts::QueueKind;
 use crate::observe::metrics::catalog::{self, Kind, Metric};
-use crate::observe::metrics::{Metrics, OTHER_TABLES, TABLES_MAX, Values};
+use crate::observe::metrics::{Metrics, NO_TABLE, Values};
 use crate::saturate::to_f64 as number;
-
-/// The table of rows that belong to none.
-const NO_TABLE: &str = "__none__";
 
 /// Gives every metric its reading.
 pub(super) fn register(metrics: &Metrics, view: &View) {
@@ -35,10 +35,6 @@ pub(super) fn register(metrics: &Metrics, view: &View) {
         });
     }
 }
-
-/// Values with the labels of their own.
-type Readings = Vec<(f64, Labels)>;
-type Labels = Vec<(&'static str, String)>;
 
 fn with_task(readings: Readings, task: &KeyValue) -> Values {
     let readings = readings.into_iter().map(|(value, labels)| {
@@ -67,6 +63,7 @@ const READINGS: &[(&Metric, Read)] = &[
         ));
         readings
     }),
+    (&catalog::DEAD_LETTERS, |view, _| dead_letters(view)),
     (&catalog::ROWS_FILTERED, |_, status| {
         by_table(status, |table| table.statistics.filtered_rows)
     }),
@@ -79,6 +76,25 @@ const READINGS: &[(&Metric, Read)] = &[
     }),
     (&catalog::OBJECTS, |_, status| objects(status)),
     (&catalog::SOURCE, |view, _| one(view.source.bytes_read())),
+    (&catalog::OBJECTS_NOT_READ, |_, status| not_read(status)),
+    (&catalog::LISTING_AGE, |view, _| {
+        let facts = view.counters.facts().of(QueueKind::Changes);
+        known(facts.listing_age().map(|age| age.as_secs_f64()))
+    }),
+    (&catalog::S3_REQUESTS, |view, _| s3_requests(view)),
+    (&catalog::BODY_RESUMES, |view, _| {
+        let witness = view.source.witness();
+        known(witness.map(|witness| number(witness.resumes())))
+    }),
+    (&catalog::OLDEST_WAITING, |view, _| {
+        by_queue(|kind| age(view, view.counters.facts().of(kind).oldest_waiting_ms))
+    }),
+    (&catalog::OLDEST_UNSETTLED, |view, _| {
+        by_queue(|kind| age(view, view.counters.facts().of(kind).oldest_unsettled_ms()))
+    }),
+    (&catalog::ETA, |view, status| {
+        known(view.pace.seconds_left(status))
+    }),
     (&catalog::WAITING_OBJECTS, |_, status| {
         one(waiting_objects(status))
     }),
@@ -91,14 +107,13 @@ const READINGS: &[(&Metric, Read)] = &[
     (&catalog::SENT, |view, _| one(view.counters.snapshot().bytes)),
     (&catalog::SHARD_USE, |view, _| shard_use(view)),
     (&catalog::SHARD_PACED, |view, _| {
-        let uses = view.counters.shards().uses().into_iter();
-        uses.map(|(shard, taken)| (number(taken.paced_percent) / 100.0, vec![("shard", shard)]))
-            .collect()
+        by_shard(view, |taken| number(taken.paced_percent) / 100.0)
     }),
     (&catalog::THROTTLED_RECORDS, |view, _| {
-        let uses = view.counters.shards().uses().into_iter();
-        uses.map(|(shard, taken)| (number(taken.refused), vec![("shard", shard)]))
-            .collect()
+        by_shard(view, |taken| number(taken.refused))
+    }),
+    (&catalog::HOT_KEY, |view, _| {
+        by_shard(view, |taken| number(taken.hot_key_thousandths) / 1_000.0)
     }),
     (&catalog::RESENT_RECORDS, |view, _| {
         let counts = view.counters.snapshot();
@@ -126,10 +141,21 @@ const READINGS: &[(&Metric, Read)] = &[
         let count = view.counters.shards().in_doubt_count();
         one(u64::try_from(count).unwrap_or(u64::MAX))
     }),
+    (&catalog::RETENTION_MARGIN, |view, status| {
+        known(retention_margin(view, status))
+    }),
+    (&catalog::STREAM_INFO, |view, _| stream_info(view)),
     (&catalog::CHECKPOINT_AGE, |view, status| {
-        let is_due = status.in_flight_bytes > 0;
-        let age = is_due.then(|| view.counters.since_commit());
-        plain(age.unwrap_or_default().as_secs_f64())
+        plain(checkpoint_age(view, status))
+    }),
+    (&catalog::CHECKPOINT, |view, _| {
+        let dead_letters = view.config.errors.dead_letters.as_path();
+        known(process::folder_bytes(&view.config.state.path, Some(dead_letters)))
+    }),
+    (&catalog::DEAD_LETTER_BYTES, |view, _| {
+        let bytes = process::folder_bytes(&view.config.errors.dead_letters, None);
+        // Without a dead letter there is no folder.
+        plain(bytes.unwrap_or(0.0))
     }),
     (&catalog::STATE_DISK_FREE, |view, _| {
         known(process::free_bytes(&view.config.state.path))
@@ -137,6 +163,13 @@ const READINGS: &[(&Metric, Read)] = &[
     (&catalog::NO_PROGRESS, |view, status| {
         plain(view.progress.standstill(status, Instant::now()).as_secs_f64())
     }),
+    (&catalog::CONSECUTIVE_ERRORS, |_, status| {
+        consecutive_errors(status)
+    }),
+    (&catalog::CREDENTIALS_EXPIRE, |view, _| {
+        known(credentials_expire(view))
+    }),
+    (&catalog::CLOCK_SKEW, |view, _| clock_skew(view)),
     (&catalog::GENERATION_RESTARTS, |_, status| {
         one(u64::from(status.generation.saturating_sub(1)))
     }),
@@ -167,105 +200,6 @@ const READINGS: &[(&Metric, Read)] = &[
     (&catalog::OPEN_FDS, |_, _| known(process::open_files())),
 ];
 
-fn plain(value: f64) -> Readings {
-    vec![(value, Vec::new())]
-}
-
-fn one(count: u64) -> Readings {
-    plain(number(count))
-}
-
-/// A value that is not known has no reading.
-fn known(value: Option<f64>) -> Readings {
-    value.into_iter().flat_map(plain).collect()
-}
-
-fn labelled<const N: usize>(label: &'static str, counts: [(&str, u64); N]) -> Readings {
-    let readings = counts.map(|(name, count)| (number(count), vec![(label, name.to_owned())]));
-    readings.into()
-}
-
-/// A count of each table; of too many tables those after the first ones are one.
-fn by_table(status: &TaskStatus, count: impl Fn(&TableStatus) -> u64) -> Readings {
-    let (own, others) = status.tables.split_at(status.tables.len().min(TABLES_MAX));
-    let mut readings: Readings = own
-        .iter()
-        .map(|table| {
-            (
-                number(count(table)),
-                vec![("table", table.statistics.full_name())],
-            )
-        })
-        .collect();
-    if !others.is_empty() {
-        let sum = others.iter().map(count).sum();
-        readings.push((number(sum), vec![("table", OTHER_TABLES.to_owned())]));
-    }
-    readings
-}
-
-fn objects(status: &TaskStatus) -> Readings {
-    let mut load = ObjectCounts::default();
-    for table in &status.tables {
-        load.known += table.load.known;
-        load.opened += table.load.opened;
-        load.ended += table.load.ended;
-        load.quarantined += table.load.quarantined;
-    }
-    let of = |queue: &'static str, counts: &ObjectCounts| {
-        let over = counts.ended + counts.quarantined;
-        [
-            ("waiting", counts.waiting()),
-            ("open", counts.opened.saturating_sub(over)),
-            ("done", counts.ended),
-            ("set_aside", counts.quarantined),
-        ]
-        .map(|(state, count)| {
-            let labels = vec![("queue", queue.to_owned()), ("state", state.to_owned())];
-            (number(count), labels)
-        })
-    };
-    of("load", &load)
-        .into_iter()
-        .chain(of("changes", &status.changes))
-        .collect()
-}
-
-fn shard_use(view: &View) -> Readings {
-    let uses = view.counters.shards().uses().into_iter();
-    let readings = uses.flat_map(|(shard, taken)| {
-        let bytes = number(taken.bytes_rate) / number(SHARD_BYTES_PER_SECOND);
-        let records = number(taken.records_rate) / f64::from(SHARD_RECORDS_PER_SECOND);
-        [("bytes", bytes), ("records", records)]
-            .map(|(kind, share)| (share, vec![("shard", shard.clone()), ("kind", kind.to_owned())]))
-    });
-    readings.collect()
-}
-
-fn sides(view: &View, status: &TaskStatus) -> Readings {
-    let away = |side: Side| {
-        let outage = status.outage(side);
-        let away_ms = outage.map(|outage| view.clock.now_ms().saturating_sub(outage.since_ms));
-        let away_ms = away_ms.and_then(|away_ms| u64::try_from(away_ms).ok());
-        (
-            number(away_ms.unwrap_or(0)) / 1_000.0,
-            vec![("side", side.to_string())],
-        )
-    };
-    vec![away(Side::Source), away(Side::Target)]
-}
-
-fn state(view: &View, status: &TaskStatus) -> &'static str {
-    if view.stop.is_cancelled() || status.life.stop.is_some() {
-        return "stopping";
-    }
-    match (status.generation, status.phase) {
-        (0, _) => "starting",
-        (_, Phase::FullLoad) => "full_load",
-        (_, Phase::Changes) => "changes",
-    }
-}
-
 /// A counter never goes back: what a restart of the data path does again, because no commit had it, counts once.
 #[derive(Debug, Clone, Default)]
 struct HighWater(Arc<Mutex<HashMap<Labels, f64>>>);
@@ -285,7 +219,9 @@ impl HighWater {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::status::TableStatus;
     use crate::observe::metrics::catalog::METRICS;
+    use crate::observe::metrics::{OTHER_TABLES, TABLES_MAX};
 
     fn table(name: &str, read: u64) -> TableStatus {
         let mut table = TableStatus {

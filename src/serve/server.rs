@@ -23,13 +23,14 @@ use super::api::{self, Problem};
 use super::connections;
 use super::desk::Desk;
 use super::health::{self, Check, Vitals};
+use super::measuring::Measuring;
 use super::page;
-use super::readings;
 use super::routes;
 use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
 use crate::observe::metrics::Metrics;
+use crate::observe::metrics::open_metrics::{self, OPEN_METRICS_TYPE};
 use crate::settings::ApiConfig;
 
 /// How long requests that are open at the end may take.
@@ -41,20 +42,19 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug)]
 pub struct Serving {
     running: Option<Running>,
+    measuring: Option<Measuring>,
 }
 
 #[derive(Debug)]
 struct Running {
     stop: CancellationToken,
     server: JoinHandle<()>,
-    follower: JoinHandle<()>,
-    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 pub(super) struct Shared {
     view: View,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     access: Access,
     pub(super) desk: Arc<dyn Desk>,
 }
@@ -110,26 +110,27 @@ impl Listening {
 }
 
 impl Serving {
-    /// Serves a task where its configuration says, if there is a listener.
+    /// Serves a task where its configuration says, if there is a listener, and sends its metrics where that says.
     ///
     /// # Errors
-    /// If metrics cannot be collected, which is a defect.
+    /// If the endpoint for metrics is none; if metrics cannot be collected, which is a defect.
     pub fn start(
         runtime: &Handle,
         listening: Option<Listening>,
         view: View,
         desk: Arc<dyn Desk>,
     ) -> Result<Self, Fault> {
-        let Some(listening) = listening else {
-            return Ok(Self { running: None });
+        let measuring = Measuring::start(runtime, &view, listening.is_some())?;
+        let metrics = measuring.as_ref().map(Measuring::metrics);
+        let (Some(listening), Some(metrics)) = (listening, metrics) else {
+            return Ok(Self {
+                running: None,
+                measuring,
+            });
         };
         let api = view.config.api.clone();
         let address = listening.address();
         let Listening(listener, _) = listening;
-        let metrics = Metrics::new()?;
-        readings::register(&metrics, &view);
-        view.counters.time_with(metrics.instruments(&view.config.task));
-        let follower = runtime.spawn(view.clone().follow());
         let shared = Arc::new(Shared {
             view,
             metrics,
@@ -139,29 +140,24 @@ impl Serving {
         let stop = CancellationToken::new();
         let server = runtime.spawn(connections::serve(listener, router(&shared), stop.clone()));
         tell(address, &shared);
-        let running = Running {
-            stop,
-            server,
-            follower,
-            shared,
-        };
         Ok(Self {
-            running: Some(running),
+            running: Some(Running { stop, server }),
+            measuring,
         })
     }
 
-    /// Takes no more requests, and gives those that are open a moment.
+    /// Takes no more requests, gives those that are open a moment, and sends the last metrics.
     pub async fn stop(self) {
-        let Some(running) = self.running else {
-            return;
-        };
-        running.stop.cancel();
-        running.follower.abort();
-        let abort = running.server.abort_handle();
-        if tokio::time::timeout(STOP_TIMEOUT, running.server).await.is_err() {
-            abort.abort();
+        if let Some(Running { stop, server }) = self.running {
+            stop.cancel();
+            let abort = server.abort_handle();
+            if tokio::time::timeout(STOP_TIMEOUT, server).await.is_err() {
+                abort.abort();
+            }
         }
-        running.shared.metrics.stop();
+        if let Some(measuring) = self.measuring {
+            measuring.stop();
+        }
     }
 }
 
@@ -256,12 +252,26 @@ fn refused(status: StatusCode, refusal: Refusal) -> Response {
     (status, axum::Json(problem)).into_response()
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let accept = text_of(&headers, header::ACCEPT.as_str()).unwrap_or_default();
+    let is_open = open_metrics::is_accepted(&accept);
+    let content_type = if is_open {
+        OPEN_METRICS_TYPE
+    } else {
+        PROMETHEUS_TEXT
+    };
     // The disk of the state is asked how full it is, and may not answer.
-    let text = tokio::task::spawn_blocking(move || shared.metrics.prometheus_text()).await;
+    let text = tokio::task::spawn_blocking(move || {
+        if is_open {
+            shared.metrics.open_metrics_text()
+        } else {
+            shared.metrics.prometheus_text()
+        }
+    });
+    let text = text.await;
     let text = text.unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())));
     match text {
-        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         Err(fault) => {
             let problem = Problem {
                 error: fault.to_string(),

@@ -6,7 +6,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::pace::Pace;
 use super::progress::{Beat, Progress};
+use crate::aws::witness::Witness;
 use crate::checkpoint::status::TaskStatus;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -24,6 +26,9 @@ pub struct View {
     pub(super) stop: CancellationToken,
     pub(super) beat: Beat,
     pub(super) progress: Progress,
+    pub(super) pace: Pace,
+    /// What the answers of the target say by the way.
+    pub(super) target: Option<Witness>,
 }
 
 impl View {
@@ -35,6 +40,7 @@ impl View {
         source: Arc<dyn ObjectSource>,
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
+        target: Option<Witness>,
     ) -> Self {
         Self {
             config,
@@ -45,6 +51,8 @@ impl View {
             stop,
             beat: Beat::default(),
             progress: Progress::default(),
+            pace: Pace::default(),
+            target,
         }
     }
 
@@ -61,7 +69,9 @@ impl View {
     pub(super) async fn follow(mut self) {
         while self.status.changed().await.is_ok() {
             let status = Arc::clone(&self.status.borrow_and_update());
-            self.progress.note(&status, Instant::now());
+            let now = Instant::now();
+            self.progress.note(&status, now);
+            self.pace.note(&status, now);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::aws::witness::Witness;
 use crate::fault::{Certainty, Fault, FaultKind};
 use crate::flow::outage::Outlasted;
 use crate::model::BatchRecord;
@@ -114,6 +115,11 @@ pub trait RecordSink: Debug + Display + Send + Sync {
     /// What is missing or not permitted.
     async fn check_writable(&self) -> Result<WriteRight, SinkError> {
         Ok(WriteRight::NotAsked)
+    }
+
+    /// What the answers of a service say by the way; `None` where there is no service.
+    fn witness(&self) -> Option<&Witness> {
+        None
     }
 }
 

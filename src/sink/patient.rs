@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::{
     PutEntry, ReadPage, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription, WriteRight,
 };
+use crate::aws::witness::Witness;
 use crate::flow::outage::{Outages, Side, Trial};
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
@@ -100,6 +101,10 @@ impl RecordSink for PatientSink {
 
     async fn check_writable(&self) -> Result<WriteRight, SinkError> {
         self.inner.check_writable().await
+    }
+
+    fn witness(&self) -> Option<&Witness> {
+        self.inner.witness()
     }
 }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use crate::aws::witness::Witness;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::outage::Outlasted;
 use crate::model::ObjectVersion;
@@ -83,6 +84,11 @@ pub trait ObjectSource: Debug + Display + Send + Sync {
     /// Bytes of objects that came from the backend since the source was made, whoever asked for them. What a
     /// resume reads a second time counts a second time.
     fn bytes_read(&self) -> u64;
+
+    /// What the answers of a service say by the way; `None` where there is no service.
+    fn witness(&self) -> Option<&Witness> {
+        None
+    }
 }
 
 /// What becomes of an object that cannot be read, by the configuration.

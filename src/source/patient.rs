@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
+use crate::aws::witness::Witness;
 use crate::flow::outage::{Outages, Side, Trial};
 use crate::model::ObjectVersion;
 use crate::saturate;
@@ -139,6 +140,10 @@ impl ObjectSource for PatientSource {
 
     fn bytes_read(&self) -> u64 {
         self.inner.bytes_read()
+    }
+
+    fn witness(&self) -> Option<&Witness> {
+        self.inner.witness()
     }
 }
 

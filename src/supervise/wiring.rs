@@ -155,7 +155,7 @@ impl Wiring<'_> {
             Arc::clone(&self.backends.clock),
             Upstream::to(checkpointer.clone()),
         );
-        let wind_down = self.wind_down.clone();
+        let (wind_down, counters) = (self.wind_down.clone(), Arc::clone(&self.lasting.counters));
         self.actors.spawn(
             &self.placement.control(),
             "dead-letter writer",
@@ -167,6 +167,7 @@ impl Wiring<'_> {
                         table_names,
                         bytes_max,
                         clock,
+                        counters,
                         checkpointer,
                         wind_down,
                         fuse,
@@ -239,6 +240,7 @@ impl Wiring<'_> {
         );
         let checkpointer = Upstream::to(checkpointer.clone());
         let readers_count = self.config.limits.files_in_parallel;
+        let counters = Arc::clone(&self.lasting.counters);
         self.actors
             .spawn(&self.placement.control(), "discoverer", mailbox, move |fuse| {
                 Discoverer::new(DiscovererParts {
@@ -247,6 +249,7 @@ impl Wiring<'_> {
                     store,
                     checkpointer,
                     readers_count,
+                    counters,
                     finished,
                     fuse,
                 })

@@ -30,6 +30,7 @@ mod init_dialects;
 mod life;
 mod logs;
 mod mappings;
+mod metrics;
 mod names;
 mod not_read;
 mod operators;

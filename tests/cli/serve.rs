@@ -23,7 +23,7 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// A running task of which everything is settled, at an address.
-fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
+pub(crate) fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
     let address = free_address();
     let task = TaskFolder::new(&Settings {
         listen: format!("{address}\"{more}, token: \""),
@@ -41,7 +41,7 @@ fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {
     (task, running, address)
 }
 
-fn wait(mut is_done: impl FnMut() -> bool) {
+pub(crate) fn wait(mut is_done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_done() {
         assert!(begun.elapsed() < Duration::from_secs(30), "it takes too long");
@@ -80,12 +80,24 @@ pub(crate) fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
 }
 
 /// The sum of the whole numbers in the lines that begin so.
-fn metric(text: &str, beginning: &str) -> u64 {
+pub(crate) fn metric(text: &str, beginning: &str) -> u64 {
     let lines = text.lines().filter(|line| line.starts_with(beginning));
     lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
 }
+
+/// Metrics of a bucket, of a stream, of records in doubt, and of a load that goes on.
+pub(crate) const NOT_HERE: [&str; 8] = [
+    "brigade_s3_requests_total",
+    "brigade_body_resumes_total",
+    "brigade_clock_skew_seconds",
+    "brigade_credentials_expire_seconds",
+    "brigade_retention_margin_seconds",
+    "brigade_stream_info",
+    "brigade_settle_seconds",
+    "brigade_eta_seconds",
+];
 
 #[test]
 fn every_metric_is_there_and_the_rows_add_up() {
@@ -94,6 +106,9 @@ fn every_metric_is_there_and_the_rows_add_up() {
     assert_eq!(code, 200, "{text}");
     for metric in METRICS {
         let name = metric.prometheus_name();
+        if NOT_HERE.contains(&name.as_str()) {
+            continue;
+        }
         let sample = match metric.kind {
             Kind::Histogram => format!("{name}_count"),
             Kind::Counter | Kind::Gauge => name.clone(),

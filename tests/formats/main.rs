@@ -8,6 +8,7 @@ mod mapped_task;
 
 mod chain_property;
 mod config_files;
+mod deploy_files;
 mod fuzz_documents;
 mod fuzz_rows;
 mod fuzz_values;

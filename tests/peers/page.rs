@@ -35,7 +35,10 @@ fn the_page_works_in_a_browser() {
         listen: format!("{address}\", token: \"{TOKEN}"),
         ..Settings::default()
     });
-    task.write("data/cdc/d.csv", &format!("INSERT,orders,shop,{CANARY},1.00,{CANARY}\n"));
+    task.write(
+        "data/cdc/d.csv",
+        &format!("INSERT,orders,shop,{CANARY},1.00,{CANARY}\n"),
+    );
     fs::write(task.path().join("data/cdc/e.csv.gz"), "this is not gzip").unwrap();
     let mut running = task.start();
     let deadline = Instant::now() + Duration::from_secs(20);

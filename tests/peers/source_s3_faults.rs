@@ -144,12 +144,20 @@ async fn a_part_that_breaks_off_is_resumed_up_to_its_own_end() {
         Reply::new(206, &headers, part.split_at(sent).0)
     };
     let server = ScriptedServer::start(vec![answer(10, 7).ending(Ending::Reset), answer(17, 13)]).await;
-    let body = source(&server).read_range(&version(), 10..30).await.unwrap();
+    let source = source(&server);
+    let body = source.read_range(&version(), 10..30).await.unwrap();
     let pieces: Vec<Bytes> = body.try_collect().await.unwrap();
     assert_eq!(Some(&pieces.concat()[..]), CONTENT.get(10..30));
     let requests = server.requests();
     let ranges: Vec<_> = requests.iter().map(|request| request.header("range")).collect();
     assert_eq!(ranges, [Some("bytes=10-29"), Some("bytes=17-29")]);
+    let witness = source.witness().unwrap();
+    assert_eq!(witness.resumes(), 1, "it is counted");
+    assert_eq!(
+        witness.requests(),
+        [("GetObject".to_owned(), "206".to_owned(), 2)],
+        "and so is each request"
+    );
 }
 
 #[tokio::test]

@@ -150,6 +150,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         },
         api: ApiConfig::default(),
         otlp_endpoint: None,
+        is_emf: false,
     }
 }
 

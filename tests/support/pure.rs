@@ -6,6 +6,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/chain/",
     "src/checkpoint/cut.rs",
     "src/checkpoint/decide.rs",
+    "src/checkpoint/freshness.rs",
     "src/checkpoint/ledger.rs",
     "src/checkpoint/ledger_error.rs",
     "src/checkpoint/ledger_views.rs",

@@ -1,5 +1,6 @@
 //! `brigade run`: runs a task until it is done or stopped.
 
+mod emf;
 mod open_files;
 mod progress;
 mod rates;
@@ -14,8 +15,9 @@ use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use self::emf::EmfLines;
 use self::progress::ProgressLines;
-use super::backends;
+use super::backends::{self, Opened};
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
 use super::orders::desk::TaskDesk;
@@ -155,15 +157,17 @@ fn execute(
     let board = status_board(runtime, &config, &pipeline);
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
-    let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
+    let view = view_of(&config, &pipeline, &opened, stop.clone());
     let beat = view.beat();
     if let Some(listening) = &listening {
         noticeboard.show_api(listening.own_address().to_string());
     }
     let desk = TaskDesk::of(&config, opened.store(), &pipeline, stop.clone());
+    let emf = EmfLines::start(runtime.handle(), &view, config.is_emf);
     let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
     let end = run_in_system(&pipeline, stop, beat);
     runtime.block_on(serving.stop());
+    emf.finish(runtime.handle());
     progress.finish(runtime.handle());
     let set_aside = show_set_aside(&noticeboard, &opened.store());
     runtime.block_on(board);
@@ -201,20 +205,16 @@ fn run_in_system(pipeline: &Pipeline, stop: CancellationToken, beat: Beat) -> Re
 }
 
 /// The task as it is served.
-fn view_of(
-    config: &Arc<Config>,
-    pipeline: &Pipeline,
-    source: Arc<dyn ObjectSource>,
-    stop: CancellationToken,
-) -> View {
+fn view_of(config: &Arc<Config>, pipeline: &Pipeline, opened: &Opened, stop: CancellationToken) -> View {
     let (status, counters) = (pipeline.status(), pipeline.counters());
     View::new(
         Arc::clone(config),
         status,
         counters,
-        source,
+        Arc::clone(&opened.source),
         Arc::new(SystemClock),
         stop,
+        opened.sink.witness().cloned(),
     )
 }
 

@@ -198,6 +198,7 @@ impl StatusReport {
             side,
             since_ms,
             last_error,
+            errors: _,
         } in &self.status.outages
         {
             let lasted_ms = self.status.updated_ms.saturating_sub(*since_ms);

@@ -313,12 +313,21 @@ static HEALTH: Group = Group {
 
 static TELEMETRY: Group = Group {
     exactly_one_of: &[],
-    parts: &[&[Key {
-        name: "otlp",
-        kind: Kind::Group(&OTLP),
-        presence: Presence::Optional(""),
-        about: "OpenTelemetry over HTTP/protobuf.",
-    }]],
+    parts: &[&[
+        Key {
+            name: "otlp",
+            kind: Kind::Group(&OTLP),
+            presence: Presence::Optional(""),
+            about: "OpenTelemetry over HTTP/protobuf.",
+        },
+        Key {
+            name: "emf",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Whether a line a minute goes to standard output in the embedded metric format of CloudWatch, with the names\n\
+                of DMS's metrics.",
+        },
+    ]],
 };
 
 static OTLP: Group = Group {
@@ -327,6 +336,6 @@ static OTLP: Group = Group {
         name: "endpoint",
         kind: Kind::Text(&text::COLLECTOR),
         presence: Presence::Optional("http://127.0.0.1:4318"),
-        about: "Endpoint without a path. Without it nothing is sent.",
+        about: "Endpoint without a path, for traces and metrics. Without it nothing is sent.",
     }]],
 };

@@ -105,6 +105,7 @@ pub(super) fn resolve(
             .section("telemetry")?
             .section("otlp")?
             .filled_text("endpoint"),
+        is_emf: root.section("telemetry")?.boolean("emf")?,
     })
 }
 

@@ -68,6 +68,8 @@ metrics! {
         "Rows and control records that a shard acknowledged, since the task began.";
     ROWS_DEAD_LETTERED = Counter "brigade.rows_dead_lettered" "{row}" ["table"]
         "Rows that became dead letters, since the task began. Those that belong to no table have the table `__none__`.";
+    DEAD_LETTERS = Counter "brigade.dead_letters" "{row}" ["table", "code"]
+        "Dead letters that this process made durable, by the reason that they name. A restart may write one again.";
     ROWS_FILTERED = Counter "brigade.rows_filtered" "{row}" ["table"]
         "Rows that the table mappings leave out, since the task began.";
     ROWS_IN_FLIGHT = Gauge "brigade.rows_in_flight" "{row}" ["table"]
@@ -78,6 +80,24 @@ metrics! {
         "Objects of a load or of the changes that are `waiting`, `open`, `done` or `set_aside`, since the data path was last started.";
     SOURCE = Counter "brigade.source" "By" []
         "Bytes read from the source, as they are stored there.";
+    OBJECTS_NOT_READ = Gauge "brigade.objects_not_read" "{object}" ["queue", "reason"]
+        "Objects that nobody reads: `before_start`, `after_load`, `replaced`, `read_otherwise`, `unread_changes`, or `not_data`. See the log.";
+    LISTING_DURATION = Histogram "brigade.listing.duration" "s" ["queue"]
+        "Time spent on listing a folder to its end.";
+    LISTING_AGE = Gauge "brigade.listing.age" "s" []
+        "Time since the folder of the changes was last listed to its end. While 1,000 objects wait, it is not listed.";
+    S3_REQUESTS = Counter "brigade.s3_requests" "{request}" ["op", "code"]
+        "Requests to S3, each attempt, by operation and HTTP status; `none` without an answer. Only with a bucket.";
+    BODY_RESUMES = Counter "brigade.body_resumes" "{resume}" []
+        "Bodies of objects that broke off and went on at the exact byte. Only with a bucket.";
+    OLDEST_WAITING = Gauge "brigade.oldest_waiting_object.age" "s" ["queue"]
+        "Age, since LastModified, of the oldest object that is known and not opened; 0 if none waits.";
+    OLDEST_UNSETTLED = Gauge "brigade.oldest_unsettled_object.age" "s" ["queue"]
+        "The same of the oldest that is not settled, opened or not.";
+    FRESHNESS = Histogram "brigade.freshness" "s" ["queue"]
+        "Time from LastModified of an object until its last row was settled and durably noted.";
+    ETA = Gauge "brigade.eta" "s" []
+        "Time that the load still takes at the pace of the last minute; no value without a complete listing or a pace.";
     WAITING_OBJECTS = Gauge "brigade.waiting_objects" "{object}" []
         "Objects that are known and not opened.";
     WAITING = Gauge "brigade.waiting" "By" []
@@ -100,16 +120,34 @@ metrics! {
         "Records whose request ended without an answer.";
     DOUBT_RESOLVED = Counter "brigade.doubt_resolved" "{record}" ["result"]
         "Records in doubt, also those of a process before this one, that were looked for: `found` or `absent`.";
+    SETTLE = Histogram "brigade.settle" "s" []
+        "Time until it was known what a shard had of the records in doubt: waiting for requests that are under way, and reading back.";
+    HOT_KEY = Gauge "brigade.hot_key_share" "1" ["shard"]
+        "At least this share of the records of a shard has the same partition key lately, by a sample of each request.";
+    RETENTION_MARGIN = Gauge "brigade.retention_margin" "s" []
+        "Retention of the stream less the age of the checkpoint: how long records in doubt can still be read back. Only with Kinesis.";
+    STREAM_INFO = Gauge "brigade.stream_info" "" ["stream", "mode"]
+        "Always 1; its labels say which stream it is. Only with Kinesis.";
     SHARDS_IN_DOUBT = Gauge "brigade.shards_in_doubt" "{shard}" []
         "Shards that are being read back for records in doubt.";
     CHECKPOINT_AGE = Gauge "brigade.checkpoint.age" "s" []
         "Time since the last durable checkpoint, while something is in flight; else 0.";
     CHECKPOINT_DURATION = Histogram "brigade.checkpoint.duration" "s" []
         "Time of one durable commit.";
+    CHECKPOINT = Gauge "brigade.checkpoint" "By" []
+        "Bytes of the state on its disk.";
+    DEAD_LETTER_BYTES = Gauge "brigade.dead_letter" "By" []
+        "Bytes of the files of dead letters.";
     STATE_DISK_FREE = Gauge "brigade.state_disk_free" "By" []
         "Bytes that are free on the disk of the state.";
     NO_PROGRESS = Gauge "brigade.no_progress" "s" []
         "How long nothing was settled although there is work; 0 without work.";
+    CONSECUTIVE_ERRORS = Gauge "brigade.consecutive_errors" "{attempt}" ["stage"]
+        "Attempts in a row that failed since the `source` or the `target` is away; 0 while it answers.";
+    CREDENTIALS_EXPIRE = Gauge "brigade.credentials_expire" "s" []
+        "Time until the credentials in use expire. No value if they do not.";
+    CLOCK_SKEW = Gauge "brigade.clock_skew" "s" ["side"]
+        "How far the clock here is ahead of the one of S3 or Kinesis, to about a second; negative if it is late.";
     GENERATION_RESTARTS = Counter "brigade.generation_restarts" "{restart}" []
         "How often the data path was built again, after a fault or for other shards.";
     CREDITS_USED = Gauge "brigade.credits_used" "1" []

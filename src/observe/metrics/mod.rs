@@ -4,6 +4,8 @@
 
 pub mod catalog;
 pub mod instruments;
+pub mod open_metrics;
+mod otlp;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter, MeterProvider};
@@ -19,6 +21,9 @@ pub const TABLES_MAX: usize = 500;
 /// The table of all others.
 pub const OTHER_TABLES: &str = "__other__";
 
+/// The table of rows that belong to none.
+pub const NO_TABLE: &str = "__none__";
+
 /// A metric now: one value for each set of labels.
 pub type Values = Vec<(f64, Vec<KeyValue>)>;
 
@@ -28,14 +33,16 @@ pub struct Metrics {
     provider: SdkMeterProvider,
     meter: Meter,
     registry: Registry,
+    /// Told before the end, if metrics are sent.
+    ending: Option<otlp::Ending>,
 }
 
 impl Metrics {
-    /// Without a metric.
+    /// Without a metric. They are sent to an OTLP endpoint if there is one.
     ///
     /// # Errors
-    /// If they cannot be collected, which is a defect.
-    pub fn new() -> Result<Self, Fault> {
+    /// If nothing can be sent there; if they cannot be collected, which is a defect.
+    pub fn new(task: &str, otlp_endpoint: Option<&str>) -> Result<Self, Fault> {
         let failed =
             |error: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, format!("metrics: {error}"));
         let registry = Registry::new();
@@ -45,16 +52,26 @@ impl Metrics {
             .scope_info_enabled(false)
             .build()
             .map_err(|error| failed(&error))?;
-        let resource = Resource::builder().with_service_name("bucket-brigade").build();
+        let resource = Resource::builder()
+            .with_service_name("bucket-brigade")
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .with_attribute(KeyValue::new("brigade.task", task.to_owned()))
+            .build();
+        let sending = otlp_endpoint.map(otlp::reader).transpose()?;
         let provider = SdkMeterProvider::builder()
             .with_reader(exporter)
-            .with_resource(resource)
-            .build();
+            .with_resource(resource);
+        let (provider, ending) = match sending {
+            Some((reader, ending)) => (provider.with_reader(reader), Some(ending)),
+            None => (provider, None),
+        };
+        let provider = provider.build();
         let meter = provider.meter("brigade");
         Ok(Self {
             provider,
             meter,
             registry,
+            ending,
         })
     }
 
@@ -95,8 +112,19 @@ impl Metrics {
             .map_err(|error| Fault::new(FaultKind::Internal, format!("metrics: {error}")))
     }
 
+    /// All of them as OpenMetrics.
+    ///
+    /// # Errors
+    /// As [`Self::prometheus_text`].
+    pub fn open_metrics_text(&self) -> Result<String, Fault> {
+        Ok(open_metrics::of_prometheus_text(&self.prometheus_text()?))
+    }
+
     /// Ends the exits that send by themselves.
     pub fn stop(&self) {
+        if let Some(ending) = &self.ending {
+            ending.begin();
+        }
         if let Err(error) = self.provider.shutdown() {
             tracing::debug!(%error, "metrics ended with an error");
         }

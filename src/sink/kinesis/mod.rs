@@ -39,6 +39,8 @@ use self::entries::EntryReader;
 use self::reader::{KinesisReader, PAGE_RECORDS_MAX};
 use super::kpl::aggregate;
 use super::{PutEntry, ReadStart, RecordSink, ShardReader, SinkError, StreamDescription, WriteRight};
+use crate::aws::witness::{StreamFacts, Witness};
+use crate::clock::{Clock, SystemClock};
 use crate::limits::REQUEST_RECORDS_MAX;
 use crate::model::BatchRecord;
 use crate::route::shard_map::Shard;
@@ -80,19 +82,24 @@ pub struct KinesisSink {
     /// Shards that an aggregate was meant for and did not reach: the stream was resharded. What is still in flight for
     /// them goes record by record, each to where it belongs now.
     closed_shards: Mutex<HashSet<String>>,
+    witness: Witness,
 }
 
 impl KinesisSink {
     /// A stream, reached with the credentials of the shared configuration on the given runtime, which needs its
     /// I/O and time drivers and has to outlive the sink.
     pub fn new(shared: &SdkConfig, options: KinesisOptions, runtime: Handle) -> Self {
+        let witness = Witness::new(|| SystemClock.now_ms());
+        let configure = || {
+            let mut configuration = configure(shared, &options).interceptor(witness.clone());
+            let credentials = shared.credentials_provider();
+            configuration.set_credentials_provider(credentials.map(|provider| witness.watch(provider)));
+            configuration
+        };
         Self {
-            client: Client::from_conf(configure(shared, &options).build()),
-            putting: Client::from_conf(
-                configure(shared, &options)
-                    .retry_config(RetryConfig::disabled())
-                    .build(),
-            ),
+            client: Client::from_conf(configure().build()),
+            putting: Client::from_conf(configure().retry_config(RetryConfig::disabled()).build()),
+            witness: witness.clone(),
             stream: options.stream,
             runtime,
             aggregation: options.aggregation,
@@ -208,6 +215,7 @@ impl RecordSink for KinesisSink {
     async fn describe(&self) -> Result<StreamDescription, SinkError> {
         let summary = self.summary().await?;
         let identity = usable_identity(&self.call("kinesis:DescribeStreamSummary"), &summary)?;
+        self.witness.described(facts_of(&summary));
         let call = self.call("kinesis:ListShards");
         let lineage = lineage_of(&call, self.shards().await?)?;
         // Between the steps of a resharding the open shards may leave a gap for a moment.
@@ -259,6 +267,22 @@ impl RecordSink for KinesisSink {
         let mut reader = self.reader(shard, ReadStart::Oldest);
         reader.page_records = 1;
         reader.next_page().await.map(drop)
+    }
+
+    fn witness(&self) -> Option<&Witness> {
+        Some(&self.witness)
+    }
+}
+
+fn facts_of(summary: &StreamDescriptionSummary) -> StreamFacts {
+    let mode = summary
+        .stream_mode_details()
+        .map(|details| details.stream_mode().as_str());
+    let hours = u64::try_from(summary.retention_period_hours()).unwrap_or(0);
+    StreamFacts {
+        name: summary.stream_name().to_owned(),
+        mode: mode.unwrap_or_default().to_owned(),
+        retention: Duration::from_hours(hours),
     }
 }
 

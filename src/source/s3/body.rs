@@ -240,6 +240,7 @@ impl OpenObject {
 
     async fn reopen(mut self, trouble: RequestFailure) -> Result<Self, SourceError> {
         self.reader.wait_after(trouble).await?;
+        self.reader.bucket.witness.resumed();
         self.reader.open().await
     }
 }

@@ -32,6 +32,8 @@ use tokio_util::task::AbortOnDropHandle;
 use self::body::ObjectReader;
 use self::classify::{Action, RequestFailure, trouble_of};
 use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
+use crate::aws::witness::Witness;
+use crate::clock::{Clock, SystemClock};
 use crate::limits::LIST_PAGE_KEYS_MAX;
 use crate::model::ObjectVersion;
 use crate::printable::printable;
@@ -116,20 +118,25 @@ struct Bucket {
     payer: Option<RequestPayer>,
     patience: Patience,
     counters: SourceCounters,
+    witness: Witness,
 }
 
 impl S3Source {
     /// A bucket, reached with the credentials of the shared configuration on the given runtime, which needs its
     /// I/O and time drivers and has to outlive the source.
     pub fn new(shared: &SdkConfig, options: S3Options, runtime: Handle) -> Self {
-        let configuration = configure(shared, &options).build();
+        let witness = Witness::new(|| SystemClock.now_ms());
+        let mut configuration = configure(shared, &options).interceptor(witness.clone());
+        let credentials = shared.credentials_provider();
+        configuration.set_credentials_provider(credentials.map(|provider| witness.watch(provider)));
         let bucket = Bucket {
-            client: Client::from_conf(configuration),
+            client: Client::from_conf(configuration.build()),
             name: options.bucket,
             owner: options.expected_bucket_owner,
             payer: options.requester_pays.then_some(RequestPayer::Requester),
             patience: options.patience,
             counters: SourceCounters::default(),
+            witness,
         };
         Self {
             bucket: Arc::new(bucket),
@@ -204,6 +211,10 @@ impl ObjectSource for S3Source {
 
     fn bytes_read(&self) -> u64 {
         self.bucket.counters.body_bytes.load(Ordering::Relaxed)
+    }
+
+    fn witness(&self) -> Option<&Witness> {
+        Some(&self.bucket.witness)
     }
 }
 

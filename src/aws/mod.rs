@@ -1,4 +1,7 @@
-//! What is known of AWS in more than one place: how errors of the SDK are read, and which partition a region is in.
+//! What is known of AWS in more than one place: how errors of the SDK are read, what its answers say by the way, and which
+//! partition a region is in.
+
+pub(crate) mod witness;
 
 use std::error::Error;
 use std::io;
