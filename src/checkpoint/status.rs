@@ -55,6 +55,9 @@ pub struct TaskStatus {
     pub unselected_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
+    /// When the oldest change file that is being read came, milliseconds since the epoch: what is in later ones waits.
+    #[serde(default)]
+    pub oldest_open_change_ms: Option<i64>,
     /// Objects set aside that wait for a person to decide, whenever that was.
     #[serde(default)]
     pub set_aside: u64,
@@ -174,9 +177,17 @@ pub struct StatusBoard {
     changes: ObjectCounts,
     set_aside: u64,
     quarantined: VecDeque<QuarantinedObject>,
-    open: BTreeMap<ObjectId, (Option<TableIndex>, String)>,
+    open: BTreeMap<ObjectId, OpenObject>,
     /// Bytes settled per table when the generation started.
     bytes_before: Option<Vec<u64>>,
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+struct OpenObject {
+    table: Option<TableIndex>,
+    key: String,
+    modified_ms: i64,
 }
 
 impl StatusBoard {
@@ -208,8 +219,12 @@ impl StatusBoard {
         if entry.version.key == CONTROL_KEY {
             return;
         }
-        self.open
-            .insert(entry.id.clone(), (table, entry.version.key.clone()));
+        let object = OpenObject {
+            table,
+            key: entry.version.key.clone(),
+            modified_ms: entry.version.modified_ms,
+        };
+        self.open.insert(entry.id.clone(), object);
         let counts = self.counts(table);
         counts.opened += 1;
         counts.opened_bytes += entry.version.size_bytes;
@@ -218,7 +233,7 @@ impl StatusBoard {
 
     /// An object was read to its end or set aside.
     pub fn ended(&mut self, id: &ObjectId, end: &ObjectEnd) {
-        let Some((table, key)) = self.open.remove(id) else {
+        let Some(OpenObject { table, key, .. }) = self.open.remove(id) else {
             return;
         };
         let counts = self.counts(table);
@@ -273,12 +288,18 @@ impl StatusBoard {
             unassigned_error_rows: ledger.task().unassigned_error_rows,
             unselected_rows: ledger.task().unselected_rows,
             changes: self.changes.clone(),
+            oldest_open_change_ms: self.oldest_open_change_ms(),
             set_aside: self.set_aside,
             quarantined: self.quarantined.clone(),
             outages: Vec::new(),
             tables: self.tables(ledger),
             shards: shards.collect(),
         }
+    }
+
+    fn oldest_open_change_ms(&self) -> Option<i64> {
+        let changes = self.open.values().filter(|object| object.table.is_none());
+        changes.map(|object| object.modified_ms).min()
     }
 
     fn tables(&mut self, ledger: &Ledger) -> Vec<TableStatus> {

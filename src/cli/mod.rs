@@ -12,6 +12,7 @@ use crate::printable::printable_lines;
 
 pub mod backends;
 mod ca_bundle;
+mod check;
 mod checkpoint;
 mod confirm;
 pub mod cures;
@@ -37,6 +38,7 @@ mod stream_view;
 mod tables;
 mod task_events;
 mod task_files;
+mod task_view;
 mod text;
 mod validate;
 mod verify;
@@ -72,6 +74,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
+    /// Answer one question about a task with the exit codes of Nagios, for monitoring
+    Check(check::CheckArgs),
     /// Show the statistics of each table, by the names of DMS, and resume suspended ones
     Tables(tables::TablesArgs),
     /// Show, export, import or remove the durable state of a task
@@ -164,6 +168,7 @@ impl Cli {
             Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
+            Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),
@@ -193,8 +198,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         })
 }
 
-/// Writes a result to standard output.
+/// Writes a result to standard output. That nobody reads it any more is not a failure.
 fn print(text: &str) -> Result<(), Fault> {
+    print_on(text).map(drop)
+}
+
+/// Writes a part of a result to standard output; gives whether somebody still reads it.
+fn print_on(text: &str) -> Result<bool, Fault> {
     let mut out = std::io::stdout().lock();
     match out
         .write_all(printable_lines(text).as_bytes())
@@ -204,7 +214,8 @@ fn print(text: &str) -> Result<(), Fault> {
             FaultKind::StateIo,
             format!("cannot write to standard output: {error}"),
         )),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(_broken_pipe) => Ok(false),
     }
 }
 

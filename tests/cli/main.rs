@@ -8,6 +8,7 @@ mod imported_task;
 mod task_folder;
 
 mod changed_encoding;
+mod check;
 mod data_files;
 mod data_files_parquet;
 mod demo;
