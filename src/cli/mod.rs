@@ -19,11 +19,13 @@ pub mod cures;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod events;
 mod files;
 mod first_rows;
 mod iam;
 mod import;
 mod init;
+mod interrupt;
 mod logging;
 mod new_files;
 mod own_files;
@@ -78,6 +80,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show the statistics of each table, by the names of DMS, and resume suspended ones
     Tables(tables::TablesArgs),
+    /// Show the changes of state of a task, and go on with those to come
+    Events(events::EventsArgs),
     /// Show, export, import or remove the durable state of a task
     Checkpoint(checkpoint::CheckpointArgs),
     /// Load tables again: the next run sends every row of them once more
@@ -170,6 +174,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
+            Command::Events(args) => events::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),
             Command::Files(args) => files::run(args),

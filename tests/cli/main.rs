@@ -46,3 +46,4 @@ mod state;
 mod text_files;
 mod values;
 mod verify;
+mod watching;

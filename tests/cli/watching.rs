@@ -1,0 +1,107 @@
+//! Commands that look at a task while it goes on: its events, its shards, its status again and again; and the manual.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::task_folder::{Settings, TaskFolder, wait_until};
+
+/// A command that goes on, and the lines that it prints.
+struct Watching {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Watching {
+    fn start(task: &TaskFolder, arguments: &[&str]) -> Self {
+        let mut command = task.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended");
+        line
+    }
+
+    /// Reads up to a line that contains the text.
+    fn read_until(&mut self, text: &str) -> String {
+        loop {
+            let line = self.next_line();
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends it as Ctrl-C does; gives what it still said.
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &id])
+                .status()
+                .unwrap()
+                .success(),
+            "it is gone"
+        );
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+    }
+}
+
+#[test]
+fn events_are_listed_and_followed_when_their_file_is_put_aside() {
+    let task = TaskFolder::new(&Settings::default());
+    let none = task.brigade(&["events"]).expect(0);
+    assert_eq!(none.stdout, "", "{none:?}");
+    task.brigade(&["run", "--once"]).expect(0);
+    let text = task.brigade(&["events"]).expect(0).stdout;
+    let lines: Vec<_> = text.lines().collect();
+    let ids = ["DMS-EVENT-0074", "DMS-EVENT-0069", "DMS-EVENT-0079"];
+    assert_eq!(lines.len(), ids.len(), "{text}");
+    for (line, id) in lines.iter().zip(ids) {
+        assert!(line.starts_with("20") && line.contains(id), "{line}");
+    }
+    let last = task.brigade(&["events", "--limit", "1"]).expect(0).stdout;
+    assert_eq!(last.lines().collect::<Vec<_>>(), &lines[2..]);
+    let json = task
+        .brigade(&["events", "-o", "json", "-n", "1"])
+        .expect(0)
+        .stdout;
+    let event: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(event["detail"]["eventId"], "DMS-EVENT-0079");
+
+    let mut following = Watching::start(&task, &["events", "--follow", "--limit", "1"]);
+    assert_eq!(following.next_line().trim_end(), lines[2]);
+    // So much that the next event puts the file aside.
+    let events = task.path().join("state/events.jsonl");
+    let mut full = fs::read(&events).unwrap();
+    full.resize(1 << 20, b'\n');
+    fs::write(&events, full).unwrap();
+    task.brigade(&["run", "--once"]).expect(0);
+    assert!(
+        task.path().join("state/events.1.jsonl").exists(),
+        "it was put aside"
+    );
+    let started = following.next_line();
+    assert!(started.contains("with flag, resume"), "{started}");
+    assert!(following.next_line().contains("DMS-EVENT-0079"), "the run ended");
+    assert_eq!(following.interrupt(), (Some(0), String::new()));
+    assert_eq!(task.brigade(&["events"]).expect(0).stdout.lines().count(), 5);
+}
