@@ -34,6 +34,7 @@ mod preview;
 mod reload;
 mod run;
 mod schema;
+mod shards;
 mod start_type;
 pub mod status;
 mod stream_view;
@@ -80,6 +81,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show the statistics of each table, by the names of DMS, and resume suspended ones
     Tables(tables::TablesArgs),
+    /// Show what each shard of the target has taken, and what holds it up
+    Shards(shards::ShardsArgs),
     /// Show the changes of state of a task, and go on with those to come
     Events(events::EventsArgs),
     /// Show, export, import or remove the durable state of a task
@@ -174,6 +177,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
+            Command::Shards(args) => shards::run(args),
             Command::Events(args) => events::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),

@@ -27,6 +27,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "status",
         "check",
         "tables",
+        "shards",
         "events",
         "init",
         "plan",

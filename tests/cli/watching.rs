@@ -105,3 +105,30 @@ fn events_are_listed_and_followed_when_their_file_is_put_aside() {
     assert_eq!(following.interrupt(), (Some(0), String::new()));
     assert_eq!(task.brigade(&["events"]).expect(0).stdout.lines().count(), 5);
 }
+
+#[test]
+fn shards_say_what_they_took_and_what_they_do() {
+    let task = TaskFolder::new(&Settings::default());
+    let said = task.brigade(&["shards"]).expect(0).stdout;
+    assert!(said.contains("task orders never ran"), "{said}");
+    task.brigade(&["run", "--once"]).expect(0);
+    let json = task.json(&["shards"]);
+    let shards = json["shards"].as_array().unwrap();
+    let records: u64 = shards
+        .iter()
+        .map(|shard| shard["records"].as_u64().unwrap())
+        .sum();
+    assert_eq!((shards.len(), records), (2, 7), "{json:#}");
+    assert_eq!(
+        (&json["activity"], &json["schema_version"]),
+        (&"stopped".into(), &1.into())
+    );
+    let text = task.brigade(&["shards"]).expect(0).stdout;
+    for shard in shards {
+        let id = shard["shard_id"].as_str().unwrap();
+        let line = text.lines().find(|line| line.contains(id)).unwrap();
+        let last = shard["last_sequence_number"].as_str();
+        assert!(line.contains("not running"), "{line}");
+        assert!(last.is_none_or(|last| line.ends_with(last)), "{line}: {last:?}");
+    }
+}
