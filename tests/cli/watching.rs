@@ -132,3 +132,24 @@ fn shards_say_what_they_took_and_what_they_do() {
         assert!(last.is_none_or(|last| line.ends_with(last)), "{line}: {last:?}");
     }
 }
+
+#[test]
+fn a_status_that_is_watched_is_shown_when_it_changes() {
+    let task = TaskFolder::new(&Settings::default());
+    let mut watching = Watching::start(&task, &["status", "--watch"]);
+    watching.read_until("not started yet");
+    let mut running = task.start();
+    watching.read_until("running, process");
+    wait_until("all is sent", || task.records_count() == 7);
+    running.terminate();
+    assert_eq!(running.exit_code(), Some(0));
+    watching.read_until("stopped, nothing in flight");
+    let delivered = watching.read_until("delivered");
+    assert!(delivered.contains("7 records to 2 shards"), "{delivered}");
+    let (code, rest) = watching.interrupt();
+    assert_eq!(code, Some(0), "{rest}");
+    assert!(
+        !rest.contains("task "),
+        "nothing changed, so nothing is shown: {rest}"
+    );
+}
