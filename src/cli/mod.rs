@@ -27,6 +27,7 @@ mod import;
 mod init;
 mod interrupt;
 mod logging;
+mod man;
 mod new_files;
 mod own_files;
 mod plan;
@@ -103,6 +104,8 @@ enum Command {
     Schema,
     /// Print a completion script for a shell
     Completions(schema::CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(man::ManArgs),
     /// Watch the whole pipeline work on this machine, judged by an independent reader
     #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
@@ -188,6 +191,7 @@ impl Cli {
             Command::Iam(args) => iam::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),
+            Command::Man(args) => man::run(args),
             #[cfg(feature = "sandbox")]
             Command::Demo(args) => runtime()?.block_on(demo::run(args.clone())),
         }

@@ -153,3 +153,46 @@ fn a_status_that_is_watched_is_shown_when_it_changes() {
         "nothing changed, so nothing is shown: {rest}"
     );
 }
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let task = TaskFolder::new(&Settings::default());
+    let page = task.brigade(&["man"]).expect(0).stdout;
+    assert!(page.contains(".TH brigade 1"), "{page}");
+    let page = task.brigade(&["man", "dlq", "replay"]).expect(0).stdout;
+    assert!(
+        page.contains("brigade\\-dlq\\-replay") && page.contains("ordinals"),
+        "{page}"
+    );
+    task.brigade(&["man", "gone"]).expect(64);
+    task.brigade(&["man", "--dir", "pages"]).expect(0);
+    let written = |name: &str| task.path().join("pages").join(name).exists();
+    // The commands that the help lists, and those below them.
+    let help = |words: &[&str]| task.brigade(&[words, &["--help"]].concat()).expect(0).stdout;
+    let below = |help: &str| -> Vec<String> {
+        let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let commands = commands.take_while(|line| line.starts_with("  "));
+        commands
+            .filter(|line| !line.starts_with("   "))
+            .map(|line| line.split_whitespace().next().unwrap().to_owned())
+            .filter(|name| name != "help")
+            .collect()
+    };
+    let commands = below(&help(&[]));
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut pages = 1;
+    assert!(written("brigade.1"), "the program itself has one");
+    for command in &commands {
+        assert!(written(&format!("brigade-{command}.1")), "{command}");
+        pages += 1;
+        for verb in below(&help(&[command])) {
+            assert!(
+                written(&format!("brigade-{command}-{verb}.1")),
+                "{command} {verb}"
+            );
+            pages += 1;
+        }
+    }
+    let all = fs::read_dir(task.path().join("pages")).unwrap().count();
+    assert!(all >= pages, "{all} pages of {pages}");
+}
