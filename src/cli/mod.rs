@@ -19,7 +19,9 @@ pub mod cures;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod doctor;
 mod events;
+mod file_system;
 mod files;
 mod first_rows;
 mod iam;
@@ -70,6 +72,8 @@ enum Command {
     Run(run::RunArgs),
     /// Report everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Look whether this machine, its credentials and its network are fit for a task
+    Doctor(doctor::DoctorArgs),
     /// Make a configuration and a table definition from sample files
     Init(init::InitArgs),
     /// Show what is left to be sent and how long it will take, and warn about what stands in the way
@@ -174,6 +178,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Doctor(args) => doctor::run(args),
             Command::Init(args) => init::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),

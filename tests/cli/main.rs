@@ -15,6 +15,7 @@ mod demo;
 mod dlq_replay;
 mod dms_claims;
 mod dms_files;
+mod doctor;
 mod exit_codes;
 mod file_modes;
 mod files;
