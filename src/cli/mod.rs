@@ -46,6 +46,7 @@ mod task_events;
 mod task_files;
 mod task_view;
 mod text;
+mod top;
 mod validate;
 mod verify;
 
@@ -82,6 +83,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
+    /// Show what a task is doing on the whole terminal, until q
+    Top(top::TopArgs),
     /// Answer one question about a task with the exit codes of Nagios, for monitoring
     Check(check::CheckArgs),
     /// Show the statistics of each table, by the names of DMS, and resume suspended ones
@@ -183,6 +186,7 @@ impl Cli {
             Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
+            Command::Top(args) => top::run(args),
             Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Shards(args) => shards::run(args),

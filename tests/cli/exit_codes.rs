@@ -25,6 +25,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "run",
         "validate",
         "status",
+        "top",
         "check",
         "tables",
         "shards",
