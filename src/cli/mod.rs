@@ -42,6 +42,7 @@ mod start_type;
 pub mod status;
 mod stream_view;
 mod tables;
+mod tap;
 mod task_events;
 mod task_files;
 mod task_view;
@@ -91,6 +92,8 @@ enum Command {
     Tables(tables::TablesArgs),
     /// Show what each shard of the target has taken, and what holds it up
     Shards(shards::ShardsArgs),
+    /// Show some of the records that arrive in the stream from now on
+    Tap(tap::TapArgs),
     /// Show the changes of state of a task, and go on with those to come
     Events(events::EventsArgs),
     /// Show, export, import or remove the durable state of a task
@@ -190,6 +193,7 @@ impl Cli {
             Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
             Command::Shards(args) => shards::run(args),
+            Command::Tap(args) => tap::run(args),
             Command::Events(args) => events::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),

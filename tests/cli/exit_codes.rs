@@ -29,6 +29,7 @@ fn without_a_command_there_is_help_and_exit_64() {
         "check",
         "tables",
         "shards",
+        "tap",
         "events",
         "doctor",
         "man",
