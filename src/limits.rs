@@ -38,6 +38,8 @@ pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
 pub const PART_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of dead letters that one file may make in a minute unless `errors.dead_letters_max` says otherwise.
 pub const DEAD_LETTERS_BYTES_DEFAULT: u64 = 1024 * 1024 * 1024;
+/// Files that a process has to be allowed to have open: a task with a few shards has threads, connections, files of the state.
+pub const OPEN_FILES_MIN: u64 = 256;
 /// Bytes of a rejected row that are kept in its dead letter.
 pub const DEAD_LETTER_ROW_BYTES_MAX: usize = 64 * 1024;
 

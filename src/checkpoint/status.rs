@@ -58,6 +58,9 @@ pub struct TaskStatus {
     pub unselected_rows: u64,
     /// Change files known, done and set aside.
     pub changes: ObjectCounts,
+    /// When the oldest change file that is not settled yet was written, milliseconds since the epoch: what is in later ones waits.
+    #[serde(default)]
+    pub oldest_open_change_ms: Option<i64>,
     /// Objects set aside that wait for a person to decide, whenever that was.
     #[serde(default)]
     pub set_aside: u64,

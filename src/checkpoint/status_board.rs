@@ -146,6 +146,7 @@ impl StatusBoard {
             unassigned_error_rows: ledger.task().unassigned_error_rows,
             unselected_rows: ledger.task().unselected_rows,
             changes: self.changes.clone(),
+            oldest_open_change_ms: self.freshness.oldest_ms(QueueKind::Changes),
             set_aside: self.set_aside,
             quarantined: self.quarantined.clone(),
             outages: Vec::new(),

@@ -127,7 +127,7 @@ pub async fn sink(config: &Config) -> Result<Arc<dyn RecordSink>, Fault> {
 
 /// Credentials come from the SDK's provider chain alone, never from a file of ours. If the region is known, the SDK does
 /// not go looking for one, as far as a metadata service that may not be there.
-async fn sdk(region: Option<&str>) -> Result<SdkConfig, Fault> {
+pub(super) async fn sdk(region: Option<&str>) -> Result<SdkConfig, Fault> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(client) = ca_bundle::http_client()? {
         loader = loader.http_client(client);

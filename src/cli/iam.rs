@@ -20,7 +20,7 @@ const POLICY_VERSION: &str = "2012-10-17";
 pub(super) struct IamArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// Leave out what only `brigade verify` and `delivery: dedupe` need: reading the stream back
+    /// Leave out what only `brigade verify`, `brigade tap` and `delivery: dedupe` need: reading the stream back
     #[arg(long)]
     without_reading: bool,
 }

@@ -13,18 +13,24 @@ use crate::serve::desk::Order;
 
 pub mod backends;
 mod ca_bundle;
+mod check;
 mod checkpoint;
 mod confirm;
 pub mod cures;
 mod dead_letters;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+mod doctor;
+mod events;
+mod file_system;
 mod files;
 mod first_rows;
 mod iam;
 mod import;
 mod init;
+mod interrupt;
 mod logging;
+mod man;
 mod new_files;
 mod orders;
 mod own_files;
@@ -33,14 +39,18 @@ mod preview;
 mod reload;
 mod run;
 mod schema;
+mod shards;
 mod start_type;
 pub mod status;
 mod steer;
 mod stream_view;
 mod tables;
+mod tap;
 mod task_events;
 mod task_files;
+mod task_view;
 mod text;
+mod top;
 mod validate;
 mod verify;
 
@@ -67,6 +77,8 @@ enum Command {
     Run(run::RunArgs),
     /// Report everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Look whether this machine, its credentials and its network are fit for a task
+    Doctor(doctor::DoctorArgs),
     /// Make a configuration and a table definition from sample files
     Init(init::InitArgs),
     /// Show what is left to be sent and how long it will take, and warn about what stands in the way
@@ -75,8 +87,18 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a task is doing, running or not
     Status(status::StatusArgs),
+    /// Show what a task is doing on the whole terminal, until q
+    Top(top::TopArgs),
+    /// Answer one question about a task with the exit codes of Nagios, for monitoring
+    Check(check::CheckArgs),
     /// Show the statistics of each table, by the names of DMS, and resume suspended ones
     Tables(tables::TablesArgs),
+    /// Show what each shard of the target has taken, and what holds it up
+    Shards(shards::ShardsArgs),
+    /// Show some of the records that arrive in the stream from now on
+    Tap(tap::TapArgs),
+    /// Show the changes of state of a task, and go on with those to come
+    Events(events::EventsArgs),
     /// Show, export, import or remove the durable state of a task
     Checkpoint(checkpoint::CheckpointArgs),
     /// Load tables again: the next run sends every row of them once more
@@ -101,6 +123,8 @@ enum Command {
     Schema,
     /// Print a completion script for a shell
     Completions(schema::CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(man::ManArgs),
     /// Watch the whole pipeline work on this machine, judged by an independent reader
     #[cfg(feature = "sandbox")]
     Demo(demo::DemoArgs),
@@ -169,11 +193,17 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Doctor(args) => doctor::run(args),
             Command::Init(args) => init::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Status(args) => status::run(args),
+            Command::Top(args) => top::run(args),
+            Command::Check(args) => check::run(args),
             Command::Tables(args) => tables::run(args),
+            Command::Shards(args) => shards::run(args),
+            Command::Tap(args) => tap::run(args),
+            Command::Events(args) => events::run(args),
             Command::Checkpoint(args) => checkpoint::run(args),
             Command::Reload(args) => reload::run(args),
             Command::Pause(args) => steer::run(args, &Order::Pause),
@@ -186,6 +216,7 @@ impl Cli {
             Command::Iam(args) => iam::run(args),
             Command::Schema => schema::print_schema(),
             Command::Completions(args) => schema::print_completions(args),
+            Command::Man(args) => man::run(args),
             #[cfg(feature = "sandbox")]
             Command::Demo(args) => runtime()?.block_on(demo::run(args.clone())),
         }
@@ -205,8 +236,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         })
 }
 
-/// Writes a result to standard output.
+/// Writes a result to standard output. That nobody reads it any more is not a failure.
 fn print(text: &str) -> Result<(), Fault> {
+    print_on(text).map(drop)
+}
+
+/// Writes a part of a result to standard output; gives whether somebody still reads it.
+fn print_on(text: &str) -> Result<bool, Fault> {
     let mut out = std::io::stdout().lock();
     match out
         .write_all(printable_lines(text).as_bytes())
@@ -216,7 +252,8 @@ fn print(text: &str) -> Result<(), Fault> {
             FaultKind::StateIo,
             format!("cannot write to standard output: {error}"),
         )),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(_broken_pipe) => Ok(false),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::status::file::STATUS_FILE;
+use super::verify::record::VERIFY_FILE;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::config::Config;
 use crate::durable::tighten::{Tightened, tighten, with_entries};
@@ -38,7 +39,9 @@ pub(super) fn close(config: &Config) {
 fn paths(config: &Config) -> Vec<PathBuf> {
     let state = StateFolder::new(&config.state.path);
     let mut paths = vec![state.path().to_owned(), state.identity_file()];
-    paths.extend([STATUS_FILE, EVENTS_FILE, EVENTS_FILE_BEFORE].map(|name| state.path().join(name)));
+    paths.extend(
+        [STATUS_FILE, VERIFY_FILE, EVENTS_FILE, EVENTS_FILE_BEFORE].map(|name| state.path().join(name)),
+    );
     let folders = [
         state.exports_folder(),
         state.database_folder(),

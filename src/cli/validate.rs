@@ -64,12 +64,16 @@ struct Finding {
 
 /// One question to the outside.
 #[derive(Debug, Serialize)]
-struct Check {
-    subject: String,
-    passed: bool,
-    detail: String,
+pub(super) struct Check {
+    /// What was asked.
+    pub(super) subject: String,
+    /// Whether it is as a run needs it.
+    pub(super) passed: bool,
+    /// What the answer was.
+    pub(super) detail: String,
+    /// What kind of fault it is, if it is one.
     #[serde(skip)]
-    kind: Option<FaultKind>,
+    pub(super) kind: Option<FaultKind>,
 }
 
 /// Runs the command.
@@ -203,7 +207,7 @@ impl Check {
 }
 
 /// Asks source and target everything a run would need of them.
-async fn ask(config: &Config) -> Vec<Check> {
+pub(super) async fn ask(config: &Config) -> Vec<Check> {
     let mut checks = match backends::source(config).await {
         Ok(source) => ask_source(config, source.as_ref()).await,
         Err(fault) => vec![Check::of("source", Err(fault))],

@@ -131,7 +131,10 @@ pub fn for_each<T: DeserializeOwned>(path: &Path, mut each: impl FnMut(T)) -> io
 }
 
 /// The length of a file up to the end of its last whole line.
-fn whole_lines_bytes(file: &mut File) -> io::Result<u64> {
+///
+/// # Errors
+/// What the system said.
+pub fn whole_lines_bytes(file: &mut File) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut block = Vec::new();
     while end > 0 {

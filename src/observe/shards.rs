@@ -31,6 +31,20 @@ pub struct ShardActivity {
     /// Set while it has records to store, and for [`super::stall::STALLED_AFTER`] or longer could store none.
     #[serde(default)]
     pub stall: Option<Stall>,
+    /// What it took lately.
+    #[serde(default)]
+    pub lately: ShardRates,
+}
+
+/// What a shard took in the last ten seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRates {
+    /// Records a second.
+    pub records_rate: u64,
+    /// Bytes a second.
+    pub bytes_rate: u64,
+    /// Share of the records sent that it refused, in per cent; rounded up.
+    pub refused_percent: u64,
 }
 
 impl ShardActivity {
@@ -114,8 +128,16 @@ impl ShardBoard {
             return ShardActivity::default();
         };
         let stall = shard.batch.as_ref().and_then(|batch| batch.stall(Instant::now()));
+        let now = self.1.elapsed();
+        let (records_rate, bytes_rate) = shard.traffic.rates(now);
+        let lately = ShardRates {
+            records_rate,
+            bytes_rate,
+            refused_percent: shard.traffic.refused_percent(now),
+        };
         ShardActivity {
             stall,
+            lately,
             ..shard.activity
         }
     }
@@ -124,7 +146,7 @@ impl ShardBoard {
     pub fn stored(&self, shard_id: &str, records: u64, bytes: u64, refused: u64) {
         let now = self.1.elapsed();
         self.change(shard_id, |shard| {
-            shard.traffic.add(now, records, bytes);
+            shard.traffic.add(now, records, bytes, refused);
             shard.refused += refused;
         });
     }

@@ -164,6 +164,7 @@ fn import_file(args: &ImportArgs) -> Result<u8, Fault> {
     }
     let counts = import_into(folder, &config, &args.file)?;
     super::status::file::forget(folder);
+    super::verify::record::forget(folder);
     print_counts("imported", &counts, args.output)
 }
 
@@ -197,6 +198,7 @@ fn remove(args: &ResetArgs) -> Result<u8, Fault> {
         folder.identity_file(),
         folder.import_folder(),
         folder.path().join(super::status::file::STATUS_FILE),
+        folder.path().join(super::verify::record::VERIFY_FILE),
     ];
     let present: Vec<_> = paths.iter().filter(|path| path.exists()).collect();
     if present.is_empty() {
@@ -215,6 +217,7 @@ fn remove(args: &ResetArgs) -> Result<u8, Fault> {
     }
     reset(folder.path(), LOCK_WAIT).map_err(Fault::from)?;
     super::status::file::forget(folder.path());
+    super::verify::record::forget(folder.path());
     print_removed(&present, args, "removed")
 }
 

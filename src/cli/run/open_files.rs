@@ -3,9 +3,7 @@
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::fault::{Fault, FaultKind};
-
-/// Enough for a task with a few shards: threads, connections, files of the state.
-const OPEN_FILES_MIN: u64 = 256;
+use crate::limits::OPEN_FILES_MIN;
 
 /// Raises the soft limit to the hard one, as a process may.
 ///

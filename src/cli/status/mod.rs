@@ -5,6 +5,7 @@ pub mod file;
 pub(super) mod replication_task;
 pub(super) mod task_statistics;
 pub(super) mod unread;
+mod watch;
 
 use std::fmt;
 
@@ -14,11 +15,12 @@ use serde::Serialize;
 use self::file::Activity;
 use self::replication_task::ReplicationTask;
 use self::unread::{suspension_lines, unread_lines};
+use super::task_view::TaskView;
 use super::text::{counted, grouped, moment, span};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::{ObjectCounts, STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::Phase;
-use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
 use crate::fault::Fault;
 use crate::flow::outage::Outage;
 use crate::observe::shards::{Doubt, ShardActivity};
@@ -32,6 +34,9 @@ use crate::settings::ChangesFrom;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     config: ConfigPath,
+    /// Show it again and again until Ctrl-C: every two seconds on a terminal, otherwise whenever it changed
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -58,27 +63,10 @@ struct StatusReport {
 /// If the configuration or the status cannot be read.
 pub(super) fn run(args: &StatusArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    let status = file::read(&config.state.path)?;
-    let activity = file::activity(&config.state.path, status.as_ref());
-    let now_ms = SystemClock.now_ms();
-    let status = status.unwrap_or_else(|| TaskStatus {
-        schema_version: STATUS_SCHEMA_VERSION,
-        task: config.task.clone(),
-        updated_ms: now_ms,
-        ..TaskStatus::default()
-    });
-    let has_table_errors = status.tables.iter().any(|table| table.statistics.has_error());
-    let report = StatusReport {
-        activity,
-        replication_task: ReplicationTask::of(&config, Some(&status), activity, has_table_errors),
-        age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
-        status,
-        has_changes: config.migration_type.has_changes(),
-    };
-    super::print(&match args.output.format {
-        OutputFormat::Json => super::to_json(&report)?,
-        OutputFormat::Text => report.to_string(),
-    })?;
+    if args.watch {
+        return watch::watch(&config, args.output.format);
+    }
+    super::print(&StatusReport::of(&config)?.form(args.output.format)?)?;
     Ok(0)
 }
 
@@ -138,6 +126,36 @@ impl fmt::Display for StatusReport {
 }
 
 impl StatusReport {
+    /// What the files of the task say now.
+    fn of(config: &Config) -> Result<Self, Fault> {
+        let TaskView {
+            activity,
+            status,
+            now_ms,
+        } = TaskView::of(config)?;
+        let status = status.unwrap_or_else(|| TaskStatus {
+            schema_version: STATUS_SCHEMA_VERSION,
+            task: config.task.clone(),
+            updated_ms: now_ms,
+            ..TaskStatus::default()
+        });
+        let has_table_errors = status.tables.iter().any(|table| table.statistics.has_error());
+        Ok(Self {
+            activity,
+            replication_task: ReplicationTask::of(config, Some(&status), activity, has_table_errors),
+            age_ms: now_ms.saturating_sub(status.updated_ms).max(0),
+            status,
+            has_changes: config.migration_type.has_changes(),
+        })
+    }
+
+    fn form(&self, format: OutputFormat) -> Result<String, Fault> {
+        match format {
+            OutputFormat::Json => super::to_json(self),
+            OutputFormat::Text => Ok(self.to_string()),
+        }
+    }
+
     fn activity_text(&self) -> String {
         let process = self.status.process_id;
         match self.activity {

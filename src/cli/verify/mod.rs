@@ -1,5 +1,6 @@
 //! `brigade verify`: whether the stream holds every row that the checkpoint calls delivered.
 
+pub(super) mod record;
 mod report;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::record::Comparison;
 use super::checkpoint::open_existing;
 use super::text::{counted, grouped};
 use super::{ConfigPath, Output, OutputFormat, backends};
@@ -88,6 +90,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
         OutputFormat::Json => super::to_json(&report)?,
         OutputFormat::Text => report.to_string(),
     })?;
+    let is_partial = args.since.is_some() || !args.tables.is_empty();
+    record::keep(&config.state.path, Comparison::of(&report, now_ms, is_partial));
     verdict(&report)
 }
 

@@ -12,6 +12,7 @@ mod folder;
 mod reader;
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -118,6 +119,34 @@ impl RecordSink for NdjsonSink {
         let path = path_of(&self.directory, self.index_of(shard)?);
         Ok(Box::new(NdjsonReader::new(path, &start)?))
     }
+}
+
+/// Readers of all shards of a folder, each at its end: for whoever looks on while a task writes. Unlike
+/// [`NdjsonSink::open`] it repairs nothing, and what a task is about to write stays whole. Blocks.
+///
+/// # Errors
+/// [`SinkError::Missing`] if a file is not there, or what keeps it from being read.
+pub fn readers_at_end(
+    directory: &Path,
+    shards_count: u32,
+) -> Result<Vec<(String, Box<dyn ShardReader>)>, SinkError> {
+    let shards = ShardMap::uniform(shards_count).map_err(|error| failed("read", directory, &error))?;
+    let readers = shards.shards().iter().enumerate().map(|(index, shard)| {
+        let path = path_of(directory, index);
+        let end = File::open(&path).and_then(|mut file| json_lines::whole_lines_bytes(&mut file));
+        let end = end.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                let stream = path.display().to_string();
+                SinkError::Missing { stream }
+            } else {
+                failed("read", &path, &error)
+            }
+        })?;
+        let reader = NdjsonReader::new(path, &ReadStart::At(end.to_string()))?;
+        let reader: Box<dyn ShardReader> = Box::new(reader);
+        Ok((shard.id.clone(), reader))
+    });
+    readers.collect()
 }
 
 /// The file of the pretended shard at an index.

@@ -1,0 +1,113 @@
+//! When the stream was last compared with the files, and what was found.
+
+use super::verdict::{Level, Limits, Value, Verdict, seconds, time};
+use crate::cli::ConfigPath;
+use crate::cli::text::{counted, moment};
+use crate::cli::verify::record::{self, Comparison, Outcome, VerifyRecord};
+use crate::clock::{Clock, SystemClock};
+use crate::fault::Fault;
+
+/// The answer.
+///
+/// # Errors
+/// If the configuration or the record cannot be read.
+pub(super) fn answer(path: &ConfigPath, limits: Limits) -> Result<Verdict, Fault> {
+    let (config, _) = path.load()?;
+    Ok(match record::read(&config.state.path)? {
+        Some(record) => judge(&record, SystemClock.now_ms(), limits),
+        None => Verdict::new(Level::Unknown, "`brigade verify` never compared this state"),
+    })
+}
+
+fn judge(record: &VerifyRecord, now_ms: i64, limits: Limits) -> Verdict {
+    let age = |at_ms: i64| seconds(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0));
+    let last = &record.last;
+    let mut findings = Vec::new();
+    let level = match last.outcome {
+        Outcome::Complete => Level::Ok,
+        Outcome::Incomplete | Outcome::Unproven => Level::Warning,
+        Outcome::Missing => Level::Critical,
+    };
+    findings.push((level, text(last)));
+    let success = record.last_success.as_ref();
+    let success_age = success.map(|success| age(success.at_ms));
+    match (success, success_age) {
+        (Some(_), Some(age)) => {
+            let text = format!("the last comparison that found everything was {} ago", time(age));
+            findings.push((limits.level(age), text));
+        }
+        _ => findings.push((
+            Level::Warning,
+            "no comparison of everything found everything yet".to_owned(),
+        )),
+    }
+    let values = vec![
+        Value::judged("age", success_age, "s", limits),
+        Value::plain("missing", last.rows_missing),
+    ];
+    let fine = success.map(text).unwrap_or_default();
+    Verdict::of(findings, fine, values)
+}
+
+fn text(comparison: &Comparison) -> String {
+    let found = counted(comparison.rows_found, "row");
+    let what = match comparison.outcome {
+        Outcome::Complete => format!("complete, {found} found"),
+        Outcome::Incomplete => format!("incomplete: files are set aside, {found} found"),
+        Outcome::Unproven => format!("unproven: a file cannot be read again, {found} found"),
+        Outcome::Missing => format!("{} missing", counted(comparison.rows_missing, "row")),
+    };
+    let part = if comparison.is_partial { " of a part" } else { "" };
+    format!("compared{part} at {}: {what}", moment(comparison.at_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(outcome: Outcome, at_ms: i64) -> Comparison {
+        Comparison {
+            at_ms,
+            outcome,
+            is_partial: false,
+            rows_found: 5,
+            rows_missing: u64::from(outcome == Outcome::Missing),
+        }
+    }
+
+    fn said(last: Comparison, last_success: Option<Comparison>) -> String {
+        let record = VerifyRecord {
+            last,
+            last_success,
+            ..VerifyRecord::default()
+        };
+        judge(&record, 100_000, Limits::new(10, 50)).to_string()
+    }
+
+    #[test]
+    fn what_was_found_and_how_long_ago_decide() {
+        let complete = |at_ms| comparison(Outcome::Complete, at_ms);
+        let fine = said(complete(95_000), Some(complete(95_000)));
+        assert_eq!(
+            fine,
+            "OK - compared at 1970-01-01T00:01:35.000Z: complete, 5 rows found | age=5s;10;50 missing=0"
+        );
+        let old = said(complete(80_000), Some(complete(80_000)));
+        assert!(
+            old.starts_with("WARNING - the last comparison that found everything was 20 s ago"),
+            "{old}"
+        );
+        let older = said(complete(0), Some(complete(0)));
+        assert!(older.starts_with("CRITICAL"), "{older}");
+    }
+
+    #[test]
+    fn a_row_that_is_missing_is_critical_however_new_the_last_success_is() {
+        let missing = comparison(Outcome::Missing, 99_000);
+        let text = said(missing, Some(comparison(Outcome::Complete, 98_000)));
+        assert!(text.starts_with("CRITICAL - compared at"), "{text}");
+        assert!(text.ends_with("1 row missing | age=2s;10;50 missing=1"), "{text}");
+        let none = said(comparison(Outcome::Incomplete, 99_000), None);
+        assert!(none.starts_with("WARNING") && none.contains("age=U"), "{none}");
+    }
+}
