@@ -226,6 +226,9 @@ pub(super) fn state(view: &View, status: &TaskStatus) -> &'static str {
     if view.stop.is_cancelled() || status.life.stop.is_some() {
         return "stopping";
     }
+    if status.paused {
+        return "paused";
+    }
     match (status.generation, status.phase) {
         (0, _) => "starting",
         (_, Phase::FullLoad) => "full_load",

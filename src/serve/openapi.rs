@@ -193,7 +193,7 @@ impl Endpoint {
             operation = operation.request_body(Some(body.build()));
         }
         match self.path {
-            routes::SNAPSHOT => operation.parameter(query("since", Type::Integer)),
+            routes::SNAPSHOT => operation.parameter(query("since", Type::String)),
             "/livez" | "/readyz" => operation.parameter(query("verbose", Type::String)),
             _ => operation,
         }

@@ -185,7 +185,7 @@ const READINGS: &[(&Metric, Read)] = &[
     (&catalog::OBJECTS_SET_ASIDE, |_, status| one(status.set_aside)),
     (&catalog::TASK_STATE, |view, status| {
         let now = state(view, status);
-        let states = ["starting", "full_load", "changes", "stopping"];
+        let states = ["starting", "full_load", "changes", "paused", "stopping"];
         labelled("state", states.map(|state| (state, u64::from(state == now))))
     }),
     (&catalog::BUILD_INFO, |_, _| {

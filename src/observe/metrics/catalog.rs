@@ -159,7 +159,7 @@ metrics! {
     OBJECTS_SET_ASIDE = Gauge "brigade.objects_set_aside" "{object}" []
         "Objects that are set aside and wait for a person to decide, whichever run set them aside.";
     TASK_STATE = Gauge "brigade.task_state" "" ["state"]
-        "1 for the state of the task: `starting`, `full_load`, `changes` or `stopping`; 0 for the others.";
+        "1 for the state of the task: `starting`, `full_load`, `changes`, `paused` or `stopping`; 0 for the others.";
     BUILD_INFO = Gauge "brigade.build_info" "" ["version"]
         "Always 1; its label says which program runs.";
     START_TIME = Gauge "process.start_time" "s" []

@@ -64,7 +64,7 @@ function setBusy(isBusy) {
   refresh();
 }
 
-/** Says whether what is shown is how the task is: an old state is no ground for an order. */
+/** Says whether what is shown is how the task is. An order on an old state could be a wrong one. */
 export function setLive(isLive) {
   state.isLive = isLive;
   refresh();

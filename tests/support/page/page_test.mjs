@@ -339,7 +339,7 @@ const tests = {
     await shows(page, "#outcome-message", "it stops");
     check(page.orders.at(-1).path === "/api/v1/stop" && page.orders.length === 2, `other orders: ${JSON.stringify(page.orders)}`);
     await shows(page, "#sentence", "was stopped and does not answer any more");
-    // An old state is no ground for an order.
+    // an order on an old state could be a wrong one.
     const pause = page.getByRole("button", { name: "Pause the task" });
     check((await pause.getAttribute("aria-disabled")) === "true", "orders can be given to a task that does not answer");
     await pause.click({ force: true });
