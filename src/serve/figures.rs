@@ -1,6 +1,7 @@
 //! How a status and the counters become readings of metrics.
 
 use super::view::View;
+use crate::aws::witness::Witness;
 use crate::checkpoint::status::{ObjectCounts, TableStatus, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::flow::outage::Side;
@@ -182,7 +183,7 @@ pub(super) fn checkpoint_age(view: &View, status: &TaskStatus) -> f64 {
 
 /// Which stream it is.
 pub(super) fn stream_info(view: &View) -> Readings {
-    let stream = view.target.as_ref().and_then(|target| target.stream());
+    let stream = view.target.as_ref().and_then(Witness::stream);
     let stream = stream.into_iter();
     stream
         .map(|stream| (1.0, vec![("stream", stream.name), ("mode", stream.mode)]))
@@ -191,7 +192,7 @@ pub(super) fn stream_info(view: &View) -> Readings {
 
 /// Requests to S3.
 pub(super) fn s3_requests(view: &View) -> Readings {
-    let counts = view.source.witness().map(|witness| witness.requests());
+    let counts = view.source.witness().map(Witness::requests);
     let counts = counts.into_iter().flatten();
     counts
         .map(|(operation, code, count)| (number(count), vec![("op", operation), ("code", code)]))

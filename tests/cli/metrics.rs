@@ -102,7 +102,7 @@ fn lines_for_cloudwatch_have_the_names_of_dms_and_what_was_done() {
     let sum = |name: &str| of_task[name].as_f64().unwrap();
     let rows = sum("FullLoadThroughputRowsTarget") + sum("CDCThroughputRowsTarget");
     assert!(rows > 0.0, "{of_task}");
-    assert_eq!(sum("CDCLatencyTarget"), 0.0, "everything is settled: {of_task}");
+    assert!(sum("CDCLatencyTarget") < 1e-9, "everything is settled: {of_task}");
     let task = TaskFolder::new(&Settings::default());
     let ended = task.brigade(&["run", "--once"]).expect(0);
     assert!(!ended.stdout.contains("_aws"), "not without the key: {ended:?}");
@@ -116,8 +116,11 @@ enum Manner {
     IsMute,
 }
 
-/// An endpoint for telemetry; what it was sent, by path.
-fn endpoint(manner: Manner) -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+/// Paths and bodies of requests.
+type Sent = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+/// An endpoint for telemetry, and what it was sent.
+fn endpoint(manner: Manner) -> (String, Sent) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let sent = Arc::new(Mutex::new(Vec::new()));

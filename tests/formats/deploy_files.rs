@@ -1,6 +1,11 @@
 //! Files to deploy beside brigade say what is true: they parse, and ask for metrics that there are, with labels that they
 //! have.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
