@@ -20,7 +20,7 @@ use super::done_objects::DoneObjects;
 use super::ledger::{Ledger, LedgerError};
 use super::messages::ObjectsDone;
 use super::status::{StatusBoard, TaskStatus};
-use super::store::{CheckpointDelta, CheckpointStore, StoreError};
+use super::store::{CheckpointDelta, CheckpointStore, ObjectState, StoreError};
 use super::suspended::refuse_suspended;
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
@@ -158,7 +158,9 @@ impl Checkpointer {
 
     pub(super) fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
         let traces = finished.iter().filter_map(|id| self.traces.remove(id));
-        commit_span(delta.objects.len(), delta.cuts.len(), traces.collect())
+        let traces = traces.collect();
+        let objects = delta.objects.iter();
+        commit_span(objects.map(position_of), delta.cuts.len(), traces)
     }
 
     pub(super) fn announce(&mut self, finished: Vec<ObjectId>) {
@@ -195,6 +197,18 @@ impl Checkpointer {
     pub(super) fn commit_if_waited_for(&mut self, context: &mut Context<Self>) {
         if self.is_waited_for && self.parts.ledger.has_settled() {
             self.commit_soon(context);
+        }
+    }
+}
+
+/// Where an object was left, as a commit's span names it.
+fn position_of((id, state): &(ObjectId, ObjectState)) -> String {
+    match state {
+        ObjectState::Registered => format!("{id}@0"),
+        ObjectState::Open(progress) => format!("{id}@{}", progress.watermark.ordinal),
+        ObjectState::Done(_) => format!("{id} done"),
+        ObjectState::Quarantined { watermark, .. } | ObjectState::Decided { watermark, .. } => {
+            format!("{id}@{} set aside", watermark.ordinal)
         }
     }
 }

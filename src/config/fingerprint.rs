@@ -105,6 +105,7 @@ impl Config {
             limits,
             api: _,
             otlp_endpoint: _,
+            otlp: _,
         } = self;
         let ErrorsConfig {
             dead_letters_max: _,

@@ -29,8 +29,8 @@ pub use self::schema::json_schema;
 use crate::map::Mappings;
 use crate::model::Table;
 use crate::settings::{
-    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, SourceConfig,
-    StateConfig, StopConfig, TargetConfig,
+    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, OtlpConfig,
+    SourceConfig, StateConfig, StopConfig, TargetConfig,
 };
 
 /// A task, ready to run.
@@ -64,6 +64,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// OTLP over HTTP/protobuf endpoint, without a path; `None` sends nothing.
     pub otlp_endpoint: Option<String>,
+    /// What goes there.
+    pub otlp: OtlpConfig,
 }
 
 #[cfg(test)]

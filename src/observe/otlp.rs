@@ -1,7 +1,7 @@
 //! Sends spans to an OTLP endpoint, over HTTP with protobuf.
 //!
-//! Spans are a side show: they are queued without waiting, dropped if the queue is full, and given up after a few
-//! seconds at the end. An endpoint that is dead, slow or mute disturbs nothing but itself.
+//! They are a side show: queued without waiting, dropped if the queue is full, and given up after a few seconds at the end. An
+//! endpoint that is dead, slow or mute disturbs nothing but itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,10 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter,
 };
 
+use super::chosen_spans::ChosenSpans;
+use super::sampling::PerSecond;
 use crate::fault::{Fault, FaultKind};
+use crate::settings::OtlpConfig;
 
 /// Where OTLP over HTTP takes spans, behind the configured endpoint.
 const TRACES_PATH: &str = "/v1/traces";
@@ -32,7 +35,11 @@ pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If spans cannot be sent to the endpoint.
-pub(super) fn provider(endpoint: &str, task: &str) -> Result<(SdkTracerProvider, DeliveryState), Fault> {
+pub(super) fn provider(
+    endpoint: &str,
+    task: &str,
+    config: OtlpConfig,
+) -> Result<(SdkTracerProvider, DeliveryState), Fault> {
     let state = DeliveryState::default();
     let exporter = OtlpExporter::builder()
         .with_http()
@@ -55,16 +62,21 @@ pub(super) fn provider(endpoint: &str, task: &str) -> Result<(SdkTracerProvider,
     let processor = BatchSpanProcessor::builder(exporter)
         .with_batch_config(batches)
         .build();
-    let resource = Resource::builder()
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(ChosenSpans::new(processor, task, config.has_old_names))
+        .with_sampler(PerSecond::new(config.objects_per_second))
+        .with_resource(resource(task))
+        .build();
+    Ok((provider, state))
+}
+
+/// Who is speaking.
+fn resource(task: &str) -> Resource {
+    Resource::builder()
         .with_service_name("bucket-brigade")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .with_attribute(KeyValue::new("brigade.task", task.to_owned()))
-        .build();
-    let provider = SdkTracerProvider::builder()
-        .with_span_processor(processor)
-        .with_resource(resource)
-        .build();
-    Ok((provider, state))
+        .build()
 }
 
 fn traces_url(endpoint: &str) -> String {

@@ -17,9 +17,16 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use super::otlp;
 use crate::fault::{Fault, FaultKind};
+use crate::settings::OtlpConfig;
 
 /// Target of everything that this crate logs.
 const OWN_TARGET: &str = "bucket_brigade";
+
+/// Says in the log which task is running. It is no part of a trace: it is as long as the task.
+const RUN_SPAN: &str = "run";
+
+/// Spans that give lines of the log their context.
+const LOG_SPANS: [&str; 3] = [RUN_SPAN, "load", "parse.chunk"];
 
 /// The most detailed level at which other crates are logged.
 const FOREIGN_LEVEL_MAX: Level = Level::INFO;
@@ -38,6 +45,8 @@ pub struct LogOptions {
 pub struct SpanTarget<'a> {
     /// Base URL of the OTLP endpoint.
     pub endpoint: &'a str,
+    /// What goes there.
+    pub config: OtlpConfig,
     /// Name of the task.
     pub task: &'a str,
 }
@@ -54,7 +63,7 @@ pub struct Telemetry {
 /// If the filter or the endpoint is wrong, or if logging was started before.
 pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Telemetry, Fault> {
     let provider = spans
-        .map(|target| otlp::provider(target.endpoint, target.task))
+        .map(|target| otlp::provider(target.endpoint, target.task, target.config))
         .transpose()?;
     let span_layer = provider.as_ref().map(|(provider, _state)| {
         tracing_opentelemetry::layer()
@@ -62,7 +71,7 @@ pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Tele
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(Targets::new().with_target(OWN_TARGET, LevelFilter::INFO))
+            .with_filter(filter_fn(is_traced))
     });
     tracing_subscriber::registry()
         .with(log_layer(options)?)
@@ -102,7 +111,7 @@ fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sy
         Fault::new(FaultKind::Usage, message)
     })?;
     let filter = filter.and(filter_fn(|event: &Metadata<'_>| {
-        is_allowed(event.target(), *event.level())
+        is_allowed(event.target(), *event.level()) && is_of_log(event)
     }));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(|| super::terminal::StandardError)
@@ -129,6 +138,17 @@ fn directives(filter: &str) -> String {
 /// Whether something may be logged at all.
 fn is_allowed(target: &str, level: Level) -> bool {
     is_own(target) || level <= FOREIGN_LEVEL_MAX
+}
+
+/// Whether a span or an event goes to the collector as part of a trace.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    is_own(metadata.target()) && *metadata.level() <= Level::INFO && metadata.name() != RUN_SPAN
+}
+
+/// Whether the log shows an event or a span. Spans that tell nothing to its readers are not even made where nothing is
+/// traced.
+fn is_of_log(metadata: &Metadata<'_>) -> bool {
+    !metadata.is_span() || LOG_SPANS.contains(&metadata.name())
 }
 
 fn is_own(target: &str) -> bool {

@@ -242,6 +242,7 @@ impl Edges {
         if !rejected.is_empty() {
             outstanding.push((Lane::DeadLetters, saturate::to_u64(rejected.len())));
         }
+        context.trace.read(tally.records, tally.dead_lettered);
         self.checkpointer.notify(ChunkParsed {
             chunk: reference.clone(),
             span,

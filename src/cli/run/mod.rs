@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::progress::ProgressLines;
 use super::backends;
@@ -111,14 +109,8 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
     let result = span.in_scope(|| {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
-        let result = execute(config, mode, args.start_type, &runtime);
-        if let Err(fault) = &result {
-            span.set_status(Status::error(fault.to_string()));
-        }
-        result
+        execute(config, mode, args.start_type, &runtime)
     });
-    // Spans are sent when they are closed.
-    drop(span);
     telemetry.stop();
     // A file system that does not answer must not keep the process.
     runtime.shutdown_background();
