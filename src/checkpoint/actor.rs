@@ -20,8 +20,9 @@ use super::done_objects::DoneObjects;
 use super::ledger::{Ledger, LedgerError};
 use super::messages::ObjectsDone;
 use super::status::{StatusBoard, TaskStatus};
-use super::store::{CheckpointDelta, CheckpointStore, ObjectState, StoreError};
+use super::store::{CheckpointDelta, CheckpointStore, StoreError};
 use super::suspended::refuse_suspended;
+use super::traced::span_of;
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::Budget;
@@ -31,7 +32,6 @@ use crate::flow::halt::Halt;
 use crate::flow::outage::Outages;
 use crate::model::ObjectId;
 use crate::observe::counters::Counters;
-use crate::observe::object_trace::commit_span;
 
 /// Time between two statuses; what a person sees as steady.
 const STATUS_INTERVAL: Duration = Duration::from_millis(200);
@@ -158,9 +158,7 @@ impl Checkpointer {
 
     pub(super) fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
         let traces = finished.iter().filter_map(|id| self.traces.remove(id));
-        let traces = traces.collect();
-        let objects = delta.objects.iter();
-        commit_span(objects.map(position_of), delta.cuts.len(), traces)
+        span_of(delta, traces.collect())
     }
 
     pub(super) fn announce(&mut self, finished: Vec<ObjectId>) {
@@ -197,18 +195,6 @@ impl Checkpointer {
     pub(super) fn commit_if_waited_for(&mut self, context: &mut Context<Self>) {
         if self.is_waited_for && self.parts.ledger.has_settled() {
             self.commit_soon(context);
-        }
-    }
-}
-
-/// Where an object was left, as a commit's span names it.
-fn position_of((id, state): &(ObjectId, ObjectState)) -> String {
-    match state {
-        ObjectState::Registered => format!("{id}@0"),
-        ObjectState::Open(progress) => format!("{id}@{}", progress.watermark.ordinal),
-        ObjectState::Done(_) => format!("{id} done"),
-        ObjectState::Quarantined { watermark, .. } | ObjectState::Decided { watermark, .. } => {
-            format!("{id}@{} set aside", watermark.ordinal)
         }
     }
 }

@@ -28,4 +28,5 @@ pub mod status;
 pub mod store;
 pub mod suspended;
 pub mod tally;
+mod traced;
 pub mod watermark;

@@ -126,8 +126,7 @@ fn a_small_document_gets_every_default() {
             restart: RestartDelays::default(),
         }
     );
-    assert_eq!(config.otlp_endpoint, None);
-    assert_eq!(config.otlp, OtlpConfig::default());
+    assert_eq!((config.otlp_endpoint, config.otlp), (None, OtlpConfig::default()));
     assert_eq!(config.tables.len(), 1);
 }
 

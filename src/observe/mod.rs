@@ -18,4 +18,6 @@ pub mod stall;
 pub mod terminal;
 mod thinning;
 pub mod tracing;
+#[cfg(test)]
+mod trace_tests;
 mod traffic;

@@ -175,7 +175,7 @@ impl ObjectTrace {
         requests.count += 1;
         requests.throttled += u64::from(end.is_throttled);
         requests.repeated += u64::from(end.is_repeated);
-        requests.thinning.keeps(end.is_throttled || end.is_repeated) || end.is_failed
+        end.is_failed || requests.thinning.keeps(end.is_throttled || end.is_repeated)
     }
 
     /// Leads to the span of a request that carried rows of other objects, too, and so is not its child.
@@ -229,8 +229,8 @@ pub fn list_span(queue: &str, location: &str) -> Span {
 /// What the listing found whose span is the current one.
 pub fn listed(seen: usize, new: usize) {
     Span::current()
-        .record("brigade.keys.seen", seen)
-        .record("brigade.keys.new", new);
+        .record("brigade.keys.seen", saturate::to_i64(seen))
+        .record("brigade.keys.new", saturate::to_i64(new));
 }
 
 /// The operation whose span this is has failed.
@@ -253,9 +253,9 @@ pub fn commit_span(
     let span = tracing::info_span!(
         parent: None,
         "checkpoint",
-        brigade.objects = positions.len(),
-        brigade.shards = shards_count,
-        brigade.finished = finished.len(),
+        brigade.objects = saturate::to_i64(positions.len()),
+        brigade.shards = saturate::to_i64(shards_count),
+        brigade.finished = saturate::to_i64(finished.len()),
     );
     if !span.is_disabled() {
         let positions = positions.take(POSITIONS_MAX).map(StringValue::from);

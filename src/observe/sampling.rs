@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// Chooses among the traces of each kind; what belongs to a trace follows it.
 #[derive(Debug, Clone)]
 pub(super) struct PerSecond {
-    per_second: NonZeroU32,
+    limit: NonZeroU32,
     epoch: Instant,
     /// By the name of the root.
     kinds: Arc<Mutex<HashMap<String, Tokens>>>,
@@ -32,14 +32,14 @@ impl PerSecond {
     /// At most so many traces of each kind a second.
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         Self {
-            per_second,
+            limit: per_second,
             epoch: Instant::now(),
             kinds: Arc::default(),
         }
     }
 
     fn takes(&self, name: &str, now_seconds: f64) -> bool {
-        let full = f64::from(self.per_second.get());
+        let full = f64::from(self.limit.get());
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if !kinds.contains_key(name) {
             let tokens = Tokens {

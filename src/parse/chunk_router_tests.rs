@@ -58,6 +58,19 @@ fn mappings() -> Mappings {
     MappedTables::of(&rules, vec![table()], &mut report).mappings
 }
 
+fn limits() -> LimitsConfig {
+    LimitsConfig {
+        in_flight_bytes: 0,
+        files_in_parallel: 1,
+        row_bytes_max: 1 << 20,
+        drain_timeout: Duration::ZERO,
+        outage_patience: None,
+        hang_timeout: Duration::ZERO,
+        restarts_max: 0,
+        restart: RestartDelays::default(),
+    }
+}
+
 pub(super) fn config() -> Config {
     let nowhere = PathBuf::new;
     Config {
@@ -104,16 +117,7 @@ pub(super) fn config() -> Config {
             path: nowhere(),
             commit_interval: Duration::ZERO,
         },
-        limits: LimitsConfig {
-            in_flight_bytes: 0,
-            files_in_parallel: 1,
-            row_bytes_max: 1 << 20,
-            drain_timeout: Duration::ZERO,
-            outage_patience: None,
-            hang_timeout: Duration::ZERO,
-            restarts_max: 0,
-            restart: RestartDelays::default(),
-        },
+        limits: limits(),
         api: ApiConfig::default(),
         otlp_endpoint: None,
         otlp: OtlpConfig::default(),

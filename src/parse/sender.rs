@@ -203,6 +203,8 @@ impl ChunkSender {
 
     async fn send_part(&self, outgoing: Outgoing) -> Result<Kept, StageClosed> {
         self.counters.skipped(outgoing.rendered.skipped);
+        let tally = &outgoing.rendered.tally;
+        outgoing.context.trace.read(tally.records, tally.dead_lettered);
         self.edges.send(outgoing).await
     }
 }
@@ -242,7 +244,6 @@ impl Edges {
         if !rejected.is_empty() {
             outstanding.push((Lane::DeadLetters, saturate::to_u64(rejected.len())));
         }
-        context.trace.read(tally.records, tally.dead_lettered);
         self.checkpointer.notify(ChunkParsed {
             chunk: reference.clone(),
             span,

@@ -15,7 +15,10 @@ pub struct OtlpConfig {
 
 impl OtlpConfig {
     /// How many objects a second are traced if nobody says.
-    const OBJECTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+    const OBJECTS_PER_SECOND: NonZeroU32 = match NonZeroU32::new(10) {
+        Some(number) => number,
+        None => NonZeroU32::MIN,
+    };
 }
 
 impl Default for OtlpConfig {

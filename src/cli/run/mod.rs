@@ -111,7 +111,7 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
         execute(config, mode, args.start_type, &runtime)
     });
-    telemetry.stop();
+    telemetry.stop(result.as_ref().err());
     // A file system that does not answer must not keep the process.
     runtime.shutdown_background();
     let summary = result?;

@@ -349,8 +349,7 @@ static OTLP: Group = Group {
             name: "old_names",
             kind: Kind::Boolean,
             presence: Presence::Default("false"),
-            about: "Also write `messaging.system` (`aws_kinesis`), the older name of `messaging.system.name`\n\
-                    (`aws.kinesis`).",
+            about: "Also write `messaging.system`, the older name of `messaging.system.name`.",
         },
     ]],
 };

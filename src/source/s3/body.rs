@@ -217,7 +217,7 @@ fn note_answer(answer: &Result<GetObjectOutput, SdkError<GetObjectError, HttpRes
     let span = Span::current();
     let (request_id, status) = match answer {
         // The SDK does not keep the status of a good answer; a range is answered with 206.
-        Ok(output) if output.content_range().is_some() => (output.request_id(), Some(206)),
+        Ok(output) if output.content_range().is_some() => (output.request_id(), Some(206_u16)),
         Ok(output) => (output.request_id(), Some(200)),
         Err(error) => {
             let status = error.raw_response().map(|answer| answer.status().as_u16());
@@ -228,7 +228,8 @@ fn note_answer(answer: &Result<GetObjectOutput, SdkError<GetObjectError, HttpRes
         span.record("aws.request_id", request_id);
     }
     if let Some(status) = status {
-        span.record("http.response.status_code", status);
+        // Signed: an unsigned number becomes a text.
+        span.record("http.response.status_code", i64::from(status));
     }
 }
 
