@@ -44,6 +44,7 @@ mod privacy;
 mod read_otherwise;
 mod serve;
 mod state;
+mod systemd;
 mod text_files;
 mod values;
 mod verify;

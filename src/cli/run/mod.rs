@@ -5,6 +5,7 @@ mod progress;
 mod rates;
 mod signals;
 mod state_disk;
+mod systemd;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use self::progress::ProgressLines;
+use self::systemd::Service;
 use super::backends;
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
@@ -146,8 +148,10 @@ fn execute(
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, Arc::clone(&opened.source), stop.clone());
     let beat = view.beat();
+    let service = Service::start(runtime.handle(), pipeline.status(), beat.clone(), stop.clone());
     let serving = Serving::start(runtime.handle(), listening, view)?;
     let end = run_in_system(&pipeline, stop, beat);
+    service.finish(runtime.handle());
     runtime.block_on(serving.stop());
     progress.finish(runtime.handle());
     let set_aside = show_set_aside(&pipeline, &opened.store());
