@@ -1,6 +1,10 @@
 //! What a task tells systemd, over a real socket.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

@@ -1,7 +1,13 @@
 //! A real Jaeger takes the spans of a task, and tells the way of one object: from the listing that found it to the requests
 //! that carried its rows and the commit that finished it.
 #![cfg(feature = "sandbox")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_assert_message,
+    reason = "a test fails by panicking, and says where"
+)]
 
 use std::fs;
 use std::io::{Read, Write};

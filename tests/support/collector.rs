@@ -11,11 +11,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+/// Path and body.
+type Request = (String, Vec<u8>);
+
 /// The collector. It ends with the process of the tests.
 #[derive(Debug, Clone)]
 pub struct Collector {
     status: &'static str,
-    requests: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     /// Where it listens.
     pub endpoint: String,
 }

@@ -129,7 +129,13 @@ pub fn jaeger() -> Result<PathBuf, String> {
         let downloaded = downloaded.map_err(|error| error.to_string())?;
         let module: serde_json::Value = serde_json::from_slice(&downloaded.stdout)
             .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&downloaded.stderr)))?;
-        let sums = Path::new(module["Dir"].as_str().ok_or("no folder of the module")?).join("go.sum");
+        let sums = Path::new(
+            module
+                .get("Dir")
+                .and_then(serde_json::Value::as_str)
+                .ok_or("no folder of the module")?,
+        )
+        .join("go.sum");
         let text = |error: std::io::Error| error.to_string();
         fs::write(folder.join("go.sum"), fs::read(sums).map_err(text)?).map_err(text)?;
         let sarama = "github.com/Shopify/sarama";
