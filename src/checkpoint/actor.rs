@@ -23,6 +23,7 @@ use super::status::TaskStatus;
 use super::status_board::StatusBoard;
 use super::store::{CheckpointDelta, CheckpointStore, StoreError};
 use super::suspended::refuse_suspended;
+use super::traced::span_of;
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::budget::Budget;
@@ -32,7 +33,6 @@ use crate::flow::halt::Halt;
 use crate::flow::outage::Outages;
 use crate::model::ObjectId;
 use crate::observe::counters::Counters;
-use crate::observe::object_trace::commit_span;
 
 /// Time between two statuses; what a person sees as steady.
 const STATUS_INTERVAL: Duration = Duration::from_millis(200);
@@ -160,7 +160,7 @@ impl Checkpointer {
 
     pub(super) fn commit_span(&mut self, delta: &CheckpointDelta, finished: &[ObjectId]) -> Span {
         let traces = finished.iter().filter_map(|id| self.traces.remove(id));
-        commit_span(delta.objects.len(), delta.cuts.len(), traces.collect())
+        span_of(delta, traces.collect())
     }
 
     pub(super) fn announce(&mut self, finished: Vec<ObjectId>) {

@@ -30,4 +30,5 @@ pub mod status_board;
 pub mod store;
 pub mod suspended;
 pub mod tally;
+mod traced;
 pub mod watermark;

@@ -45,8 +45,11 @@ impl LogArgs {
         };
         let spans = config.and_then(|config| {
             let endpoint = config.otlp_endpoint.as_deref()?;
-            let task = config.task.as_str();
-            Some(SpanTarget { endpoint, task })
+            Some(SpanTarget {
+                endpoint,
+                config: config.otlp,
+                task: &config.task,
+            })
         });
         tracing::start(&options, spans)
     }

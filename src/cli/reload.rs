@@ -13,6 +13,7 @@ use super::{ConfigPath, Output, task_events};
 use crate::checkpoint::reload::Extent;
 use crate::checkpoint::store::CheckpointStore;
 use crate::fault::{Fault, FaultKind};
+use crate::model::Table;
 use crate::saturate;
 use crate::serve::desk::{Order, Outcome, ReloadOrder};
 use crate::supervise::events::TaskEvent;
@@ -50,7 +51,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<u8, Fault> {
     }
     let names = tables_of(&config, &args.tables)?;
     let names = names.iter().filter_map(|index| config.tables.get(index.0));
-    let names: Vec<_> = names.map(|table| table.stored_name()).collect();
+    let names: Vec<_> = names.map(Table::stored_name).collect();
     let what = format!(
         "{} of task {} will be loaded again from the first row, after a drop-table and a create-table record: {}",
         counted(saturate::to_u64(names.len()), "table"),

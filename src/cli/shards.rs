@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::status::file::Activity;
 use super::task_view::TaskView;
-use super::text::{grouped, moment, span, table};
+use super::text::{grouped, lines, moment, span, table};
 use super::{ConfigPath, Output, OutputFormat};
 use crate::checkpoint::status::ShardStatus;
 use crate::fault::Fault;
@@ -161,13 +161,16 @@ impl ShardsReport {
         let numbers = ["records", "records/s", "bytes/s", "refused"];
         let rows = self.shards.iter().map(ShardReport::row);
         let mut text = table(&headers, &numbers, rows);
-        for shard in &self.shards {
-            if let Some(stall) = shard.shard.activity.stall {
-                let lasted = span(Duration::from_millis(stall.lasted_ms));
-                let name = shard.name();
-                text += &format!("{name} has stored nothing for {lasted}: {}\n", stall.waits_for);
-            }
-        }
+        let stalls = self.shards.iter().filter_map(|shard| {
+            let stall = shard.shard.activity.stall?;
+            let lasted = span(Duration::from_millis(stall.lasted_ms));
+            let name = shard.name();
+            Some(format!(
+                "{name} has stored nothing for {lasted}: {}",
+                stall.waits_for
+            ))
+        });
+        text += &lines(stalls);
         text + &format!("as of {as_of}; rates are of ten seconds, in per cent of what a shard takes\n")
     }
 }

@@ -106,6 +106,7 @@ impl Config {
             api: _,
             otlp_endpoint: _,
             is_emf: _,
+            otlp: _,
         } = self;
         let ErrorsConfig {
             dead_letters_max: _,

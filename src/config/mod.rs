@@ -29,8 +29,8 @@ pub use self::schema::json_schema;
 use crate::map::Mappings;
 use crate::model::Table;
 use crate::settings::{
-    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, SourceConfig,
-    StateConfig, StopConfig, TargetConfig,
+    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, OtlpConfig,
+    SourceConfig, StateConfig, StopConfig, TargetConfig,
 };
 
 /// A task, ready to run.
@@ -66,6 +66,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// Whether metrics are printed for CloudWatch.
     pub is_emf: bool,
+    /// What goes there.
+    pub otlp: OtlpConfig,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::keys::Kind;
 use super::*;
-use crate::settings::{ConfigProblems, CsvDialect, Ordering, Pace, Problem, RestartDelays};
+use crate::settings::{ConfigProblems, CsvDialect, Ordering, OtlpConfig, Pace, Problem, RestartDelays};
 
 /// An environment of fixed variables and files.
 #[derive(Debug, Default)]
@@ -126,7 +126,7 @@ fn a_small_document_gets_every_default() {
             restart: RestartDelays::default(),
         }
     );
-    assert_eq!(config.otlp_endpoint, None);
+    assert_eq!((config.otlp_endpoint, config.otlp), (None, OtlpConfig::default()));
     assert_eq!(config.tables.len(), 1);
 }
 

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::catalog::{Catalog, ListRequest};
 use super::listing::{Lateness, list_page, report_not_read};
+use super::listings::Listings;
 use super::messages::{Assignment, NextObject, StopAssigning};
 use super::timing::Timing;
 use crate::checkpoint::messages::{ObjectsDone, TaskNotice};
@@ -22,6 +23,7 @@ use crate::checkpoint::store::{CheckpointStore, Phase};
 use crate::flow::edge::Upstream;
 use crate::flow::fuse::Fuse;
 use crate::observe::counters::Counters;
+use crate::observe::object_trace::{context_of, failed, list_span};
 use crate::saturate;
 use crate::source::ObjectSource;
 
@@ -62,6 +64,7 @@ pub struct Discoverer {
     /// From when on times count. The time of day is not asked: nothing waits longer because somebody set the clock.
     epoch: Instant,
     waiting: VecDeque<(usize, oneshot::Sender<Option<Assignment>>)>,
+    listings: Listings,
     /// Whether all readers wait, as the checkpointer was told.
     is_waiting: bool,
     /// Whether the checkpointer knows that nothing is left to load.
@@ -79,6 +82,7 @@ impl Discoverer {
             parts,
             epoch: Instant::now(),
             waiting: VecDeque::new(),
+            listings: Listings::default(),
             is_waiting: false,
             is_past_load: false,
             is_listing: false,
@@ -131,10 +135,11 @@ impl Discoverer {
                 drop(reply.send(None));
                 continue;
             }
-            let Some(assignment) = self.parts.catalog.assign(lane) else {
+            let Some(mut assignment) = self.parts.catalog.assign(lane) else {
                 self.waiting.push_front((lane, reply));
                 return;
             };
+            assignment.listing = self.listings.of(&assignment.entry.id);
             if reply.send(Some(assignment)).is_err() {
                 // The reader died with its generation; this catalogue dies with it.
                 return;
@@ -154,22 +159,22 @@ impl Discoverer {
             from: request.from.clone(),
         };
         let (source, store) = (Arc::clone(&self.parts.source), Arc::clone(&self.parts.store));
-        let span = tracing::info_span!(
-            parent: None,
-            "discover.list",
-            queue = %request.name,
-            prefix = request.rule.prefix,
-            seen = tracing::field::Empty,
-            new = tracing::field::Empty,
-        );
+        let location = source.locate(&request.rule.prefix);
+        let span = list_span(&request.name.to_string(), &location);
+        let listing = context_of(&span);
         let (queue, asked, begun) = (request.queue, request.clone(), Instant::now());
-        let work = async move { list_page(source, store, &asked, lateness).await }.instrument(span);
+        let work = async move {
+            let listed = list_page(source, store, &asked, lateness).await;
+            listed.inspect_err(|fault| failed(&tracing::Span::current(), &fault.to_string()))
+        };
+        let work = work.instrument(span);
         context.spawn(work.into_actor(self).map(move |result, actor, context| {
             actor.is_listing = false;
             match result {
                 Ok(page) => {
                     let (catalog, is_last) = (&actor.parts.catalog, page.next.is_none());
                     actor.timing.page(catalog, queue, begun.elapsed(), is_last);
+                    actor.listings.found(&page.new, listing.as_ref());
                     let now_ms = actor.now_ms();
                     let before = actor.parts.catalog.not_read(queue);
                     actor.parts.catalog.listed(queue, page, now_ms);

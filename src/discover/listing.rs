@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::model::name_order::{NameOrder, OutOfOrder};
 use crate::model::start::StartPoint;
 use crate::model::{Mark, ObjectVersion, QueueName};
+use crate::observe::object_trace::listed;
 use crate::printable::printable;
 use crate::saturate;
 use crate::settings::{LateFiles, LeftOut};
@@ -103,9 +104,7 @@ pub(super) async fn list_page(
     });
     let failed = |error| Fault::new(FaultKind::StateIo, format!("listing: {error}"));
     let (new, not_read): (Vec<ObjectEntry>, _) = work.await.map_err(failed)??;
-    tracing::Span::current()
-        .record("seen", seen)
-        .record("new", new.len());
+    listed(seen, new.len());
     Ok(ListedPage { new, not_read, next })
 }
 

@@ -1,6 +1,7 @@
 //! What the discoverer takes in and hands out.
 
 use actix::prelude::*;
+use opentelemetry::trace::SpanContext;
 
 use crate::checkpoint::object_counts::FIRST_KEYS_MAX;
 pub use crate::checkpoint::object_counts::SomeObjects;
@@ -77,6 +78,8 @@ pub struct Assignment {
     pub table: Option<TableIndex>,
     /// What to do with it.
     pub work: Work,
+    /// The listing that found it, if that is traced.
+    pub listing: Option<SpanContext>,
 }
 
 /// What to do with an assigned object.

@@ -9,6 +9,7 @@ pub mod catalog;
 mod catalog_tests;
 pub mod folders;
 mod listing;
+mod listings;
 #[cfg(test)]
 mod load_tests;
 pub mod messages;

@@ -248,6 +248,7 @@ impl Queue {
             entry,
             table: self.start.table,
             work,
+            listing: None,
         })
     }
 

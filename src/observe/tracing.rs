@@ -1,4 +1,4 @@
-//! Logs, on standard error, and spans, to an OTLP endpoint if one is configured.
+//! Logs, on standard error, and spans and the same logs, to an OTLP endpoint if one is configured.
 //!
 //! Nothing here may show a row. This program's own events are written so; the libraries below it are not: in detail, the
 //! SDK logs answers as they are, which hold rows where the stream is read back, requests if `LOG_SIGNABLE_BODY` is set, and
@@ -8,18 +8,28 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Level, Metadata};
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use super::otlp;
+use super::otlp::{self, Collector};
 use crate::fault::{Fault, FaultKind};
+use crate::settings::OtlpConfig;
 
 /// Target of everything that this crate logs.
 const OWN_TARGET: &str = "bucket_brigade";
+
+/// Target of what the log of this machine leaves out.
+const COLLECTOR_ONLY: &str = "bucket_brigade::collector";
+
+/// Says in the log which task is running. It is not a part of a trace: it is as long as the task.
+const RUN_SPAN: &str = "run";
+
+/// Spans that give lines of the log their context.
+const LOG_SPANS: [&str; 3] = [RUN_SPAN, "load", "parse.chunk"];
 
 /// The most detailed level at which other crates are logged.
 const FOREIGN_LEVEL_MAX: Level = Level::INFO;
@@ -38,6 +48,8 @@ pub struct LogOptions {
 pub struct SpanTarget<'a> {
     /// Base URL of the OTLP endpoint.
     pub endpoint: &'a str,
+    /// What goes there.
+    pub config: OtlpConfig,
     /// Name of the task.
     pub task: &'a str,
 }
@@ -45,7 +57,7 @@ pub struct SpanTarget<'a> {
 /// Running telemetry; stop it before the process ends.
 #[derive(Debug)]
 pub struct Telemetry {
-    provider: Option<(SdkTracerProvider, otlp::DeliveryState)>,
+    collector: Option<Collector>,
 }
 
 /// Starts logging, and tracing if there is somewhere to send spans to.
@@ -53,20 +65,10 @@ pub struct Telemetry {
 /// # Errors
 /// If the filter or the endpoint is wrong, or if logging was started before.
 pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Telemetry, Fault> {
-    let provider = spans
-        .map(|target| otlp::provider(target.endpoint, target.task))
+    let collector = spans
+        .map(|target| Collector::start(target.endpoint, target.task, target.config))
         .transpose()?;
-    let span_layer = provider.as_ref().map(|(provider, _state)| {
-        tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer(OWN_TARGET))
-            .with_location(false)
-            .with_threads(false)
-            .with_tracked_inactivity(false)
-            .with_filter(Targets::new().with_target(OWN_TARGET, LevelFilter::INFO))
-    });
-    tracing_subscriber::registry()
-        .with(log_layer(options)?)
-        .with(span_layer)
+    subscriber(options, collector.as_ref())?
         .try_init()
         .map_err(|error| Fault::new(FaultKind::Internal, format!("cannot start logging: {error}")))?;
     if asks_too_much(&options.filter) {
@@ -76,33 +78,56 @@ pub fn start(options: &LogOptions, spans: Option<SpanTarget<'_>>) -> Result<Tele
             "libraries are not logged in more detail, whatever the filter says: it would show rows and credentials"
         );
     }
-    Ok(Telemetry { provider })
+    Ok(Telemetry { collector })
+}
+
+/// Whoever takes events and spans. Only layers that are there are in it: beside one that may be there, a span that nobody
+/// wants would be made.
+fn subscriber(
+    options: &LogOptions,
+    collector: Option<&Collector>,
+) -> Result<impl Subscriber + Send + Sync + use<>, Fault> {
+    let mut layers = vec![log_layer(options)?];
+    if let Some(collector) = collector {
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(collector.spans.tracer(OWN_TARGET))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false);
+        layers.push(spans.with_filter(filter_fn(is_traced)).boxed());
+        if let Some(logs) = &collector.logs {
+            let filter = filter_of(&options.filter)?.and(filter_fn(is_sent));
+            layers.push(OpenTelemetryTracingBridge::new(logs).with_filter(filter).boxed());
+        }
+    }
+    Ok(Registry::default().with(layers))
 }
 
 impl Telemetry {
-    /// Sends what is left, for a few seconds at most.
-    pub fn stop(self) {
-        let Some((provider, state)) = self.provider else {
-            return;
-        };
-        if let Err(error) = provider.shutdown_with_timeout(otlp::SHUTDOWN_TIMEOUT)
-            && state.note_failure()
-        {
-            tracing::warn!(%error, "the last spans were not delivered");
+    /// Sends what is left, for a few seconds at most, and why the run failed if it did: people are told that by the command
+    /// itself, and the collector by the log alone.
+    pub fn stop(self, failed: Option<&Fault>) {
+        if let Some(collector) = self.collector {
+            if let Some(fault) = failed {
+                let kind = fault.kind;
+                tracing::error!(target: COLLECTOR_ONLY, ?kind, error = %fault, "the run failed");
+            }
+            collector.stop();
         }
     }
 }
 
-fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Fault> {
-    let filter = EnvFilter::try_new(directives(&options.filter)).map_err(|error| {
-        let message = format!(
-            "log level {:?}: {error}; give error, warn, info, debug or trace",
-            options.filter
-        );
+fn filter_of(text: &str) -> Result<EnvFilter, Fault> {
+    EnvFilter::try_new(directives(text)).map_err(|error| {
+        let message = format!("log level {text:?}: {error}; give error, warn, info, debug or trace");
         Fault::new(FaultKind::Usage, message)
-    })?;
+    })
+}
+
+fn log_layer(options: &LogOptions) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Fault> {
+    let filter = filter_of(&options.filter)?;
     let filter = filter.and(filter_fn(|event: &Metadata<'_>| {
-        is_allowed(event.target(), *event.level())
+        is_allowed(event.target(), *event.level()) && is_of_log(event)
     }));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(|| super::terminal::StandardError)
@@ -129,6 +154,27 @@ fn directives(filter: &str) -> String {
 /// Whether something may be logged at all.
 fn is_allowed(target: &str, level: Level) -> bool {
     is_own(target) || level <= FOREIGN_LEVEL_MAX
+}
+
+/// Whether a span or an event goes to the collector as part of a trace.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    is_own(metadata.target()) && *metadata.level() <= Level::INFO && metadata.name() != RUN_SPAN
+}
+
+/// Whether an event goes to the collector as a line of the log: this program's own, but not what is said of sending, which
+/// would be sent again and again.
+fn is_sent(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && is_own(metadata.target()) && metadata.target() != otlp::TARGET
+}
+
+/// Whether the log shows an event or a span. Spans that tell nothing to its readers are not even made where nothing is
+/// traced.
+fn is_of_log(metadata: &Metadata<'_>) -> bool {
+    if metadata.is_span() {
+        LOG_SPANS.contains(&metadata.name())
+    } else {
+        metadata.target() != COLLECTOR_ONLY
+    }
 }
 
 fn is_own(target: &str) -> bool {
@@ -191,6 +237,29 @@ mod tests {
         for filter in ["trace", "off", "info,bucket_brigade=trace", "aws_config=info"] {
             assert!(!asks_too_much(filter), "{filter}");
         }
+    }
+
+    /// What a subscriber never wants costs one look at a flag.
+    #[test]
+    fn without_a_collector_a_request_has_no_span_and_with_one_the_run_has_none() {
+        let metadata = |span: fn() -> tracing::Span| {
+            tracing::subscriber::with_default(Registry::default(), || span().metadata().unwrap())
+        };
+        let [run, load, send] = [
+            metadata(|| tracing::info_span!("run")),
+            metadata(|| tracing::info_span!("load")),
+            metadata(|| tracing::info_span!("send")),
+        ];
+        let options = LogOptions {
+            is_json: true,
+            filter: "info".into(),
+        };
+        let log = subscriber(&options, None).unwrap();
+        assert!(!log.register_callsite(run).is_never(), "the log names the task");
+        assert!(!log.register_callsite(load).is_never(), "and the file");
+        assert!(log.register_callsite(send).is_never(), "nobody wants it");
+        assert!(is_traced(load) && is_traced(send) && !is_traced(run));
+        assert!(is_of_log(load) && !is_of_log(send));
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::settings::problems::Report;
 use crate::settings::{
     Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
     ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OutOfRetention, Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat, SourceLocation,
-    StateConfig, StopConfig, TargetConfig,
+    OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat,
+    SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use crate::sink::StreamDescription;
 
@@ -121,6 +121,7 @@ pub(super) fn config() -> Config {
         api: ApiConfig::default(),
         otlp_endpoint: None,
         is_emf: false,
+        otlp: OtlpConfig::default(),
     }
 }
 

@@ -203,6 +203,8 @@ impl ChunkSender {
 
     async fn send_part(&self, outgoing: Outgoing) -> Result<Kept, StageClosed> {
         self.counters.skipped(outgoing.rendered.skipped);
+        let tally = &outgoing.rendered.tally;
+        outgoing.context.trace.read(tally.records, tally.dead_lettered);
         self.edges.send(outgoing).await
     }
 }

@@ -23,7 +23,7 @@ use crate::flow::fuse::Fuse;
 use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::observe::counters::Counters;
-use crate::observe::object_trace::Destination;
+use crate::observe::request_span::Destination;
 use crate::route::shard_map::Shard;
 use crate::settings::DeliveryConfig;
 use crate::sink::RecordSink;

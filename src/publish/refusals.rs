@@ -34,6 +34,7 @@ impl Refusals {
             let Some(refusal) = refusal else {
                 return Err(self.fault(&batch.place(*index), detail));
             };
+            refusal.context.trace.refused(1);
             rows.push(refusal.row);
             match stores.last_mut() {
                 Some(last) if Arc::ptr_eq(&last.context, refusal.context) => {

@@ -27,7 +27,7 @@ use crate::flow::outage::Outages;
 use crate::flow::wind_down::WindDown;
 use crate::model::BatchRecord;
 use crate::observe::counters::Counters;
-use crate::observe::object_trace::{Destination, RequestSpan};
+use crate::observe::request_span::{self, Destination, RequestSpan};
 use crate::observe::stall::WaitsFor;
 use crate::route::shard_map::Shard;
 use crate::saturate;
@@ -145,13 +145,14 @@ impl BatchSender {
     }
 
     async fn deliver_whole(&mut self, mut batch: Batch) -> Result<(), Fault> {
-        let span = RequestSpan::start(
+        let mut span = RequestSpan::start(
             &batch.traces,
             batch.records.len(),
             &self.shard.id,
             &self.destination,
         );
         let through = self.get_through(&mut batch).instrument(span.span()).await;
+        span.attempted(self.delivery.counts());
         match through.inspect_err(|fault| span.failed(fault))? {
             Through::Whole => {}
             Through::Unsent => return Ok(()),
@@ -300,8 +301,11 @@ impl BatchSender {
         self.counters.put_ended(begun.elapsed(), outcome_of(&answer));
         let sent = Sent::of(&answer);
         self.notice_reshard(&answer);
-        self.pacer
-            .judge(self.epoch.elapsed(), refused_count(&answer, records.len()));
+        let refused = refused_count(&answer, records.len());
+        if refused.refused > 0 {
+            request_span::throttled(&self.shard.id, refused.refused);
+        }
+        self.pacer.judge(self.epoch.elapsed(), refused);
         self.delivery.answered(self.epoch.elapsed(), answer, batch);
         sent
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::object_chunks::{NextChunk, ObjectChunks, ReadSettings};
-use super::reading::{Ending, Reading, judge, panicked, watched};
+use super::reading::{Ending, Reading, judge, panicked, tell, watched};
 use crate::chain::ends::ChainStart;
 use crate::checkpoint::context::ObjectContext;
 use crate::checkpoint::ledger::{ObjectEnd, ResumePoint};
@@ -108,16 +108,21 @@ impl FileReaderParts {
             };
             let id = assignment.entry.id.clone();
             let location = self.source.locate(&assignment.entry.version.key);
-            let trace = ObjectTrace::start(&id, &assignment.entry.version, &location);
+            let version = &assignment.entry.version;
+            let trace = ObjectTrace::start(&id, version, &location, assignment.listing.clone());
             let span = trace.span().clone();
-            let work = self.process(assignment, location, trace);
+            let work = self.process(assignment, location, trace.clone());
             match work.instrument(span).await? {
                 Reading::End(end) => {
+                    tell(&trace, &end);
                     let is_suspended = matches!(end, ObjectEnd::Suspended(_));
                     self.ended.notify(ObjectEnded { id, end });
                     read = Some(ObjectRead { is_suspended });
                 }
-                Reading::Stopped => break,
+                Reading::Stopped => {
+                    trace.ended("stopped");
+                    break;
+                }
             }
         }
         Ok(())
@@ -129,7 +134,9 @@ impl FileReaderParts {
         location: String,
         trace: ObjectTrace,
     ) -> Result<Reading, Ending> {
-        let Assignment { entry, table, work } = assignment;
+        let Assignment {
+            entry, table, work, ..
+        } = assignment;
         let is_urgent = matches!(work, Work::Control(_));
         let open = OpenObject {
             entry: entry.clone(),
@@ -211,7 +218,6 @@ impl FileReaderParts {
                 },
                 Ok(NextChunk::Pending) => {}
                 Ok(NextChunk::End) => {
-                    context.trace.read_to(chunks.mark().ordinal);
                     return Ok(Ok(Reading::End(ObjectEnd::Complete)));
                 }
                 Err(error) => return Ok(Err(error)),

@@ -7,6 +7,7 @@ use crate::flow::edge::StageClosed;
 use crate::flow::panics::catching_in;
 use crate::model::Mark;
 use crate::model::trouble::Suspension;
+use crate::observe::object_trace::ObjectTrace;
 use crate::parse::panic_book::PanicBook;
 use crate::settings::ChangedObjects;
 use crate::source::{ObjectPolicies, SourceError};
@@ -72,6 +73,16 @@ pub(super) async fn watched<T>(
             Err(panicked(context, mark, &caught.text()))
         }
         Err(caught) => caught.resume(),
+    }
+}
+
+/// Notes in the trace of an object what came of reading it.
+pub(super) fn tell(trace: &ObjectTrace, end: &ObjectEnd) {
+    match end {
+        ObjectEnd::Complete => trace.ended("complete"),
+        ObjectEnd::Quarantined { reason, .. } => trace.set_aside("quarantined", reason),
+        ObjectEnd::Suspended(None) => trace.set_aside("suspended", "a row of it suspends its table"),
+        ObjectEnd::Suspended(Some(suspension)) => trace.set_aside("suspended", &suspension.reason),
     }
 }
 

@@ -136,7 +136,7 @@ pub struct Outcome {
 }
 
 /// What can be looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// Tables, by the names of DMS.
     Tables,

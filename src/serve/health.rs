@@ -12,7 +12,7 @@ use crate::counted::counted;
 use crate::settings::HealthConfig;
 
 /// A thread that is silent for longer than this does not live.
-const SILENT_MAX: Duration = Duration::from_secs(15);
+pub const SILENT_MAX: Duration = Duration::from_secs(15);
 
 /// What is known at one moment.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! The API as OpenAPI 3.1, from the types that it takes. Pure: no I/O, no clock.
+//! The API as `OpenAPI` 3.1, from the types that it takes. Pure: no I/O, no clock.
 
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};

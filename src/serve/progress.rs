@@ -38,7 +38,7 @@ impl Beat {
     }
 
     /// Time since the last beat.
-    pub(super) fn silent_for(&self) -> Duration {
+    pub fn silent_for(&self) -> Duration {
         let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         self.begun.elapsed().saturating_sub(last)
     }

@@ -34,7 +34,7 @@ pub const OPENAPI: &str = "/api/v1/openapi.json";
 pub const EVENTS: &str = "/api/v1/events";
 
 /// Where something is looked up.
-pub fn of(subject: &Subject) -> &'static str {
+pub fn of(subject: Subject) -> &'static str {
     match subject {
         Subject::Tables => TABLES,
         Subject::Files => FILES,

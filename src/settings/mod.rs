@@ -12,6 +12,7 @@ pub mod life;
 mod limits;
 mod message;
 mod migration_type;
+mod otlp;
 pub mod problems;
 mod restarts;
 mod run_mode;
@@ -33,6 +34,7 @@ pub use self::message::{
     ChangePartitionKey, Fit, MessageConfig, MessageFormat, NonFinite, NumberFormat, TextFormat,
 };
 pub use self::migration_type::MigrationType;
+pub use self::otlp::OtlpConfig;
 pub use self::problems::{ConfigProblems, DocumentPlace, Problem, Severity};
 pub use self::restarts::RestartDelays;
 pub use self::run_mode::RunMode;

@@ -28,7 +28,7 @@ use crate::flow::budget::Budget;
 use crate::flow::edge::{Downstream, Upstream};
 use crate::flow::halt::Halt;
 use crate::flow::wind_down::WindDown;
-use crate::observe::object_trace::Destination;
+use crate::observe::request_span::Destination;
 use crate::parse::actor::{Parser, ParserParts};
 use crate::parse::cost::CostEstimate;
 use crate::publish::actor::{ShardPublisher, ShardPublisherParts};

@@ -1,5 +1,7 @@
 //! The real binary as a user runs it: its commands, exit codes, output and files.
 
+#[path = "../support/collector.rs"]
+mod collector;
 #[path = "../support/import_form.rs"]
 mod import_form;
 #[path = "../support/imported_task.rs"]
@@ -47,6 +49,7 @@ mod privacy;
 mod read_otherwise;
 mod serve;
 mod state;
+mod systemd;
 mod tap;
 mod text_files;
 mod values;

@@ -63,8 +63,8 @@ fn a_reload_is_done_or_not_done() {
         eprintln!("SEED={seed}");
         let mut rng = SmallRng::seed_from_u64(seed);
         let (task, address) = task_with_orders();
-        let rows: String = (10..4_000).map(|id| format!("{id},1.00,row {id}\n")).collect();
-        task.write("data/shop/orders/LOAD2.csv", &rows);
+        let rows: Vec<_> = (10..4_000).map(|id| format!("{id},1.00,row {id}\n")).collect();
+        task.write("data/shop/orders/LOAD2.csv", &rows.concat());
         let running = start(&task, address);
         wait_until("all is sent", || {
             snapshot(address)["status"]["phase"] == "changes"
@@ -143,10 +143,9 @@ fn a_file_is_decided_or_not_decided() {
 /// Dead letters of many rows, good by now.
 fn task_with_dead_letters(rows: u64) -> (TaskFolder, SocketAddr) {
     let (task, address) = task_with_orders();
-    let bad: String = (0..rows)
-        .map(|id| format!("INSERT,orders,shop,{},12345678901.5,late {id}\n", id + 100))
-        .collect();
-    task.write("data/cdc/e.csv", &bad);
+    let row = |id| format!("INSERT,orders,shop,{},12345678901.5,late {id}\n", id + 100);
+    let bad: Vec<_> = (0..rows).map(row).collect();
+    task.write("data/cdc/e.csv", &bad.concat());
     task.brigade(&["run", "--once"]).expect(0);
     let definition = std::fs::read_to_string(task.path().join("table-definition.json")).unwrap();
     let wider = definition.replace("\"ColumnPrecision\": \"10\"", "\"ColumnPrecision\": \"20\"");

@@ -9,15 +9,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use bucket_brigade::hex;
 use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use serde_json::{Value, json};
 
+use crate::collector::{Collector, contains};
 use crate::task_folder::{Settings, TaskFolder};
 
 /// Stands in every row, in every column in turn.
@@ -41,54 +39,6 @@ const MAPPINGS: &str = r#"{"rules": [
  "value": "found", "expression": "json_extract('{}', $path)", "data-type": {"type": "string", "length": 90},
  "object-locator": {"schema-name": "s", "table-name": "people"}}
 ]}"#;
-
-/// A collector of traces that keeps every byte it is sent.
-#[derive(Debug, Clone, Default)]
-struct Collector(Arc<Mutex<Vec<u8>>>);
-
-impl Collector {
-    /// Starts it; gives its address too. It ends with the process of the tests.
-    fn start() -> (Self, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let collector = Self::default();
-        let taker = collector.clone();
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let taker = taker.clone();
-                std::thread::spawn(move || taker.take(connection));
-            }
-        });
-        (collector, endpoint)
-    }
-
-    fn take(&self, mut connection: TcpStream) -> Option<()> {
-        let mut input = BufReader::new(connection.try_clone().ok()?);
-        loop {
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if input.read_line(&mut line).ok()? == 0 {
-                    return None;
-                }
-                if let Some((name, value)) = line.split_once(':')
-                    && name.eq_ignore_ascii_case("content-length")
-                {
-                    length = value.trim().parse().ok()?;
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            input.read_exact(&mut body).ok()?;
-            self.0.lock().unwrap().extend_from_slice(&body);
-            connection
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .ok()?;
-        }
-    }
-}
 
 /// What gives a value away: itself, its digits in hexadecimal, its base64 wherever it stands, and all of these as a list of
 /// numbers, as bytes are shown to those who debug.
@@ -284,7 +234,8 @@ async fn check(policy: &str, run_codes: &[i32]) -> BTreeSet<String> {
     for stream in ["people", "other"] {
         kinesis.create_stream(stream, 1).await.unwrap();
     }
-    let (collector, endpoint) = Collector::start();
+    let collector = Collector::start("200 OK");
+    let endpoint = collector.endpoint.clone();
     let task = task(&kinesis, "people", &endpoint, policy);
     check_command(&task, &["validate", "--online"], &[0]);
     check_command(&task, &["plan"], &[0]);
@@ -312,10 +263,12 @@ async fn check(policy: &str, run_codes: &[i32]) -> BTreeSet<String> {
     configure(&task, &kinesis, "other", &endpoint, policy, "by_position");
     check_command(&task, &["verify"], &[65, 0]);
     check_files(&task);
-    let traces = collector.0.lock().unwrap().clone();
-    let spans = memchr::memmem::find_iter(&traces, "read.object").count();
-    assert!(spans > 0, "no trace arrived");
+    let (traces, log) = (collector.bodies("/v1/traces"), collector.bodies("/v1/logs"));
+    assert!(contains(&traces, "load file"), "no trace arrived");
+    assert!(contains(&traces, "send "), "no request is traced");
     assert_without_values("a trace", &traces);
+    assert!(contains(&log, "starting"), "no log arrived");
+    assert_without_values("a log at the collector", &log);
     kinesis.stop().await.unwrap();
     codes_of_letters(&task)
 }
@@ -383,13 +336,15 @@ async fn a_task_that_a_row_stops_shows_no_value() {
 async fn a_row_in_place_of_a_header_is_not_shown() {
     let kinesis = SandboxKinesis::start(ShardLimits::Off).await.unwrap();
     kinesis.create_stream("people", 1).await.unwrap();
-    let (collector, endpoint) = Collector::start();
+    let collector = Collector::start("200 OK");
+    let endpoint = collector.endpoint.clone();
     let task = task(&kinesis, "people", &endpoint, "DEAD_LETTER");
     configure(&task, &kinesis, "people", &endpoint, "DEAD_LETTER", "by_header");
     check_command(&task, &["run", "--once"], &[65]);
     check_command(&task, &["status", "--output", "json"], &[0]);
     check_files(&task);
-    assert_without_values("a trace", &collector.0.lock().unwrap());
+    assert_without_values("a trace", &collector.bodies("/v1/traces"));
+    assert_without_values("a log at the collector", &collector.bodies("/v1/logs"));
     let status = task.json(&["status"]).to_string();
     assert!(status.contains("its header has no"), "{status}");
     kinesis.stop().await.unwrap();

@@ -63,7 +63,7 @@ fn tapped(task: &TaskFolder) -> Vec<Value> {
 
 fn end(mut running: Running) {
     running.terminate();
-    assert_eq!(running.exit_code(), Some(0));
+    assert_eq!(running.exit_code(), Some(0), "SIGTERM is a clean stop");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What Brigade talks to and is compared with: other people's servers, clients and libraries, scripted servers, and the
 //! servers of the sandbox.
 
+#[path = "../support/collector.rs"]
+mod collector;
 #[cfg(feature = "sandbox")]
 #[path = "../support/kcl/mod.rs"]
 mod kcl_process;
@@ -16,6 +18,7 @@ mod aggregation_run;
 mod chain_consumers;
 mod csv_conformance;
 mod expressions_sqlite;
+mod jaeger;
 mod kcl;
 mod other_places;
 mod otlp;

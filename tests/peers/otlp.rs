@@ -1,5 +1,5 @@
-//! Traces as an independent receiver sees them: one object's way is one trace, bounded, and a dead receiver
-//! disturbs nothing.
+//! Traces and logs as an independent receiver sees them: one object's way is one trace, bounded, and a receiver that is
+//! dead, mute or refuses disturbs nothing.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::collector::{Collector, contains};
 use crate::servers;
 
 const TABLE_DEFINITION: &str = r#"{
@@ -24,9 +25,9 @@ const TABLE_DEFINITION: &str = r#"{
     "TableColumnsTotal": "2"
   }]
 }"#;
-/// Requests of an object that get a span of their own.
+/// Requests of which an object keeps a span, at most, if there are less than a few thousand.
 const REQUEST_SPANS_MAX: usize = 100;
-/// Rows of the large file: more requests than get a span. A request takes 500.
+/// Rows of the large file: more requests than keep a span. A request takes 500.
 const LARGE_ROWS_COUNT: usize = 60_000;
 /// Rows of the small file.
 const SMALL_ROWS_COUNT: usize = 1_200;
@@ -122,7 +123,7 @@ fn attribute(span: &Value, key: &str) -> Option<String> {
 /// The spans of files; the records that create the table have an object without a file.
 fn files(spans: &[Value]) -> Vec<&Value> {
     let is_file = |span: &&Value| attribute(span, "key").is_some_and(|key| key.starts_with("s/t/"));
-    named(spans, "read.object").into_iter().filter(is_file).collect()
+    named(spans, "load file").into_iter().filter(is_file).collect()
 }
 
 fn links_to(span: &Value, other: &Value) -> bool {
@@ -130,6 +131,36 @@ fn links_to(span: &Value, other: &Value) -> bool {
     links
         .iter()
         .any(|link| link["traceId"] == other["traceId"] && link["spanId"] == other["spanId"])
+}
+
+/// Whether spans of so many files are there, and the commits that finish them.
+fn are_finished(spans: &[Value], count: usize) -> bool {
+    let (objects, commits) = (files(spans), named(spans, "checkpoint"));
+    let is_finished = |object: &&Value| commits.iter().any(|commit| links_to(commit, object));
+    objects.iter().filter(|object| is_finished(object)).count() == count
+}
+
+/// The spans of requests with rows of an object, whether they are its children or lead to it.
+fn requests_of<'a>(spans: &'a [Value], object: &Value) -> Vec<&'a Value> {
+    let mut requests = named(spans, "send file");
+    requests.retain(|request| {
+        let is_child = request["parentSpanId"] == object["spanId"];
+        assert!(
+            !is_child || request["traceId"] == object["traceId"],
+            "{request:#}"
+        );
+        // One of several objects belongs to none, and leads back and forth.
+        let is_linked = links_to(request, object);
+        assert_eq!(is_linked, links_to(object, request), "{request:#} and {object:#}");
+        assert!(!is_linked || request["parentSpanId"].is_null(), "{request:#}");
+        is_child || is_linked
+    });
+    requests
+}
+
+fn number(span: &Value, key: &str) -> usize {
+    let text = attribute(span, key).unwrap_or_else(|| panic!("no {key} in {span:#}"));
+    text.parse().unwrap()
 }
 
 #[test]
@@ -144,52 +175,45 @@ fn the_way_of_an_object_is_one_trace_and_no_row_has_a_span() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
 
-    let spans = spans(&file, |spans| !named(spans, "run").is_empty());
+    let spans = spans(&file, |spans| are_finished(spans, 2));
     let objects = files(&spans);
-    assert_eq!(objects.len(), 2, "{objects:#?}");
     for object in &objects {
         let key = attribute(object, "key").unwrap();
-        let requests: Vec<&Value> = named(&spans, "publish.put_records")
-            .into_iter()
-            .filter(|span| span["parentSpanId"] == object["spanId"])
-            .collect();
-        assert!(!requests.is_empty(), "{key} has no request of its own");
+        let requests = requests_of(&spans, object);
+        assert!(!requests.is_empty(), "{key} has no request");
         assert!(
             requests.len() <= REQUEST_SPANS_MAX,
-            "{key} has {} requests",
+            "{key} has {} spans",
             requests.len()
         );
         for request in &requests {
-            assert_eq!(request["traceId"], object["traceId"], "{request:#}");
             assert_eq!(request["kind"], "SPAN_KIND_CLIENT", "{request:#}");
-            assert_eq!(
-                attribute(request, "messaging.operation.name").unwrap(),
-                "PutRecords"
+            assert!(
+                number(request, "messaging.batch.message_count") <= 500,
+                "{request:#}"
             );
         }
-        let commits = named(&spans, "checkpoint.commit");
-        assert!(
-            commits.iter().any(|commit| links_to(commit, object)),
-            "no commit finishes {key}: {commits:#?}"
-        );
         assert!(object["parentSpanId"].is_null(), "{object:#}");
+        let listings = named(&spans, "list files");
+        assert!(
+            listings.iter().any(|listing| links_to(object, listing)),
+            "no listing found {key}: {listings:#?}"
+        );
     }
     let large = objects
         .iter()
         .find(|object| attribute(object, "key").unwrap().ends_with("large.csv"))
         .unwrap();
-    assert_eq!(
-        attribute(large, "brigade.rows").unwrap(),
-        LARGE_ROWS_COUNT.to_string()
-    );
-    let requests_count: usize = attribute(large, "brigade.requests").unwrap().parse().unwrap();
+    assert_eq!(number(large, "brigade.rows"), LARGE_ROWS_COUNT);
+    let requests_count = number(large, "brigade.requests");
     assert!(requests_count > REQUEST_SPANS_MAX, "{requests_count}");
+    assert!(number(large, "brigade.requests.left_out") > 0, "{large:#}");
     assert!(
-        spans.len() < 1_000,
+        spans.len() < 500,
         "{} spans of {LARGE_ROWS_COUNT} rows",
         spans.len()
     );
-    assert!(!named(&spans, "discover.list").is_empty(), "{spans:#?}");
+    assert!(named(&spans, "run").is_empty(), "a span is as long as the task");
 }
 
 #[test]
@@ -206,15 +230,11 @@ fn a_request_with_rows_of_several_files_leads_to_each_of_them() {
     );
     let (output, _) = run(folder.path(), &[]);
     assert!(output.status.success(), "{output:?}");
-    let spans = spans(&file, |spans| !named(spans, "run").is_empty());
-    let requests = named(&spans, "publish.put_records");
-    let objects = files(&spans);
-    assert_eq!(objects.len(), 3, "{objects:#?}");
-    for object in objects {
-        let is_reached =
-            |request: &&Value| request["parentSpanId"] == object["spanId"] || links_to(request, object);
+    let spans = spans(&file, |spans| are_finished(spans, 3));
+    let requests = named(&spans, "send file");
+    for object in files(&spans) {
         assert!(
-            requests.iter().any(is_reached),
+            !requests_of(&spans, object).is_empty(),
             "no request of {object:#} in {requests:#?}"
         );
     }
@@ -223,20 +243,72 @@ fn a_request_with_rows_of_several_files_leads_to_each_of_them() {
 }
 
 #[test]
-fn a_run_that_fails_still_sends_its_spans() {
+fn the_log_goes_to_the_collector_and_says_why_a_run_failed() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("spans.ndjson");
-    let Some(receiver) = servers::oteltap(&file) else {
-        return;
-    };
-    task(folder.path(), &receiver.endpoint, &TWO_FILES);
+    let collector = Collector::start("200 OK");
+    task(folder.path(), &collector.endpoint, &TWO_FILES);
+    let (output, _) = run(folder.path(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    let log = collector.bodies("/v1/logs");
+    for text in ["starting", "bucket-brigade", "brigade.task", "traced"] {
+        assert!(
+            contains(&log, text),
+            "no {text:?}: {}",
+            String::from_utf8_lossy(&log)
+        );
+    }
+    assert!(!contains(&log, "the run failed"), "it did not");
+
+    let collector = Collector::start("200 OK");
+    task(folder.path(), &collector.endpoint, &TWO_FILES);
+    fs::remove_dir_all(folder.path().join("state")).unwrap();
     // A file where the folder of the state has to be.
     fs::write(folder.path().join("state"), "").unwrap();
     let (output, _) = run(folder.path(), &[]);
     assert!(!output.status.success(), "{output:?}");
-    let spans = spans(&file, |spans| !named(spans, "run").is_empty());
-    let run = named(&spans, "run")[0];
-    assert_eq!(run["status"]["code"], "STATUS_CODE_ERROR", "{run:#}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said.matches("the run failed").count(),
+        0,
+        "people are told once: {said}"
+    );
+    let log = collector.bodies("/v1/logs");
+    assert!(
+        contains(&log, "the run failed"),
+        "{}",
+        String::from_utf8_lossy(&log)
+    );
+    assert!(contains(&log, "state"), "{}", String::from_utf8_lossy(&log));
+}
+
+#[test]
+fn the_log_stays_here_if_it_is_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start("200 OK");
+    task(folder.path(), &collector.endpoint, &TWO_FILES);
+    let path = folder.path().join("brigade.yaml");
+    let configuration = fs::read_to_string(&path).unwrap() + "    logs: false\n";
+    fs::write(path, configuration).unwrap();
+    let (output, _) = run(folder.path(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        contains(&collector.bodies("/v1/traces"), "load file"),
+        "spans come"
+    );
+    assert!(collector.bodies("/v1/logs").is_empty(), "the log does not");
+}
+
+#[test]
+fn an_endpoint_that_answers_503_disturbs_nothing_and_is_not_told_of_itself() {
+    let collector = Collector::start("503 Service Unavailable");
+    assert_undisturbed(&collector.endpoint);
+    let log = collector.bodies("/v1/logs");
+    assert!(contains(&log, "starting"), "it was asked");
+    assert!(
+        !contains(&log, "telemetry cannot be delivered"),
+        "{}",
+        String::from_utf8_lossy(&log)
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{
     Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
     ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OutOfRetention, Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat,
+    OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat,
     SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::sink::memory::MemorySink;
@@ -151,6 +151,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         api: ApiConfig::default(),
         otlp_endpoint: None,
         is_emf: false,
+        otlp: OtlpConfig::default(),
     }
 }
 

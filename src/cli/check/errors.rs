@@ -1,6 +1,6 @@
 //! What was not delivered. Pure: no I/O, no clock.
 
-use super::verdict::{Level, Limits, Value, Verdict, count};
+use super::verdict::{Level, Limits, Measured, Verdict, count};
 use crate::cli::task_view::TaskView;
 use crate::cli::text::counted;
 
@@ -33,10 +33,10 @@ pub(super) fn judge(view: &TaskView, limits: Limits) -> Verdict {
     }
     let restarts = u64::from(status.generation.saturating_sub(1));
     let values = vec![
-        Value::judged("dead_letters", dead, "", limits),
-        Value::plain("set_aside", status.set_aside),
-        Value::plain("suspended", count(suspended.len())),
-        Value::plain("restarts", restarts),
+        Measured::judged("dead_letters", dead, "", limits),
+        Measured::plain("set_aside", status.set_aside),
+        Measured::plain("suspended", count(suspended.len())),
+        Measured::plain("restarts", restarts),
     ];
     let fine = format!("{}, nothing set aside", counted(dead, "dead letter"));
     Verdict::of(findings, fine, values)

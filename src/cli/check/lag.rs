@@ -3,7 +3,7 @@
 //! Change files are read one after another, so the one that is being read is the oldest that is not delivered whole: the
 //! lag is the time since it came. While the load goes on no change is read, and only standing still can be judged.
 
-use super::verdict::{Level, Limits, Value, Verdict, seconds, time};
+use super::verdict::{Level, Limits, Measured, Verdict, seconds, time};
 use crate::checkpoint::status::{TableStatus, TaskStatus};
 use crate::checkpoint::store::Phase;
 use crate::cli::task_view::TaskView;
@@ -43,8 +43,8 @@ fn judge_status(view: &TaskView, has_changes: bool, limits: Limits) -> Verdict {
         Some(lag) => format!("changes wait for {}", time(lag)),
     };
     let values = vec![
-        Value::judged("lag", lag, "s", limits),
-        Value::judged("idle", idle, "s", limits),
+        Measured::judged("lag", lag, "s", limits),
+        Measured::judged("idle", idle, "s", limits),
     ];
     Verdict::of(findings, fine, values)
 }

@@ -1,6 +1,6 @@
 //! What shards refuse. Pure: no I/O, no clock.
 
-use super::verdict::{Level, Limits, Value, Verdict, count, time};
+use super::verdict::{Level, Limits, Measured, Verdict, count, time};
 use crate::cli::task_view::TaskView;
 use crate::cli::text::counted;
 use crate::observe::stall::WaitsFor;
@@ -27,8 +27,8 @@ pub(super) fn judge(view: &TaskView, limits: Limits) -> Verdict {
     }
     let shards = counted(count(status.shards.len()), "shard");
     let values = vec![
-        Value::judged("refused", worst, "%", limits),
-        Value::plain("stalled", stalled),
+        Measured::judged("refused", worst, "%", limits),
+        Measured::plain("stalled", stalled),
     ];
     Verdict::of(findings, format!("{shards}, at most {worst} % refused"), values)
 }

@@ -39,7 +39,7 @@ pub(in crate::cli) struct Limits {
 
 /// A number with its thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) struct Value {
+pub(super) struct Measured {
     name: &'static str,
     /// `None` if it is not known.
     value: Option<u64>,
@@ -54,7 +54,7 @@ pub(super) struct Verdict {
     pub(super) level: Level,
     /// Findings, the worst first.
     findings: Vec<(Level, String)>,
-    values: Vec<Value>,
+    values: Vec<Measured>,
 }
 
 /// What `check --output json` prints.
@@ -64,7 +64,7 @@ pub(super) struct Report<'a> {
     check: &'static str,
     level: Level,
     message: String,
-    values: &'a [Value],
+    values: &'a [Measured],
 }
 
 impl Level {
@@ -111,7 +111,7 @@ impl Limits {
     }
 }
 
-impl Value {
+impl Measured {
     /// A number that is shown and not judged.
     pub(super) fn plain(name: &'static str, value: u64) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl Value {
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for Measured {
     /// As plugins write it: `lag=3s;60;300`, `lag=U` if it is not known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.value {
@@ -165,7 +165,7 @@ impl Verdict {
     }
 
     /// An answer of findings; `fine` is what is said if none is worse than ok.
-    pub(super) fn of(findings: Vec<(Level, String)>, fine: String, values: Vec<Value>) -> Self {
+    pub(super) fn of(findings: Vec<(Level, String)>, fine: String, values: Vec<Measured>) -> Self {
         let mut findings: Vec<_> = findings
             .into_iter()
             .filter(|(level, _)| *level > Level::Ok)
@@ -305,9 +305,9 @@ mod tests {
     fn an_answer_is_one_line_with_its_numbers() {
         let limits = Limits::new(60, 300);
         let values = vec![
-            Value::judged("lag", 3, "s", limits),
-            Value::judged("idle", None, "s", limits),
-            Value::plain("files", 2),
+            Measured::judged("lag", 3, "s", limits),
+            Measured::judged("idle", None, "s", limits),
+            Measured::plain("files", 2),
         ];
         let fine = Verdict::of(vec![(limits.level(3), "not said".into())], "3 s".into(), values);
         let running = Verdict::new(Level::Ok, "running");

@@ -1,6 +1,6 @@
 //! When the stream was last compared with the files, and what was found.
 
-use super::verdict::{Level, Limits, Value, Verdict, seconds, time};
+use super::verdict::{Level, Limits, Measured, Verdict, seconds, time};
 use crate::cli::ConfigPath;
 use crate::cli::text::{counted, moment};
 use crate::cli::verify::record::{self, Comparison, Outcome, VerifyRecord};
@@ -42,8 +42,8 @@ fn judge(record: &VerifyRecord, now_ms: i64, limits: Limits) -> Verdict {
         )),
     }
     let values = vec![
-        Value::judged("age", success_age, "s", limits),
-        Value::plain("missing", last.rows_missing),
+        Measured::judged("age", success_age, "s", limits),
+        Measured::plain("missing", last.rows_missing),
     ];
     let fine = success.map(text).unwrap_or_default();
     Verdict::of(findings, fine, values)

@@ -60,6 +60,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 /// Stream a data set between two servers on this machine and judge what arrives.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct DemoArgs {
     /// Rows to stream [default: 60000; 180000 with --crash; 9000 with --real-limits]
     #[arg(long, conflicts_with = "size", value_parser = clap::value_parser!(u64).range(1..))]

@@ -46,7 +46,7 @@ impl Desk for TaskDesk {
 
     async fn look_up(&self, subject: Subject) -> Result<String, Fault> {
         let desk = self.clone();
-        let work = tokio::task::spawn_blocking(move || look_up::look_up(&desk, &subject));
+        let work = tokio::task::spawn_blocking(move || look_up::look_up(&desk, subject));
         work.await
             .unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())))
     }

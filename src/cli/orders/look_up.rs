@@ -11,7 +11,7 @@ const OBJECTS_MAX: usize = 200;
 /// Dead letters and events that are shown at most.
 const LINES_MAX: usize = 200;
 
-pub(super) fn look_up(desk: &TaskDesk, subject: &Subject) -> Result<String, Fault> {
+pub(super) fn look_up(desk: &TaskDesk, subject: Subject) -> Result<String, Fault> {
     match subject {
         Subject::Tables => to_json(&tables::report(&desk.config, &desk.noticeboard.status())),
         Subject::Files => files::listing(&desk.config, &desk.store),

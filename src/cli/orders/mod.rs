@@ -142,7 +142,7 @@ pub(super) fn look_up<T: DeserializeOwned>(
     match open_existing(config) {
         Ok(store) => read(&store),
         Err(fault) if fault.kind == FaultKind::StateLocked => {
-            Remote::to_read(config, fault)?.look_up(&subject)
+            Remote::to_read(config, fault)?.look_up(subject)
         }
         Err(fault) => Err(fault),
     }

@@ -63,7 +63,7 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(super) fn look_up<T: DeserializeOwned>(&self, subject: &Subject) -> Result<T, Fault> {
+    pub(super) fn look_up<T: DeserializeOwned>(&self, subject: Subject) -> Result<T, Fault> {
         let client = self.client()?;
         self.answer(client.get(self.url(routes::of(subject))))
     }

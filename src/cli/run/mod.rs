@@ -6,17 +6,17 @@ mod progress;
 mod rates;
 mod signals;
 mod state_disk;
+mod systemd;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use opentelemetry::trace::Status;
 use tokio_util::sync::CancellationToken;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::emf::EmfLines;
 use self::progress::ProgressLines;
+use self::systemd::Service;
 use super::backends::{self, Opened};
 use super::files::set_aside::SetAsideFiles;
 use super::logging::LogArgs;
@@ -115,15 +115,9 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
     let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
     let result = span.in_scope(|| {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
-        let result = execute(config, mode, args.start_type, &runtime);
-        if let Err(fault) = &result {
-            span.set_status(Status::error(fault.to_string()));
-        }
-        result
+        execute(config, mode, args.start_type, &runtime)
     });
-    // Spans are sent when they are closed.
-    drop(span);
-    telemetry.stop();
+    telemetry.stop(result.as_ref().err());
     // A file system that does not answer must not keep the process.
     runtime.shutdown_background();
     let summary = result?;
@@ -164,8 +158,10 @@ fn execute(
     }
     let desk = TaskDesk::of(&config, opened.store(), &pipeline, stop.clone());
     let emf = EmfLines::start(runtime.handle(), &view, config.is_emf);
+    let service = Service::start(runtime.handle(), pipeline.status(), beat.clone(), stop.clone());
     let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
     let end = run_in_system(&pipeline, stop, beat);
+    service.finish(runtime.handle());
     runtime.block_on(serving.stop());
     emf.finish(runtime.handle());
     progress.finish(runtime.handle());

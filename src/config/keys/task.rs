@@ -91,7 +91,7 @@ pub(super) const TAIL: &[Key] = &[
         name: "telemetry",
         kind: Kind::Group(&TELEMETRY),
         presence: Presence::Optional(""),
-        about: "Where traces go.",
+        about: "Where traces and the log go.",
     },
 ];
 
@@ -332,10 +332,33 @@ static TELEMETRY: Group = Group {
 
 static OTLP: Group = Group {
     exactly_one_of: &[],
-    parts: &[&[Key {
-        name: "endpoint",
-        kind: Kind::Text(&text::COLLECTOR),
-        presence: Presence::Optional("http://127.0.0.1:4318"),
-        about: "Endpoint without a path, for traces and metrics. Without it nothing is sent.",
-    }]],
+    parts: &[&[
+        Key {
+            name: "endpoint",
+            kind: Kind::Text(&text::COLLECTOR),
+            presence: Presence::Optional("http://127.0.0.1:4318"),
+            about: "Endpoint without a path, for traces, metrics and the log. Without it nothing is sent.",
+        },
+        Key {
+            name: "objects_per_second",
+            kind: Kind::Integer {
+                minimum: 1,
+                maximum: 1_000_000,
+            },
+            presence: Presence::Default("10"),
+            about: "How many files that begin in a second are traced. Of the others only what ends with an error is sent.",
+        },
+        Key {
+            name: "logs",
+            kind: Kind::Boolean,
+            presence: Presence::Default("true"),
+            about: "Send the lines of the log there as well, those of this program.",
+        },
+        Key {
+            name: "old_names",
+            kind: Kind::Boolean,
+            presence: Presence::Default("false"),
+            about: "Also write `messaging.system`, the older name of `messaging.system.name`.",
+        },
+    ]],
 };

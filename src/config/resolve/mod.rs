@@ -11,6 +11,7 @@ mod restarts;
 mod source;
 mod target;
 
+use core::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::Config;
@@ -21,7 +22,7 @@ use crate::map::plan::MappedTables;
 use crate::model::Table;
 use crate::settings::life::parse_moment;
 use crate::settings::problems::Report;
-use crate::settings::{LimitsConfig, MigrationType, StateConfig, StopAfter, StopConfig};
+use crate::settings::{LimitsConfig, MigrationType, OtlpConfig, StateConfig, StopAfter, StopConfig};
 
 /// The path of the table definition, if the document gives one.
 pub(super) fn tables_path(values: &Values, folder: &Path) -> Option<PathBuf> {
@@ -106,6 +107,15 @@ pub(super) fn resolve(
             .section("otlp")?
             .filled_text("endpoint"),
         is_emf: root.section("telemetry")?.boolean("emf")?,
+        otlp: otlp(&root.section("telemetry")?.section("otlp")?)?,
+    })
+}
+
+fn otlp(section: &Section<'_>) -> Option<OtlpConfig> {
+    Some(OtlpConfig {
+        objects_per_second: NonZeroU32::new(section.number("objects_per_second")?)?,
+        has_old_names: section.boolean("old_names")?,
+        has_logs: section.boolean("logs")?,
     })
 }
 
@@ -221,7 +231,7 @@ mod tests {
             "target:",
             "limits: { in_flight: 3MiB, files_in_parallel: 2, row: 4KiB, drain_timeout: 6s, outage_patience: 2h, hang_timeout: 9s, restarts: 7 }\n\
              state: { commit_interval: 20ms, sled: { path: /s } }\nerrors: { dead_letters: d }\n\
-             telemetry: { otlp: { endpoint: \"http://h:4318\" } }\ntarget:",
+             telemetry: { otlp: { endpoint: \"http://h:4318\", objects_per_second: 3, old_names: true, logs: false } }\ntarget:",
         );
         let expected = LimitsConfig {
             in_flight_bytes: 3 << 20,
@@ -238,6 +248,12 @@ mod tests {
         assert_eq!(config.state.commit_interval, Duration::from_millis(20));
         assert_eq!(config.errors.dead_letters, Path::new("/conf/d"));
         assert_eq!(config.otlp_endpoint.as_deref(), Some("http://h:4318"));
+        let otlp = OtlpConfig {
+            objects_per_second: NonZeroU32::new(3).unwrap(),
+            has_old_names: true,
+            has_logs: false,
+        };
+        assert_eq!(config.otlp, otlp);
         assert_eq!(config.migration_type, MigrationType::FullLoadAndChanges);
         let load = loaded_with("full-load-and-cdc", "full-load");
         assert_eq!(

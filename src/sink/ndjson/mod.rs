@@ -121,15 +121,15 @@ impl RecordSink for NdjsonSink {
     }
 }
 
+/// A shard by its name, and who reads it.
+pub type NamedReader = (String, Box<dyn ShardReader>);
+
 /// Readers of all shards of a folder, each at its end: for whoever looks on while a task writes. Unlike
 /// [`NdjsonSink::open`] it repairs nothing, and what a task is about to write stays whole. Blocks.
 ///
 /// # Errors
 /// [`SinkError::Missing`] if a file is not there, or what keeps it from being read.
-pub fn readers_at_end(
-    directory: &Path,
-    shards_count: u32,
-) -> Result<Vec<(String, Box<dyn ShardReader>)>, SinkError> {
+pub fn readers_at_end(directory: &Path, shards_count: u32) -> Result<Vec<NamedReader>, SinkError> {
     let shards = ShardMap::uniform(shards_count).map_err(|error| failed("read", directory, &error))?;
     let readers = shards.shards().iter().enumerate().map(|(index, shard)| {
         let path = path_of(directory, index);

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::RequestId;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream as SdkBody;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
@@ -18,6 +21,7 @@ use futures_util::Stream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
 use super::Bucket;
 use super::classify::{Action, RequestFailure, trouble_of};
@@ -40,6 +44,8 @@ pub(super) struct ObjectReader {
     range: Range<u64>,
     attempts: u32,
     delays: ExponentialBackoff,
+    /// What the object is read for; a span of each request is its child.
+    parent: Span,
 }
 
 /// A reader with an open body.
@@ -69,6 +75,7 @@ impl ObjectReader {
             range,
             attempts: 0,
             delays: delays.start(),
+            parent: Span::current(),
         }
     }
 
@@ -104,6 +111,36 @@ impl ObjectReader {
     }
 
     async fn request(&self) -> Result<SdkBody, RequestFailure> {
+        let span = self.span();
+        let body = self.ask().instrument(span.clone()).await;
+        if let Err(trouble) = &body {
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", trouble.name());
+        }
+        body
+    }
+
+    /// The span of a request, up to the head of its answer.
+    fn span(&self) -> Span {
+        if self.parent.is_disabled() {
+            return Span::none();
+        }
+        tracing::info_span!(
+            parent: &self.parent,
+            "S3.GetObject",
+            otel.kind = "client",
+            rpc.method = "GetObject",
+            aws.s3.bucket = self.bucket.name,
+            aws.s3.key = self.version.key,
+            brigade.range = format!("bytes={}-{}", self.range.start, self.range.end.saturating_sub(1)),
+            aws.request_id = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+        )
+    }
+
+    async fn ask(&self) -> Result<SdkBody, RequestFailure> {
         self.bucket.counters.get_requests.fetch_add(1, Ordering::Relaxed);
         let request = self.bucket.client.get_object();
         let request = request
@@ -114,6 +151,7 @@ impl ObjectReader {
             .if_match(format!("\"{}\"", self.version.etag))
             .set_range(self.range_header());
         let answer = request.send().await;
+        note_answer(&answer);
         let answer = answer.map_err(|error| trouble_of(Action::Get, &error))?;
         self.judge(&answer)?;
         Ok(answer.body)
@@ -171,6 +209,27 @@ impl ObjectReader {
         } else {
             Some(format!("bytes={start}-{}", end.saturating_sub(1)))
         }
+    }
+}
+
+/// Notes in the span of a request which answer it got.
+fn note_answer(answer: &Result<GetObjectOutput, SdkError<GetObjectError, HttpResponse>>) {
+    let span = Span::current();
+    let (request_id, status) = match answer {
+        // The SDK does not keep the status of a good answer; a range is answered with 206.
+        Ok(output) if output.content_range().is_some() => (output.request_id(), Some(206_u16)),
+        Ok(output) => (output.request_id(), Some(200)),
+        Err(error) => {
+            let status = error.raw_response().map(|answer| answer.status().as_u16());
+            (error.request_id(), status)
+        }
+    };
+    if let Some(request_id) = request_id {
+        span.record("aws.request_id", request_id);
+    }
+    if let Some(status) = status {
+        // Signed: an unsigned number becomes a text.
+        span.record("http.response.status_code", i64::from(status));
     }
 }
 

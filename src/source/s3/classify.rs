@@ -47,6 +47,19 @@ pub(super) enum RequestFailure {
 }
 
 impl RequestFailure {
+    /// Its kind in a word, for `error.type` of a span.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Vanished => "vanished",
+            Self::Missing => "missing",
+            Self::Archived(_) => "archived",
+            Self::Denied(_) => "denied",
+            Self::Refused(_) => "refused",
+            Self::Passing(_) => "passing",
+        }
+    }
+
     /// The error for whoever asked.
     pub(super) fn into_error(
         self,

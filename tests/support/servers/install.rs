@@ -20,6 +20,7 @@ const MAVEN_DEPENDENCY: &str = "3.8.1";
 const PLAYWRIGHT: &str = "1.65.1";
 const AXE: &str = "4.14.1";
 const SCHEMATHESIS: &str = "4.32.5";
+const JAEGER: &str = "v1.76.0";
 const MINIO: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 /// The Python of this machine, if it has a module of its standard library.
@@ -119,6 +120,51 @@ pub fn minio() -> Result<PathBuf, String> {
         run(go.arg(format!("github.com/minio/minio@{MINIO}")))
     })?;
     Ok(folder.join("minio"))
+}
+
+/// The `jaeger` program.
+///
+/// Its module replaces another one, which only counts in a module of its own; and two modules that it needs are known by its
+/// `go.sum` alone.
+pub fn jaeger() -> Result<PathBuf, String> {
+    let package = "github.com/jaegertracing/jaeger";
+    let folder = once(&format!("jaeger-{JAEGER}"), |folder| {
+        let go = |arguments: &[&str]| {
+            let mut go = Command::new("go");
+            go.current_dir(folder).args(arguments);
+            go
+        };
+        let downloaded = go(&["mod", "download", "-json", &format!("{package}@{JAEGER}")]).output();
+        let downloaded = downloaded.map_err(|error| error.to_string())?;
+        let module: serde_json::Value = serde_json::from_slice(&downloaded.stdout)
+            .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&downloaded.stderr)))?;
+        let sums = Path::new(
+            module
+                .get("Dir")
+                .and_then(serde_json::Value::as_str)
+                .ok_or("no folder of the module")?,
+        )
+        .join("go.sum");
+        let text = |error: std::io::Error| error.to_string();
+        fs::write(folder.join("go.sum"), fs::read(sums).map_err(text)?).map_err(text)?;
+        let sarama = "github.com/Shopify/sarama";
+        let module = format!("module servers\n\ngo 1.25\n\nreplace {sarama} => {sarama} v1.33.0\n");
+        fs::write(folder.join("go.mod"), module).map_err(text)?;
+        run(&mut go(&[
+            "get",
+            "-tool",
+            &format!("{package}/cmd/jaeger@{JAEGER}"),
+        ]))?;
+        run(&mut go(&[
+            "build",
+            "-trimpath",
+            "-ldflags=-s -w",
+            "-o",
+            "jaeger",
+            &format!("{package}/cmd/jaeger"),
+        ]))
+    })?;
+    Ok(folder.join("jaeger"))
 }
 
 /// The folder with `prometheus` and `promtool`, taken out of the package of Debian and not installed.

@@ -74,6 +74,19 @@ pub fn minio() -> Option<ServerProcess> {
     )
 }
 
+/// Jaeger (Go): takes spans over OTLP and answers questions about them. Only with `BRIGADE_TEST_JAEGER=1`, because its build
+/// takes minutes.
+pub fn jaeger() -> Option<process::Jaeger> {
+    if std::env::var_os("BRIGADE_TEST_JAEGER").is_none_or(|value| value != "1") {
+        eprintln!("SKIPPED: jaeger: BRIGADE_TEST_JAEGER is not 1");
+        return None;
+    }
+    or_skip(
+        "jaeger",
+        install::jaeger().and_then(|program| process::start_jaeger(&program)),
+    )
+}
+
 /// What was started or installed; if that was not possible, a test is skipped aloud, or fails if it must not be.
 pub fn or_skip<T>(name: &str, started: Result<T, String>) -> Option<T> {
     match started {

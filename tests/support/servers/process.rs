@@ -143,6 +143,54 @@ pub fn start_prometheus(program: &Path, configuration: &Path) -> Result<ServerPr
     Ok(server)
 }
 
+/// A running Jaeger.
+#[derive(Debug)]
+pub struct Jaeger {
+    /// Where it answers questions.
+    pub query: ServerProcess,
+    /// Where it takes spans.
+    pub endpoint: String,
+}
+
+/// Starts Jaeger, with its spans in memory.
+pub fn start_jaeger(program: &Path) -> Result<Jaeger, String> {
+    let data = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (query, questions, spans) = (free_port()?, free_port()?, free_port()?);
+    let configuration = format!(
+        "service:
+  extensions: [jaeger_storage, jaeger_query]
+  pipelines:
+    traces: {{ receivers: [otlp], exporters: [jaeger_storage_exporter] }}
+  telemetry: {{ metrics: {{ level: none }}, logs: {{ level: error }} }}
+extensions:
+  jaeger_storage: {{ backends: {{ memory: {{ memory: {{ max_traces: 10000 }} }} }} }}
+  jaeger_query:
+    storage: {{ traces: memory }}
+    http: {{ endpoint: \"127.0.0.1:{query}\" }}
+    grpc: {{ endpoint: \"127.0.0.1:{questions}\" }}
+receivers:
+  otlp: {{ protocols: {{ http: {{ endpoint: \"127.0.0.1:{spans}\" }} }} }}
+exporters:
+  jaeger_storage_exporter: {{ trace_storage: memory }}
+"
+    );
+    let path = data.path().join("jaeger.yaml");
+    std::fs::write(&path, configuration).map_err(|error| error.to_string())?;
+    let mut command = Command::new(program);
+    command.arg("--config").arg(path).stdout(Stdio::null());
+    let mut server = ServerProcess {
+        child: spawn(&mut command)?,
+        endpoint: format!("http://127.0.0.1:{query}"),
+        _data: Some(data),
+    };
+    wait_for_port(&mut server.child, query)?;
+    wait_for_port(&mut server.child, spans)?;
+    Ok(Jaeger {
+        query: server,
+        endpoint: format!("http://127.0.0.1:{spans}"),
+    })
+}
+
 /// Starts a program that prints its port as its first line.
 fn start_announced(command: &mut Command) -> Result<ServerProcess, String> {
     let child = spawn(command.stdout(Stdio::piped()))?;
