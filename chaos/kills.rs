@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
         &["--crash", "--kills", &count.to_string(), "--listen", &address],
         None,
     );
-    let scraped = scraper.stop()?;
+    let sums = scraper.stop()?;
     let outcome = outcome?;
     for (number, kill) in (1..).zip(outcome.list("/kills")) {
         println!("{}", describe(number, kill));
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> ScenarioResult {
     );
     let finding = outcome.judge(finding)?;
     // At least one for each life.
-    let finding = format!("{finding}; {}", scraped.judge(*count)?);
+    let finding = format!("{finding}; {}", sums.judge(*count)?);
     if saturate::to_u64(kills) < *count {
         return Err(format!(
             "{finding}: the load was over before {count} kills; give it more --rows"

@@ -111,25 +111,3 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     stream.read_to_string(&mut answer)?;
     Ok(answer)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_is_seen_and_an_empty_answer_counts_for_nothing() {
-        let mut scraped = Scraped::default();
-        note(&mut scraped, "brigade_identity_difference{table=\"a\"} 0\n");
-        note(&mut scraped, "HTTP/1.1 503\r\n");
-        assert_eq!(
-            (
-                scraped.answers,
-                scraped.judge(1).is_ok(),
-                scraped.judge(2).is_ok()
-            ),
-            (1, true, false)
-        );
-        note(&mut scraped, "brigade_identity_difference{table=\"a\"} 3\n");
-        assert!(scraped.judge(1).is_err());
-    }
-}

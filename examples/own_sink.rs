@@ -74,6 +74,7 @@ impl RecordSink for ListSink {
     async fn read(&self, shard: &Shard, start: ReadStart) -> Result<Box<dyn ShardReader>, SinkError> {
         let first = match start {
             ReadStart::Oldest | ReadStart::Since(_) => Ok(0),
+            ReadStart::Latest => Ok(usize::MAX),
             ReadStart::At(number) => number.parse(),
             ReadStart::After(number) => number.parse().map(|number: usize| number + 1),
         };

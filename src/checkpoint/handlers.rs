@@ -174,6 +174,8 @@ impl Checkpointer {
                 self.parts.counters.settled_object(kind, age);
             }
         }
+        // After the last commit nothing else says so.
+        self.note_ages();
     }
 
     /// A background commit that is under way finishes first: the store takes one commit at a time, and this one

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::interrupt::Interrupt;
 use super::text::counted;
 use super::{ConfigPath, Output, OutputFormat, backends};
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::map::summary::summarize;
@@ -246,7 +245,6 @@ struct TappedShard {
 impl Tap {
     /// Opens every shard where it ends now.
     async fn open(config: &Config) -> Result<Self, Fault> {
-        let now_ms = SystemClock.now_ms();
         match &config.target {
             // Opening the sink would repair its files, and they may be another process's.
             TargetConfig::Ndjson { path, shards } => {
@@ -268,9 +266,7 @@ impl Tap {
                     interval: READ_INTERVAL,
                     shards: Vec::new(),
                 };
-                tap.add_shards(&ReadStart::Since(now_ms))
-                    .await
-                    .map_err(Fault::from)?;
+                tap.add_shards(&ReadStart::Latest).await.map_err(Fault::from)?;
                 Ok(tap)
             }
         }

@@ -129,6 +129,7 @@ impl Config {
             poll_interval: _,
             full_listing_interval: _,
         } = source;
+        let is_mapped = mappings.tables.iter().any(Option::is_some);
         let sent = Sent {
             task,
             place: place(source),
@@ -136,11 +137,7 @@ impl Config {
             format: *format,
             tables,
             message,
-            mappings: mappings
-                .tables
-                .iter()
-                .any(Option::is_some)
-                .then_some(&mappings.tables),
+            mappings: is_mapped.then_some(&mappings.tables),
             rows: *rows,
             forms: forms(tables, mappings),
             records: Records::of(*limits, record_bytes_max),

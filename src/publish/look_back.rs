@@ -158,7 +158,7 @@ impl LookBack {
         let may_pass_over = question.plan.wanted.is_some() && !matches!(start, ReadStart::Since(_));
         let mut awaited = match start {
             ReadStart::At(number) => Some(number),
-            ReadStart::Oldest | ReadStart::After(_) | ReadStart::Since(_) => None,
+            ReadStart::Oldest | ReadStart::After(_) | ReadStart::Since(_) | ReadStart::Latest => None,
         };
         let empty_ends_min = known.is_open.then_some(ENDS_SEEN_MIN);
         let pages = Pages::new(reader, self.pause, empty_ends_min);

@@ -241,6 +241,7 @@ pub async fn what_was_put_is_read_back_from_any_place(stage: &dyn SinkStage) {
             (ReadStart::Oldest, from(0)),
             (ReadStart::At(number(10)), from(10)),
             (ReadStart::After(number(19)), from(20)),
+            (ReadStart::Latest, &[]),
         ] {
             let mut found = read_to_the_end(stage, &shard, start.clone()).await;
             found.retain(|record| record.partition_key.starts_with(&word));

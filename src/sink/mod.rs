@@ -153,6 +153,8 @@ pub enum ReadStart {
     After(String),
     /// At the first record that arrived at this time or later, in milliseconds since the epoch; approximate.
     Since(i64),
+    /// After the newest record, whenever reading begins.
+    Latest,
 }
 
 /// Reads one shard, page by page.

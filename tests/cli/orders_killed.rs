@@ -48,6 +48,15 @@ fn killed_while(
     asked.join().unwrap()
 }
 
+/// When a process is killed: at first before it knows of the order, in the end when it has carried it out.
+fn moment(seed: u64, rng: &mut SmallRng) -> Duration {
+    match seed {
+        0 => Duration::ZERO,
+        last if last + 1 == KILLS => Duration::from_secs(3),
+        _ => Duration::from_micros(rng.random_range(0..60_000)),
+    }
+}
+
 /// Every row of the files is in the stream, once for each time that its table was loaded.
 fn assert_complete(task: &TaskFolder) {
     let report = task.json(&["verify"]);
@@ -70,7 +79,7 @@ fn a_reload_is_done_or_not_done() {
             snapshot(address)["status"]["phase"] == "changes"
         });
         end(running);
-        let after = Duration::from_micros(rng.random_range(0..60_000));
+        let after = moment(seed, &mut rng);
         let body = json!({ "tables": ["shop.orders"] });
         let is_done = killed_while(&task, address, "/api/v1/tables/reload", &body, after);
         cut_short += u64::from(!is_done);
@@ -120,7 +129,7 @@ fn a_file_is_decided_or_not_decided() {
         running.terminate();
         assert_eq!(running.exit_code(), Some(65), "a file is set aside");
         files::put(&task, &files::rows(), |_bytes| {});
-        let after = Duration::from_micros(rng.random_range(0..120_000));
+        let after = moment(seed, &mut rng);
         let body = json!({ "key": files::KEY, "decision": "retry_at_mark" });
         let is_done = killed_while(&task, address, "/api/v1/files/decide", &body, after);
         let undecided = is_set_aside(&task);
@@ -163,7 +172,7 @@ fn a_replay_that_is_killed_repeats_nothing_when_it_is_ordered_again() {
         let (task, address) = task_with_dead_letters(ROWS);
         let before = task.records_count();
         for _ in 0..3 {
-            let after = Duration::from_micros(rng.random_range(20_000..250_000));
+            let after = Duration::from_micros(rng.random_range(1_000..200_000));
             let body = json!({ "object": "cdc/e.csv" });
             killed_while(&task, address, "/api/v1/dead-letters/replay", &body, after);
             let sent = u64::try_from(task.records_count() - before).unwrap();

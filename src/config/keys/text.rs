@@ -81,8 +81,8 @@ pub static URL: TextRule = TextRule {
 
 /// A collector of telemetry: as [`URL`], without TLS.
 pub static COLLECTOR: TextRule = TextRule {
-    allowed: "`http://` with a host and perhaps a port; spans are sent over plain HTTP, so name a collector nearby that \
-              forwards them",
+    allowed: "`http://` with a host and perhaps a port; everything is sent over plain HTTP, so name a collector nearby that \
+              forwards it",
     pattern: "^(http://[^/?#@\\s]+/?)?$",
     accepts: |text| !text.starts_with("https://") && (URL.accepts)(text),
 };

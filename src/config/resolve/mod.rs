@@ -88,6 +88,7 @@ pub(super) fn resolve(
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
     let errors = errors::errors(&root, folder);
+    let telemetry = root.section("telemetry")?;
     Some(Config {
         task: root.text("task")?.to_owned(),
         migration_type: migration_type?,
@@ -102,12 +103,9 @@ pub(super) fn resolve(
         state: state?,
         limits: limits?,
         api: api::api(&root)?,
-        otlp_endpoint: root
-            .section("telemetry")?
-            .section("otlp")?
-            .filled_text("endpoint"),
-        is_emf: root.section("telemetry")?.boolean("emf")?,
-        otlp: otlp(&root.section("telemetry")?.section("otlp")?)?,
+        otlp_endpoint: telemetry.section("otlp")?.filled_text("endpoint"),
+        is_emf: telemetry.boolean("emf")?,
+        otlp: otlp(&telemetry.section("otlp")?)?,
     })
 }
 

@@ -49,6 +49,7 @@ impl KinesisReader {
             .shard_id(&self.shard.id);
         let request = match &self.place {
             ReadStart::Oldest => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            ReadStart::Latest => request.shard_iterator_type(ShardIteratorType::Latest),
             ReadStart::At(number) => request
                 .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
                 .starting_sequence_number(number),

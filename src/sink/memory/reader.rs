@@ -75,6 +75,7 @@ pub(super) fn place_of(stored: &[StoredRecord], start: &ReadStart) -> usize {
     match start {
         // Nothing remembers when it came.
         ReadStart::Oldest | ReadStart::Since(_) => 0,
+        ReadStart::Latest => stored.len(),
         ReadStart::At(number) => place(number, true),
         ReadStart::After(number) => place(number, false),
     }

@@ -44,6 +44,6 @@ impl MemorySink {
 pub(super) fn is_place(start: &ReadStart) -> bool {
     match start {
         ReadStart::At(_) | ReadStart::After(_) => true,
-        ReadStart::Oldest | ReadStart::Since(_) => false,
+        ReadStart::Oldest | ReadStart::Since(_) | ReadStart::Latest => false,
     }
 }

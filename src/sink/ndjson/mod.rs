@@ -12,7 +12,6 @@ mod folder;
 mod reader;
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -133,16 +132,7 @@ pub fn readers_at_end(directory: &Path, shards_count: u32) -> Result<Vec<NamedRe
     let shards = ShardMap::uniform(shards_count).map_err(|error| failed("read", directory, &error))?;
     let readers = shards.shards().iter().enumerate().map(|(index, shard)| {
         let path = path_of(directory, index);
-        let end = File::open(&path).and_then(|mut file| json_lines::whole_lines_bytes(&mut file));
-        let end = end.map_err(|error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
-                let stream = path.display().to_string();
-                SinkError::Missing { stream }
-            } else {
-                failed("read", &path, &error)
-            }
-        })?;
-        let reader = NdjsonReader::new(path, &ReadStart::At(end.to_string()))?;
+        let reader = NdjsonReader::new(path, &ReadStart::Latest)?;
         let reader: Box<dyn ShardReader> = Box::new(reader);
         Ok((shard.id.clone(), reader))
     });

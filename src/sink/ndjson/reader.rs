@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::failed;
+use crate::durable::json_lines;
 use crate::sink::{ReadPage, ReadStart, SeenRecord, ShardReader, SinkError};
 
 /// Records of a page.
@@ -19,6 +20,19 @@ const PAGE_RECORDS: usize = 1_000;
 struct Line {
     partition_key: String,
     payload: String,
+}
+
+/// Where the next line of a file will begin.
+fn end_of(path: &Path) -> Result<u64, SinkError> {
+    let end = File::open(path).and_then(|mut file| json_lines::whole_lines_bytes(&mut file));
+    end.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            let stream = path.display().to_string();
+            SinkError::Missing { stream }
+        } else {
+            failed("read", path, &error)
+        }
+    })
 }
 
 /// Reads one file from an offset on.
@@ -39,6 +53,7 @@ impl NdjsonReader {
         let (offset, skips_first) = match start {
             // Lines do not say when they came.
             ReadStart::Oldest | ReadStart::Since(_) => (0, false),
+            ReadStart::Latest => (end_of(&path)?, false),
             ReadStart::At(number) => (offset_of(number)?, false),
             ReadStart::After(number) => (offset_of(number)?, true),
         };
