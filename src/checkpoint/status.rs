@@ -137,6 +137,16 @@ impl TaskStatus {
         tables.map(TableStatistics::dead_lettered_rows).sum::<u64>() + self.unassigned_error_rows
     }
 
+    /// Which process it is of: ids of processes are given out again.
+    pub fn process(&self) -> String {
+        format!(
+            "{}/{}/{}",
+            self.task,
+            self.process_id,
+            self.started_ms.unwrap_or_default()
+        )
+    }
+
     /// Why a side does not answer, if it does not.
     pub fn outage(&self, side: Side) -> Option<&Outage> {
         self.outages.iter().find(|outage| outage.side == side)

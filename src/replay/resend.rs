@@ -20,7 +20,7 @@ use crate::publish::attempt::{Attempt, InDoubt, NextAttempt};
 use crate::publish::pacer::Pacer;
 use crate::route::shard_map::{HashKey, Shard, ShardIndex};
 use crate::saturate;
-use crate::settings::DeliveryConfig;
+use crate::settings::{DeliveryConfig, Guarantee};
 use crate::sink::{RecordSink, StreamDescription};
 
 /// How long nothing may be stored before the command gives up, unless told otherwise.
@@ -47,6 +47,8 @@ pub struct Resender<'a> {
     pub patience: Duration,
     /// Hears of everything that goes wrong and is tried again.
     pub tell: &'a dyn Fn(&str),
+    /// Whether it is to end before the next request.
+    pub is_stopping: &'a dyn Fn() -> bool,
 }
 
 impl fmt::Debug for Resender<'_> {
@@ -115,6 +117,11 @@ impl Resender<'_> {
         rows: Vec<ReplayRow>,
         refused: &mut Vec<String>,
     ) -> Result<Vec<Replay>, Fault> {
+        if (self.is_stopping)() {
+            let message =
+                "the task is stopping; rows that were sent are recorded, order the replay again for the rest";
+            return Err(Fault::new(FaultKind::StateLocked, message));
+        }
         let internal = |what: &str| Fault::new(FaultKind::Internal, what.to_owned());
         let shard = self.stream.shards.shard(index).cloned();
         let shard = shard.ok_or_else(|| internal("a row belongs to no shard"))?;
@@ -189,6 +196,14 @@ impl Resender<'_> {
         Ok(replays)
     }
 
+    /// What becomes of a request without an answer.
+    fn in_doubt(&self) -> InDoubt {
+        match self.delivery.guarantee {
+            Guarantee::Dedupe => InDoubt::Look,
+            Guarantee::AtLeastOnce => InDoubt::SendAgain,
+        }
+    }
+
     async fn attempt(&self, shard: &Shard, records: &[BatchRecord]) -> Result<Attempt, Fault> {
         let key_of = |index: usize| records.get(index).map(BatchRecord::partition_key);
         let ordering = self.delivery.ordering;
@@ -202,14 +217,21 @@ impl Resender<'_> {
             let bytes = to_send.iter().map(BatchRecord::bytes_count).sum();
             tokio::time::sleep(pacer.book(epoch.elapsed(), to_send.len(), bytes)).await;
             let answer = self.sink.put(shard, &to_send).await;
-            match attempt.judge(answer, InDoubt::SendAgain, key_of) {
+            match attempt.judge(answer, self.in_doubt(), key_of) {
                 NextAttempt::Complete => return Ok(attempt),
                 NextAttempt::Hopeless(fault) | NextAttempt::TooManyRefused(_, fault) => return Err(fault),
                 NextAttempt::StandIn(index) => {
                     let cause = format!("record {index} is not a link of a chain");
                     return Err(Fault::new(FaultKind::Internal, cause));
                 }
-                NextAttempt::Look { cause } => return Err(Fault::new(FaultKind::Internal, cause)),
+                // Noted as pending, so the next replay begins with a look.
+                NextAttempt::Look { cause } => {
+                    let message = format!(
+                        "nobody knows whether the rows of a request were stored: {cause}; order the replay again, and they \
+                         are looked for first"
+                    );
+                    return Err(Fault::new(FaultKind::Unreachable, message));
+                }
                 NextAttempt::More => progress = Instant::now(),
                 NextAttempt::Again {
                     has_progress, cause, ..
@@ -242,7 +264,7 @@ mod tests {
     use crate::fault::FaultKind;
     use crate::replay::log;
     use crate::route::shard_map::ShardMap;
-    use crate::settings::{Aggregation, Guarantee, Ordering, OutOfRetention, Pace, RecreatedStream};
+    use crate::settings::{Aggregation, Ordering, OutOfRetention, Pace, RecreatedStream};
     use crate::sink::memory::{MemorySink, PutFault};
 
     fn rows(count: u64) -> Vec<ReplayRow> {
@@ -278,6 +300,7 @@ mod tests {
             clock: &SystemClock,
             patience: Duration::from_millis(300),
             tell: &|_| told.set(told.get() + 1),
+            is_stopping: &|| false,
         };
         let sent = resender.send(rows(count)).await;
         (sent.map(|sent| sent.len()), told.get())

@@ -13,6 +13,9 @@ pub(super) enum Refusal {
     /// The request is for another host.
     #[error("this is not a name of this host; ask by its address, or by localhost")]
     Host,
+    /// Another process is meant.
+    #[error("another process is served here than the one that is asked for")]
+    Process,
     /// The token is missing or another one.
     #[error("send the token of api.token as `Authorization: Bearer TOKEN`")]
     Token,

@@ -4,6 +4,10 @@ use super::desk::Subject;
 
 /// The header in which a client says on whose behalf it asks.
 pub const REQUESTER_HEADER: &str = "brigade-requester";
+/// The header in which a client says which process it means, as [`TaskStatus::process`] names it.
+///
+/// [`TaskStatus::process`]: crate::checkpoint::status::TaskStatus::process
+pub const PROCESS_HEADER: &str = "brigade-process";
 /// Pause.
 pub const PAUSE: &str = "/api/v1/pause";
 /// Resume.

@@ -193,7 +193,10 @@ async fn is_own_host(State(shared): State<Arc<Shared>>, request: Request, next: 
         .uri()
         .authority()
         .map(|authority| authority.as_str().to_owned());
-    match shared.access.check_host(host.or(authority).as_deref()) {
+    let meant = text_of(request.headers(), routes::PROCESS_HEADER);
+    let is_meant = meant.is_none_or(|meant| meant == shared.view.now().process());
+    let checked = shared.access.check_host(host.or(authority).as_deref());
+    match checked.and(if is_meant { Ok(()) } else { Err(Refusal::Process) }) {
         Ok(()) => {
             let mut response = next.run(request).await;
             let headers = response.headers_mut();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::past_load::PastLoad;
@@ -37,6 +38,11 @@ use crate::observe::counters::Counters;
 use crate::parse::panic_book::PanicBook;
 use crate::settings::{RunMode, StopAfter};
 use crate::sink::StreamDescription;
+
+/// A data path that nobody pauses lives this long, or to its first commit.
+const LIFE_MIN: Duration = Duration::from_millis(500);
+/// How often it is looked whether it has.
+const DUE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How a generation ended without a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +95,19 @@ impl Stop {
     }
 }
 
+/// Waits until the data path is to end for somebody else. A pause comes at once; who asks for a turn lets it get on first, so
+/// that orders that come all the time do not stop it.
+async fn due(counters: &Counters, born: Instant, stop: &Stop) {
+    loop {
+        stop.turns.wanted().await;
+        let age = born.elapsed();
+        if stop.turns.is_paused() || age >= LIFE_MIN || counters.since_commit() < age {
+            return;
+        }
+        tokio::time::sleep(DUE_INTERVAL).await;
+    }
+}
+
 /// What is known from one generation to the next. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Lasting {
@@ -116,6 +135,7 @@ pub struct Generation {
     drain_timeout: Duration,
     past_load: PastLoad,
     hang_timeout: Duration,
+    born: Instant,
     lasting: Lasting,
     all_home: Option<Credit>,
 }
@@ -178,6 +198,7 @@ impl Generation {
         wiring.start_watcher();
         Ok(Self {
             hang_timeout: config.limits.hang_timeout,
+            born: Instant::now(),
             lasting: wiring.lasting,
             reshard: wiring.reshard,
             halt: wiring.halt,
@@ -227,7 +248,7 @@ impl Generation {
                 () = self.reshard.cancelled() => return self.end(GenerationEnd::Resharded).await,
                 () = stop.now.cancelled() => return self.end(GenerationEnd::Stopped).await,
                 () = stop.drained.cancelled() => return self.drain(GenerationEnd::Stopped, stop).await,
-                () = stop.turns.wanted() => return self.end(GenerationEnd::Interrupted).await,
+                () = due(&self.lasting.counters, self.born, stop) => return self.end(GenerationEnd::Interrupted).await,
             }
         }
     }
@@ -250,6 +271,8 @@ impl Generation {
                 }
                 () = self.reshard.cancelled() => return self.end(GenerationEnd::Resharded).await,
                 () = stop.now.cancelled() => return self.end(GenerationEnd::Stopped).await,
+                // The next one comes to the same place.
+                () = stop.turns.wanted() => return self.end(GenerationEnd::Interrupted).await,
             }
         };
         self.commit(end, true).await

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::generation::{Generation, GenerationEnd, Lasting, Remains, Stop};
 use super::noticeboard::Noticeboard;
 use super::policy::{Decision, RestartPolicy};
-use super::turns::Turns;
+use super::turns::{LastTurn, Turns};
 use crate::checkpoint::life_status::{StopReason, StopStatus, failure_text};
 use crate::checkpoint::status::{STATUS_SCHEMA_VERSION, TaskStatus};
 use crate::checkpoint::store::CheckpointStore;
@@ -157,6 +157,14 @@ impl Pipeline {
     /// The fault that ended the task.
     pub async fn run(&self, stop: CancellationToken) -> Result<RunEnd, Fault> {
         let end = self.run_to_an_end(stop).await;
+        // Whoever has a turn does what was ordered; nobody gets another.
+        self.turns.close();
+        if tokio::time::timeout(self.config.limits.drain_timeout, self.turns.ended())
+            .await
+            .is_err()
+        {
+            tracing::warn!("what was ordered did not end within limits.drain_timeout");
+        }
         let reason = match &end {
             Ok(end) => end.reason(self.config.migration_type),
             Err(fault) => StopReason::of_fault(fault),
@@ -165,7 +173,7 @@ impl Pipeline {
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
             status.outages.clear();
-            status.updated_ms = at_ms;
+            (status.updated_ms, status.paused, status.api_address) = (at_ms, false, None);
             let life = &mut status.life;
             life.stop = Some(StopStatus { at_ms, reason });
             if let Err(fault) = &end {
@@ -221,15 +229,17 @@ impl Pipeline {
                 return Ok(RunEnd::Stopped);
             };
             let began = Instant::now();
-            self.status
-                .send_modify(|status| Arc::make_mut(status).generation = number);
-            let end = self.live(number, stop).await;
-            drop(turn);
-            let fault = match end {
+            self.status.send_modify(|status| {
+                let status = Arc::make_mut(status);
+                (status.generation, status.paused) = (number, false);
+            });
+            let turn = LastTurn::new(&self.turns, turn);
+            let fault = match self.live(number, stop).await {
                 Ok(GenerationEnd::Finished) => return Ok(RunEnd::Finished),
                 Ok(GenerationEnd::Stopped) => return Ok(RunEnd::Stopped),
                 Ok(GenerationEnd::PastLoad(after)) => return Ok(RunEnd::PastLoad(after)),
                 Ok(GenerationEnd::Resharded) => {
+                    turn.give_away();
                     // Planned, so no restart of the kind that the policy counts. But what the service says of its
                     // shards may lag, and then the next generation ends as soon as it sends something.
                     if began.elapsed() > STEADY_MIN {
@@ -239,7 +249,10 @@ impl Pipeline {
                         .await;
                     continue;
                 }
-                Ok(GenerationEnd::Interrupted) => continue,
+                Ok(GenerationEnd::Interrupted) => {
+                    turn.give_away();
+                    continue;
+                }
                 Err(fault) => fault,
             };
             if stop.is_requested() {
@@ -248,6 +261,7 @@ impl Pipeline {
             match policy.decide(fault.clone(), epoch.elapsed()) {
                 Decision::GiveUp(fault) => return Err(fault),
                 Decision::Restart { after } => {
+                    turn.give_away();
                     let delay_ms = saturate::to_u64(after.as_millis());
                     self.status.send_modify(|status| {
                         Arc::make_mut(status).life.last_failure = Some(failure_text(&fault));
@@ -288,8 +302,16 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
+        // Until here nothing is written; from here on a turn would meet a state that is half begun.
+        let described = tokio::select! {
+            biased;
+            described = self.backends.sink.describe() => described,
+            () = stop.requested() => return Ok(GenerationEnd::Stopped),
+            () = stop.turns.wanted() => return Ok(GenerationEnd::Interrupted),
+            () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
+        };
         let next = async {
-            let stream = self.backends.sink.describe().await.map_err(Fault::from)?;
+            let stream = described.map_err(Fault::from)?;
             let built = Generation::build(
                 &self.config,
                 &self.backends,
@@ -305,7 +327,6 @@ impl Pipeline {
             built = next => built?,
             // A side that is away may be waited for without an end. No actor has started yet, so nothing was sent.
             () = stop.requested() => return Ok(GenerationEnd::Stopped),
-            () = stop.turns.wanted() => return Ok(GenerationEnd::Interrupted),
             () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
         };
         tracing::info!(generation = number, "started");

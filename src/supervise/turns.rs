@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Who may have the state next. Clones share it.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ struct Inner {
     asking: watch::Sender<usize>,
     /// Whether the data path is to wait for a resume.
     paused: watch::Sender<bool>,
+    /// Nobody gets a turn any more: the run is over.
+    closed: CancellationToken,
 }
 
 impl Default for Turns {
@@ -30,6 +33,7 @@ impl Default for Turns {
             state: Arc::default(),
             asking: watch::Sender::new(0),
             paused: watch::Sender::new(false),
+            closed: CancellationToken::new(),
         }))
     }
 }
@@ -40,6 +44,36 @@ pub struct Turn {
     // Before the count of those that ask, so that the data path finds it free.
     _state: OwnedMutexGuard<()>,
     _asking: Asking,
+}
+
+/// The turn of a data path that may be the last one: unless it is given away, nobody gets the state after it.
+#[derive(Debug)]
+pub(super) struct LastTurn<'a> {
+    turns: &'a Turns,
+    state: Option<OwnedMutexGuard<()>>,
+}
+
+impl<'a> LastTurn<'a> {
+    pub(super) fn new(turns: &'a Turns, state: OwnedMutexGuard<()>) -> Self {
+        Self {
+            turns,
+            state: Some(state),
+        }
+    }
+
+    /// Lets others have the state before the next data path.
+    pub(super) fn give_away(mut self) {
+        self.state = None;
+    }
+}
+
+impl Drop for LastTurn<'_> {
+    fn drop(&mut self) {
+        // Before the state is let go of.
+        if self.state.is_some() {
+            self.turns.close();
+        }
+    }
 }
 
 /// One that asks for the state or has it.
@@ -56,16 +90,31 @@ impl Drop for Asking {
 }
 
 impl Turns {
-    /// Has the data path end, and waits until it has: nothing is in flight then.
-    pub async fn take(&self) -> Turn {
+    /// Has the data path end, and waits until it has: nothing is in flight then. `None` if the run is over.
+    pub async fn take(&self) -> Option<Turn> {
         self.0.asking.send_modify(|asking| *asking += 1);
         // Counts also if whoever asks goes away meanwhile.
         let asking = Asking(self.clone());
-        let state = Arc::clone(&self.0.state).lock_owned().await;
-        Turn {
+        let state = tokio::select! {
+            biased;
+            () = self.0.closed.cancelled() => return None,
+            state = Arc::clone(&self.0.state).lock_owned() => state,
+        };
+        // It may have been let go of because the run is over.
+        (!self.0.closed.is_cancelled()).then_some(Turn {
             _state: state,
             _asking: asking,
-        }
+        })
+    }
+
+    /// Gives no turn any more.
+    pub(super) fn close(&self) {
+        self.0.closed.cancel();
+    }
+
+    /// Waits until whoever has a turn is done with it.
+    pub(super) async fn ended(&self) {
+        drop(self.0.state.lock().await);
     }
 
     /// Has the data path end, and not be built again before [`Turns::resume`]. Says whether it was not paused before.
@@ -83,15 +132,15 @@ impl Turns {
         *self.0.paused.borrow()
     }
 
-    /// The turn of the data path, as soon as nobody else wants one and it is not paused.
+    /// The turn of the data path, after all who asked before it, as soon as it is not paused. Who asks later waits: orders
+    /// that come all the time must not keep rows from being sent.
     pub(super) async fn own(&self) -> OwnedMutexGuard<()> {
-        let (mut asking, mut paused) = (self.0.asking.subscribe(), self.0.paused.subscribe());
+        let mut paused = self.0.paused.subscribe();
         loop {
-            // The senders live as long as this.
+            // The sender lives as long as this.
             drop(paused.wait_for(|paused| !paused).await);
-            drop(asking.wait_for(|asking| *asking == 0).await);
             let state = Arc::clone(&self.0.state).lock_owned().await;
-            if !self.is_wanted() {
+            if !self.is_paused() {
                 return state;
             }
         }
@@ -104,10 +153,6 @@ impl Turns {
             _ = asking.wait_for(|asking| *asking > 0) => {}
             _ = paused.wait_for(|paused| *paused) => {}
         }
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.is_paused() || *self.0.asking.borrow() > 0
     }
 }
 
@@ -131,7 +176,7 @@ mod tests {
         assert!(!happens(turns.wanted()).await, "nobody asks");
         let asked = tokio::spawn({
             let turns = turns.clone();
-            async move { turns.take().await }
+            async move { turns.take().await.unwrap() }
         });
         assert!(happens(turns.wanted()).await);
         assert!(!asked.is_finished(), "the data path still has it");
@@ -140,6 +185,33 @@ mod tests {
         assert!(!happens(turns.own()).await, "somebody else has it");
         drop(turn);
         assert!(happens(turns.own()).await);
+    }
+
+    #[tokio::test]
+    async fn the_data_path_is_next_after_those_who_asked_before_it_and_nobody_after_the_end() {
+        let turns = Turns::default();
+        let own = turns.own().await;
+        let asks = |turns: &Turns| {
+            let turns = turns.clone();
+            tokio::spawn(async move { turns.take().await })
+        };
+        let first = asks(&turns);
+        tokio::task::yield_now().await;
+        drop(own);
+        let turn = first.await.unwrap().unwrap();
+        let next = turns.own();
+        tokio::pin!(next);
+        assert!(!happens(next.as_mut()).await, "the first has it");
+        let second = asks(&turns);
+        tokio::task::yield_now().await;
+        drop(turn);
+        let own = next.await;
+        assert!(!second.is_finished(), "it asked after the data path");
+        turns.close();
+        drop(own);
+        assert!(second.await.unwrap().is_none(), "the run is over");
+        assert!(turns.take().await.is_none(), "it still is");
+        assert!(happens(turns.ended()).await);
     }
 
     #[tokio::test]

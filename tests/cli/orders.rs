@@ -294,3 +294,61 @@ fn dead_letters_are_sent_again_while_the_task_runs() {
     assert_eq!(task.records_count(), RECORDS + 1);
     end(running);
 }
+
+/// Another task may be served where the one that is meant was.
+#[test]
+fn an_order_goes_to_the_process_that_has_the_state_and_to_no_other() {
+    let (task, address) = task_with_orders();
+    task.brigade(&["run", "--once"]).expect(0);
+    let other = TaskFolder::new(&Settings {
+        task: "other",
+        listen: format!("{address}\", token: \"{TOKEN}"),
+        ..Settings::default()
+    });
+    let running = other.start();
+    wait_until("the other is served", || {
+        ask(address, "/readyz").is_some_and(|(code, _)| code == 200)
+    });
+    // As a status that is out of date says it, with somebody else at the state.
+    let path = task.path().join("state/status.json");
+    let mut status: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(status["api_address"], Value::Null, "it is served no more");
+    status["api_address"] = json!(address.to_string());
+    std::fs::write(&path, status.to_string()).unwrap();
+    let database = std::fs::File::open(task.path().join("state/sled/db")).unwrap();
+    database.lock().unwrap();
+    for command in [
+        &["pause"][..],
+        &["reload", "--table", "shop.orders", "--yes"],
+        &["files", "list"],
+    ] {
+        let ended = task.brigade(command).expect(75);
+        assert!(ended.stderr.contains("in use by a running process"), "{ended:?}");
+    }
+    assert!(
+        !events(&other).contains("OPERATION_ORDERED"),
+        "{}",
+        events(&other)
+    );
+    end(running);
+}
+
+/// What was answered with yes is done before the run is over.
+#[test]
+fn an_order_at_the_end_of_a_run_is_carried_out_by_it_or_refused() {
+    for wait_ms in (0..16).map(|step| 12 * step) {
+        let (task, address) = task_with_orders();
+        let mut once = TaskFolder::start_command(task.command(&["run", "--once"]));
+        std::thread::sleep(std::time::Duration::from_millis(wait_ms));
+        let answer = order(
+            address,
+            "/api/v1/tables/reload",
+            &json!({ "tables": ["shop.orders"] }),
+        );
+        let is_done = answer.is_some_and(|(code, _)| code == 200);
+        assert_eq!(once.exit_code(), Some(0), "after {wait_ms} ms");
+        let messages = task.messages();
+        let loads = messages.iter().filter(|text| text.contains("drop-table")).count();
+        assert_eq!(loads, 1 + usize::from(is_done), "after {wait_ms} ms");
+    }
+}

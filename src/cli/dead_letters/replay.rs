@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::deadletter::envelope::DeadLetter;
 use crate::fault::{Fault, FaultKind};
-use crate::limits::READ_INTERVAL;
+use crate::limits::{READ_INTERVAL, RETENTION_MIN};
 use crate::model::{Operation, TableIndex};
 use crate::printable::printable;
 use crate::read::rendered_rows::RowReader;
@@ -28,7 +28,7 @@ use crate::replay::plan::{Replanner, ReplayPlan, ReplayRow};
 use crate::replay::resend::{PATIENCE, Resender};
 use crate::saturate;
 use crate::serve::desk::{Order, Outcome, ReplayOrder};
-use crate::settings::{Guarantee, TargetConfig};
+use crate::settings::{Guarantee, OutOfRetention, TargetConfig};
 use crate::sink::{RecordSink, StreamDescription};
 
 /// Arguments of `dlq replay`.
@@ -173,7 +173,7 @@ pub(in crate::cli) async fn replay(
     let sink = backends::sink(config).await?;
     let stream = sink.describe().await.map_err(Fault::from)?;
     if !order.dry_run {
-        settle(config, sink.as_ref(), &stream).await?;
+        settle_or_forget(config, sink.as_ref(), &stream).await?;
     }
     let ReplayPlan {
         rows,
@@ -182,10 +182,10 @@ pub(in crate::cli) async fn replay(
     } = plan(clerk, order, corrected, &stream).await?;
     let rows = if order.dry_run {
         rows.into_iter()
-            .map(|row| Sent::not_yet(row, clerk.is_running))
+            .map(|row| Sent::not_yet(row, clerk.is_running()))
             .collect()
     } else {
-        send(config, sink.as_ref(), stream, rows).await?
+        send(clerk, sink.as_ref(), stream, rows).await?
     };
     let report = ReplayReport {
         schema_version: SCHEMA_VERSION,
@@ -238,6 +238,26 @@ async fn plan(
     Ok(replanner.file(&name, &content, file.table, file.operation))
 }
 
+/// Finds out what a replay that died has sent, where that is possible.
+async fn settle_or_forget(
+    config: &Config,
+    sink: &dyn RecordSink,
+    stream: &StreamDescription,
+) -> Result<(), Fault> {
+    match settle(config, sink, stream).await {
+        // As for the task: where nobody chose to look, and it may not, what is in doubt is sent again.
+        Err(fault) if fault.kind == FaultKind::PermissionDenied && !config.delivery.is_guarantee_chosen => {
+            crate::cli::report(&format!(
+                "what a replay before this one has sent may come twice: {fault}"
+            ));
+            let folder = &config.errors.dead_letters;
+            let forgotten = PendingFile::of(folder).forget();
+            forgotten.map_err(|error| unreadable(folder, &error))
+        }
+        settled => settled,
+    }
+}
+
 /// Finds out what a replay that died has sent.
 async fn settle(config: &Config, sink: &dyn RecordSink, stream: &StreamDescription) -> Result<(), Fault> {
     let folder = &config.errors.dead_letters;
@@ -246,8 +266,18 @@ async fn settle(config: &Config, sink: &dyn RecordSink, stream: &StreamDescripti
         // Rows may come twice then, and the stream need not be readable.
         return file.forget().map_err(|error| unreadable(folder, &error));
     }
-    if file.left().map_err(|error| unreadable(folder, &error))?.is_none() {
+    let Some(left) = file.left().map_err(|error| unreadable(folder, &error))? else {
         return Ok(());
+    };
+    let since =
+        Duration::from_millis(u64::try_from(SystemClock.now_ms().saturating_sub(left.begun_ms)).unwrap_or(0));
+    if since > RETENTION_MIN && config.delivery.out_of_retention == OutOfRetention::Stop {
+        let message = format!(
+            "a replay that did not end began {} hours ago, and the stream may not keep what it sent; to send its rows again, \
+             set out_of_retention: resend",
+            since.as_secs() / 3_600
+        );
+        return Err(Fault::new(FaultKind::Data, message));
     }
     let mut logged = HashSet::new();
     visit_replays(folder, |replay| {
@@ -302,7 +332,7 @@ fn table(config: &Config, name: &str) -> Result<TableIndex, Fault> {
 }
 
 async fn send(
-    config: &Config,
+    clerk: &Clerk<'_>,
     sink: &dyn RecordSink,
     stream: StreamDescription,
     rows: Vec<ReplayRow>,
@@ -310,6 +340,7 @@ async fn send(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    let config = clerk.config;
     let folder = &config.errors.dead_letters;
     let log = ReplayLog::open(folder).map_err(|error| unreadable(folder, &error))?;
     let mut resender = Resender {
@@ -321,6 +352,7 @@ async fn send(
         clock: &SystemClock,
         patience: PATIENCE,
         tell: &crate::cli::report,
+        is_stopping: &|| clerk.is_stopping(),
     };
     let sent = resender.send(rows).await?;
     Ok(sent.into_iter().map(Sent::from).collect())

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::set_aside::SetAsideFiles;
 use crate::checkpoint::decide::{NotDecided, decide};
-use crate::checkpoint::store::{CheckpointStore, Decision, ObjectEntry};
+use crate::checkpoint::store::{CheckpointDelta, CheckpointStore, Decision, ObjectEntry};
 use crate::cli::checkpoint::not_done;
 use crate::cli::confirm::Consent;
 use crate::cli::orders::{self, Clerk};
@@ -139,17 +139,20 @@ pub(in crate::cli) async fn carry_out(clerk: &Clerk<'_>, order: &DecideFileOrder
             check_present(config, &positions, entry, decision).await?;
         }
     }
+    let checkpoint = store.load().map_err(Fault::from)?;
+    let mut step = CheckpointDelta::default();
     for entry in &entries {
-        let checkpoint = store.load().map_err(Fault::from)?;
         let mut loads = folders(config).into_iter();
         let load = loads.find(|folder| folder.queue == entry.id.queue);
         let table = load.and_then(|folder| config.tables.get(folder.table?.0));
         let delta = decide(&checkpoint, entry, table, decision, order.allow_repeats)?;
-        if order.dry_run {
-            continue;
-        }
-        store.commit(&delta).map_err(Fault::from)?;
-        let key = entry.version.key.clone();
+        step.objects.extend(delta.objects);
+        step.tables.extend(delta.tables);
+        step.task = delta.task.or(step.task);
+    }
+    if !order.dry_run {
+        store.commit(&step).map_err(Fault::from)?;
+        let key = order.key.clone();
         let event = if decision.is_retry() {
             TaskEvent::FileRetried(key)
         } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::runtime::Handle;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{Clerk, done, look_up};
@@ -18,10 +19,12 @@ use crate::serve::desk::{Desk, Order, Outcome, Requester, Subject};
 use crate::supervise::events::TaskEvent;
 use crate::supervise::noticeboard::Noticeboard;
 use crate::supervise::pipeline::Pipeline;
-use crate::supervise::turns::Turns;
+use crate::supervise::turns::{Turn, Turns};
 
 /// Version of the JSON shapes; consumers ignore members they do not know.
 const SCHEMA_VERSION: u32 = 1;
+/// Orders that wait for a turn at most: each may be a table that is loaded again.
+const ORDERS_MAX: usize = 16;
 
 /// The task of this process. Clones share it.
 #[derive(Debug, Clone)]
@@ -31,20 +34,37 @@ pub(in crate::cli) struct TaskDesk {
     turns: Turns,
     pub(super) noticeboard: Noticeboard,
     stop: CancellationToken,
+    /// Orders that may wait for a turn.
+    places: Arc<Semaphore>,
+    /// Whoever looks something up.
+    looking: Arc<Mutex<()>>,
 }
 
 #[async_trait]
 impl Desk for TaskDesk {
     async fn carry_out(&self, order: Order, by: Requester) -> Result<Outcome, Fault> {
-        let desk = self.clone();
-        // On its own: a client that goes away must not leave a step half done. It reads files and the database.
-        let runtime = Handle::current();
-        let work = tokio::task::spawn_blocking(move || runtime.block_on(desk.obey(&order, &by.to_string())));
-        work.await
-            .unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())))
+        let by = by.to_string();
+        match order {
+            // Without a turn and without a thread to wait for, so that they are obeyed whatever else goes on.
+            Order::Pause | Order::Resume | Order::Stop => self.steer(&order, by),
+            Order::Reload(_) | Order::ResumeTable(_) | Order::DecideFile(_) | Order::Replay(_) => {
+                let turn = self.turn().await?;
+                // From here on it is done, also if nobody waits for it any more. It reads files and the database.
+                let (desk, runtime) = (self.clone(), Handle::current());
+                let work = tokio::task::spawn_blocking(move || {
+                    let outcome = runtime.block_on(desk.change(&order, &by));
+                    drop(turn);
+                    outcome
+                });
+                work.await
+                    .unwrap_or_else(|error| Err(Fault::new(FaultKind::Internal, error.to_string())))
+            }
+        }
     }
 
     async fn look_up(&self, subject: Subject) -> Result<String, Fault> {
+        // Each may read much, so one waits for the other.
+        let _place = self.looking.lock().await;
         let desk = self.clone();
         let work = tokio::task::spawn_blocking(move || look_up::look_up(&desk, subject));
         work.await
@@ -66,26 +86,32 @@ impl TaskDesk {
             turns: pipeline.turns(),
             noticeboard: pipeline.noticeboard(),
             stop,
+            places: Arc::new(Semaphore::new(ORDERS_MAX)),
+            looking: Arc::default(),
         }
     }
 
-    async fn obey(&self, order: &Order, by: &str) -> Result<Outcome, Fault> {
-        match order {
-            Order::Pause | Order::Resume | Order::Stop => {
-                if let Some(title) = order.title() {
-                    let by = by.to_owned();
-                    task_events::announce(&self.config, &TaskEvent::Ordered { title, by })?;
-                }
-                self.steer(order)
-            }
-            Order::Reload(_) | Order::ResumeTable(_) | Order::DecideFile(_) | Order::Replay(_) => {
-                self.change(order, by).await
-            }
-        }
+    /// The state, with nothing in flight. An order whose client goes away before that is not carried out.
+    async fn turn(&self) -> Result<Turn, Fault> {
+        let task = &self.config.task;
+        let refused = |message: String| Fault::new(FaultKind::StateLocked, message);
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(refused(format!(
+                "{ORDERS_MAX} orders wait for task {task} already; order it again later"
+            )));
+        };
+        let turn = tokio::select! {
+            turn = self.turns.take() => turn,
+            () = self.stop.cancelled() => None,
+        };
+        turn.ok_or_else(|| refused(format!("task {task} is stopping; nothing was changed")))
     }
 
     /// What needs no turn.
-    fn steer(&self, order: &Order) -> Result<Outcome, Fault> {
+    fn steer(&self, order: &Order, by: String) -> Result<Outcome, Fault> {
+        if let Some(title) = order.title() {
+            task_events::announce(&self.config, &TaskEvent::Ordered { title, by })?;
+        }
         let task = &self.config.task;
         let (message, has_changed) = match order {
             Order::Pause => {
@@ -114,24 +140,18 @@ impl TaskDesk {
         done(message + "\n", &report)
     }
 
-    /// What changes the state: with nothing in flight, and shown at once.
+    /// What changes the state, in a turn; shown at once.
     async fn change(&self, order: &Order, by: &str) -> Result<Outcome, Fault> {
-        let turn = tokio::select! {
-            turn = self.turns.take() => turn,
-            () = self.stop.cancelled() => {
-                let message = format!("task {} is stopping; nothing was changed", self.config.task);
-                return Err(Fault::new(FaultKind::StateLocked, message));
-            }
-        };
         let clerk = Clerk {
             config: &self.config,
             store: &self.store,
-            is_running: true,
+            running: Some(&self.stop),
         };
         let outcome = clerk.carry_out(order, by).await;
         // Also if it failed halfway: the next data path goes on from what the state says.
-        self.show()?;
-        drop(turn);
+        if let Err(error) = self.show() {
+            tracing::warn!(%error, "what was ordered is not shown yet");
+        }
         outcome
     }
 

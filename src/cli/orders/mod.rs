@@ -6,6 +6,7 @@ mod look_up;
 mod remote;
 
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use self::remote::Remote;
 use super::checkpoint::open_existing;
@@ -26,8 +27,8 @@ pub(super) struct Clerk<'a> {
     pub(super) config: &'a Config,
     /// Its state.
     pub(super) store: &'a SledStore,
-    /// Whether the task runs, and somebody else reads the answer.
-    pub(super) is_running: bool,
+    /// How the task is stopped, if it runs; then somebody else reads the answer.
+    pub(super) running: Option<&'a CancellationToken>,
 }
 
 impl<'a> Clerk<'a> {
@@ -36,7 +37,7 @@ impl<'a> Clerk<'a> {
         Self {
             config,
             store,
-            is_running: false,
+            running: None,
         }
     }
 
@@ -55,9 +56,19 @@ impl<'a> Clerk<'a> {
         task_events::announce(self.config, &TaskEvent::Ordered { title, by })
     }
 
+    /// Whether the task runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether the task was asked to stop meanwhile.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.running.is_some_and(CancellationToken::is_cancelled)
+    }
+
     /// Who does what was ordered.
     pub(super) fn doer(&self) -> &'static str {
-        if self.is_running {
+        if self.is_running() {
             "the task"
         } else {
             "the next `brigade run`"

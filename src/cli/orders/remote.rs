@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Remote<'a> {
     address: String,
+    /// The process that is meant: another task may be served at its address by now.
+    process: String,
     /// Reading may need none.
     token: Option<&'a ApiToken>,
 }
@@ -53,10 +56,30 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// If it serves nothing.
     pub(super) fn to_read(config: &'a Config, locked: Fault) -> Result<Self, Fault> {
-        let status = status_file::read(&config.state.path)?;
-        let address = status.and_then(|status| status.api_address).ok_or(locked)?;
+        let Some(status) = status_file::read(&config.state.path)? else {
+            return Err(locked);
+        };
+        let process = status.process();
+        let address = status.api_address.ok_or_else(|| locked.clone())?;
         let token = config.api.token.as_ref();
-        Ok(Self { address, token })
+        let remote = Self {
+            address,
+            process,
+            token,
+        };
+        // Whoever is there instead must not learn the token.
+        if remote.is_there()? {
+            Ok(remote)
+        } else {
+            Err(locked)
+        }
+    }
+
+    /// Whether the process that is meant answers.
+    fn is_there(&self) -> Result<bool, Fault> {
+        let request = self.client()?.get(self.url("/livez")).timeout(CONNECT_TIMEOUT);
+        let answer = request.header(routes::PROCESS_HEADER, &self.process).send();
+        Ok(answer.is_ok_and(|answer| answer.status() != StatusCode::MISDIRECTED_REQUEST))
     }
 
     /// Looks something up.
@@ -103,6 +126,7 @@ impl<'a> Remote<'a> {
     }
 
     fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
+        let request = request.header(routes::PROCESS_HEADER, &self.process);
         let request = match self.token {
             Some(token) => request.bearer_auth(token.secret()),
             None => request,

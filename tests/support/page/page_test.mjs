@@ -435,11 +435,11 @@ const tests = {
     await press(page, `Skip ${files[0].key}`);
     await shows(page, "#dialog-message", "would be left out");
     await press(page, "Cancel");
+    await page.locator("#checkpoint-part summary").click();
+    await page.locator("#checkpoint-content").waitFor({ state: "visible", timeout: 10_000 });
     const { dead_letters: letters } = await fetched("/api/v1/dead-letters");
     await press(page, `Replay the dead letters of ${letters[0].key}`);
     await shows(page, "#dialog-problem", "cannot be sent with the current definition");
-    await page.locator("#checkpoint-part summary").click();
-    await page.locator("#checkpoint-content").waitFor({ state: "visible", timeout: 10_000 });
     await accessible(page, "task");
     check((await text(page, "#letters")).includes(letters[0].code), "the dead letter is not shown");
     check(!canary || !(await page.content()).includes(canary), "a value of a row is shown");
