@@ -97,7 +97,7 @@ impl Stop {
 
 /// Waits until the data path is to end for somebody else. A pause comes at once; who asks for a turn lets it get on first, so
 /// that orders that come all the time do not stop it.
-async fn due(counters: &Counters, born: Instant, stop: &Stop) {
+pub(super) async fn due(counters: &Counters, born: Instant, stop: &Stop) {
     loop {
         stop.turns.wanted().await;
         let age = born.elapsed();
@@ -165,7 +165,7 @@ impl Generation {
         ensure_writable(backends).await?;
         let delivery = possible_delivery(config, backends, &stream).await?;
         let (checkpoint, recovery) = begin(config, backends, &stream, delivery).await?;
-        let queues = plan_queues(config, &checkpoint, mode, &backends.store).await?;
+        let queues = Catalog::new(plan_queues(config, &checkpoint, mode, &backends.store).await?);
         let past_load = PastLoad::new(config, &checkpoint, &backends.store, &status);
         let mut wiring = Wiring {
             config,
@@ -185,12 +185,11 @@ impl Generation {
         };
         let (checkpointer, checkpointer_mailbox) = ActorSet::mailbox::<Checkpointer>();
         let (discoverer, discoverer_mailbox) = ActorSet::mailbox::<Discoverer>();
-        let (readers_stop, finished) = (CancellationToken::new(), CancellationToken::new());
+        let (readers_stop, finished) = <(CancellationToken, CancellationToken)>::default();
         let dead_letters = wiring.start_dead_letters(&checkpointer);
         let batchers = wiring.start_shards(&checkpointer, &dead_letters);
         wiring.start_checkpointer(checkpointer_mailbox, &discoverer, status);
-        let (catalog, is_over) = (Catalog::new(queues), finished.clone());
-        wiring.start_discoverer(discoverer_mailbox, catalog, &checkpointer, is_over);
+        wiring.start_discoverer(discoverer_mailbox, queues, &checkpointer, finished.clone());
         for lane in 0..config.limits.files_in_parallel {
             let parser = wiring.start_parser(lane, &batchers, &dead_letters, &checkpointer);
             wiring.start_reader(lane, &parser, &discoverer, &checkpointer, readers_stop.clone());

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, GenerationEnd, Lasting, Remains, Stop};
+use super::generation::{Generation, GenerationEnd, Lasting, Remains, Stop, due};
 use super::noticeboard::Noticeboard;
 use super::policy::{Decision, RestartPolicy};
 use super::turns::{LastTurn, Turns};
@@ -302,32 +302,9 @@ impl Pipeline {
 
     /// One generation, from the checkpoint to its end. Nothing of it is left when this returns.
     async fn live(&self, number: u32, stop: &Stop) -> Result<GenerationEnd, Fault> {
-        // Until here nothing is written; from here on a turn would meet a state that is half begun.
-        let described = tokio::select! {
-            biased;
-            described = self.backends.sink.describe() => described,
-            () = stop.requested() => return Ok(GenerationEnd::Stopped),
-            () = stop.turns.wanted() => return Ok(GenerationEnd::Interrupted),
-            () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
-        };
-        let next = async {
-            let stream = described.map_err(Fault::from)?;
-            let built = Generation::build(
-                &self.config,
-                &self.backends,
-                stream,
-                self.mode,
-                self.lasting.clone(),
-                self.status.clone(),
-            );
-            built.await
-        };
-        let mut generation = tokio::select! {
-            biased;
-            built = next => built?,
-            // A side that is away may be waited for without an end. No actor has started yet, so nothing was sent.
-            () = stop.requested() => return Ok(GenerationEnd::Stopped),
-            () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
+        let mut generation = match self.begin(stop).await? {
+            Ok(generation) => generation,
+            Err(end) => return Ok(end),
         };
         tracing::info!(generation = number, "started");
         let end = generation.watch(stop).await;
@@ -360,6 +337,34 @@ impl Pipeline {
                 "a thread did not end with its data path; only another process is rid of it",
             )),
             end => end,
+        }
+    }
+
+    /// Builds a data path, or says why there is none. A side that is away may be waited for without an end.
+    async fn begin(&self, stop: &Stop) -> Result<Result<Generation, GenerationEnd>, Fault> {
+        let (counters, asked) = (&self.lasting.counters, Instant::now());
+        let stream = tokio::select! {
+            biased;
+            stream = self.backends.sink.describe() => stream.map_err(Fault::from)?,
+            () = stop.requested() => return Ok(Err(GenerationEnd::Stopped)),
+            () = due(counters, asked, stop) => return Ok(Err(GenerationEnd::Interrupted)),
+            () = self.show_outages() => return Err(Fault::new(FaultKind::Internal, "the status ended early")),
+        };
+        // Until here nothing is written; from here on a turn would meet a state that is half begun.
+        let built = Generation::build(
+            &self.config,
+            &self.backends,
+            stream,
+            self.mode,
+            self.lasting.clone(),
+            self.status.clone(),
+        );
+        tokio::select! {
+            biased;
+            built = built => built.map(Ok),
+            // No actor has started yet, so nothing was sent.
+            () = stop.requested() => Ok(Err(GenerationEnd::Stopped)),
+            () = self.show_outages() => Err(Fault::new(FaultKind::Internal, "the status ended early")),
         }
     }
 

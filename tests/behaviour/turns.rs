@@ -115,7 +115,7 @@ fn kills_between_turns_lose_nothing_and_repeat_nothing() {
         for _ in 0..3 {
             let reload_in = rng.random_range(0..6);
             let kill = Kill {
-                steps_before: rng.random_range(0..60),
+                steps_before: rng.random_range(0..30),
                 is_applied: rng.random_bool(0.6),
             };
             let run = world.run_killed_while(kill, async |mut running| {

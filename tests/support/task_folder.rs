@@ -114,7 +114,10 @@ impl TaskFolder {
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        // At once: a task that runs must not find it half written.
+        let incoming = self.path().join(".incoming");
+        std::fs::write(&incoming, text).unwrap();
+        std::fs::rename(incoming, path).unwrap();
     }
 
     /// The binary with arguments, nothing of this process's settings, and no terminal.
