@@ -82,7 +82,7 @@ pub struct DemoArgs {
     pub kills: u64,
     /// Go on until somebody ends it, with a page to watch and steer it: change files land one after another, and lines typed here
     /// split or merge shards; at the pace of the service
-    #[arg(long, conflicts_with_all = ["crash", "reshard"])]
+    #[arg(long, conflicts_with = "crash")]
     pub ui: bool,
     /// Where page, metrics and API are served meanwhile [default with --ui: 127.0.0.1:8686]
     #[arg(long, value_name = "ADDRESS")]
