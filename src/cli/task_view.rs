@@ -31,6 +31,16 @@ impl TaskView {
         })
     }
 
+    /// A task that runs.
+    #[cfg(test)]
+    pub(super) fn running(status: TaskStatus, now_ms: i64) -> Self {
+        Self {
+            activity: Activity::Running,
+            status: Some(status),
+            now_ms,
+        }
+    }
+
     /// Milliseconds since a moment; 0 if it is to come.
     pub(super) fn since_ms(&self, at_ms: i64) -> u64 {
         u64::try_from(self.now_ms.saturating_sub(at_ms)).unwrap_or(0)

@@ -117,6 +117,8 @@ impl Discoverer {
         self.hand_out();
         let is_waiting = self.waiting.len() >= self.parts.readers_count;
         if std::mem::replace(&mut self.is_waiting, is_waiting) != is_waiting {
+            // Before the others hear of it: it may be the last that is said of what waits.
+            self.timing.tell_ages(&self.parts.catalog);
             self.parts.checkpointer.notify(TaskNotice::Waiting(is_waiting));
         }
         if self.parts.catalog.is_finished() {

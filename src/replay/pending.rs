@@ -40,6 +40,13 @@ pub struct Pending {
     pub rows: Vec<ReplayRow>,
 }
 
+impl Pending {
+    /// How long ago it was begun; no time at all by a clock that was set back.
+    pub fn age(&self, now_ms: i64) -> Duration {
+        Duration::from_millis(u64::try_from(now_ms.saturating_sub(self.begun_ms)).unwrap_or(0))
+    }
+}
+
 /// The file that holds it.
 #[derive(Debug, Clone)]
 pub struct PendingFile(PathBuf);
@@ -127,19 +134,18 @@ impl Search<'_> {
         };
         let is_logged = |row: &ReplayRow| logged.contains(&row.id);
         let unknown: Vec<_> = pending.rows.iter().filter(|row| !is_logged(row)).collect();
-        let found = self.find(&unknown, pending.begun_ms).await?;
+        let found = self.find(&unknown, &pending).await?;
         log.append(&found).map_err(failed)?;
         file.forget().map_err(failed)?;
         Ok(saturate::to_u64(found.len()))
     }
 
-    async fn find(&self, rows: &[&ReplayRow], begun_ms: i64) -> Result<Vec<Replay>, Fault> {
+    async fn find(&self, rows: &[&ReplayRow], pending: &Pending) -> Result<Vec<Replay>, Fault> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         // The clock may have been set back meanwhile; then it waits for the whole time once more.
-        let since_ms = self.clock.now_ms().saturating_sub(begun_ms);
-        let passed = Duration::from_millis(u64::try_from(since_ms).unwrap_or(0));
+        let passed = pending.age(self.clock.now_ms());
         tokio::time::sleep(self.settle.saturating_sub(passed)).await;
         let mut wanted = Wanted::new();
         for row in rows.iter().rev() {
@@ -147,7 +153,9 @@ impl Search<'_> {
             let key = (row.partition_key.clone(), payload);
             wanted.entry(key).or_default().push(row);
         }
-        let start = begun_ms.saturating_sub(saturate::to_i64(TIME_MARGIN.as_millis()));
+        let start = pending
+            .begun_ms
+            .saturating_sub(saturate::to_i64(TIME_MARGIN.as_millis()));
         let mut found = Vec::new();
         for known in self.stream.lineage.shards() {
             if has_room_for(known, rows) {

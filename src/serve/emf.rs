@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::progress::waiting_objects;
 use super::view::View;
 use crate::checkpoint::status::{TableStatus, TaskStatus};
 use crate::checkpoint::store::Phase;
@@ -106,21 +105,11 @@ impl EmfMeter {
             let age_ms = written_ms.map_or(0, |written_ms| now_ms.saturating_sub(written_ms));
             to_f64(u64::try_from(age_ms).unwrap_or(0)) / 1_000.0
         };
-        let status = view.now();
-        // What was noted of files last may be older than the status.
-        let waits = waiting_objects(&status) > 0;
-        let is_unsettled = waits || status.in_flight_bytes > 0;
         let latencies = [
-            (
-                "CDCLatencySource",
-                seconds(facts.oldest_waiting_ms.filter(|_| waits)),
-            ),
-            (
-                "CDCLatencyTarget",
-                seconds(facts.oldest_unsettled_ms().filter(|_| is_unsettled)),
-            ),
+            ("CDCLatencySource", seconds(facts.oldest_waiting_ms)),
+            ("CDCLatencyTarget", seconds(facts.oldest_unsettled_ms())),
         ];
-        self.render(&status, now_ms, lasted, &latencies)
+        self.render(&view.now(), now_ms, lasted, &latencies)
     }
 
     fn render(

@@ -8,10 +8,7 @@
 
 use serde_json::Value;
 
-use crate::task_folder::{Ended, Settings, TaskFolder, wait_until};
-
-/// Records of the task: two rows loaded, two changes, and three control records.
-const ALL: usize = 7;
+use crate::task_folder::{Ended, RECORDS, Settings, TaskFolder, wait_until};
 
 /// Asserts the exit code, and that there is one line.
 fn answer(task: &TaskFolder, arguments: &[&str], code: i32) -> String {
@@ -35,7 +32,7 @@ fn a_task_that_runs_and_has_nothing_to_do_is_ok() {
     let said = answer(&task, &["lag"], 2);
     assert!(said.starts_with("CRITICAL - the task has no status"), "{said}");
     let mut running = task.start();
-    wait_until("all is sent", || task.records_count() == ALL);
+    wait_until("all is sent", || task.records_count() == RECORDS);
     wait_until("it is settled", || {
         let said = task.brigade(&["check", "lag"]).stdout;
         said == "OK - running; nothing waits | lag=0s;60;300 idle=0s;60;300\n"

@@ -13,14 +13,12 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::data_files::logged;
-use crate::task_folder::{Settings, TaskFolder};
+use crate::task_folder::{RECORDS, Settings, TaskFolder};
 
 /// The file that breaks: its name sorts after those that are there.
 pub(crate) const KEY: &str = "cdc/d.csv.gz";
 /// Its rows.
 pub(crate) const ROWS: usize = 20_000;
-/// Records of everything else: two loaded rows, two changes, three control records.
-const OTHERS: usize = 7;
 
 pub(crate) fn rows() -> String {
     let rows = (0..ROWS).map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100));
@@ -41,7 +39,7 @@ fn task_with_a_broken_file() -> (TaskFolder, usize) {
     put(&task, &rows(), |bytes| bytes.truncate(bytes.len() / 2));
     let ended = task.brigade(&["run", "--once"]);
     assert_eq!(ended.code, Some(65), "{ended:?}");
-    let sent = task.records_count() - OTHERS;
+    let sent = task.records_count() - RECORDS;
     assert!(sent > 0 && sent < ROWS, "{sent} rows");
     (task, sent)
 }
@@ -99,7 +97,11 @@ fn a_file_that_is_set_aside_is_exit_65_at_every_run_until_it_is_skipped() {
         (&json!(0), &json!([]))
     );
     task.brigade(&["run", "--once"]).expect(0);
-    assert_eq!(task.records_count(), OTHERS + sent, "nothing of the rest is sent");
+    assert_eq!(
+        task.records_count(),
+        RECORDS + sent,
+        "nothing of the rest is sent"
+    );
     let report = task.json(&["verify"]);
     assert_eq!(report["verdict"], "complete", "{report:#}");
     assert!(report["notes"][0].as_str().unwrap().contains(KEY), "{report:#}");
@@ -113,7 +115,7 @@ fn a_corrected_file_is_read_on_where_the_old_one_broke() {
     put(&task, &rows(), |_bytes| {});
     let ended = task.brigade(&["run", "--once"]);
     assert_eq!(ended.code, Some(65), "nobody has decided: {ended:?}");
-    assert_eq!(task.records_count(), OTHERS + sent);
+    assert_eq!(task.records_count(), RECORDS + sent);
     let ended = task.brigade(&["files", "retry", KEY, "--dry-run"]).expect(0);
     assert!(ended.stdout.contains("would read"), "{ended:?}");
     let ended = task.brigade(&["files", "retry", KEY]).expect(0);
@@ -128,7 +130,7 @@ fn a_corrected_file_is_read_on_where_the_old_one_broke() {
         !log.contains("files are set aside"),
         "it is read, and was decided about: {log}"
     );
-    assert_eq!(task.records_count(), OTHERS + ROWS, "each row once");
+    assert_eq!(task.records_count(), RECORDS + ROWS, "each row once");
     let report = task.json(&["verify"]);
     assert_eq!(report["verdict"], "complete", "{report:#}");
     assert_eq!(report["rows_repeated"], 0, "{report:#}");
@@ -141,7 +143,7 @@ fn a_corrected_file_is_read_on_where_the_old_one_broke() {
     task.brigade(&["checkpoint", "import", "backup.jsonl", "--yes"])
         .expect(0);
     task.brigade(&["run", "--once"]).expect(0);
-    assert_eq!(task.records_count(), OTHERS + ROWS, "and nothing is sent again");
+    assert_eq!(task.records_count(), RECORDS + ROWS, "and nothing is sent again");
 }
 
 #[test]
@@ -159,11 +161,11 @@ fn a_file_that_is_read_again_has_to_be_there_and_to_reach_the_mark() {
     put(&task, "INSERT,orders,shop,1,1.00,short\n", |_bytes| {});
     let ended = task.brigade(&["run", "--once"]);
     assert_eq!(ended.code, Some(65), "it ends before the row: {ended:?}");
-    assert_eq!(task.records_count(), OTHERS + sent);
+    assert_eq!(task.records_count(), RECORDS + sent);
     task.brigade(&["files", "retry", KEY, "--from-beginning"])
         .expect(0);
     task.brigade(&["run", "--once"]).expect(0);
-    assert_eq!(task.records_count(), OTHERS + sent + 1);
+    assert_eq!(task.records_count(), RECORDS + sent + 1);
 }
 
 /// A state of an earlier time does not know whether somebody had the file read since; nor can a run tell what a killed one
@@ -194,5 +196,5 @@ fn rows_that_may_be_in_the_stream_are_sent_again_only_if_somebody_says_so() {
     task.brigade(&["files", "retry", KEY, "--allow-repeats"])
         .expect(0);
     task.brigade(&["run", "--once"]).expect(0);
-    assert_eq!(task.records_count(), OTHERS + ROWS, "{sent} were sent before");
+    assert_eq!(task.records_count(), RECORDS + ROWS, "{sent} were sent before");
 }

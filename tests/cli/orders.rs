@@ -12,11 +12,9 @@ use serde_json::{Value, json};
 
 use crate::files;
 use crate::serve::{ask, ask_with, end, free_address};
-use crate::task_folder::{Running, Settings, TaskFolder, wait_until};
+use crate::task_folder::{RECORDS, Running, Settings, TaskFolder, wait_until};
 
 const TOKEN: &str = "a-token-of-16-letters";
-/// Two loaded rows, two changes, three control records.
-const RECORDS: usize = 7;
 
 /// A running task that takes orders, with all of its rows sent.
 fn running_task() -> (TaskFolder, Running, SocketAddr) {

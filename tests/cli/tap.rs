@@ -10,16 +10,13 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::task_folder::{Running, Settings, TaskFolder, wait_until};
-
-/// Records of the task: two rows loaded, two changes, and three control records.
-const ALL: usize = 7;
+use crate::task_folder::{RECORDS, Running, Settings, TaskFolder, wait_until};
 
 /// A task that runs and has sent what there was.
 fn settled() -> (TaskFolder, Running) {
     let task = TaskFolder::new(&Settings::default());
     let running = task.start();
-    wait_until("all is sent", || task.records_count() == ALL);
+    wait_until("all is sent", || task.records_count() == RECORDS);
     (task, running)
 }
 
@@ -105,7 +102,7 @@ fn a_tap_is_ended_by_an_interrupt_and_harms_nothing() {
     tap.signal("-INT");
     assert_eq!(tap.exit_code(), Some(0));
     task.write("data/cdc/z.csv", "UPDATE,orders,shop,9,1.00,last\n");
-    wait_until("the task goes on", || task.records_count() == ALL + 1);
+    wait_until("the task goes on", || task.records_count() == RECORDS + 1);
     end(running);
     task.brigade(&["verify"]).expect(0);
 }

@@ -1,39 +1,15 @@
 //! The document of the API says what the code says, and so does its description for programs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-use std::fs;
-use std::path::Path;
+#![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bucket_brigade::serve::openapi::{ENDPOINTS, as_markdown, document};
 use serde_json::Value;
 
-/// What stands before and after the table.
-const FENCE: &str = "<!-- endpoints -->\n";
+use crate::fenced::assert_table;
 
 #[test]
 fn the_table_of_endpoints_is_what_the_code_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let mut parts = text.split(FENCE);
-    let (before, table, after) = (
-        parts.next().unwrap(),
-        parts.next().unwrap(),
-        parts.next().unwrap(),
-    );
-    if std::env::var_os("BRIGADE_WRITE_REFERENCE").is_some() {
-        let written = [before, FENCE, &as_markdown(), FENCE, after].concat();
-        fs::write(&path, written).unwrap();
-        return;
-    }
-    assert!(
-        table == as_markdown(),
-        "docs/api.md is old; run the tests once with BRIGADE_WRITE_REFERENCE=1"
-    );
+    assert_table("docs/api.md", "<!-- endpoints -->\n", &as_markdown());
 }
 
 #[test]

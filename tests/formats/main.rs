@@ -15,6 +15,7 @@ mod fuzz_values;
 mod golden;
 mod mapping_forms;
 mod api_reference;
+mod fenced;
 mod metrics_reference;
 mod object_mapping;
 mod slow_csv;

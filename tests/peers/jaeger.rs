@@ -23,6 +23,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::otlp::TABLE_DEFINITION;
 use crate::servers;
 
 const STREAM: &str = "orders";
@@ -31,18 +32,6 @@ const KEY: &str = "load/s/t/LOAD00000001.csv";
 const ROWS_COUNT: usize = 2_500;
 /// One row is no number.
 const BAD_ROW: &str = "no number,name\n";
-
-const TABLE_DEFINITION: &str = r#"{
-  "TableCount": "1",
-  "Tables": [{
-    "TableName": "t", "TablePath": "s/t/", "TableOwner": "s",
-    "TableColumns": [
-      { "ColumnName": "id", "ColumnType": "INT8", "ColumnNullable": "false", "ColumnIsPk": "true" },
-      { "ColumnName": "name", "ColumnType": "STRING", "ColumnLength": "20", "ColumnNullable": "true" }
-    ],
-    "TableColumnsTotal": "2"
-  }]
-}"#;
 
 fn configuration(s3: &SandboxS3, kinesis: &SandboxKinesis, otlp: &str) -> String {
     format!(

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use crate::collector::{Collector, contains};
 use crate::servers;
 
-const TABLE_DEFINITION: &str = r#"{
+/// A table with a number and a name.
+pub(crate) const TABLE_DEFINITION: &str = r#"{
   "TableCount": "1",
   "Tables": [{
     "TableName": "t", "TablePath": "s/t/", "TableOwner": "s",

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Records of a new task: two rows loaded, two changes, and three control records.
+pub const RECORDS: usize = 7;
 const TABLE_DEFINITION: &str = r#"{
   "TableCount": "1",
   "Tables": [

@@ -46,15 +46,9 @@ pub(super) fn judge(view: &TaskView, limits: Limits) -> Verdict {
 mod tests {
     use super::*;
     use crate::checkpoint::status::{TableStatus, TaskStatus};
-    use crate::cli::status::file::Activity;
 
     fn said(status: TaskStatus) -> String {
-        let view = TaskView {
-            activity: Activity::Running,
-            status: Some(status),
-            now_ms: 0,
-        };
-        judge(&view, Limits::new(0, 100)).to_string()
+        judge(&TaskView::running(status, 0), Limits::new(0, 100)).to_string()
     }
 
     #[test]

@@ -88,15 +88,10 @@ fn idle_ms(view: &TaskView, status: &TaskStatus) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::status::file::Activity;
     use crate::flow::outage::{Outage, Side};
 
     fn said(status: TaskStatus) -> String {
-        let view = TaskView {
-            activity: Activity::Running,
-            status: Some(status),
-            now_ms: 1_000_000,
-        };
+        let view = TaskView::running(status, 1_000_000);
         judge_status(&view, true, Limits::new(60, 300)).to_string()
     }
 

@@ -37,19 +37,14 @@ pub(super) fn judge(view: &TaskView, limits: Limits) -> Verdict {
 mod tests {
     use super::*;
     use crate::checkpoint::status::{ShardStatus, TaskStatus};
-    use crate::cli::status::file::Activity;
     use crate::observe::stall::Stall;
 
     fn said(shards: Vec<ShardStatus>) -> String {
-        let view = TaskView {
-            activity: Activity::Running,
-            status: Some(TaskStatus {
-                shards,
-                ..TaskStatus::default()
-            }),
-            now_ms: 0,
+        let status = TaskStatus {
+            shards,
+            ..TaskStatus::default()
         };
-        judge(&view, Limits::new(10, 50)).to_string()
+        judge(&TaskView::running(status, 0), Limits::new(10, 50)).to_string()
     }
 
     fn shard(id: &str, refused_percent: u64) -> ShardStatus {

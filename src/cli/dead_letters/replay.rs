@@ -269,8 +269,7 @@ async fn settle(config: &Config, sink: &dyn RecordSink, stream: &StreamDescripti
     let Some(left) = file.left().map_err(|error| unreadable(folder, &error))? else {
         return Ok(());
     };
-    let since =
-        Duration::from_millis(u64::try_from(SystemClock.now_ms().saturating_sub(left.begun_ms)).unwrap_or(0));
+    let since = left.age(SystemClock.now_ms());
     if since > RETENTION_MIN && config.delivery.out_of_retention == OutOfRetention::Stop {
         let message = format!(
             "a replay that did not end began {} hours ago, and the stream may not keep what it sent; to send its rows again, \

@@ -7,16 +7,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::follow::Follower;
 use super::interrupt::Interrupt;
 use super::{ConfigPath, Output, OutputFormat};
+use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
 use crate::supervise::events::EVENTS_FILE;
 
 /// Time between two looks at the file.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Version of the JSON shape; consumers ignore members they do not know.
+const SCHEMA_VERSION: u32 = 1;
 
 /// Arguments of `events`.
 #[derive(Debug, Args)]
@@ -60,6 +64,19 @@ async fn show_all(args: &EventsArgs, folder: &Path) -> Result<u8, Fault> {
         is_read = show(&events, args.output)?;
     }
     Ok(0)
+}
+
+/// The newest events, the oldest of them first, as JSON.
+///
+/// # Errors
+/// If they cannot be read.
+pub(super) fn newest(config: &Config, limit: usize) -> Result<String, Fault> {
+    let folder = &config.state.path;
+    let lines = Follower::new(folder).and_then(|mut follower| follower.before());
+    let lines = lines.map_err(|error| unreadable(folder, &error))?;
+    let events: Vec<Value> = lines.iter().filter_map(|line| event(line)).collect();
+    let newest = events.get(events.len().saturating_sub(limit)..);
+    super::to_json(&json!({ "schema_version": SCHEMA_VERSION, "events": newest }))
 }
 
 /// What a line says; a crash may have cut one.

@@ -2,7 +2,7 @@
 
 use super::desk::TaskDesk;
 use crate::cli::checkpoint::report::CheckpointReport;
-use crate::cli::{dead_letters, files, tables, task_events, to_json};
+use crate::cli::{dead_letters, events, files, tables, to_json};
 use crate::fault::Fault;
 use crate::serve::desk::Subject;
 
@@ -20,6 +20,6 @@ pub(super) fn look_up(desk: &TaskDesk, subject: Subject) -> Result<String, Fault
             to_json(&report)
         }
         Subject::DeadLetters => dead_letters::without_rows(&desk.config, LINES_MAX),
-        Subject::Events => task_events::newest(&desk.config, LINES_MAX),
+        Subject::Events => events::newest(&desk.config, LINES_MAX),
     }
 }
