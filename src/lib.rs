@@ -71,9 +71,10 @@
 // The command line.
 pub mod cli;
 
-// Is everything there? How is it?
+// Is everything there? How is it? Who wants to know?
 pub mod verify;
 pub mod serve;
+pub mod notify;
 
 // What holds it together, sends it again, and proposes a configuration for it.
 pub mod supervise;

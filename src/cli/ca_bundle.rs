@@ -20,6 +20,20 @@ const VARIABLE: &str = "AWS_CA_BUNDLE";
 /// # Errors
 /// If it cannot be read, or is not a bundle of certificates.
 pub(super) fn http_client() -> Result<Option<SharedHttpClient>, Fault> {
+    let client = tls_context()?.map(|context| {
+        Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(context)
+            .build_https()
+    });
+    Ok(client)
+}
+
+/// The certificates of the bundle; `None` if none is named.
+///
+/// # Errors
+/// If it cannot be read, or is not a bundle of certificates.
+pub(super) fn tls_context() -> Result<Option<TlsContext>, Fault> {
     let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
         return Ok(None);
     };
@@ -27,11 +41,7 @@ pub(super) fn http_client() -> Result<Option<SharedHttpClient>, Fault> {
     let store = TrustStore::empty().with_pem_certificate(pem);
     let context = TlsContext::builder().with_trust_store(store).build();
     let context = context.map_err(|error| fault(Path::new(&path), &error.to_string()))?;
-    let client = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(context)
-        .build_https();
-    Ok(Some(client))
+    Ok(Some(context))
 }
 
 /// The text of a bundle; the client takes for granted that it is one.

@@ -40,7 +40,7 @@ pub(super) fn run(args: &IamArgs) -> Result<u8, Fault> {
             "delivery: dedupe reads the stream back; leave out --without-reading, or write at_least_once";
         return Err(Fault::new(FaultKind::Usage, message));
     }
-    let statements: Vec<Value> = [source(&config), target(&config, reads_back)].concat();
+    let statements: Vec<Value> = [source(&config), target(&config, reads_back), events(&config)].concat();
     if statements.is_empty() {
         let message = "neither the source nor the target of this task is in AWS: it needs no rights";
         return Err(Fault::new(FaultKind::Usage, message));
@@ -104,6 +104,25 @@ fn target(config: &Config, reads_back: bool) -> Vec<Value> {
         }));
     }
     statements
+}
+
+/// To tell of events.
+fn events(config: &Config) -> Vec<Value> {
+    let sinks = &config.event_sinks;
+    let bus = sinks.event_bus.as_ref().map(|sink| {
+        let arn = if sink.bus.starts_with("arn:") {
+            sink.bus.clone()
+        } else {
+            let region = sink.region();
+            let (partition, region) = (partition(region), region.unwrap_or("*"));
+            format!("arn:{partition}:events:{region}:*:event-bus/{}", sink.bus)
+        };
+        json!({ "Sid": "PutEvents", "Effect": "Allow", "Action": "events:PutEvents", "Resource": arn })
+    });
+    let topic = sinks.topic.as_ref().map(|topic| {
+        json!({ "Sid": "PublishEvents", "Effect": "Allow", "Action": "sns:Publish", "Resource": topic.arn })
+    });
+    bus.into_iter().chain(topic).collect()
 }
 
 /// The partition of a region; that of most where it is not known.

@@ -8,6 +8,7 @@ use super::verify::record::VERIFY_FILE;
 use crate::checkpoint::store::folder::StateFolder;
 use crate::config::Config;
 use crate::durable::tighten::{Tightened, tighten, with_entries};
+use crate::notify::EventSinks;
 use crate::replay::log::REPLAYS_FILE;
 use crate::replay::pending::PENDING_FILE;
 use crate::supervise::events::{EVENTS_FILE, EVENTS_FILE_BEFORE};
@@ -42,6 +43,7 @@ fn paths(config: &Config) -> Vec<PathBuf> {
     paths.extend(
         [STATUS_FILE, VERIFY_FILE, EVENTS_FILE, EVENTS_FILE_BEFORE].map(|name| state.path().join(name)),
     );
+    paths.extend(EventSinks::cursors(state.path()));
     let folders = [
         state.exports_folder(),
         state.database_folder(),

@@ -1,5 +1,6 @@
 //! Numbers, times and tables as people read them. Pure: no I/O, no clock.
 
+use crate::model::{Comparison, ComparisonOutcome};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -57,6 +58,19 @@ pub(super) fn table(
         }
     }
     lines(table.lines().map(|line| line.trim_end().to_owned()))
+}
+
+/// What a comparison of the stream with the files came to, one sentence.
+pub(super) fn comparison_text(comparison: &Comparison) -> String {
+    let found = counted(comparison.rows_found, "row");
+    let what = match comparison.outcome {
+        ComparisonOutcome::Complete => format!("complete, {found} found"),
+        ComparisonOutcome::Incomplete => format!("incomplete: files are set aside, {found} found"),
+        ComparisonOutcome::Unproven => format!("unproven: a file cannot be read again, {found} found"),
+        ComparisonOutcome::Missing => format!("{} missing", counted(comparison.rows_missing, "row")),
+    };
+    let part = if comparison.is_partial { " of a part" } else { "" };
+    format!("compared{part} at {}: {what}", moment(comparison.at_ms))
 }
 
 #[cfg(test)]

@@ -104,6 +104,7 @@ impl Config {
             state: _,
             limits,
             api: _,
+            event_sinks: _,
             otlp_endpoint: _,
             is_emf: _,
             otlp: _,

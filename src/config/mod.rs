@@ -29,8 +29,8 @@ pub use self::schema::json_schema;
 use crate::map::Mappings;
 use crate::model::Table;
 use crate::settings::{
-    ApiConfig, DeliveryConfig, ErrorsConfig, LimitsConfig, MessageConfig, MigrationType, OtlpConfig,
-    SourceConfig, StateConfig, StopConfig, TargetConfig,
+    ApiConfig, DeliveryConfig, ErrorsConfig, EventSinksConfig, LimitsConfig, MessageConfig, MigrationType,
+    OtlpConfig, SourceConfig, StateConfig, StopConfig, TargetConfig,
 };
 
 /// A task, ready to run.
@@ -62,6 +62,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// What is served over HTTP.
     pub api: ApiConfig,
+    /// Who is told of events.
+    pub event_sinks: EventSinksConfig,
     /// OTLP over HTTP/protobuf endpoint, without a path; `None` sends nothing.
     pub otlp_endpoint: Option<String>,
     /// Whether metrics are printed for CloudWatch.

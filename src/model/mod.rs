@@ -3,6 +3,7 @@
 pub mod attempt_counts;
 pub mod batch;
 pub mod chunk;
+pub mod comparison;
 pub mod control;
 pub mod file_columns;
 pub mod name_order;
@@ -20,6 +21,7 @@ pub mod trouble;
 pub use attempt_counts::AttemptCounts;
 pub use batch::BatchRecord;
 pub use chunk::{Chunk, RawRecord, RawRecordKind};
+pub use comparison::{Comparison, ComparisonOutcome, Comparisons};
 pub use file_columns::{ColumnOrder, FileColumns};
 pub use object::{ObjectId, ObjectVersion, QueueName};
 pub use position::{Mark, Span};

@@ -21,9 +21,9 @@ use crate::route::shard_map::{HashKey, ShardIndex, ShardMap};
 use crate::settings::problems::Report;
 use crate::settings::{
     Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
-    ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, SourceConfig, SourceFormat,
-    SourceLocation, StateConfig, StopConfig, TargetConfig,
+    ErrorsConfig, EventSinksConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig,
+    MigrationType, Ordering, OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, SourceConfig,
+    SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use crate::sink::StreamDescription;
 
@@ -122,6 +122,7 @@ pub(super) fn config() -> Config {
         otlp_endpoint: None,
         is_emf: false,
         otlp: OtlpConfig::default(),
+        event_sinks: EventSinksConfig::default(),
     }
 }
 

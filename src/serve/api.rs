@@ -44,6 +44,7 @@ pub(super) fn subjects() -> Router<Arc<Shared>> {
         .route(routes::CHECKPOINT, look_up(Subject::Checkpoint))
         .route(routes::DEAD_LETTERS, look_up(Subject::DeadLetters))
         .route(routes::EVENTS, look_up(Subject::Events))
+        .route(routes::COMPARISON, look_up(Subject::Comparison))
         .route(routes::OPENAPI, get(async || axum::Json(openapi::document())))
 }
 
@@ -57,6 +58,7 @@ pub(super) fn orders() -> Router<Arc<Shared>> {
         .route(routes::RESUME_TABLE, with_body(Order::ResumeTable))
         .route(routes::DECIDE_FILE, with_body(Order::DecideFile))
         .route(routes::REPLAY, with_body(Order::Replay))
+        .route(routes::VERIFY, with_body(Order::Verify))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

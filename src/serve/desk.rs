@@ -45,7 +45,7 @@ impl fmt::Display for Requester {
     }
 }
 
-/// What is asked of a task. All but the first three can also be asked of one that does not run.
+/// What is asked of a task. All but the first three and the last can also be asked of one that does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// Read and send nothing more, and keep the state, until it is resumed.
@@ -62,6 +62,8 @@ pub enum Order {
     DecideFile(DecideFileOrder),
     /// Send dead letters again.
     Replay(ReplayOrder),
+    /// Compare the stream with the files, while the task goes on.
+    Verify(VerifyOrder),
 }
 
 /// Tables to load again, from the first row.
@@ -123,6 +125,18 @@ pub struct ReplayOrder {
     pub dry_run: bool,
 }
 
+/// What to compare of the stream with the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyOrder {
+    /// Only rows of these tables, `schema.table`; without one, everything.
+    #[serde(default)]
+    pub tables: Vec<String>,
+    /// Only objects that were modified at this time or later, RFC 3339.
+    #[serde(default)]
+    pub since: Option<String>,
+}
+
 /// What came of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
@@ -148,6 +162,8 @@ pub enum Subject {
     DeadLetters,
     /// The newest events of the task.
     Events,
+    /// The last comparison of the stream with the files.
+    Comparison,
 }
 
 impl Order {
@@ -171,6 +187,19 @@ impl Order {
                 let rows = order.ordinals.as_deref().unwrap_or("all");
                 let title = format!("replay of dead letters of {} ({rows})", order.object);
                 (title, order.dry_run)
+            }
+            Self::Verify(order) => {
+                let tables = if order.tables.is_empty() {
+                    "everything".to_owned()
+                } else {
+                    order.tables.join(", ")
+                };
+                let since = order.since.as_deref();
+                let since = since.map_or(String::new(), |since| format!(" since {since}"));
+                (
+                    format!("comparison of the stream with the files ({tables}{since})"),
+                    false,
+                )
             }
         };
         (!dry_run).then_some(title)

@@ -34,6 +34,21 @@ pub(super) fn labelled<const N: usize>(label: &'static str, counts: [(&str, u64)
     readings.into()
 }
 
+/// What the last comparison of the stream with the files found.
+pub(super) fn verify_rows(view: &View) -> Readings {
+    let Some(last) = view.comparing.status().comparisons.last else {
+        return Readings::new();
+    };
+    labelled(
+        "finding",
+        [
+            ("missing", last.rows_missing),
+            ("repeated", last.rows_repeated),
+            ("out_of_order", last.rows_out_of_order),
+        ],
+    )
+}
+
 /// A count of each table; of too many tables those after the first ones are one.
 pub(super) fn by_table(status: &TaskStatus, count: impl Fn(&TableStatus) -> u64) -> Readings {
     let (own, others) = status.tables.split_at(status.tables.len().min(TABLES_MAX));

@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+pub mod comparing;
 mod connections;
 pub mod desk;
 pub mod health;

@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use super::api::Problem;
-use super::desk::{DecideFileOrder, Outcome, ReloadOrder, ReplayOrder, ResumeTableOrder};
+use super::desk::{DecideFileOrder, Outcome, ReloadOrder, ReplayOrder, ResumeTableOrder, VerifyOrder};
 use super::routes;
 
 /// What the security scheme is called.
@@ -80,6 +80,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
         routes::EVENTS,
         "The newest events of the task, as they are in `events.jsonl`.",
     ),
+    reading(
+        routes::COMPARISON,
+        "What the last comparison of the stream with the files found, as `brigade verify --output json`.",
+    ),
     reading(routes::OPENAPI, "This API as OpenAPI 3.1."),
     ordering(
         routes::PAUSE,
@@ -111,6 +115,11 @@ pub static ENDPOINTS: &[Endpoint] = &[
         routes::REPLAY,
         "Send the dead letters of a file again.",
         Some(ReplayOrder::schema),
+    ),
+    ordering(
+        routes::VERIFY,
+        "Begin to compare the stream with the files, while the task goes on.",
+        Some(VerifyOrder::schema),
     ),
 ];
 

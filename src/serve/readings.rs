@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::figures::{
     Labels, Readings, age, by_queue, by_shard, by_table, checkpoint_age, clock_skew, consecutive_errors,
     credentials_expire, dead_letters, known, labelled, not_read, objects, one, plain, retention_margin,
-    s3_requests, shard_use, sides, state, stream_info,
+    s3_requests, shard_use, sides, state, stream_info, verify_rows,
 };
 use super::process;
 use super::progress::waiting_objects;
@@ -183,6 +183,12 @@ const READINGS: &[(&Metric, Read)] = &[
         one(u64::try_from(suspended.count()).unwrap_or(u64::MAX))
     }),
     (&catalog::OBJECTS_SET_ASIDE, |_, status| one(status.set_aside)),
+    (&catalog::VERIFY_LAST_SUCCESS, |view, _| {
+        let success = view.comparing.status().comparisons.last_success;
+        let at_ms = success.and_then(|success| u64::try_from(success.at_ms).ok());
+        known(at_ms.map(|at_ms| number(at_ms) / 1_000.0))
+    }),
+    (&catalog::VERIFY_ROWS, |view, _| verify_rows(view)),
     (&catalog::TASK_STATE, |view, status| {
         let now = state(view, status);
         let states = ["starting", "full_load", "changes", "paused", "stopping"];

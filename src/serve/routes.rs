@@ -22,6 +22,10 @@ pub const RESUME_TABLE: &str = "/api/v1/tables/resume";
 pub const DECIDE_FILE: &str = "/api/v1/files/decide";
 /// Send dead letters again.
 pub const REPLAY: &str = "/api/v1/dead-letters/replay";
+/// Compare the stream with the files.
+pub const VERIFY: &str = "/api/v1/verify";
+/// What the last comparison found.
+pub const COMPARISON: &str = "/api/v1/verify/result";
 /// The whole status.
 pub const SNAPSHOT: &str = "/api/v1/snapshot";
 /// Tables, by the names of DMS.
@@ -45,5 +49,6 @@ pub fn of(subject: Subject) -> &'static str {
         Subject::Checkpoint => CHECKPOINT,
         Subject::DeadLetters => DEAD_LETTERS,
         Subject::Events => EVENTS,
+        Subject::Comparison => COMPARISON,
     }
 }

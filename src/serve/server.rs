@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
 use super::api::{self, Problem};
+use super::comparing::ComparingStatus;
 use super::connections;
 use super::desk::Desk;
 use super::health::{self, Check, Vitals};
@@ -298,6 +299,8 @@ struct Snapshot<'s> {
     seq: i64,
     version: &'static str,
     status: &'s TaskStatus,
+    /// Comparisons of the stream with the files.
+    verify: ComparingStatus,
     counters: crate::observe::counters::CountersSnapshot,
 }
 
@@ -319,6 +322,7 @@ async fn snapshot(
         seq: status.updated_ms,
         version: env!("CARGO_PKG_VERSION"),
         status: &status,
+        verify: shared.view.comparing.status(),
         counters: shared.view.counters.snapshot(),
     };
     axum::Json(snapshot).into_response()

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::comparing::Comparing;
 use super::pace::Pace;
 use super::progress::{Beat, Progress};
 use crate::aws::witness::Witness;
@@ -27,6 +28,7 @@ pub struct View {
     pub(super) beat: Beat,
     pub(super) progress: Progress,
     pub(super) pace: Pace,
+    pub(super) comparing: Comparing,
     /// What the answers of the target say by the way.
     pub(super) target: Option<Witness>,
 }
@@ -52,6 +54,7 @@ impl View {
             beat: Beat::default(),
             progress: Progress::default(),
             pace: Pace::default(),
+            comparing: Comparing::default(),
             target,
         }
     }
@@ -59,6 +62,11 @@ impl View {
     /// To be kept beating on the thread of the actors.
     pub fn beat(&self) -> Beat {
         self.beat.clone()
+    }
+
+    /// To be told of comparisons of the stream with the files.
+    pub fn comparing(&self) -> Comparing {
+        self.comparing.clone()
     }
 
     pub(super) fn now(&self) -> Arc<TaskStatus> {

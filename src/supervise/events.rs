@@ -42,6 +42,8 @@ pub enum TaskEvent {
         /// Who.
         by: String,
     },
+    /// The stream was compared with the files; what came of it.
+    Compared(String),
     /// A run ended as it should.
     Stopped(StopReason),
     /// A run ended with a fault, in the words of `LastFailureMessage`.
@@ -112,6 +114,11 @@ impl TaskEvent {
                 "BRIGADE-EVENT-0002",
                 "FILE_SKIPPED",
                 format!("The rest of a file that was set aside is left out: {key}"),
+            ),
+            Self::Compared(text) => own(
+                "BRIGADE-EVENT-0004",
+                "STREAM_COMPARED",
+                format!("The stream was compared with the files: {text}"),
             ),
             Self::Ordered { title, by } => own(
                 "BRIGADE-EVENT-0003",
@@ -254,6 +261,7 @@ mod tests {
             TaskEvent::Failed("why".to_owned()),
             TaskEvent::FileRetried("a".to_owned()),
             TaskEvent::FileSkipped("a".to_owned()),
+            TaskEvent::Compared("complete".to_owned()),
             TaskEvent::Ordered {
                 title: "pause".to_owned(),
                 by: "ana".to_owned(),

@@ -1,6 +1,6 @@
 //! What a comparison found, for people and for programs. Pure: no I/O, no clock.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::judge::Tally;
 
@@ -8,7 +8,7 @@ use super::judge::Tally;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The findings.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Version of this shape.
     pub schema_version: u32,
@@ -40,7 +40,7 @@ pub struct Report {
 }
 
 /// What it comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Completeness {
     /// Every row that has to be there is there.
@@ -56,7 +56,7 @@ pub enum Completeness {
 }
 
 /// An object the rest of which was not sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAsideObject {
     /// Its key.
     pub key: String,
@@ -67,7 +67,7 @@ pub struct SetAsideObject {
 }
 
 /// Counts of rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows that have to be in the stream.
     pub rows_expected: u64,
@@ -97,7 +97,7 @@ impl From<Tally> for Counts {
 }
 
 /// Findings of one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableFindings {
     /// `schema.table`, or what else it is.
     pub table: String,
@@ -107,7 +107,7 @@ pub struct TableFindings {
 }
 
 /// Findings of one object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectFindings {
     /// Its key, or what else it is.
     pub key: String,
@@ -129,7 +129,7 @@ impl ObjectFindings {
 }
 
 /// A missing row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingRow {
     /// The key of its object, or what else it is.
     pub key: String,

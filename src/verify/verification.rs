@@ -1,6 +1,6 @@
 //! One comparison from its question to its report.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use super::report::{
 };
 use super::settled::Settled;
 use super::stream::Reading;
-use crate::checkpoint::store::{ObjectEntry, TaskState};
+use crate::checkpoint::store::{ObjectEntry, ObjectState, TaskState};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::READ_INTERVAL;
-use crate::model::Table;
+use crate::model::{QueueName, Table};
 use crate::read::rendered_rows::{RenderedRow, RowReader};
 use crate::saturate;
 use crate::settings::TargetConfig;
@@ -31,6 +31,49 @@ const OTHER_TABLE: &str = "(tables that are gone)";
 /// Clocks of a bucket and of a stream may differ by this much.
 const CLOCKS_DIFFER_MS: i64 = 5 * 60 * 1_000;
 
+/// What is known of what a task has sent, at a moment at which nothing was in flight.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What the checkpoint says of the task.
+    pub task: TaskState,
+    /// Every object that the checkpoint knows, by queue and number.
+    pub entries: Vec<ObjectEntry>,
+    /// Dead letters and replays.
+    pub settled: Settled,
+}
+
+impl Snapshot {
+    /// Rows that are compared if this is asked for, before any is read.
+    pub fn rows_count(&self, config: &Config, selection: &Selection) -> u64 {
+        let tables = selection
+            .tables
+            .iter()
+            .filter_map(|table| config.tables.get(table.0));
+        let queues: BTreeSet<_> = tables
+            .map(|table| QueueName::load(&table.stored_name()))
+            .collect();
+        let is_asked_for = |entry: &&ObjectEntry| {
+            let queue = &entry.id.queue;
+            (queues.is_empty() || queue.is_of_changes() || queues.contains(queue))
+                && selection
+                    .since_ms
+                    .is_none_or(|since| entry.version.modified_ms >= since)
+        };
+        self.entries.iter().filter(is_asked_for).map(rows_of).sum()
+    }
+}
+
+/// Rows of an object that are settled.
+fn rows_of(entry: &ObjectEntry) -> u64 {
+    match &entry.state {
+        ObjectState::Registered => 0,
+        ObjectState::Open(progress) => progress.totals.records,
+        ObjectState::Done(totals)
+        | ObjectState::Quarantined { totals, .. }
+        | ObjectState::Decided { totals, .. } => totals.records,
+    }
+}
+
 /// What is compared with what.
 #[derive(Debug)]
 pub struct Verification<'a> {
@@ -40,12 +83,8 @@ pub struct Verification<'a> {
     pub source: &'a dyn ObjectSource,
     /// Its stream.
     pub sink: &'a dyn RecordSink,
-    /// What the checkpoint says of the task.
-    pub task: TaskState,
-    /// Every object that the checkpoint knows, by queue and number.
-    pub entries: Vec<ObjectEntry>,
-    /// Dead letters and replays.
-    pub settled: Settled,
+    /// What is known of what was sent.
+    pub snapshot: Snapshot,
     /// What is asked for.
     pub selection: Selection,
     /// The time of day, milliseconds since the epoch.
@@ -77,14 +116,18 @@ impl Verification<'_> {
     /// # Errors
     /// If the source or the stream cannot be read.
     pub async fn run(mut self, watch: &dyn Fn(VerifyProgress)) -> Result<Report, Fault> {
-        let plan = plan(self.config, std::mem::take(&mut self.entries), &self.selection);
+        let plan = plan(
+            self.config,
+            std::mem::take(&mut self.snapshot.entries),
+            &self.selection,
+        );
         let stream = self.sink.describe().await.map_err(Fault::from)?;
         let expecting = Expecting {
             config: self.config,
             source: self.source,
             stream: &stream,
             selection: &self.selection,
-            settled: &self.settled,
+            settled: &self.snapshot.settled,
         };
         let all = plan.objects.len();
         let each = |done, rows| watch(VerifyProgress::Objects { done, all, rows });
@@ -167,7 +210,7 @@ impl Verification<'_> {
             TargetConfig::Kinesis { .. } => true,
             TargetConfig::Ndjson { .. } => false,
         };
-        let known = self.task.fresh_start_ms.zip(oldest_ms);
+        let known = self.snapshot.task.fresh_start_ms.zip(oldest_ms);
         let times = known.map(|(started, oldest)| Times {
             started,
             oldest,
@@ -178,7 +221,7 @@ impl Verification<'_> {
     }
 
     fn is_same_stream(&self, stream: &StreamDescription) -> bool {
-        self.task.stream_identity == stream.identity
+        self.snapshot.task.stream_identity == stream.identity
     }
 
     fn table_findings(&self, judgement: &Judgement) -> Vec<TableFindings> {
@@ -251,7 +294,7 @@ impl Verification<'_> {
         let index = saturate::to_usize(object);
         let replay = || {
             let ordinal = usize::try_from(ordinal).ok()?;
-            self.settled.replays.get(ordinal)
+            self.snapshot.settled.replays.get(ordinal)
         };
         let (key, table) = match plan.objects.get(index) {
             Some(object) => (object.entry.version.key.clone(), None),
@@ -272,7 +315,7 @@ impl Verification<'_> {
     /// What limits the verdict.
     fn notes(&self, plan: &Plan, stream: &StreamDescription, cut_at_ms: Option<i64>) -> Vec<String> {
         let mut notes = plan.notes.clone();
-        if self.task.configuration_fingerprint != self.config.fingerprint(stream.record_bytes_max) {
+        if self.snapshot.task.configuration_fingerprint != self.config.fingerprint(stream.record_bytes_max) {
             notes.push(
                 "the configuration is not the one of the last run: rows that were sent in the old form count as missing, \
                  and their records as foreign"
@@ -282,7 +325,7 @@ impl Verification<'_> {
         if !self.is_same_stream(stream) {
             notes.push("the stream is not the one of the last run".to_owned());
         }
-        if !self.task.clean_stop {
+        if !self.snapshot.task.clean_stop {
             notes.push(
                 "the last run did not stop cleanly: what it sent of objects it had just begun counts as foreign".to_owned(),
             );

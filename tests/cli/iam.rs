@@ -90,3 +90,24 @@ fn a_task_that_is_not_in_aws_needs_no_rights() {
     let ended = task.brigade(&["iam"]).expect(64);
     assert!(ended.stderr.contains("needs no rights"), "{ended:?}");
 }
+
+#[test]
+fn a_task_that_tells_of_its_events_may_do_that_and_nothing_more() {
+    let task = task("bucket: my-bucket", "stream: orders, region: eu-west-1");
+    let text = std::fs::read_to_string(task.path().join("brigade.yaml")).unwrap_or_default();
+    let topic = "arn:aws:sns:eu-west-1:111122223333:ops";
+    let sinks = format!(
+        "events: {{ sinks: {{ eventbridge: {{ bus: ops, region: eu-west-1 }}, sns: {{ topic: \"{topic}\" }} }} }}\n"
+    );
+    task.write("brigade.yaml", &(text + &sinks));
+    let policy = policy(&task, &[]);
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let bus = json!({
+        "Sid": "PutEvents", "Effect": "Allow", "Action": "events:PutEvents",
+        "Resource": "arn:aws:events:eu-west-1:*:event-bus/ops",
+    });
+    assert!(statements.contains(&bus), "{policy:#}");
+    let topic =
+        json!({ "Sid": "PublishEvents", "Effect": "Allow", "Action": "sns:Publish", "Resource": topic });
+    assert!(statements.contains(&topic), "{policy:#}");
+}

@@ -11,6 +11,7 @@ mod task_folder;
 
 mod changed_encoding;
 mod check;
+mod compare;
 mod data_files;
 mod data_files_parquet;
 mod demo;
@@ -18,6 +19,7 @@ mod dlq_replay;
 mod dms_claims;
 mod dms_files;
 mod doctor;
+mod event_sinks;
 mod exit_codes;
 mod file_modes;
 mod files;

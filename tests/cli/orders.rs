@@ -17,7 +17,7 @@ use crate::task_folder::{RECORDS, Running, Settings, TaskFolder, wait_until};
 const TOKEN: &str = "a-token-of-16-letters";
 
 /// A running task that takes orders, with all of its rows sent.
-fn running_task() -> (TaskFolder, Running, SocketAddr) {
+pub(crate) fn running_task() -> (TaskFolder, Running, SocketAddr) {
     let (task, address) = task_with_orders();
     let running = task.start();
     wait_until("all is sent", || task.records_count() == RECORDS);

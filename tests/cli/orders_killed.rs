@@ -14,6 +14,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::files;
 use crate::orders::{order, snapshot, task_with_orders};
@@ -22,6 +23,8 @@ use crate::task_folder::{Running, TaskFolder, wait_until};
 
 /// Lives that are cut short, per order.
 const KILLS: u64 = 8;
+/// Longest wait until an order begins, however busy the machine.
+const BEGIN_MAX: Duration = Duration::from_secs(3);
 
 fn start(task: &TaskFolder, address: SocketAddr) -> Running {
     let running = task.start();
@@ -31,17 +34,23 @@ fn start(task: &TaskFolder, address: SocketAddr) -> Running {
     running
 }
 
-/// Gives an order and kills the process that carries it out; says whether it was carried out before that.
+/// Gives an order and kills the process that carries it out, so long after it has begun; says whether it was carried out
+/// before that.
 fn killed_while(
     task: &TaskFolder,
     address: SocketAddr,
     path: &'static str,
     body: &Value,
+    has_begun: impl Fn() -> bool,
     after: Duration,
 ) -> bool {
     let mut running = start(task, address);
     let body = body.clone();
     let asked = std::thread::spawn(move || order(address, path, &body).is_some_and(|(code, _)| code == 200));
+    let asked_at = Instant::now();
+    while !has_begun() && asked_at.elapsed() < BEGIN_MAX {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     std::thread::sleep(after);
     running.signal("-KILL");
     running.exit_code();
@@ -81,7 +90,7 @@ fn a_reload_is_done_or_not_done() {
         end(running);
         let after = moment(seed, &mut rng);
         let body = json!({ "tables": ["shop.orders"] });
-        let is_done = killed_while(&task, address, "/api/v1/tables/reload", &body, after);
+        let is_done = killed_while(&task, address, "/api/v1/tables/reload", &body, || true, after);
         cut_short += u64::from(!is_done);
         let ended = task.brigade(&["run", "--once"]).expect(0);
         assert!(ended.stdout.contains("finished"), "{ended:?}");
@@ -131,7 +140,7 @@ fn a_file_is_decided_or_not_decided() {
         files::put(&task, &files::rows(), |_bytes| {});
         let after = moment(seed, &mut rng);
         let body = json!({ "key": files::KEY, "decision": "retry_at_mark" });
-        let is_done = killed_while(&task, address, "/api/v1/files/decide", &body, after);
+        let is_done = killed_while(&task, address, "/api/v1/files/decide", &body, || true, after);
         let undecided = is_set_aside(&task);
         assert!(
             !(is_done && undecided),
@@ -172,11 +181,14 @@ fn a_replay_that_is_killed_repeats_nothing_when_it_is_ordered_again() {
         let (task, address) = task_with_dead_letters(ROWS);
         let before = task.records_count();
         for _ in 0..3 {
-            let after = Duration::from_micros(rng.random_range(1_000..200_000));
+            let sent = || u64::try_from(task.records_count() - before).unwrap();
+            // Also before it sends anything.
+            let least = rng.random_range(0..ROWS) / 2;
+            let after = Duration::from_micros(rng.random_range(0..5_000));
             let body = json!({ "object": "cdc/e.csv" });
-            killed_while(&task, address, "/api/v1/dead-letters/replay", &body, after);
-            let sent = u64::try_from(task.records_count() - before).unwrap();
-            in_the_middle += u64::from(sent > 0 && sent < ROWS);
+            let path = "/api/v1/dead-letters/replay";
+            killed_while(&task, address, path, &body, || sent() >= least, after);
+            in_the_middle += u64::from(sent() > 0 && sent() < ROWS);
         }
         let running = start(&task, address);
         let ended = task

@@ -87,8 +87,8 @@ pub(crate) fn metric(text: &str, beginning: &str) -> u64 {
         .sum()
 }
 
-/// Metrics of a bucket, of a stream, of records in doubt, and of a load that goes on.
-pub(crate) const NOT_HERE: [&str; 8] = [
+/// Metrics of a bucket, of a stream, of records in doubt, of a load that goes on, and of comparisons.
+pub(crate) const NOT_HERE: [&str; 10] = [
     "brigade_s3_requests_total",
     "brigade_body_resumes_total",
     "brigade_clock_skew_seconds",
@@ -97,6 +97,8 @@ pub(crate) const NOT_HERE: [&str; 8] = [
     "brigade_stream_info",
     "brigade_settle_seconds",
     "brigade_eta_seconds",
+    "brigade_verify_last_success_timestamp_seconds",
+    "brigade_verify_rows",
 ];
 
 #[test]

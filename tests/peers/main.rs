@@ -17,6 +17,7 @@ mod aggregation;
 mod aggregation_run;
 mod chain_consumers;
 mod csv_conformance;
+mod event_sinks;
 mod expressions_sqlite;
 mod jaeger;
 mod kcl;

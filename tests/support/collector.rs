@@ -1,4 +1,4 @@
-//! A collector of telemetry that keeps every byte it is sent, and answers what a test wants.
+//! A collector of telemetry, or of events, that keeps every byte it is sent, and answers what a test wants.
 
 #![allow(
     unreachable_pub,
@@ -11,13 +11,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Path and body.
-type Request = (String, Vec<u8>);
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub path: String,
+    /// Its headers, as they came.
+    pub headers: String,
+    pub body: Vec<u8>,
+}
 
 /// The collector. It ends with the process of the tests.
 #[derive(Debug, Clone)]
 pub struct Collector {
-    status: &'static str,
+    status: Arc<Mutex<&'static str>>,
     requests: Arc<Mutex<Vec<Request>>>,
     /// Where it listens.
     pub endpoint: String,
@@ -28,7 +34,7 @@ impl Collector {
     pub fn start(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let collector = Self {
-            status,
+            status: Arc::new(Mutex::new(status)),
             requests: Arc::default(),
             endpoint: format!("http://{}", listener.local_addr().unwrap()),
         };
@@ -45,14 +51,26 @@ impl Collector {
     /// The bodies of all requests to a path, one after another.
     pub fn bodies(&self, path: &str) -> Vec<u8> {
         let requests = self.requests.lock().unwrap();
-        let bodies = requests.iter().filter(|(to, _)| to == path);
-        bodies.flat_map(|(_, body)| body.iter().copied()).collect()
+        let requests = requests.iter().filter(|request| request.path == path);
+        requests
+            .flat_map(|request| request.body.iter().copied())
+            .collect()
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Answers with this status from now on.
+    pub fn answer(&self, status: &'static str) {
+        *self.status.lock().unwrap() = status;
     }
 
     fn take(&self, mut connection: TcpStream) -> Option<()> {
         let mut input = BufReader::new(connection.try_clone().ok()?);
         loop {
-            let (mut path, mut length) = (None, 0);
+            let (mut path, mut headers, mut length) = (None, String::new(), 0);
             loop {
                 let mut line = String::new();
                 if input.read_line(&mut line).ok()? == 0 {
@@ -69,11 +87,18 @@ impl Collector {
                 if line.trim().is_empty() {
                     break;
                 }
+                headers.push_str(&line);
             }
             let mut body = vec![0; length];
             input.read_exact(&mut body).ok()?;
-            self.requests.lock().unwrap().push((path?, body));
-            let head = format!("HTTP/1.1 {}\r\ncontent-length: 0\r\n\r\n", self.status);
+            let request = Request {
+                path: path?,
+                headers,
+                body,
+            };
+            self.requests.lock().unwrap().push(request);
+            let status = *self.status.lock().unwrap();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
             connection.write_all(head.as_bytes()).ok()?;
         }
     }

@@ -20,9 +20,9 @@ use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::settings::problems::Report;
 use bucket_brigade::settings::{
     Aggregation, ApiConfig, ArchivedObjects, ChangedObjects, ChangesFrom, CsvDialect, DeliveryConfig,
-    ErrorsConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig, MigrationType, Ordering,
-    OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, RunMode, SourceConfig, SourceFormat,
-    SourceLocation, StateConfig, StopConfig, TargetConfig,
+    ErrorsConfig, EventSinksConfig, FilesConfig, Guarantee, LateFiles, LimitsConfig, MessageConfig,
+    MigrationType, Ordering, OtlpConfig, OutOfRetention, Pace, RecreatedStream, RestartDelays, RunMode,
+    SourceConfig, SourceFormat, SourceLocation, StateConfig, StopConfig, TargetConfig,
 };
 use bucket_brigade::sink::memory::MemorySink;
 use bucket_brigade::source::memory::MemorySource;
@@ -152,6 +152,7 @@ fn config(data: &Data, folder: &std::path::Path) -> Config {
         otlp_endpoint: None,
         is_emf: false,
         otlp: OtlpConfig::default(),
+        event_sinks: EventSinksConfig::default(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::verdict::{Level, Limits, Measured, Verdict, seconds, time};
 use crate::cli::ConfigPath;
-use crate::cli::text::{counted, moment};
-use crate::cli::verify::record::{self, Comparison, Outcome, VerifyRecord};
+use crate::cli::text::comparison_text as text;
+use crate::cli::verify::record;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
+use crate::model::{Comparison, ComparisonOutcome};
 
 /// The answer.
 ///
@@ -13,23 +14,22 @@ use crate::fault::Fault;
 /// If the configuration or the record cannot be read.
 pub(super) fn answer(path: &ConfigPath, limits: Limits) -> Result<Verdict, Fault> {
     let (config, _) = path.load()?;
-    Ok(match record::read(&config.state.path)? {
-        Some(record) => judge(&record, SystemClock.now_ms(), limits),
+    let known = record::read(&config.state.path)?.unwrap_or_default();
+    Ok(match &known.last {
+        Some(last) => judge(last, known.last_success.as_ref(), SystemClock.now_ms(), limits),
         None => Verdict::new(Level::Unknown, "`brigade verify` never compared this state"),
     })
 }
 
-fn judge(record: &VerifyRecord, now_ms: i64, limits: Limits) -> Verdict {
+fn judge(last: &Comparison, success: Option<&Comparison>, now_ms: i64, limits: Limits) -> Verdict {
     let age = |at_ms: i64| seconds(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0));
-    let last = &record.last;
     let mut findings = Vec::new();
     let level = match last.outcome {
-        Outcome::Complete => Level::Ok,
-        Outcome::Incomplete | Outcome::Unproven => Level::Warning,
-        Outcome::Missing => Level::Critical,
+        ComparisonOutcome::Complete => Level::Ok,
+        ComparisonOutcome::Incomplete | ComparisonOutcome::Unproven => Level::Warning,
+        ComparisonOutcome::Missing => Level::Critical,
     };
     findings.push((level, text(last)));
-    let success = record.last_success.as_ref();
     let success_age = success.map(|success| age(success.at_ms));
     match (success, success_age) {
         (Some(_), Some(age)) => {
@@ -49,44 +49,28 @@ fn judge(record: &VerifyRecord, now_ms: i64, limits: Limits) -> Verdict {
     Verdict::of(findings, fine, values)
 }
 
-fn text(comparison: &Comparison) -> String {
-    let found = counted(comparison.rows_found, "row");
-    let what = match comparison.outcome {
-        Outcome::Complete => format!("complete, {found} found"),
-        Outcome::Incomplete => format!("incomplete: files are set aside, {found} found"),
-        Outcome::Unproven => format!("unproven: a file cannot be read again, {found} found"),
-        Outcome::Missing => format!("{} missing", counted(comparison.rows_missing, "row")),
-    };
-    let part = if comparison.is_partial { " of a part" } else { "" };
-    format!("compared{part} at {}: {what}", moment(comparison.at_ms))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn comparison(outcome: Outcome, at_ms: i64) -> Comparison {
+    fn comparison(outcome: ComparisonOutcome, at_ms: i64) -> Comparison {
         Comparison {
             at_ms,
             outcome,
             is_partial: false,
             rows_found: 5,
-            rows_missing: u64::from(outcome == Outcome::Missing),
+            rows_missing: u64::from(outcome == ComparisonOutcome::Missing),
+            ..Comparison::default()
         }
     }
 
     fn said(last: Comparison, last_success: Option<Comparison>) -> String {
-        let record = VerifyRecord {
-            last,
-            last_success,
-            ..VerifyRecord::default()
-        };
-        judge(&record, 100_000, Limits::new(10, 50)).to_string()
+        judge(&last, last_success.as_ref(), 100_000, Limits::new(10, 50)).to_string()
     }
 
     #[test]
     fn what_was_found_and_how_long_ago_decide() {
-        let complete = |at_ms| comparison(Outcome::Complete, at_ms);
+        let complete = |at_ms| comparison(ComparisonOutcome::Complete, at_ms);
         let fine = said(complete(95_000), Some(complete(95_000)));
         assert_eq!(
             fine,
@@ -103,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_row_that_is_missing_is_critical_however_new_the_last_success_is() {
-        let missing = comparison(Outcome::Missing, 99_000);
-        let text = said(missing, Some(comparison(Outcome::Complete, 98_000)));
+        let missing = comparison(ComparisonOutcome::Missing, 99_000);
+        let text = said(missing, Some(comparison(ComparisonOutcome::Complete, 98_000)));
         assert!(text.starts_with("CRITICAL - compared at"), "{text}");
         assert!(text.ends_with("1 row missing | age=2s;10;50 missing=1"), "{text}");
-        let none = said(comparison(Outcome::Incomplete, 99_000), None);
+        let none = said(comparison(ComparisonOutcome::Incomplete, 99_000), None);
         assert!(none.starts_with("WARNING") && none.contains("age=U"), "{none}");
     }
 }

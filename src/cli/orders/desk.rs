@@ -8,13 +8,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::compare::Comparer;
 use super::{Clerk, done, look_up};
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::SledStore;
+use crate::cli::backends::Opened;
 use crate::cli::files::set_aside::SetAsideFiles;
 use crate::cli::task_events;
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
+use crate::serve::comparing::Comparing;
 use crate::serve::desk::{Desk, Order, Outcome, Requester, Subject};
 use crate::supervise::events::TaskEvent;
 use crate::supervise::noticeboard::Noticeboard;
@@ -34,6 +37,7 @@ pub(in crate::cli) struct TaskDesk {
     turns: Turns,
     pub(super) noticeboard: Noticeboard,
     stop: CancellationToken,
+    pub(super) comparer: Comparer,
     /// Orders that may wait for a turn.
     places: Arc<Semaphore>,
     /// Whoever looks something up.
@@ -47,6 +51,7 @@ impl Desk for TaskDesk {
         match order {
             // Without a turn and without a thread to wait for, so that they are obeyed whatever else goes on.
             Order::Pause | Order::Resume | Order::Stop => self.steer(&order, by),
+            Order::Verify(order) => self.compare(order, by).await,
             Order::Reload(_) | Order::ResumeTable(_) | Order::DecideFile(_) | Order::Replay(_) => {
                 let turn = self.turn().await?;
                 // From here on it is done, also if nobody waits for it any more. It reads files and the database.
@@ -76,13 +81,15 @@ impl TaskDesk {
     /// The desk of a task that has this state and stops with this token.
     pub(in crate::cli) fn of(
         config: &Arc<Config>,
-        store: Arc<SledStore>,
+        opened: &Opened,
         pipeline: &Pipeline,
+        comparing: Comparing,
         stop: CancellationToken,
     ) -> Self {
         Self {
             config: Arc::clone(config),
-            store,
+            store: opened.store(),
+            comparer: Comparer::of(opened, comparing),
             turns: pipeline.turns(),
             noticeboard: pipeline.noticeboard(),
             stop,
@@ -92,7 +99,7 @@ impl TaskDesk {
     }
 
     /// The state, with nothing in flight. An order whose client goes away before that is not carried out.
-    async fn turn(&self) -> Result<Turn, Fault> {
+    pub(super) async fn turn(&self) -> Result<Turn, Fault> {
         let task = &self.config.task;
         let refused = |message: String| Fault::new(FaultKind::StateLocked, message);
         let Ok(_place) = self.places.try_acquire() else {
@@ -132,7 +139,11 @@ impl TaskDesk {
                     is_new,
                 )
             }
-            Order::Reload(_) | Order::ResumeTable(_) | Order::DecideFile(_) | Order::Replay(_) => {
+            Order::Reload(_)
+            | Order::ResumeTable(_)
+            | Order::DecideFile(_)
+            | Order::Replay(_)
+            | Order::Verify(_) => {
                 return Err(Fault::new(FaultKind::Internal, "an order that takes a turn"));
             }
         };

@@ -21,5 +21,6 @@ pub(super) fn look_up(desk: &TaskDesk, subject: Subject) -> Result<String, Fault
         }
         Subject::DeadLetters => dead_letters::without_rows(&desk.config, LINES_MAX),
         Subject::Events => events::newest(&desk.config, LINES_MAX),
+        Subject::Comparison => desk.comparer.shown(&desk.config.task),
     }
 }

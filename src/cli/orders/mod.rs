@@ -2,6 +2,7 @@
 //! and carries them out between two data paths. The steps are the same.
 
 pub(super) mod desk;
+mod compare;
 mod look_up;
 mod remote;
 
@@ -17,8 +18,9 @@ use crate::checkpoint::store::sled::SledStore;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
-use crate::serve::desk::{Order, Outcome, ReplayOrder, Subject};
+use crate::serve::desk::{Order, Outcome, ReplayOrder, Subject, VerifyOrder};
 use crate::supervise::events::TaskEvent;
+use crate::verify::report::Report;
 
 /// Whoever has the state of a task, and nothing in flight.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +90,7 @@ impl<'a> Clerk<'a> {
             Order::ResumeTable(order) => tables::resume::carry_out(self, order),
             Order::DecideFile(order) => files::decide::carry_out(self, order).await,
             Order::Replay(order) => dead_letters::replay::carry_out(self, order).await,
-            Order::Pause | Order::Resume | Order::Stop => Err(not_running(self.config)),
+            Order::Pause | Order::Resume | Order::Stop | Order::Verify(_) => Err(not_running(self.config)),
         }
     }
 }
@@ -115,6 +117,16 @@ pub(super) fn give(config: &Config, order: &Order) -> Result<Outcome, Fault> {
     let outcome = super::runtime()?.block_on(clerk.carry_out(order, &user()))?;
     clerk.leave(order.title().is_some())?;
     Ok(outcome)
+}
+
+/// The running task that has a state, to be asked for what only it can do; `locked` says that somebody has the state.
+///
+/// # Errors
+/// If it takes no orders, or does not do this.
+pub(super) fn compare_remotely(config: &Config, locked: Fault, order: VerifyOrder) -> Result<Report, Fault> {
+    let remote = Remote::of(config, locked)?;
+    remote.give(&Order::Verify(order), &user())?;
+    compare::wait(&remote)
 }
 
 /// Sends corrected rows; only where no task runs, because they are in a file of whoever asks.

@@ -104,6 +104,7 @@ impl<'a> Remote<'a> {
             Order::ResumeTable(order) => self.post(routes::RESUME_TABLE, order, by),
             Order::DecideFile(order) => self.post(routes::DECIDE_FILE, order, by),
             Order::Replay(order) => self.post(routes::REPLAY, order, by),
+            Order::Verify(order) => self.post(routes::VERIFY, order, by),
         }
     }
 

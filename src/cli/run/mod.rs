@@ -1,6 +1,7 @@
 //! `brigade run`: runs a task until it is done or stopped.
 
 mod emf;
+mod event_sinks;
 mod open_files;
 mod progress;
 mod rates;
@@ -25,7 +26,7 @@ use super::start_type::{self, StartType};
 use super::status::file as status_file;
 use super::status::unread::{suspension_lines, unread_lines};
 use super::text::{counted, lines};
-use super::{ConfigPath, Output, OutputFormat, task_events};
+use super::{ConfigPath, Output, OutputFormat, task_events, verify};
 use crate::checkpoint::life_status::{StopReason, failure_text};
 use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::CheckpointStore;
@@ -137,6 +138,8 @@ fn execute(
     let listening = runtime.block_on(Listening::bind(&config.api))?;
     let opened = runtime.block_on(backends::open(&config))?;
     state_disk::warn_if_unsafe(&config.state.path);
+    let comparisons = verify::record::read(&config.state.path)?.unwrap_or_default();
+    let sinks = event_sinks::start(runtime, &config)?;
     let flag = start_type::prepare(&config, &opened.store(), start_type)?;
     if flag == StartFlag::Fresh {
         task_events::announce(&config, &TaskEvent::Created)?;
@@ -152,11 +155,12 @@ fn execute(
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, &opened, stop.clone());
+    view.comparing().show(comparisons);
     let beat = view.beat();
     if let Some(listening) = &listening {
         noticeboard.show_api(listening.own_address().to_string());
     }
-    let desk = TaskDesk::of(&config, opened.store(), &pipeline, stop.clone());
+    let desk = TaskDesk::of(&config, &opened, &pipeline, view.comparing(), stop.clone());
     let emf = EmfLines::start(runtime.handle(), &view, config.is_emf);
     let service = Service::start(runtime.handle(), pipeline.status(), beat.clone(), stop.clone());
     let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
@@ -177,6 +181,7 @@ fn execute(
         Err(fault) => TaskEvent::Failed(failure_text(fault)),
     };
     let announced = task_events::announce(&config, &event);
+    runtime.block_on(sinks.finish());
     let end = end.and_then(|end| announced.map(|()| end))?;
     Ok(summarize(
         end,

@@ -10,21 +10,22 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::record::Comparison;
 use super::checkpoint::open_existing;
-use super::text::{counted, grouped};
-use super::{ConfigPath, Output, OutputFormat, backends};
+use super::text::{comparison_text, counted, grouped};
+use super::{ConfigPath, Output, OutputFormat, backends, orders, task_events};
 use crate::checkpoint::store::sled::SledStore;
 use crate::checkpoint::store::{CheckpointStore, ObjectEntry, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
-use crate::model::{Table, TableIndex};
+use crate::model::{Comparisons, Table, TableIndex};
 use crate::observe::terminal;
 use crate::printable::printable;
 use crate::saturate;
+use crate::serve::desk::VerifyOrder;
+use crate::supervise::events::TaskEvent;
 use crate::verify::report::{Completeness, Report};
-use crate::verify::verification::{Verification, VerifyProgress};
+use crate::verify::verification::{Snapshot, Verification, VerifyProgress};
 use crate::verify::{Selection, Settled};
 
 /// Time between two drawings of the progress line.
@@ -48,36 +49,48 @@ pub(super) struct VerifyArgs {
     output: Output,
 }
 
-/// Runs the command.
+/// Runs the command. A task that runs makes the comparison itself, and goes on meanwhile.
 ///
 /// # Errors
 /// [`FaultKind::Data`] if a row is missing or cannot be judged, or what keeps the comparison from being made.
 pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
     let (config, _) = args.config.load()?;
-    let selection = Selection {
-        tables: tables_of(&config, &args.tables)?,
-        since_ms: args.since.map(jiff::Timestamp::as_millisecond),
+    let selection = selection(&config, &args.tables, args.since)?;
+    let report = match open_existing(&config) {
+        // Held to the end: the engine must not go on while its work is looked at.
+        Ok(store) => {
+            let report = compare_here(&config, &store, selection)?;
+            drop(store);
+            report
+        }
+        Err(locked) if locked.kind == FaultKind::StateLocked => {
+            let order = VerifyOrder {
+                tables: args.tables.clone(),
+                since: args.since.map(|since| since.to_string()),
+            };
+            orders::compare_remotely(&config, locked, order)?
+        }
+        Err(fault) => return Err(fault),
     };
+    super::print(&match args.output.format {
+        OutputFormat::Json => super::to_json(&report)?,
+        OutputFormat::Text => report.to_string(),
+    })?;
+    verdict(&report)
+}
+
+fn compare_here(config: &Config, store: &SledStore, selection: Selection) -> Result<Report, Fault> {
+    let snapshot = snapshot(config, store)?;
+    let is_partial = selection != Selection::default();
     let now_ms = SystemClock.now_ms();
-    if selection.since_ms.is_some_and(|since| since > now_ms) {
-        return Err(Fault::new(FaultKind::Usage, "--since is in the future"));
-    }
-    // Held to the end: the engine must not go on while its work is looked at.
-    let store = open_existing(&config)?;
-    let checkpoint = store.load().map_err(Fault::from)?;
-    let folder = &config.errors.dead_letters;
-    let settled = Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))?;
-    let entries = entries(&store).map_err(Fault::from)?;
     let report = super::runtime()?.block_on(async {
-        let source = backends::source(&config).await?;
-        let sink = backends::sink(&config).await?;
+        let source = backends::source(config).await?;
+        let sink = backends::sink(config).await?;
         let verification = Verification {
-            config: &config,
+            config,
             source: source.as_ref(),
             sink: sink.as_ref(),
-            task: checkpoint.task,
-            entries,
-            settled,
+            snapshot,
             selection,
             now_ms,
         };
@@ -86,13 +99,57 @@ pub(super) fn run(args: &VerifyArgs) -> Result<u8, Fault> {
         line.finish();
         report
     })?;
-    super::print(&match args.output.format {
-        OutputFormat::Json => super::to_json(&report)?,
-        OutputFormat::Text => report.to_string(),
-    })?;
-    let is_partial = args.since.is_some() || !args.tables.is_empty();
-    record::keep(&config.state.path, Comparison::of(&report, now_ms, is_partial));
-    verdict(&report)
+    remember(config, &report, now_ms, is_partial)?;
+    Ok(report)
+}
+
+/// Keeps what was found, where `brigade check verify` and the events of the task have it.
+///
+/// # Errors
+/// If the event cannot be written and the task is to stop then.
+pub(super) fn remember(
+    config: &Config,
+    report: &Report,
+    at_ms: i64,
+    is_partial: bool,
+) -> Result<Comparisons, Fault> {
+    let comparison = record::comparison_of(report, at_ms, is_partial);
+    let text = comparison_text(&comparison);
+    let comparisons = record::keep(&config.state.path, comparison);
+    task_events::announce(config, &TaskEvent::Compared(text))?;
+    Ok(comparisons)
+}
+
+/// What is known of what a task sent, at a moment at which nothing is in flight. Blocks.
+///
+/// # Errors
+/// If the state or the dead letters cannot be read.
+pub(super) fn snapshot(config: &Config, store: &SledStore) -> Result<Snapshot, Fault> {
+    let folder = &config.errors.dead_letters;
+    Ok(Snapshot {
+        task: store.load().map_err(Fault::from)?.task,
+        entries: entries(store).map_err(Fault::from)?,
+        settled: Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))?,
+    })
+}
+
+/// What is asked for.
+///
+/// # Errors
+/// [`FaultKind::Usage`] if there is no such table, or the time is still to come.
+pub(super) fn selection(
+    config: &Config,
+    tables: &[String],
+    since: Option<jiff::Timestamp>,
+) -> Result<Selection, Fault> {
+    let since_ms = since.map(jiff::Timestamp::as_millisecond);
+    if since_ms.is_some_and(|since| since > SystemClock.now_ms()) {
+        return Err(Fault::new(FaultKind::Usage, "--since is in the future"));
+    }
+    Ok(Selection {
+        tables: tables_of(config, tables)?,
+        since_ms,
+    })
 }
 
 /// The tables with these names.

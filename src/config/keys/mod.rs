@@ -2,6 +2,7 @@
 //! from. Pure: no I/O, no clock.
 
 mod errors;
+mod events;
 mod files;
 mod source;
 mod target;

@@ -88,6 +88,12 @@ pub(super) const TAIL: &[Key] = &[
         about: "Metrics, health and the state of the task over HTTP, while it runs.",
     },
     Key {
+        name: "events",
+        kind: Kind::Group(&super::events::EVENTS),
+        presence: Presence::Optional(""),
+        about: "Who is told when the task starts, stops, fails, or is ordered to do something.",
+    },
+    Key {
         name: "telemetry",
         kind: Kind::Group(&TELEMETRY),
         presence: Presence::Optional(""),

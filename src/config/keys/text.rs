@@ -101,6 +101,42 @@ pub static TOKEN: TextRule = TextRule {
     accepts: |text| text.is_empty() || (text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic())),
 };
 
+/// A URL to post to.
+pub static WEBHOOK_URL: TextRule = TextRule {
+    allowed: "`http://` or `https://` with a host, and perhaps a port, a path and a query, without a user",
+    pattern: "^(https?://[!-~]+)?$",
+    accepts: |text| {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        let is_url = |rest: &str| {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            !host.is_empty() && !host.contains('@') && rest.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        text.is_empty() || rest.is_some_and(is_url)
+    },
+};
+
+/// A bus of `EventBridge`, by its name or its ARN.
+pub static EVENT_BUS: TextRule = TextRule {
+    allowed: "the name of an event bus (1 to 256 letters, digits, `.`, `-`, `_`, `/`), or its ARN",
+    pattern: "^(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9/_.-]{0,256}$",
+    accepts: |text| {
+        let name = name_in_arn(text, "events", "event-bus/").unwrap_or(text);
+        name.len() <= 256 && only(name, b".-_/") && (text.is_empty() || !name.is_empty())
+    },
+};
+
+/// A topic of SNS, by its ARN.
+pub static TOPIC: TextRule = TextRule {
+    allowed: "the ARN of a topic such as `arn:aws:sns:us-west-2:111122223333:brigade`",
+    pattern: "^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+([.]fifo)?)?$",
+    accepts: |text| {
+        let name = name_in_arn(text, "sns", "").map(|name| name.strip_suffix(".fifo").unwrap_or(name));
+        text.is_empty() || name.is_some_and(|name| !name.is_empty() && only(name, b"-_"))
+    },
+};
+
 /// A moment; without an offset it is UTC.
 pub static MOMENT: TextRule = TextRule {
     allowed: "a time such as `2026-11-23T20:00:00Z`; without an offset it is UTC",
@@ -155,13 +191,27 @@ pub static STREAM: TextRule = TextRule {
 
 /// Region and name of a stream, if the text is the ARN of one.
 pub(crate) fn stream_of_arn(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix("arn:aws")?;
-    let (partition, rest) = rest.split_once(":kinesis:")?;
-    let (region, rest) = rest.split_once(':')?;
-    let (account, name) = rest.split_once(":stream/")?;
+    arn_parts(text, "kinesis", "stream/")
+}
+
+/// The name of a resource, if the text is the ARN of one of a service.
+fn name_in_arn<'t>(text: &'t str, service: &str, kind: &str) -> Option<&'t str> {
+    arn_parts(text, service, kind).map(|(_, name)| name)
+}
+
+/// Region and name of a resource: `arn:aws:SERVICE:REGION:ACCOUNT:KINDNAME`.
+fn arn_parts<'t>(text: &'t str, service: &str, kind: &str) -> Option<(&'t str, &'t str)> {
+    let mut parts = text.strip_prefix("arn:aws")?.splitn(5, ':');
+    let (partition, own_service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let (account, resource) = (parts.next()?, parts.next()?);
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_arn = is_account && !region.is_empty() && only(region, b"-") && only(partition, b"-");
-    is_arn.then_some((region, name))
+    let is_arn = is_account
+        && own_service == service
+        && !region.is_empty()
+        && only(region, b"-")
+        && only(partition, b"-");
+    let name = resource.strip_prefix(kind).filter(|_| is_arn)?;
+    Some((region, name))
 }
 
 fn is_access_point(text: &str) -> bool {
@@ -225,108 +275,5 @@ fn code_point(characters: &mut std::str::Chars<'_>, digits_count: usize) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn literal_escapes_mean_what_they_mean_in_yaml() {
-        for (written, meant) in [
-            (r"\t", "\t"),
-            (r"\n", "\n"),
-            (r"\r\n", "\r\n"),
-            (r"\\", "\\"),
-            (r"\u0001", "\u{1}"),
-            (r"\x1f", "\u{1f}"),
-            (r"\xA7", "§"),
-            ("||", "||"),
-        ] {
-            assert_eq!(unescape(written).as_deref(), Ok(meant), "{written}");
-        }
-        for wrong in [r"\q", "\\", r"\u12", r"\ud800", r"\xg1", r"\x+1"] {
-            assert!(unescape(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    fn check(rule: &TextRule, good: &[&str], bad: &[&str]) {
-        for text in good {
-            assert!((rule.accepts)(text), "{text}: {}", rule.allowed);
-        }
-        for text in bad {
-            assert!(!(rule.accepts)(text), "{text}: {}", rule.allowed);
-        }
-    }
-
-    #[test]
-    fn names_follow_the_rules_of_aws() {
-        check(
-            &TASK,
-            &["orders", "a_1-b"],
-            &["", "-a", "a b", "a.b", &"a".repeat(65)],
-        );
-        check(
-            &BUCKET,
-            &[
-                "blog-source",
-                "arn:aws:s3:eu-central-1:123456789012:accesspoint/a",
-                "arn:aws:s3::123456789012:accesspoint/m.mrap",
-                "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/a",
-            ],
-            &[
-                "s3://b",
-                "ab",
-                "a/b",
-                "arn:aws:s3:::blog-source",
-                "arn:aws:s3:::accesspoint",
-                "arn:aws:kinesis:eu-west-1:1:stream/accesspoint/x",
-            ],
-        );
-    }
-
-    #[test]
-    fn streams_urls_and_the_like_follow_the_rules_of_aws() {
-        check(
-            &STREAM,
-            &[
-                "orders.v1",
-                "arn:aws:kinesis:eu-west-1:111122223333:stream/orders.v1",
-                "arn:aws-us-gov:kinesis:us-gov-west-1:111122223333:stream/o",
-            ],
-            &[
-                "",
-                "arn:aws:kinesis:x:1:stream/y",
-                "arn:aws:kinesis::111122223333:stream/y",
-                "arn:aws:s3:eu-west-1:111122223333:stream/y",
-                "arn:aws:kinesis:eu-west-1:111122223333:stream/",
-            ],
-        );
-        check(
-            &URL,
-            &["http://127.0.0.1:4318", "https://h/", ""],
-            &[
-                "h:1",
-                "http://",
-                "http://h/v1/traces",
-                "http://u:p@h",
-                "http://a b",
-            ],
-        );
-        check(
-            &COLLECTOR,
-            &["http://collector:4318", "http://h/", ""],
-            &["https://h", "h:1", "http://h/v1/traces"],
-        );
-        check(&ACCOUNT, &["012345678901", ""], &["1234", "12345678901x"]);
-        check(&REGION, &["us-west-2", ""], &["US-WEST-2", "us west"]);
-        check(&FOLDER, &["", "/a/b/"], &["s3://a", "a/*"]);
-    }
-
-    proptest! {
-        #[test]
-        fn escaped_text_comes_back(text: String) {
-            let escaped = text.replace('\\', r"\\").replace('\n', r"\n");
-            prop_assert_eq!(unescape(&escaped), Ok(text));
-        }
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;

@@ -158,6 +158,10 @@ metrics! {
         "Tables that nothing more is sent of until they are resumed.";
     OBJECTS_SET_ASIDE = Gauge "brigade.objects_set_aside" "{object}" []
         "Objects that are set aside and wait for a person to decide, whichever run set them aside.";
+    VERIFY_LAST_SUCCESS = Gauge "brigade.verify_last_success.timestamp" "s" []
+        "When `brigade verify` last compared everything with the stream and missed nothing, in seconds since the epoch. No value before that.";
+    VERIFY_ROWS = Gauge "brigade.verify_rows" "{row}" ["finding"]
+        "What the last comparison found: rows that are `missing`, `repeated` or `out_of_order`. No value before the first one.";
     TASK_STATE = Gauge "brigade.task_state" "" ["state"]
         "1 for the state of the task: `starting`, `full_load`, `changes`, `paused` or `stopping`; 0 for the others.";
     BUILD_INFO = Gauge "brigade.build_info" "" ["version"]

@@ -10,7 +10,7 @@ use crate::supervise::events::{EVENTS_FILE, EVENTS_FILE_BEFORE};
 
 /// A file that is read on and on.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub struct Follower {
     folder: PathBuf,
     /// `None` as long as there is none.
     open: Option<File>,
@@ -19,8 +19,11 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Opens the file, if there is one.
-    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+    /// Opens the file in a state folder, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn new(folder: &Path) -> io::Result<Self> {
         Ok(Self {
             open: open(&folder.join(EVENTS_FILE))?,
             folder: folder.to_owned(),
@@ -29,7 +32,10 @@ impl Follower {
     }
 
     /// The lines so far, with those of the file that was put aside last. Only to be called first.
-    pub(super) fn before(&mut self) -> io::Result<Vec<Vec<u8>>> {
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn before(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let current = self.open.take();
         let known = current.as_ref().map(File::metadata).transpose()?;
         if let Some(before) = open(&self.folder.join(EVENTS_FILE_BEFORE))? {
@@ -47,7 +53,10 @@ impl Follower {
     }
 
     /// The whole lines that came since, of the old file and of the one in its place.
-    pub(super) fn more(&mut self) -> io::Result<Vec<Vec<u8>>> {
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn more(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let mut lines = self.rest()?;
         let Some(next) = open(&self.folder.join(EVENTS_FILE))? else {
             return Ok(lines);

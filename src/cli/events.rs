@@ -1,7 +1,5 @@
 //! `brigade events`: the changes of state of a task, oldest first. It reads files only, also while the task runs.
 
-mod follow;
-
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -9,11 +7,11 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::follow::Follower;
 use super::interrupt::Interrupt;
 use super::{ConfigPath, Output, OutputFormat};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
+use crate::notify::follow::Follower;
 use crate::supervise::events::EVENTS_FILE;
 
 /// Time between two looks at the file.

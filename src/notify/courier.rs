@@ -1,0 +1,209 @@
+//! Tells one sink of one event after another, until it takes it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::EventSink;
+use super::cursor::{Cursor, Told};
+use super::event::Event;
+use super::follow::Follower;
+use crate::delays::Delays;
+
+/// Time between two looks at the log of events.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Longest time a sink may take for one event.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after the first failure, and the longest one.
+const RETRY: Delays = Delays::new(Duration::from_secs(1), Duration::from_mins(1));
+/// The longest pause while the task waits to end.
+const RETRY_AT_THE_END_MAX: Duration = Duration::from_millis(500);
+/// Events that wait for a sink at most. The log of events keeps about as many.
+const WAITING_MAX: usize = 4_096;
+
+/// Who tells a sink.
+#[derive(Debug)]
+pub(super) struct Courier {
+    sink: Arc<dyn EventSink>,
+    cursor: Cursor,
+    follower: Follower,
+    waiting: VecDeque<Event>,
+    /// How many those are, for whoever waits for the end.
+    left: Arc<AtomicUsize>,
+    is_away: bool,
+}
+
+impl Courier {
+    /// A courier that goes on after the last event that the sink took, or, with a sink that is new, after the last one
+    /// that there is.
+    ///
+    /// # Errors
+    /// If the log of events or the cursor cannot be read or written.
+    pub(super) fn begin(folder: &Path, sink: Arc<dyn EventSink>) -> io::Result<Self> {
+        let cursor = Cursor::of(folder, sink.name());
+        let mut follower = Follower::new(folder)?;
+        let known: Vec<Event> = follower.before()?.into_iter().filter_map(Event::of).collect();
+        let first = match cursor.read()? {
+            Told::Nothing => {
+                cursor.note(known.last().map_or("", |event| &event.id))?;
+                known.len()
+            }
+            Told::UpTo(last) if last.is_empty() => 0,
+            Told::UpTo(last) => after(&known, &last).unwrap_or_else(|| {
+                tracing::warn!(
+                    sink = sink.name(),
+                    "the log of events no longer has the last one that this sink took: it is told of those that are left, \
+                     and may have missed some"
+                );
+                0
+            }),
+            Told::Unknown => {
+                tracing::warn!(
+                    sink = sink.name(),
+                    "how far this sink was told of events cannot be read: it is told again of those that the log still has"
+                );
+                0
+            }
+        };
+        let mut courier = Self {
+            sink,
+            cursor,
+            follower,
+            waiting: VecDeque::new(),
+            left: Arc::default(),
+            is_away: false,
+        };
+        courier.take_up(known.into_iter().skip(first));
+        Ok(courier)
+    }
+
+    /// How many events wait.
+    pub(super) fn left(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.left)
+    }
+
+    /// Works until the end is near and nothing waits any more.
+    pub(super) async fn work(mut self, end: CancellationToken) {
+        loop {
+            // Asked before the log is read: what was written before the end is told.
+            let is_last = end.is_cancelled();
+            match self.look().await {
+                Some(courier) => self = courier,
+                None => return,
+            }
+            self.tell(&end).await;
+            if is_last && self.waiting.is_empty() {
+                return;
+            }
+            if !is_last {
+                tokio::select! {
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                    () = end.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    /// Takes up what the log has that is new. A disk that does not answer holds up nobody else.
+    async fn look(mut self) -> Option<Self> {
+        let looking = tokio::task::spawn_blocking(move || {
+            match self.follower.more() {
+                Ok(lines) => self.take_up(lines.into_iter().filter_map(Event::of)),
+                Err(error) => tracing::debug!(%error, "the log of events cannot be read"),
+            }
+            self
+        });
+        looking.await.ok()
+    }
+
+    fn take_up(&mut self, events: impl Iterator<Item = Event>) {
+        self.waiting.extend(events);
+        let too_many = self.waiting.len().saturating_sub(WAITING_MAX);
+        if too_many > 0 {
+            self.waiting.drain(..too_many);
+            tracing::warn!(
+                sink = self.sink.name(),
+                events = too_many,
+                "a sink for events is away for so long that it will not be told of the oldest ones"
+            );
+        }
+        self.left.store(self.waiting.len(), Ordering::Relaxed);
+    }
+
+    /// Tells what waits, in order, each until the sink takes it; less if the end comes near.
+    async fn tell(&mut self, end: &CancellationToken) {
+        let mut delays = RETRY.start();
+        while let Some(event) = self.waiting.front() {
+            let sent = timeout(SEND_TIMEOUT, self.sink.send(event)).await;
+            let sent = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", SEND_TIMEOUT.as_secs())));
+            let is_over = end.is_cancelled();
+            match sent {
+                Ok(()) => {
+                    delays.reset();
+                    self.taken();
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    let delay = delays.next_backoff().unwrap_or(RETRY.max);
+                    let delay = if is_over {
+                        delay.min(RETRY_AT_THE_END_MAX)
+                    } else {
+                        delay
+                    };
+                    tokio::select! {
+                        () = tokio::time::sleep(delay) => {}
+                        () = end.cancelled(), if !is_over => return,
+                    }
+                }
+            }
+        }
+    }
+
+    fn taken(&mut self) {
+        let Some(event) = self.waiting.pop_front() else {
+            return;
+        };
+        self.left.store(self.waiting.len(), Ordering::Relaxed);
+        if let Err(error) = self.cursor.note(&event.id) {
+            let sink = self.sink.name();
+            tracing::warn!(sink, %error, "that an event was told cannot be noted; the next start may tell it again");
+        }
+        if self.is_away {
+            self.is_away = false;
+            tracing::info!(sink = self.sink.name(), "a sink for events takes them again");
+        }
+    }
+
+    /// Said once, until it works again.
+    fn failed(&mut self, error: &str) {
+        let (sink, events) = (self.sink.name(), self.waiting.len());
+        if self.is_away {
+            tracing::debug!(sink, error, events, "an event is not taken");
+        } else {
+            self.is_away = true;
+            tracing::warn!(
+                sink,
+                error,
+                events,
+                "an event is not taken; it is tried again until it is, and nothing else waits for that"
+            );
+        }
+    }
+}
+
+/// The place after the event with this id.
+fn after(events: &[Event], id: &str) -> Option<usize> {
+    let place = events.iter().rposition(|event| event.id == id)?;
+    Some(place + 1)
+}
+
+#[cfg(test)]
+#[path = "courier_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! What comparisons of the stream with the files came to, and whether one is under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Comparisons;
+
+/// The comparisons of a running task. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Comparing(Arc<Mutex<ComparingStatus>>);
+
+/// What is shown of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparingStatus {
+    /// Whether one is under way.
+    pub is_running: bool,
+    /// What came of earlier ones.
+    #[serde(flatten)]
+    pub comparisons: Comparisons,
+    /// Why the last one of this process came to nothing, if it did.
+    pub problem: Option<String>,
+}
+
+/// The one comparison that is under way, until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay(Comparing);
+
+impl Comparing {
+    /// Shows what earlier processes found.
+    pub fn show(&self, comparisons: Comparisons) {
+        self.lock().comparisons = comparisons;
+    }
+
+    /// What is known now.
+    pub fn status(&self) -> ComparingStatus {
+        self.lock().clone()
+    }
+
+    /// Begins one; `None` if one is under way.
+    pub fn begin(&self) -> Option<UnderWay> {
+        let mut status = self.lock();
+        if status.is_running {
+            return None;
+        }
+        status.is_running = true;
+        drop(status);
+        Some(UnderWay(self.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ComparingStatus> {
+        // Plain data: whoever panicked while holding it left it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl UnderWay {
+    /// It came to this.
+    pub fn found(self, comparisons: Comparisons) {
+        let mut status = self.0.lock();
+        (status.comparisons, status.problem) = (comparisons, None);
+    }
+
+    /// It came to nothing.
+    pub fn failed(self, problem: String) {
+        self.0.lock().problem = Some(problem);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.lock().is_running = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Comparison;
+
+    #[test]
+    fn one_comparison_is_under_way_at_a_time_however_it_ends() {
+        let comparing = Comparing::default();
+        let first = comparing.begin().unwrap();
+        assert!(comparing.begin().is_none() && comparing.status().is_running);
+        drop(first);
+        comparing.begin().unwrap().failed("no bucket".to_owned());
+        let status = comparing.status();
+        assert_eq!(
+            (status.is_running, status.problem.as_deref()),
+            (false, Some("no bucket"))
+        );
+        let mut found = Comparisons::default();
+        found.add(Comparison::default());
+        comparing.begin().unwrap().found(found.clone());
+        let status = comparing.status();
+        assert_eq!((status.comparisons, status.problem), (found, None));
+        assert!(comparing.begin().is_some());
+    }
+}
