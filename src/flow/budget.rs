@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::waiters::Waiters;
+
 /// Unit of account; keeps the permit count inside the semaphore's range.
 const UNIT_BYTES: u64 = 1024;
 
@@ -26,6 +28,7 @@ pub struct Budget {
     total_units: u32,
     /// Units in credits. The semaphore does not know: it sets permits aside for whoever waits for many.
     held_units: Arc<AtomicU64>,
+    waiters: Waiters,
 }
 
 /// A share of the budget; comes home when dropped.
@@ -62,6 +65,16 @@ impl Budget {
             permits,
             total_units,
             held_units: Arc::default(),
+            waiters: Waiters::default(),
+        }
+    }
+
+    /// The same budget; who waits for a credit of it is counted there.
+    #[must_use]
+    pub fn with_waiters(self, waiters: &Waiters) -> Self {
+        Self {
+            waiters: waiters.clone(),
+            ..self
         }
     }
 
@@ -70,7 +83,9 @@ impl Budget {
     pub async fn acquire(&self, bytes: u64) -> Credit {
         let wanted = saturate::to_u32(bytes.div_ceil(UNIT_BYTES));
         let units = wanted.max(1).min(self.total_units);
+        let waiter = self.waiters.one();
         let permit = self.take(units).await;
+        drop(waiter);
         self.held_units.fetch_add(u64::from(units), Ordering::Relaxed);
         Credit {
             permit,
@@ -138,14 +153,17 @@ mod tests {
     async fn a_request_above_the_budget_waits_for_all_of_it() {
         let budget = Budget::new(4 * UNIT_BYTES);
         let small = budget.acquire(1).await;
+        assert_eq!(budget.waiters.count(), 0);
         let waiting = tokio::spawn({
             let budget = budget.clone();
             async move { budget.acquire(u64::MAX).await.bytes_count() }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
+        assert_eq!(budget.waiters.count(), 1);
         drop(small);
         assert_eq!(waiting.await.unwrap(), 4 * UNIT_BYTES);
+        assert_eq!(budget.waiters.count(), 0);
         assert_eq!(budget.all_home().await.bytes_count(), 4 * UNIT_BYTES);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::facts::{Facts, QueueKind};
 use super::metrics::instruments::{Instruments, PutOutcome};
 use super::shards::ShardBoard;
+use crate::flow::waiters::ReaderWaits;
 use crate::model::AttemptCounts;
 use crate::saturate;
 
@@ -27,6 +28,7 @@ pub struct Counters {
     skipped: AtomicU64,
     shards: ShardBoard,
     facts: Facts,
+    reader_waits: ReaderWaits,
     last_commit: LastCommit,
     instruments: OnceLock<Instruments>,
 }
@@ -123,6 +125,7 @@ impl Counters {
 
     /// An object of this age is durably settled.
     pub fn settled_object(&self, kind: QueueKind, age: Duration) {
+        self.facts.settled(kind, age);
         if let Some(instruments) = self.instruments.get() {
             instruments.fresh(kind, age);
         }
@@ -152,6 +155,11 @@ impl Counters {
     /// What else is known.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What readers wait for.
+    pub fn reader_waits(&self) -> &ReaderWaits {
+        &self.reader_waits
     }
 
     /// What each shard is doing.

@@ -51,6 +51,8 @@ pub struct QueueFacts {
     pub oldest_waiting_ms: Option<i64>,
     /// The same of the oldest that is opened and not settled.
     pub oldest_open_ms: Option<i64>,
+    /// How old the last one was when it was durably settled.
+    pub settled_age: Option<Duration>,
 }
 
 impl Facts {
@@ -89,6 +91,11 @@ impl Facts {
     /// How old the objects are that are being read or settled.
     pub fn open(&self, kind: QueueKind, oldest_ms: Option<i64>) {
         lock(self.queue(kind)).oldest_open_ms = oldest_ms;
+    }
+
+    /// An object of this age was durably settled.
+    pub fn settled(&self, kind: QueueKind, age: Duration) {
+        lock(self.queue(kind)).settled_age = Some(age);
     }
 
     /// What is known of the objects of a kind.

@@ -109,6 +109,15 @@ pub struct ShardUse {
     pub hot_key_thousandths: u64,
 }
 
+/// Batches under way, by what holds them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchesUnderWay {
+    /// They wait for the pace of their shard, or it refuses their records.
+    pub held_by_shard: u32,
+    /// They wait for answers: to a request, a look at the stream, or the state.
+    pub held_by_service: u32,
+}
+
 /// What is known of a shard.
 #[derive(Debug, Default)]
 pub(super) struct ShardNotes {
@@ -177,6 +186,20 @@ impl ShardBoard {
     /// A batch of a shard is under way until what this gives is dropped.
     pub fn batch(&self, shard_id: &str) -> BatchNote {
         BatchNote::begin(self, shard_id)
+    }
+
+    /// How many batches are under way.
+    pub fn under_way(&self) -> BatchesUnderWay {
+        let shards = self.lock();
+        let mut count = BatchesUnderWay::default();
+        for batch in shards.values().filter_map(|shard| shard.batch.as_ref()) {
+            if batch.waits_for_shard() {
+                count.held_by_shard += 1;
+            } else {
+                count.held_by_service += 1;
+            }
+        }
+        count
     }
 
     /// Whether a batch waits for something that passes by itself: its pace, the shard, the service, or a look.

@@ -94,6 +94,11 @@ impl Waiting {
         self.waits_for != WaitsFor::Answer
     }
 
+    /// Whether the batch waits because its shard takes no more for now.
+    pub(super) fn waits_for_shard(&self) -> bool {
+        matches!(self.waits_for, WaitsFor::Pace | WaitsFor::Throughput)
+    }
+
     pub(super) fn stall(&self, now: Instant) -> Option<Stall> {
         let lasted = now.saturating_duration_since(self.since);
         (lasted >= STALLED_AFTER).then(|| Stall {
@@ -154,6 +159,7 @@ impl Drop for BatchNote {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::shards::BatchesUnderWay;
 
     #[test]
     fn a_batch_of_which_nothing_is_stored_for_ten_seconds_is_told_once_with_its_cause() {
@@ -179,11 +185,18 @@ mod tests {
         let note = board.batch("s");
         note.waits_for(WaitsFor::Doubt);
         assert!(board.explains_standstill());
+        assert_eq!(board.under_way().held_by_service, 1);
         note.moved();
         assert!(!board.explains_standstill());
         note.waits_for(WaitsFor::Pace);
         assert!(board.explains_standstill());
+        let paced = BatchesUnderWay {
+            held_by_shard: 1,
+            held_by_service: 0,
+        };
+        assert_eq!(board.under_way(), paced);
         drop(note);
+        assert_eq!(board.under_way(), BatchesUnderWay::default());
         assert!(!board.explains_standstill());
     }
 }

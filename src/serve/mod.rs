@@ -18,7 +18,9 @@ mod progress;
 mod readings;
 pub mod routes;
 mod server;
+mod snapshot;
 mod view;
+mod waits;
 
 pub use self::emf::EmfMeter;
 pub use self::progress::Beat;

@@ -14,18 +14,22 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
     ("/actions.js", SCRIPT, include_str!("page/actions.js")),
     ("/api.js", SCRIPT, include_str!("page/api.js")),
+    ("/cells.js", SCRIPT, include_str!("page/cells.js")),
     ("/dom.js", SCRIPT, include_str!("page/dom.js")),
     ("/figures.js", SCRIPT, include_str!("page/figures.js")),
     ("/format.js", SCRIPT, include_str!("page/format.js")),
+    ("/measures.js", SCRIPT, include_str!("page/measures.js")),
     ("/orders.js", SCRIPT, include_str!("page/orders.js")),
     ("/records.js", SCRIPT, include_str!("page/records.js")),
     ("/sections.js", SCRIPT, include_str!("page/sections.js")),
+    ("/shards.js", SCRIPT, include_str!("page/shards.js")),
+    ("/verify.js", SCRIPT, include_str!("page/verify.js")),
     ("/words.js", SCRIPT, include_str!("page/words.js")),
 ];
 

@@ -95,10 +95,14 @@ fn settled(status: &TaskStatus) -> u64 {
     rows + shards + status.changes.ended + status.unassigned_error_rows + status.unselected_rows
 }
 
+/// Whether it is to do anything.
+pub(super) fn is_running(status: &TaskStatus) -> bool {
+    status.life.stop.is_none() && !status.clean_stop && !status.paused
+}
+
 /// Whether something is in flight, or known and not read.
 pub(super) fn has_work(status: &TaskStatus) -> bool {
-    let is_running = status.life.stop.is_none() && !status.clean_stop && !status.paused;
-    is_running && (status.in_flight_bytes > 0 || waiting_objects(status) > 0)
+    is_running(status) && (status.in_flight_bytes > 0 || waiting_objects(status) > 0)
 }
 
 /// Objects that are known and not opened. Those of a suspended table wait for a person.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -20,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Access, Refusal};
 use super::api::{self, Problem};
-use super::comparing::ComparingStatus;
 use super::connections;
 use super::desk::Desk;
 use super::health::{self, Check, Vitals};
 use super::measuring::Measuring;
 use super::page;
 use super::routes;
+use super::snapshot;
 use super::view::View;
 use crate::checkpoint::status::TaskStatus;
 use crate::fault::{Fault, FaultKind};
@@ -54,7 +53,7 @@ struct Running {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    view: View,
+    pub(super) view: View,
     metrics: Arc<Metrics>,
     access: Access,
     pub(super) desk: Arc<dyn Desk>,
@@ -172,7 +171,7 @@ fn tell(address: SocketAddr, shared: &Shared) {
 fn router(shared: &Arc<Shared>) -> Router {
     let read = Router::new()
         .route("/metrics", get(metrics))
-        .route(routes::SNAPSHOT, get(snapshot))
+        .route(routes::SNAPSHOT, get(snapshot::answer))
         .merge(api::subjects())
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_read));
     let orders = api::orders().route_layer(middleware::from_fn_with_state(Arc::clone(shared), may_order));
@@ -284,48 +283,6 @@ async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respo
             (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(problem)).into_response()
         }
     }
-}
-
-/// The whole state of the task; with `since` only if it changed after that.
-#[derive(Debug, Deserialize)]
-struct SnapshotQuery {
-    since: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Snapshot<'s> {
-    schema_version: u32,
-    /// To be handed back as `since`.
-    seq: i64,
-    version: &'static str,
-    status: &'s TaskStatus,
-    /// Comparisons of the stream with the files.
-    verify: ComparingStatus,
-    counters: crate::observe::counters::CountersSnapshot,
-}
-
-async fn snapshot(
-    State(shared): State<Arc<Shared>>,
-    query: Result<Query<SnapshotQuery>, QueryRejection>,
-) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(rejection) => return api::wrong(rejection.status(), rejection.body_text()),
-    };
-    let status = shared.view.now();
-    // A number that no status has, however large, is one that is not the newest.
-    if query.since == Some(status.updated_ms.to_string()) {
-        return StatusCode::NOT_MODIFIED.into_response();
-    }
-    let snapshot = Snapshot {
-        schema_version: 1,
-        seq: status.updated_ms,
-        version: env!("CARGO_PKG_VERSION"),
-        status: &status,
-        verify: shared.view.comparing.status(),
-        counters: shared.view.counters.snapshot(),
-    };
-    axum::Json(snapshot).into_response()
 }
 
 async fn livez(State(shared): State<Arc<Shared>>, Query(query): Query<HealthQuery>) -> Response {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::comparing::Comparing;
 use super::pace::Pace;
 use super::progress::{Beat, Progress};
+use super::waits::{self, LOOK_INTERVAL, Look, Waits};
 use crate::aws::witness::Witness;
 use crate::checkpoint::status::TaskStatus;
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ pub struct View {
     pub(super) progress: Progress,
     pub(super) pace: Pace,
     pub(super) comparing: Comparing,
+    pub(super) waits: Waits,
     /// What the answers of the target say by the way.
     pub(super) target: Option<Witness>,
 }
@@ -55,6 +57,7 @@ impl View {
             progress: Progress::default(),
             pace: Pace::default(),
             comparing: Comparing::default(),
+            waits: Waits::default(),
             target,
         }
     }
@@ -73,13 +76,31 @@ impl View {
         Arc::clone(&self.status.borrow())
     }
 
-    /// Takes note of every status, until the task is gone.
+    /// Takes note of every status, and of who holds the rows up, until the task is gone.
     pub(super) async fn follow(mut self) {
-        while self.status.changed().await.is_ok() {
+        let mut looks = tokio::time::interval(LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let changed = tokio::select! {
+                changed = self.status.changed() => changed,
+                _ = looks.tick() => {
+                    self.look();
+                    continue;
+                }
+            };
+            if changed.is_err() {
+                return;
+            }
             let status = Arc::clone(&self.status.borrow_and_update());
             let now = Instant::now();
             self.progress.note(&status, now);
             self.pace.note(&status, now);
         }
+    }
+
+    fn look(&self) {
+        let look = Look::at(&self.now(), &self.counters, self.config.limits.in_flight_bytes);
+        self.waits
+            .note(look.as_ref().and_then(waits::judge), Instant::now());
     }
 }

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use super::{ByteStream, ListCursor, ListPage, ObjectSource, SourceError};
 use crate::aws::witness::Witness;
 use crate::flow::outage::{Outages, Side, Trial};
+use crate::flow::waiters::Waiters;
 use crate::model::ObjectVersion;
 use crate::saturate;
 
@@ -22,12 +23,26 @@ use crate::saturate;
 pub struct PatientSource {
     inner: Arc<dyn ObjectSource>,
     outages: Outages,
+    waiters: Waiters,
 }
 
 impl PatientSource {
     /// Waits for a source.
     pub fn new(inner: Arc<dyn ObjectSource>, outages: Outages) -> Self {
-        Self { inner, outages }
+        Self {
+            inner,
+            outages,
+            waiters: Waiters::default(),
+        }
+    }
+
+    /// The same source; who waits for bytes of it is counted there.
+    #[must_use]
+    pub fn with_waiters(self, waiters: &Waiters) -> Self {
+        Self {
+            waiters: waiters.clone(),
+            ..self
+        }
     }
 }
 
@@ -39,6 +54,7 @@ struct Body {
     range: Range<u64>,
     pieces: Option<ByteStream>,
     trial: Trial,
+    waiters: Waiters,
     is_over: bool,
 }
 
@@ -65,7 +81,9 @@ impl Body {
         if self.is_over {
             return None;
         }
+        let waiter = self.waiters.one();
         let next = self.next_piece().await.transpose();
+        drop(waiter);
         self.is_over = !matches!(next, Some(Ok(_)));
         next
     }
@@ -122,9 +140,12 @@ impl ObjectSource for PatientSource {
             range,
             pieces: None,
             trial: self.outages.trial(Side::Source),
+            waiters: self.waiters.clone(),
             is_over: false,
         };
+        let waiter = self.waiters.one();
         body.pieces = Some(body.open().await?);
+        drop(waiter);
         Ok(Box::pin(stream::unfold(body, |mut body| async move {
             body.next().await.map(|piece| (piece, body))
         })))

@@ -119,6 +119,17 @@ pub struct Lasting {
     pub panics: PanicBook,
 }
 
+impl Lasting {
+    /// Nothing is known yet but what is away; the data path may be built again so often.
+    pub fn new(outages: Outages, restarts_max: u32) -> Self {
+        Self {
+            outages,
+            counters: Arc::default(),
+            panics: PanicBook::new(restarts_max),
+        }
+    }
+}
+
 /// A running data path.
 #[derive(Debug)]
 pub struct Generation {
@@ -170,7 +181,8 @@ impl Generation {
         let mut wiring = Wiring {
             config,
             backends,
-            budget: Budget::new(config.limits.in_flight_bytes),
+            budget: Budget::new(config.limits.in_flight_bytes)
+                .with_waiters(&lasting.counters.reader_waits().credit),
             done: DoneObjects::of(&recovery.start.candidates),
             placement: Placement::new(config.limits.files_in_parallel, stream.shards.shards().len()),
             actors: ActorSet::default(),

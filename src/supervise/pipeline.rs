@@ -28,7 +28,6 @@ use crate::delays::Delays;
 use crate::fault::{Fault, FaultKind};
 use crate::flow::outage::{Outages, Timing};
 use crate::observe::counters::Counters;
-use crate::parse::panic_book::PanicBook;
 use crate::saturate;
 use crate::settings::life::moment_text;
 use crate::settings::{MigrationType, RunMode, StopAfter};
@@ -112,15 +111,14 @@ impl Pipeline {
         };
         let patience = config.limits.outage_patience(mode);
         let outages = Outages::new(patience, Timing::default(), Arc::clone(&backends.clock));
+        let lasting = Lasting::new(outages.clone(), config.limits.restarts_max);
+        let waiters = &lasting.counters.reader_waits().source;
+        let source = PatientSource::new(backends.source, outages.clone()).with_waiters(waiters);
         Self {
-            lasting: Lasting {
-                outages: outages.clone(),
-                counters: Arc::default(),
-                panics: PanicBook::new(config.limits.restarts_max),
-            },
+            lasting,
             config,
             backends: Backends {
-                source: Arc::new(PatientSource::new(backends.source, outages.clone())),
+                source: Arc::new(source),
                 sink: Arc::new(PatientSink::new(backends.sink, outages)),
                 ..backends
             },

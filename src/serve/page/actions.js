@@ -86,7 +86,7 @@ function begin(order) {
   show(repeatsButton, false);
   if (!dialog.open) dialog.showModal();
   cancelButton.focus();
-  if (order.body) tryFirst(order);
+  if (order.body && !order.isUntried) tryFirst(order);
   else showTrial({ canDo: true });
 }
 

@@ -71,9 +71,9 @@ export function setLines(list, lines) {
   show(list, lines.length > 0);
 }
 
-/** A `CamelCase` name that may be broken between its words. */
+/** A `CamelCase` name that may be broken between its words; `MB/s` is one. */
 function breakable(name) {
-  return name.split(/(?=[A-Z])/).flatMap((word, index) => (index > 0 ? [el("wbr"), word] : [word]));
+  return name.split(/(?=[A-Z][a-z])/).flatMap((word, index) => (index > 0 ? [el("wbr"), word] : [word]));
 }
 
 /**

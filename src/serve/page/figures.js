@@ -96,8 +96,36 @@ function bytesLeft(table) {
 /** Bytes of the load that are settled, and those that are left of tables that go on. */
 export const loadBytes = (status) => ({ settled: sum(status.tables, (table) => table.bytes), left: sum(status.tables.filter(isLoading), bytesLeft) });
 
+/** What a shard takes a second at most. */
+export const SHARD_RECORDS = 1000;
+export const SHARD_BYTES = 1024 * 1024;
+
+/** What a shard took a second, lately; `null` where that is not known. */
+export function shardLoad({ activity: { lately } }) {
+  return lately ? { records: lately.records_rate, bytes: lately.bytes_rate } : null;
+}
+
 /** Whether a shard is what holds its records up. What it said last stays, so it means nothing with nothing in flight. */
 export const isHot = (shard, status) => status.in_flight_bytes > 0 && shard.activity.paced_percent >= 50;
+
+// --- what the task measures
+
+/** The figures of a snapshot so many ms later, in ms: ages grow by themselves. `null` of a program that gives none. */
+export function measured({ figures }, laterMs) {
+  if (!figures) return null;
+  const ms = (seconds) => (seconds == null ? null : seconds * 1000);
+  const later = (seconds, direction) => (seconds == null ? null : Math.max(0, seconds * 1000 + direction * laterMs));
+  const isInFlight = figures.checkpoint_age_seconds != null;
+  return {
+    oldestMs: { load: later(figures.oldest_unsettled_seconds.load, 1), changes: later(figures.oldest_unsettled_seconds.changes, 1) },
+    freshnessMs: ms(figures.freshness_seconds),
+    leftMs: later(figures.eta_seconds, -1),
+    checkpointAgeMs: later(figures.checkpoint_age_seconds, 1),
+    marginMs: isInFlight ? later(figures.retention_margin_seconds, -1) : ms(figures.retention_margin_seconds),
+    hotKeys: figures.hot_keys,
+    waits: figures.waits,
+  };
+}
 
 // --- rates
 
@@ -150,13 +178,16 @@ const COMPRESSED = /\.(gz|gzip|zst|zstd|parquet)$/i;
  * How long the full load still takes, in ms; `null` where that cannot be said: while files are being listed, while
  * something is away, stalled or in doubt, and where sizes on disk are not those of the rows (compressed files).
  */
-export function loadLeftMs(status, rate) {
+export function loadLeftMs(status, rate, leftMs) {
   const tables = status.tables.filter(isLoading);
   const isKnown =
     status.phase === "full_load" && status.generation > 0 && !status.stop && tables.length > 0 &&
     tables.every((table) => table.load.is_complete) && status.outages.length === 0 &&
     status.shards.every(({ activity }) => !activity.stall && !activity.doubt);
   const isPlain = tables.every(({ load }) => !COMPRESSED.test(load.last_key ?? ""));
-  if (!isKnown || !isPlain || !rate || rate.overMs < LONG_MS / 2 || !(rate.loadBytes > 0)) return null;
+  if (!isKnown || !isPlain) return null;
+  // The task looks at its pace for longer than this page.
+  if (leftMs != null) return leftMs;
+  if (!rate || rate.overMs < LONG_MS / 2 || !(rate.loadBytes > 0)) return null;
   return (loadBytes(status).left / rate.loadBytes) * 1000;
 }

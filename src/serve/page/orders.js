@@ -1,7 +1,8 @@
 // What can be ordered of a task, and how it is said. Pure: no DOM, no clock. Foreign text comes out printable.
 //
 // An order is `{ path, body, verb, name, question, note, doing, isDirect }`: `verb` is on its button and `name` is what a screen
-// reader calls it. One with a body can be tried first (`dry_run`); one that `isDirect` is given without a question. Those that
+// reader calls it. One with a body is tried first (`dry_run`), but for one
+// that `isUntried`; one that `isDirect` is given without a question. Those that
 // send rows again, leave some out or end the task are `isDangerous`. Orders of which one is possible at a time share a `slot`,
 // and so a button.
 
@@ -18,6 +19,13 @@ export const stop = (task) => ({
   question: `Stop task ${printable(task)}?`,
   note: "The requests in flight end, the state is kept, and the process exits; this page goes with it. The next start goes on from " +
     "there. A supervisor may start it at once.",
+});
+
+export const verify = () => ({
+  path: "/api/v1/verify", body: { tables: [] }, isUntried: true, verb: "Compare now", name: "Compare now: the stream with the files",
+  doing: "Beginning to compare", question: "Compare the stream with the files?",
+  note: "Every settled row is rendered once more, and the stream is read back, beside what consumers read. Nothing is changed or sent. " +
+    "With a long stream it takes hours.",
 });
 
 export function reload(table) {

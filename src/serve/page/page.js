@@ -5,13 +5,18 @@ import { printable, span } from "./format.js";
 import * as actions from "./actions.js";
 import * as api from "./api.js";
 import * as figures from "./figures.js";
+import * as measures from "./measures.js";
 import * as records from "./records.js";
 import * as sections from "./sections.js";
+import { shards } from "./shards.js";
+import { verify } from "./verify.js";
 import * as words from "./words.js";
 
 const POLL_MS = 2000;
 const POLL_MAX_MS = 30_000;
 const HEALTH_EVERY_MS = 10_000;
+/** What is measured changes also while the state stays as it is, and is asked for so often then. */
+const FIGURES_EVERY_MS = 10_000;
 /** Without an answer for this long, what is shown is stale. */
 const STALE_AFTER_MS = 6000;
 
@@ -22,6 +27,8 @@ const state = {
   healthAt: -Infinity,
   /** Time of the server less that of this machine. */
   skewMs: 0,
+  /** When the whole state came last. */
+  fetchedAt: -Infinity,
   answeredAt: performance.now(),
   failures: 0,
   problem: "",
@@ -47,18 +54,25 @@ async function ask(path) {
   return answer;
 }
 
+/** Nothing changed from then until now, which is a sample too. */
+function noteUnchanged() {
+  const last = state.samples.at(-1);
+  const next = figures.sample(state.snapshot, last.atMs + (performance.now() - state.lookedAt));
+  state.samples = figures.withSample(state.samples, next);
+}
+
 /** The whole state, unless it is the one that is shown. */
 async function askSnapshot() {
-  const since = state.snapshot ? `?since=${state.snapshot.seq}` : "";
+  const isOld = performance.now() - state.fetchedAt >= FIGURES_EVERY_MS;
+  const since = state.snapshot && !isOld ? `?since=${state.snapshot.seq}` : "";
   const answer = await ask(`${api.SNAPSHOT}${since}`);
   if (answer.status === 304) {
-    // Nothing changed from then until now, which is a sample too.
-    const last = state.samples.at(-1);
-    const next = figures.sample(state.snapshot, last.atMs + (performance.now() - state.lookedAt));
-    state.samples = figures.withSample(state.samples, next);
+    noteUnchanged();
   } else {
-    state.snapshot = await api.read(answer);
-    state.samples = figures.withSample(state.samples, figures.sample(state.snapshot, state.snapshot.seq));
+    const next = await api.read(answer);
+    if (next.seq === state.snapshot?.seq) noteUnchanged();
+    else state.samples = figures.withSample(state.samples, figures.sample(next, next.seq));
+    [state.snapshot, state.fetchedAt] = [next, performance.now()];
   }
   state.lookedAt = performance.now();
 }
@@ -171,23 +185,29 @@ function renderRecords() {
 }
 
 function renderSnapshot(snapshot, stale) {
-  const { status, counters } = snapshot;
+  const { status, counters, verify: compared } = snapshot;
   // An old state has no rates and no time left.
   const rate = stale ? null : figures.rates(state.samples, figures.SHORT_MS);
   const steady = stale ? null : figures.rates(state.samples, figures.LONG_MS);
   const time = nowMs();
-  const sentence = words.sentence(status, figures.loadLeftMs(status, steady));
+  // Without an answer nobody knows whether what waited still does.
+  const measured = figures.measured(snapshot, (stale ? state.answeredAt : performance.now()) - state.fetchedAt);
+  const leftMs = stale ? null : figures.loadLeftMs(status, steady, measured?.leftMs);
+  const sentence = words.sentence(status, leftMs, measured?.oldestMs.changes);
   setText(byId("sentence"), stale || state.isLocked ? `${silence()} Last known: ${sentence}` : sentence);
-  setOptional(byId("concerns"), words.concerns(status));
+  setOptional(byId("concerns"), words.concerns(status, compared));
   document.title = `${stale ? "(stale) " : ""}${printable(status.task)} · Bucket Brigade`;
   sections.masthead(snapshot, time);
   sections.identity(status);
-  sections.pace(status, rate);
+  measures.lag(status, measured, rate, leftMs);
   sections.outages(status, time);
   sections.tables(status, time);
-  sections.shards(status, rate, steady, time);
+  shards(status, measured, steady, time);
+  measures.waits(measured);
   sections.files(status);
   sections.repairs(counters);
+  measures.margin(status, measured);
+  verify(compared, status, time);
   sections.failure(status.last_failure);
   renderRecords();
 }

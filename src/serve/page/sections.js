@@ -1,18 +1,13 @@
 // The sections of the page, each from one complete snapshot.
 
 import { byId, el, grid, keyed, setClass, setLines, setOptional, setText, setTitle, show } from "./dom.js";
-import { ago, bytes, counted, grouped, moment, percent, printable, rate as rateText, span } from "./format.js";
+import { ago, counted, grouped, moment, percent, printable, span } from "./format.js";
+import { DASH, UNKNOWN, count, named, numeric } from "./cells.js";
 import { setButtons } from "./actions.js";
 import * as figures from "./figures.js";
 import * as orders from "./orders.js";
 import * as words from "./words.js";
 
-const DASH = "–";
-const UNKNOWN = { text: DASH, tone: "zero" };
-const named = (column, of, head = false) => ({ name: column, head, value: of, show: (row) => printable(of(row)) });
-const count = (number, tone = "") => ({ text: grouped(number), tone: number > 0 ? tone : "zero" });
-const numeric = (column, of, { tone, ...more } = {}) =>
-  ({ name: column, number: true, value: of, show: (row) => count(of(row), tone), ...more });
 /** A moment says how long ago it is; what is exact is in the title. */
 const since = (ms, nowMs) => (ms == null ? UNKNOWN : { text: ago(nowMs - ms), title: moment(ms) });
 
@@ -59,33 +54,7 @@ function shareText(part, whole) {
   return share > 99.9 && part < whole ? "> 99.9 %" : `${share.toFixed(1)} %`;
 }
 
-// --- rates
-
-export function pace(status, rate) {
-  const load = figures.loadFiles(status);
-  const changes = figures.changeFiles(status);
-  const waiting = load.waiting + changes.waiting;
-  const inFlight = figures.identity(status).inFlight;
-  const of = (value, show) => (rate ? show(value(rate)) : DASH);
-  const perRequest = rate?.requests > 0 ? `${rateText(rate.rows / rate.requests)} records each` : "";
-  const left = figures.loadBytes(status).left;
-  const cells = [
-    ["Delivered", of((one) => one.rows, rateText), "rows/s", ""],
-    ["Sent", of((one) => one.sentBytes / 1e6, (mega) => mega.toFixed(mega < 10 ? 2 : 1)), "MB/s", ""],
-    ["Requests", of((one) => one.requests, rateText), "/s", perRequest],
-    ["In flight", grouped(inFlight), inFlight === 1 ? "row" : "rows", bytes(status.in_flight_bytes)],
-    ["Waiting", grouped(waiting), waiting === 1 ? "file" : "files",
-      status.phase === "full_load" && left > 0 ? `${bytes(left)} of the load left` : ""],
-  ];
-  keyed(byId("rates"), cells, ([label]) => label, ([label]) =>
-    el("div", {}, el("dt", {}, label), el("dd", {}, el("span", { class: "value" }), " ", el("span", { class: "unit" })), el("dd", { class: "share" })),
-  (element, [, value, unit, more]) => {
-    setText(element.children[1].firstChild, value);
-    setText(element.children[1].lastChild, unit);
-    setText(element.children[2], more);
-  });
-  setText(byId("rates-note"), rate ? `mean of the last ${span(rate.overMs)}` : "not known yet");
-}
+// --- what is away
 
 export function outages(status, nowMs) {
   show(byId("outages-section"), status.outages.length > 0);
@@ -151,40 +120,6 @@ export function tables(status, nowMs) {
   });
   setText(byId("tables-note"), told.length > 0 ? `${grouped(status.tables.length)}: ${told.join(", ")}` : "none known yet");
   setLines(byId("tables-lines"), words.tableLines(status));
-}
-
-// --- shards
-
-const SHARD_COLUMNS = [
-  named("shard", ({ shard }) => shard.shard_id, true),
-  {
-    name: "state", value: ({ state }) => state.word,
-    show: ({ state }) => ({ text: `${{ ok: "●", hot: "◆" }[state.word] ?? "▲"}\u00a0${state.word}${state.slowed ?? ""}`, tone: state.tone }),
-  },
-  numeric("records", ({ shard }) => shard.records),
-  {
-    name: "records/s", number: true, value: ({ perSecond }) => perSecond,
-    show: ({ perSecond }) => (perSecond == null ? UNKNOWN : { text: rateText(perSecond), tone: perSecond > 0 ? "" : "zero" }),
-  },
-  {
-    name: "time paced", number: true, meter: true, title: "Share of the time that its sender waits for it",
-    value: ({ shard }) => shard.activity.paced_percent,
-    show: ({ shard }) => ({ text: `${shard.activity.paced_percent} %`, share: Math.min(1, shard.activity.paced_percent / 100) }),
-  },
-];
-const SHARDS_MAX = 200;
-const shardGrid = grid({ parent: byId("shards-grid"), label: "Shards", columns: SHARD_COLUMNS, keyOf: ({ shard }) => shard.shard_id, rowsMax: SHARDS_MAX });
-
-export function shards(status, rate, steady, nowMs) {
-  const rows = status.shards.map((shard) => ({
-    shard, perSecond: rate ? rate.shard(shard.shard_id) : null, state: words.shardState(shard, nowMs, figures.isHot(shard, status)),
-  }));
-  const stories = rows.filter(({ state }) => state.story);
-  setLines(byId("shards-lines"), stories.map(({ shard, state }) => [{ code: printable(shard.shard_id) }, `: ${state.story}`]));
-  // Of very many, those in trouble have to be among the ones that are shown.
-  const badness = ({ state }) => ["stalled", "in doubt", "hot", "ok"].indexOf(state.word);
-  shardGrid.update(rows.length > SHARDS_MAX ? rows.sort((one, other) => badness(one) - badness(other)) : rows);
-  setText(byId("shards-note"), words.shardCause(status, steady));
 }
 
 // --- files

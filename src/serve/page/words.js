@@ -2,7 +2,7 @@
 //
 // A line is a list of parts: a text, or `{ code }` for a key, a name or a command.
 
-import { about, counted, grouped, isOrAre, percent, printable, span } from "./format.js";
+import { about, ago, counted, grouped, isOrAre, percent, printable, span } from "./format.js";
 import * as figures from "./figures.js";
 
 const code = (text) => ({ code: printable(text) });
@@ -10,12 +10,12 @@ const named = (keys, max = 5) =>
   keys.slice(0, max).flatMap((key, index) => [index > 0 ? ", " : "", code(key)]).concat(keys.length > max ? " and more" : "");
 
 /** What the task is doing and how far it is. Without numbers that change at every look: it is read out. */
-export function sentence(status, leftMs) {
+export function sentence(status, leftMs, behindMs) {
   if (status.stop) return `Stopped: ${printable(status.stop.reason).toLowerCase().replaceAll("_", " ")}.`;
   if (status.paused) return "Paused: nothing is read or sent.";
   if (status.generation === 0) return "Starting.";
   const away = status.outages.map((outage) => outage.side);
-  const what = status.phase === "full_load" ? load(status, leftMs) : changes(status, away.length > 0);
+  const what = status.phase === "full_load" ? load(status, leftMs) : changes(status, behindMs, away.length > 0);
   return away.length > 0 ? `Waiting for the ${away.join(" and the ")}, which ${isOrAre(away.length)} away. ${what}`.trim() : what;
 }
 
@@ -28,19 +28,20 @@ function load(status, leftMs) {
   return leftMs == null ? `Full load: ${share} % done.` : `Full load: ${share} %, done in about ${about(leftMs)}.`;
 }
 
-function changes(status, isAway) {
+function changes(status, behindMs, isAway) {
   const { waiting, open, known, isComplete } = figures.changeFiles(status);
   if (known === 0 && !isComplete && status.changes_start == null) return "Full load complete.";
   if (known === 0 && !isComplete) return "Reading changes; the files are still being listed.";
-  if (waiting > 0) return "Reading changes; more files wait.";
+  const behind = behindMs == null ? "" : `, ${behindMs < 60_000 ? "less than a minute" : about(behindMs)} behind`;
+  if (waiting > 0) return `Reading changes${behind}; more files wait.`;
   // Nobody knows then whether there are more.
   if (isAway) return "";
-  if (open > 0 || status.in_flight_bytes > 0) return "Reading changes; no file waits.";
+  if (open > 0 || status.in_flight_bytes > 0) return `Reading changes${behind}; no file waits.`;
   return "Up to date: no change file waits.";
 }
 
 /** What a person should look at, worst first; empty if there is nothing. */
-export function concerns(status) {
+export function concerns(status, compared) {
   const broken = figures.identity(status).broken.length;
   const suspended = status.tables.filter(figures.suspension).length;
   const stalled = status.shards.filter(({ activity }) => activity.stall).length;
@@ -52,6 +53,7 @@ export function concerns(status) {
   tell(stalled, "shard", "stalled");
   tell(doubtful, "shard", "in doubt");
   tell(status.set_aside, "file", "set aside");
+  tell(compared?.last?.rows_missing ?? 0, "row", "missing in the stream");
   if (texts.length === 0) return "";
   const text = texts.length > 1 ? `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}` : texts[0];
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
@@ -139,7 +141,7 @@ function readBack(doubt, nowMs) {
 }
 
 /** Whether shards are what holds records up, and why. */
-export function shardCause(status, rate) {
+export function shardCause(status, rate, hotKeys) {
   const { shards } = status;
   if (shards.length === 0) return "No shard is known yet.";
   const hot = shards.filter((shard) => figures.isHot(shard, status)).length;
@@ -147,6 +149,11 @@ export function shardCause(status, rate) {
   if (hot === 0) texts.push("No shard is hot.");
   else if (hot === shards.length) texts.push(`${hot === 1 ? "The only shard is" : `All ${grouped(hot)} shards are`} hot: the pace of the shards is the limit.`);
   else texts.push(`${grouped(hot)} of ${grouped(shards.length)} shards ${isOrAre(hot)} hot; the others could take more.`);
+  if (hotKeys.length > 0) {
+    const [{ shard, share }] = hotKeys;
+    const more = hotKeys.length > 1 ? `; ${counted(hotKeys.length - 1, "other shard")} ${hotKeys.length === 2 ? "has" : "have"} a hot key too` : "";
+    texts.push(`One partition key has at least ${percent(share, 1)} % of the records of ${printable(shard)}${more}: more shards would not help it.`);
+  }
   const perShard = shards.map((shard) => [shard.shard_id, rate?.shard(shard.shard_id) ?? 0]);
   // A share of a moment says little: a shard is written to in turns.
   const total = (rate?.overMs ?? 0) < figures.LONG_MS / 2 ? 0 : perShard.reduce((all, [, one]) => all + one, 0);
@@ -155,6 +162,59 @@ export function shardCause(status, rate) {
     texts.push(`${printable(id)} takes ${percent(most, total)} % of all records.`);
   }
   return texts.join(" ");
+}
+
+// --- who holds the rows up
+
+/** The parts of the way, and what waiting for them means. */
+export const WAITS = [
+  ["source", "the source", "readers wait for bytes or a listing"],
+  ["parse", "this machine", "rows are decoded and rendered"],
+  ["shard", "the shards", "they take no more for now"],
+  ["service", "the service", "requests have no answer yet"],
+];
+
+/** Who held the rows up, in one sentence. */
+export function waitsText(measured) {
+  if (!measured) return "This program does not say where it waits.";
+  if (!measured.waits) return "Nothing had to wait.";
+  const [part, whom, meaning] = [...WAITS].sort(([one], [other]) => measured.waits[other] - measured.waits[one])[0];
+  const most = measured.waits[part] >= 0.5 ? "Mostly for" : "For several, most for";
+  return `${most} ${whom}: ${meaning}.`;
+}
+
+// --- what the checkpoint is good for
+
+const HOUR_MS = 3_600_000;
+
+export const marginTone = (ms) => (ms < HOUR_MS ? "bad" : ms < 6 * HOUR_MS ? "warn" : "");
+
+export function marginWarning(ms) {
+  if (ms == null || ms >= 6 * HOUR_MS) return "";
+  return "Commits have to go on before the stream forgets what is in flight: after that nobody can tell which of it was stored.";
+}
+
+// --- verify
+
+const VERDICTS = {
+  complete: { text: "✓ Complete: every delivered row is in the stream", tone: "good" },
+  incomplete: { text: "▲ Incomplete: files are set aside", tone: "warn" },
+  unproven: { text: "▲ Unproven: some rows could not be compared", tone: "warn" },
+  missing: { text: "✗ Rows are missing in the stream", tone: "bad" },
+};
+
+/** What came of the last comparison of the stream with the files. */
+export function verdict(known) {
+  if (!known) return { text: "Nothing is known of comparisons of the stream with the files." };
+  if (!known.last) return { text: known.is_running ? "The first comparison is under way." : "The stream was not compared with the files yet." };
+  return VERDICTS[known.last.outcome] ?? { text: printable(known.last.outcome), tone: "warn" };
+}
+
+export function verifyNote(known, nowMs) {
+  if (!known) return "";
+  const { is_running: isRunning, last } = known;
+  const when = last ? `${last.is_partial ? "some tables, " : ""}${ago(nowMs - last.at_ms)}` : "";
+  return [isRunning && "comparing now", when && (isRunning ? `last ${when}` : when)].filter(Boolean).join("; ");
 }
 
 // --- files

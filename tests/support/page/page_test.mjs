@@ -16,7 +16,7 @@ const base = new URL(process.argv[2] ?? "http://127.0.0.1:8686/");
 const shots = process.argv[3];
 const token = process.env.PAGE_TOKEN ?? "";
 const canary = process.env.PAGE_CANARY ?? "";
-const ORDERS = ["pause", "resume", "stop", "tables/reload", "tables/resume", "files/decide", "dead-letters/replay"].map((name) => `/api/v1/${name}`);
+const ORDERS = ["pause", "resume", "stop", "tables/reload", "tables/resume", "files/decide", "dead-letters/replay", "verify"].map((name) => `/api/v1/${name}`);
 const failures = new Set();
 const fail = (message) => failures.add(message);
 const check = (isSo, message) => isSo || fail(message);
@@ -68,7 +68,7 @@ const LISTS = {
   checkpoint: { queues: [], unfinished: [] },
 };
 
-/** `answers.token` is asked for everything then, `answers.orderToken` for orders; `answers.order` gives `[code, value]`. */
+/** A snapshot of 304 is one that did not change. `answers.token` is asked for everything then, `answers.orderToken` for orders; `answers.order` gives `[code, value]`. */
 async function answerOf(route, answers) {
   const request = route.request();
   const given = request.headers().authorization;
@@ -76,7 +76,7 @@ async function answerOf(route, answers) {
   if (wanted && given !== `Bearer ${wanted}`) return route.fulfill({ status: 401, json: { error: "send the token" } });
   const name = new URL(request.url()).pathname.replace("/api/v1/", "");
   if (request.method() === "GET") {
-    return answer(route, name === "snapshot" ? answers.snapshot() : (answers.lists?.[name] ?? LISTS[name]));
+    return answer(route, name === "snapshot" ? answers.snapshot(new URL(request.url()).searchParams.get("since")) : (answers.lists?.[name] ?? LISTS[name]));
   }
   const [status, json] = await answers.order(name, request.postDataJSON());
   return route.fulfill({ status, json });
@@ -98,7 +98,19 @@ async function press(page, name) {
 }
 
 const done = (message, problem = null, report = {}) => [200, { message, report, problem }];
-const answer = (route, value) => (value === null ? route.abort() : route.fulfill({ json: value }));
+const answer = (route, value) => {
+  if (value === null) return route.abort();
+  return value === 304 ? route.fulfill({ status: 304 }) : route.fulfill({ json: value });
+};
+/** Figures of a task that has something to do. */
+const FIGURES = {
+  oldest_unsettled_seconds: { load: null, changes: 187 }, freshness_seconds: 42.4, eta_seconds: null, checkpoint_age_seconds: 0.8,
+  retention_margin_seconds: 86_400, hot_keys: [], waits: { source: 0.2, parse: 0.05, shard: 0.6, service: 0.15 },
+};
+const shardOf = (id, records, bytes) => ({ shard_id: id, records: 1, activity: { doubt: null, paced_percent: 0, rate_percent: 100, stall: null,
+  lately: { records_rate: records, bytes_rate: bytes, refused_percent: 0 } } });
+const comparison = (more = {}) => ({ at_ms: Date.now() - 2 * 3_600_000, outcome: "complete", is_partial: false, rows_found: 48_812, rows_missing: 0,
+  rows_repeated: 0, rows_out_of_order: 0, ...more });
 const focusedId = (page) => page.evaluate(() => document.activeElement.id);
 const shows = (page, selector, part) =>
   page.waitForFunction(([one, wanted]) => document.querySelector(one)?.innerText.includes(wanted), [selector, part], { timeout: 10_000 })
@@ -161,6 +173,132 @@ const tests = {
     check((await text(page, "#concerns")).includes("do not add up"), "the sentence says nothing of it");
   },
 
+  async "figures of the task are shown, and its sentence is made of them"() {
+    const { figures, status } = await fetched("/api/v1/snapshot");
+    const members = Object.keys(FIGURES).filter((name) => !(name in (figures ?? {})));
+    check(members.length === 0, `the snapshot lacks ${members}`);
+    check(figures.freshness_seconds > 0, `a change file was settled, and its age is ${figures.freshness_seconds}`);
+    const { waits } = figures;
+    const all = waits && waits.source + waits.parse + waits.shard + waits.service;
+    check(!waits || Math.abs(all - 1) < 1e-6, `the shares of waiting are ${all} in all`);
+    const live = await open("figures");
+    await hasState(live);
+    const shown = await text(live, "#lag");
+    for (const label of ["Behind", "Freshness", "Waiting", "Delivered", "In flight"]) check(shown.includes(label), `no ${label}: ${shown}`);
+    check(!shown.includes("no change file is settled yet"), `freshness is not shown: ${shown}`);
+    check((await text(live, "#waits-cause")) !== "", "nothing is said of who holds the rows up");
+    check(status.shards.length === (await live.locator("#heat-map .tile").count()), "not each shard has a tile");
+
+    const snapshot = await fetched("/api/v1/snapshot");
+    Object.assign(snapshot.status, { phase: "changes", paused: false, outages: [], changes: { ...snapshot.status.changes, known: 9, opened: 5 } });
+    snapshot.figures = FIGURES;
+    const page = await open("measured", {}, { snapshot: () => ({ ...snapshot, seq: Date.now() }) });
+    await shows(page, "#sentence", "Reading changes, 3 min behind; more files wait.");
+    await shows(page, "#lag", "3 min 0");
+    check((await text(page, "#lag")).includes("42 s"), "freshness is another one");
+    check((await text(page, "#waits-cause")).startsWith("Mostly for the shards"), "who holds the rows up is not said");
+    const grown = await page.locator("#waits-bar > span").evaluateAll((parts) => parts.map((part) => Number(part.style.flexGrow)));
+    check(grown.join() === "0.2,0.05,0.6,0.15", `the bar shows ${grown}`);
+    check((await text(page, "#waits")).includes("60 %"), "the share is not said in words");
+    check((await text(page, "#margin")).includes("1 d 00 h") || (await text(page, "#margin")).includes("23 h 59 min"), "the margin is another one");
+    check(await page.locator("#margin-warning").isHidden(), "a day is no trouble");
+    snapshot.figures = { ...FIGURES, waits: null, retention_margin_seconds: 1800 };
+    await shows(page, "#waits-cause", "Nothing had to wait.");
+    await shows(page, "#margin-warning", "before the stream forgets");
+    check(await page.locator("#waits-bar").isHidden(), "a bar of nothing is shown");
+    await accessible(page, "measured");
+    await violations(page, "measured");
+  },
+
+  async "ages go on while the state stays, and are asked for now and then"() {
+    const snapshot = await fetched("/api/v1/snapshot");
+    Object.assign(snapshot.status, { phase: "changes" });
+    let whole = 0;
+    const page = await open("ages", {}, {
+      snapshot: (since) => {
+        if (since !== null) return 304;
+        whole += 1;
+        return { ...snapshot, figures: { ...FIGURES, oldest_unsettled_seconds: { load: null, changes: 57 }, freshness_seconds: whole } };
+      },
+    });
+    await shows(page, "#lag", "57 s");
+    await shows(page, "#lag", "1 min 0");
+    check(whole === 1, `the whole state was asked for ${whole} times in a few seconds`);
+    await page.waitForFunction(() => document.querySelector("#lag").innerText.includes("2 s"), null, { timeout: 14_000 })
+      .catch(() => fail("figures are not asked for while the state stays as it is"));
+  },
+
+  async "a hot key is named, and a shard at its limit is seen"() {
+    const snapshot = await fetched("/api/v1/snapshot");
+    snapshot.status.shards = [shardOf("shardId-000000000000", 120, 80_000), shardOf("shardId-000000000001", 998, 620_000), shardOf("shardId-000000000002", 0, 0)];
+    snapshot.figures = { ...FIGURES, hot_keys: [{ shard: "shardId-000000000001", share: 0.62 }] };
+    const page = await open("hot key", {}, { snapshot: () => ({ ...snapshot, seq: Date.now() }) });
+    await shows(page, "#shards-cause", "One partition key has at least 62 % of the records of shardId-000000000001");
+    const tiles = page.locator("#heat-map .tile");
+    check((await tiles.count()) === 3 && (await page.locator("#heat-map .keyed").count()) === 1, "the tiles are other ones");
+    const heat = await tiles.evaluateAll((all) => all.map((tile) => [...tile.children].map((half) => half.className || half.style.getPropertyValue("--heat"))).join(" "));
+    check(heat === "12%,8% full,59% 0%,0%", `the map shows ${heat}`);
+    const cells = await page.locator("#shards-grid tbody tr").nth(1).locator("th, td").allInnerTexts();
+    check(["998", "0.62", "62 %"].every((part) => cells.some((cell) => cell.includes(part))), `the table says ${cells}`);
+    await accessible(page, "hot key");
+    snapshot.figures = FIGURES;
+    await page.waitForFunction(() => !document.querySelector("#shards-cause").innerText.includes("partition key"), null, { timeout: 6000 })
+      .catch(() => fail("a key is hot that is none"));
+  },
+
+  async "comparisons are shown, and one can be ordered"() {
+    const snapshot = await fetched("/api/v1/snapshot");
+    delete snapshot.verify;
+    const answers = {
+      orderToken: "the-right-token-1", snapshot: () => ({ ...snapshot, seq: Date.now() }),
+      order: () => { snapshot.verify = { ...snapshot.verify, is_running: true }; return done("the comparison has begun\n"); },
+    };
+    const page = await open("verify", {}, answers);
+    const button = page.getByRole("button", { name: "Compare now: the stream with the files" });
+    await shows(page, "#verify-outcome", "Nothing is known of comparisons");
+    check((await button.count()) === 0, "a program that takes no such order is asked for it");
+    snapshot.verify = { is_running: false, last: null, last_success: null, problem: null };
+    await shows(page, "#verify-outcome", "was not compared with the files yet");
+    snapshot.verify = {
+      is_running: false, last: comparison({ outcome: "missing", rows_missing: 1234, is_partial: true }), last_success: comparison({ at_ms: Date.now() - 3 * 86_400_000 }),
+      problem: "shard 3 could not be read",
+    };
+    await shows(page, "#verify-outcome", "Rows are missing in the stream");
+    for (const [place, part] of [["#verify", "1,234"], ["#verify", "48,812"], ["#verify-note", "some tables, 2 h ago"], ["#verify-success", "3 d ago"],
+      ["#verify-problem", "shard 3 could not be read"], ["#concerns", "1,234 rows are missing in the stream"]]) {
+      check((await text(page, place)).includes(part), `${place} does not say ${part}: ${await text(page, place)}`);
+    }
+    await accessible(page, "verify");
+    await press(page, "Compare now: the stream with the files");
+    await shows(page, "#dialog-title", "Compare the stream with the files?");
+    check(page.orders.length === 0, "an order was given without a question");
+    await press(page, "Cancel");
+    check(page.orders.length === 0, "Cancel gives an order");
+    await press(page, "Compare now: the stream with the files");
+    await press(page, "Compare now");
+    await shows(page, "#token-why", "orders take the token of the task");
+    await giveToken(page, "the-right-token-1");
+    await page.locator("#dialog-title").waitFor({ state: "visible" });
+    await press(page, "Compare now");
+    await shows(page, "#outcome-message", "the comparison has begun");
+    await shows(page, "#verify-note", "comparing now; last some tables");
+    check((await button.count()) === 0, "a second comparison can be ordered while one runs");
+    check(page.orders.every(({ path }) => path === "/api/v1/verify") && JSON.stringify(page.orders.at(-1).body) === '{"tables":[]}',
+      `other orders: ${JSON.stringify(page.orders)}`);
+    await accessible(page, "comparing");
+    await violations(page, "verify");
+  },
+
+  async "the whole page is small"() {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const sizes = [];
+    page.on("response", (response) => /^\/(|[a-z]+\.(js|css))$/.test(new URL(response.url()).pathname) && sizes.push(response.body().then((body) => body.length)));
+    await page.goto(base.href, { waitUntil: "networkidle" }).catch(() => {});
+    const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    check(sizes.length >= 16 && bytes < 150_000, `${sizes.length} files of ${bytes} bytes`);
+  },
+
   async "foreign text stays text"() {
     const snapshot = await fetched("/api/v1/snapshot");
     const evil = "<img src=x onerror=alert(1)>\u202e\u0007";
@@ -170,6 +308,8 @@ const tests = {
     snapshot.status.shards.push({ shard_id: evil, records: 1, activity: { doubt: null, paced_percent: 0, rate_percent: 100,
       stall: { lasted_ms: 12_000, waits_for: "throughput" } } });
     snapshot.status.quarantined = [{ id: { queue: "changes", number: 1 }, key: evil, reason: evil }];
+    snapshot.verify = { is_running: false, last: comparison({ outcome: evil }), last_success: null, problem: evil };
+    snapshot.figures = { ...FIGURES, hot_keys: [{ shard: evil, share: 0.5 }] };
     snapshot.status.set_aside = 1;
     snapshot.status.outages = [{ side: "target", since_ms: Date.now() - 60_000, last_error: evil }];
     snapshot.status.unassigned_error_rows = 1;
