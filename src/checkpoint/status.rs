@@ -41,6 +41,9 @@ pub struct TaskStatus {
     pub phase: Phase,
     /// Lives of the data path since the process started, from 1.
     pub generation: u32,
+    /// How many of those followed a fault or other shards; what somebody ordered is none of them.
+    #[serde(default)]
+    pub restarts: u32,
     /// Whether there is a data path: source, target and state were reached, and rows can flow.
     #[serde(default)]
     pub has_data_path: bool,

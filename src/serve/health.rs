@@ -14,6 +14,9 @@ use crate::settings::HealthConfig;
 /// A thread that is silent for longer than this does not live.
 pub const SILENT_MAX: Duration = Duration::from_secs(15);
 
+/// Somebody may have forgotten it, and nothing else says that rows wait.
+const PAUSED: &str = "it is paused; `brigade resume` lets it go on";
+
 /// What is known at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Vitals<'s> {
@@ -64,7 +67,7 @@ pub fn ready(vitals: &Vitals<'_>) -> Vec<Check> {
     let task = if vitals.is_stopping || is_over {
         Some("it is stopping".to_owned())
     } else if status.paused {
-        Some("it is paused; `brigade resume` lets it go on".to_owned())
+        Some(PAUSED.to_owned())
     } else if !status.has_data_path {
         Some("its data path is not there yet, or is being built again".to_owned())
     } else {
@@ -91,6 +94,8 @@ pub fn well(vitals: &Vitals<'_>) -> Vec<Check> {
     let (status, limits) = (vitals.status, vitals.limits);
     let mut checks = live(vitals);
     checks.extend(sides(status));
+    let told = status.paused.then(|| PAUSED.to_owned());
+    checks.push(Check::new("paused", told));
     let standstill = (vitals.standstill >= limits.no_progress).then(|| {
         let seconds = counted(vitals.standstill.as_secs(), "second");
         format!("nothing was settled for {seconds}, and there is work")

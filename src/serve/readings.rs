@@ -171,7 +171,7 @@ const READINGS: &[(&Metric, Read)] = &[
     }),
     (&catalog::CLOCK_SKEW, |view, _| clock_skew(view)),
     (&catalog::GENERATION_RESTARTS, |_, status| {
-        one(u64::from(status.generation.saturating_sub(1)))
+        one(u64::from(status.restarts))
     }),
     (&catalog::CREDITS_USED, |view, status| {
         plain(number(status.in_flight_bytes) / number(view.config.limits.in_flight_bytes.max(1)))

@@ -250,7 +250,7 @@ pub(super) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
 fn refused(status: StatusCode, refusal: Refusal) -> Response {
     let problem = Problem {
         error: refusal.to_string(),
-        exit_code: None,
+        exit_code: Some(FaultKind::PermissionDenied.exit_code()),
     };
     (status, axum::Json(problem)).into_response()
 }

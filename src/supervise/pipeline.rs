@@ -240,6 +240,7 @@ impl Pipeline {
                 Ok(GenerationEnd::PastLoad(after)) => return Ok(RunEnd::PastLoad(after)),
                 Ok(GenerationEnd::Resharded) => {
                     turn.give_away();
+                    self.note_restart();
                     // Planned, so no restart of the kind that the policy counts. But what the service says of its
                     // shards may lag, and then the next generation ends as soon as it sends something.
                     if began.elapsed() > STEADY_MIN {
@@ -263,6 +264,7 @@ impl Pipeline {
                 Decision::Restart { after } => {
                     turn.give_away();
                     let delay_ms = saturate::to_u64(after.as_millis());
+                    self.note_restart();
                     self.status.send_modify(|status| {
                         Arc::make_mut(status).life.last_failure = Some(failure_text(&fault));
                     });
@@ -276,6 +278,11 @@ impl Pipeline {
             }
         }
         Err(Fault::new(FaultKind::Internal, "ran out of generation numbers"))
+    }
+
+    fn note_restart(&self) {
+        self.status
+            .send_modify(|status| Arc::make_mut(status).restarts += 1);
     }
 
     /// Waits for the turn of the data path; `None` if it is to stop instead.

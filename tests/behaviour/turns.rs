@@ -65,6 +65,7 @@ fn nothing_is_in_flight_in_a_turn_and_the_task_goes_on_at_the_row() {
     run.assert_ended(RunEnd::Finished);
     judge(&world, &Expectation::flawless());
     assert!(run.status.generation > 3, "{}", run.status.generation);
+    assert_eq!(run.status.restarts, 0, "a turn is not a restart");
 }
 
 #[test]

@@ -70,8 +70,17 @@ fn a_paused_task_sends_nothing_until_it_is_resumed() {
     let (task, running, address) = running_task();
     task.brigade(&["pause"]).expect(0);
     wait_until("it is paused", || snapshot(address)["status"]["paused"] == true);
-    let (code, text) = ask(address, "/readyz").unwrap();
-    assert!(code == 503 && text.contains("brigade resume"), "{text}");
+    for path in ["/readyz", "/healthz"] {
+        let (code, text) = ask(address, path).unwrap();
+        assert!(code == 503 && text.contains("brigade resume"), "{path}: {text}");
+    }
+    // Nothing else says that rows wait: a paused task lists nothing.
+    wait_until("the status says so", || task.json(&["status"])["paused"] == true);
+    for (command, code) in [(&["status"][..], 0), (&["top"], 0), (&["check", "lag"], 1)] {
+        let ended = task.brigade(command);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.stdout.contains("paused"), "{ended:?}");
+    }
     assert_eq!(ask(address, "/livez").unwrap().0, 200);
     task.write("data/cdc/e.csv", "INSERT,orders,shop,4,1.00,fourth\n");
     // Longer than a file is usually unseen.
@@ -80,7 +89,12 @@ fn a_paused_task_sends_nothing_until_it_is_resumed() {
     assert_eq!(task.json(&["pause"])["changed"], false, "it is paused already");
     assert_eq!(task.json(&["resume"])["changed"], true);
     wait_until("it goes on", || task.records_count() == RECORDS + 1);
-    assert_eq!(snapshot(address)["status"]["paused"], false);
+    let status = snapshot(address)["status"].take();
+    assert_eq!(
+        (&status["paused"], &status["restarts"]),
+        (&json!(false), &json!(0)),
+        "{status:#}"
+    );
     end(running);
     assert_each_row_once(&task);
 }
@@ -192,6 +206,22 @@ fn a_task_without_a_token_takes_no_orders_and_says_so() {
     });
     let ended = task.brigade(&["pause"]).expect(75);
     assert!(ended.stderr.contains("set api.token"), "{ended:?}");
+    end(running);
+}
+
+#[test]
+fn a_command_with_another_token_says_so() {
+    let (task, running, address) = running_task();
+    wait_until("the address is known", || {
+        task.json(&["status"])["api_address"].is_string()
+    });
+    task.configure(&Settings {
+        listen: format!("{address}\", token: \"another-token-of-16"),
+        ..Settings::default()
+    });
+    let ended = task.brigade(&["pause"]).expect(77);
+    assert!(ended.stderr.contains("another api.token"), "{ended:?}");
+    assert!(!ended.stderr.contains("another-token-of-16"), "{ended:?}");
     end(running);
 }
 

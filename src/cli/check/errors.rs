@@ -31,7 +31,7 @@ pub(super) fn judge(view: &TaskView, limits: Limits) -> Verdict {
         let text = format!("rows of {name} do not add up: this is a defect of brigade, please report it");
         findings.push((Level::Critical, text));
     }
-    let restarts = u64::from(status.generation.saturating_sub(1));
+    let restarts = u64::from(status.restarts);
     let values = vec![
         Measured::judged("dead_letters", dead, "", limits),
         Measured::plain("set_aside", status.set_aside),

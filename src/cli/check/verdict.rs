@@ -245,6 +245,10 @@ pub(super) fn presence(view: &TaskView, not_running: Level, stale_after: Duratio
                 let text = format!("the task runs, but its status is {} old, of {as_of}", span(age));
                 return Verdict::new(Level::Unknown, text);
             }
+            if status.paused {
+                let text = "paused: nothing is read or sent until `brigade resume`";
+                return Verdict::new(Level::Warning, text);
+            }
             Verdict::new(Level::Ok, "running")
         }
         Activity::Unknown => Verdict::new(

@@ -137,6 +137,14 @@ impl<'a> Remote<'a> {
         if status.is_success() {
             return serde_json::from_str(&text).map_err(|error| self.unreachable(&error));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let message = format!(
+                "the running task at {} has another api.token than this configuration; use the configuration that it was \
+                 started with",
+                self.address
+            );
+            return Err(Fault::new(FaultKind::PermissionDenied, message));
+        }
         let problem: Problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
             error: format!("{} answered {status}", self.address),
             exit_code: None,

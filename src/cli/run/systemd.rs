@@ -143,6 +143,9 @@ fn sentence(status: &TaskStatus, is_stopping: bool) -> String {
     if is_stopping {
         return "Stopping: requests in flight are finished first.".to_owned();
     }
+    if status.paused {
+        return "Paused: nothing is read or sent until it is resumed.".to_owned();
+    }
     if let Some(outage) = status.outages.first() {
         return format!(
             "Waiting for the {}: {}",

@@ -163,8 +163,11 @@ impl StatusReport {
             Activity::Running if self.age_ms > STALE_AGE_MS => {
                 "a process has the state open, but this status is old".to_owned()
             }
-            Activity::Running if self.status.generation > 1 => {
-                let restarts = u64::from(self.status.generation) - 1;
+            Activity::Running if self.status.paused => {
+                format!("paused, process {process}; `brigade resume` lets it go on")
+            }
+            Activity::Running if self.status.restarts > 0 => {
+                let restarts = u64::from(self.status.restarts);
                 format!(
                     "running, process {process}, {} of the data path",
                     counted(restarts, "restart")

@@ -98,6 +98,7 @@ fn state(activity: Activity, status: &TaskStatus, age: Duration) -> (String, boo
             );
             (text, true)
         }
+        Activity::Running if status.paused => ("paused; `brigade resume` lets it go on".to_owned(), true),
         Activity::Running if !status.has_data_path => ("running, and not yet reading".to_owned(), false),
         Activity::Running => {
             let doing = match status.phase {

@@ -250,7 +250,7 @@ export function failure(text) {
 export function masthead(snapshot, nowMs) {
   const { status, version } = snapshot;
   setText(byId("task"), printable(status.task));
-  const restarts = status.generation > 1 ? `, ${counted(status.generation - 1, "restart")} of the data path` : "";
+  const restarts = status.restarts > 0 ? `, ${counted(status.restarts, "restart")} of the data path` : "";
   const life = byId("life");
   const up = status.started_ms != null ? `runs for ${span(nowMs - status.started_ms)}` : "";
   setText(life, `process ${status.process_id} ${up}${restarts}`);
