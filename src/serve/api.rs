@@ -44,6 +44,7 @@ pub(super) fn subjects() -> Router<Arc<Shared>> {
         .route(routes::CHECKPOINT, look_up(Subject::Checkpoint))
         .route(routes::DEAD_LETTERS, look_up(Subject::DeadLetters))
         .route(routes::EVENTS, look_up(Subject::Events))
+        .route(routes::CONFIGURATION, look_up(Subject::Configuration))
         .route(routes::OPENAPI, get(async || axum::Json(openapi::document())))
 }
 

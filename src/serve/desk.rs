@@ -148,6 +148,8 @@ pub enum Subject {
     DeadLetters,
     /// The newest events of the task.
     Events,
+    /// The values of the configuration that the task runs with, without secrets.
+    Configuration,
 }
 
 impl Order {

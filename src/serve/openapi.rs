@@ -80,6 +80,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
         routes::EVENTS,
         "The newest events of the task, as they are in `events.jsonl`.",
     ),
+    reading(
+        routes::CONFIGURATION,
+        "The configuration that the task runs with, with the origin of each value, as `brigade config show --output json`.",
+    ),
     reading(routes::OPENAPI, "This API as OpenAPI 3.1."),
     ordering(
         routes::PAUSE,

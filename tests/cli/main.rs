@@ -11,6 +11,7 @@ mod task_folder;
 
 mod changed_encoding;
 mod check;
+mod config_show;
 mod data_files;
 mod data_files_parquet;
 mod demo;

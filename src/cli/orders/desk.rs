@@ -13,7 +13,7 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::SledStore;
 use crate::cli::files::set_aside::SetAsideFiles;
 use crate::cli::task_events;
-use crate::config::Config;
+use crate::config::{Config, Effective};
 use crate::fault::{Fault, FaultKind};
 use crate::serve::desk::{Desk, Order, Outcome, Requester, Subject};
 use crate::supervise::events::TaskEvent;
@@ -30,6 +30,8 @@ const ORDERS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct TaskDesk {
     pub(super) config: Arc<Config>,
+    /// Its values with their origins.
+    pub(super) effective: Arc<Effective>,
     pub(super) store: Arc<SledStore>,
     turns: Turns,
     pub(super) noticeboard: Noticeboard,
@@ -76,12 +78,14 @@ impl TaskDesk {
     /// The desk of a task that has this state and stops with this token.
     pub(in crate::cli) fn of(
         config: &Arc<Config>,
+        effective: Effective,
         store: Arc<SledStore>,
         pipeline: &Pipeline,
         stop: CancellationToken,
     ) -> Self {
         Self {
             config: Arc::clone(config),
+            effective: Arc::new(effective),
             store,
             turns: pipeline.turns(),
             noticeboard: pipeline.noticeboard(),
