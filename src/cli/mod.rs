@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Config, SystemEnvironment};
+use crate::config::{self, Config, Loaded, SystemEnvironment};
 use crate::fault::{Fault, FaultKind};
 use crate::observe::terminal::StandardError;
 use crate::printable::printable_lines;
@@ -15,6 +15,7 @@ pub mod backends;
 mod ca_bundle;
 mod check;
 mod checkpoint;
+mod config_show;
 mod confirm;
 pub mod cures;
 mod dead_letters;
@@ -77,6 +78,8 @@ enum Command {
     Run(run::RunArgs),
     /// Report everything that is wrong with a configuration
     Validate(validate::ValidateArgs),
+    /// Show the values of a configuration that are in force, and where each comes from
+    Config(config_show::ConfigArgs),
     /// Look whether this machine, its credentials and its network are fit for a task
     Doctor(doctor::DoctorArgs),
     /// Make a configuration and a table definition from sample files
@@ -176,11 +179,17 @@ impl ConfigPath {
 
     /// Loads the configuration; warnings go to standard error.
     fn load(&self) -> Result<(Config, PathBuf), Fault> {
+        let loaded = self.load_whole()?;
+        Ok((loaded.config, self.config.clone()))
+    }
+
+    /// The same, with the origin of each value.
+    fn load_whole(&self) -> Result<Loaded, Fault> {
         let loaded = config::load(&self.config, &SystemEnvironment).map_err(Fault::from)?;
         for warning in &loaded.warnings {
             report(&warning.to_string());
         }
-        Ok((loaded.config, self.config.clone()))
+        Ok(loaded)
     }
 }
 
@@ -193,6 +202,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, &self.logging),
             Command::Validate(args) => validate::run(args),
+            Command::Config(args) => config_show::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Init(args) => init::run(args),
             Command::Plan(args) => plan::run(args),

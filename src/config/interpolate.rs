@@ -40,6 +40,35 @@ pub(super) enum InterpolationError {
     ControlCharacters(String),
 }
 
+impl InterpolationError {
+    /// The same without any part of the value, which is a secret.
+    pub(super) fn without_value(&self) -> String {
+        match self {
+            Self::Form(_) => {
+                "has a `${…}` that is not one of `${VAR}`, `${VAR:-default}`, `${file:/path}`".to_owned()
+            }
+            Self::ControlCharacters(_) => {
+                "takes control characters (a newline, for example) from elsewhere; remove them there"
+                    .to_owned()
+            }
+            Self::Unclosed
+            | Self::LeftOpen(_)
+            | Self::Undefined(_)
+            | Self::NotUnicode(_)
+            | Self::File { .. } => self.to_string(),
+        }
+    }
+}
+
+/// What a value was taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The environment variable with this name.
+    Variable(String),
+    /// The file with this path.
+    File(String),
+}
+
 /// Text after interpolation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Interpolated {
@@ -47,6 +76,8 @@ pub(super) struct Interpolated {
     pub text: String,
     /// Whether a value was put in.
     pub is_changed: bool,
+    /// Where the values are from, each once; a default of `${VAR:-default}` is from nowhere else.
+    pub sources: Vec<Source>,
 }
 
 /// Fills in a string value. The result is not looked at again: a value cannot ask for more values.
@@ -59,6 +90,7 @@ pub(super) fn interpolate(
 ) -> Result<Interpolated, InterpolationError> {
     let mut filled = String::with_capacity(text.len());
     let mut is_changed = false;
+    let mut sources = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
@@ -67,8 +99,12 @@ pub(super) fn interpolate(
             rest = after;
         } else if let Some(after) = after.strip_prefix('{') {
             let (inner, after) = after.split_once('}').ok_or(InterpolationError::Unclosed)?;
-            filled.push_str(&value_of(inner, environment)?);
+            let (value, source) = value_of(inner, environment)?;
+            filled.push_str(&value);
             is_changed = true;
+            if let Some(source) = source.filter(|source| !sources.contains(source)) {
+                sources.push(source);
+            }
             rest = after;
         } else {
             filled.push('$');
@@ -79,24 +115,35 @@ pub(super) fn interpolate(
     Ok(Interpolated {
         text: filled,
         is_changed,
+        sources,
     })
 }
 
-fn value_of(inner: &str, environment: &dyn Environment) -> Result<String, InterpolationError> {
+fn value_of(
+    inner: &str,
+    environment: &dyn Environment,
+) -> Result<(String, Option<Source>), InterpolationError> {
     if let Some(what) = inner.strip_prefix(LEFT_OPEN) {
         return Err(InterpolationError::LeftOpen(what.trim().to_owned()));
     }
-    let (value, origin) = match inner.strip_prefix("file:") {
-        Some(path) => (read_file(path, environment)?, format!("the file {path}")),
+    let ((value, source), origin) = match inner.strip_prefix("file:") {
+        Some(path) => {
+            let source = Source::File(path.to_owned());
+            let value = read_file(path, environment)?;
+            ((value, Some(source)), format!("the file {path}"))
+        }
         None => (variable(inner, environment)?, format!("`${{{inner}}}`")),
     };
     if value.chars().any(char::is_control) {
         return Err(InterpolationError::ControlCharacters(origin));
     }
-    Ok(value)
+    Ok((value, source))
 }
 
-fn variable(inner: &str, environment: &dyn Environment) -> Result<String, InterpolationError> {
+fn variable(
+    inner: &str,
+    environment: &dyn Environment,
+) -> Result<(String, Option<Source>), InterpolationError> {
     let (name, default) = match inner.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inner, None),
@@ -113,10 +160,11 @@ fn variable(inner: &str, environment: &dyn Environment) -> Result<String, Interp
         .variable(name)
         .map_err(|_| InterpolationError::NotUnicode(name.to_owned()))?;
     // As in a shell, `:-` also stands in for a variable that is set to nothing.
+    let source = || Some(Source::Variable(name.to_owned()));
     match (value, default) {
-        (Some(value), None) => Ok(value),
-        (Some(value), Some(_)) if !value.is_empty() => Ok(value),
-        (_, Some(default)) => Ok(default.to_owned()),
+        (Some(value), None) => Ok((value, source())),
+        (Some(value), Some(_)) if !value.is_empty() => Ok((value, source())),
+        (_, Some(default)) => Ok((default.to_owned(), None)),
         (None, None) => Err(InterpolationError::Undefined(name.to_owned())),
     }
 }
@@ -212,7 +260,7 @@ mod tests {
         #[test]
         fn text_without_a_dollar_stays_as_it_is(text in "[^$]*") {
             let filled = interpolate(&text, &Fixed::new(&[], &[])).unwrap();
-            prop_assert_eq!(filled, Interpolated { text, is_changed: false });
+            prop_assert_eq!(filled, Interpolated { text, is_changed: false, sources: Vec::new() });
         }
 
         #[test]

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::dms::{table_definition, table_mappings};
+use super::effective::{Documents, Effective, SettingsDocument};
 use super::environment::Environment;
 use super::tree::Node;
 use super::{Config, resolve, task_settings, walk, yaml};
@@ -19,6 +20,8 @@ const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
+    /// The same key by key, with the origin of each value; secrets are masked.
+    pub effective: Effective,
     /// Warnings only.
     pub warnings: Vec<Problem>,
 }
@@ -55,8 +58,8 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
     let folder = absolute.parent().unwrap_or(&absolute);
     let shown_folder = path.parent().unwrap_or(path);
     let mut of_tables = Vec::new();
-    let config = yaml::read(text, &mut report).and_then(|mut root| {
-        overlay_settings(&mut root, shown_folder, environment, &mut of_tables, &mut report);
+    let loaded = yaml::read(text, &mut report).and_then(|mut root| {
+        let settings = overlay_settings(&mut root, shown_folder, environment, &mut of_tables, &mut report);
         let values = walk::walk(&root, environment, &mut report);
         let tables = resolve::tables_path(&values, shown_folder)
             .and_then(|path| load_tables(&path, environment, &mut of_tables));
@@ -64,41 +67,47 @@ pub fn load_str(text: &str, path: &Path, environment: &dyn Environment) -> Resul
             None => tables.map(MappedTables::unchanged),
             Some(path) => load_mappings(&path, tables, environment, &mut of_tables),
         };
-        resolve::resolve(&values, tables, folder, &mut report)
+        let config = resolve::resolve(&values, tables, folder, &mut report)?;
+        let documents = Documents {
+            configuration: path.display().to_string(),
+            settings,
+        };
+        let effective = Effective::of(&config.task, &values, &documents);
+        Some((config, effective))
     });
     let has_errors = report.has_errors() || of_tables.iter().any(Problem::is_error);
-    if config.is_none() && !has_errors {
+    if loaded.is_none() && !has_errors {
         report.error(None, "cannot be resolved; this is a bug, please report it");
     }
     let mut problems = report.into_problems();
     problems.append(&mut of_tables);
-    match config {
-        Some(config) if !has_errors => Ok(Loaded {
+    match loaded {
+        Some((config, effective)) if !has_errors => Ok(Loaded {
             config,
+            effective,
             warnings: problems,
         }),
         Some(_) | None => Err(ConfigProblems(problems)),
     }
 }
 
-/// Adds what the settings document of DMS says, if the configuration names one.
+/// Adds what the settings document of DMS says, if the configuration names one; gives what was taken from it.
 fn overlay_settings(
     root: &mut Node,
     folder: &Path,
     environment: &dyn Environment,
     problems: &mut Vec<Problem>,
     report: &mut Report,
-) {
+) -> Option<SettingsDocument> {
     // Only to learn the path: the tree is walked again, and its problems are reported then.
     let values = walk::walk(root, environment, &mut Report::new(String::new()));
-    let Some(path) = resolve::settings_path(&values, folder) else {
-        return;
-    };
-    let mut of_document = Report::new(path.display().to_string());
-    if let Some(text) = read_text(&path, DOCUMENT_BYTES_MAX, environment, &mut of_document) {
-        task_settings::overlay(root, &text, &mut of_document, report);
-    }
+    let path = resolve::settings_path(&values, folder)?;
+    let file = path.display().to_string();
+    let mut of_document = Report::new(file.clone());
+    let text = read_text(&path, DOCUMENT_BYTES_MAX, environment, &mut of_document);
+    let members = text.map(|text| task_settings::overlay(root, &text, &mut of_document, report));
     problems.append(&mut of_document.into_problems());
+    members.map(|members| SettingsDocument { file, members })
 }
 
 fn load_tables(

@@ -5,6 +5,7 @@
 //! problems are reported at once, each with its place.
 
 pub mod dms;
+mod effective;
 mod environment;
 mod fingerprint;
 mod interpolate;
@@ -22,6 +23,7 @@ mod values;
 mod walk;
 mod yaml;
 
+pub use self::effective::{Effective, EffectiveValue, Origin, OriginKind, Written};
 pub use self::environment::{Environment, SystemEnvironment};
 pub use self::load::{Loaded, load, load_str};
 pub use self::reference::reference;

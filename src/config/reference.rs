@@ -147,7 +147,7 @@ fn written(kind: &Kind, text: &str) -> String {
     if matches!(kind, Kind::Texts(_)) {
         return format!("[\"{text}\"]");
     }
-    let takes_quotes = matches!(kind, Kind::Text(_) | Kind::Separator | Kind::Path);
+    let takes_quotes = matches!(kind, Kind::Text(..) | Kind::Separator | Kind::Path);
     if takes_quotes && !is_plain {
         format!("\"{}\"", text.replace('"', "\\\""))
     } else {

@@ -62,9 +62,9 @@ pub(super) fn from_value(kind: &Kind, value: &Value) -> Result<Scalar, String> {
 /// What is wrong with it.
 pub(super) fn parse(kind: &Kind, text: &str) -> Result<Scalar, String> {
     match kind {
-        Kind::Text(rule) if (rule.accepts)(text) => Ok(Scalar::Text(text.to_owned())),
+        Kind::Text(rule, _) if (rule.accepts)(text) => Ok(Scalar::Text(text.to_owned())),
         Kind::Texts(rule) if (rule.accepts)(text) => Ok(Scalar::Texts(vec![text.to_owned()])),
-        Kind::Text(_) | Kind::Texts(_) => Err("is not allowed".to_owned()),
+        Kind::Text(..) | Kind::Texts(_) => Err("is not allowed".to_owned()),
         Kind::Path if text.is_empty() => Err("is empty".to_owned()),
         Kind::Path => Ok(Scalar::Text(text.to_owned())),
         Kind::Separator => separator(text),

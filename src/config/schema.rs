@@ -66,8 +66,8 @@ fn property(key: &Key) -> Value {
 
 fn of_kind(kind: &Kind) -> Value {
     match kind {
-        Kind::Text(rule) if rule.pattern.is_empty() => json!({"type": "string"}),
-        Kind::Text(rule) => json!({"type": "string", "pattern": or_interpolated(rule.pattern)}),
+        Kind::Text(rule, _) if rule.pattern.is_empty() => json!({"type": "string"}),
+        Kind::Text(rule, _) => json!({"type": "string", "pattern": or_interpolated(rule.pattern)}),
         Kind::Texts(rule) => {
             let text = json!({"type": "string", "pattern": or_interpolated(rule.pattern)});
             any_of(&[

@@ -2,6 +2,8 @@
 //! where the configuration itself says nothing. What each member means is said in one place, for this and for
 //! `brigade import dms`. Pure: no I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use super::dms::import::{Fate, Finding, SettingKey, task_settings};
 use super::keys;
 use super::scalar;
@@ -9,11 +11,24 @@ use super::tree::{Entry, Node, Value};
 use super::yaml::plain_scalar;
 use crate::settings::problems::{DocumentPlace, Report};
 
+/// The member of a settings document that a key has its value of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Its name: `ErrorBehavior.DataErrorPolicy`.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) place: Option<DocumentPlace>,
+}
+
+/// The keys that a settings document gave a value, by their paths.
+pub(super) type Members = BTreeMap<String, Member>;
+
 /// Adds what a settings document says to the tree of a configuration. What is odd about the document goes into its own
 /// report, and what contradicts the configuration, which wins, into that of the configuration.
-pub(super) fn overlay(root: &mut Node, text: &str, of_document: &mut Report, report: &mut Report) {
+pub(super) fn overlay(root: &mut Node, text: &str, of_document: &mut Report, report: &mut Report) -> Members {
+    let mut members = Members::new();
     let Some((settings, findings)) = task_settings(text, of_document) else {
-        return;
+        return members;
     };
     let is_not_done = |finding: &&Finding| matches!(finding.fate, Fate::Refused | Fate::Unresolved);
     for finding in findings.iter().filter(is_not_done) {
@@ -22,17 +37,24 @@ pub(super) fn overlay(root: &mut Node, text: &str, of_document: &mut Report, rep
     }
     let place = root.place;
     let Value::Map(entries) = &mut root.value else {
-        return;
+        return members;
     };
     for setting in settings {
         let Some(path) = path_of(entries, setting.key) else {
             continue;
         };
         let names: Vec<_> = path.split('.').collect();
-        if let Some(given) = put(entries, &names, place, value_of(&setting)) {
-            warn_of_contradiction(&path, given, &setting, report);
+        match put(entries, &names, place, value_of(&setting)) {
+            Some(given) => warn_of_contradiction(&path, given, &setting, report),
+            None => {
+                let SettingKey {
+                    setting: name, place, ..
+                } = setting;
+                members.insert(path, Member { name, place });
+            }
         }
     }
+    members
 }
 
 /// The path of a key in this configuration: what a setting says of the stream holds for a folder in its place.

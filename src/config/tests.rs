@@ -100,7 +100,7 @@ pub(super) fn check(from: &str, to: &str, expected: &str) {
 
 #[test]
 fn a_small_document_gets_every_default() {
-    let Loaded { config, warnings } = load_text(SMALL).unwrap();
+    let Loaded { config, warnings, .. } = load_text(SMALL).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.source.cdc_path.as_deref(), Some("cdc/"));
     assert_eq!(config.source.csv, CsvDialect::default());

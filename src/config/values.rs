@@ -3,23 +3,59 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::interpolate::Source;
 use super::keys::join;
 use super::scalar::Scalar;
 use crate::settings::problems::DocumentPlace;
 
+/// Where the document has a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Given {
+    /// At its own place, perhaps filled in from elsewhere.
+    Here(Vec<Source>),
+    /// Nowhere: it is the default.
+    Not,
+}
+
 /// The checked values of a document, defaults included.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    scalars: BTreeMap<String, (DocumentPlace, Scalar)>,
+    scalars: BTreeMap<String, Located>,
     groups: BTreeMap<String, DocumentPlace>,
     names: BTreeMap<String, Vec<String>>,
     broken: BTreeSet<String>,
 }
 
+/// A value with its place; a default has that of its group.
+#[derive(Debug)]
+pub(super) struct Located {
+    /// The place.
+    pub(super) place: DocumentPlace,
+    /// The value.
+    pub(super) scalar: Scalar,
+    /// Whether it is there.
+    pub(super) given: Given,
+}
+
 impl Values {
     /// Notes the value of a key.
-    pub(super) fn insert(&mut self, path: &str, place: DocumentPlace, scalar: Scalar) {
-        self.scalars.insert(path.to_owned(), (place, scalar));
+    pub(super) fn insert(&mut self, path: &str, located: Located) {
+        self.scalars.insert(path.to_owned(), located);
+    }
+
+    /// The value of a key, if it has one.
+    pub(super) fn located(&self, path: &str) -> Option<&Located> {
+        self.scalars.get(path)
+    }
+
+    /// Whether a group is there.
+    pub(super) fn has_group(&self, path: &str) -> bool {
+        self.groups.contains_key(path)
+    }
+
+    /// The names that a key has of its own.
+    pub(super) fn names(&self, path: &str) -> &[String] {
+        self.names.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// Notes that a key is there with a value that cannot be used, so that nobody calls it missing.
@@ -39,7 +75,7 @@ impl Values {
 
     /// The values below a key, if the key is there.
     pub(super) fn section(&self, path: &str) -> Option<Section<'_>> {
-        self.groups.contains_key(path).then(|| Section {
+        self.has_group(path).then(|| Section {
             values: self,
             path: path.to_owned(),
         })
@@ -57,7 +93,7 @@ impl<'a> Section<'a> {
     /// Where a key of this section is; the section itself if the key is not written down.
     pub(super) fn place(&self, name: &str) -> Option<DocumentPlace> {
         let path = join(&self.path, name);
-        let scalar = self.values.scalars.get(&path).map(|(place, _)| *place);
+        let scalar = self.values.located(&path).map(|located| located.place);
         scalar.or_else(|| self.values.groups.get(&path).copied())
     }
 
@@ -97,8 +133,7 @@ impl<'a> Section<'a> {
 
     /// The names that a key of this section has of its own.
     pub(super) fn names(&self, name: &str) -> &'a [String] {
-        let names = self.values.names.get(&join(&self.path, name));
-        names.map_or(&[], Vec::as_slice)
+        self.values.names(&join(&self.path, name))
     }
 
     /// Text that stands for nothing when it is empty, as an unset variable gives it.
@@ -162,7 +197,7 @@ impl<'a> Section<'a> {
     }
 
     fn scalar(&self, name: &str) -> Option<&'a Scalar> {
-        let (_, scalar) = self.values.scalars.get(&join(&self.path, name))?;
-        Some(scalar)
+        let located = self.values.located(&join(&self.path, name));
+        located.map(|located| &located.scalar)
     }
 }

@@ -4,12 +4,12 @@
 use std::cmp::Reverse;
 
 use super::environment::Environment;
-use super::interpolate::interpolate;
+use super::interpolate::{Source, interpolate};
 use super::keys::{self, Group, Key, Kind, Presence, join};
 use super::scalar::{self, Scalar};
 use super::suggest::{closest, normalized};
 use super::tree::{Entry, Node, Value};
-use super::values::Values;
+use super::values::{Given, Located, Values};
 use crate::settings::problems::{DocumentPlace, Report};
 
 /// Parts of names that only secrets have.
@@ -76,13 +76,21 @@ impl Walker<'_> {
             // All keys of the group are commented out.
             (Kind::Group(group), Value::Null) => self.group(group, &[], path, entry.place),
             (kind, value) => match self.scalar(kind, value) {
-                Ok(scalar) => self.values.insert(path, entry.node.place, scalar),
+                Ok((scalar, sources)) => {
+                    let located = Located {
+                        place: entry.node.place,
+                        scalar,
+                        given: Given::Here(sources),
+                    };
+                    self.values.insert(path, located);
+                }
                 Err(problem) => {
-                    let message = format!(
-                        "`{path}` is {}, which {problem}; allowed: {}",
-                        value.describe(),
-                        kind.allowed()
-                    );
+                    let is = if kind.is_secret() {
+                        "has a value (not shown)".to_owned()
+                    } else {
+                        format!("is {}", value.describe())
+                    };
+                    let message = format!("`{path}` {is}, which {problem}; allowed: {}", kind.allowed());
                     self.report.error(entry.node.place, message);
                     self.values.insert_broken(path);
                 }
@@ -107,29 +115,47 @@ impl Walker<'_> {
         }
     }
 
-    fn scalar(&self, kind: &Kind, value: &Value) -> Result<Scalar, String> {
+    /// The value, and what it was taken from.
+    fn scalar(&self, kind: &Kind, value: &Value) -> Result<(Scalar, Vec<Source>), String> {
         if let (Kind::Texts(_), Value::List(nodes)) = (kind, value) {
             return self.texts(kind, nodes);
         }
         let Value::Text(text) = value else {
-            return scalar::from_value(kind, value);
+            return Ok((scalar::from_value(kind, value)?, Vec::new()));
         };
-        let filled = interpolate(text, self.environment).map_err(|error| error.to_string())?;
+        let filled = interpolate(text, self.environment).map_err(|error| {
+            if kind.is_secret() {
+                error.without_value()
+            } else {
+                error.to_string()
+            }
+        })?;
         if filled.is_changed {
             // A value from outside has no type of its own; the key gives it one. It may be a secret, so no message
             // shows any of it.
-            return scalar::parse(kind, &filled.text)
+            let scalar = scalar::parse(kind, &filled.text)
                 .map_err(|_| "is not allowed once it is filled in (its value is not shown)".to_owned());
+            return Ok((scalar?, filled.sources));
         }
-        scalar::from_value(kind, &Value::Text(filled.text))
+        Ok((
+            scalar::from_value(kind, &Value::Text(filled.text))?,
+            filled.sources,
+        ))
     }
 
-    fn texts(&self, kind: &Kind, nodes: &[Node]) -> Result<Scalar, String> {
-        let mut all = Vec::new();
+    fn texts(&self, kind: &Kind, nodes: &[Node]) -> Result<(Scalar, Vec<Source>), String> {
+        let (mut all, mut sources) = (Vec::new(), Vec::new());
         for node in nodes {
             match (&node.value, self.scalar(kind, &node.value)) {
                 (Value::List(_), _) => return Err("has a list in it".to_owned()),
-                (_, Ok(Scalar::Texts(texts))) => all.extend(texts),
+                (_, Ok((Scalar::Texts(texts), from))) => {
+                    all.extend(texts);
+                    for source in from {
+                        if !sources.contains(&source) {
+                            sources.push(source);
+                        }
+                    }
+                }
                 (_, Ok(_)) => return Err("is not a list of texts".to_owned()),
                 (value, Err(problem)) => {
                     return Err(format!("has {} in it, which {problem}", value.describe()));
@@ -139,7 +165,7 @@ impl Walker<'_> {
         if all.is_empty() {
             return Err("is empty".to_owned());
         }
-        Ok(Scalar::Texts(all))
+        Ok((Scalar::Texts(all), sources))
     }
 
     fn missing(&mut self, group: &Group, key: &'static Key, path: &str, place: DocumentPlace) {
@@ -155,7 +181,8 @@ impl Walker<'_> {
             }
             Presence::Default(text) => {
                 if let Ok(scalar) = scalar::parse(&key.kind, text) {
-                    self.values.insert(path, place, scalar);
+                    let given = Given::Not;
+                    self.values.insert(path, Located { place, scalar, given });
                 }
             }
             Presence::Optional(_) | Presence::Conditional(_) => {

@@ -45,6 +45,7 @@ pub(super) fn subjects() -> Router<Arc<Shared>> {
         .route(routes::DEAD_LETTERS, look_up(Subject::DeadLetters))
         .route(routes::EVENTS, look_up(Subject::Events))
         .route(routes::COMPARISON, look_up(Subject::Comparison))
+        .route(routes::CONFIGURATION, look_up(Subject::Configuration))
         .route(routes::OPENAPI, get(async || axum::Json(openapi::document())))
 }
 

@@ -164,6 +164,8 @@ pub enum Subject {
     Events,
     /// The last comparison of the stream with the files.
     Comparison,
+    /// The values of the configuration that the task runs with, without secrets.
+    Configuration,
 }
 
 impl Order {

@@ -84,6 +84,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
         routes::COMPARISON,
         "What the last comparison of the stream with the files found, as `brigade verify --output json`.",
     ),
+    reading(
+        routes::CONFIGURATION,
+        "The configuration that the task runs with, with the origin of each value, as `brigade config show --output json`.",
+    ),
     reading(routes::OPENAPI, "This API as OpenAPI 3.1."),
     ordering(
         routes::PAUSE,

@@ -40,6 +40,8 @@ pub const DEAD_LETTERS: &str = "/api/v1/dead-letters";
 pub const OPENAPI: &str = "/api/v1/openapi.json";
 /// Events.
 pub const EVENTS: &str = "/api/v1/events";
+/// The configuration in force.
+pub const CONFIGURATION: &str = "/api/v1/configuration";
 
 /// Where something is looked up.
 pub fn of(subject: Subject) -> &'static str {
@@ -50,5 +52,6 @@ pub fn of(subject: Subject) -> &'static str {
         Subject::DeadLetters => DEAD_LETTERS,
         Subject::Events => EVENTS,
         Subject::Comparison => COMPARISON,
+        Subject::Configuration => CONFIGURATION,
     }
 }

@@ -24,6 +24,7 @@ fn without_a_command_there_is_help_and_exit_64() {
     for command in [
         "run",
         "validate",
+        "config",
         "status",
         "top",
         "check",

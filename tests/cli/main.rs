@@ -12,6 +12,7 @@ mod task_folder;
 mod changed_encoding;
 mod check;
 mod compare;
+mod config_show;
 mod data_files;
 mod data_files_parquet;
 mod demo;

@@ -1,4 +1,5 @@
 //! Where values of rows go: into the stream and the dead letters, and nowhere else, at whatever level and in whatever trouble.
+//! The token of the API goes nowhere.
 #![cfg(all(unix, feature = "sandbox"))]
 #![expect(
     clippy::unwrap_used,
@@ -16,11 +17,14 @@ use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use serde_json::{Value, json};
 
 use crate::collector::{Collector, contains};
+use crate::serve::{ask_with, end, free_address, wait};
 use crate::task_folder::{Settings, TaskFolder};
 
 /// Stands in every row, in every column in turn.
 const CANARY: &str = "canaryQ7xW2v";
-/// The same for columns of numbers.
+/// The token of the API: a value of a variable.
+const TOKEN: &str = "canaryQ7xW2v-is-a-token";
+/// As `CANARY`, for columns of numbers.
 const DIGITS: &str = "90817263544536271809";
 /// Everything in all detail, libraries by name.
 const LOUDEST: &str = "trace,hyper=trace,hyper_util=trace,h2=trace,aws_smithy_runtime=trace,\
@@ -190,6 +194,9 @@ state:
 limits:
   restarts: 0
   row: 1536KiB
+api:
+  listen: \"off\"
+  token: \"${{BRIGADE_TOKEN:-}}\"
 telemetry:
   otlp:
     endpoint: \"{traces}\"
@@ -203,7 +210,11 @@ telemetry:
 fn check_command(task: &TaskFolder, arguments: &[&str], codes: &[i32]) {
     let mut command = task.command(arguments);
     // The second makes the SDK log what it signs as it is.
-    let loud = [("BRIGADE_LOG", LOUDEST), ("LOG_SIGNABLE_BODY", "true")];
+    let loud = [
+        ("BRIGADE_LOG", LOUDEST),
+        ("LOG_SIGNABLE_BODY", "true"),
+        ("BRIGADE_TOKEN", TOKEN),
+    ];
     let output = command.envs(loud).output().unwrap();
     let errors = output.stderr.get(output.stderr.len().saturating_sub(2_000)..);
     assert!(
@@ -239,6 +250,8 @@ async fn check(policy: &str, run_codes: &[i32]) -> BTreeSet<String> {
     let task = task(&kinesis, "people", &endpoint, policy);
     check_command(&task, &["validate", "--online"], &[0]);
     check_command(&task, &["plan"], &[0]);
+    check_command(&task, &["config", "show"], &[0]);
+    check_command(&task, &["config", "show", "--output", "json"], &[0]);
     check_command(&task, &["run", "--once"], run_codes);
     check_command(
         &task,
@@ -348,4 +361,36 @@ async fn a_row_in_place_of_a_header_is_not_shown() {
     let status = task.json(&["status"]).to_string();
     assert!(status.contains("its header has no"), "{status}");
     kinesis.stop().await.unwrap();
+}
+
+/// What the API answers to whoever has the token does not tell it, in whatever form it is written in the configuration.
+#[test]
+fn the_token_is_in_no_answer() {
+    for written in [TOKEN, "${BRIGADE_TOKEN}", "${NOT_SET:-canaryQ7xW2v-is-a-token}"] {
+        let address = free_address();
+        let task = TaskFolder::new(&Settings {
+            listen: format!("{address}\", token: \"{written}"),
+            ..Settings::default()
+        });
+        let mut command = task.command(&["run"]);
+        command.env("BRIGADE_TOKEN", TOKEN);
+        let running = TaskFolder::start_command(command);
+        let headers = format!("Host: {address}\r\nAuthorization: Bearer {TOKEN}\r\n");
+        let get = |path: &str| ask_with(address, "GET", path, &headers, "");
+        wait(|| get("/readyz").is_some_and(|(code, _)| code == 200));
+        for path in ["configuration", "snapshot", "events", "checkpoint"] {
+            let (code, text) = get(&format!("/api/v1/{path}")).unwrap();
+            assert_eq!(code, 200, "{path}: {text}");
+            assert_without_values(path, text.as_bytes());
+        }
+        let (_, text) = get("/api/v1/configuration").unwrap();
+        let configuration: Value = serde_json::from_str(&text).unwrap();
+        let values = configuration["values"].as_array().unwrap();
+        let token = values.iter().find(|value| value["key"] == "api.token").unwrap();
+        assert_eq!(token["value"], "***", "written as {written}");
+        end(running);
+        for arguments in [&["config", "show"][..], &["config", "show", "--output", "json"]] {
+            check_command(&task, arguments, &[0]);
+        }
+    }
 }

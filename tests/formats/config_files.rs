@@ -255,7 +255,7 @@ fn the_sample_mappings_fit_the_local_file() {
         "\ntable_mappings: ./sample/table-mappings.json\n\ntarget:",
     );
     let loaded = load_str(&text, &folder().join("local.yaml"), &NoVariables);
-    let Loaded { config, warnings } = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    let Loaded { config, warnings, .. } = loaded.unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(warnings, []);
     let summaries = summarize(&config.mappings, &config.tables);
     let sent: Vec<_> = summaries

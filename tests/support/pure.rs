@@ -37,6 +37,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/cli/status/unread.rs",
     "src/cli/text.rs",
     "src/config/dms/",
+    "src/config/effective/",
+    "src/config/effective/mod.rs",
     "src/config/fingerprint.rs",
     "src/config/keys/",
     "src/config/keys/mod.rs",

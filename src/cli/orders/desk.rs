@@ -15,7 +15,7 @@ use crate::checkpoint::store::sled::SledStore;
 use crate::cli::backends::Opened;
 use crate::cli::files::set_aside::SetAsideFiles;
 use crate::cli::task_events;
-use crate::config::Config;
+use crate::config::{Config, Effective};
 use crate::fault::{Fault, FaultKind};
 use crate::serve::comparing::Comparing;
 use crate::serve::desk::{Desk, Order, Outcome, Requester, Subject};
@@ -33,6 +33,8 @@ const ORDERS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct TaskDesk {
     pub(super) config: Arc<Config>,
+    /// Its values with their origins.
+    pub(super) effective: Arc<Effective>,
     pub(super) store: Arc<SledStore>,
     turns: Turns,
     pub(super) noticeboard: Noticeboard,
@@ -81,6 +83,7 @@ impl TaskDesk {
     /// The desk of a task that has this state and stops with this token.
     pub(in crate::cli) fn of(
         config: &Arc<Config>,
+        effective: Effective,
         opened: &Opened,
         pipeline: &Pipeline,
         comparing: Comparing,
@@ -88,6 +91,7 @@ impl TaskDesk {
     ) -> Self {
         Self {
             config: Arc::clone(config),
+            effective: Arc::new(effective),
             store: opened.store(),
             comparer: Comparer::of(opened, comparing),
             turns: pipeline.turns(),

@@ -2,6 +2,7 @@
 
 use super::desk::TaskDesk;
 use crate::cli::checkpoint::report::CheckpointReport;
+use crate::cli::config_show::ConfigReport;
 use crate::cli::{dead_letters, events, files, tables, to_json};
 use crate::fault::Fault;
 use crate::serve::desk::Subject;
@@ -22,5 +23,6 @@ pub(super) fn look_up(desk: &TaskDesk, subject: Subject) -> Result<String, Fault
         Subject::DeadLetters => dead_letters::without_rows(&desk.config, LINES_MAX),
         Subject::Events => events::newest(&desk.config, LINES_MAX),
         Subject::Comparison => desk.comparer.shown(&desk.config.task),
+        Subject::Configuration => to_json(&ConfigReport::of(&desk.effective)),
     }
 }

@@ -32,7 +32,7 @@ use crate::checkpoint::status::TaskStatus;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::store::sled::SledStore;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::fault::{Fault, FaultKind};
 use crate::model::trouble::Suspension;
 use crate::observe::counters::CountersSnapshot;
@@ -103,20 +103,25 @@ struct SuspendedTable {
 /// # Errors
 /// The fault that ended the task.
 pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
-    let (mut config, path) = args.config.load()?;
-    config.stop.at_ms = args.stop_at.or(config.stop.at_ms);
+    let mut loaded = args.config.load_whole()?;
+    if let Some(stop_at) = args.stop_at {
+        loaded.config.stop.at_ms = Some(stop_at);
+        let text = super::text::moment(stop_at);
+        loaded.effective.set_by_option("stop.at", &text, "--stop-at");
+    }
     open_files::raise_limit()?;
     let runtime = super::runtime()?;
-    let telemetry = logging.start(Some(&config))?;
+    let telemetry = logging.start(Some(&loaded.config))?;
     let mode = if args.once {
         RunMode::Once
     } else {
         RunMode::Continuous
     };
-    let span = tracing::info_span!(parent: None, "run", task = config.task, ?mode);
+    let span = tracing::info_span!(parent: None, "run", task = loaded.config.task, ?mode);
     let result = span.in_scope(|| {
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "starting");
-        execute(config, mode, args.start_type, &runtime)
+        let path = args.config.path().display();
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %path, "starting");
+        execute(loaded, mode, args.start_type, &runtime)
     });
     telemetry.stop(result.as_ref().err());
     // A file system that does not answer must not keep the process.
@@ -128,23 +133,19 @@ pub(super) fn run(args: &RunArgs, logging: &LogArgs) -> Result<u8, Fault> {
 
 /// Runs the task, from opening its state to closing it.
 fn execute(
-    config: Config,
+    loaded: Loaded,
     mode: RunMode,
     start_type: Option<StartType>,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Summary, Fault> {
-    let config = Arc::new(config);
+    let config = Arc::new(loaded.config);
     // Before anything is written: a task that cannot have its address does not start.
     let listening = runtime.block_on(Listening::bind(&config.api))?;
     let opened = runtime.block_on(backends::open(&config))?;
     state_disk::warn_if_unsafe(&config.state.path);
-    let comparisons = verify::record::read(&config.state.path)?.unwrap_or_default();
     let sinks = event_sinks::start(runtime, &config)?;
     let flag = start_type::prepare(&config, &opened.store(), start_type)?;
-    if flag == StartFlag::Fresh {
-        task_events::announce(&config, &TaskEvent::Created)?;
-    }
-    task_events::announce(&config, &TaskEvent::Started(flag))?;
+    announce_start(&config, flag)?;
     let pipeline = Pipeline::new(Arc::clone(&config), opened.backends(), mode);
     let noticeboard = pipeline.noticeboard();
     noticeboard.show_checkpoint(&opened.store().load().map_err(Fault::from)?);
@@ -155,12 +156,19 @@ fn execute(
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, &opened, stop.clone());
-    view.comparing().show(comparisons);
+    view.comparing().show(verify::record::known(&config.state.path));
     let beat = view.beat();
     if let Some(listening) = &listening {
         noticeboard.show_api(listening.own_address().to_string());
     }
-    let desk = TaskDesk::of(&config, &opened, &pipeline, view.comparing(), stop.clone());
+    let desk = TaskDesk::of(
+        &config,
+        loaded.effective,
+        &opened,
+        &pipeline,
+        view.comparing(),
+        stop.clone(),
+    );
     let emf = EmfLines::start(runtime.handle(), &view, config.is_emf);
     let service = Service::start(runtime.handle(), pipeline.status(), beat.clone(), stop.clone());
     let serving = Serving::start(runtime.handle(), listening, view, Arc::new(desk))?;
@@ -174,21 +182,32 @@ fn execute(
     upkeep.abort();
     // The fault that ended the task says more than one that may follow from it.
     let stopped = opened.store().stop(SystemClock.now_ms()).map_err(Fault::from);
-    let end = end.and_then(|end| stopped.map(|()| end));
-    let end = end.and_then(|end| set_aside.map(|_files| end));
-    let event = match &end {
-        Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
-        Err(fault) => TaskEvent::Failed(failure_text(fault)),
-    };
-    let announced = task_events::announce(&config, &event);
+    let end = end.and_then(|end| stopped.and(set_aside).map(|_files| end));
+    let end = announce_end(&config, end);
     runtime.block_on(sinks.finish());
-    let end = end.and_then(|end| announced.map(|()| end))?;
     Ok(summarize(
-        end,
+        end?,
         config.migration_type,
         &pipeline,
         opened.source.as_ref(),
     ))
+}
+
+fn announce_start(config: &Config, flag: StartFlag) -> Result<(), Fault> {
+    if flag == StartFlag::Fresh {
+        task_events::announce(config, &TaskEvent::Created)?;
+    }
+    task_events::announce(config, &TaskEvent::Started(flag))
+}
+
+/// Notes how the task ended; that it cannot be noted is a fault of a run that has no other.
+fn announce_end(config: &Config, end: Result<RunEnd, Fault>) -> Result<RunEnd, Fault> {
+    let event = match &end {
+        Ok(end) => TaskEvent::Stopped(end.reason(config.migration_type)),
+        Err(fault) => TaskEvent::Failed(failure_text(fault)),
+    };
+    let announced = task_events::announce(config, &event);
+    end.and_then(|end| announced.map(|()| end))
 }
 
 fn moment(text: &str) -> Result<i64, String> {

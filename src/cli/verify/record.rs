@@ -46,7 +46,7 @@ pub(in crate::cli) fn comparison_of(report: &Report, at_ms: i64, is_partial: boo
 pub(in crate::cli) fn keep(state: &Path, last: Comparison) -> Comparisons {
     let mut record = VerifyRecord {
         schema_version: SCHEMA_VERSION,
-        comparisons: read(state).ok().flatten().unwrap_or_default(),
+        comparisons: known(state),
     };
     record.comparisons.add(last);
     let path = state.join(VERIFY_FILE);
@@ -58,6 +58,15 @@ pub(in crate::cli) fn keep(state: &Path, last: Comparison) -> Comparisons {
         tracing::warn!(%path, %error, "what a comparison found cannot be kept: `brigade check verify` will not know of it");
     }
     record.comparisons
+}
+
+/// What was kept; nothing if that cannot be read, which is no reason not to run.
+pub(in crate::cli) fn known(state: &Path) -> Comparisons {
+    let kept = read(state).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the last comparison found is not known");
+        None
+    });
+    kept.unwrap_or_default()
 }
 
 /// What was kept, if anything was.

@@ -1,7 +1,7 @@
 //! Keys of who is told of events. Pure: no I/O, no clock.
 
 use super::text;
-use super::{Group, Key, Kind, Presence};
+use super::{Group, Key, Kind, Presence, Secrecy};
 
 /// Who is told of events.
 pub(super) static EVENTS: Group = Group {
@@ -44,13 +44,13 @@ static WEBHOOK: Group = Group {
     parts: &[&[
         Key {
             name: "url",
-            kind: Kind::Text(&text::WEBHOOK_URL),
+            kind: Kind::Text(&text::WEBHOOK_URL, Secrecy::Secret),
             presence: Presence::Optional("https://hooks.example.com/brigade"),
             about: "The address. It is treated as a secret: no log, no page and no command shows it.",
         },
         Key {
             name: "token",
-            kind: Kind::Text(&text::TOKEN),
+            kind: Kind::Text(&text::TOKEN, Secrecy::Secret),
             presence: Presence::Optional("${file:/run/secrets/webhook-token}"),
             about: "What `Authorization: Bearer` says there.",
         },
@@ -62,19 +62,19 @@ static EVENTBRIDGE: Group = Group {
     parts: &[&[
         Key {
             name: "bus",
-            kind: Kind::Text(&text::EVENT_BUS),
+            kind: Kind::Text(&text::EVENT_BUS, Secrecy::Open),
             presence: Presence::Optional("default"),
             about: "Name or ARN of the bus.",
         },
         Key {
             name: "region",
-            kind: Kind::Text(&text::REGION),
+            kind: Kind::Text(&text::REGION, Secrecy::Open),
             presence: Presence::Optional("us-west-2"),
             about: "Region of the bus. Without it that of its ARN, or what the provider chain decides.",
         },
         Key {
             name: "endpoint",
-            kind: Kind::Text(&text::URL),
+            kind: Kind::Text(&text::URL, Secrecy::Open),
             presence: Presence::Optional("http://127.0.0.1:5000"),
             about: "Another EventBridge than AWS's, for tests.",
         },
@@ -86,13 +86,13 @@ static SNS: Group = Group {
     parts: &[&[
         Key {
             name: "topic",
-            kind: Kind::Text(&text::TOPIC),
+            kind: Kind::Text(&text::TOPIC, Secrecy::Open),
             presence: Presence::Optional("arn:aws:sns:us-west-2:111122223333:brigade"),
             about: "ARN of the topic, which names its region.",
         },
         Key {
             name: "endpoint",
-            kind: Kind::Text(&text::URL),
+            kind: Kind::Text(&text::URL, Secrecy::Open),
             presence: Presence::Optional("http://127.0.0.1:5000"),
             about: "Another SNS than AWS's, for tests.",
         },

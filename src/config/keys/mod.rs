@@ -36,8 +36,8 @@ pub struct Key {
 /// What a key takes.
 #[derive(Debug)]
 pub enum Kind {
-    /// Text.
-    Text(&'static TextRule),
+    /// Text, and who may see it.
+    Text(&'static TextRule, Secrecy),
     /// Some texts: a list of them, or one.
     Texts(&'static TextRule),
     /// Text with the escapes of [`text::unescape`].
@@ -75,6 +75,15 @@ pub enum Kind {
     Named(&'static Group),
     /// One of some words, or keys below this one.
     ChoiceOrGroup(&'static Choice, &'static Group),
+}
+
+/// Who may see the value of a key. No kind but text can hold a secret: not a number, a word, a pattern, a separator or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Whoever may see the configuration.
+    Open,
+    /// Nobody: it is in no message, and masked where values are shown.
+    Secret,
 }
 
 /// One of some words.
@@ -136,7 +145,7 @@ impl Kind {
     pub fn group(&self) -> Option<&'static Group> {
         match self {
             Self::Group(group) | Self::Named(group) | Self::ChoiceOrGroup(_, group) => Some(group),
-            Self::Text(_)
+            Self::Text(..)
             | Self::Texts(_)
             | Self::Separator
             | Self::Path
@@ -148,10 +157,15 @@ impl Kind {
         }
     }
 
+    /// Whether the value may be seen by nobody.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Text(_, Secrecy::Secret))
+    }
+
     /// What is allowed, in words: for messages and comments.
     pub fn allowed(&self) -> String {
         match self {
-            Self::Text(rule) => rule.allowed.to_owned(),
+            Self::Text(rule, _) => rule.allowed.to_owned(),
             Self::Texts(rule) => format!("one or a list of: {}", rule.allowed),
             Self::Separator => format!(
                 "1 to {} characters, with {}",
@@ -229,6 +243,28 @@ mod tests {
                 let read = scalar::parse(&key.kind, value);
                 assert!(read.is_ok(), "{path}: {read:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_called_a_secret_is_one() {
+        let names = ["token", "secret", "password", "credential", "private"];
+        let secrets: Vec<_> = all()
+            .into_iter()
+            .filter(|(_, key)| key.kind.is_secret())
+            .map(|(path, _)| path)
+            .collect();
+        assert_eq!(
+            secrets,
+            [
+                "api.token",
+                "events.sinks.webhook.url",
+                "events.sinks.webhook.token"
+            ]
+        );
+        for (path, key) in all() {
+            let is_called_so = names.iter().any(|name| key.name.contains(name));
+            assert!(!is_called_so || key.kind.is_secret(), "{path}");
         }
     }
 

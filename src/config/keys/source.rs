@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::text;
-use super::{Choice, Group, Key, Kind, Presence};
+use super::{Choice, Group, Key, Kind, Presence, Secrecy};
 
 /// The key `source`.
 pub(super) const KEYS: &[Key] = &[Key {
@@ -128,14 +128,14 @@ static CHANGES_FROM: Group = Group {
     parts: &[&[
         Key {
             name: "after_key",
-            kind: Kind::Text(&text::OBJECT_KEY),
+            kind: Kind::Text(&text::OBJECT_KEY, Secrecy::Open),
             presence: Presence::Conditional("cdc/0005.csv"),
             about: "Files whose keys sort after this one are read, whether or not it exists. It is a whole key, with\n\
                     `bucket_folder` and `cdc_path`.",
         },
         Key {
             name: "modified_since",
-            kind: Kind::Text(&text::MOMENT),
+            kind: Kind::Text(&text::MOMENT, Secrecy::Open),
             presence: Presence::Conditional("2026-11-23T20:00:00Z"),
             about: "Files that were last modified at this time or later are read (`LastModified` of S3).",
         },
@@ -144,7 +144,7 @@ static CHANGES_FROM: Group = Group {
 
 const FOLDER: Key = Key {
     name: "bucket_folder",
-    kind: Kind::Text(&text::FOLDER),
+    kind: Kind::Text(&text::FOLDER, Secrecy::Open),
     presence: Presence::Default(""),
     about: "Folder above every table path and `cdc_path`. One slash at the start is dropped, one at the end is\n\
             added.",
@@ -152,7 +152,7 @@ const FOLDER: Key = Key {
 
 const CDC_PATH: Key = Key {
     name: "cdc_path",
-    kind: Kind::Text(&text::FOLDER),
+    kind: Kind::Text(&text::FOLDER, Secrecy::Open),
     presence: Presence::Conditional("cdc"),
     about: "Folder of the change files of all tables, below `bucket_folder`. They are read in the order of their\n\
             names. Required when `migration_type` has changes, without effect when it has none. Only\n\
@@ -165,7 +165,7 @@ static S3: Group = Group {
     parts: &[&[
         Key {
             name: "bucket",
-            kind: Kind::Text(&text::BUCKET),
+            kind: Kind::Text(&text::BUCKET, Secrecy::Open),
             presence: Presence::Required("blog-source"),
             about: "Bucket with all files.",
         },
@@ -173,7 +173,7 @@ static S3: Group = Group {
         CDC_PATH,
         Key {
             name: "region",
-            kind: Kind::Text(&text::REGION),
+            kind: Kind::Text(&text::REGION, Secrecy::Open),
             presence: Presence::Optional("us-west-2"),
             about: "Region of the bucket. Without it the provider chain decides.",
         },
@@ -185,7 +185,7 @@ static S3: Group = Group {
         },
         Key {
             name: "endpoint",
-            kind: Kind::Text(&text::URL),
+            kind: Kind::Text(&text::URL, Secrecy::Open),
             presence: Presence::Optional("http://127.0.0.1:9000"),
             about: "Another S3 than AWS's, such as MinIO.",
         },
@@ -197,7 +197,7 @@ static S3: Group = Group {
         },
         Key {
             name: "expected_bucket_owner",
-            kind: Kind::Text(&text::ACCOUNT),
+            kind: Kind::Text(&text::ACCOUNT, Secrecy::Open),
             presence: Presence::Optional("123456789012"),
             about: "Account that must own the bucket; a bucket of another account is refused.",
         },
@@ -236,7 +236,7 @@ static CSV: Group = Group {
         },
         Key {
             name: "null_value",
-            kind: Kind::Text(&text::ANY),
+            kind: Kind::Text(&text::ANY, Secrecy::Open),
             presence: Presence::Default(""),
             about: "A field with this text is NULL, unless it is in quotes or something in it is escaped. If it is not\n\
                     empty, an empty field is an empty string.\n\
@@ -271,13 +271,13 @@ static CSV: Group = Group {
         },
         Key {
             name: "quote",
-            kind: Kind::Text(&text::ANY),
+            kind: Kind::Text(&text::ANY, Secrecy::Open),
             presence: Presence::Default("\""),
             about: "The quote, one ASCII character. Two of them in a quoted field are one.",
         },
         Key {
             name: "escape",
-            kind: Kind::Text(&text::ANY),
+            kind: Kind::Text(&text::ANY, Secrecy::Open),
             presence: Presence::Default(""),
             about: "One ASCII character that makes a delimiter, a quote, an end of a line or itself part of the field, in quotes\n\
                     and without: \\ for files of Spark, Hive, MySQL or Redshift. Before any other character it is text, so\n\
@@ -347,7 +347,7 @@ static CSV: Group = Group {
         },
         Key {
             name: "encoding",
-            kind: Kind::Text(&text::ANY),
+            kind: Kind::Text(&text::ANY, Secrecy::Open),
             presence: Presence::Default("utf-8"),
             about: "What the bytes of the text mean: utf-8, utf-16le, utf-16be, windows-1252 (also called latin1), shift_jis or\n\
                     any other name of the WHATWG Encoding Standard. Messages are in UTF-8. With another encoding than\n\

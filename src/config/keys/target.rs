@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::text;
-use super::{Choice, Group, Key, Kind, Presence};
+use super::{Choice, Group, Key, Kind, Presence, Secrecy};
 
 /// The key `target`.
 pub(super) const KEYS: &[Key] = &[Key {
@@ -38,19 +38,19 @@ static KINESIS: Group = Group {
         &[
             Key {
                 name: "stream",
-                kind: Kind::Text(&text::STREAM),
+                kind: Kind::Text(&text::STREAM, Secrecy::Open),
                 presence: Presence::Required("orders"),
                 about: "Name of the stream. One of another account is given by its ARN, which names its region as well.",
             },
             Key {
                 name: "region",
-                kind: Kind::Text(&text::REGION),
+                kind: Kind::Text(&text::REGION, Secrecy::Open),
                 presence: Presence::Optional("us-west-2"),
                 about: "Region of the stream. Without it the provider chain decides.",
             },
             Key {
                 name: "endpoint",
-                kind: Kind::Text(&text::URL),
+                kind: Kind::Text(&text::URL, Secrecy::Open),
                 presence: Presence::Optional("http://127.0.0.1:4567"),
                 about: "Another Kinesis than AWS's, for tests.",
             },
@@ -267,7 +267,7 @@ const MESSAGE: &[Key] = &[
     },
     Key {
         name: "task_resource_id",
-        kind: Kind::Text(&text::RESOURCE_ID),
+        kind: Kind::Text(&text::RESOURCE_ID, Secrecy::Open),
         presence: Presence::Optional("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         about: "What stands for the task in the partition keys of control records, and in their partition-key-value. DMS puts\n\
                 the last part of the task's ARN there; by default it is the name of the task.",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::errors::ERRORS;
 use super::text;
-use super::{Choice, Group, Key, Kind, Presence};
+use super::{Choice, Group, Key, Kind, Presence, Secrecy};
 
 /// The first keys of the document.
 pub(super) const HEAD: &[Key] = &[
@@ -19,7 +19,7 @@ pub(super) const HEAD: &[Key] = &[
     },
     Key {
         name: "task",
-        kind: Kind::Text(&text::TASK),
+        kind: Kind::Text(&text::TASK, Secrecy::Open),
         presence: Presence::Required("orders"),
         about: "Name of the task. It is part of control records and of the checkpoint's identity: a renamed task\n\
                 does not continue where the old one stopped.",
@@ -106,7 +106,7 @@ static STOP: Group = Group {
     parts: &[&[
         Key {
             name: "at",
-            kind: Kind::Text(&text::MOMENT),
+            kind: Kind::Text(&text::MOMENT, Secrecy::Open),
             presence: Presence::Optional("2026-11-23T20:00:00Z"),
             about: "At this time, by the clock of this machine; `CdcStopPosition` of DMS with `server_time:`. A task that\n\
                     is started later stops at once. `brigade run --stop-at` sets it for one run.",
@@ -272,14 +272,14 @@ static API: Group = Group {
     parts: &[&[
         Key {
             name: "listen",
-            kind: Kind::Text(&text::LISTEN),
+            kind: Kind::Text(&text::LISTEN, Secrecy::Open),
             presence: Presence::Optional("127.0.0.1:8686"),
             about: "Address and port, or off. Without it 127.0.0.1:8686, unless that is taken: then the log says so and nothing is\n\
                     served. A task that is given an address it cannot have does not start.",
         },
         Key {
             name: "token",
-            kind: Kind::Text(&text::TOKEN),
+            kind: Kind::Text(&text::TOKEN, Secrecy::Secret),
             presence: Presence::Optional("${file:/run/secrets/brigade-token}"),
             about: "Who sends it (`Authorization: Bearer`) may read everything. At an address that is not of this machine alone,\n\
                     nothing but health is served without it.",
@@ -341,7 +341,7 @@ static OTLP: Group = Group {
     parts: &[&[
         Key {
             name: "endpoint",
-            kind: Kind::Text(&text::COLLECTOR),
+            kind: Kind::Text(&text::COLLECTOR, Secrecy::Open),
             presence: Presence::Optional("http://127.0.0.1:4318"),
             about: "Endpoint without a path, for traces, metrics and the log. Without it nothing is sent.",
         },

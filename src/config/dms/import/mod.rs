@@ -29,7 +29,7 @@ use self::resolve::parameters::Parameters;
 use super::super::tree::{Node, Value};
 use super::super::yaml;
 use super::{json, table_definition};
-use crate::settings::problems::{ConfigProblems, Report};
+use crate::settings::problems::{ConfigProblems, DocumentPlace, Report};
 
 /// A document that describes a task or its endpoints.
 #[derive(Debug, Clone)]
@@ -227,6 +227,8 @@ pub(in crate::config) struct SettingKey {
     pub(in crate::config) value: String,
     /// The setting: `ErrorBehavior.DataErrorPolicy`.
     pub(in crate::config) setting: String,
+    /// Where it is, if it is where its name says.
+    pub(in crate::config) place: Option<DocumentPlace>,
 }
 
 /// What a settings document of a task becomes, and what becomes of each of its members. Without a result it is not
@@ -247,11 +249,24 @@ pub(in crate::config) fn task_settings(
         return None;
     }
     let keys = judge.entered.into_iter().map(|entered| SettingKey {
+        place: place_of(&root, &entered.setting),
         key: entered.key,
         value: entered.value,
         setting: entered.setting,
     });
     Some((keys.collect(), judge.findings))
+}
+
+/// The place of a member, by its path.
+fn place_of(root: &Node, setting: &str) -> Option<DocumentPlace> {
+    let mut node = root;
+    for name in setting.split('.') {
+        let Value::Map(entries) = &node.value else {
+            return None;
+        };
+        node = &entries.iter().find(|entry| entry.key == name)?.node;
+    }
+    Some(node.place)
 }
 
 fn read(document: &Document, report: &mut Report) -> Option<Node> {
