@@ -17,20 +17,35 @@ use super::event::Event;
 use super::follow::Follower;
 use crate::delays::Delays;
 
-/// Time between two looks at the log of events.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Longest time a sink may take for one event.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after the first failure, and the longest one.
-const RETRY: Delays = Delays::new(Duration::from_secs(1), Duration::from_mins(1));
 /// The longest pause while the task waits to end.
 const RETRY_AT_THE_END_MAX: Duration = Duration::from_millis(500);
 /// Events that wait for a sink at most. The log of events keeps about as many.
 const WAITING_MAX: usize = 4_096;
 
+/// How often a courier looks and tries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rhythm {
+    /// Time between two looks at the log of events.
+    poll_interval: Duration,
+    /// Pause after the first failure, and the longest one.
+    retry: Delays,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_millis(500),
+            retry: Delays::new(Duration::from_secs(1), Duration::from_mins(1)),
+        }
+    }
+}
+
 /// Who tells a sink.
 #[derive(Debug)]
 pub(super) struct Courier {
+    rhythm: Rhythm,
     sink: Arc<dyn EventSink>,
     cursor: Cursor,
     follower: Follower,
@@ -46,7 +61,7 @@ impl Courier {
     ///
     /// # Errors
     /// If the log of events or the cursor cannot be read or written.
-    pub(super) fn begin(folder: &Path, sink: Arc<dyn EventSink>) -> io::Result<Self> {
+    pub(super) fn begin(folder: &Path, sink: Arc<dyn EventSink>, rhythm: Rhythm) -> io::Result<Self> {
         let cursor = Cursor::of(folder, sink.name());
         let mut follower = Follower::new(folder)?;
         let known: Vec<Event> = follower.before()?.into_iter().filter_map(Event::of).collect();
@@ -73,6 +88,7 @@ impl Courier {
             }
         };
         let mut courier = Self {
+            rhythm,
             sink,
             cursor,
             follower,
@@ -104,7 +120,7 @@ impl Courier {
             }
             if !is_last {
                 tokio::select! {
-                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                    () = tokio::time::sleep(self.rhythm.poll_interval) => {}
                     () = end.cancelled() => {}
                 }
             }
@@ -139,7 +155,7 @@ impl Courier {
 
     /// Tells what waits, in order, each until the sink takes it; less if the end comes near.
     async fn tell(&mut self, end: &CancellationToken) {
-        let mut delays = RETRY.start();
+        let mut delays = self.rhythm.retry.start();
         while let Some(event) = self.waiting.front() {
             let sent = timeout(SEND_TIMEOUT, self.sink.send(event)).await;
             let sent = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", SEND_TIMEOUT.as_secs())));
@@ -151,7 +167,7 @@ impl Courier {
                 }
                 Err(error) => {
                     self.failed(&error);
-                    let delay = delays.next_backoff().unwrap_or(RETRY.max);
+                    let delay = delays.next_backoff().unwrap_or(self.rhythm.retry.max);
                     let delay = if is_over {
                         delay.min(RETRY_AT_THE_END_MAX)
                     } else {

@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::courier::Courier;
+use self::courier::{Courier, Rhythm};
 use self::cursor::Cursor;
 use self::event::Event;
 use self::event_bus::EventBus;
@@ -93,7 +93,7 @@ impl EventSinks {
     pub fn start(&mut self, runtime: &Handle, folder: &Path) -> Result<(), Fault> {
         for sink in self.sinks.drain(..) {
             let name = sink.name();
-            let courier = Courier::begin(folder, sink).map_err(|error| {
+            let courier = Courier::begin(folder, sink, Rhythm::default()).map_err(|error| {
                 let message = format!("events for events.sinks.{name} in {}: {error}", folder.display());
                 Fault::new(FaultKind::StateIo, message)
             })?;
