@@ -116,7 +116,7 @@ fn the_text_is_one_aligned_line_for_each_value() {
         "source.csv.delimiter = \",\" # default".to_owned(),
         "source.poll_interval = 100ms # brigade.yaml:10:18".to_owned(),
         "target.ndjson.message_format = json-unformatted # environment variable MESSAGE_FORMAT (brigade.yaml:14:21)".to_owned(),
-        format!("api.token = *** # file {secret} (brigade.yaml:21:31)"),
+        format!("api.token = *** # file {secret} (brigade.yaml:21:30)"),
     ] {
         assert!(lines.contains(&expected), "{expected}: {lines:#?}");
     }

@@ -226,14 +226,14 @@ fn a_value_of_the_task_settings_names_its_member() {
         &effective,
         "limits.files_in_parallel",
         "3",
-        "task settings FullLoadSettings.MaxFullLoadSubTasks (/conf/./settings.json:2:27)",
+        "task settings FullLoadSettings.MaxFullLoadSubTasks (/conf/settings.json:2:27)",
     );
     // What the configuration says wins.
     check(
         &effective,
         "errors.data_error_policy",
         "STOP_TASK",
-        "/conf/brigade.yaml:10:32",
+        "/conf/brigade.yaml:10:30",
     );
 }
 
@@ -266,7 +266,7 @@ fn names_of_ones_own_are_keys() {
         &own,
         "target.kinesis.pace.bytes_per_second",
         "4KiB",
-        "/conf/brigade.yaml:8:75",
+        "/conf/brigade.yaml:8:79",
     );
     assert_eq!(find(&own, "target.kinesis.pace"), None);
 }
