@@ -187,7 +187,7 @@ export function waitsText(measured) {
 
 const HOUR_MS = 3_600_000;
 
-export const marginTone = (ms) => (ms < HOUR_MS ? "bad" : ms < 6 * HOUR_MS ? "warn" : "");
+export const marginTone = (ms) => (ms == null ? "" : ms < HOUR_MS ? "bad" : ms < 6 * HOUR_MS ? "warn" : "");
 
 export function marginWarning(ms) {
   if (ms == null || ms >= 6 * HOUR_MS) return "";
