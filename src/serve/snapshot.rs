@@ -147,12 +147,12 @@ mod tests {
             hot_key_thousandths,
             ..ShardUse::default()
         };
-        let mut uses: Vec<_> = (0..12)
+        let mut shards_used: Vec<_> = (0..12)
             .map(|number| (format!("s{number}"), used(300 + number)))
             .collect();
-        uses.push(("even".to_owned(), used(199)));
-        uses.insert(0, ("least".to_owned(), used(200)));
-        let named = hot_keys(uses);
+        shards_used.push(("even".to_owned(), used(199)));
+        shards_used.insert(0, ("least".to_owned(), used(200)));
+        let named = hot_keys(shards_used);
         let shards: Vec<_> = named.iter().map(|hot| hot.shard.as_str()).collect();
         assert_eq!(shards, ["s11", "s10", "s9", "s8", "s7", "s6", "s5", "s4"]);
         assert!((named[0].share - 0.311).abs() < 1e-9, "{named:?}");

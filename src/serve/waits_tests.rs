@@ -4,6 +4,7 @@ use super::*;
 use crate::checkpoint::status::TableStatus;
 use crate::observe::stall::WaitsFor;
 
+#[expect(clippy::unnecessary_wraps, reason = "so that it reads like what is judged")]
 fn shares(source: f64, parse: f64, shard: f64, service: f64) -> Option<Shares> {
     Some(Shares {
         source,

@@ -128,6 +128,11 @@ impl Lasting {
             panics: PanicBook::new(restarts_max),
         }
     }
+
+    /// So many bytes for a data path; who waits for a credit is counted.
+    fn budget(&self, total_bytes: u64) -> Budget {
+        Budget::new(total_bytes).with_waiters(&self.counters.reader_waits().credit)
+    }
 }
 
 /// A running data path.
@@ -181,8 +186,7 @@ impl Generation {
         let mut wiring = Wiring {
             config,
             backends,
-            budget: Budget::new(config.limits.in_flight_bytes)
-                .with_waiters(&lasting.counters.reader_waits().credit),
+            budget: lasting.budget(config.limits.in_flight_bytes),
             done: DoneObjects::of(&recovery.start.candidates),
             placement: Placement::new(config.limits.files_in_parallel, stream.shards.shards().len()),
             actors: ActorSet::default(),

@@ -16,6 +16,7 @@ use bucket_brigade::clock::SystemClock;
 use bucket_brigade::delays::Delays;
 use bucket_brigade::fault::FaultKind;
 use bucket_brigade::flow::outage::{Outages, Side, Timing};
+use bucket_brigade::flow::waiters::Waiters;
 use bucket_brigade::route::shard_map::ShardMap;
 use bucket_brigade::settings::{Guarantee, RunMode};
 use bucket_brigade::sink::memory::{MemorySink, PutFault};
@@ -25,7 +26,7 @@ use bucket_brigade::source::memory::MemorySource;
 use bucket_brigade::source::patient::PatientSource;
 use bucket_brigade::source::{ObjectSource, SourceError};
 use bucket_brigade::supervise::pipeline::RunEnd;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use crate::support::expectation::Expectation;
@@ -283,6 +284,27 @@ async fn a_body_is_handed_out_whole_over_outages_of_any_length() {
         read.extend(rest.concat());
         assert_eq!(read, content[3..], "{length:?}");
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_bytes_is_counted_as_long_as_that() {
+    let memory = MemorySource::new().with_piece_bytes(10);
+    let version = memory.put("a", vec![0; 100]);
+    let waiters = Waiters::default();
+    let source = PatientSource::new(Arc::new(memory.clone()), outages(None)).with_waiters(&waiters);
+    let mut body = source.read(&version, 0).await.unwrap();
+    body.try_next().await.unwrap().unwrap();
+    assert_eq!(waiters.count(), 0, "there are bytes");
+    memory.set_away(true);
+    assert!(futures_util::poll!(body.next()).is_pending());
+    assert_eq!(waiters.count(), 1, "the source is away");
+    memory.set_away(false);
+    body.try_next().await.unwrap().unwrap();
+    assert_eq!(waiters.count(), 0, "it is back");
+    memory.set_away(true);
+    assert!(futures_util::poll!(body.next()).is_pending());
+    drop(body);
+    assert_eq!(waiters.count(), 0, "nobody wants them any more");
 }
 
 #[tokio::test]

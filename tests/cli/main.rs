@@ -6,6 +6,9 @@ mod collector;
 mod import_form;
 #[path = "../support/imported_task.rs"]
 mod imported_task;
+#[expect(dead_code, reason = "the tests in `tests/peers` use the rest")]
+#[path = "../support/killed.rs"]
+mod killed;
 #[path = "../support/task_folder.rs"]
 mod task_folder;
 

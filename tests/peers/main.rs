@@ -9,6 +9,10 @@ mod kcl_process;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 #[cfg(feature = "sandbox")]
+#[expect(dead_code, reason = "the tests in `tests/cli` use the rest")]
+#[path = "../support/killed.rs"]
+mod killed;
+#[cfg(feature = "sandbox")]
 #[expect(dead_code, reason = "the tests in `tests/cli` use all of it")]
 #[path = "../support/task_folder.rs"]
 mod task_folder;
@@ -24,6 +28,7 @@ mod kcl;
 mod other_places;
 mod otlp;
 mod page;
+mod page_killed;
 mod parquet_pyarrow;
 mod prometheus;
 mod sandbox;

@@ -1,6 +1,6 @@
 // What is measured: lag and pace, who holds the rows up, and what the checkpoint is good for.
 
-import { byId, el, keyed, setOptional, setText, show } from "./dom.js";
+import { byId, el, keyed, setClass, setOptional, setText, show } from "./dom.js";
 import { about, bytes, grouped, percent, rate as rateText, span } from "./format.js";
 import { DASH, terms } from "./cells.js";
 import * as figures from "./figures.js";
@@ -75,5 +75,6 @@ export function margin(status, measured) {
       ? { label: "Retention margin", value: DASH, more: "no retention of the target is known" }
       : { label: "Retention margin", value: span(marginMs), tone: words.marginTone(marginMs), more: "to read back what is in flight" },
   ]);
+  setClass(byId("margin-warning"), `tone-${words.marginTone(marginMs)}`);
   setOptional(byId("margin-warning"), words.marginWarning(marginMs));
 }

@@ -152,7 +152,7 @@ export function shardCause(status, rate, hotKeys) {
   if (hotKeys.length > 0) {
     const [{ shard, share }] = hotKeys;
     const more = hotKeys.length > 1 ? `; ${counted(hotKeys.length - 1, "other shard")} ${hotKeys.length === 2 ? "has" : "have"} a hot key too` : "";
-    texts.push(`One partition key has at least ${percent(share, 1)} % of the records of ${printable(shard)}${more}: more shards would not help it.`);
+    texts.push(`One partition key has at least ${percent(share, 1)} % of the records of ${printable(shard)}${more}${hot > 0 ? ": more shards would not help it" : ""}.`);
   }
   const perShard = shards.map((shard) => [shard.shard_id, rate?.shard(shard.shard_id) ?? 0]);
   // A share of a moment says little: a shard is written to in turns.
@@ -187,7 +187,7 @@ export function waitsText(measured) {
 
 const HOUR_MS = 3_600_000;
 
-export const marginTone = (ms) => (ms < HOUR_MS ? "bad" : ms < 6 * HOUR_MS ? "warn" : "");
+export const marginTone = (ms) => (ms == null ? "" : ms < HOUR_MS ? "bad" : ms < 6 * HOUR_MS ? "warn" : "");
 
 export function marginWarning(ms) {
   if (ms == null || ms >= 6 * HOUR_MS) return "";
