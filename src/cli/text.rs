@@ -65,6 +65,10 @@ pub(super) fn comparison_text(comparison: &Comparison) -> String {
     let found = counted(comparison.rows_found, "row");
     let what = match comparison.outcome {
         ComparisonOutcome::Complete => format!("complete, {found} found"),
+        ComparisonOutcome::CompleteFromOldest => format!(
+            "nothing missing as far back as the stream goes, {found} found, {} expired",
+            counted(comparison.rows_expired, "row")
+        ),
         ComparisonOutcome::Incomplete => format!("incomplete: files are set aside, {found} found"),
         ComparisonOutcome::Unproven => format!("unproven: a file cannot be read again, {found} found"),
         ComparisonOutcome::Missing => format!("{} missing", counted(comparison.rows_missing, "row")),

@@ -85,7 +85,7 @@ impl Walker<'_> {
                     self.values.insert(path, located);
                 }
                 Err(problem) => {
-                    let is = if kind.is_secret() {
+                    let is = if kind.may_hold_secret() {
                         "has a value (not shown)".to_owned()
                     } else {
                         format!("is {}", value.describe())

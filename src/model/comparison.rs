@@ -15,6 +15,9 @@ pub struct Comparison {
     pub rows_found: u64,
     /// Rows that are not, and have to be.
     pub rows_missing: u64,
+    /// Rows that are not, and may have gone with the retention of the stream.
+    #[serde(default)]
+    pub rows_expired: u64,
     /// Records beyond the first of their row.
     #[serde(default)]
     pub rows_repeated: u64,
@@ -27,8 +30,10 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparisonOutcome {
-    /// Nothing is missing, as far as the stream goes back.
+    /// Every row that has to be there is there.
     Complete,
+    /// Nothing is missing as far as the stream goes back; what was sent before cannot be judged.
+    CompleteFromOldest,
     /// The rest of a file was not sent.
     Incomplete,
     /// A file could not be read again.
@@ -41,7 +46,11 @@ pub enum ComparisonOutcome {
 impl Comparison {
     /// Whether it was of everything and found everything.
     pub fn is_success(&self) -> bool {
-        self.outcome == ComparisonOutcome::Complete && !self.is_partial
+        let is_complete = match self.outcome {
+            ComparisonOutcome::Complete | ComparisonOutcome::CompleteFromOldest => true,
+            ComparisonOutcome::Incomplete | ComparisonOutcome::Unproven | ComparisonOutcome::Missing => false,
+        };
+        is_complete && !self.is_partial
     }
 }
 
@@ -50,8 +59,22 @@ impl Comparison {
 pub struct Comparisons {
     /// The last one.
     pub last: Option<Comparison>,
+    /// The last one of everything.
+    #[serde(default)]
+    pub last_full: Option<Comparison>,
     /// The last one of everything that found everything.
     pub last_success: Option<Comparison>,
+}
+
+/// What is wrong with the stream, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Rows that are not there, and have to be.
+    pub rows_missing: u64,
+    /// Records beyond the first of their row.
+    pub rows_repeated: u64,
+    /// Rows that end after the row that follows them.
+    pub rows_out_of_order: u64,
 }
 
 impl Comparisons {
@@ -60,7 +83,26 @@ impl Comparisons {
         if last.is_success() {
             self.last_success = Some(last.clone());
         }
+        if !last.is_partial {
+            self.last_full = Some(last.clone());
+        }
         self.last = Some(last);
+    }
+
+    /// What is wrong: what the last comparison of everything found, and what one of a part found since. A part in which
+    /// nothing is wrong says nothing of the rest.
+    pub fn findings(&self) -> Option<Findings> {
+        let both = self.last_full.iter().chain(&self.last);
+        both.map(|found| Findings {
+            rows_missing: found.rows_missing,
+            rows_repeated: found.rows_repeated,
+            rows_out_of_order: found.rows_out_of_order,
+        })
+        .reduce(|one, other| Findings {
+            rows_missing: one.rows_missing.max(other.rows_missing),
+            rows_repeated: one.rows_repeated.max(other.rows_repeated),
+            rows_out_of_order: one.rows_out_of_order.max(other.rows_out_of_order),
+        })
     }
 }
 
@@ -82,5 +124,24 @@ mod tests {
         known.add(of(3, ComparisonOutcome::Missing, false));
         assert_eq!(known.last.map(|last| last.at_ms), Some(3));
         assert_eq!(known.last_success.map(|success| success.at_ms), Some(1));
+    }
+
+    #[test]
+    fn a_part_in_which_nothing_is_wrong_says_nothing_of_the_rest() {
+        let of = |rows_missing, is_partial| Comparison {
+            rows_missing,
+            is_partial,
+            ..Comparison::default()
+        };
+        let mut known = Comparisons::default();
+        let missing = |known: &Comparisons| known.findings().map(|found| found.rows_missing);
+        assert_eq!(missing(&known), None);
+        known.add(of(3, false));
+        known.add(of(0, true));
+        assert_eq!(missing(&known), Some(3));
+        known.add(of(5, true));
+        assert_eq!(missing(&known), Some(5));
+        known.add(of(0, false));
+        assert_eq!(missing(&known), Some(0));
     }
 }

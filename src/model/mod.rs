@@ -21,7 +21,7 @@ pub mod trouble;
 pub use attempt_counts::AttemptCounts;
 pub use batch::BatchRecord;
 pub use chunk::{Chunk, RawRecord, RawRecordKind};
-pub use comparison::{Comparison, ComparisonOutcome, Comparisons};
+pub use comparison::{Comparison, ComparisonOutcome, Comparisons, Findings};
 pub use file_columns::{ColumnOrder, FileColumns};
 pub use object::{ObjectId, ObjectVersion, QueueName};
 pub use position::{Mark, Span};

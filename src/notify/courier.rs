@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::EventSink;
 use super::cursor::{Cursor, Told};
 use super::event::Event;
 use super::follow::Follower;
+use super::{EventSink, NotTaken};
 use crate::delays::Delays;
 
 /// Longest time a sink may take for one event.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest pause while the task waits to end.
-const RETRY_AT_THE_END_MAX: Duration = Duration::from_millis(500);
+/// How often an event is tried that is refused for what it is.
+const REFUSALS_MAX: u32 = 5;
 /// Events that wait for a sink at most. The log of events keeps about as many.
 const WAITING_MAX: usize = 4_096;
 
@@ -53,6 +54,11 @@ pub(super) struct Courier {
     /// How many those are, for whoever waits for the end.
     left: Arc<AtomicUsize>,
     is_away: bool,
+    /// How often the first of those that wait was tried.
+    attempts: u32,
+    delays: ExponentialBackoff,
+    /// When it is tried again.
+    next_try: Option<Instant>,
 }
 
 impl Courier {
@@ -95,6 +101,9 @@ impl Courier {
             waiting: VecDeque::new(),
             left: Arc::default(),
             is_away: false,
+            attempts: 0,
+            delays: rhythm.retry.start(),
+            next_try: None,
         };
         courier.take_up(known.into_iter().skip(first));
         Ok(courier)
@@ -114,29 +123,38 @@ impl Courier {
                 Some(courier) => self = courier,
                 None => return,
             }
-            self.tell(&end).await;
+            self.tell(is_last).await;
             if is_last && self.waiting.is_empty() {
                 return;
             }
-            if !is_last {
-                tokio::select! {
-                    () = tokio::time::sleep(self.rhythm.poll_interval) => {}
-                    () = end.cancelled() => {}
-                }
+            let pause = self.rhythm.poll_interval;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = end.cancelled(), if !is_last => {}
             }
         }
     }
 
     /// Takes up what the log has that is new. A disk that does not answer holds up nobody else.
     async fn look(mut self) -> Option<Self> {
+        let sink = self.sink.name();
         let looking = tokio::task::spawn_blocking(move || {
             match self.follower.more() {
                 Ok(lines) => self.take_up(lines.into_iter().filter_map(Event::of)),
-                Err(error) => tracing::debug!(%error, "the log of events cannot be read"),
+                Err(error) => {
+                    let sink = self.sink.name();
+                    tracing::warn!(sink, %error, "the log of events cannot be read for a sink; it is tried again");
+                }
             }
             self
         });
-        looking.await.ok()
+        match looking.await {
+            Ok(courier) => Some(courier),
+            Err(error) => {
+                tracing::error!(sink, %error, "a sink for events is told of nothing more; this is a defect of brigade");
+                None
+            }
+        }
     }
 
     fn take_up(&mut self, events: impl Iterator<Item = Event>) {
@@ -153,52 +171,72 @@ impl Courier {
         self.left.store(self.waiting.len(), Ordering::Relaxed);
     }
 
-    /// Tells what waits, in order, each until the sink takes it; less if the end comes near.
-    async fn tell(&mut self, end: &CancellationToken) {
-        let mut delays = self.rhythm.retry.start();
+    /// Tells what waits, in order, up to the first event that is not taken; nothing before the next try is due. In the
+    /// end there is less time.
+    async fn tell(&mut self, is_last: bool) {
+        let now = Instant::now();
+        if !is_last && self.next_try.is_some_and(|next_try| now < next_try) {
+            return;
+        }
         while let Some(event) = self.waiting.front() {
             let sent = timeout(SEND_TIMEOUT, self.sink.send(event)).await;
-            let sent = sent.unwrap_or_else(|_| Err(format!("no answer within {} s", SEND_TIMEOUT.as_secs())));
-            let is_over = end.is_cancelled();
-            match sent {
-                Ok(()) => {
-                    delays.reset();
-                    self.taken();
-                }
-                Err(error) => {
+            let late = |_| {
+                Err(NotTaken::Now(format!(
+                    "no answer within {} s",
+                    SEND_TIMEOUT.as_secs()
+                )))
+            };
+            match sent.unwrap_or_else(late) {
+                Ok(()) => self.taken(),
+                Err(NotTaken::Ever(error)) if self.attempts + 1 >= REFUSALS_MAX => self.give_up(&error),
+                Err(NotTaken::Ever(error) | NotTaken::Now(error)) => {
                     self.failed(&error);
-                    let delay = delays.next_backoff().unwrap_or(self.rhythm.retry.max);
-                    let delay = if is_over {
-                        delay.min(RETRY_AT_THE_END_MAX)
-                    } else {
-                        delay
-                    };
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => {}
-                        () = end.cancelled(), if !is_over => return,
-                    }
+                    return;
                 }
             }
         }
     }
 
     fn taken(&mut self) {
-        let Some(event) = self.waiting.pop_front() else {
-            return;
-        };
-        self.left.store(self.waiting.len(), Ordering::Relaxed);
-        if let Err(error) = self.cursor.note(&event.id) {
-            let sink = self.sink.name();
-            tracing::warn!(sink, %error, "that an event was told cannot be noted; the next start may tell it again");
-        }
+        self.pass();
         if self.is_away {
             self.is_away = false;
             tracing::info!(sink = self.sink.name(), "a sink for events takes them again");
         }
     }
 
+    /// Leaves out an event that the sink will never take, because the ones after it wait for that.
+    fn give_up(&mut self, error: &str) {
+        let event = self.waiting.front().map(|event| event.line.as_str());
+        let (sink, event) = (self.sink.name(), event.unwrap_or_default());
+        tracing::error!(
+            sink,
+            error,
+            event,
+            "an event is refused again and again for what it is, and is left out"
+        );
+        self.pass();
+    }
+
+    /// Goes on to the next event.
+    fn pass(&mut self) {
+        let Some(event) = self.waiting.pop_front() else {
+            return;
+        };
+        self.left.store(self.waiting.len(), Ordering::Relaxed);
+        (self.attempts, self.next_try) = (0, None);
+        self.delays.reset();
+        if let Err(error) = self.cursor.note(&event.id) {
+            let sink = self.sink.name();
+            tracing::warn!(sink, %error, "that an event was told cannot be noted; the next start may tell it again");
+        }
+    }
+
     /// Said once, until it works again.
     fn failed(&mut self, error: &str) {
+        self.attempts += 1;
+        let delay = self.delays.next_backoff().unwrap_or(self.rhythm.retry.max);
+        self.next_try = Some(Instant::now() + delay);
         let (sink, events) = (self.sink.name(), self.waiting.len());
         if self.is_away {
             tracing::debug!(sink, error, events, "an event is not taken");

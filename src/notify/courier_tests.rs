@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::notify::event::tests::line;
+use crate::notify::event::line_of;
 use crate::supervise::events::EVENTS_FILE;
 
 /// Takes events, or refuses so many first.
@@ -15,6 +15,8 @@ use crate::supervise::events::EVENTS_FILE;
 struct Scripted {
     taken: Mutex<Vec<String>>,
     refusals: AtomicUsize,
+    /// An event that it never takes.
+    hated: Option<&'static str>,
 }
 
 #[async_trait]
@@ -23,11 +25,14 @@ impl EventSink for Scripted {
         "webhook"
     }
 
-    async fn send(&self, event: &Event) -> Result<(), String> {
+    async fn send(&self, event: &Event) -> Result<(), NotTaken> {
+        if self.hated == Some(event.id.as_str()) {
+            return Err(NotTaken::Ever("HTTP 413".to_owned()));
+        }
         let left = self.refusals.load(Ordering::SeqCst);
         if left > 0 {
             self.refusals.store(left - 1, Ordering::SeqCst);
-            return Err("HTTP 503".to_owned());
+            return Err(NotTaken::Now("HTTP 503".to_owned()));
         }
         self.taken.lock().unwrap().push(event.id.clone());
         Ok(())
@@ -50,7 +55,7 @@ fn write(folder: &Path, ids: &[&str]) {
     let path = folder.join(EVENTS_FILE);
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
     for id in ids {
-        writeln!(file, "{}", line(id)).unwrap();
+        writeln!(file, "{}", line_of(id)).unwrap();
     }
 }
 
@@ -107,14 +112,12 @@ async fn a_refused_event_is_told_again_before_any_later_one() {
     write(folder.path(), &["a", "b"]);
     while left.load(Ordering::Relaxed) < 2 {
         tokio::time::sleep(FAST.poll_interval).await;
-        // The first is refused again and again before there are two.
-        if sink.refusals.load(Ordering::SeqCst) < usize::MAX {
-            end.cancel();
-        }
     }
     assert_eq!(sink.ids(), [""; 0]);
     sink.refusals.store(30, Ordering::SeqCst);
+    end.cancel();
     work.await.unwrap();
+    assert_eq!(sink.ids(), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -133,9 +136,41 @@ async fn a_cursor_that_is_damaged_or_too_old_repeats_rather_than_leaves_out() {
 async fn a_sink_that_is_away_for_ever_costs_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Scripted::refusing(usize::MAX);
-    let mut courier = begin(folder.path(), &sink);
-    let event = |number: usize| Event::of(line(&number.to_string()).into_bytes());
-    courier.take_up((0..WAITING_MAX + 3).filter_map(event));
-    assert_eq!(courier.waiting.len(), WAITING_MAX);
-    assert_eq!(courier.waiting.front().map(|event| event.id.as_str()), Some("3"));
+    let courier = begin(folder.path(), &sink);
+    let (left, end) = (courier.left(), CancellationToken::new());
+    let work = tokio::spawn(courier.work(end.clone()));
+    let ids: Vec<_> = (0..WAITING_MAX + 3).map(|number| number.to_string()).collect();
+    let (first, rest) = ids.split_at(7);
+    for ids in [first, rest] {
+        write(folder.path(), &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        // The log is followed also while the sink takes nothing.
+        let least = if ids.len() == first.len() { 7 } else { WAITING_MAX };
+        while left.load(Ordering::Relaxed) < least {
+            tokio::time::sleep(FAST.poll_interval).await;
+        }
+    }
+    assert_eq!(left.load(Ordering::Relaxed), WAITING_MAX);
+    sink.refusals.store(0, Ordering::SeqCst);
+    end.cancel();
+    work.await.unwrap();
+    assert_eq!(
+        sink.ids().first().map(String::as_str),
+        Some("3"),
+        "the oldest are given up"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_never_taken_does_not_hold_up_those_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Arc::new(Scripted {
+        hated: Some("b"),
+        ..Scripted::default()
+    });
+    let courier = begin(folder.path(), &sink);
+    write(folder.path(), &["a", "b", "c"]);
+    run(courier).await;
+    assert_eq!(sink.ids(), ["a", "c"]);
+    run(begin(folder.path(), &sink)).await;
+    assert_eq!(sink.ids(), ["a", "c"], "nor after a restart");
 }

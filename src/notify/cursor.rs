@@ -59,6 +59,16 @@ impl Cursor {
         }
     }
 
+    /// Removes it.
+    pub(super) fn forget(&self) {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.0.display(), %error, "what a former sink was told cannot be forgotten");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     /// Notes that everything up to this event was taken.
     ///
     /// # Errors

@@ -76,29 +76,30 @@ impl Event {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
+/// The line of an event with this id.
+pub(super) fn line_of(id: &str) -> String {
+    serde_json::json!({
+        "version": "0", "id": id, "detail-type": "DMS Replication Task State Change", "source": "brigade",
+        "time": "2026-11-23T20:00:00Z", "resources": ["orders"],
+        "detail": { "eventId": "DMS-EVENT-0069", "detailMessage": format!("message of {id}") },
+    })
+    .to_string()
+}
 
-    /// An event with this id.
-    pub(in crate::notify) fn line(id: &str) -> String {
-        serde_json::json!({
-            "version": "0", "id": id, "detail-type": "DMS Replication Task State Change", "source": "brigade",
-            "time": "2026-11-23T20:00:00Z", "resources": ["orders"],
-            "detail": { "eventId": "DMS-EVENT-0069", "detailMessage": format!("message of {id}") },
-        })
-        .to_string()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn a_line_is_an_event_unless_it_was_cut() {
-        let event = Event::of(line("a").into_bytes()).unwrap();
+        let event = Event::of(line_of("a").into_bytes()).unwrap();
         assert_eq!((event.id.as_str(), event.task()), ("a", "orders"));
         assert_eq!(
             (event.code(), event.message()),
             ("DMS-EVENT-0069", "message of a")
         );
-        assert_eq!(event.line, line("a"));
-        for cut in [&line("a")[..20], "", "{}"] {
+        assert_eq!(event.line, line_of("a"));
+        for cut in [&line_of("a")[..20], "", "{}"] {
             assert_eq!(Event::of(cut.as_bytes().to_vec()), None, "{cut}");
         }
     }

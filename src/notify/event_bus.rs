@@ -5,14 +5,14 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::Builder;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
-use aws_sdk_eventbridge::error::{DisplayErrorContext, SdkError};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::json;
 
-use super::EventSink;
 use super::event::Event;
+use super::{EventSink, NotTaken};
+use crate::aws::text_of;
 use crate::settings::EventBusConfig;
 
 /// The bus.
@@ -57,21 +57,20 @@ impl EventSink for EventBus {
         "eventbridge"
     }
 
-    async fn send(&self, event: &Event) -> Result<(), String> {
+    async fn send(&self, event: &Event) -> Result<(), NotTaken> {
         let request = self.client.put_events().entries(self.entry(event));
-        let answer = request.send().await.map_err(|error| text(&error))?;
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| NotTaken::Now(text_of(&error)))?;
         let refused = answer
             .entries()
             .iter()
             .find_map(|entry| Some((entry.error_code()?, entry.error_message().unwrap_or_default())));
         match refused {
-            Some((code, message)) => Err(format!("{code}: {message}")),
-            None if answer.failed_entry_count() > 0 => Err("refused without a reason".to_owned()),
+            Some((code, message)) => Err(NotTaken::Now(format!("{code}: {message}"))),
+            None if answer.failed_entry_count() > 0 => {
+                Err(NotTaken::Now("refused without a reason".to_owned()))
+            }
             None => Ok(()),
         }
     }
-}
-
-fn text<E: std::error::Error + 'static, R: std::fmt::Debug>(error: &SdkError<E, R>) -> String {
-    DisplayErrorContext(error).to_string()
 }

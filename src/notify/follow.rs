@@ -16,6 +16,8 @@ pub struct Follower {
     open: Option<File>,
     /// The beginning of a line whose end is not there yet.
     begun: Vec<u8>,
+    /// Whole lines that nobody was given yet.
+    whole: Vec<Vec<u8>>,
 }
 
 impl Follower {
@@ -28,6 +30,7 @@ impl Follower {
             open: open(&folder.join(EVENTS_FILE))?,
             folder: folder.to_owned(),
             begun: Vec::new(),
+            whole: Vec::new(),
         })
     }
 
@@ -45,62 +48,65 @@ impl Follower {
                 self.open = Some(before);
             }
         }
-        let mut lines = self.rest()?;
+        self.read_on()?;
         self.begun.clear();
         self.open = current;
-        lines.extend(self.rest()?);
-        Ok(lines)
+        self.read_on()?;
+        Ok(std::mem::take(&mut self.whole))
     }
 
-    /// The whole lines that came since, of the old file and of the one in its place.
+    /// The whole lines that came since, of the old file and of the one in its place. What was read before an error is given
+    /// by the next call.
     ///
     /// # Errors
     /// If they cannot be read.
     pub fn more(&mut self) -> io::Result<Vec<Vec<u8>>> {
-        let mut lines = self.rest()?;
-        let Some(next) = open(&self.folder.join(EVENTS_FILE))? else {
-            return Ok(lines);
-        };
-        let Some(old) = &self.open else {
-            self.open = Some(next);
-            lines.extend(self.rest()?);
-            return Ok(lines);
-        };
-        if is_same(&old.metadata()?, &next.metadata()?) {
-            return Ok(lines);
+        self.read_on()?;
+        if let Some(next) = open(&self.folder.join(EVENTS_FILE))? {
+            self.go_on_to(next)?;
         }
-        let old = old.metadata()?;
-        // A line may have come between reading to the end and the renaming.
-        lines.extend(self.rest()?);
-        self.begun.clear();
-        if let Some(before) = open(&self.folder.join(EVENTS_FILE_BEFORE))?
-            && !is_same(&old, &before.metadata()?)
-        {
-            // It was put aside twice meanwhile.
-            self.open = Some(before);
-            lines.extend(self.rest()?);
-        }
-        self.open = Some(next);
-        lines.extend(self.rest()?);
-        Ok(lines)
+        Ok(std::mem::take(&mut self.whole))
     }
 
-    /// The whole lines up to the end of the open file.
-    fn rest(&mut self) -> io::Result<Vec<Vec<u8>>> {
+    /// Reads to the end of the open file, and the file that is there now if it is another one.
+    fn go_on_to(&mut self, next: File) -> io::Result<()> {
+        if let Some(old) = &self.open {
+            let old = old.metadata()?;
+            if is_same(&old, &next.metadata()?) {
+                return Ok(());
+            }
+            // A line may have come between reading to the end and the renaming.
+            self.read_on()?;
+            let before = open(&self.folder.join(EVENTS_FILE_BEFORE))?;
+            let before = before.map(|before| Ok::<_, io::Error>((before.metadata()?, before)));
+            if let Some((known, before)) = before.transpose()?
+                && !is_same(&old, &known)
+            {
+                // It was put aside twice meanwhile.
+                self.begun.clear();
+                self.open = Some(before);
+                self.read_on()?;
+            }
+        }
+        self.begun.clear();
+        self.open = Some(next);
+        self.read_on()
+    }
+
+    /// Takes the whole lines up to the end of the open file.
+    fn read_on(&mut self) -> io::Result<()> {
         let Some(file) = &mut self.open else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        file.read_to_end(&mut self.begun)?;
-        let Some(end) = memchr::memrchr(b'\n', &self.begun) else {
-            return Ok(Vec::new());
-        };
-        let begun = self.begun.split_off(end + 1);
-        let whole = std::mem::replace(&mut self.begun, begun);
-        let lines = whole.split(|byte| *byte == b'\n');
-        Ok(lines
-            .filter(|line| !line.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect())
+        let read = file.read_to_end(&mut self.begun);
+        if let Some(end) = memchr::memrchr(b'\n', &self.begun) {
+            let begun = self.begun.split_off(end + 1);
+            let whole = std::mem::replace(&mut self.begun, begun);
+            let lines = whole.split(|byte| *byte == b'\n');
+            self.whole
+                .extend(lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
+        }
+        read.map(drop)
     }
 }
 
@@ -163,5 +169,22 @@ mod tests {
         append(folder, "h\n");
         assert_eq!(texts(follower.more()), ["h"]);
         assert_eq!(texts(Follower::new(folder).unwrap().before()), ["g", "h"]);
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_given_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        append(folder, "a\n");
+        let mut follower = Follower::new(folder).unwrap();
+        assert_eq!(texts(follower.before()), ["a"]);
+        append(folder, "b\n");
+        put_aside(folder);
+        // What is in its place cannot be read.
+        std::os::unix::fs::symlink(EVENTS_FILE, folder.join(EVENTS_FILE)).unwrap();
+        assert!(follower.more().is_err());
+        fs::remove_file(folder.join(EVENTS_FILE)).unwrap();
+        append(folder, "c\n");
+        assert_eq!(texts(follower.more()), ["b", "c"]);
     }
 }

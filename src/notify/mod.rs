@@ -37,14 +37,26 @@ use crate::settings::{EventBusConfig, TopicConfig, WebhookConfig};
 /// How long the end of a run waits for sinks to take the last events.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The kinds of sinks.
+const SINKS: [&str; 3] = ["webhook", "eventbridge", "sns"];
+
 /// Somebody who wants to know.
 #[async_trait]
 trait EventSink: Debug + Send + Sync {
     /// What kind it is; also part of the name of its cursor.
     fn name(&self) -> &'static str;
 
-    /// Tells it of an event, once. Gives why it did not take it, if it did not.
-    async fn send(&self, event: &Event) -> Result<(), String>;
+    /// Tells it of an event, once.
+    async fn send(&self, event: &Event) -> Result<(), NotTaken>;
+}
+
+/// Why an event was not taken.
+#[derive(Debug)]
+enum NotTaken {
+    /// Trying again may help.
+    Now(String),
+    /// The sink says that it is the event that is wrong.
+    Ever(String),
 }
 
 /// All whom the events of a task go to.
@@ -66,12 +78,12 @@ impl EventSinks {
     /// The files in a state folder that say how far sinks are.
     pub fn cursors(folder: &Path) -> impl Iterator<Item = PathBuf> {
         let folder = folder.to_owned();
-        ["webhook", "eventbridge", "sns"]
+        SINKS
             .into_iter()
             .map(move |sink| Cursor::of(&folder, sink).into_path())
     }
 
-    /// Adds a webhook; `tls` says which certificates are trusted instead of those of the system.
+    /// Adds a webhook; `tls` says which certificates are trusted, if not those of the system.
     pub fn add_webhook(&mut self, config: WebhookConfig, tls: Option<TlsContext>) {
         self.sinks.push(Arc::new(Webhook::new(config, tls)));
     }
@@ -91,6 +103,11 @@ impl EventSinks {
     /// # Errors
     /// [`FaultKind::StateIo`] if the log of events, or how far a sink is, cannot be read or written.
     pub fn start(&mut self, runtime: &Handle, folder: &Path) -> Result<(), Fault> {
+        let is_here = |name: &str| self.sinks.iter().any(|sink| sink.name() == name);
+        for name in SINKS.into_iter().filter(|name| !is_here(name)) {
+            // One that is added again is new.
+            Cursor::of(folder, name).forget();
+        }
         for sink in self.sinks.drain(..) {
             let name = sink.name();
             let courier = Courier::begin(folder, sink, Rhythm::default()).map_err(|error| {
@@ -111,9 +128,10 @@ impl EventSinks {
         self.end.cancel();
         let deadline = tokio::time::Instant::now() + END_TIMEOUT;
         for Delivery { sink, left, mut work } in self.couriers {
-            if tokio::time::timeout_at(deadline, &mut work).await.is_err() {
-                work.abort();
-                let events = left.load(Ordering::Relaxed);
+            let is_late = tokio::time::timeout_at(deadline, &mut work).await.is_err();
+            work.abort();
+            let events = left.load(Ordering::Relaxed);
+            if is_late || events > 0 {
                 tracing::warn!(
                     sink,
                     events,

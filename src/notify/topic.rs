@@ -6,8 +6,8 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::config::retry::RetryConfig;
 
-use super::EventSink;
 use super::event::Event;
+use super::{EventSink, NotTaken};
 use crate::aws::text_of;
 use crate::settings::TopicConfig;
 
@@ -39,7 +39,7 @@ impl EventSink for Topic {
         "sns"
     }
 
-    async fn send(&self, event: &Event) -> Result<(), String> {
+    async fn send(&self, event: &Event) -> Result<(), NotTaken> {
         let mut request = self
             .client
             .publish()
@@ -52,7 +52,9 @@ impl EventSink for Topic {
                 .message_group_id(event.task())
                 .message_deduplication_id(&event.id);
         }
-        request.send().await.map_err(|error| text_of(&error))?;
+        let answer = request.send().await;
+        // Also of a topic that does not exist the service says that a parameter is wrong.
+        answer.map_err(|error| NotTaken::Now(text_of(&error)))?;
         Ok(())
     }
 }
@@ -70,11 +72,11 @@ fn subject(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::event::tests::line;
+    use crate::notify::event::line_of;
 
     #[test]
     fn a_subject_is_what_the_service_takes() {
-        let long = Event::of(line(&format!("ä\n{}", "x".repeat(200))).into_bytes()).unwrap();
+        let long = Event::of(line_of(&format!("ä\n{}", "x".repeat(200))).into_bytes()).unwrap();
         let subject = subject(&long);
         assert!(
             subject.starts_with("brigade orders: DMS-EVENT-0069 message of"),

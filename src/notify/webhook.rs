@@ -1,5 +1,6 @@
 //! An address that takes each event as JSON, in a POST request of its own.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings}
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
-use super::EventSink;
 use super::event::Event;
+use super::{EventSink, NotTaken};
 use crate::aws::text_of;
 use crate::settings::WebhookConfig;
 
@@ -28,7 +29,7 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    /// A webhook; `tls` says which certificates are trusted besides those of the system.
+    /// A webhook; `tls` says which certificates are trusted, if not those of the system.
     pub(super) fn new(config: WebhookConfig, tls: Option<TlsContext>) -> Self {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -76,17 +77,18 @@ impl EventSink for Webhook {
         "webhook"
     }
 
-    async fn send(&self, event: &Event) -> Result<(), String> {
-        let request = self.request(event)?;
+    async fn send(&self, event: &Event) -> Result<(), NotTaken> {
+        let request = self.request(event).map_err(NotTaken::Now)?;
         let answer = self.connector.call(request).await;
-        // The error of a connection names its address, which may be secret; its causes do not.
-        let answer = answer.map_err(|error| text_of(&error).replace(self.config.url.secret(), "***"))?;
+        // The error of a connection may name its address, which may be secret.
+        let shown = |error: &(dyn Error + 'static)| text_of(error).replace(self.config.url.secret(), "***");
+        let answer = answer.map_err(|error| NotTaken::Now(shown(&error)))?;
         let status = answer.status().as_u16();
-        // A redirection is none of them: following it would send the token elsewhere.
-        if (200..300).contains(&status) {
-            Ok(())
-        } else {
-            Err(format!("HTTP {status}"))
+        match status {
+            200..300 => Ok(()),
+            // A redirection is none of them: following it would send the token elsewhere.
+            400 | 413 | 415 | 422 => Err(NotTaken::Ever(format!("HTTP {status}"))),
+            _ => Err(NotTaken::Now(format!("HTTP {status}"))),
         }
     }
 }

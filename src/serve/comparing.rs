@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Comparisons;
+use crate::model::{Comparisons, Findings};
 
 /// The comparisons of a running task. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -15,9 +15,13 @@ pub struct Comparing(Arc<Mutex<ComparingStatus>>);
 pub struct ComparingStatus {
     /// Whether one is under way.
     pub is_running: bool,
+    /// Which one of this process was begun last, from 1; 0 if none was.
+    pub number: u64,
     /// What came of earlier ones.
     #[serde(flatten)]
     pub comparisons: Comparisons,
+    /// What is wrong with the stream, as far as they know.
+    pub findings: Option<Findings>,
     /// Why the last one of this process came to nothing, if it did.
     pub problem: Option<String>,
 }
@@ -29,12 +33,18 @@ pub struct UnderWay(Comparing);
 impl Comparing {
     /// Shows what earlier processes found.
     pub fn show(&self, comparisons: Comparisons) {
-        self.lock().comparisons = comparisons;
+        let mut status = self.lock();
+        status.findings = comparisons.findings();
+        status.comparisons = comparisons;
     }
 
     /// What is known now.
     pub fn status(&self) -> ComparingStatus {
-        self.lock().clone()
+        let mut status = self.lock().clone();
+        if status.is_running {
+            status.problem = None;
+        }
+        status
     }
 
     /// Begins one; `None` if one is under way.
@@ -44,6 +54,9 @@ impl Comparing {
             return None;
         }
         status.is_running = true;
+        status.number += 1;
+        // Unless it comes to something.
+        status.problem = Some("it ended without a result".to_owned());
         drop(status);
         Some(UnderWay(self.clone()))
     }
@@ -55,10 +68,15 @@ impl Comparing {
 }
 
 impl UnderWay {
+    /// Which one it is.
+    pub fn number(&self) -> u64 {
+        self.0.lock().number
+    }
+
     /// It came to this.
     pub fn found(self, comparisons: Comparisons) {
-        let mut status = self.0.lock();
-        (status.comparisons, status.problem) = (comparisons, None);
+        self.0.show(comparisons);
+        self.0.lock().problem = None;
     }
 
     /// It came to nothing.
@@ -84,6 +102,11 @@ mod tests {
         let first = comparing.begin().unwrap();
         assert!(comparing.begin().is_none() && comparing.status().is_running);
         drop(first);
+        let ended = comparing.status();
+        assert_eq!(
+            (ended.number, ended.problem.as_deref()),
+            (1, Some("it ended without a result"))
+        );
         comparing.begin().unwrap().failed("no bucket".to_owned());
         let status = comparing.status();
         assert_eq!(

@@ -36,15 +36,15 @@ pub(super) fn labelled<const N: usize>(label: &'static str, counts: [(&str, u64)
 
 /// What the last comparison of the stream with the files found.
 pub(super) fn verify_rows(view: &View) -> Readings {
-    let Some(last) = view.comparing.status().comparisons.last else {
+    let Some(found) = view.comparing.status().comparisons.findings() else {
         return Readings::new();
     };
     labelled(
         "finding",
         [
-            ("missing", last.rows_missing),
-            ("repeated", last.rows_repeated),
-            ("out_of_order", last.rows_out_of_order),
+            ("missing", found.rows_missing),
+            ("repeated", found.rows_repeated),
+            ("out_of_order", found.rows_out_of_order),
         ],
     )
 }

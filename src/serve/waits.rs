@@ -100,18 +100,22 @@ pub(super) fn judge(look: &Look) -> Option<Shares> {
     let waiting = look.reading_waits.min(look.reading);
     let blocked = look.credit_waits.min(look.reading - waiting);
     let downstream = downstream(look.batches);
-    if look.is_full {
-        return Some(downstream.unwrap_or(SERVICE));
+    // Credits are taken before rows are rendered: without a batch under way, that is where they are.
+    let held = downstream.unwrap_or(PARSE);
+    let parsing = look.reading - waiting - blocked;
+    if look.is_full && blocked + parsing == 0 {
+        return Some(held);
     }
     if look.reading > 0 {
-        let parsing = look.reading - waiting - blocked;
+        // A reader that has no bytes is not what holds up a task that has no room for any.
+        let waiting = if look.is_full { 0 } else { waiting };
         let upstream = Shares {
             source: number(waiting),
             parse: number(parsing),
             ..Shares::default()
         };
-        let held = downstream.unwrap_or(SERVICE).times(number(blocked));
-        return Some(upstream.plus(held).times(1.0 / number(look.reading)));
+        let all = upstream.plus(held.times(number(blocked)));
+        return Some(all.times(1.0 / all.sum()));
     }
     if look.is_in_flight && downstream.is_some() {
         return downstream;
@@ -122,11 +126,11 @@ pub(super) fn judge(look: &Look) -> Option<Shares> {
     })
 }
 
-const SERVICE: Shares = Shares {
+const PARSE: Shares = Shares {
     source: 0.0,
-    parse: 0.0,
+    parse: 1.0,
     shard: 0.0,
-    service: 1.0,
+    service: 0.0,
 };
 
 /// Who holds up what was read; `None` while no batch is under way.

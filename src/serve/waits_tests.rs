@@ -41,7 +41,15 @@ fn without_credits_it_is_the_shards_or_the_service() {
     };
     assert_eq!(judge(&full(batches(4, 0))), shares(0.0, 0.0, 1.0, 0.0));
     assert_eq!(judge(&full(batches(1, 3))), shares(0.0, 0.0, 0.25, 0.75));
-    assert_eq!(judge(&full(batches(0, 0))), shares(0.0, 0.0, 0.0, 1.0));
+    // Credits are taken before rows are rendered.
+    assert_eq!(judge(&full(batches(0, 0))), shares(0.0, 1.0, 0.0, 0.0));
+    let full = |parsing, blocked| Look {
+        is_full: true,
+        batches: batches(1, 0),
+        ..reading(parsing + blocked + 1, 1, blocked)
+    };
+    assert_eq!(judge(&full(0, 3)), shares(0.0, 0.0, 1.0, 0.0));
+    assert_eq!(judge(&full(3, 1)), shares(0.0, 0.75, 0.25, 0.0));
 }
 
 #[test]
@@ -108,6 +116,10 @@ fn a_look_counts_readers_batches_and_credits() {
     batch.waits_for(WaitsFor::Throughput);
     let judged = |status: &TaskStatus| judge(&Look::at(status, &counters, 100).unwrap());
     assert_eq!(judged(&status), shares(1.0 / 3.0, 2.0 / 3.0, 0.0, 0.0));
+    let _credits = [
+        counters.reader_waits().credit.one(),
+        counters.reader_waits().credit.one(),
+    ];
     status.in_flight_bytes = 90;
     assert_eq!(judged(&status), shares(0.0, 0.0, 1.0, 0.0));
     status.paused = true;

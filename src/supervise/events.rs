@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -21,6 +22,10 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 pub const EVENTS_FILE_BEFORE: &str = "events.1.jsonl";
 /// A file this long is full.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// A longer message is cut: EventBridge and SNS take 256 KiB in all.
+const MESSAGE_BYTES_MAX: usize = 32 << 10;
+/// Whoever appends, of this process.
+static APPENDING: Mutex<()> = Mutex::new(());
 
 /// A change of state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,80 +67,59 @@ pub enum StartFlag {
 }
 
 impl TaskEvent {
-    /// Id, type, category and message.
-    fn words(&self) -> (&'static str, &'static str, &'static str, String) {
+    /// Id, type and category. What DMS has no event for has an id of its own.
+    fn ids(&self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Created => (
-                "DMS-EVENT-0074",
-                "REPLICATION_TASK_CREATED",
-                "Creation",
-                "Replication task created".to_owned(),
+            Self::Created => ("DMS-EVENT-0074", "REPLICATION_TASK_CREATED", "Creation"),
+            Self::Started(_) => ("DMS-EVENT-0069", "REPLICATION_TASK_STARTED", "StateChange"),
+            Self::ReloadRequested(_) => (
+                "DMS-EVENT-0081",
+                "REPLICATION_TASK_RELOAD_REQUESTED",
+                "StateChange",
             ),
+            Self::Stopped(_) => ("DMS-EVENT-0079", "REPLICATION_TASK_STOPPED", "StateChange"),
+            Self::Failed(_) => ("DMS-EVENT-0078", "REPLICATION_TASK_FAILED", "Failure"),
+            Self::FileRetried(_) => ("BRIGADE-EVENT-0001", "FILE_RETRY_REQUESTED", "StateChange"),
+            Self::FileSkipped(_) => ("BRIGADE-EVENT-0002", "FILE_SKIPPED", "StateChange"),
+            Self::Ordered { .. } => ("BRIGADE-EVENT-0003", "OPERATION_ORDERED", "StateChange"),
+            Self::Compared(_) => ("BRIGADE-EVENT-0004", "STREAM_COMPARED", "StateChange"),
+        }
+    }
+
+    /// What happened, one sentence.
+    fn message(&self) -> String {
+        match self {
+            Self::Created => "Replication task created".to_owned(),
             Self::Started(flag) => {
                 let flag = match flag {
                     StartFlag::Fresh => "fresh start",
                     StartFlag::Resume => "resume",
                     StartFlag::Reload => "reload target",
                 };
-                (
-                    "DMS-EVENT-0069",
-                    "REPLICATION_TASK_STARTED",
-                    "StateChange",
-                    format!("Replication task started, with flag, {flag}"),
-                )
+                format!("Replication task started, with flag, {flag}")
             }
-            Self::ReloadRequested(tables) => (
-                "DMS-EVENT-0081",
-                "REPLICATION_TASK_RELOAD_REQUESTED",
-                "StateChange",
-                format!(
-                    "Reload of table details has been requested: {}",
-                    tables.join(", ")
-                ),
-            ),
-            Self::Stopped(reason) => (
-                "DMS-EVENT-0079",
-                "REPLICATION_TASK_STOPPED",
-                "StateChange",
-                format!("Replication task stopped. Stop Reason {}", reason.as_str()),
-            ),
-            Self::Failed(text) => (
-                "DMS-EVENT-0078",
-                "REPLICATION_TASK_FAILED",
-                "Failure",
-                format!("Replication task has failed. {text}"),
-            ),
-            Self::FileRetried(key) => own(
-                "BRIGADE-EVENT-0001",
-                "FILE_RETRY_REQUESTED",
-                format!("A file that was set aside is to be read again: {key}"),
-            ),
-            Self::FileSkipped(key) => own(
-                "BRIGADE-EVENT-0002",
-                "FILE_SKIPPED",
-                format!("The rest of a file that was set aside is left out: {key}"),
-            ),
-            Self::Compared(text) => own(
-                "BRIGADE-EVENT-0004",
-                "STREAM_COMPARED",
-                format!("The stream was compared with the files: {text}"),
-            ),
-            Self::Ordered { title, by } => own(
-                "BRIGADE-EVENT-0003",
-                "OPERATION_ORDERED",
-                format!("Ordered by {by}: {title}"),
-            ),
+            Self::ReloadRequested(tables) => {
+                let tables = tables.join(", ");
+                format!("Reload of table details has been requested: {tables}")
+            }
+            Self::Stopped(reason) => format!("Replication task stopped. Stop Reason {}", reason.as_str()),
+            Self::Failed(text) => format!("Replication task has failed. {text}"),
+            Self::FileRetried(key) => format!("A file that was set aside is to be read again: {key}"),
+            Self::FileSkipped(key) => format!("The rest of a file that was set aside is left out: {key}"),
+            Self::Compared(text) => format!("The stream was compared with the files: {text}"),
+            Self::Ordered { title, by } => format!("Ordered by {by}: {title}"),
         }
     }
 }
 
-/// What DMS has no event for has an id of its own.
-fn own(
-    id: &'static str,
-    kind: &'static str,
-    message: String,
-) -> (&'static str, &'static str, &'static str, String) {
-    (id, kind, "StateChange", message)
+/// A message as long as every sink of events takes it.
+fn bounded(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 #[derive(Serialize)]
@@ -183,7 +167,8 @@ impl EventLog {
     /// # Errors
     /// If the file cannot be written; the event is in the log then.
     pub fn append(&self, event: &TaskEvent, now_ms: i64) -> io::Result<()> {
-        let (event_id, event_type, category, message) = event.words();
+        let (event_id, event_type, category) = event.ids();
+        let message = bounded(event.message());
         if matches!(event, TaskEvent::Failed(_)) {
             tracing::error!(event_id, event_type, task = self.task, "{message}");
         } else {
@@ -206,6 +191,8 @@ impl EventLog {
         };
         let mut line = Vec::new();
         json_lines::push(&mut line, &envelope)?;
+        // Two that find the file full at the same time would put one aside that nobody has read.
+        let _one = APPENDING.lock().unwrap_or_else(PoisonError::into_inner);
         self.open()?.append(&line)?;
         Ok(())
     }
@@ -267,13 +254,15 @@ mod tests {
                 by: "ana".to_owned(),
             },
         ];
-        let words: Vec<_> = events.iter().map(TaskEvent::words).collect();
-        let ids: std::collections::BTreeSet<_> = words.iter().map(|words| words.0).collect();
+        let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event.ids().0).collect();
         assert_eq!(ids.len(), events.len());
+        let messages: Vec<_> = events.iter().map(TaskEvent::message).collect();
         assert!(
-            words[2].3.ends_with(": s.t") && words[4].3.ends_with("why"),
-            "{words:?}"
+            messages[2].ends_with(": s.t") && messages[4].ends_with("why"),
+            "{messages:?}"
         );
+        let long = bounded("ä".repeat(MESSAGE_BYTES_MAX));
+        assert!(long.len() <= MESSAGE_BYTES_MAX + 3 && long.ends_with("ä…"));
     }
 
     #[test]

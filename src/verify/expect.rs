@@ -43,6 +43,8 @@ pub(super) struct Expecting<'a> {
     pub(super) stream: &'a StreamDescription,
     pub(super) selection: &'a Selection,
     pub(super) settled: &'a Settled,
+    /// Whether nothing was in flight: then nothing of the rows that are not settled was sent.
+    pub(super) is_quiet: bool,
 }
 
 impl Expectation {
@@ -247,9 +249,10 @@ impl Taker<'_> {
     fn take(&mut self, row: RenderedRow<'_>) -> ControlFlow<()> {
         let ordinal = row.place.ordinal;
         let is_settled = ordinal < self.object.settled_below;
-        if !is_settled && self.object.is_finished {
+        let is_cut = self.object.is_finished || self.expecting.is_quiet;
+        if !is_settled && is_cut {
             // Rows that are not a message come after those that are, so a settled one may still follow.
-            return ControlFlow::Continue(());
+            return self.unless_all_are_settled();
         }
         self.outcome.settled_count += u64::from(is_settled);
         let is_letter = self.letters.is_some_and(|letters| letters.contains(&ordinal));
@@ -276,10 +279,18 @@ impl Taker<'_> {
             RowOutcome::Message(_) | RowOutcome::Rejected(_) | RowOutcome::Filtered => {}
         }
         // What set an object aside may be right after its last settled row.
-        if self.object.is_finished && self.outcome.settled_count >= self.object.settled_below {
-            return ControlFlow::Break(());
+        if is_cut {
+            return self.unless_all_are_settled();
         }
         ControlFlow::Continue(())
+    }
+
+    fn unless_all_are_settled(&self) -> ControlFlow<()> {
+        if self.outcome.settled_count >= self.object.settled_below {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     fn reject(&mut self, row: RenderedRow<'_>, reason: &str) {

@@ -18,6 +18,7 @@ mod plan;
 pub mod report;
 pub mod rows;
 mod settled;
+pub mod snapshot;
 mod stream;
 pub mod verification;
 

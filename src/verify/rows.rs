@@ -81,6 +81,7 @@ pub struct Rows {
     slots: HashMap<Fingerprint, Slot>,
     records: u64,
     foreign: u64,
+    later: u64,
 }
 
 impl Rows {
@@ -176,9 +177,34 @@ impl Rows {
         }
     }
 
-    /// Records taken.
+    /// Takes a record that came after what is asked about: it is nobody's repeat and nothing foreign. It may be a row that
+    /// was in doubt, so one that nothing was seen of is found.
+    pub fn take_later(&mut self, partition_key: &[u8], payload: &[u8]) {
+        let place = self.records;
+        self.records += 1;
+        self.later += 1;
+        match self.slots.get(&Fingerprint::of(partition_key, payload)) {
+            None => {}
+            Some(Slot::Row(number)) => {
+                let row = self.all.get_mut(*number);
+                if let Some(row) = row.filter(|row| row.copies == 0) {
+                    row.seen = Seen::At(place);
+                    row.copies = 1;
+                }
+            }
+            Some(Slot::Twins(group)) => {
+                if let Some(twins) = self.twins.get_mut(*group)
+                    && twins.places.len() < twins.required
+                {
+                    twins.places.push(place);
+                }
+            }
+        }
+    }
+
+    /// Records taken, but for later ones.
     pub fn records_count(&self) -> u64 {
-        self.records
+        self.records - self.later
     }
 
     /// Records that no row explains.

@@ -9,6 +9,7 @@ use crate::deadletter::files;
 use crate::model::ObjectVersion;
 use crate::publish::fingerprint::Fingerprint;
 use crate::replay::log;
+use crate::saturate;
 use crate::verify::rows::key_hash;
 
 /// Dead letters and replays of a task.
@@ -53,6 +54,12 @@ impl Settled {
             });
         })?;
         Ok(settled)
+    }
+
+    /// Rows that are known here.
+    pub(super) fn rows_count(&self) -> u64 {
+        let letters: usize = self.letters.values().map(HashSet::len).sum();
+        saturate::to_u64(letters + self.replays.len())
     }
 
     /// The ordinals of the rows of an object that were dead-lettered.

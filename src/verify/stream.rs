@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::{TryStreamExt, stream};
 use serde::Deserialize;
 
+use super::snapshot::Until;
 use crate::fault::Fault;
+use crate::model::sequence_number::SequenceNumber;
 use crate::route::lineage::{KnownShard, Lineage};
 use crate::sink::pages::Pages;
 use crate::sink::{ReadStart, RecordSink, SeenRecord, SinkError};
@@ -20,17 +22,20 @@ pub(super) struct Reading<'a> {
     pub(super) sink: &'a dyn RecordSink,
     /// Where to begin in each shard.
     pub(super) start: ReadStart,
+    /// Up to where something is asked about.
+    pub(super) until: &'a Until,
     /// Time from one call to the next, per shard.
     pub(super) page_interval: Duration,
 }
 
 impl Reading<'_> {
-    /// Hands every record to `take`: all records of one key in the order of the stream. Gives the time at which the
+    /// Hands every record to `take`, and whether it is later than what is asked about: all records of one key in the order of
+    /// the stream. Gives the time at which the
     /// oldest record was built, as far as the first record of each shard shows.
     pub(super) async fn read(
         &self,
         lineage: &Lineage,
-        take: &mut dyn FnMut(&SeenRecord),
+        take: &mut dyn FnMut(&SeenRecord, bool),
     ) -> Result<Option<i64>, Fault> {
         let (take, oldest) = (RefCell::new(take), Cell::new(None));
         for group in lineage.generations() {
@@ -46,11 +51,12 @@ impl Reading<'_> {
     async fn read_shard(
         &self,
         known: &KnownShard,
-        take: &RefCell<&mut dyn FnMut(&SeenRecord)>,
+        take: &RefCell<&mut dyn FnMut(&SeenRecord, bool)>,
         oldest: &Cell<Option<i64>>,
     ) -> Result<(), SinkError> {
         let reader = self.sink.read(&known.shard, self.start.clone()).await?;
         let mut pages = Pages::new(reader, self.page_interval, Some(1));
+        let until = self.until.get(&known.shard.id);
         let mut is_first = true;
         while let Some(page) = pages.next().await? {
             for record in &page.records {
@@ -58,7 +64,9 @@ impl Reading<'_> {
                     let times = [oldest.get(), built_ms(&record.payload)];
                     oldest.set(times.into_iter().flatten().min());
                 }
-                (take.borrow_mut())(record);
+                let is_later =
+                    until.is_some_and(|until| *until < SequenceNumber::new(&record.sequence_number));
+                (take.borrow_mut())(record, is_later);
             }
         }
         Ok(())
@@ -107,11 +115,12 @@ mod tests {
         let reading = Reading {
             sink: &sink,
             start: ReadStart::Oldest,
+            until: &Until::new(),
             page_interval: Duration::from_millis(20),
         };
         let mut seen = Vec::new();
         let start = tokio::time::Instant::now();
-        let mut take = |record: &SeenRecord| seen.push(built_ms(&record.payload).unwrap());
+        let mut take = |record: &SeenRecord, _is_later: bool| seen.push(built_ms(&record.payload).unwrap());
         let oldest = reading.read(&description.lineage, &mut take).await.unwrap();
         assert_eq!(seen.len(), 2);
         assert_eq!(oldest, Some(seen[1]));

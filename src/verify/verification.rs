@@ -1,6 +1,6 @@
 //! One comparison from its question to its report.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -11,13 +11,12 @@ use super::plan::{Content, Plan, Selection, plan};
 use super::report::{
     Completeness, Counts, MissingRow, ObjectFindings, Report, SCHEMA_VERSION, TableFindings,
 };
-use super::settled::Settled;
+use super::snapshot::Snapshot;
 use super::stream::Reading;
-use crate::checkpoint::store::{ObjectEntry, ObjectState, TaskState};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::READ_INTERVAL;
-use crate::model::{QueueName, Table};
+use crate::model::Table;
 use crate::read::rendered_rows::{RenderedRow, RowReader};
 use crate::saturate;
 use crate::settings::TargetConfig;
@@ -30,49 +29,6 @@ const CONTROL_TABLE: &str = "(control records)";
 const OTHER_TABLE: &str = "(tables that are gone)";
 /// Clocks of a bucket and of a stream may differ by this much.
 const CLOCKS_DIFFER_MS: i64 = 5 * 60 * 1_000;
-
-/// What is known of what a task has sent, at a moment at which nothing was in flight.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// What the checkpoint says of the task.
-    pub task: TaskState,
-    /// Every object that the checkpoint knows, by queue and number.
-    pub entries: Vec<ObjectEntry>,
-    /// Dead letters and replays.
-    pub settled: Settled,
-}
-
-impl Snapshot {
-    /// Rows that are compared if this is asked for, before any is read.
-    pub fn rows_count(&self, config: &Config, selection: &Selection) -> u64 {
-        let tables = selection
-            .tables
-            .iter()
-            .filter_map(|table| config.tables.get(table.0));
-        let queues: BTreeSet<_> = tables
-            .map(|table| QueueName::load(&table.stored_name()))
-            .collect();
-        let is_asked_for = |entry: &&ObjectEntry| {
-            let queue = &entry.id.queue;
-            (queues.is_empty() || queue.is_of_changes() || queues.contains(queue))
-                && selection
-                    .since_ms
-                    .is_none_or(|since| entry.version.modified_ms >= since)
-        };
-        self.entries.iter().filter(is_asked_for).map(rows_of).sum()
-    }
-}
-
-/// Rows of an object that are settled.
-fn rows_of(entry: &ObjectEntry) -> u64 {
-    match &entry.state {
-        ObjectState::Registered => 0,
-        ObjectState::Open(progress) => progress.totals.records,
-        ObjectState::Done(totals)
-        | ObjectState::Quarantined { totals, .. }
-        | ObjectState::Decided { totals, .. } => totals.records,
-    }
-}
 
 /// What is compared with what.
 #[derive(Debug)]
@@ -128,12 +84,14 @@ impl Verification<'_> {
             stream: &stream,
             selection: &self.selection,
             settled: &self.snapshot.settled,
+            is_quiet: !self.snapshot.until.is_empty(),
         };
         let all = plan.objects.len();
         let each = |done, rows| watch(VerifyProgress::Objects { done, all, rows });
         let mut expectation = expecting.read(&plan, &each).await?;
         let reading = Reading {
             sink: self.sink,
+            until: &self.snapshot.until,
             start: self.start(),
             page_interval: match self.config.target {
                 TargetConfig::Kinesis { .. } => READ_INTERVAL,
@@ -141,8 +99,13 @@ impl Verification<'_> {
             },
         };
         let rows = &mut expectation.rows;
-        let mut take = |record: &crate::sink::SeenRecord| {
-            rows.take(record.partition_key.as_bytes(), &record.payload);
+        let mut take = |record: &crate::sink::SeenRecord, is_later: bool| {
+            let (key, payload) = (record.partition_key.as_bytes(), &record.payload);
+            if is_later {
+                rows.take_later(key, payload);
+            } else {
+                rows.take(key, payload);
+            }
             watch(VerifyProgress::Stream {
                 records: rows.records_count(),
             });

@@ -79,6 +79,29 @@ fn a_running_task_compares_everything_and_goes_on() {
 }
 
 #[test]
+fn what_is_sent_meanwhile_is_neither_foreign_nor_repeated() {
+    let (task, running, address) = running_task();
+    // The same rows again, in every byte, before the stream is read.
+    let (code, begun) = order(address, "/api/v1/verify", &json!({})).unwrap();
+    assert_eq!((code, &begun["report"]["number"]), (200, &json!(1)), "{begun:#}");
+    task.write("data/cdc/b2.csv", "INSERT,orders,shop,3,1.00,third\n");
+    wait_until("it has ended", || {
+        snapshot(address)["verify"]["is_running"] == false
+    });
+    wait_until("it goes on", || task.records_count() == RECORDS + 1);
+    // Now they are there before the question.
+    let shown = compare(address, &json!({}));
+    assert_eq!(shown["report"]["stream_records"], RECORDS + 1, "{shown:#}");
+    assert_eq!(shown["last"]["rows_repeated"], 0, "{shown:#}");
+    let first: Value = serde_json::from_str(&look_up(address, "/api/v1/verify/result")).unwrap();
+    assert_eq!(
+        (&first["report_number"], &first["number"]),
+        (&json!(2), &json!(2))
+    );
+    end(running);
+}
+
+#[test]
 fn what_is_asked_for_is_compared_and_counts_as_a_part() {
     let (_task, running, address) = running_task();
     let shown = compare(address, &json!({ "tables": ["shop.orders"] }));

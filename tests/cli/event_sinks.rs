@@ -145,7 +145,8 @@ fn what_a_command_does_while_no_task_runs_is_told_by_the_next_run() {
     let webhook = Collector::start("200 OK");
     let task = task(&webhook.endpoint);
     task.brigade(&["run", "--once"]).expect(0);
-    task.brigade(&["reload", "--table", "shop.orders"]).expect(0);
+    task.brigade(&["reload", "--table", "shop.orders", "--yes"])
+        .expect(0);
     assert_eq!(told(&webhook).len(), 3);
     task.brigade(&["run", "--once"]).expect(0);
     let all = told(&webhook);

@@ -389,7 +389,6 @@ impl Run {
         assert_eq!((fault.kind, fault.kind.exit_code()), (kind, exit_code), "{fault}");
         fault
     }
-
     /// Checks that every credit came home.
     pub(crate) fn assert_nothing_in_flight(&self) {
         assert_eq!(self.status.in_flight_bytes, 0, "a credit did not come home (F2)");

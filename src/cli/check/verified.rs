@@ -6,7 +6,7 @@ use crate::cli::text::comparison_text as text;
 use crate::cli::verify::record;
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::model::{Comparison, ComparisonOutcome};
+use crate::model::{Comparison, ComparisonOutcome, Comparisons};
 
 /// The answer.
 ///
@@ -16,20 +16,20 @@ pub(super) fn answer(path: &ConfigPath, limits: Limits) -> Result<Verdict, Fault
     let (config, _) = path.load()?;
     let known = record::read(&config.state.path)?.unwrap_or_default();
     Ok(match &known.last {
-        Some(last) => judge(last, known.last_success.as_ref(), SystemClock.now_ms(), limits),
+        Some(last) => judge(last, &known, SystemClock.now_ms(), limits),
         None => Verdict::new(Level::Unknown, "`brigade verify` never compared this state"),
     })
 }
 
-fn judge(last: &Comparison, success: Option<&Comparison>, now_ms: i64, limits: Limits) -> Verdict {
+fn judge(last: &Comparison, known: &Comparisons, now_ms: i64, limits: Limits) -> Verdict {
     let age = |at_ms: i64| seconds(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0));
     let mut findings = Vec::new();
-    let level = match last.outcome {
-        ComparisonOutcome::Complete => Level::Ok,
-        ComparisonOutcome::Incomplete | ComparisonOutcome::Unproven => Level::Warning,
-        ComparisonOutcome::Missing => Level::Critical,
-    };
-    findings.push((level, text(last)));
+    findings.push((level_of(last), text(last)));
+    // One of a part says nothing of the rest.
+    if let Some(full) = known.last_full.as_ref().filter(|full| *full != last) {
+        findings.push((level_of(full), text(full)));
+    }
+    let success = known.last_success.as_ref();
     let success_age = success.map(|success| age(success.at_ms));
     match (success, success_age) {
         (Some(_), Some(age)) => {
@@ -43,10 +43,18 @@ fn judge(last: &Comparison, success: Option<&Comparison>, now_ms: i64, limits: L
     }
     let values = vec![
         Measured::judged("age", success_age, "s", limits),
-        Measured::plain("missing", last.rows_missing),
+        Measured::plain("missing", known.findings().map_or(0, |found| found.rows_missing)),
     ];
     let fine = success.map(text).unwrap_or_default();
     Verdict::of(findings, fine, values)
+}
+
+fn level_of(comparison: &Comparison) -> Level {
+    match comparison.outcome {
+        ComparisonOutcome::Complete | ComparisonOutcome::CompleteFromOldest => Level::Ok,
+        ComparisonOutcome::Incomplete | ComparisonOutcome::Unproven => Level::Warning,
+        ComparisonOutcome::Missing => Level::Critical,
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +73,12 @@ mod tests {
     }
 
     fn said(last: Comparison, last_success: Option<Comparison>) -> String {
-        judge(&last, last_success.as_ref(), 100_000, Limits::new(10, 50)).to_string()
+        let known = Comparisons {
+            last: Some(last.clone()),
+            last_full: Some(last.clone()),
+            last_success,
+        };
+        judge(&last, &known, 100_000, Limits::new(10, 50)).to_string()
     }
 
     #[test]
@@ -93,5 +106,22 @@ mod tests {
         assert!(text.ends_with("1 row missing | age=2s;10;50 missing=1"), "{text}");
         let none = said(comparison(ComparisonOutcome::Incomplete, 99_000), None);
         assert!(none.starts_with("WARNING") && none.contains("age=U"), "{none}");
+    }
+
+    #[test]
+    fn a_part_that_was_found_does_not_hide_what_is_missing_elsewhere() {
+        let full = comparison(ComparisonOutcome::Missing, 98_000);
+        let part = Comparison {
+            is_partial: true,
+            ..comparison(ComparisonOutcome::Complete, 99_000)
+        };
+        let mut known = Comparisons::default();
+        known.add(full);
+        known.add(part.clone());
+        let text = judge(&part, &known, 100_000, Limits::new(10, 50)).to_string();
+        assert!(
+            text.starts_with("CRITICAL") && text.ends_with("missing=1"),
+            "{text}"
+        );
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::cli) struct TaskDesk {
     pub(super) store: Arc<SledStore>,
     turns: Turns,
     pub(super) noticeboard: Noticeboard,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     pub(super) comparer: Comparer,
     /// Orders that may wait for a turn.
     places: Arc<Semaphore>,
@@ -93,7 +93,7 @@ impl TaskDesk {
             config: Arc::clone(config),
             effective: Arc::new(effective),
             store: opened.store(),
-            comparer: Comparer::of(opened, comparing),
+            comparer: Comparer::of(config, opened, comparing),
             turns: pipeline.turns(),
             noticeboard: pipeline.noticeboard(),
             stop,

@@ -125,8 +125,7 @@ pub(super) fn give(config: &Config, order: &Order) -> Result<Outcome, Fault> {
 /// If it takes no orders, or does not do this.
 pub(super) fn compare_remotely(config: &Config, locked: Fault, order: VerifyOrder) -> Result<Report, Fault> {
     let remote = Remote::of(config, locked)?;
-    remote.give(&Order::Verify(order), &user())?;
-    compare::wait(&remote)
+    compare::compare_remotely(&remote, order, &user())
 }
 
 /// Sends corrected rows; only where no task runs, because they are in a file of whoever asks.

@@ -14,7 +14,7 @@ use super::checkpoint::open_existing;
 use super::text::{comparison_text, counted, grouped};
 use super::{ConfigPath, Output, OutputFormat, backends, orders, task_events};
 use crate::checkpoint::store::sled::SledStore;
-use crate::checkpoint::store::{CheckpointStore, ObjectEntry, StoreError};
+use crate::checkpoint::store::{CheckpointStore, ObjectEntry};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fault::{Fault, FaultKind};
@@ -25,7 +25,8 @@ use crate::saturate;
 use crate::serve::desk::VerifyOrder;
 use crate::supervise::events::TaskEvent;
 use crate::verify::report::{Completeness, Report};
-use crate::verify::verification::{Snapshot, Verification, VerifyProgress};
+use crate::verify::snapshot::{Snapshot, Until};
+use crate::verify::verification::{Verification, VerifyProgress};
 use crate::verify::{Selection, Settled};
 
 /// Time between two drawings of the progress line.
@@ -99,38 +100,42 @@ fn compare_here(config: &Config, store: &SledStore, selection: Selection) -> Res
         line.finish();
         report
     })?;
-    remember(config, &report, now_ms, is_partial)?;
+    remember(config, &report, now_ms, is_partial);
     Ok(report)
 }
 
 /// Keeps what was found, where `brigade check verify` and the events of the task have it.
-///
-/// # Errors
-/// If the event cannot be written and the task is to stop then.
-pub(super) fn remember(
-    config: &Config,
-    report: &Report,
-    at_ms: i64,
-    is_partial: bool,
-) -> Result<Comparisons, Fault> {
+pub(super) fn remember(config: &Config, report: &Report, at_ms: i64, is_partial: bool) -> Comparisons {
     let comparison = record::comparison_of(report, at_ms, is_partial);
     let text = comparison_text(&comparison);
     let comparisons = record::keep(&config.state.path, comparison);
-    task_events::announce(config, &TaskEvent::Compared(text))?;
-    Ok(comparisons)
+    // What was found counts, also if nobody can be told.
+    if let Err(error) = task_events::announce(config, &TaskEvent::Compared(text)) {
+        tracing::warn!(%error, "the event of a comparison cannot be written");
+    }
+    comparisons
 }
 
-/// What is known of what a task sent, at a moment at which nothing is in flight. Blocks.
+/// What is known of what a task that does not run has sent.
 ///
 /// # Errors
 /// If the state or the dead letters cannot be read.
-pub(super) fn snapshot(config: &Config, store: &SledStore) -> Result<Snapshot, Fault> {
-    let folder = &config.errors.dead_letters;
+fn snapshot(config: &Config, store: &SledStore) -> Result<Snapshot, Fault> {
     Ok(Snapshot {
         task: store.load().map_err(Fault::from)?.task,
-        entries: entries(store).map_err(Fault::from)?,
-        settled: Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))?,
+        entries: entries(store)?,
+        settled: settled(config)?,
+        until: Until::new(),
     })
+}
+
+/// Dead letters and replays. Blocks.
+///
+/// # Errors
+/// If they cannot be read.
+pub(super) fn settled(config: &Config) -> Result<Settled, Fault> {
+    let folder = &config.errors.dead_letters;
+    Settled::read(folder).map_err(|error| super::dead_letters::unreadable(folder, &error))
 }
 
 /// What is asked for.
@@ -174,13 +179,17 @@ pub(super) fn table_of(config: &Config, name: &str) -> Result<TableIndex, Fault>
 }
 
 /// Every object that has a number, by queue and number.
-fn entries(store: &SledStore) -> Result<Vec<ObjectEntry>, StoreError> {
+///
+/// # Errors
+/// If the state cannot be read.
+pub(super) fn entries(store: &SledStore) -> Result<Vec<ObjectEntry>, Fault> {
     let mut entries = Vec::new();
-    for queue in store.queues()? {
-        store.for_each_object(&queue, &mut |entry| {
+    for queue in store.queues().map_err(Fault::from)? {
+        let each = store.for_each_object(&queue, &mut |entry| {
             entries.push(entry);
             ControlFlow::Continue(())
-        })?;
+        });
+        each.map_err(Fault::from)?;
     }
     Ok(entries)
 }

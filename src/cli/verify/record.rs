@@ -28,7 +28,8 @@ pub(in crate::cli) fn comparison_of(report: &Report, at_ms: i64, is_partial: boo
     Comparison {
         at_ms,
         outcome: match report.verdict {
-            Completeness::Complete | Completeness::CompleteFromOldest => ComparisonOutcome::Complete,
+            Completeness::Complete => ComparisonOutcome::Complete,
+            Completeness::CompleteFromOldest => ComparisonOutcome::CompleteFromOldest,
             Completeness::Incomplete => ComparisonOutcome::Incomplete,
             Completeness::Unproven => ComparisonOutcome::Unproven,
             Completeness::Missing => ComparisonOutcome::Missing,
@@ -36,6 +37,7 @@ pub(in crate::cli) fn comparison_of(report: &Report, at_ms: i64, is_partial: boo
         is_partial,
         rows_found: report.total.rows_found,
         rows_missing: report.total.rows_missing,
+        rows_expired: report.total.rows_expired,
         rows_repeated: report.total.rows_repeated,
         rows_out_of_order: report.total.rows_out_of_order,
     }
@@ -60,10 +62,10 @@ pub(in crate::cli) fn keep(state: &Path, last: Comparison) -> Comparisons {
     record.comparisons
 }
 
-/// What was kept; nothing if that cannot be read, which is no reason not to run.
+/// What was kept; nothing if that cannot be read: the task runs all the same.
 pub(in crate::cli) fn known(state: &Path) -> Comparisons {
     let kept = read(state).unwrap_or_else(|error| {
-        tracing::warn!(%error, "what the last comparison found is not known");
+        tracing::warn!(%error, "what the last comparison found cannot be read");
         None
     });
     kept.unwrap_or_default()

@@ -162,6 +162,12 @@ impl Kind {
         matches!(self, Self::Text(_, Secrecy::Secret))
     }
 
+    /// Whether what stands here by mistake may be a value that nobody may see: a secret in place of its group.
+    pub fn may_hold_secret(&self) -> bool {
+        let is_below = |group: &Group| group.keys().any(|key| key.kind.may_hold_secret());
+        self.is_secret() || self.group().is_some_and(is_below)
+    }
+
     /// What is allowed, in words: for messages and comments.
     pub fn allowed(&self) -> String {
         match self {

@@ -91,6 +91,10 @@ fn streams_urls_and_the_like_follow_the_rules_of_aws() {
         &["http://collector:4318", "http://h/", ""],
         &["https://h", "h:1", "http://h/v1/traces"],
     );
+}
+
+#[test]
+fn sinks_for_events_follow_the_rules_of_aws() {
     check(
         &WEBHOOK_URL,
         &["https://h/a/b?c=d", "http://127.0.0.1:9/x", ""],

@@ -89,7 +89,6 @@ pub(super) fn resolve(
     let MappedTables { tables, mappings } = tables?;
     let target = target?;
     let errors = errors::errors(&root, folder);
-    let event_sinks = event_sinks::event_sinks(&root, report);
     let telemetry = root.section("telemetry")?;
     Some(Config {
         task: root.text("task")?.to_owned(),
@@ -105,7 +104,7 @@ pub(super) fn resolve(
         state: state?,
         limits: limits?,
         api: api::api(&root)?,
-        event_sinks: event_sinks?,
+        event_sinks: event_sinks::event_sinks(&root, report)?,
         otlp_endpoint: telemetry.section("otlp")?.filled_text("endpoint"),
         is_emf: telemetry.boolean("emf")?,
         otlp: otlp(&telemetry.section("otlp")?)?,

@@ -161,7 +161,7 @@ metrics! {
     VERIFY_LAST_SUCCESS = Gauge "brigade.verify_last_success.timestamp" "s" []
         "When `brigade verify` last compared everything with the stream and missed nothing, in seconds since the epoch. No value before that.";
     VERIFY_ROWS = Gauge "brigade.verify_rows" "{row}" ["finding"]
-        "What the last comparison found: rows that are `missing`, `repeated` or `out_of_order`. No value before the first one.";
+        "What the last comparison of everything found, and one of a part since: rows that are `missing`, `repeated` or `out_of_order`. No value before the first one.";
     TASK_STATE = Gauge "brigade.task_state" "" ["state"]
         "1 for the state of the task: `starting`, `full_load`, `changes`, `paused` or `stopping`; 0 for the others.";
     BUILD_INFO = Gauge "brigade.build_info" "" ["version"]

@@ -22,6 +22,7 @@ export function verify(compared, status, nowMs) {
     terms(byId("verify"), [
       { label: "Found", value: grouped(last.rows_found) },
       { label: "Missing", ...bad(last.rows_missing, "bad") },
+      ...(last.rows_expired > 0 ? [{ label: "Expired", ...bad(last.rows_expired, "") }] : []),
       { label: "Repeated", ...bad(last.rows_repeated, "") },
       { label: "Out of order", ...bad(last.rows_out_of_order, "") },
     ]);

@@ -53,7 +53,7 @@ export function concerns(status, compared) {
   tell(stalled, "shard", "stalled");
   tell(doubtful, "shard", "in doubt");
   tell(status.set_aside, "file", "set aside");
-  tell(compared?.last?.rows_missing ?? 0, "row", "missing in the stream");
+  tell(compared?.findings?.rows_missing ?? 0, "row", "missing in the stream");
   if (texts.length === 0) return "";
   const text = texts.length > 1 ? `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}` : texts[0];
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
@@ -198,6 +198,7 @@ export function marginWarning(ms) {
 
 const VERDICTS = {
   complete: { text: "✓ Complete: every delivered row is in the stream", tone: "good" },
+  complete_from_oldest: { text: "✓ Nothing is missing as far back as the stream goes", tone: "good" },
   incomplete: { text: "▲ Incomplete: files are set aside", tone: "warn" },
   unproven: { text: "▲ Unproven: some rows could not be compared", tone: "warn" },
   missing: { text: "✗ Rows are missing in the stream", tone: "bad" },
@@ -207,7 +208,8 @@ const VERDICTS = {
 export function verdict(known) {
   if (!known) return { text: "Nothing is known of comparisons of the stream with the files." };
   if (!known.last) return { text: known.is_running ? "The first comparison is under way." : "The stream was not compared with the files yet." };
-  return VERDICTS[known.last.outcome] ?? { text: printable(known.last.outcome), tone: "warn" };
+  const { text, tone } = VERDICTS[known.last.outcome] ?? { text: printable(known.last.outcome), tone: "warn" };
+  return { text: known.last.is_partial ? `${text}; some tables or files only` : text, tone };
 }
 
 export function verifyNote(known, nowMs) {

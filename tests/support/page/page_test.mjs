@@ -261,7 +261,7 @@ const tests = {
     await shows(page, "#verify-outcome", "was not compared with the files yet");
     snapshot.verify = {
       is_running: false, last: comparison({ outcome: "missing", rows_missing: 1234, is_partial: true }), last_success: comparison({ at_ms: Date.now() - 3 * 86_400_000 }),
-      problem: "shard 3 could not be read",
+      findings: { rows_missing: 1234, rows_repeated: 0, rows_out_of_order: 0 }, problem: "shard 3 could not be read",
     };
     await shows(page, "#verify-outcome", "Rows are missing in the stream");
     for (const [place, part] of [["#verify", "1,234"], ["#verify", "48,812"], ["#verify-note", "some tables, 2 h ago"], ["#verify-success", "3 d ago"],
