@@ -44,14 +44,13 @@ pub(super) fn overlay(root: &mut Node, text: &str, of_document: &mut Report, rep
             continue;
         };
         let names: Vec<_> = path.split('.').collect();
-        match put(entries, &names, place, value_of(&setting)) {
-            Some(given) => warn_of_contradiction(&path, given, &setting, report),
-            None => {
-                let SettingKey {
-                    setting: name, place, ..
-                } = setting;
-                members.insert(path, Member { name, place });
-            }
+        if let Some(given) = put(entries, &names, place, value_of(&setting)) {
+            warn_of_contradiction(&path, given, &setting, report);
+        } else {
+            let SettingKey {
+                setting: name, place, ..
+            } = setting;
+            members.insert(path, Member { name, place });
         }
     }
     members

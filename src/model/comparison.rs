@@ -129,8 +129,8 @@ mod tests {
     #[test]
     fn a_part_in_which_nothing_is_wrong_says_nothing_of_the_rest() {
         let of = |rows_missing, is_partial| Comparison {
-            rows_missing,
             is_partial,
+            rows_missing,
             ..Comparison::default()
         };
         let mut known = Comparisons::default();

@@ -83,7 +83,7 @@ fn with_body<T: DeserializeOwned + Send + 'static>(order: fn(T) -> Order) -> Rou
                 Ok(body) => body,
                 Err(rejection) => return wrong(rejection.status(), rejection.body_text()),
             };
-            match serde_json::from_slice(&body) {
+            match object_of(&body) {
                 Ok(parsed) => carry_out(shared, order(parsed), from, headers).await,
                 Err(error) => {
                     let error = format!("the body is not as it should be: {error}");
@@ -92,6 +92,12 @@ fn with_body<T: DeserializeOwned + Send + 'static>(order: fn(T) -> Order) -> Rou
             }
         },
     )
+}
+
+/// What a body says, which is an object: a list of the values of its members would be understood as well.
+fn object_of<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body)?;
+    serde_json::from_value(members.into())
 }
 
 /// The answer to a request that cannot be understood.

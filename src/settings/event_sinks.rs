@@ -52,7 +52,7 @@ impl EventBusConfig {
 impl TopicConfig {
     /// Whether it keeps the order of what it is told, and knows what it was told before.
     pub fn is_fifo(&self) -> bool {
-        self.arn.ends_with(".fifo")
+        self.arn.rsplit_once('.').is_some_and(|(_, kind)| kind == "fifo")
     }
 
     /// The region that the ARN has.

@@ -22,7 +22,7 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 pub const EVENTS_FILE_BEFORE: &str = "events.1.jsonl";
 /// A file this long is full.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// A longer message is cut: EventBridge and SNS take 256 KiB in all.
+/// A longer message is cut: `EventBridge` and SNS take 256 KiB in all.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// Whoever appends, of this process.
 static APPENDING: Mutex<()> = Mutex::new(());

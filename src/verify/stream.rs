@@ -16,6 +16,9 @@ use crate::sink::{ReadStart, RecordSink, SeenRecord, SinkError};
 /// Shards read at once: each of them may have a page of 10 MiB in memory.
 const SHARDS_AT_ONCE: usize = 8;
 
+/// Takes a record, and whether it is later than what is asked about.
+type Take<'t> = dyn FnMut(&SeenRecord, bool) + 't;
+
 /// How to read.
 #[derive(Debug, Clone)]
 pub(super) struct Reading<'a> {
@@ -32,11 +35,7 @@ impl Reading<'_> {
     /// Hands every record to `take`, and whether it is later than what is asked about: all records of one key in the order of
     /// the stream. Gives the time at which the
     /// oldest record was built, as far as the first record of each shard shows.
-    pub(super) async fn read(
-        &self,
-        lineage: &Lineage,
-        take: &mut dyn FnMut(&SeenRecord, bool),
-    ) -> Result<Option<i64>, Fault> {
+    pub(super) async fn read(&self, lineage: &Lineage, take: &mut Take<'_>) -> Result<Option<i64>, Fault> {
         let (take, oldest) = (RefCell::new(take), Cell::new(None));
         for group in lineage.generations() {
             let shards = stream::iter(group.into_iter().map(Ok));
@@ -51,7 +50,7 @@ impl Reading<'_> {
     async fn read_shard(
         &self,
         known: &KnownShard,
-        take: &RefCell<&mut dyn FnMut(&SeenRecord, bool)>,
+        take: &RefCell<&mut Take<'_>>,
         oldest: &Cell<Option<i64>>,
     ) -> Result<(), SinkError> {
         let reader = self.sink.read(&known.shard, self.start.clone()).await?;

@@ -75,10 +75,10 @@ mod tests {
     fn said(last: Comparison, last_success: Option<Comparison>) -> String {
         let known = Comparisons {
             last: Some(last.clone()),
-            last_full: Some(last.clone()),
+            last_full: Some(last),
             last_success,
         };
-        judge(&last, &known, 100_000, Limits::new(10, 50)).to_string()
+        judge(known.last.as_ref().unwrap(), &known, 100_000, Limits::new(10, 50)).to_string()
     }
 
     #[test]
