@@ -73,7 +73,7 @@ pub(super) fn comparison_text(comparison: &Comparison) -> String {
         ComparisonOutcome::Unproven => format!("unproven: a file cannot be read again, {found} found"),
         ComparisonOutcome::Missing => format!("{} missing", counted(comparison.rows_missing, "row")),
     };
-    let part = if comparison.is_partial { " of a part" } else { "" };
+    let part = if comparison.is_partial { " in part" } else { "" };
     format!("compared{part} at {}: {what}", moment(comparison.at_ms))
 }
 

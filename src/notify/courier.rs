@@ -20,7 +20,7 @@ use crate::delays::Delays;
 
 /// Longest time a sink may take for one event.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often an event is tried that is refused for what it is.
+/// How often in a row an event is tried that is refused for what it is.
 const REFUSALS_MAX: u32 = 5;
 /// Events that wait for a sink at most. The log of events keeps about as many.
 const WAITING_MAX: usize = 4_096;
@@ -54,8 +54,8 @@ pub(super) struct Courier {
     /// How many those are, for whoever waits for the end.
     left: Arc<AtomicUsize>,
     is_away: bool,
-    /// How often the first of those that wait was tried.
-    attempts: u32,
+    /// How often in a row the first of those that wait was refused for what it is.
+    refusals: u32,
     delays: ExponentialBackoff,
     /// When it is tried again.
     next_try: Option<Instant>,
@@ -101,7 +101,7 @@ impl Courier {
             waiting: VecDeque::new(),
             left: Arc::default(),
             is_away: false,
-            attempts: 0,
+            refusals: 0,
             delays: rhythm.retry.start(),
             next_try: None,
         };
@@ -188,8 +188,14 @@ impl Courier {
             };
             match sent.unwrap_or_else(late) {
                 Ok(()) => self.taken(),
-                Err(NotTaken::Ever(error)) if self.attempts + 1 >= REFUSALS_MAX => self.give_up(&error),
-                Err(NotTaken::Ever(error) | NotTaken::Now(error)) => {
+                Err(NotTaken::Ever(error)) if self.refusals + 1 >= REFUSALS_MAX => self.give_up(&error),
+                Err(NotTaken::Ever(error)) => {
+                    self.refusals += 1;
+                    self.failed(&error);
+                    return;
+                }
+                Err(NotTaken::Now(error)) => {
+                    self.refusals = 0;
                     self.failed(&error);
                     return;
                 }
@@ -224,7 +230,7 @@ impl Courier {
             return;
         };
         self.left.store(self.waiting.len(), Ordering::Relaxed);
-        (self.attempts, self.next_try) = (0, None);
+        (self.refusals, self.next_try) = (0, None);
         self.delays.reset();
         if let Err(error) = self.cursor.note(&event.id) {
             let sink = self.sink.name();
@@ -234,7 +240,6 @@ impl Courier {
 
     /// Said once, until it works again.
     fn failed(&mut self, error: &str) {
-        self.attempts += 1;
         let delay = self.delays.next_backoff().unwrap_or(self.rhythm.retry.max);
         self.next_try = Some(Instant::now() + delay);
         let (sink, events) = (self.sink.name(), self.waiting.len());

@@ -161,6 +161,39 @@ async fn a_sink_that_is_away_for_ever_costs_bounded_memory() {
 }
 
 #[tokio::test]
+async fn only_refusals_in_a_row_say_that_an_event_is_wrong() {
+    /// Says so four times between two outages.
+    #[derive(Debug, Default)]
+    struct Recovering(AtomicUsize, AtomicUsize);
+
+    #[async_trait]
+    impl EventSink for Recovering {
+        fn name(&self) -> &'static str {
+            "webhook"
+        }
+
+        async fn send(&self, _event: &Event) -> Result<(), NotTaken> {
+            match self.0.fetch_add(1, Ordering::SeqCst) {
+                attempt if attempt >= 20 => {
+                    self.1.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                }
+                attempt if attempt % 5 == 0 => Err(NotTaken::Now("HTTP 503".to_owned())),
+                _ => Err(NotTaken::Ever("HTTP 422".to_owned())),
+            }
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Arc::new(Recovering::default());
+    let recovering: Arc<dyn EventSink> = Arc::<Recovering>::clone(&sink);
+    let courier = Courier::begin(folder.path(), recovering, FAST).unwrap();
+    write(folder.path(), &["a"]);
+    run(courier).await;
+    assert_eq!(sink.1.load(Ordering::SeqCst), 1, "it is told in the end");
+}
+
+#[tokio::test]
 async fn an_event_that_is_never_taken_does_not_hold_up_those_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Arc::new(Scripted {

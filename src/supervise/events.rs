@@ -106,7 +106,7 @@ impl TaskEvent {
             Self::Failed(text) => format!("Replication task has failed. {text}"),
             Self::FileRetried(key) => format!("A file that was set aside is to be read again: {key}"),
             Self::FileSkipped(key) => format!("The rest of a file that was set aside is left out: {key}"),
-            Self::Compared(text) => format!("The stream was compared with the files: {text}"),
+            Self::Compared(text) => format!("Stream and files were {text}"),
             Self::Ordered { title, by } => format!("Ordered by {by}: {title}"),
         }
     }
