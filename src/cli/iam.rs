@@ -87,12 +87,7 @@ fn target(config: &Config, reads_back: bool) -> Vec<Value> {
     let TargetConfig::Kinesis { stream, region, .. } = &config.target else {
         return Vec::new();
     };
-    let arn = if stream.starts_with("arn:") {
-        stream.clone()
-    } else {
-        let (partition, region) = (partition(region.as_deref()), region.as_deref().unwrap_or("*"));
-        format!("arn:{partition}:kinesis:{region}:*:stream/{stream}")
-    };
+    let arn = arn(stream, region.as_deref(), "kinesis", "stream");
     let mut statements = vec![json!({
         "Sid": "WriteStream", "Effect": "Allow", "Resource": arn,
         "Action": ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"],
@@ -110,19 +105,22 @@ fn target(config: &Config, reads_back: bool) -> Vec<Value> {
 fn events(config: &Config) -> Vec<Value> {
     let sinks = &config.event_sinks;
     let bus = sinks.event_bus.as_ref().map(|sink| {
-        let arn = if sink.bus.starts_with("arn:") {
-            sink.bus.clone()
-        } else {
-            let region = sink.region();
-            let (partition, region) = (partition(region), region.unwrap_or("*"));
-            format!("arn:{partition}:events:{region}:*:event-bus/{}", sink.bus)
-        };
+        let arn = arn(&sink.bus, sink.region(), "events", "event-bus");
         json!({ "Sid": "PutEvents", "Effect": "Allow", "Action": "events:PutEvents", "Resource": arn })
     });
     let topic = sinks.topic.as_ref().map(|topic| {
         json!({ "Sid": "PublishEvents", "Effect": "Allow", "Action": "sns:Publish", "Resource": topic.arn })
     });
     bus.into_iter().chain(topic).collect()
+}
+
+/// The ARN of what is given by its name or by its ARN, in whatever account.
+fn arn(name: &str, region: Option<&str>, service: &str, kind: &str) -> String {
+    if name.starts_with("arn:") {
+        return name.to_owned();
+    }
+    let (partition, region) = (partition(region), region.unwrap_or("*"));
+    format!("arn:{partition}:{service}:{region}:*:{kind}/{name}")
 }
 
 /// The partition of a region; that of most where it is not known.

@@ -4,12 +4,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// An event to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Event {
     /// The whole, as it is in the log: one line of JSON.
+    #[serde(skip)]
     pub(super) line: String,
     /// What tells it from all others.
     pub(super) id: String,
+    #[serde(rename = "detail-type")]
     pub(super) detail_type: String,
     pub(super) source: String,
     /// When it happened, RFC 3339.
@@ -20,39 +22,12 @@ pub(super) struct Event {
     pub(super) detail: Value,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    id: String,
-    #[serde(rename = "detail-type")]
-    detail_type: String,
-    source: String,
-    time: String,
-    resources: Vec<String>,
-    detail: Value,
-}
-
 impl Event {
     /// What a line says; nothing if it is none, as a crash may have cut it.
     pub(super) fn of(line: Vec<u8>) -> Option<Self> {
         let line = String::from_utf8(line).ok()?;
-        let envelope: Envelope = serde_json::from_str(&line).ok()?;
-        let Envelope {
-            id,
-            detail_type,
-            source,
-            time,
-            resources,
-            detail,
-        } = envelope;
-        Some(Self {
-            line,
-            id,
-            detail_type,
-            source,
-            time,
-            resources,
-            detail,
-        })
+        let event: Self = serde_json::from_str(&line).ok()?;
+        Some(Self { line, ..event })
     }
 
     /// Its id by the names of DMS, such as `DMS-EVENT-0069`.

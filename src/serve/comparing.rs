@@ -20,7 +20,7 @@ pub struct ComparingStatus {
     /// What came of earlier ones.
     #[serde(flatten)]
     pub comparisons: Comparisons,
-    /// What is wrong with the stream, as far as they know.
+    /// What is wrong with the stream, as far as they know; made of them.
     pub findings: Option<Findings>,
     /// Why the last one of this process came to nothing, if it did.
     pub problem: Option<String>,
@@ -33,14 +33,13 @@ pub struct UnderWay(Comparing);
 impl Comparing {
     /// Shows what earlier processes found.
     pub fn show(&self, comparisons: Comparisons) {
-        let mut status = self.lock();
-        status.findings = comparisons.findings();
-        status.comparisons = comparisons;
+        self.lock().comparisons = comparisons;
     }
 
     /// What is known now.
     pub fn status(&self) -> ComparingStatus {
         let mut status = self.lock().clone();
+        status.findings = status.comparisons.findings();
         if status.is_running {
             status.problem = None;
         }

@@ -36,7 +36,7 @@ pub(super) fn labelled<const N: usize>(label: &'static str, counts: [(&str, u64)
 
 /// What the last comparison of the stream with the files found.
 pub(super) fn verify_rows(view: &View) -> Readings {
-    let Some(found) = view.comparing.status().comparisons.findings() else {
+    let Some(found) = view.comparing.status().findings else {
         return Readings::new();
     };
     labelled(

@@ -25,26 +25,24 @@ pub struct Snapshot {
 /// The last record of each shard that is asked about, by the id of the shard; of others all are.
 pub type Until = HashMap<String, SequenceNumber>;
 
-impl Snapshot {
-    /// Rows that are compared if this is asked for, before any is read: what takes memory.
-    pub fn rows_count(&self, config: &Config, selection: &Selection) -> u64 {
-        let tables = selection
-            .tables
-            .iter()
-            .filter_map(|table| config.tables.get(table.0));
-        let queues: BTreeSet<_> = tables
-            .map(|table| QueueName::load(&table.stored_name()))
-            .collect();
-        let is_asked_for = |entry: &&ObjectEntry| {
-            let queue = &entry.id.queue;
-            (queues.is_empty() || queue.is_of_changes() || queues.contains(queue))
-                && selection
-                    .since_ms
-                    .is_none_or(|since| entry.version.modified_ms >= since)
-        };
-        let rows: u64 = self.entries.iter().filter(is_asked_for).map(rows_of).sum();
-        rows + self.settled.rows_count()
-    }
+/// Rows that are compared if this is asked for, before any is read: what takes memory.
+pub fn rows_count(entries: &[ObjectEntry], settled: &Settled, config: &Config, selection: &Selection) -> u64 {
+    let tables = selection
+        .tables
+        .iter()
+        .filter_map(|table| config.tables.get(table.0));
+    let queues: BTreeSet<_> = tables
+        .map(|table| QueueName::load(&table.stored_name()))
+        .collect();
+    let is_asked_for = |entry: &&ObjectEntry| {
+        let queue = &entry.id.queue;
+        (queues.is_empty() || queue.is_of_changes() || queues.contains(queue))
+            && selection
+                .since_ms
+                .is_none_or(|since| entry.version.modified_ms >= since)
+    };
+    let rows: u64 = entries.iter().filter(is_asked_for).map(rows_of).sum();
+    rows + settled.rows_count()
 }
 
 /// Rows of an object that are settled.

@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::orders::{order, running_task, snapshot, task_with_orders};
+use crate::orders::{order, running_task, snapshot};
 use crate::serve::{ask_with, end, metric};
-use crate::task_folder::{RECORDS, TaskFolder, wait_until};
+use crate::task_folder::{RECORDS, Settings, TOKEN, TaskFolder, wait_until};
 
 fn look_up(address: SocketAddr, path: &str) -> String {
-    let headers = format!("Host: {address}\r\nAuthorization: Bearer a-token-of-16-letters\r\n");
+    let headers = format!("Host: {address}\r\nAuthorization: Bearer {TOKEN}\r\n");
     let (code, text) = ask_with(address, "GET", path, &headers, "").unwrap();
     assert_eq!(code, 200, "{text}");
     text
@@ -125,7 +125,7 @@ fn what_is_asked_for_is_compared_and_counts_as_a_part() {
 
 #[test]
 fn a_row_that_is_missing_is_told_everywhere() {
-    let (task, address) = task_with_orders();
+    let (task, address) = TaskFolder::with_orders();
     task.brigade(&["run", "--once"]).expect(0);
     for shard in 0..2 {
         let path = task.path().join(format!("out/shard-{shard:03}.ndjson"));
@@ -165,4 +165,15 @@ fn a_row_that_is_missing_is_told_everywhere() {
     });
     assert_eq!(snapshot(address)["verify"]["last"]["rows_missing"], 1);
     end(running);
+}
+
+#[test]
+fn what_a_comparison_cannot_keep_is_said() {
+    let task = TaskFolder::new(&Settings::default());
+    task.brigade(&["run", "--once"]).expect(0);
+    std::fs::create_dir(task.path().join("state/verify.json")).unwrap();
+    let ended = task.brigade(&["verify"]).expect(0);
+    for text in ["earlier comparisons are not known", "will not know of this"] {
+        assert!(ended.stderr.contains(text), "{ended:?}");
+    }
 }

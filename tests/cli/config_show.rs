@@ -9,8 +9,8 @@
 
 use serde_json::{Value, json};
 
-use crate::serve::{ask_with, end, free_address, wait};
-use crate::task_folder::{Ended, Settings, TaskFolder};
+use crate::serve::{ask_with, end, wait};
+use crate::task_folder::{Ended, Settings, TaskFolder, free_address};
 
 const TOKEN: &str = "a-token-in-a-file-of-its-own";
 

@@ -12,8 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::collector::Collector;
-use crate::serve::free_address;
-use crate::task_folder::{RECORDS, Settings, TaskFolder, wait_until};
+use crate::task_folder::{RECORDS, Settings, TaskFolder, free_address, wait_until};
 
 const SECRET_PATH: &str = "/hook-that-is-secret?key=k";
 const TOKEN: &str = "webhook-token-of-the-test";

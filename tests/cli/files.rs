@@ -6,32 +6,11 @@
     reason = "a test that cannot be set up has to fail"
 )]
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::broken_file::{KEY, ROWS, put, rows};
 use crate::data_files::logged;
 use crate::task_folder::{RECORDS, Settings, TaskFolder};
-
-/// The file that breaks: its name sorts after those that are there.
-pub(crate) const KEY: &str = "cdc/d.csv.gz";
-/// Its rows.
-pub(crate) const ROWS: usize = 20_000;
-
-pub(crate) fn rows() -> String {
-    let rows = (0..ROWS).map(|id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100));
-    rows.collect()
-}
-
-pub(crate) fn put(task: &TaskFolder, text: &str, cut: impl FnOnce(&mut Vec<u8>)) {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
-    let mut bytes = encoder.finish().unwrap();
-    cut(&mut bytes);
-    std::fs::write(task.path().join("data").join(KEY), bytes).unwrap();
-}
 
 /// A task that has read a file whose second half is missing.
 fn task_with_a_broken_file() -> (TaskFolder, usize) {

@@ -1,5 +1,7 @@
 //! The real binary as a user runs it: its commands, exit codes, output and files.
 
+#[path = "../support/broken_file.rs"]
+mod broken_file;
 #[path = "../support/collector.rs"]
 mod collector;
 #[path = "../support/import_form.rs"]

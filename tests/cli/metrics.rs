@@ -17,8 +17,8 @@ use bucket_brigade::observe::metrics::catalog::METRICS;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::serve::{NOT_HERE, ask, ask_with, end, free_address, metric, settled_task, wait};
-use crate::task_folder::{Ended, Settings, TaskFolder};
+use crate::serve::{NOT_HERE, ask, ask_with, end, metric, settled_task, wait};
+use crate::task_folder::{Ended, Settings, TaskFolder, free_address};
 
 #[test]
 fn who_asks_for_open_metrics_gets_them() {

@@ -10,27 +10,16 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::files;
-use crate::serve::{ask, ask_with, end, free_address};
-use crate::task_folder::{RECORDS, Running, Settings, TaskFolder, wait_until};
-
-const TOKEN: &str = "a-token-of-16-letters";
+use crate::broken_file;
+use crate::serve::{ask, ask_with, end};
+use crate::task_folder::{RECORDS, Running, Settings, TOKEN, TaskFolder, free_address, wait_until};
 
 /// A running task that takes orders, with all of its rows sent.
 pub(crate) fn running_task() -> (TaskFolder, Running, SocketAddr) {
-    let (task, address) = task_with_orders();
+    let (task, address) = TaskFolder::with_orders();
     let running = task.start();
     wait_until("all is sent", || task.records_count() == RECORDS);
     (task, running, address)
-}
-
-pub(crate) fn task_with_orders() -> (TaskFolder, SocketAddr) {
-    let address = free_address();
-    let task = TaskFolder::new(&Settings {
-        listen: format!("{address}\", token: \"{TOKEN}"),
-        ..Settings::default()
-    });
-    (task, address)
 }
 
 /// The answer to an order.
@@ -256,26 +245,30 @@ fn a_table_is_reloaded_while_the_task_runs() {
 #[test]
 fn a_broken_file_is_read_on_while_the_task_runs() {
     let (task, running, address) = running_task();
-    files::put(&task, &files::rows(), |bytes| bytes.truncate(bytes.len() / 2));
+    broken_file::put(&task, &broken_file::rows(), |bytes| {
+        bytes.truncate(bytes.len() / 2);
+    });
     wait_until("it is set aside", || {
         snapshot(address)["status"]["set_aside"] == 1
     });
     let listed = task.json(&["files", "list"]);
-    assert_eq!(listed["files"][0]["key"], files::KEY, "{listed:#}");
+    assert_eq!(listed["files"][0]["key"], broken_file::KEY, "{listed:#}");
     let sent = task.records_count() - RECORDS;
     assert!(
-        sent > 0 && sent < files::ROWS,
+        sent > 0 && sent < broken_file::ROWS,
         "the rows before the break: {sent}"
     );
-    files::put(&task, &files::rows(), |_bytes| {});
-    let ended = task.brigade(&["files", "retry", files::KEY]).expect(0);
+    broken_file::put(&task, &broken_file::rows(), |_bytes| {});
+    let ended = task.brigade(&["files", "retry", broken_file::KEY]).expect(0);
     assert!(
         ended
             .stdout
             .starts_with("the task reads cdc/d.csv.gz after its first"),
         "{ended:?}"
     );
-    wait_until("it is read on", || task.records_count() == RECORDS + files::ROWS);
+    wait_until("it is read on", || {
+        task.records_count() == RECORDS + broken_file::ROWS
+    });
     wait_until("nothing waits", || snapshot(address)["status"]["set_aside"] == 0);
     end(running);
     assert_each_row_once(&task);
@@ -326,7 +319,7 @@ fn dead_letters_are_sent_again_while_the_task_runs() {
 /// Another task may be served where the one that is meant was.
 #[test]
 fn an_order_goes_to_the_process_that_has_the_state_and_to_no_other() {
-    let (task, address) = task_with_orders();
+    let (task, address) = TaskFolder::with_orders();
     task.brigade(&["run", "--once"]).expect(0);
     let other = TaskFolder::new(&Settings {
         task: "other",
@@ -365,7 +358,7 @@ fn an_order_goes_to_the_process_that_has_the_state_and_to_no_other() {
 #[test]
 fn an_order_at_the_end_of_a_run_is_carried_out_by_it_or_refused() {
     for wait_ms in (0..16).map(|step| 12 * step) {
-        let (task, address) = task_with_orders();
+        let (task, address) = TaskFolder::with_orders();
         let mut once = TaskFolder::start_command(task.command(&["run", "--once"]));
         std::thread::sleep(std::time::Duration::from_millis(wait_ms));
         let answer = order(

@@ -17,8 +17,8 @@ use bucket_brigade::sandbox::kinesis::{SandboxKinesis, ShardLimits};
 use serde_json::{Value, json};
 
 use crate::collector::{Collector, contains};
-use crate::serve::{ask_with, end, free_address, wait};
-use crate::task_folder::{Settings, TaskFolder};
+use crate::serve::{ask_with, end, wait};
+use crate::task_folder::{Settings, TaskFolder, free_address};
 
 /// Stands in every row, in every column in turn.
 const CANARY: &str = "canaryQ7xW2v";

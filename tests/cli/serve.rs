@@ -14,13 +14,7 @@ use bucket_brigade::observe::metrics::catalog::{Kind, METRICS};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::task_folder::{Running, Settings, TaskFolder};
-
-/// An address that nobody has.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
+use crate::task_folder::{Running, Settings, TaskFolder, free_address};
 
 /// A running task of which everything is settled, at an address.
 pub(crate) fn settled_task(more: &str) -> (TaskFolder, Running, SocketAddr) {

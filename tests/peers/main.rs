@@ -9,6 +9,9 @@ mod kcl_process;
 #[path = "../support/servers/mod.rs"]
 mod servers;
 #[cfg(feature = "sandbox")]
+#[path = "../support/broken_file.rs"]
+mod broken_file;
+#[cfg(feature = "sandbox")]
 #[expect(dead_code, reason = "the tests in `tests/cli` use the rest")]
 #[path = "../support/killed.rs"]
 mod killed;

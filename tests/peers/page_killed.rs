@@ -16,9 +16,9 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::killed::{self, Killer, Moment, Order, TOKEN, moment};
+use crate::killed::{self, Killer, Moment, Order, moment};
 use crate::servers::install;
-use crate::task_folder::TaskFolder;
+use crate::task_folder::{TOKEN, TaskFolder};
 
 /// Lives that are cut short, per order.
 const KILLS: u64 = 4;

@@ -8,23 +8,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rand::Rng;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::task_folder::{Running, Settings, TaskFolder, wait_until};
+use crate::broken_file::{KEY, put, rows};
+use crate::task_folder::{Running, TaskFolder, wait_until};
 
-/// The token of the tasks.
-pub const TOKEN: &str = "a-token-of-16-letters";
-/// The file that is set aside: its name sorts after those that are there.
-const KEY: &str = "cdc/d.csv.gz";
-const DECIDED_ROWS: usize = 20_000;
 const LETTER_ROWS: u64 = 3_000;
 /// Longest wait until an order begins, however busy the machine.
 const BEGIN_MAX: Duration = Duration::from_secs(3);
@@ -69,16 +63,6 @@ pub trait Killer {
     fn kill(&mut self, task: &TaskFolder, address: SocketAddr, order: &Order, moment: &Moment<'_>) -> bool;
 }
 
-/// A task in a folder that takes orders at an address of its own.
-fn task_with_orders() -> (TaskFolder, SocketAddr) {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let task = TaskFolder::new(&Settings {
-        listen: format!("{address}\", token: \"{TOKEN}"),
-        ..Settings::default()
-    });
-    (task, address)
-}
-
 fn is_ready(address: SocketAddr) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect(address)?;
@@ -114,7 +98,7 @@ fn end(mut running: Running, code: i32) {
 
 /// A table that is loaded, is loaded again on order; gives whether the order was carried out, and how many loads there are.
 pub fn reload(killer: &mut impl Killer, after: Duration) -> (bool, usize) {
-    let (task, address) = task_with_orders();
+    let (task, address) = TaskFolder::with_orders();
     let rows: Vec<_> = (10..4_000).map(|id| format!("{id},1.00,row {id}\n")).collect();
     task.write("data/shop/orders/LOAD2.csv", &rows.concat());
     let running = start(&task, address);
@@ -150,26 +134,16 @@ fn is_set_aside(task: &TaskFolder) -> bool {
     files.iter().any(|file| file["decision"].is_null())
 }
 
-fn put_file(task: &TaskFolder, cut: impl FnOnce(&mut Vec<u8>)) {
-    let row = |id| format!("INSERT,orders,shop,{},1.00,row {id}\n", id + 100);
-    let rows: String = (0..DECIDED_ROWS).map(row).collect();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(rows.as_bytes()).unwrap();
-    let mut bytes = encoder.finish().unwrap();
-    cut(&mut bytes);
-    std::fs::write(task.path().join("data").join(KEY), bytes).unwrap();
-}
-
 /// A file of which half was missing is read on, on order; says whether that was decided.
 pub fn decide(killer: &mut impl Killer, after: Duration) -> bool {
-    let (task, address) = task_with_orders();
-    put_file(&task, |bytes| bytes.truncate(bytes.len() / 2));
+    let (task, address) = TaskFolder::with_orders();
+    put(&task, &rows(), |bytes| bytes.truncate(bytes.len() / 2));
     let running = start(&task, address);
     wait_until("it is set aside, and all before the break is settled", || {
         status(&task)["in_flight_bytes"] == 0 && is_set_aside(&task)
     });
     end(running, 65);
-    put_file(&task, |_bytes| {});
+    put(&task, &rows(), |_bytes| {});
     let order = Order {
         path: "/api/v1/files/decide",
         body: json!({ "key": KEY, "decision": "retry_at_mark" }),
@@ -198,7 +172,7 @@ pub fn decide(killer: &mut impl Killer, after: Duration) -> bool {
 /// Dead letters of many rows that are good by now are sent on order, killed at some moments, each after a share of them, in
 /// per cent, was sent; says how often that was in the middle.
 pub fn replay(killer: &mut impl Killer, moments: &[(u64, Duration)]) -> usize {
-    let (task, address) = task_with_orders();
+    let (task, address) = TaskFolder::with_orders();
     let row = |id| format!("INSERT,orders,shop,{},12345678901.5,late {id}\n", id + 100);
     let bad: Vec<_> = (0..LETTER_ROWS).map(row).collect();
     task.write("data/cdc/e.csv", &bad.concat());

@@ -8,6 +8,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -33,6 +34,15 @@ const TABLE_DEFINITION: &str = r#"{
   ]
 }
 "#;
+
+/// The token of a task that takes orders.
+pub const TOKEN: &str = "a-token-of-16-letters";
+
+/// An address that nobody has.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
 
 /// What of the configuration a test changes.
 #[derive(Debug, Clone)]
@@ -84,6 +94,16 @@ impl TaskFolder {
         task.write("data/cdc/c.csv", "UPDATE,orders,shop,3,2.00,third\n");
         task.configure(settings);
         task
+    }
+
+    /// The same, which takes orders with [`TOKEN`] at an address of its own.
+    pub fn with_orders() -> (Self, SocketAddr) {
+        let address = free_address();
+        let task = Self::new(&Settings {
+            listen: format!("{address}\", token: \"{TOKEN}"),
+            ..Settings::default()
+        });
+        (task, address)
     }
 
     /// Writes the configuration anew.

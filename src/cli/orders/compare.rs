@@ -29,7 +29,7 @@ use crate::supervise::events::TaskEvent;
 use crate::supervise::turns::Turn;
 use crate::verify::Selection;
 use crate::verify::report::{ObjectFindings, Report};
-use crate::verify::snapshot::{Snapshot, Until};
+use crate::verify::snapshot::{Snapshot, rows_count};
 use crate::verify::verification::Verification;
 
 /// Version of the JSON shape; consumers ignore members they do not know.
@@ -170,13 +170,8 @@ impl TaskDesk {
 
     /// Refuses what would take too much memory, before anything is interrupted for it.
     fn check_size(&self, selection: &Selection) -> Result<(), Fault> {
-        let snapshot = Snapshot {
-            task: self.store.load().map_err(Fault::from)?.task,
-            entries: verify::entries(&self.store)?,
-            settled: verify::settled(&self.config)?,
-            until: Until::new(),
-        };
-        match snapshot.rows_count(&self.config, selection) {
+        let (entries, settled) = (verify::entries(&self.store)?, verify::settled(&self.config)?);
+        match rows_count(&entries, &settled, &self.config, selection) {
             rows if rows > ROWS_MAX => Err(too_many(rows)),
             _ => Ok(()),
         }
@@ -204,7 +199,7 @@ impl TaskDesk {
             // Letters of later rows say nothing of earlier ones.
             settled: verify::settled(&self.config)?,
         };
-        let rows = snapshot.rows_count(&self.config, selection);
+        let rows = rows_count(&snapshot.entries, &snapshot.settled, &self.config, selection);
         Ok((snapshot, rows))
     }
 
@@ -218,7 +213,9 @@ impl TaskDesk {
         });
         match compared {
             Ok(report) => {
-                let comparisons = verify::remember(&self.config, &report, now_ms, is_partial);
+                let comparisons = verify::remember(&self.config, &report, now_ms, is_partial, &|text| {
+                    tracing::warn!("{text}");
+                });
                 let last = Numbered {
                     number: under_way.number(),
                     report: shortened(report),

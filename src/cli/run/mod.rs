@@ -156,7 +156,6 @@ fn execute(
     let upkeep = runtime.spawn(keep_up(opened.store()));
     let progress = ProgressLines::start(runtime.handle(), pipeline.status());
     let view = view_of(&config, &pipeline, &opened, stop.clone());
-    view.comparing().show(verify::record::known(&config.state.path));
     let beat = view.beat();
     if let Some(listening) = &listening {
         noticeboard.show_api(listening.own_address().to_string());
@@ -227,7 +226,7 @@ fn run_in_system(pipeline: &Pipeline, stop: CancellationToken, beat: Beat) -> Re
 /// The task as it is served.
 fn view_of(config: &Arc<Config>, pipeline: &Pipeline, opened: &Opened, stop: CancellationToken) -> View {
     let (status, counters) = (pipeline.status(), pipeline.counters());
-    View::new(
+    let view = View::new(
         Arc::clone(config),
         status,
         counters,
@@ -235,7 +234,11 @@ fn view_of(config: &Arc<Config>, pipeline: &Pipeline, opened: &Opened, stop: Can
         Arc::new(SystemClock),
         stop,
         opened.sink.witness().cloned(),
-    )
+    );
+    let warn = |text: String| tracing::warn!("{text}");
+    view.comparing()
+        .show(verify::record::known(&config.state.path, &warn));
+    view
 }
 
 /// Exports the checkpoint and renews its identity file now and then.

@@ -100,18 +100,25 @@ fn compare_here(config: &Config, store: &SledStore, selection: Selection) -> Res
         line.finish();
         report
     })?;
-    remember(config, &report, now_ms, is_partial);
+    let warn = |text| super::report(&format!("warning: {text}"));
+    remember(config, &report, now_ms, is_partial, &warn);
     Ok(report)
 }
 
-/// Keeps what was found, where `brigade check verify` and the events of the task have it.
-pub(super) fn remember(config: &Config, report: &Report, at_ms: i64, is_partial: bool) -> Comparisons {
+/// Keeps what was found, where `brigade check verify` and the events of the task have it; `warn` hears of what cannot be kept.
+pub(super) fn remember(
+    config: &Config,
+    report: &Report,
+    at_ms: i64,
+    is_partial: bool,
+    warn: &dyn Fn(String),
+) -> Comparisons {
     let comparison = record::comparison_of(report, at_ms, is_partial);
     let text = comparison_text(&comparison);
-    let comparisons = record::keep(&config.state.path, comparison);
+    let comparisons = record::keep(&config.state.path, comparison, warn);
     // What was found counts, also if nobody can be told.
-    if let Err(error) = task_events::announce(config, &TaskEvent::Compared(text)) {
-        tracing::warn!(%error, "the event of a comparison cannot be written");
+    if let Err(fault) = task_events::announce(config, &TaskEvent::Compared(text)) {
+        warn(fault.to_string());
     }
     comparisons
 }

@@ -44,11 +44,11 @@ pub(in crate::cli) fn comparison_of(report: &Report, at_ms: i64, is_partial: boo
 }
 
 /// Keeps a comparison, and gives all that are kept. What it found is told anyway, so it is not a failure if that cannot be
-/// kept.
-pub(in crate::cli) fn keep(state: &Path, last: Comparison) -> Comparisons {
+/// kept: `warn` hears of it.
+pub(in crate::cli) fn keep(state: &Path, last: Comparison, warn: &dyn Fn(String)) -> Comparisons {
     let mut record = VerifyRecord {
         schema_version: SCHEMA_VERSION,
-        comparisons: known(state),
+        comparisons: known(state, warn),
     };
     record.comparisons.add(last);
     let path = state.join(VERIFY_FILE);
@@ -57,15 +57,17 @@ pub(in crate::cli) fn keep(state: &Path, last: Comparison) -> Comparisons {
     });
     if let Err(error) = written {
         let path = path.display();
-        tracing::warn!(%path, %error, "what a comparison found cannot be kept: `brigade check verify` will not know of it");
+        warn(format!(
+            "{path} cannot be written, so `brigade check verify` will not know of this: {error}"
+        ));
     }
     record.comparisons
 }
 
-/// What was kept; nothing if that cannot be read: the task runs all the same.
-pub(in crate::cli) fn known(state: &Path) -> Comparisons {
-    let kept = read(state).unwrap_or_else(|error| {
-        tracing::warn!(%error, "what the last comparison found cannot be read");
+/// What was kept; nothing if that cannot be read, and `warn` hears of it: everything else goes on without.
+pub(in crate::cli) fn known(state: &Path, warn: &dyn Fn(String)) -> Comparisons {
+    let kept = read(state).unwrap_or_else(|fault| {
+        warn(format!("earlier comparisons are not known: {fault}"));
         None
     });
     kept.unwrap_or_default()
